@@ -1,0 +1,138 @@
+"""What a value may be: integer ranges, float ranges, choices. No torch, no Optuna."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from random import Random
+
+type Value = bool | int | float | str
+
+
+class DomainError(ValueError):
+    """A domain that holds no value, or whose bounds are not numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """Whole numbers low, low + step, .., high (both ends may be taken)."""
+
+    low: int
+    high: int
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if any(type(v) is not int for v in (self.low, self.high, self.step)):
+            raise DomainError(f"int bounds are whole numbers, not {[self.low, self.high, self.step]}")
+        if self.low > self.high or self.step < 1:
+            raise DomainError(f"int [{self.low}, {self.high}, {self.step}] holds no value")
+        if (self.high - self.low) % self.step:
+            raise DomainError(f"int [{self.low}, {self.high}, {self.step}]: {self.high} is not on the grid")
+
+    def __contains__(self, value: object) -> bool:
+        return type(value) is int and self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+    def draw(self, rng: Random) -> int:
+        return self.low + self.step * int(rng.random() * ((self.high - self.low) // self.step + 1))
+
+    def covers(self, other: Domain) -> bool:
+        """Whether every value of `other` is one of mine."""
+        if isinstance(other, Int):
+            ends = other.low in self and other.high in self
+            return ends and (other.step % self.step == 0 or other.low == other.high)
+        return isinstance(other, OneOf) and all(v in self for v in other.choices)
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high}" + (f" in steps of {self.step}" if self.step > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """Real numbers from low to high; `log` draws them evenly on a log scale."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        bounds = (self.low, self.high)
+        if any(isinstance(v, bool) or not isinstance(v, int | float) for v in bounds):
+            raise DomainError(f"float bounds are numbers, not {list(bounds)}")
+        if not all(math.isfinite(v) for v in bounds) or self.low > self.high:
+            raise DomainError(f"float [{self.low}, {self.high}] holds no value")
+        if self.log and self.low <= 0:
+            raise DomainError(f"float [{self.low}, {self.high}]: a log scale needs a low end above 0")
+
+    def __contains__(self, value: object) -> bool:
+        return type(value) is float and self.low <= value <= self.high
+
+    def draw(self, rng: Random) -> float:
+        if not self.log:
+            return float(self.low + (self.high - self.low) * rng.random())
+        at = math.exp(math.log(self.low) + math.log(self.high / self.low) * rng.random())
+        return float(min(max(at, self.low), self.high))
+
+    def covers(self, other: Domain) -> bool:
+        """Whether every value of `other` is one of mine."""
+        if isinstance(other, Float):
+            return self.low <= other.low and other.high <= self.high
+        return isinstance(other, OneOf) and all(v in self for v in other.choices)
+
+    def __str__(self) -> str:
+        return f"{self.low}..{self.high}"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class OneOf:
+    """One of the given words, numbers or booleans."""
+
+    choices: tuple[Value, ...]
+
+    def __init__(self, *choices: Value) -> None:
+        kinds = {(type(c), c) for c in choices}
+        if not choices or len(kinds) != len(choices):
+            raise DomainError(f"one_of {list(choices)} is empty or names a choice twice")
+        object.__setattr__(self, "choices", choices)
+
+    def __contains__(self, value: object) -> bool:
+        return any(type(value) is type(c) and value == c for c in self.choices)
+
+    def draw(self, rng: Random) -> Value:
+        return self.choices[int(rng.random() * len(self.choices))]
+
+    def covers(self, other: Domain) -> bool:
+        """Whether every value of `other` is one of mine."""
+        if isinstance(other, OneOf):
+            return all(v in self for v in other.choices)
+        return isinstance(other, Int) and all(
+            v in self for v in range(other.low, other.high + 1, other.step)
+        )
+
+    def __str__(self) -> str:
+        words = [str(c).lower() if isinstance(c, bool) else str(c) for c in self.choices]
+        return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A word such as `same`, or a number of a range: legal in text, never a hole as a whole."""
+
+    words: OneOf
+    numbers: Int
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.words or value in self.numbers
+
+    def covers(self, other: Domain) -> bool:
+        if isinstance(other, OneOf):
+            return all(v in self for v in other.choices)
+        return self.numbers.covers(other)
+
+    def __str__(self) -> str:
+        return f"{self.words} or {self.numbers}"
+
+
+type Domain = Int | Float | OneOf
+type Legal = Int | Float | OneOf | Either
+
+FLAG = OneOf(False, True)

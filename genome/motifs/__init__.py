@@ -1,0 +1,1 @@
+"""The motifs, one file each: they write plain nodes and have no module of their own."""

@@ -1,0 +1,1 @@
+"""The node types, one file each; the file's name is the word in the YAML."""
