@@ -1,0 +1,266 @@
+"""One YAML document as plain values, with the line of each: built from the parser's events.
+
+The events are read one by one onto a stack of our own, never by recursion and never into Python objects
+of another kind, so depth, size and aliases are bounded while reading and no tag can run code.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from .scalar import Scalar, ScalarError, scalar
+
+Address = tuple[str | int, ...]
+
+MAX_DEPTH = 64
+MAX_VALUES = 100_000
+
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS: dict[str, tuple[type, ...]] = {
+    _TAG + "int": (int,),
+    _TAG + "float": (int, float),
+    _TAG + "bool": (bool,),
+    _TAG + "null": (type(None),),
+}
+_MISSING = object()  # no key is waiting for its value
+
+
+class DocumentError(ValueError):
+    """A document that is not allowed: `line` (1-based) and one sentence."""
+
+    def __init__(self, line: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain values and, at each address, the 1-based line of its key or list item."""
+
+    value: Any
+    lines: dict[Address, int]
+
+
+@dataclass(frozen=True)
+class _Anchored:
+    """A value with a name: how many values it holds and how deep it goes, known before it is copied."""
+
+    value: Any
+    values: int
+    height: int
+
+
+@dataclass
+class _Open:
+    """A mapping or list that is still being read."""
+
+    value: Any
+    address: Address
+    line: int
+    anchor: str | None
+    values_before: int
+    height: int = 1
+    key: Any = _MISSING
+
+
+@dataclass
+class _Reader:
+    lines: dict[Address, int] = field(default_factory=dict)
+    anchors: dict[str, _Anchored] = field(default_factory=dict)
+    open: list[_Open] = field(default_factory=list)
+    values: int = 0
+    document: Document | None = None
+
+    def begin(self, event: Any, value: Any) -> None:
+        line = event.start_mark.line + 1
+        _check_collection_tag(event.tag, "map" if isinstance(value, dict) else "seq", line)
+        if self._awaits_key():
+            raise DocumentError(line, "a list or mapping stands as a key; a key is one word")
+        if len(self.open) >= MAX_DEPTH:
+            raise DocumentError(line, _too_deep())
+        self._count(1, line)
+        address = self._mark(line)
+        self.open.append(_Open(value, address, line, event.anchor, self.values))
+
+    def end(self) -> None:
+        done = self.open.pop()
+        held = self.values - done.values_before + 1
+        if done.anchor:
+            self.anchors[done.anchor] = _Anchored(done.value, held, done.height)
+        self._put(done.value, done.height, done.line)
+
+    def scalar(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        if self._awaits_key():
+            self._key(event, line)
+            return
+        self._check_missing_space(event, line)
+        value = _value(event, line)
+        self._count(1, line)
+        self._mark(line)
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchored(value, 1, 0)
+        self._put(value, 0, line)
+
+    def alias(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        if self._awaits_key():
+            raise DocumentError(line, f"the alias *{event.anchor} stands as a key; write the word itself")
+        found = self.anchors.get(event.anchor)
+        if found is None:
+            raise DocumentError(
+                line, f"the alias *{event.anchor} has no complete value above it; write the value out"
+            )
+        if len(self.open) + found.height > MAX_DEPTH:
+            raise DocumentError(line, _too_deep())
+        self._count(found.values, line)
+        self._mark(line)
+        self._put(_copy(found.value), found.height, line)
+
+    def _awaits_key(self) -> bool:
+        return bool(self.open) and isinstance(self.open[-1].value, dict) and self.open[-1].key is _MISSING
+
+    def _key(self, event: Any, line: int) -> None:
+        mapping = self.open[-1]
+        if event.value == "<<" and event.implicit[0]:
+            raise DocumentError(line, "`<<` does not merge mappings here; write the keys out")
+        key = _value(event, line)
+        if not isinstance(key, str):
+            raise DocumentError(line, f"the key {event.value or 'of this line'} is {kind(key)}; {_QUOTE_KEY}")
+        if key in mapping.value:
+            first = self.lines[(*mapping.address, key)]
+            raise DocumentError(line, f"the key {shown(key)} is here twice (first on line {first}); drop one")
+        if event.anchor:
+            self.anchors[event.anchor] = _Anchored(key, 1, 0)
+        self.lines[(*mapping.address, key)] = line
+        mapping.key = key
+
+    def _check_missing_space(self, event: Any, line: int) -> None:
+        key = self.open[-1].key if self.open else None
+        if isinstance(key, str) and ":" in key and event.value == "" and event.implicit[0]:
+            raise DocumentError(line, f"{shown(key)} has no value; put a space after the colon")
+
+    def _count(self, more: int, line: int) -> None:
+        self.values += more
+        if self.values > MAX_VALUES:
+            raise DocumentError(line, f"more than {MAX_VALUES:,} values (aliases count in full); write less")
+
+    def _mark(self, line: int) -> Address:
+        """Return the address of the value that begins now, and note the line of a list's item."""
+        if not self.open:
+            self.lines[()] = line
+            return ()
+        above = self.open[-1]
+        if isinstance(above.value, dict):
+            return (*above.address, above.key)  # its line is the key's
+        address = (*above.address, len(above.value))
+        self.lines[address] = line
+        return address
+
+    def _put(self, value: Any, height: int, line: int) -> None:
+        if not self.open:
+            if self.document is not None:
+                raise DocumentError(line, "a second document begins here; one file holds one")
+            self.document = Document(value, self.lines)
+            return
+        above = self.open[-1]
+        above.height = max(above.height, height + 1)
+        if isinstance(above.value, dict):
+            above.value[above.key] = value
+            above.key = _MISSING
+        else:
+            above.value.append(value)
+
+
+_QUOTE_KEY = 'keys are words: write a word, or quote it, as "1"'
+
+
+def document(events: Iterable[Any]) -> Document | None:
+    """Read the events of one document; None when there is none (an empty file).
+
+    Raises DocumentError, and whatever `events` raises.
+    """
+    reader = _Reader()
+    for event in events:
+        match event:
+            case yaml.ScalarEvent():
+                reader.scalar(event)
+            case yaml.MappingStartEvent():
+                reader.begin(event, {})
+            case yaml.SequenceStartEvent():
+                reader.begin(event, [])
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                reader.end()
+            case yaml.AliasEvent():
+                reader.alias(event)
+            case yaml.DocumentStartEvent() if reader.document is not None:
+                raise DocumentError(
+                    event.start_mark.line + 1, "a second document begins here; one file holds one"
+                )
+    return reader.document
+
+
+def kind(value: Any) -> str:
+    """Name the kind of a plain value, as a person would: "a number", "a mapping"."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a word"
+        case dict():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+def shown(value: Any, width: int = 60) -> str:
+    """Show a value found in a file, on one line and not longer than `width` characters."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: width + 1])
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _value(event: Any, line: int) -> Scalar:
+    """The value of a scalar event: quoted text is text, a plain word is what the core schema says."""
+    tag, text = event.tag, event.value
+    try:
+        if tag is None:
+            return scalar(text) if event.implicit[0] else str(text)
+        if tag in ("!", _TAG + "str"):
+            return str(text)
+        if tag in _SCALAR_TAGS:
+            value = scalar(text)
+            if type(value) in _SCALAR_TAGS[tag]:
+                return float(value) if tag == _TAG + "float" and value is not None else value
+    except ScalarError as error:
+        raise DocumentError(line, str(error)) from None
+    raise DocumentError(line, _refused(tag))
+
+
+def _check_collection_tag(tag: str | None, word: str, line: int) -> None:
+    if tag not in (None, "!", _TAG + word):
+        raise DocumentError(line, _refused(str(tag)))
+
+
+def _refused(tag: str) -> str:
+    name = tag.replace(_TAG, "!!")
+    return f"the tag {shown(name)} does not belong here; write the plain value, without a tag"
+
+
+def _too_deep() -> str:
+    return f"values nest deeper than {MAX_DEPTH}; a study or genome needs fewer levels"
+
+
+def _copy(value: Any) -> Any:
+    """Copy a value of bounded depth, so that two places never share a list or mapping."""
+    if isinstance(value, dict):
+        return {key: _copy(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_copy(inner) for inner in value]
+    return value
