@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .scalar import Scalar, ScalarError, scalar
+from genome.scalar import Scalar, ScalarError, scalar
 
 Address = tuple[str | int, ...]
 
@@ -73,15 +73,22 @@ class _Reader:
     values: int = 0
     document: Document | None = None
 
+    def begin_document(self, event: Any) -> None:
+        if self.document is not None:
+            raise DocumentError(
+                event.start_mark.line + 1, "a second document begins here; one file holds one"
+            )
+
     def begin(self, event: Any, value: Any) -> None:
         line = event.start_mark.line + 1
-        _check_collection_tag(event.tag, "map" if isinstance(value, dict) else "seq", line)
         if self._awaits_key():
             raise DocumentError(line, "a list or mapping stands as a key; a key is one word")
         if len(self.open) >= MAX_DEPTH:
             raise DocumentError(line, _too_deep())
         self._count(1, line)
         address = self._mark(line)
+        if event.tag not in (None, "!", _TAG + ("map" if isinstance(value, dict) else "seq")):
+            raise DocumentError(line, _refused(event.tag, address))
         self.open.append(_Open(value, address, line, event.anchor, self.values))
 
     def end(self) -> None:
@@ -89,7 +96,7 @@ class _Reader:
         held = self.values - done.values_before + 1
         if done.anchor:
             self.anchors[done.anchor] = _Anchored(done.value, held, done.height)
-        self._put(done.value, done.height, done.line)
+        self._put(done.value, done.height)
 
     def scalar(self, event: Any) -> None:
         line = event.start_mark.line + 1
@@ -97,12 +104,11 @@ class _Reader:
             self._key(event, line)
             return
         self._check_missing_space(event, line)
-        value = _value(event, line)
         self._count(1, line)
-        self._mark(line)
+        value = _value(event, line, self._mark(line))
         if event.anchor:
             self.anchors[event.anchor] = _Anchored(value, 1, 0)
-        self._put(value, 0, line)
+        self._put(value, 0)
 
     def alias(self, event: Any) -> None:
         line = event.start_mark.line + 1
@@ -117,7 +123,7 @@ class _Reader:
             raise DocumentError(line, _too_deep())
         self._count(found.values, line)
         self._mark(line)
-        self._put(_copy(found.value), found.height, line)
+        self._put(_copy(found.value), found.height)
 
     def _awaits_key(self) -> bool:
         return bool(self.open) and isinstance(self.open[-1].value, dict) and self.open[-1].key is _MISSING
@@ -126,7 +132,7 @@ class _Reader:
         mapping = self.open[-1]
         if event.value == "<<" and event.implicit[0]:
             raise DocumentError(line, "`<<` does not merge mappings here; write the keys out")
-        key = _value(event, line)
+        key = _value(event, line, mapping.address)
         if not isinstance(key, str):
             raise DocumentError(line, f"the key {event.value or 'of this line'} is {kind(key)}; {_QUOTE_KEY}")
         if key in mapping.value:
@@ -159,10 +165,8 @@ class _Reader:
         self.lines[address] = line
         return address
 
-    def _put(self, value: Any, height: int, line: int) -> None:
+    def _put(self, value: Any, height: int) -> None:
         if not self.open:
-            if self.document is not None:
-                raise DocumentError(line, "a second document begins here; one file holds one")
             self.document = Document(value, self.lines)
             return
         above = self.open[-1]
@@ -195,10 +199,8 @@ def document(events: Iterable[Any]) -> Document | None:
                 reader.end()
             case yaml.AliasEvent():
                 reader.alias(event)
-            case yaml.DocumentStartEvent() if reader.document is not None:
-                raise DocumentError(
-                    event.start_mark.line + 1, "a second document begins here; one file holds one"
-                )
+            case yaml.DocumentStartEvent():
+                reader.begin_document(event)
     return reader.document
 
 
@@ -226,7 +228,7 @@ def shown(value: Any, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _value(event: Any, line: int) -> Scalar:
+def _value(event: Any, line: int, address: Address) -> Scalar:
     """The value of a scalar event: quoted text is text, a plain word is what the core schema says."""
     tag, text = event.tag, event.value
     try:
@@ -239,18 +241,23 @@ def _value(event: Any, line: int) -> Scalar:
             if type(value) in _SCALAR_TAGS[tag]:
                 return float(value) if tag == _TAG + "float" and value is not None else value
     except ScalarError as error:
-        raise DocumentError(line, str(error)) from None
-    raise DocumentError(line, _refused(tag))
+        raise DocumentError(line, _at(address, str(error))) from None
+    raise DocumentError(line, _refused(tag, address))
 
 
-def _check_collection_tag(tag: str | None, word: str, line: int) -> None:
-    if tag not in (None, "!", _TAG + word):
-        raise DocumentError(line, _refused(str(tag)))
+def spelled(address: Address) -> str:
+    """Spell an address as a person would: `nodes.s1.in[0]`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in address)
+    return shown("".join(parts).removeprefix("."))
 
 
-def _refused(tag: str) -> str:
-    name = tag.replace(_TAG, "!!")
-    return f"the tag {shown(name)} does not belong here; write the plain value, without a tag"
+def _at(address: Address, sentence: str) -> str:
+    return f"{spelled(address)}: {sentence}" if address else sentence
+
+
+def _refused(tag: str, address: Address) -> str:
+    name = shown(tag.replace(_TAG, "!!"))
+    return _at(address, f"the tag {name} does not belong here; write the plain value, without a tag")
 
 
 def _too_deep() -> str:

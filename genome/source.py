@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from .document import Address, DocumentError, document, kind, shown
+from genome.document import Address, DocumentError, document, kind, shown, spelled
 
-__all__ = ["Address", "Source", "SourceError", "kind", "parse", "read", "shown"]
+__all__ = ["Address", "Source", "SourceError", "kind", "parse", "read", "shown", "spelled"]
 
 MAX_BYTES = 2**20
 

@@ -1,0 +1,85 @@
+# `make search` finds a network, `make test` tests the project. Either sets everything up first.
+#
+#   PYTHON=python3.12   the interpreter to build .venv with (3.11 or later)
+#   STUDY=FILE          the study that `make search` runs
+#   ARGS="..."          more arguments for `genome search` or pytest
+#   JOBS=N              processes for the tests
+
+STUDY ?= studies/digits.yaml
+JOBS ?= 2
+ARGS ?=
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/installed
+INSTALLED_DEV := $(VENV)/installed-dev
+
+.PHONY: help search test test-slow lint format bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make search      run $(STUDY) and leave the best network under runs/'
+	@echo 'make test        run the tests (under four minutes on two cores)'
+	@echo 'make test-slow   run the long tests'
+	@echo 'make lint        check style and types'
+	@echo 'make format      put the code into its style'
+	@echo 'make bench       run the benchmarks'
+	@echo 'make clean       remove caches and built files; runs/ and .venv stay'
+
+search: $(INSTALLED)
+	@$(VENV)/bin/genome search "$(STUDY)" $(ARGS)
+
+test: $(INSTALLED_DEV)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-slow: $(INSTALLED_DEV)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal -m slow $(ARGS)
+
+lint: $(INSTALLED_DEV)
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+format: $(INSTALLED_DEV)
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+bench: $(INSTALLED_DEV)
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+clean:
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# What follows makes .venv: with uv where there is one, else with Python's own venv and pip.
+
+define install
+if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) --editable '$(1)'; \
+else $(PY) -m pip install --quiet --disable-pip-version-check --editable '$(1)'; fi \
+|| { echo 'The packages could not be installed: see the lines above. A network, or a mirror, is needed.' >&2; exit 1; }
+endef
+
+$(INSTALLED): pyproject.toml | $(PY)
+	@echo 'Installing into $(VENV) (the first time this takes some minutes: PyTorch is large) ...'
+	@$(call install,.)
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml | $(PY)
+	@echo 'Installing into $(VENV), with the tools for tests (the first time this takes some minutes) ...'
+	@$(call install,.[dev])
+	@touch $(INSTALLED) $@
+
+$(PY):
+	@echo 'Making $(VENV) ...'
+	@found=; for python in $(PYTHONS); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	rm -rf $(VENV); \
+	if command -v uv >/dev/null 2>&1; then uv venv --quiet --python "$${found:-$(or $(PYTHON),>=3.11)}" $(VENV); \
+	elif [ -z "$$found" ]; then \
+	  echo 'Python 3.11 or later is needed; tried: $(PYTHONS). Install one and say `make PYTHON=/path/to/python3.11`.' >&2; exit 1; \
+	elif ! "$$found" -m venv $(VENV); then \
+	  rm -rf $(VENV); \
+	  echo "$$found could not make $(VENV); on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	fi
