@@ -1,0 +1,66 @@
+"""Stopping early what will not win: rules over the values that trials reached at the same rung.
+
+Optuna's own pruners refuse studies of several objectives; these look at one score (higher is better) and
+at the costs known before training, so a small network is compared with networks no larger than itself.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+MEDIAN_PEERS = 4  # a median of fewer says little
+HALVING_KEEPS = 3  # one in three goes on from each rung (eta of Li et al., MLSys 2020, arXiv:1810.05934)
+
+PRUNERS = ("none", "median", "halving")
+
+type PrunerName = Literal["none", "median", "halving"]
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What one trial reached at each rung (epoch -> score, higher is better), and its costs (lower is better)."""
+
+    scores: Mapping[int, float]
+    costs: tuple[float, ...] = ()
+
+
+def below_median(score: float, peers: Sequence[float]) -> bool:
+    """Whether `score` is worse than the median of its peers at this rung; never with under four peers."""
+    return len(peers) >= MEDIAN_PEERS and score < statistics.median(peers)
+
+
+def outside_top_share(score: float, peers: Sequence[float]) -> bool:
+    """Whether `score` is outside the best third seen at this rung: asynchronous successive halving.
+
+    The rule of Li et al. (MLSys 2020, arXiv:1810.05934), stopping instead of pausing: each trial is judged
+    when it arrives, against those that came before, so no slot ever waits for another.
+    """
+    seen = len(peers) + 1
+    if seen < HALVING_KEEPS:
+        return False
+    ahead = sum(peer > score for peer in peers)
+    return ahead >= max(1, seen // HALVING_KEEPS)
+
+
+RULES: Mapping[str, Callable[[float, Sequence[float]], bool]] = {
+    "none": lambda score, peers: False,
+    "median": below_median,
+    "halving": outside_top_share,
+}
+
+
+def should_stop(pruner: str, epoch: int, me: Climb, others: Sequence[Climb]) -> bool:
+    """Whether the trial that climbed as `me` should stop at the rung of `epoch`.
+
+    Its peers are the trials that passed the same rung at costs no higher than its own: with several
+    objectives only such a trial shows that this one is beaten.
+    """
+    peers = [other.scores[epoch] for other in others if epoch in other.scores and _no_dearer(other, me)]
+    return RULES[pruner](me.scores[epoch], peers)
+
+
+def _no_dearer(other: Climb, me: Climb) -> bool:
+    return all(theirs <= mine for theirs, mine in zip(other.costs, me.costs, strict=True))

@@ -1,0 +1,85 @@
+"""What a study keeps of one trial, read back from Optuna's storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+# Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
+# attribute is a transaction of some milliseconds on SQLite.
+GENOME = "genome"  # canonical text
+PLAN = "plan"  # digest, params, macs, memory_bytes, depth
+RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused
+CHARGED = "charged_seconds"  # device seconds charged to the purse so far
+RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
+RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
+OWNER = "owner"  # host:pid of the coordinator, on shared storages
+SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
+
+UNFINISHED = frozenset({"running", "waiting"})
+
+
+@dataclass(frozen=True)
+class Record:
+    """One trial as text and numbers.
+
+    `outcome` is one of running, waiting, done, cut, pruned, refused, failed, interrupted; `values` stand
+    in the order of the study's objectives and are None where the trial has none to tell.
+    """
+
+    number: int
+    outcome: str
+    values: tuple[float, ...] | None = None
+    genome: str | None = None
+    digest: str | None = None
+    params: int | None = None
+    macs: int | None = None
+    memory_bytes: int | None = None
+    kind: str | None = None
+    reason: str | None = None
+    reused: int | None = None
+    epochs: int | None = None
+    planned_epochs: int | None = None
+    seconds: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    rungs: Mapping[int, float] = field(default_factory=dict)
+    retry_of: int | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the trial counts towards a study's cap: it was told, and not merely interrupted."""
+        return self.outcome not in UNFINISHED and self.outcome != "interrupted"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain values, the genome's text left out."""
+        shown = {name: value for name, value in vars(self).items() if name != "genome"}
+        return {**shown, "metrics": dict(self.metrics), "rungs": {str(e): s for e, s in self.rungs.items()}}
+
+
+def record(trial: FrozenTrial) -> Record:
+    """Return the record of an Optuna trial; trials of other makers give what they can."""
+    attrs = trial.user_attrs
+    plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
+    return Record(
+        number=trial.number,
+        outcome=result.get("outcome", trial.state.name.lower()),
+        values=tuple(trial.values) if trial.state.name == "COMPLETE" and trial.values else None,
+        genome=attrs.get(GENOME),
+        digest=plan.get("digest"),
+        params=plan.get("params"),
+        macs=plan.get("macs"),
+        memory_bytes=plan.get("memory_bytes"),
+        kind=result.get("kind"),
+        reason=result.get("reason"),
+        reused=result.get("reused"),
+        epochs=result.get("epochs"),
+        planned_epochs=result.get("planned_epochs"),
+        seconds=float(attrs.get(CHARGED, 0.0)),
+        metrics=result.get("metrics", {}),
+        rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
+        retry_of=attrs.get(RETRY_OF),
+    )

@@ -1,0 +1,178 @@
+"""Where a study is kept: Optuna's storage, with the study's own text and data digest beside the trials."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import StudyError
+from .lock import hold
+from .record import Record, record
+
+if TYPE_CHECKING:
+    import optuna
+
+FORMAT = 1  # of the attributes that we keep in Optuna's storage
+FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
+
+LOCK_SECONDS = 60  # how long SQLite waits for a reader, such as `genome best`, to let go
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open study: its folder for weights and exports, and Optuna's study for everything else.
+
+    `shared` says that other coordinators may work on it at the same time.
+    """
+
+    name: str
+    folder: Path
+    study: optuna.Study
+    shared: bool
+
+    def records(self) -> list[Record]:
+        """Return every trial of the study, by number."""
+        return [record(trial) for trial in self.study.get_trials(deepcopy=False)]
+
+    def spent_seconds(self) -> float:
+        """Return the device seconds charged so far, over all trials and coordinators."""
+        return sum(r.seconds for r in self.records())
+
+    def trial_folder(self, number: int) -> Path:
+        """Return the folder of one trial's genome, weights and report."""
+        return self.folder / "trials" / str(number)
+
+
+@contextmanager
+def coordinate(
+    name: str, directions: Sequence[str], runs: Path, url: str | None, identity: Mapping[str, Any]
+) -> Iterator[Store]:
+    """Open a study to run it, made when it is not there yet, and hold its lock while the block runs.
+
+    `identity` is kept on a new study. An embedded study (SQLite) has one coordinator; any number may open
+    one on a database server. Raises StudyError when it is locked, broken or of other directions.
+    """
+    folder = runs / name
+    folder.mkdir(parents=True, exist_ok=True)
+    file = _sqlite_file(url) if url else folder / "study.db"
+    if file is None:
+        yield Store(name, folder, _open(name, str(url), directions, identity), shared=True)
+        return
+    with hold(file.with_name(file.name + ".lock"), f"study {name}"):
+        _use_write_ahead_log(file)
+        yield Store(name, folder, _open(name, f"sqlite:///{file}", directions, identity), shared=False)
+
+
+def look(name: str, runs: Path, url: str | None = None) -> Store:
+    """Open an existing study to read it, also while it is being run."""
+    import optuna
+
+    folder = runs / name
+    file = _sqlite_file(url) if url else folder / "study.db"
+    if file is not None and not file.is_file():
+        raise StudyError(f"no study {name} in {runs}{_known(runs)}; name its folder with --runs")
+    storage = _storage(url or f"sqlite:///{file}")
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
+    return Store(name, folder, study, shared=file is None)
+
+
+def check_format(attrs: Mapping[str, Any], name: str) -> None:
+    """Raise StudyError unless these study attributes were written by a version that this one can go on from."""
+    if FORMAT_ATTR not in attrs:
+        raise StudyError(f"the storage has a study {name} that `genome search` did not make; rename yours")
+    if attrs[FORMAT_ATTR] != FORMAT:
+        raise StudyError(
+            f"study {name} was kept in format {attrs[FORMAT_ATTR]} and this version reads format {FORMAT}; "
+            "use the version that began it, or rename the study"
+        )
+
+
+def _open(
+    name: str, url: str, directions: Sequence[str], identity: Mapping[str, Any]
+) -> optuna.Study:
+    import optuna
+
+    storage = _storage(url)
+    names = optuna.get_all_study_names(storage)
+    # load_if_exists is for the race of two coordinators on a server; directions are compared below
+    study = optuna.create_study(
+        study_name=name, storage=storage, directions=list(directions), load_if_exists=True
+    )
+    if name not in names:
+        for key, value in {FORMAT_ATTR: FORMAT, **identity}.items():
+            study.set_user_attr(key, value)
+    check_format(study.user_attrs, name)
+    found = [direction.name.lower() for direction in study.directions]
+    if found != list(directions):
+        raise StudyError(
+            f"study {name} has the directions {', '.join(found)} in its storage and "
+            f"{', '.join(directions)} in its file; put the objectives back, or rename the study"
+        )
+    return study
+
+
+def _storage(url: str) -> optuna.storages.BaseStorage:
+    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence."""
+    import optuna
+    import sqlalchemy.exc
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    connect = {"timeout": LOCK_SECONDS} if url.startswith("sqlite") else {}
+    try:
+        rdb = optuna.storages.RDBStorage(
+            url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect}
+        )
+    except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
+        raise StudyError(
+            f"storage: {_without_password(url)} cannot be used ({_first_line(error)}); "
+            "give a database URL such as postgresql://user@host/name, or leave it out"
+        ) from None
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise StudyError(
+            f"the study's storage {_without_password(url)} cannot be opened ({_first_line(error)})"
+        ) from None
+    # the layer that optuna.create_study would put around a URL: finished trials are read once
+    return optuna.storages.get_storage(rdb)
+
+
+def _sqlite_file(url: str | None) -> Path | None:
+    """Return the file of an SQLite URL, or None for a database server."""
+    if url is None or not url.startswith("sqlite"):
+        return None
+    return Path(url.partition(":///")[2].partition("?")[0])
+
+
+def _use_write_ahead_log(file: Path) -> None:
+    """Let readers look at the study while it is written; SQLite remembers the mode in the file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(file, timeout=LOCK_SECONDS)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise StudyError(
+            f"{file} cannot be used as a study's storage ({error}); move it away to begin afresh"
+        ) from None
+
+
+def _known(runs: Path) -> str:
+    names = sorted(file.parent.name for file in runs.glob("*/study.db"))
+    return f" (it has {', '.join(names[:8])})" if names else ""
+
+
+def _without_password(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    return scheme + mark + rest.rpartition("@")[2]
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
