@@ -1,0 +1,77 @@
+"""How one network is trained: data, recipe, budget, `fit` and its report.
+
+Takes any `nn.Module`. Importing this package is cheap; torch is loaded by the first name that needs it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
+    from trainer.data import Data, Split, load
+    from trainer.errors import DataError
+    from trainer.loop import fit
+    from trainer.meter import Meter
+    from trainer.names import NAMES
+    from trainer.recipe import Recipe, RecipeError
+    from trainer.report import Report, ReportError, Row
+    from trainer.scores import Scores, evaluate
+    from trainer.speed import latency
+
+# No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
+_HOME = {
+    "NAMES": "names",
+    "Budget": "budget",
+    "BudgetError": "budget",
+    "Data": "data",
+    "DataError": "errors",
+    "Meter": "meter",
+    "Recipe": "recipe",
+    "RecipeError": "recipe",
+    "Report": "report",
+    "ReportError": "report",
+    "Row": "report",
+    "Scores": "scores",
+    "Split": "data",
+    "evaluate": "scores",
+    "fit": "loop",
+    "latency": "speed",
+    "load": "data",
+    "parse_bytes": "budget",
+    "parse_seconds": "budget",
+}
+
+__all__ = [
+    "NAMES",
+    "Budget",
+    "BudgetError",
+    "Data",
+    "DataError",
+    "Meter",
+    "Recipe",
+    "RecipeError",
+    "Report",
+    "ReportError",
+    "Row",
+    "Scores",
+    "Split",
+    "evaluate",
+    "fit",
+    "latency",
+    "load",
+    "parse_bytes",
+    "parse_seconds",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the file that holds a public name when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'trainer' has no attribute {name!r}")
+    value = getattr(import_module(f"trainer.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

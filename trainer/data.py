@@ -1,0 +1,169 @@
+"""Data: a data set split for a search, as uint8 tensors that live on the device."""
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer.errors import DataError
+from trainer.folder import Size, read_folder
+from trainer.names import KNOWN, NAMES
+from trainer.npz import read_npz
+from trainer.raw import Images, Labels, Raw
+from trainer.sources import data_root, read_known
+from trainer.split import TEST_SHARE, VALID_SHARE, check_counts, divide
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images x, uint8 (N, C, H, W), and labels y, int64 (N,)."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def to(self, device: str | torch.device) -> "Split":
+        return Split(self.x.to(device), self.y.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A data set. A search sees `train` and `valid`; `test` is for exported networks only.
+
+    input: (channels, height, width).  mean, std: of the train pixels, a value per channel, on the scale 0..1.
+    mirror: whether a mirrored image still belongs to its class (not so for digits).
+    """
+
+    name: str
+    input: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train: Split
+    valid: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    mirror: bool
+
+    def to(self, device: str | torch.device) -> "Data":
+        """The same data on another device; tensors that are there already are not copied."""
+        train, valid, test = (split.to(device) for split in (self.train, self.valid, self.test))
+        return replace(self, train=train, valid=valid, test=test)
+
+    def digest(self) -> str:
+        """Sixteen hex digits of the SHA-256 of images, labels, classes and split: other data, other digest."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        sha = hashlib.sha256(repr((self.input, self.classes)).encode())
+        for split in (self.train, self.valid, self.test):
+            for tensor in (split.x, split.y):
+                sha.update(repr(tuple(tensor.shape)).encode())
+                sha.update(tensor.cpu().contiguous().numpy().data)
+        return sha.hexdigest()[:16]
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    *,
+    size: int | Size | None = None,
+    mirror: bool | None = None,
+    download: bool = True,
+) -> Data:
+    """Load a data set by its name, or your own images from a folder or an .npz file, on the CPU.
+
+    Names are `trainer.NAMES`. A folder has one subfolder a class, or train/ and test/ with those; an .npz has
+    the uint8 arrays train_x, train_y, test_x, test_y. An official test part is kept; where there is none
+    (digits), 20 % of each class is drawn as test. Then 15 % of what remains, at least one image a class, is
+    valid. `seed` draws the split and is no study's seed: leave it alone and every study sees the same split.
+
+    root: folder of the named data sets; else GENOME_DATA, else ~/.cache/genome/data.
+    size: height and width to which a folder's images are resized, as one number or (height, width).
+    mirror: whether flips keep the class; by default as known for the named sets, False for your own images.
+    download: fetch a named data set that is not there.
+    Raises DataError, one sentence.
+    """
+    key = os.fspath(name_or_path)
+    if key in KNOWN:
+        if size is not None:
+            raise DataError(f"size is given for {key}; it resizes the images of a folder only")
+        return _split(read_known(key, data_root(root), download=download, mirror=mirror), seed)
+    return _split(_read_own(Path(key).expanduser(), _pair(size), mirror=bool(mirror)), seed)
+
+
+def _read_own(path: Path, size: Size | None, *, mirror: bool) -> Raw:
+    if path.is_dir():
+        return read_folder(path, size=size, mirror=mirror)
+    if not path.exists():
+        raise DataError(
+            f"data {str(path)!r} is no known name ({', '.join(NAMES)}), and no such folder or .npz file exists"
+        )
+    if path.suffix.lower() != ".npz":
+        raise DataError(f"{path} is neither a folder of images nor an .npz file")
+    if size is not None:
+        raise DataError(f"size is given for {path}; it resizes the images of a folder only")
+    try:
+        return read_npz(path, mirror=mirror)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _pair(size: int | Size | None) -> Size | None:
+    if size is None:
+        return None
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2 or any(
+        isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in pair
+    ):
+        raise DataError(f"size is {size!r}; it must be a whole number of pixels or (height, width)")
+    return pair
+
+
+def _split(raw: Raw, seed: int) -> Data:
+    check_counts(raw)
+    x, y = raw.train_x, raw.train_y
+    if raw.test_x is None or raw.test_y is None:
+        rest, drawn = divide(y, TEST_SHARE, seed)
+        test_x, test_y = x[drawn], y[drawn]
+        x, y = x[rest], y[rest]
+    else:
+        test_x, test_y = raw.test_x, raw.test_y
+    train, valid = divide(y, VALID_SHARE, seed)
+    mean, std = _mean_std(x[train])
+    return Data(
+        name=raw.name,
+        input=(x.shape[1], x.shape[2], x.shape[3]),
+        classes=raw.classes,
+        train=_tensors(x[train], y[train]),
+        valid=_tensors(x[valid], y[valid]),
+        test=_tensors(test_x, test_y),
+        mean=mean,
+        std=std,
+        mirror=raw.mirror,
+    )
+
+
+def _tensors(x: Images, y: Labels) -> Split:
+    return Split(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.ascontiguousarray(y)))
+
+
+def _mean_std(x: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel on 0..1, by counting values: exact, whatever the size of the set."""
+    values = np.arange(256, dtype=np.float64) / 255
+    means, stds = [], []
+    for channel in range(x.shape[1]):
+        counts = np.bincount(x[:, channel].ravel(), minlength=256)
+        mean = float(counts @ values / counts.sum())
+        std = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
+        means.append(mean)
+        stds.append(std or 1.0)  # a channel of one value has nothing to scale
+    return tuple(means), tuple(stds)

@@ -1,0 +1,25 @@
+"""The optimizer of a recipe."""
+
+import torch
+from torch import nn
+
+from trainer.errors import ModuleError
+from trainer.recipe import Recipe
+
+
+def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, or AdamW; weight decay on kernels and matrices only, not on norms and biases.
+
+    Raises ModuleError for a module with nothing to train.
+    """
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not trained:
+        raise ModuleError("the module has no parameter to train")
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True, fused=True)

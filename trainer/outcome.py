@@ -1,0 +1,68 @@
+"""Outcome: how a trial ended, in words. What goes wrong inside one is an outcome, never an exception."""
+
+from typing import Literal, NamedTuple
+
+import torch
+
+from trainer.errors import ModuleError
+
+Word = Literal["done", "pruned", "cut", "failed"]
+Kind = Literal["not-finite", "out-of-memory", "batch-too-small", "timeout", "device", "error"]
+
+_MEMORY_WORDS = (
+    "out of memory",
+    "can't allocate memory",
+    "defaultcpuallocator",
+    "alloc_failed",  # cuDNN's and cuBLAS's status
+    "invalid buffer size",  # more bytes than an integer holds
+    "storage size calculation overflowed",
+)
+
+
+class Outcome(NamedTuple):
+    """outcome: done, pruned, cut or failed.  kind: of cut and failed ones.  reason: one sentence."""
+
+    outcome: Word
+    kind: Kind | None
+    reason: str
+
+
+class NotFinite(Exception):
+    """A loss that is not a finite number; the message says which and when."""
+
+
+class TooMuchMemory(Exception):
+    """More bytes on the device than the budget allows; the message says how many."""
+
+
+DONE = Outcome("done", None, "all epochs were trained")
+
+
+def of_error(error: Exception) -> Outcome:
+    """The outcome of an exception that came out of training or evaluation."""
+    said = " ".join(str(error).split())
+    if isinstance(error, NotFinite):
+        return Outcome("failed", "not-finite", said)
+    if isinstance(error, TooMuchMemory):
+        return Outcome("failed", "out-of-memory", said)
+    if _is_memory(error, said.lower()):
+        return Outcome("failed", "out-of-memory", f"the device ran out of memory: {_short(said)}")
+    if isinstance(error, ValueError) and "more than 1 value per channel" in said:
+        return Outcome("failed", "batch-too-small", f"the batch is too small for batch norm: {_short(said)}")
+    if isinstance(error, torch.AcceleratorError):
+        # A CUDA error stays with the process: whoever called must start a fresh one.
+        return Outcome("failed", "device", f"the device failed: {_short(said)}")
+    if isinstance(error, ModuleError):
+        return Outcome("failed", "error", said)
+    return Outcome("failed", "error", f"the network raised {type(error).__name__}: {_short(said)}")
+
+
+def _is_memory(error: Exception, said: str) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in said for words in _MEMORY_WORDS)
+
+
+def _short(said: str) -> str:
+    text = said or "no message"
+    return text if len(text) <= 200 else text[:197] + "..."

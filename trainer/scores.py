@@ -1,0 +1,56 @@
+"""Scores: accuracy and loss of a network on a split."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainer.batches import Normalise
+from trainer.data import Data, Split
+from trainer.exits import forward
+from trainer.modes import evaluating
+from trainer.precision import autocast, layout
+
+
+@dataclass(frozen=True)
+class Scores:
+    """accuracy, loss: of the last exit (share of images; mean cross-entropy, unsmoothed).  exits: every accuracy."""
+
+    accuracy: float
+    loss: float
+    exits: tuple[float, ...]
+
+
+def evaluate(
+    module: nn.Module,
+    split: Split,
+    data: Data,
+    device: str | torch.device = "cpu",
+    batch: int = 512,
+    *,
+    precision: str = "auto",
+) -> Scores:
+    """Score a module on a split of the data, in large batches, without gradients, in eval mode.
+
+    The module is moved to the device; its train or eval mode is put back. Raises ValueError for an empty split,
+    ModuleError for an output that is not logits.
+    """
+    if len(split) == 0:
+        raise ValueError("the split is empty; at least one image is needed for scores")
+    place = torch.device(device)
+    module.to(place)
+    split = split.to(place)
+    normalise = Normalise(data, place, layout(module, place))
+    losses: list[Tensor] = []
+    hits: list[Tensor] = []
+    # One pass, no .item(): sums stay on the device until the end.
+    with evaluating(module), torch.inference_mode(), autocast(precision, place):
+        for x, y in zip(split.x.split(batch), split.y.split(batch), strict=True):
+            exits = forward(module, normalise(x), len(data.classes))
+            losses.append(F.cross_entropy(exits[-1], y, reduction="sum"))
+            hits.append(torch.stack([(logits.argmax(1) == y).sum() for logits in exits]))
+        loss = torch.stack(losses).cpu().double().sum().item() / len(split)
+        right = torch.stack(hits).sum(0).tolist()
+    accuracies = tuple(count / len(split) for count in right)
+    return Scores(accuracies[-1], loss, accuracies)

@@ -1,0 +1,39 @@
+"""Latency of a network."""
+
+import statistics
+import time
+
+import torch
+from torch import nn
+
+from trainer.meter import synchronize
+from trainer.modes import evaluating
+from trainer.precision import layout
+
+WARM_UP = 5
+
+
+def latency(
+    module: nn.Module,
+    input_shape: tuple[int, int, int],
+    device: str | torch.device = "cpu",
+    repeats: int = 30,
+) -> float:
+    """Median seconds of the forward pass of one image (channels, height, width), after five unmeasured ones.
+
+    The module is moved to the device; its mode is put back. On CUDA each pass is synchronised.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats is {repeats}; it must be at least 1")
+    place = torch.device(device)
+    module.to(place)
+    x = torch.zeros(1, *input_shape, device=place).contiguous(memory_format=layout(module, place))
+    seconds = []
+    with evaluating(module), torch.inference_mode():
+        for _ in range(WARM_UP + repeats):
+            synchronize(place)
+            start = time.perf_counter()
+            module(x)
+            synchronize(place)
+            seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[WARM_UP:])

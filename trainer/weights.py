@@ -1,0 +1,32 @@
+"""Copies of a module's weights."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from trainer.report import Row
+from trainer.scores import Scores
+
+Weights = dict[str, Tensor]
+
+
+class Best(NamedTuple):
+    """The best evaluation of a trial, and the weights it was made with."""
+
+    epoch: int
+    scores: Scores
+    weights: Weights
+
+
+def copy_weights(module: nn.Module) -> Weights:
+    """The state dict as contiguous tensors on the CPU that share nothing with the module."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in module.state_dict().items()
+    }
+
+
+def better(module: nn.Module, best: Best | None, row: Row, scores: Scores) -> Best:
+    """The best so far: higher accuracy, then lower loss; the earlier of equals."""
+    if best is not None and (scores.accuracy, -scores.loss) <= (best.scores.accuracy, -best.scores.loss):
+        return best
+    return Best(row.epoch, scores, copy_weights(module))
