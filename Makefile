@@ -56,7 +56,7 @@ clean:
 
 define install
 if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) --editable '$(1)'; \
-else $(PY) -m pip install --quiet --disable-pip-version-check --editable '$(1)'; fi \
+else $(PY) -m pip install -qq --disable-pip-version-check --editable '$(1)'; fi \
 || { echo 'The packages could not be installed: see the lines above. A network, or a mirror, is needed.' >&2; exit 1; }
 endef
 

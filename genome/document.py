@@ -58,7 +58,6 @@ class _Open:
 
     value: Any
     address: Address
-    line: int
     anchor: str | None
     values_before: int
     height: int = 1
@@ -89,7 +88,7 @@ class _Reader:
         address = self._mark(line)
         if event.tag not in (None, "!", _TAG + ("map" if isinstance(value, dict) else "seq")):
             raise DocumentError(line, _refused(event.tag, address))
-        self.open.append(_Open(value, address, line, event.anchor, self.values))
+        self.open.append(_Open(value, address, event.anchor, self.values))
 
     def end(self) -> None:
         done = self.open.pop()

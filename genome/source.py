@@ -72,7 +72,7 @@ def read(path: str | os.PathLike[str]) -> Source:
 
     Raises SourceError for a file that is absent, unreadable, binary, or not allowed as `parse` says.
     """
-    name = shown(os.fspath(path), width=4096)
+    name = _name(path)
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -114,16 +114,21 @@ def _found(value: Any) -> str:
     return kind(value) if isinstance(value, list) or value is None else f"only {kind(value)}"
 
 
+def _name(path: str | os.PathLike[str]) -> str:
+    """A path on one line, whole."""
+    return shown(os.fspath(path), width=4096)
+
+
 def _near(path: Path) -> str:
     """Name the files of the same folder that are spelt nearly so, or say that the folder is missing."""
     if not path.parent.is_dir():
-        return f"; nor is there a folder {shown(os.fspath(path.parent))}"
+        return f"; nor is there a folder {_name(path.parent)}"
     try:
         names = [entry.name for entry in os.scandir(path.parent) if entry.name.endswith((".yaml", ".yml"))]
     except OSError:
         return ""
     close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {shown(os.fspath(path.parent / close[0]))}?" if close else ""
+    return f"; did you mean {_name(path.parent / close[0])}?" if close else ""
 
 
 def _text(data: str | bytes) -> str:
@@ -164,7 +169,7 @@ def _events(text: str) -> Iterator[Any]:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         raise _syntax(error, text) from None
-    except yaml.YAMLError as error:  # the reader's errors bear no mark
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # no mark; the last two from "\U99999999"
         raise DocumentError(1, f"this is not YAML ({shown(str(error).splitlines()[0])})") from None
 
 
