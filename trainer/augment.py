@@ -10,7 +10,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Augment:
-    """padding: pixels of black on each side before the crop.  flip: whether to mirror.  cutout: side in pixels."""
+    """What is done to train images.
+
+    padding: pixels of black on each side before the crop.  flip: whether to mirror.  cutout: side in pixels.
+    """
 
     padding: int = 0
     flip: bool = False
@@ -49,7 +52,7 @@ def draw(count: int, height: int, width: int, augment: Augment, generator: torch
 
 
 def windows(x: Tensor, padding: int) -> Tensor:
-    """Every crop of every image as a view: (N, C, H, W) -> (N, C, 2p+1, 2p+1, H, W). Copies the images once, padded."""
+    """Every crop of every image as a view on one padded copy: (N, C, H, W) -> (N, C, 2p+1, 2p+1, H, W)."""
     height, width = x.shape[2:]
     padded = F.pad(x, (padding, padding, padding, padding))
     return padded.unfold(2, height, 1).unfold(3, width, 1)
@@ -72,7 +75,7 @@ def flip(x: Tensor, draws: Draws) -> Tensor:
 def cut_out(x: Tensor, draws: Draws, side: int) -> Tensor:
     """Set a square of normalised images (B, C, H, W) to 0, the mean, in place; it may hang over the border.
 
-    DeVries and Taylor, "Improved regularization of convolutional neural networks with cutout", arXiv:1708.04552.
+    DeVries and Taylor, "Improved regularization of CNNs with cutout" (arXiv:1708.04552).
     """
     if draws.row is None or draws.column is None:
         return x

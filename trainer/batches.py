@@ -29,8 +29,8 @@ class Normalise:
 class Epochs:
     """The train images in random order, augmented, epoch after epoch.
 
-    The order and every draw come from one generator, so a seed repeats them. The last batch may be smaller; it is
-    dropped when it would hold one image only, which batch norm cannot take.
+    The order and every draw come from one generator, so a seed repeats them. The last batch may be smaller;
+    it is dropped when it would hold one image only, which batch norm cannot take.
     """
 
     def __init__(self, split: Split, normalise: Normalise, augment: Augment, batch: int, seed: int) -> None:

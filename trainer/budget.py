@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -24,8 +25,8 @@ class BudgetError(ValueError):
 class Budget:
     """What may be used; None is no limit. Raises BudgetError for a value out of range.
 
-    device_time: seconds of the study on the device, or what is left of them.  per_trial: seconds of one trial.
-    memory: bytes.  rungs: epochs after which a trial may be pruned, rising.
+    device_time: seconds of the study on the device, or what is left of them.
+    per_trial: seconds of one trial.  memory: bytes.  rungs: epochs after which a trial may be pruned, rising.
     """
 
     device_time: float | None = None
@@ -45,7 +46,11 @@ class Budget:
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "Budget":
         """A budget from plain values such as {"device_time": "3m", "memory": "2GiB", "rungs": [1, 3, 9]}."""
-        readers = {"device_time": parse_seconds, "per_trial": parse_seconds, "memory": parse_bytes}
+        readers: dict[str, Any] = {
+            "device_time": parse_seconds,
+            "per_trial": parse_seconds,
+            "memory": parse_bytes,
+        }
         for key in values:
             if key not in (*readers, "rungs"):
                 raise BudgetError(f"a budget has no {key!r}; it may have {', '.join(readers)} and rungs")
@@ -78,7 +83,7 @@ def parse_seconds(value: Any, name: str = "time") -> float:
             seconds = None
     if not _is_positive(seconds):
         raise BudgetError(
-            f"{name} is {_short(value)}; it must be a time above 0 such as 20s, 3m, 1h30m or a number of seconds"
+            f"{name} is {_short(value)}; it must be a time such as 20s, 3m or 1h30m, or seconds above 0"
         )
     return float(seconds)
 
@@ -91,7 +96,7 @@ def parse_bytes(value: Any, name: str = "memory") -> int:
         size = float(match[1]) * BYTES[(match[2] or "b").lower()] if match else None
     if not _is_positive(size) or size < 1:
         raise BudgetError(
-            f"{name} is {_short(value)}; it must be a size above 0 such as 2GiB, 500MB or a number of bytes"
+            f"{name} is {_short(value)}; it must be a size such as 2GiB or 500MB, or bytes above 0"
         )
     return int(size)
 
@@ -99,7 +104,7 @@ def parse_bytes(value: Any, name: str = "memory") -> int:
 def _falling(units: list[str]) -> bool:
     """Whether hours come before minutes before seconds, each at most once."""
     sizes = [SECONDS[unit] for unit in units]
-    return all(bigger > smaller for bigger, smaller in zip(sizes, sizes[1:], strict=False))
+    return all(bigger > smaller for bigger, smaller in pairwise(sizes))
 
 
 def _is_positive(value: Any) -> bool:
@@ -112,7 +117,7 @@ def _rungs(value: Any) -> tuple[int, ...]:
     whole = whole and all(
         isinstance(rung, int) and not isinstance(rung, bool) and rung >= 1 for rung in value
     )
-    if not whole or any(low >= high for low, high in zip(value, value[1:], strict=False)):
+    if not whole or any(low >= high for low, high in pairwise(value)):
         raise BudgetError(
             f"rungs is {_short(value)}; it must be a list of epochs from 1, rising, such as [1, 3, 9]"
         )

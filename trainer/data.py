@@ -51,13 +51,18 @@ class Data:
     std: tuple[float, ...]
     mirror: bool
 
+    @property
+    def pixels(self) -> int:
+        """Pixels of an image, channels not counted."""
+        return self.input[1] * self.input[2]
+
     def to(self, device: str | torch.device) -> "Data":
         """The same data on another device; tensors that are there already are not copied."""
         train, valid, test = (split.to(device) for split in (self.train, self.valid, self.test))
         return replace(self, train=train, valid=valid, test=test)
 
     def digest(self) -> str:
-        """Sixteen hex digits of the SHA-256 of images, labels, classes and split: other data, other digest."""
+        """Sixteen hex digits of the SHA-256 of images, labels, classes and split."""
         return self._digest
 
     @cached_property
@@ -105,7 +110,7 @@ def _read_own(path: Path, size: Size | None, *, mirror: bool) -> Raw:
         return read_folder(path, size=size, mirror=mirror)
     if not path.exists():
         raise DataError(
-            f"data {str(path)!r} is no known name ({', '.join(NAMES)}), and no such folder or .npz file exists"
+            f"data {str(path)!r} is no known name ({', '.join(NAMES)}) and no folder or .npz file there is"
         )
     if path.suffix.lower() != ".npz":
         raise DataError(f"{path} is neither a folder of images nor an .npz file")

@@ -11,7 +11,7 @@ Logits = tuple[Tensor, ...]
 
 
 def forward(module: nn.Module, x: Tensor, classes: int) -> Logits:
-    """Logits of every exit, each float32 (B, classes). Raises ModuleError where the module gives anything else."""
+    """Logits of every exit, each float32 (B, classes). Raises ModuleError for anything else."""
     output = module(x)
     exits = (output,) if isinstance(output, Tensor) else output
     if not isinstance(exits, tuple | list) or not exits or not all(isinstance(e, Tensor) for e in exits):

@@ -36,16 +36,16 @@ def fit(
 ) -> Report:
     """Train a module by the recipe until it is done, pruned, out of budget or broken, and report.
 
-    module: forward takes float32 (B, C, H, W) and gives logits (B, classes), or a tuple of them, one per exit; the
-    loss is their sum weighted by `module.exit_weights` (1 each by default), and what is reported is of the last.
-    It is moved to the device and ends with its last weights, in the mode it came in.
-    on_rung(epoch, {valid_accuracy, valid_loss, seconds}): asked after the epochs in budget.rungs; True prunes.
+    module: forward takes float32 (B, C, H, W) and gives logits (B, classes), or a tuple of them, one an exit;
+    the loss is their sum weighted by `module.exit_weights` (1 each by default), what is reported is of the
+    last. It is moved to the device and ends with its last weights, in the mode it came in.
+    on_rung(epoch, {valid_accuracy, valid_loss, seconds}): asked after the epochs in budget.rungs; True prunes
     on_epoch(row): told after every epoch. Time in the two is not charged, and what they raise passes through.
     started_seconds: charged before, for instance for building the module; they count towards the limits.
 
-    Whatever goes wrong in the module or on the device is an outcome of the report; only KeyboardInterrupt and its
-    like pass. On the CPU, equal module, data, recipe and threads give equal weights bit for bit, and the global
-    random state is left as it was.
+    Whatever goes wrong in the module or on the device is an outcome of the report; only KeyboardInterrupt and
+    its like pass. On the CPU, equal module, data, recipe and threads give equal weights bit for bit, and the
+    global random state is left as it was.
     """
     place = torch.device(device)
     meter = Meter(place, started_seconds)

@@ -10,7 +10,7 @@ STEPS_AHEAD = 2
 
 
 class Meter:
-    """A stop-watch of device seconds: counts inside `with meter:`, and is exact on CUDA, where it synchronises.
+    """A stop-watch of device seconds: counts inside `with meter:`, and synchronises a CUDA device there.
 
     started: seconds already charged, for instance for building the module.
     """
@@ -22,7 +22,7 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Charged so far. Does not synchronise: read inside `with meter:` it may be two steps early on CUDA."""
+        """Charged so far. Does not synchronise: inside `with meter:` it may be two steps early on CUDA."""
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self._charged + running
 
@@ -48,9 +48,9 @@ class Meter:
 
 
 class Pace:
-    """Keeps the host at most two steps ahead of a CUDA device, so that a clock read between steps is nearly true.
+    """Keeps the host at most two steps ahead of a CUDA device, so that a clock between steps is nearly true.
 
-    Waiting for the step before the last leaves the device busy, where a synchronisation at each step would not.
+    Waiting for the step before the last leaves the device busy; a synchronisation at each step would not.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -61,7 +61,7 @@ class Pace:
         """Say that a step was given to the device; waits for the one two steps before."""
         if not self._cuda:
             return
-        event = torch.cuda.Event()
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call, unused-ignore]
         event.record()
         self._events.append(event)
         if len(self._events) > STEPS_AHEAD:

@@ -111,7 +111,7 @@ def _images(place: str, array: npt.NDArray[Any]) -> Images:
         array = array.transpose(0, 3, 1, 2)
     elif array.shape[1] > MOST_CHANNELS:
         raise DataError(
-            f"{place} has shape {array.shape}; it must be (N, H, W), (N, H, W, C) or (N, C, H, W) with C of 1..4"
+            f"{place} has shape {array.shape}; it must be (N, H, W), (N, H, W, C) or (N, C, H, W), C of 1..4"
         )
     if array.size == 0:
         raise DataError(f"{place} has shape {array.shape} and is empty; at least one image a class is needed")
@@ -138,7 +138,7 @@ def _read_classes(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | Non
     names = tuple(str(name) for name in array)
     if len(names) < 2 or len(set(names)) < len(names):
         raise DataError(
-            f"{path}: classes holds {len(set(names))} different names of {len(names)}; at least 2, all different"
+            f"{path}: classes holds {len(names)} names, {len(set(names))} different; it must be 2 or more"
         )
     return names
 

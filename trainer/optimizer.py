@@ -8,7 +8,7 @@ from trainer.recipe import Recipe
 
 
 def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; weight decay on kernels and matrices only, not on norms and biases.
+    """SGD with Nesterov momentum, or AdamW; weight decay on kernels and matrices only.
 
     Raises ModuleError for a module with nothing to train.
     """

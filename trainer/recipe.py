@@ -21,13 +21,16 @@ class RecipeError(ValueError):
 class Recipe:
     """How to train. Raises RecipeError, one sentence, for a value out of range.
 
-    optimizer: sgd (Nesterov momentum) or adamw.  lr: the schedule's peak; by default 0.1 for sgd, 0.003 for adamw.
+    optimizer: sgd (Nesterov momentum) or adamw.
+    lr: the schedule's peak; by default 0.1 for sgd, 0.003 for adamw.
     weight_decay: not applied to norms and biases; by default 5e-4 for sgd, 0.05 for adamw.  momentum: sgd's.
     batch: images a step.  epochs: passes over the train images.
-    schedule: per step; one-cycle (up from lr/25 and down to lr/250,000, by cosines) or cosine (up in a line, down to 0).
+    schedule: per step; one-cycle (by cosines up from lr/25, down to lr/250,000) or cosine (up in a line, down
+    to 0 by a cosine).
     warmup: share of the steps in which lr rises.  clip: largest norm of the gradient, None = unclipped.
     crop: pixels of padding before a random crop, 0 = none, None = an eighth of the image's shorter side.
-    flip: mirror half of the images, where the data allows it.  cutout: side in pixels of a square set to the mean, 0 = none.
+    flip: mirror half of the images, where the data allows it.
+    cutout: side in pixels of a square set to the mean, 0 = none.
     precision: fp32, bf16 (autocast), or auto: bf16 on CUDA devices that have it, else fp32.
     """
 
@@ -58,7 +61,7 @@ class Recipe:
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "Recipe":
-        """A recipe from plain values, as a study file has them. Raises RecipeError, also for an unknown key."""
+        """A recipe from plain values, as in a study file. Raises RecipeError, also for an unknown key."""
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:

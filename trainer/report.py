@@ -46,10 +46,11 @@ class Report:
     """What a trial reached. `outcome` is done, pruned, cut or failed; `reason` says it in one sentence.
 
     kind: of cut and failed trials: not-finite, out-of-memory, batch-too-small, timeout, device or error.
-    epochs: complete ones.  best_epoch, valid_accuracy, valid_loss, exits: of the best evaluation (highest accuracy,
-    then lowest loss), None before the first.  exits: the accuracy of every exit.
-    seconds: charged for building, training and evaluation.  peak_memory_bytes: on CUDA; None on the CPU, where there
-    is no cheap true number.  best_weights, last_weights: state dicts on the CPU, kept out of JSON and comparison.
+    epochs: complete ones.  best_epoch, valid_accuracy, valid_loss, exits: of the best evaluation (highest
+    accuracy, then lowest loss), None before the first; exits is the accuracy of every exit.
+    seconds: charged for building, training and evaluation.
+    peak_memory_bytes: on CUDA; None on the CPU, where there is no cheap true number.
+    best_weights, last_weights: state dicts on the CPU, kept out of JSON and comparison.
     """
 
     outcome: str

@@ -8,7 +8,7 @@ END_DIVISOR = 1e4
 
 
 def one_cycle(step: int, steps: int, warmup: float) -> float:
-    """Factor on lr: up by a cosine during the warm-up, down by a cosine after (Smith and Topin, arXiv:1708.07120)."""
+    """Factor on lr: up by a cosine in the warm-up, then down by one (Smith and Topin, arXiv:1708.07120)."""
     start, end = 1 / START_DIVISOR, 1 / START_DIVISOR / END_DIVISOR
     peak = max(warmup * steps - 1, 0.0)
     if step < peak:

@@ -15,7 +15,11 @@ from trainer.precision import autocast, layout
 
 @dataclass(frozen=True)
 class Scores:
-    """accuracy, loss: of the last exit (share of images; mean cross-entropy, unsmoothed).  exits: every accuracy."""
+    """How well a network does on a split.
+
+    accuracy, loss: of the last exit (share of the images; mean cross-entropy, unsmoothed).
+    exits: the accuracy of every exit.
+    """
 
     accuracy: float
     loss: float
@@ -33,20 +37,20 @@ def evaluate(
 ) -> Scores:
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
 
-    The module is moved to the device; its train or eval mode is put back. Raises ValueError for an empty split,
-    ModuleError for an output that is not logits.
+    The module is moved to the device; its train or eval mode is put back.
+    Raises ValueError for an empty split, ModuleError for an output that is not logits.
     """
     if len(split) == 0:
         raise ValueError("the split is empty; at least one image is needed for scores")
     place = torch.device(device)
     module.to(place)
     split = split.to(place)
-    normalise = Normalise(data, place, layout(module, place))
+    normalise = Normalise(data, place, layout(module, place, data.pixels))
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     # One pass, no .item(): sums stay on the device until the end.
     with evaluating(module), torch.inference_mode(), autocast(precision, place):
-        for x, y in zip(split.x.split(batch), split.y.split(batch), strict=True):
+        for x, y in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
             exits = forward(module, normalise(x), len(data.classes))
             losses.append(F.cross_entropy(exits[-1], y, reduction="sum"))
             hits.append(torch.stack([(logits.argmax(1) == y).sum() for logits in exits]))

@@ -22,7 +22,7 @@ def data_root(root: str | os.PathLike[str] | None) -> Path:
 
 
 def read_known(name: str, root: Path, *, download: bool, mirror: bool | None) -> Raw:
-    """Read a data set of `trainer.NAMES`. Raises DataError where its files are absent and cannot be fetched."""
+    """Read a data set of `trainer.NAMES`. Raises DataError where it is absent and cannot be fetched."""
     torchvision_name, natural = KNOWN[name]
     raw = (
         _read_torchvision(name, torchvision_name, root, download=download)
@@ -36,7 +36,7 @@ _Parts = tuple[tuple[str, ...], Images, Labels, Images | None, Labels | None]
 
 
 def _read_digits() -> _Parts:
-    """1,797 scans of 8x8 with values 0..16, brought to 0..255 (Alpaydin and Kaynak, UCI, 1998). No official test part."""
+    """1,797 scans of 8x8 (Alpaydin and Kaynak, UCI, 1998), values 0..16 brought to 0..255; no test part."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -73,7 +73,8 @@ def _absent(name: str, root: Path, error: Exception) -> DataError:
     reason = " ".join(str(error).split())[:160].rstrip(".")
     return DataError(
         f"{name} is not in {root.absolute()} and could not be fetched ({reason}); put its files there as "
-        f"torchvision.datasets.{KNOWN[name][0]} keeps them, or name their folder with --data-root or GENOME_DATA"
+        f"torchvision.datasets.{KNOWN[name][0]} keeps them, or name "
+        "their folder with --data-root or GENOME_DATA"
     )
 
 

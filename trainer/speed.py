@@ -27,7 +27,9 @@ def latency(
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
     place = torch.device(device)
     module.to(place)
-    x = torch.zeros(1, *input_shape, device=place).contiguous(memory_format=layout(module, place))
+    x = torch.zeros(1, *input_shape, device=place).contiguous(
+        memory_format=layout(module, place, input_shape[1] * input_shape[2])
+    )
     seconds = []
     with evaluating(module), torch.inference_mode():
         for _ in range(WARM_UP + repeats):

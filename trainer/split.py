@@ -10,7 +10,7 @@ VALID_SHARE = 0.15  # of the images that are not test
 
 
 def divide(y: Labels, share: float, seed: int) -> tuple[Labels, Labels]:
-    """Draw `share` of each class (at least one image of it, and at least one stays); returns sorted indices (rest, drawn)."""
+    """Draw `share` of each class, one image or more, and leave one or more: sorted indices (rest, drawn)."""
     # RandomState, not Generator: NumPy promises its stream for ever (NEP 19), and the split must never move.
     stream = np.random.RandomState(seed)
     rest, drawn = [], []

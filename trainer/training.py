@@ -50,8 +50,9 @@ class Training:
         self._module, self._data, self._recipe = module, data.to(device), recipe
         self._device, self._meter, self._memory = device, meter, budget.memory
         with meter:
-            memory_format = layout(module, device)
-            module.to(device=device, memory_format=memory_format)
+            memory_format = layout(module, device, data.pixels)
+            module.to(device)
+            module.to(memory_format=memory_format)
             normalise = Normalise(data, device, memory_format)
             self._epochs = Epochs(
                 self._data.train, normalise, augment(recipe, data), recipe.batch, recipe.seed
@@ -76,7 +77,7 @@ class Training:
         return self._deadline.sentence(self.epochs, self._recipe.epochs)
 
     def epoch(self) -> Row | None:
-        """Train an epoch, or as much of it as the budget allows, and evaluate; None where not one step was left.
+        """Train an epoch, or what the budget allows of it, and evaluate; None where not one step was left.
 
         Raises NotFinite, TooMuchMemory, and whatever the module raises.
         """
@@ -131,7 +132,7 @@ class Training:
         with autocast(recipe.precision, self._device):
             logits = exits.forward(self._module, x, len(self._data.classes))
         loss = exits.loss(logits, y, exits.weights(self._module, len(logits)), recipe.label_smoothing)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if recipe.clip is not None:
             nn.utils.clip_grad_norm_(self._module.parameters(), recipe.clip)
         self._optimizer.step()
@@ -163,7 +164,7 @@ class Training:
 
 
 def augment(recipe: Recipe, data: Data) -> Augment:
-    """The recipe's augmentation for this data: flips only where they keep the class, padding to the image's size."""
+    """The recipe's augmentation: flips only where they keep the class, padding by the image's size."""
     padding = min(data.input[1:]) // 8 if recipe.crop is None else recipe.crop
     return Augment(padding, recipe.flip and data.mirror, recipe.cutout)
 
