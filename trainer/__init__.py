@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
     from trainer.data import Data, Split, load
+    from trainer.devices import DeviceError, device_of
     from trainer.errors import DataError
     from trainer.loop import fit
     from trainer.meter import Meter
@@ -25,6 +26,7 @@ _HOME = {
     "BudgetError": "budget",
     "Data": "data",
     "DataError": "errors",
+    "DeviceError": "devices",
     "Meter": "meter",
     "Recipe": "recipe",
     "RecipeError": "recipe",
@@ -33,6 +35,7 @@ _HOME = {
     "Row": "report",
     "Scores": "scores",
     "Split": "data",
+    "device_of": "devices",
     "evaluate": "scores",
     "fit": "loop",
     "latency": "speed",
@@ -47,6 +50,7 @@ __all__ = [
     "BudgetError",
     "Data",
     "DataError",
+    "DeviceError",
     "Meter",
     "Recipe",
     "RecipeError",
@@ -55,6 +59,7 @@ __all__ = [
     "Row",
     "Scores",
     "Split",
+    "device_of",
     "evaluate",
     "fit",
     "latency",

@@ -57,7 +57,7 @@ class Budget:
         read = {
             key: reader(values[key], key) for key, reader in readers.items() if values.get(key) is not None
         }
-        return cls(**read, rungs=values.get("rungs") or ())
+        return cls(**read, rungs=() if values.get("rungs") is None else values["rungs"])
 
     def limit(self) -> tuple[float, str] | None:
         """The seconds that one trial may take and the name of the limit that says so; None if unlimited."""

@@ -18,6 +18,8 @@ from trainer.raw import Images, Labels, Raw
 from trainer.sources import data_root, read_known
 from trainer.split import TEST_SHARE, VALID_SHARE, check_counts, divide
 
+MOST_PIXELS = 4096  # a side
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -76,7 +78,7 @@ class Data:
 
 
 def load(
-    name_or_path: str | os.PathLike[str],
+    name_or_path: str | os.PathLike[str] = "digits",
     root: str | os.PathLike[str] | None = None,
     seed: int = 0,
     *,
@@ -125,12 +127,10 @@ def _read_own(path: Path, size: Size | None, *, mirror: bool) -> Raw:
 def _pair(size: int | Size | None) -> Size | None:
     if size is None:
         return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
-    if len(pair) != 2 or any(
-        isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in pair
-    ):
-        raise DataError(f"size is {size!r}; it must be a whole number of pixels or (height, width)")
-    return pair
+    sides = tuple(size) if isinstance(size, list | tuple) else (size, size)
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MOST_PIXELS for side in sides):
+        raise DataError(f"size is {size!r}; it must be 1..{MOST_PIXELS} pixels or (height, width)")
+    return sides[0], sides[1]
 
 
 def _split(raw: Raw, seed: int) -> Data:

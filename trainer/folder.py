@@ -95,7 +95,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _read_image(file: Path, size: Size | None) -> Images:
     """One image as (H, W) if grey, else (H, W, 3)."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
@@ -104,7 +104,8 @@ def _read_image(file: Path, size: Size | None) -> Images:
             with Image.open(file) as opened:
                 if opened.mode not in GREY | COLOUR:
                     raise DataError(f"{file} has pixels of mode {opened.mode}; save it with 8 bits a channel")
-                image = opened.convert("L" if opened.mode in GREY else "RGB")
+                upright = ImageOps.exif_transpose(opened)
+                image = upright.convert("L" if opened.mode in GREY else "RGB")
         if size is not None and (image.height, image.width) != tuple(size):
             image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         return np.asarray(image, dtype=np.uint8)

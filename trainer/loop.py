@@ -10,8 +10,9 @@ from torch import nn
 
 from trainer.budget import Budget
 from trainer.data import Data
+from trainer.devices import device_of
 from trainer.meter import Meter
-from trainer.modes import seeded
+from trainer.modes import mode_kept, seeded
 from trainer.outcome import DONE, Outcome, of_error
 from trainer.recipe import Recipe
 from trainer.report import Report, Row
@@ -45,11 +46,11 @@ def fit(
 
     Whatever goes wrong in the module or on the device is an outcome of the report; only KeyboardInterrupt and
     its like pass. On the CPU, equal module, data, recipe and threads give equal weights bit for bit, and the
-    global random state is left as it was.
+    global random state is left as it was. Raises DeviceError where the device is not there.
     """
-    place = torch.device(device)
+    place = device_of(device)
     meter = Meter(place, started_seconds)
-    with _on(place), seeded(recipe.seed, place), _mode_kept(module):
+    with _on(place), seeded(recipe.seed, place), mode_kept(module):
         training, ending = _guarded(lambda: Training(module, data, recipe, budget, place, meter))
         while training is not None and ending is None:
             row, ending = _guarded(training.epoch)
@@ -138,15 +139,6 @@ def _on(place: torch.device) -> Iterator[None]:
     with torch.cuda.device(place):
         torch.cuda.reset_peak_memory_stats(place)
         yield
-
-
-@contextmanager
-def _mode_kept(module: nn.Module) -> Iterator[None]:
-    training = module.training
-    try:
-        yield
-    finally:
-        module.train(training)
 
 
 def _release(module: nn.Module, place: torch.device) -> None:

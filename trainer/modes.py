@@ -8,10 +8,9 @@ from torch import nn
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode inside; afterwards every submodule has its own mode again."""
+def mode_kept(module: nn.Module) -> Iterator[None]:
+    """Afterwards every submodule has the train or eval mode again that it came in."""
     before = [(part, part.training) for part in module.modules()]
-    module.eval()
     try:
         yield
     finally:
@@ -20,11 +19,21 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients inside."""
+    # no_grad rather than inference_mode: a grid that a module caches in here must be good for training too.
+    with mode_kept(module), torch.no_grad():
+        module.eval()
+        yield
+
+
+@contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """The global random state, which dropout uses, starts from `seed` inside and is untouched afterwards."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
+        # Not torch.manual_seed: that would reseed every other device, too.
         torch.default_generator.manual_seed(seed)
         if cuda:
-            torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+            torch.cuda.default_generators[device.index].manual_seed(seed)
         yield

@@ -89,6 +89,10 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
 
 
 def _check_kind(place: str, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if dtype.hasobject:
+        raise DataError(
+            f"{place} holds Python objects, which are never loaded; save plain numbers or strings"
+        )
     if name.endswith("_x"):
         if dtype != np.uint8:
             raise DataError(f"{place} is {dtype}; images must be uint8 (0..255)")

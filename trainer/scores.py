@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from trainer.batches import Normalise
 from trainer.data import Data, Split
+from trainer.devices import device_of
 from trainer.exits import forward
 from trainer.modes import evaluating
 from trainer.precision import autocast, layout
@@ -38,18 +39,19 @@ def evaluate(
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
 
     The module is moved to the device; its train or eval mode is put back.
-    Raises ValueError for an empty split, ModuleError for an output that is not logits.
+    Raises ValueError for an empty split or a device that is not there, ModuleError for an output that is not
+    logits.
     """
     if len(split) == 0:
         raise ValueError("the split is empty; at least one image is needed for scores")
-    place = torch.device(device)
+    place = device_of(device)
     module.to(place)
     split = split.to(place)
     normalise = Normalise(data, place, layout(module, place, data.pixels))
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     # One pass, no .item(): sums stay on the device until the end.
-    with evaluating(module), torch.inference_mode(), autocast(precision, place):
+    with evaluating(module), autocast(precision, place):
         for x, y in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
             exits = forward(module, normalise(x), len(data.classes))
             losses.append(F.cross_entropy(exits[-1], y, reduction="sum"))

@@ -2,8 +2,9 @@
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,12 @@ def _absent(name: str, root: Path, error: Exception) -> DataError:
 
 @contextmanager
 def _patience() -> Iterator[None]:
+    """A limit on the network's silence, and torchvision's chatter away from standard output."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(NETWORK_SECONDS)
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
         socket.setdefaulttimeout(before)
 

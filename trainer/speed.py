@@ -6,6 +6,7 @@ import time
 import torch
 from torch import nn
 
+from trainer.devices import device_of
 from trainer.meter import synchronize
 from trainer.modes import evaluating
 from trainer.precision import layout
@@ -25,13 +26,13 @@ def latency(
     """
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
-    place = torch.device(device)
+    place = device_of(device)
     module.to(place)
     x = torch.zeros(1, *input_shape, device=place).contiguous(
         memory_format=layout(module, place, input_shape[1] * input_shape[2])
     )
     seconds = []
-    with evaluating(module), torch.inference_mode():
+    with evaluating(module):
         for _ in range(WARM_UP + repeats):
             synchronize(place)
             start = time.perf_counter()
