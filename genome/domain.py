@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from random import Random
+from typing import TypeAlias
 
-type Value = bool | int | float | str
+Value: TypeAlias = bool | int | float | str
 
 
 class DomainError(ValueError):
@@ -132,7 +133,7 @@ class Either:
         return f"{self.words} or {self.numbers}"
 
 
-type Domain = Int | Float | OneOf
-type Legal = Int | Float | OneOf | Either
+Domain: TypeAlias = Int | Float | OneOf
+Legal: TypeAlias = Int | Float | OneOf | Either
 
 FLAG = OneOf(False, True)

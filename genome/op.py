@@ -21,7 +21,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
 
 from genome.domain import Domain, Either, Legal
 
@@ -63,7 +63,7 @@ class Cost(NamedTuple):
     macs: int = 0
     saved: int = 0
     scratch: int = 0  # numbers that live beside input and output while the node runs, at most
-    reads: bool = False  # the backward pass needs the input
+    reads: bool | tuple[bool, ...] = False  # the backward pass needs the inputs (all alike, or each)
     keeps: bool = False  # the backward pass needs the output
     layers: int = 0  # layers with weights from input to output
     extent: int = 1  # receptive field of one output pixel on the input, in pixels
@@ -104,7 +104,7 @@ def body(default: Callable[[], Op], when: Callable[[Mapping[str, Any]], bool] | 
     return field(default_factory=default, metadata={"legal": None, "search": None, "when": when})
 
 
-type Takes = Literal["schedule", "stated", "never", "classes"]
+Takes: TypeAlias = Literal["schedule", "stated", "never", "classes"]
 
 
 class Op:
@@ -131,23 +131,28 @@ class Op:
         """The module, with its own initialisation drawn from torch's global generator."""
         raise NotImplementedError
 
-    def silent(self) -> frozenset[str]:
-        """The genes that have no effect beside the others' values."""
+    def __post_init__(self) -> None:
+        """Check every gene, and put genes without effect at their default: equal ops are equal functions."""
         own = self.__dict__
-        return frozenset(g.name for g in self.genes if not g.active(own))
+        for g in self.genes:
+            if not g.active(own):
+                object.__setattr__(self, g.name, g.default)
+            elif not (isinstance(own[g.name], Op) if g.legal is None else own[g.name] in g.legal):
+                raise ValueError(f"{self.word}.{g.name} is {own[g.name]!r}; it may be {g.legal or 'a node type'}")
 
-    def canonical(self) -> tuple[Any, ...]:
-        """Word and genes, silent genes at their default: equal exactly where the function is."""
-        own = self.__dict__
-        values = ((own[g.name] if g.active(own) else g.default) for g in self.genes)
-        return (self.word, *(v.canonical() if isinstance(v, Op) else v for v in values))
+    def described(self) -> tuple[Any, ...]:
+        """Word and genes: equal exactly where the function is."""
+        values = (self.__dict__[g.name] for g in self.genes)
+        return (self.word, *(v.described() if isinstance(v, Op) else v for v in values))
 
+
+T = TypeVar("T", bound=Op)
 
 _REGISTER: dict[str, type[Op]] = {}
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(gene, body))
-def op[T: type[Op]](cls: T) -> T:
+def op(cls: type[T]) -> type[T]:
     """Make a frozen dataclass of `cls` and enter it in the register under the name of its file."""
     made = dataclass(frozen=True)(cls)
     made.word = cls.__module__.rpartition(".")[2]

@@ -1,0 +1,45 @@
+"""Graph genomes: what an architecture is.
+
+    text --load--> Genome --expand--> Genome --resolve--> Plan --build--> nn.Module
+
+Each verb is a plain function from one frozen value to the next. torch is imported by `build` alone, when it
+is called.
+"""
+
+from genome import zoo
+from genome.build import build
+from genome.digest import digest
+from genome.draw import draw
+from genome.expand import expand
+from genome.graph import Genome, GenomeError, Loop, Node, Times
+from genome.op import Cost, Op, Shape, lookup, words
+from genome.resolve import Plan, Step, resolve
+from genome.source import SourceError
+from genome.text import dump, load, loads
+from genome.widths import Widths
+
+__all__ = [
+    "Cost",
+    "Genome",
+    "GenomeError",
+    "Loop",
+    "Node",
+    "Op",
+    "Plan",
+    "Shape",
+    "SourceError",
+    "Step",
+    "Times",
+    "Widths",
+    "build",
+    "digest",
+    "draw",
+    "dump",
+    "expand",
+    "load",
+    "loads",
+    "lookup",
+    "resolve",
+    "words",
+    "zoo",
+]

@@ -1,0 +1,71 @@
+"""What the element-wise joins share: how inputs of unequal shape are fitted before they are combined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from genome.domain import OneOf
+from genome.op import Cost, Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FIT = OneOf("pad", "project")
+
+
+def joined_shape(ins: Sequence[Shape], width: int) -> Shape:
+    """The shape in which the inputs meet: the smallest image, and the stated width or else the widest."""
+    height = min(i.height for i in ins)
+    across = min(i.width for i in ins)
+    return Shape(width or max(i.channels for i in ins), height, across)
+
+
+def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
+    """What fitting costs. `pad` has no weights: larger images are average-pooled (PyramidNet); `project` is
+    a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
+    weights = norms = macs = saved = 0
+    reads = []
+    for source in ins:
+        fits = source[1:] == out[1:]
+        reads.append(source != out if fit == "project" else not fits)
+        if source == out or fit == "pad":
+            continue
+        kernel = source.channels * out.channels
+        weights += kernel
+        norms += 2 * out.channels
+        macs += kernel * out.height * out.width
+        saved += out.size  # the norm keeps the convolution's output
+        if strides(source, out) is None:
+            saved += source.channels * out.height * out.width
+    return Cost(weights, norms, macs, saved, scratch=out.size, reads=tuple(reads), layers=int(weights > 0))
+
+
+def strides(source: Shape, out: Shape) -> tuple[int, int] | None:
+    """The strides by which a 1x1 window takes the image of `source` to that of `out`, where there are any."""
+    found = []
+    for big, small in ((source.height, out.height), (source.width, out.width)):
+        step = -(-big // small)
+        if -(-big // step) != small:
+            return None
+        found.append(step)
+    return found[0], found[1]
+
+
+def fitter(source: Shape, out: Shape, fit: str) -> nn.Module:
+    """The module that brings one input to the shape in which all meet."""
+    from torch import nn
+
+    from genome.ops._modules import Channels, chained, conv2d, norm, shrink
+
+    if source == out:
+        return nn.Identity()
+    if fit == "pad":
+        parts = [("shrink", shrink(source, out))] if source[1:] != out[1:] else []
+        if source.channels != out.channels:
+            parts.append(("pad", Channels(out.channels)))
+        return chained(parts)
+    step = strides(source, out)
+    parts = [] if step is not None else [("shrink", shrink(source, out))]
+    kernel = conv2d(source.channels, out.channels, stride=step or 1)
+    return chained([*parts, ("project", kernel), ("norm", norm("batch", out.channels))])

@@ -1,0 +1,53 @@
+"""The contract of a motif: `expand` writes plain nodes (or further motifs); the last one is its output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, NamedTuple
+
+from genome.graph import Loop, Node, Times
+from genome.op import Op, lookup
+
+
+class Fragment(NamedTuple):
+    """What a motif stands for. Readers of the motif read the last node."""
+
+    nodes: tuple[Node, ...]
+    loops: tuple[Loop, ...] = ()
+
+
+class Motif(Op):
+    """Base of the motifs: node types that stand for several nodes."""
+
+    motif: ClassVar[bool] = True
+    many: ClassVar[bool] = True
+
+    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+        """The nodes this motif stands for, each named `name/..` or `name.unit/..`."""
+        raise NotImplementedError
+
+
+def joined(name: str, ins: tuple[str, ...]) -> tuple[tuple[Node, ...], tuple[str]]:
+    """One node to read where there are several: their concatenation, under `name`."""
+    if len(ins) == 1:
+        return (), (ins[0],)
+    return (Node(name, lookup("concat")(), ins),), (name,)
+
+
+def times(width: int | None, factor: int) -> int | Times | None:
+    """A multiple of the stated width, or of the schedule's where none is stated."""
+    if width is None:
+        return Times(factor) if factor != 1 else None
+    return width * factor
+
+
+def strided(name: str, op: Op, ins: tuple[str, ...], width: int | None, stride: int) -> Sequence[Node]:
+    """A node of `op` that shrinks the image by `stride`: by its own stride where it has one, else by a
+    max pool of that size after it."""
+    if stride == 1:
+        return (Node(name, op, ins, width),)
+    if any(g.name == "stride" for g in op.genes):
+        return (Node(name, replace(op, stride=stride), ins, width),)  # type: ignore[call-arg]
+    pool = lookup("pool")(kind="max", size=stride, stride=stride)  # type: ignore[call-arg]
+    return (Node(name, op, ins, width), Node(f"{name}/pool", pool, (name,)))

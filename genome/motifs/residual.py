@@ -1,0 +1,76 @@
+"""residual: a body and a shortcut around it (He et al., CVPR 2016, arXiv:1512.03385; pre-activation order
+arXiv:1603.05027; pyramidal order: Han et al., CVPR 2017, arXiv:1610.02915)."""
+
+from __future__ import annotations
+
+from genome.domain import FLAG, Int, OneOf
+from genome.graph import Node, Times
+from genome.joins import FIT
+from genome.motif import Fragment, Motif, joined, strided, times
+from genome.op import Op, body, gene, lookup, op
+from genome.parts import ACTIVATION, NONE
+
+
+def _conv() -> Op:
+    return lookup("conv")()
+
+
+# order: what the first, the inner and the last convolution of a unit look like
+ORDERS = {
+    "post": ("conv-norm-act", "conv-norm-act", "conv-norm"),
+    "pre": ("norm-act-conv", "norm-act-conv", "norm-act-conv"),
+    "pyramid": ("norm-conv-norm-act", "conv-norm-act", "conv-norm"),
+}
+
+
+@op
+class Residual(Motif):
+    """Add what a body makes of x to x.
+
+    `unit: basic` is two k x k convolutions; `bottleneck` is 1x1, k x k, 1x1 with `expansion` times the width
+    at its end; `body` is any node type. `order: post` rectifies after the addition, `pre` and `pyramid` do
+    not. `stride` shrinks the image, the shortcut's too.
+    """
+
+    unit: str = gene("basic", OneOf("basic", "bottleneck", "body"), OneOf("basic", "bottleneck"))
+    order: str = gene("post", OneOf(*ORDERS), when=lambda g: g["unit"] != "body")
+    kernel: int = gene(3, Int(1, 31), OneOf(3, 5), when=lambda g: g["unit"] != "body")
+    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
+    expansion: int = gene(4, Int(1, 16), OneOf(2, 4), when=lambda g: g["unit"] == "bottleneck")
+    activation: str = gene("relu", ACTIVATION, when=lambda g: g["unit"] != "body")
+    fit: str = gene("project", FIT)
+    rectify: bool = gene(False, FLAG, when=lambda g: g["unit"] == "body")
+    body: Op = body(_conv, when=lambda g: g["unit"] == "body")
+
+    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+        before, (x,) = joined(f"{name}/in", ins)
+        nodes = self._body(name, x, width)
+        last = nodes[-1]
+        after = self.activation if self._rectifies() else NONE
+        join = lookup("add")(fit=self.fit, activation=after)  # type: ignore[call-arg]
+        stated = last.width if isinstance(last.width, int) and last.op.width != "never" else None
+        return Fragment((*before, *nodes, Node(f"{name}/add", join, (last.name, x), stated)))
+
+    def _rectifies(self) -> bool:
+        return self.rectify if self.unit == "body" else self.order == "post"
+
+    def _body(self, name: str, x: str, width: int | None) -> tuple[Node, ...]:
+        if self.unit == "body":
+            return tuple(strided(f"{name}/body", self.body, (x,), width, self.stride))
+        first, inner, last = ORDERS[self.order]
+        if self.unit == "basic":
+            plan = [(first, self.kernel, self.stride, width), (last, self.kernel, 1, width)]
+        else:
+            wide = times(width, self.expansion)
+            plan = [(first, 1, 1, width), (inner, self.kernel, self.stride, width), (last, 1, 1, wide)]
+        return self._chain(name, x, plan)
+
+    def _chain(
+        self, name: str, x: str, plan: list[tuple[str, int, int, int | Times | None]]
+    ) -> tuple[Node, ...]:
+        conv, nodes = lookup("conv"), []
+        for i, (order, kernel, stride, width) in enumerate(plan, start=1):
+            made = conv(kernel=kernel, stride=stride, order=order, activation=self.activation)  # type: ignore[call-arg]
+            nodes.append(Node(f"{name}/conv{i}", made, (x,), width))
+            x = nodes[-1].name
+        return tuple(nodes)

@@ -1,0 +1,117 @@
+"""The torch module of a plan."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from genome.op import Shape
+from genome.ops._modules import shrink
+from genome.resolve import SOURCE, Plan, Step
+
+_NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
+
+
+class Network(nn.Module):
+    """The module of one plan. (B, C, H, W) -> one tensor of logits (B, classes) per exit, in written order.
+
+    `nodes` holds one module per node under its name (`.` becomes `:`, since torch allows no dot there); the
+    later passes of a loop have `@pass` behind theirs and share all weights but those of norms.
+    `exit_weights` are the exits' shares in the training loss.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.nodes = nn.ModuleDict(_modules(plan))
+        self.exit_weights = tuple(float(vars(plan.steps[i].node.op)["weight"]) for i in plan.exits)
+        self._exits = plan.exits
+        drops = _drops(plan)
+        self._steps = [(_key(step), step.sources, drop) for step, drop in zip(plan.steps, drops, strict=True)]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        values: dict[int, Tensor] = {SOURCE: image}
+        for i, (key, sources, drop) in enumerate(self._steps):
+            values[i] = self.nodes[key](*[None if s is None else values[s] for s in sources])
+            for source in drop:
+                del values[source]
+        return tuple([values[i] for i in self._exits])
+
+
+class Fitted(nn.Module):
+    """A node whose inputs differ in size: the larger images are average-pooled to the smallest first."""
+
+    def __init__(self, shrinks: dict[str, nn.Module], node: nn.Module) -> None:
+        super().__init__()
+        self.shrinks = nn.ModuleDict(shrinks)
+        self.node = node
+
+    def forward(self, *xs: Tensor | None) -> Tensor:
+        fitted = list(xs)
+        for i, module in self.shrinks.items():
+            fitted[int(i)] = module(xs[int(i)])
+        return self.node(*fitted)  # type: ignore[no-any-return]
+
+
+class Concatenated(nn.Module):
+    """A one-input node that reads several: it sees their concatenation."""
+
+    def __init__(self, node: nn.Module) -> None:
+        super().__init__()
+        self.node = node
+
+    def forward(self, *xs: Tensor) -> Tensor:
+        return self.node(torch.cat(xs, dim=1))  # type: ignore[no-any-return]
+
+
+def _key(step: Step) -> str:
+    name = step.node.name.replace(".", ":")
+    return f"{name}@{step.turn}" if step.turn else name
+
+
+def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
+    """One module per step; the passes of a loop share their weights."""
+    looped = {step.node.name for step in plan.steps if step.turn}
+    shared: dict[str, dict[str, nn.Parameter]] = {name: {} for name in looped}
+    made: OrderedDict[str, nn.Module] = OrderedDict()
+    for step in plan.steps:
+        module = _module(step)
+        if step.node.name in looped:
+            _share(module, shared[step.node.name])
+        made[_key(step)] = module
+    return made
+
+
+def _module(step: Step) -> nn.Module:
+    op, seen, out = step.node.op, step.cell.seen, step.cell.out
+    if len(seen) != sum(i is not None for i in step.ins):
+        inner: nn.Module = Concatenated(op.build(seen, out))
+        places: tuple[Shape | None, ...] = tuple(seen[0].with_channels(i.channels) for i in step.ins if i)
+    else:
+        given = iter(seen)
+        places = tuple([None if i is None else next(given) for i in step.ins])
+        inner = op.build(places, out)
+    pairs = enumerate(zip(step.ins, places, strict=True))
+    shrinks = {str(k): shrink(i, p) for k, (i, p) in pairs if i is not None and p is not None and i[1:] != p[1:]}
+    return Fitted(shrinks, inner) if shrinks else inner
+
+
+def _share(module: nn.Module, shared: dict[str, nn.Parameter]) -> None:
+    """Put the weights of earlier passes in place of this pass's; norms keep their own."""
+    for path, part in module.named_modules():
+        if isinstance(part, _NORMS):
+            continue
+        for name, parameter in part.named_parameters(recurse=False):
+            setattr(part, name, shared.setdefault(f"{path}.{name}", parameter))
+
+
+def _drops(plan: Plan) -> list[tuple[int, ...]]:
+    """For each step the values that nothing reads after it, so that memory is given back."""
+    last: dict[int, int] = {}
+    for i, step in enumerate(plan.steps):
+        last[i] = i
+        last.update({s: i for s in step.sources if s is not None})
+    for i in plan.exits:
+        last[i] = len(plan.steps)
+    return [tuple(s for s, at in last.items() if at == i) for i in range(len(plan.steps))]

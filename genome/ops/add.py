@@ -1,0 +1,47 @@
+"""add: the sum of all inputs, the residual join (He et al., CVPR 2016, arXiv:1512.03385)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from genome.joins import FIT, fit_cost, fitter, joined_shape
+from genome.op import Cost, Op, Shape, Takes, gene, op
+from genome.parts import ACTIVATION_OR_NONE, NONE, chain
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@op
+class Add(Op):
+    """Sum the inputs element by element, then rectify where `activation` says so.
+
+    n x (B, C_i, H_i, W_i) -> (B, max C_i, min H_i, min W_i)
+
+    `fit: pad` appends zero channels (and drops those past a stated width); `project` learns a 1x1
+    convolution with batch norm for every input that does not fit.
+    """
+
+    fit: str = gene("pad", FIT)
+    activation: str = gene(NONE, ACTIVATION_OR_NONE)
+
+    many: ClassVar[bool] = True
+    aligns: ClassVar[bool] = False
+    width: ClassVar[Takes] = "stated"
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        return joined_shape(ins, width)
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        fitted = fit_cost(ins, out, self.fit)
+        if self.activation == NONE:
+            return fitted
+        kept = chain([("sum", out.size), (self.activation, out.size)], 0)
+        return fitted._replace(saved=fitted.saved + kept.saved, keeps=kept.keeps)
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import Join, act
+
+        edges = [None if i is None else fitter(i, out, self.fit) for i in ins]
+        return Join(edges, mean=False, after=None if self.activation == NONE else act(self.activation))

@@ -1,0 +1,35 @@
+"""concat: the channels of all inputs behind each other (DenseNet, Huang et al., CVPR 2017, arXiv:1608.06993)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from genome.op import Cost, Op, Shape, Takes, op
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@op
+class Concat(Op):
+    """Put the channels of the inputs behind each other, in the order of `in`.
+
+    n x (B, C_i, H, W) -> (B, sum C_i, H, W)
+    """
+
+    many: ClassVar[bool] = True
+    ordered: ClassVar[bool] = True
+    loops: ClassVar[bool] = False
+    width: ClassVar[Takes] = "never"
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        return ins[0].with_channels(sum(i.channels for i in ins))
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        return Cost()
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import Concat as Module
+
+        return Module()

@@ -1,0 +1,104 @@
+"""conv: a convolution with its norm and activation in any published order.
+
+conv-norm-act is the ResNet unit (He et al., CVPR 2016, arXiv:1512.03385), norm-act-conv its pre-activation
+form (arXiv:1603.05027), norm-conv-norm-act and conv-norm the two halves of a PyramidNet block (Han et al.,
+CVPR 2017, arXiv:1610.02915), conv and conv-act the forms before batch norm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from genome.domain import FLAG, Int, OneOf
+from genome.op import Cost, Op, Shape, gene, op
+from genome.parts import ACTIVATION, NORM, PADDING, SAME, chain, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ORDER = OneOf(
+    "conv-norm-act", "norm-act-conv", "act-conv-norm", "norm-conv-norm-act", "conv-norm", "conv-act", "conv"
+)
+
+
+@op
+class Conv(Op):
+    """Convolve, normalise and rectify, in the order that `order` spells.
+
+    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
+
+    With several inputs there is one kernel per input, and the results are summed: the convolution of their
+    concatenation. `groups` are reduced to the greatest number that divides it and all channel counts.
+    """
+
+    kernel: int = gene(3, Int(1, 31), OneOf(1, 3, 5, 7))
+    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
+    dilation: int = gene(1, Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1)
+    groups: int = gene(1, Int(1, 65_536), OneOf(1, 2, 4, 8))
+    padding: int | str = gene(SAME, PADDING, OneOf(SAME))
+    bias: bool = gene(False, FLAG)
+    order: str = gene("conv-norm-act", ORDER)
+    norm: str = gene("batch", NORM, when=lambda g: "norm" in g["order"])
+    activation: str = gene("relu", ACTIVATION, when=lambda g: "act" in g["order"])
+
+    many: ClassVar[bool] = True
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        first = ins[0]
+        place = (self.kernel, self.stride, self.dilation, self.padding)
+        return Shape(width, window(first.height, *place), window(first.width, *place))
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        channels = sum(i.channels for i in ins)
+        kernels = sum(i.channels // self.groups_of(i, out) for i in ins) * out.channels * self.kernel**2
+        bias = out.channels if self.bias else 0
+        parts, at, norms = [], sum(i.size for i in ins), 0
+        wide = channels
+        for part in self.order.split("-"):
+            if part == "conv":
+                at, wide = out.size, out.channels
+            if part == "norm":
+                norms += 2 * wide
+            parts.append((self.activation if part == "act" else part, at))
+        kept = chain(parts, sum(i.size for i in ins))
+        return Cost(
+            weights=kernels + bias,
+            norms=norms,
+            macs=kernels * out.height * out.width,
+            saved=kept.saved,
+            scratch=kept.scratch + (out.size if len(ins) > 1 else 0),
+            reads=kept.reads,
+            keeps=kept.keeps,
+            layers=1,
+            extent=self.dilation * (self.kernel - 1) + 1,
+            stride=self.stride,
+        )
+
+    def groups_of(self, source: Shape, out: Shape) -> int:
+        """The groups of the kernel over `source`."""
+        return 1 if self.groups == 1 else math.gcd(self.groups, source.channels, out.channels)
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import act, chained, conv2d, norm, summed
+
+        parts = self.order.split("-")
+        at = parts.index("conv")
+
+        def edge(source: Shape) -> list[tuple[str, nn.Module]]:
+            made = [(p, norm(self.norm, source.channels) if p == "norm" else act(self.activation)) for p in parts[:at]]
+            bias = self.bias and len(ins) == 1
+            kernel = conv2d(
+                source.channels, out.channels, self.kernel, self.stride, self.dilation,
+                self.groups_of(source, out), self.padding, bias,
+            )  # fmt: skip
+            return [*made, ("conv", kernel)]
+
+        after = [
+            (p, norm(self.norm, out.channels) if p == "norm" else act(self.activation)) for p in parts[at + 1 :]
+        ]
+        if len(ins) == 1:
+            assert ins[0] is not None
+            return chained([*edge(ins[0]), *((f"{p}2" if p in parts[:at] else p, m) for p, m in after)])
+        return summed([None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after))

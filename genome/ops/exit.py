@@ -1,0 +1,84 @@
+"""exit: from a feature map to logits; a genome has one or more (BranchyNet, Teerapittayanon et al., ICPR 2016,
+arXiv:1709.01686; global average pooling: Lin et al., Network in Network, ICLR 2014, arXiv:1312.4400)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from genome.domain import FLAG, Float, OneOf
+from genome.op import Cost, Op, Shape, Takes, gene, op
+from genome.parts import ACTIVATION_OR_NONE, NONE, NORM_OR_NONE, chain
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@op
+class Exit(Op):
+    """Pool each input to a vector, put the vectors behind each other, classify.
+
+    n x (B, C_i, H_i, W_i) -> (B, classes)
+
+    `pool: average` takes the mean of each channel; `flatten` keeps every pixel. Without `linear` the pooled
+    vector is the logits, and its length must be the number of classes. `weight` is the exit's share in the
+    training loss.
+    """
+
+    norm: str = gene(NONE, NORM_OR_NONE)
+    activation: str = gene(NONE, ACTIVATION_OR_NONE)
+    pool: str = gene("average", OneOf("average", "flatten"))
+    linear: bool = gene(True, FLAG, OneOf(True))
+    weight: float = gene(1.0, Float(0.0, 100.0), Float(0.1, 1.0))
+
+    many: ClassVar[bool] = True
+    aligns: ClassVar[bool] = False
+    loops: ClassVar[bool] = False
+    width: ClassVar[Takes] = "classes"
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        length = self._features(ins)
+        if not self.linear and length != width:
+            raise ValueError(
+                f"gives {length} numbers where {width} classes are asked for; set linear: true, or the width"
+                f" of what it reads to {width}"
+            )
+        return Shape(width, 1, 1)
+
+    def _features(self, ins: Sequence[Shape]) -> int:
+        return sum(i.channels if self.pool == "average" else i.size for i in ins)
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        length, size = self._features(ins), sum(i.size for i in ins)
+        before = [(p, size) for p in (self.norm, self.activation) if p != NONE]
+        kept = chain(before, size)
+        # The mean keeps nothing; a linear layer keeps its vector, which is a view of the last map if flattened.
+        vector = self.linear and not (self.pool == "flatten" and len(ins) == 1)
+        flat = self.linear and self.pool == "flatten" and len(ins) == 1
+        last = size if kept.keeps or (flat and before) else 0
+        return Cost(
+            weights=(length + 1) * out.channels if self.linear else 0,
+            norms=2 * sum(i.channels for i in ins) if self.norm != NONE else 0,
+            macs=length * out.channels if self.linear else 0,
+            saved=kept.saved + last + (length if vector else 0),
+            scratch=length + (size if before else 0) + kept.scratch,
+            reads=kept.reads or (flat and not before),
+            layers=int(self.linear),
+        )
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from torch import nn
+
+        from genome.ops._modules import Head, act, chained, norm
+
+        read = [i for i in ins if i is not None]
+        edges = []
+        for source in read:
+            parts: list[tuple[str, nn.Module]] = []
+            if self.norm != NONE:
+                parts.append(("norm", norm(self.norm, source.channels)))
+            if self.activation != NONE:
+                parts.append(("act", act(self.activation)))
+            edges.append(chained(parts))
+        linear = nn.Linear(self._features(read), out.channels) if self.linear else None
+        return Head(edges, self.pool == "average", linear)

@@ -1,0 +1,64 @@
+"""pool: max or average pooling, with torch's rule for `ceil` (the last window begins inside the image)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from genome.domain import FLAG, Int, OneOf
+from genome.op import Cost, Op, Shape, Takes, gene, op
+
+if TYPE_CHECKING:
+    from torch import nn
+
+INDEX = 2  # an int64 index counts as two float32 numbers
+
+
+@op
+class Pool(Op):
+    """Take the largest or the mean of each window.
+
+    (B, C, H, W) -> (B, C, H', W'), H' = floor or ceil of (H + 2 padding - size) / stride + 1.
+
+    A window larger than the image is the whole image, so that a pool never shrinks it away. Averages count
+    the padding's zeros, as torch and Caffe do.
+    """
+
+    kind: str = gene("max", OneOf("max", "avg"))
+    size: int = gene(2, Int(1, 64), OneOf(2, 3))
+    stride: int = gene(2, Int(1, 64), OneOf(1, 2))
+    padding: int = gene(0, Int(0, 32), Int(0, 1))
+    ceil: bool = gene(False, FLAG)
+
+    width: ClassVar[Takes] = "never"
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        source = ins[0]
+        return Shape(source.channels, self._axis(source.height)[2], self._axis(source.width)[2])
+
+    def _axis(self, pixels: int) -> tuple[int, int, int]:
+        """Window, padding and output along one axis."""
+        size = min(self.size, pixels)
+        pad = min(self.padding, size // 2)
+        room = pixels + 2 * pad - size
+        out = (-(-room // self.stride) if self.ceil else room // self.stride) + 1
+        if self.ceil and (out - 1) * self.stride >= pixels + pad:
+            out -= 1
+        return size, pad, out
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        return Cost(
+            saved=INDEX * out.size if self.kind == "max" else 0,
+            reads=True,
+            extent=self.size,
+            stride=self.stride,
+        )
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from torch import nn
+
+        source = ins[0]
+        assert source is not None
+        (h, pad_h, _), (w, pad_w, _) = self._axis(source.height), self._axis(source.width)
+        made = nn.MaxPool2d if self.kind == "max" else nn.AvgPool2d
+        return made((h, w), self.stride, (pad_h, pad_w), ceil_mode=self.ceil)

@@ -1,0 +1,78 @@
+"""separable: depthwise convolution, then pointwise (Howard et al., MobileNet v1, arXiv:1704.04861)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from genome.domain import FLAG, Int, OneOf
+from genome.op import Cost, Op, Shape, gene, op
+from genome.parts import ACTIVATION, NORM, SAME, chain, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@op
+class Separable(Op):
+    """One k x k filter per channel, norm, activation; then a 1x1 convolution, norm, activation.
+
+    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+
+    With several inputs each has its own filters, and the 1x1 convolutions are summed: the separable
+    convolution of their concatenation.
+    """
+
+    kernel: int = gene(3, Int(1, 31), OneOf(3, 5, 7))
+    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
+    dilation: int = gene(1, Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1)
+    bias: bool = gene(False, FLAG)
+    norm: str = gene("batch", NORM)
+    activation: str = gene("relu", ACTIVATION)
+
+    many: ClassVar[bool] = True
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        first = ins[0]
+        place = (self.kernel, self.stride, self.dilation, SAME)
+        return Shape(width, window(first.height, *place), window(first.width, *place))
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        channels = sum(i.channels for i in ins)
+        filters = self.kernel**2 * channels
+        points = channels * out.channels
+        mid = channels * out.height * out.width
+        half = [("conv", mid), ("norm", mid), (self.activation, mid)]
+        kept = chain([*half, ("conv", out.size), ("norm", out.size), (self.activation, out.size)], 0)
+        return Cost(
+            weights=filters + points + (channels + out.channels if self.bias else 0),
+            norms=2 * channels + 2 * out.channels,
+            macs=(filters + points) * out.height * out.width,
+            saved=kept.saved,
+            scratch=kept.scratch,
+            reads=True,
+            keeps=kept.keeps,
+            layers=2,
+            extent=self.dilation * (self.kernel - 1) + 1,
+            stride=self.stride,
+        )
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import act, chained, conv2d, norm, summed
+
+        single = len(ins) == 1
+
+        def edge(source: Shape) -> list[tuple[str, nn.Module]]:
+            c = source.channels
+            return [
+                ("depthwise", conv2d(c, c, self.kernel, self.stride, self.dilation, c, SAME, self.bias)),
+                ("norm", norm(self.norm, c)),
+                ("act", act(self.activation)),
+                ("pointwise", conv2d(c, out.channels, bias=self.bias and single)),
+            ]
+
+        after = [("norm2", norm(self.norm, out.channels)), ("act2", act(self.activation))]
+        if single:
+            assert ins[0] is not None
+            return chained([*edge(ins[0]), *after])
+        return summed([None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after))

@@ -1,0 +1,267 @@
+"""resolve: expand -> order -> widths -> shapes -> costs = Plan. Integer arithmetic; no tensors, no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from genome.expand import expand
+from genome.graph import IMAGE, Genome, GenomeError, Node, Times
+from genome.op import FLOAT_BYTES, Cost, Op, Shape
+from genome.order import Visit, visits
+
+SOURCE = -1  # the index under which steps read the image
+
+
+class Cell(NamedTuple):
+    """One node type at one place: the inputs as it sees them, its output, what it costs."""
+
+    seen: tuple[Shape, ...]  # after sizes were made equal and, for one-input types, channels concatenated
+    out: Shape
+    cost: Cost
+    keeps: tuple[bool, ...]  # per input read: whether backward keeps it
+    extra: int  # numbers that fitting the inputs adds to what backward keeps
+
+
+class Step(NamedTuple):
+    """One evaluation of one node. `sources` and `ins` have one entry per declared input, None where a pass of
+    a loop does not read it; a source is the index of an earlier step, or -1 for the image."""
+
+    node: Node
+    turn: int
+    sources: tuple[int | None, ...]
+    ins: tuple[Shape | None, ...]
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved genome: every evaluation in order, with widths, shapes and costs. Sizes are for one image.
+
+    `params` counts learned numbers, `macs` multiply-adds of one forward; both are exact.
+    """
+
+    genome: Genome  # expanded
+    steps: tuple[Step, ...]
+    exits: tuple[int, ...]  # step indices, in written order
+    params: int
+    macs: int
+
+    @cached_property
+    def last(self) -> dict[str, int]:
+        """The step that makes each node's final value."""
+        return {step.node.name: i for i, step in enumerate(self.steps)}
+
+    @cached_property
+    def widths(self) -> dict[tuple[str, str], int]:
+        """Channels on every edge (from, to)."""
+        return {
+            (source, step.node.name): shape.channels
+            for step in self.steps
+            for source, shape in zip(step.node.ins, step.ins, strict=True)
+            if shape is not None
+        }
+
+    @cached_property
+    def train_bytes(self) -> int:
+        """Activations that the backward pass keeps, in float32 bytes per image (statistics of norms apart)."""
+        kept: set[int] = set()
+        numbers = 0
+        for i, step in enumerate(self.steps):
+            numbers += step.cell.cost.saved + step.cell.extra
+            if step.cell.cost.keeps:
+                kept.add(i)
+            read = [s for s in step.sources if s is not None]
+            kept.update(s for s, keep in zip(read, step.cell.keeps, strict=True) if keep)
+        numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].cell.out.size for i in kept)
+        return FLOAT_BYTES * numbers
+
+    @cached_property
+    def infer_bytes(self) -> int:
+        """Most activations alive at once in a forward without gradients, in float32 bytes per image."""
+        last_use = {i: i for i in range(SOURCE, len(self.steps))}
+        for i, step in enumerate(self.steps):
+            for source in step.sources:
+                if source is not None:
+                    last_use[source] = i
+        for i in self.exits:
+            last_use[i] = len(self.steps)
+        alive = {SOURCE: self.genome.input.size}
+        peak = 0
+        for i, step in enumerate(self.steps):
+            fitted = sum(s.size for s in step.cell.seen) if _is_fitted(step) else 0
+            peak = max(peak, sum(alive.values()) + step.cell.out.size + step.cell.cost.scratch + fitted)
+            alive[i] = step.cell.out.size
+            alive = {k: v for k, v in alive.items() if last_use[k] > i}
+        return FLOAT_BYTES * peak
+
+    @cached_property
+    def depth(self) -> int:
+        """Layers with weights on the longest path from the image to an exit."""
+        deep = {SOURCE: 0}
+        for i, step in enumerate(self.steps):
+            deep[i] = step.cell.cost.layers + max(deep[s] for s in step.sources if s is not None)
+        return max(deep[i] for i in self.exits)
+
+    @cached_property
+    def receptive_field(self) -> int:
+        """Rows of the image that one value before an exit's pooling can see, padding included."""
+        field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
+        for i, step in enumerate(self.steps):
+            edges = [_shrunk(field[s], shape, step) for s, shape in _reads(step)]
+            reach, jump = max(r for r, _ in edges), max(j for _, j in edges)
+            cost = step.cell.cost
+            field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
+        return max(field[i][0] for i in self.exits)
+
+
+def _reads(step: Step) -> list[tuple[int, Shape]]:
+    pairs = zip(step.sources, step.ins, strict=True)
+    return [(s, shape) for s, shape in pairs if s is not None and shape is not None]
+
+
+def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
+    """The field of an input after its image was made as small as the smallest one (exits pool each apart)."""
+    if step.node.op.width == "classes":
+        return at
+    ratio = -(-source.height // min(shape.height for _, shape in _reads(step)))
+    return at[0] + (ratio - 1) * at[1], at[1] * ratio
+
+
+def _is_fitted(step: Step) -> bool:
+    return tuple(i for i in step.ins if i is not None) != step.cell.seen
+
+
+def resolve(genome: Genome) -> Plan:
+    """The plan of a genome, motifs expanded and loops unrolled.
+
+    Raises:
+        GenomeError: what `expand` and `genome.order.visits` refuse; a node without a width; an image shrunk
+            below 1x1; a loop whose members change shape from pass to pass.
+    """
+    whole = expand(genome)
+    walk = visits(whole)
+    width_of = _widths(whole, walk)
+    steps: list[Step] = []
+    newest: dict[str, int] = {IMAGE: SOURCE}
+    shapes: list[Shape] = []
+    weights = norms = macs = 0
+    for node, turn, reads in walk:
+        sources = tuple([None if r is None else newest[r] for r in reads])
+        ins = tuple([None if s is None else (genome.input if s == SOURCE else shapes[s]) for s in sources])
+        width = width_of[node.name] if turn == 0 else shapes[newest[node.name]].channels
+        cell = _cell_at(node, ins, width)
+        if turn and cell.out != shapes[newest[node.name]]:
+            raise _unstable(node, shapes[newest[node.name]], cell.out)
+        cost = cell.cost
+        weights += cost.weights if turn == 0 and None not in ins else 0
+        norms += cost.norms
+        macs += cost.macs
+        newest[node.name] = len(steps)
+        shapes.append(cell.out)
+        steps.append(Step(node, turn, sources, ins, cell))
+    exits = tuple([i for i, s in enumerate(steps) if s.node.op.width == "classes"])
+    if genome.loops or whole.loops:
+        weights = _shared_weights(steps)
+    return Plan(whole, tuple(steps), exits, weights + norms, macs)
+
+
+def _cell_at(node: Node, ins: tuple[Shape | None, ...], width: int) -> Cell:
+    try:
+        return _cell(node.op, ins if None not in ins else tuple([i for i in ins if i is not None]), width)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise GenomeError(f"{node.name} ({node.op.word}) {error}", node.name) from None
+
+
+@lru_cache(maxsize=1 << 16)
+def _cell(op: Op, ins: tuple[Shape, ...], width: int) -> Cell:
+    """Shape and cost of one node type at one place. A search meets the same place many times."""
+    seen = _fit(op, ins)
+    out = op.shape(seen, width)
+    if out.height < 1 or out.width < 1:
+        size = f"{seen[0].height}x{seen[0].width}"
+        raise ValueError(
+            f"shrinks its {size} image below 1x1; use padding: same, a smaller kernel or stride, or fewer pools"
+        )
+    cost = op.cost(seen, out)
+    keeps, extra = _kept(op, ins, seen, cost)
+    return Cell(seen, out, cost, keeps, extra)
+
+
+def _fit(op: Op, ins: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """The inputs as the node sees them: images made equal in size, one concatenation for a one-input type."""
+    if len(ins) == 1 or not op.aligns:
+        return ins
+    height = min(i.height for i in ins)
+    across = min(i.width for i in ins)
+    if op.many:
+        return tuple([Shape(i.channels, height, across) for i in ins])
+    return (Shape(sum(i.channels for i in ins), height, across),)
+
+
+def _kept(
+    op: Op, ins: tuple[Shape, ...], seen: tuple[Shape, ...], cost: Cost
+) -> tuple[tuple[bool, ...], int]:
+    """Which inputs the backward pass keeps, and the numbers that fitting them adds to what it keeps."""
+    if ins == seen:
+        return (cost.reads if isinstance(cost.reads, tuple) else (cost.reads,) * len(ins)), 0
+    size = seen[0][1:]
+    shrunk = tuple([i[1:] != size for i in ins])  # a pool keeps what it takes
+    if not op.many:
+        return shrunk, seen[0].size if cost.reads else 0
+    extra = sum(s.size for s, small in zip(seen, shrunk, strict=True) if small) if cost.reads else 0
+    return tuple([small or bool(cost.reads) for small in shrunk]), extra
+
+
+def _unstable(node: Node, before: Shape, after: Shape) -> GenomeError:
+    return GenomeError(
+        f"{node.name} gives {before} in one pass of its loop and {after} in the next; members of a loop keep"
+        " their size (stride 1)",
+        node.name,
+    )
+
+
+def _shared_weights(steps: list[Step]) -> int:
+    """Weights of all nodes, those of a loop's members once for all passes: per input that any pass reads."""
+    read: dict[str, tuple[Op, dict[int, Shape], Shape]] = {}
+    for step in steps:
+        _, edges, _ = read.setdefault(step.node.name, (step.node.op, {}, step.cell.out))
+        edges.update({i: shape for i, shape in enumerate(step.ins) if shape is not None})
+    total = 0
+    for op, edges, out in read.values():
+        ins = tuple(edges[i] for i in sorted(edges))
+        total += op.cost(_fit(op, ins), out).weights
+    return total
+
+
+def _widths(genome: Genome, walk: list[Visit]) -> dict[str, int]:
+    """The width each node is asked for, in channels; 0 where its type does not take one."""
+    blocks: dict[str, int] = {}
+    live = {visit.node.name for visit in walk} if len(walk) != len(genome.nodes) or genome.loops else None
+    for node in genome.nodes:
+        if node.op.width == "schedule" and not isinstance(node.width, int) and (live is None or node.name in live):
+            blocks.setdefault(node.block, len(blocks) + 1)
+    found: dict[str, int] = {}
+    for node, turn, _ in walk:
+        if turn == 0:
+            found[node.name] = _width(genome, node, blocks)
+    return found
+
+
+def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
+    takes = node.op.width
+    if takes == "classes":
+        return genome.classes
+    if isinstance(node.width, int):
+        if takes == "never":
+            raise GenomeError(f"{node.name}.width is {node.width}; a {node.op.word} has the width of what it reads", node.name)
+        return node.width
+    if takes != "schedule":
+        if node.width is not None:
+            raise GenomeError(f"{node.name}.width is {node.width}; only a scheduled width has multiples", node.name)
+        return 0
+    if genome.widths is None:
+        raise GenomeError(f"{node.name} has no width; state `width:` or give the genome a `widths:` schedule", node.name)
+    width = genome.widths.at(blocks[node.block], len(blocks))
+    return width * node.width.factor if isinstance(node.width, Times) else width

@@ -1,0 +1,274 @@
+"""YAML <-> Genome. One node, one line; every gene is written, so that a changed default changes no old genome."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from typing import Any
+
+from genome.domain import Float, Int, OneOf
+from genome.graph import Genome, GenomeError, Loop, Node, Times, check_name
+from genome.op import Gene, Op, Shape, lookup
+from genome.resolve import resolve
+from genome.source import Address, Source, parse, read, shown
+from genome.widths import ALPHA, BASE, RULE, Widths
+
+FIELDS = ("genome", "input", "classes", "widths", "nodes", "loops")
+SIZE = Int(1, 65_536)
+WIDTH = Int(1, 65_536)
+CLASSES = Int(1, 1_000_000)
+PASSES = Int(0, 16)
+MOST_BODIES = 16  # how deep bodies may be nested
+_MULTIPLE = re.compile(r"([1-9][0-9]?)x\Z")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
+_WORDS_OF_YAML = frozenset("true false null yes no on off y n".split())
+
+
+def load(path: str | os.PathLike[str]) -> Genome:
+    """Read a genome and check that it resolves.
+
+    Raises:
+        SourceError: anything wrong with the file, as `file:line  address: found; allowed`.
+    """
+    return genome_of(read(path))
+
+
+def loads(text: str, path: str = "<text>") -> Genome:
+    """The genome of a text; `path` names it in errors. Raises as `load` does."""
+    return genome_of(parse(text, path))
+
+
+def genome_of(source: Source) -> Genome:
+    """The genome of a YAML document that was read; it is sure to resolve. Raises as `load` does."""
+    top = fields(source, (), source.value, FIELDS, required=("genome", "input", "classes", "nodes"))
+    name = title(source, ("genome",), top["genome"])
+    shape = input_of(source, ("input",), top["input"])
+    classes = settled(source, ("classes",), "classes", CLASSES, top["classes"])
+    widths = widths_of(source, ("widths",), top["widths"]) if top.get("widths") is not None else None
+    listed = mapping(source, ("nodes",), top["nodes"], "nodes by name")
+    nodes = tuple(_node(source, key, value) for key, value in listed.items())
+    loops = mapping(source, ("loops",), top.get("loops") or {}, "loops by name")
+    try:
+        genome = Genome(name, shape, classes, nodes, widths, tuple(loop_of(source, k, v, ("loops", k)) for k, v in loops.items()))
+        resolve(genome)
+    except GenomeError as error:
+        raise source.error(("nodes", written_name(error.node, listed)) if error.node else ("nodes",), str(error)) from None
+    return genome
+
+
+def written_name(node: str, listed: dict[str, Any]) -> str:
+    """The line's name of a node that a motif wrote: `s1` for `s1.2/conv1`."""
+    while node not in listed and re.search(r"[./]", node):
+        node = re.split(r"[./][^./]*\Z", node)[0]
+    return node
+
+
+def _node(source: Source, name: str, value: Any) -> Node:
+    at: Address = ("nodes", name)
+    wrong = check_name(name)
+    if wrong:
+        raise source.error(at, f"nodes: {wrong}")
+    given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
+    op = op_of(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")})
+    ins = [text(source, (*at, "in", i), f"{name}.in", s) for i, s in enumerate(items(source, at, name, given))]
+    return Node(name, op, tuple(ins), width_of(source, (*at, "width"), name, given.get("width")))
+
+
+def items(source: Source, at: Address, name: str, given: dict[str, Any]) -> list[Any]:
+    """The list under `in` of a node."""
+    found = given.get("in")
+    if not isinstance(found, list) or not found:
+        has = "is missing" if "in" not in given else f"is {shown(found)}"
+        raise source.error((*at, "in"), f"{name}.in {has}; it is a list of node names, such as [image]")
+    return found
+
+
+def op_of(source: Source, at: Address, label: str, given: dict[str, Any], depth: int = 0) -> Op:
+    """The node type under `op` with its genes. Raises SourceError at the first thing that is wrong."""
+    if "op" not in given:
+        raise source.error(at, f"{label} has no op; write {{op: conv, ..}}")
+    kind = kind_of(source, (*at, "op"), label, given["op"])
+    if depth > MOST_BODIES:
+        raise source.error(at, f"{label} has bodies more than {MOST_BODIES} deep")
+    genes = known_genes(source, at, label, kind, given)
+    values = {g.name: _value(source, (*at, g.name), f"{label}.{kind.word}", g, given[g.name], depth) for g in genes}
+    return kind(**values)
+
+
+def kind_of(source: Source, at: Address, label: str, word: Any) -> type[Op]:
+    """The node type of a word."""
+    try:
+        return lookup(text(source, at, f"{label}.op", word))
+    except KeyError as error:
+        raise source.error(at, f"{label}.op is {error.args[0]}") from None
+
+
+def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: dict[str, Any]) -> list[Gene]:
+    """The genes that `given` states; a key that is no gene is an error."""
+    genes = {g.name: g for g in kind.genes}
+    for key in given:
+        if key != "op" and key not in genes:
+            has = ", ".join(genes) or "no genes"
+            raise source.error((*at, key), f"{label}.{key} is no gene of {kind.word}; it has {has}{near(key, genes)}")
+    return [g for key, g in genes.items() if key in given]
+
+
+def _value(source: Source, at: Address, label: str, gene: Gene, value: Any, depth: int) -> Any:
+    label = f"{label}.{gene.name}"
+    if gene.legal is None:
+        return op_of(source, at, label, mapping(source, at, value, "a node type such as {op: conv}"), depth + 1)
+    return settled(source, at, label, gene.legal, value)
+
+
+def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:
+    """A value that is legal; a whole number where a real one is wanted is taken as one."""
+    if isinstance(legal, Float) and type(value) is int:
+        value = float(value)
+    if value not in legal:
+        raise source.error(at, f"{label} is {shown(value)}{_hint(value, legal)}; it may be {legal}")
+    return value
+
+
+def _hint(value: Any, legal: Any) -> str:
+    if isinstance(value, str) and not isinstance(legal, OneOf) and re.match(r"[-+.\d]", value):
+        return " (a text, not a number)"
+    if isinstance(value, str) and value in ("on", "off", "yes", "no") and True in getattr(legal, "choices", ()):
+        return " (a text; booleans are true and false)"
+    return ""
+
+
+def width_of(source: Source, at: Address, label: str, value: Any) -> int | Times | None:
+    """A stated width, a multiple of the scheduled one (`4x`), or None for the schedule's."""
+    if value is None:
+        return None
+    multiple = _MULTIPLE.match(value) if isinstance(value, str) else None
+    if multiple:
+        return Times(int(multiple[1]))
+    if value not in WIDTH:
+        raise source.error(at, f"{label}.width is {shown(value)}; it may be {WIDTH}, or a multiple such as 4x")
+    return int(value)
+
+
+def widths_of(source: Source, at: Address, value: Any) -> Widths:
+    """A width schedule."""
+    given = fields(source, at, value, ("rule", "base", "alpha"), required=("rule", "base"))
+    return Widths(
+        rule=settled(source, (*at, "rule"), "widths.rule", RULE, given["rule"]),
+        base=settled(source, (*at, "base"), "widths.base", BASE, given["base"]),
+        alpha=settled(source, (*at, "alpha"), "widths.alpha", ALPHA, given.get("alpha", 0.0)),
+    )
+
+
+def loop_of(source: Source, name: str, value: Any, at: Address) -> Loop:
+    """A declared loop: {order: [names], passes: n}."""
+    wrong = check_name(name)
+    if wrong:
+        raise source.error(at, f"loops: {wrong}")
+    given = fields(source, at, value, ("order", "passes"), required=("order",))
+    order = given["order"]
+    if not isinstance(order, list) or not order:
+        raise source.error((*at, "order"), f"loops.{name}.order is {shown(order)}; it is a list of node names")
+    members = tuple(text(source, (*at, "order", i), f"loops.{name}.order", m) for i, m in enumerate(order))
+    if len(set(members)) != len(members):
+        raise source.error((*at, "order"), f"loops.{name}.order names a node twice: {', '.join(members)}")
+    return Loop(name, members, settled(source, (*at, "passes"), f"loops.{name}.passes", PASSES, given.get("passes", 1)))
+
+
+def input_of(source: Source, at: Address, value: Any) -> Shape:
+    """The shape of one image from [channels, height, width]."""
+    if not isinstance(value, list) or len(value) != 3 or any(v not in SIZE for v in value):
+        raise source.error(at, f"input is {shown(value)}; it is [channels, height, width], each {SIZE}")
+    return Shape(*value)
+
+
+def title(source: Source, at: Address, value: Any) -> str:
+    """The name of a genome: one line of text."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
+        raise source.error(at, f"{'.'.join(map(str, at))} is {shown(value)}; it is a name, one line of text")
+    return value
+
+
+def text(source: Source, at: Address, label: str, value: Any) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise source.error(at, f"{label} is {shown(value)}; it is a name")
+    return value
+
+
+def mapping(source: Source, at: Address, value: Any, what: str) -> dict[str, Any]:
+    """A YAML mapping."""
+    if not isinstance(value, dict):
+        raise source.error(at, f"{'.'.join(map(str, at)) or 'the file'} is {shown(value)}; it is {what}")
+    return value
+
+
+def fields(
+    source: Source, at: Address, value: Any, allowed: tuple[str, ...], required: tuple[str, ...]
+) -> dict[str, Any]:
+    """A mapping with these keys and no others."""
+    given = mapping(source, at, value, f"a mapping of {', '.join(allowed)}")
+    label = ".".join(map(str, at))
+    for key in given:
+        if key not in allowed:
+            known = f"; it may be {', '.join(allowed)}{near(key, allowed)}"
+            raise source.error((*at, key), f"{label + '.' if label else ''}{key} is not known{known}")
+    for key in required:
+        if key not in given:
+            raise source.error(at, f"{label + '.' if label else ''}{key} is missing; write `{key}: ..`")
+    return given
+
+
+def near(key: str, known: Any) -> str:
+    """` (word?)` where a known word is close to `key`."""
+    found = difflib.get_close_matches(key, list(known), n=1)
+    return f" ({found[0]}?)" if found else ""
+
+
+def dump(genome: Genome) -> str:
+    """The canonical text: `load(dump(g)) == g`, and equal genomes have equal texts."""
+    lines = [
+        f"genome: {flow(genome.name)}",
+        f"input: {flow(list(genome.input))}",
+        f"classes: {genome.classes}",
+    ]
+    if genome.widths is not None:
+        lines.append(f"widths: {flow({'rule': genome.widths.rule, 'base': genome.widths.base, 'alpha': genome.widths.alpha})}")
+    lines.append("nodes:")
+    lines += [f"  {node.name}: {flow(_written_node(node))}" for node in genome.nodes]
+    if genome.loops:
+        lines.append("loops:")
+        lines += [f"  {lp.name}: {flow({'order': list(lp.order), 'passes': lp.passes})}" for lp in genome.loops]
+    return "\n".join(lines) + "\n"
+
+
+def _written_node(node: Node) -> dict[str, Any]:
+    genes = written_op(node.op)
+    width = {} if node.width is None else {"width": str(node.width) if isinstance(node.width, Times) else node.width}
+    return {"op": genes.pop("op"), "in": list(node.ins), **width, **genes}
+
+
+def written_op(op: Op) -> dict[str, Any]:
+    """A node type with every gene that has an effect, as plain values."""
+    own = vars(op)
+    values = ((g.name, own[g.name]) for g in op.genes if g.active(own))
+    return {"op": op.word, **{k: written_op(v) if isinstance(v, Op) else v for k, v in values}}
+
+
+def flow(value: Any) -> str:
+    """A value in YAML's flow style, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(flow(v) for v in value) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        plain = _PLAIN.match(value) and value.lower() not in _WORDS_OF_YAML
+        return value if plain else _multiple_or_quoted(value)
+    return repr(value)
+
+
+def _multiple_or_quoted(value: str) -> str:
+    return value if _MULTIPLE.match(value) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,295 @@
+"""YAML -> Space: the same text as a genome's, with holes.
+
+    {one_of: [3, 5]}  {int: [8, 64, 8]}  {float: [0.01, 0.5, log]}   a value that is searched
+    any                                                              all that a search tries for this gene
+    genes: any                                                       so for all genes that are not stated
+    (name)                                                           a node, or in `in` an edge, that may be left out
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from genome import text
+from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf
+from genome.graph import IMAGE, GenomeError, Loop, check_name
+from genome.expand import expand
+from genome.op import Gene, Op, Shape
+from genome.order import visits
+from genome.resolve import resolve
+from genome.source import Address, Source, shown
+from genome.widths import ALPHA, BASE, RULE
+from search.space import Body, Edge, Hole, Place, Space, Template, through
+
+ANY = "any"
+FORMS = ("one_of", "int", "float")
+DRAWS = 32  # genomes drawn to see that a space holds any network at all
+
+
+def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int) -> Space:
+    """The space written at an address of a YAML document, for images of `shape`.
+
+    Raises:
+        SourceError: anything wrong with it, as `file:line  address: found; allowed`.
+    """
+    value = source.value
+    for key in at:
+        value = value[key]
+    top = text.fields(source, at, value, ("widths", "nodes", "loops"), required=("nodes",))
+    listed = text.mapping(source, (*at, "nodes"), top["nodes"], "nodes by name")
+    places = tuple(_place(source, (*at, "nodes", key), key, given) for key, given in listed.items())
+    widths = None
+    if top.get("widths") is not None:
+        widths = _widths(source, (*at, "widths"), top["widths"])
+    looped = text.mapping(source, (*at, "loops"), top.get("loops") or {}, "loops by name")
+    loops = tuple(text.loop_of(source, key, given, (*at, "loops")) for key, given in looped.items())
+    space = Space(name, shape, classes, places, widths, loops)
+    _check(source, at, space, {p.name: key for p, key in zip(places, listed, strict=True)})
+    return space
+
+
+def _place(source: Source, at: Address, key: str, value: Any) -> Place:
+    name, maybe = _maybe(key)
+    wrong = check_name(name)
+    if wrong:
+        raise source.error(at, f"nodes: {wrong}")
+    given = text.mapping(source, at, value, "a node such as {op: conv, in: [image]}")
+    body = _body(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")}, name)
+    return Place(
+        name=name,
+        exists=Hole(f"({name})", FLAG) if maybe else None,
+        body=body,
+        edges=tuple(_edge(source, (*at, "in", i), name, e) for i, e in enumerate(text.items(source, at, name, given))),
+        width=_width(source, (*at, "width"), name, given.get("width")),
+    )
+
+
+def _maybe(key: str) -> tuple[str, bool]:
+    return (key[1:-1].strip(), True) if key.startswith("(") and key.endswith(")") else (key, False)
+
+
+def _edge(source: Source, at: Address, name: str, value: Any) -> Edge:
+    other, maybe = _maybe(text.text(source, at, f"{name}.in", value))
+    return Edge(other, Hole(f"{name}<{other}", FLAG) if maybe else None)
+
+
+def _body(source: Source, at: Address, label: str, given: dict[str, Any], prefix: str, depth: int = 0) -> Body:
+    """The choice of node types under `op`, each with its genes; `prefix` begins the names of the holes."""
+    if "op" not in given:
+        raise source.error(at, f"{label} has no op; write {{op: conv, ..}}")
+    if depth > text.MOST_BODIES:
+        raise source.error(at, f"{label} has bodies more than {text.MOST_BODIES} deep")
+    choices = _choices(source, (*at, "op"), label, given["op"])
+    stated = {k: v for k, v in given.items() if k not in ("op", "genes")}
+    opened = _opened(source, (*at, "genes"), label, given)
+    _check_genes(source, at, label, [kind for _, kind, _ in choices], stated)
+    templates = {}
+    for where, kind, own in choices:
+        has = {g.name for g in kind.genes}
+        both = {k: ((*at, k), v) for k, v in stated.items() if k in has}
+        both |= {k: ((*where, k), v) for k, v in own.items()}
+        templates[kind.word] = _template(source, label, kind, both, opened, prefix, depth)
+    hole = Hole(f"{prefix}.op", OneOf(*templates)) if len(templates) > 1 else None
+    return Body(hole, templates)
+
+
+def _opened(source: Source, at: Address, label: str, given: dict[str, Any]) -> bool:
+    if given.get("genes", ANY) != ANY:
+        raise source.error(at, f"{label}.genes is {shown(given['genes'])}; it may be any")
+    return "genes" in given
+
+
+def _choices(
+    source: Source, at: Address, label: str, value: Any
+) -> list[tuple[Address, type[Op], dict[str, Any]]]:
+    """(address, node type, genes stated in the choice itself) per choice."""
+    if not isinstance(value, dict):
+        return [(at, text.kind_of(source, at, label, value), {})]
+    listed = value.get("one_of")
+    if list(value) != ["one_of"] or not isinstance(listed, list) or not listed:
+        raise source.error(at, f"{label}.op is {shown(value)}; it is a word, or {{one_of: [conv, pool]}}")
+    found: dict[str, tuple[Address, type[Op], dict[str, Any]]] = {}
+    for i, choice in enumerate(listed):
+        where = (*at, "one_of", i)
+        own = dict(choice) if isinstance(choice, dict) else {"op": choice}
+        kind = text.kind_of(source, where, label, own.pop("op", None))
+        if kind.word in found:
+            raise source.error(where, f"{label}.op names {kind.word} twice; state ranges of its genes instead")
+        text.known_genes(source, where, label, kind, own)
+        found[kind.word] = (where, kind, own)
+    return list(found.values())
+
+
+def _check_genes(source: Source, at: Address, label: str, kinds: list[type[Op]], stated: dict[str, Any]) -> None:
+    if len(kinds) == 1:
+        text.known_genes(source, at, label, kinds[0], stated)
+        return
+    known = {g.name for kind in kinds for g in kind.genes}
+    for key in stated:
+        if key not in known:
+            words = ", ".join(kind.word for kind in kinds)
+            raise source.error((*at, key), f"{label}.{key} is no gene of {words}{text.near(key, known)}")
+
+
+def _template(
+    source: Source,
+    label: str,
+    kind: type[Op],
+    stated: dict[str, tuple[Address, Any]],
+    opened: bool,
+    prefix: str,
+    depth: int,
+) -> Template:
+    genes = []
+    for gene in kind.genes:
+        name = f"{prefix}.{kind.word}.{gene.name}"
+        if gene.name in stated:
+            at, value = stated[gene.name]
+            genes.append((gene, _spec(source, at, f"{label}.{kind.word}.{gene.name}", gene, value, name, depth)))
+        elif opened and gene.search is not None:
+            genes.append((gene, _narrow(name, gene.search)))
+        else:
+            genes.append((gene, gene.default))
+    return Template(kind, tuple(genes))
+
+
+def _spec(source: Source, at: Address, label: str, gene: Gene, value: Any, name: str, depth: int) -> Any:
+    """A gene's value, hole or body."""
+    if gene.legal is None:
+        given = text.mapping(source, at, value, "a node type such as {op: conv}")
+        return _body(source, at, label, given, name, depth + 1)
+    if value == ANY and gene.search is not None:
+        return _narrow(name, gene.search)
+    return _value(source, at, label, gene.legal, value, name)
+
+
+def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, name: str) -> Any:
+    """A plain value that is legal, or the hole of a range that is."""
+    if not isinstance(value, dict):
+        return text.settled(source, at, label, legal, value)
+    domain = _domain(source, at, label, value)
+    real = isinstance(legal, Float)
+    if real and isinstance(domain, OneOf) and all(type(c) in (int, float) for c in domain.choices):
+        domain = OneOf(*(float(c) for c in domain.choices))
+    whole = isinstance(domain, Int) and real
+    inside = (float(domain.low) in legal and float(domain.high) in legal) if whole else legal.covers(domain)
+    if not inside:
+        raise source.error(at, f"{label} ranges over {domain}; it may be {legal}")
+    return _narrow(name, domain, real)
+
+
+def _domain(source: Source, at: Address, label: str, value: dict[str, Any]) -> Domain:
+    form, *more = value or {"nothing": None}
+    bounds = value.get(form)
+    if more or form not in FORMS or not isinstance(bounds, list):
+        raise source.error(
+            at, f"{label} is {shown(value)}; a range is {{one_of: [..]}}, {{int: [low, high]}} or {{float: [low, high]}}"
+        )
+    try:
+        if form == "one_of":
+            if any(isinstance(b, list | dict) or b is None for b in bounds):
+                raise DomainError(f"one_of {shown(bounds)} holds something other than words and numbers")
+            return OneOf(*bounds)
+        if form == "int" and len(bounds) in (2, 3):
+            return Int(*bounds)
+        if form == "float" and (len(bounds) == 2 or bounds[2:] == ["log"]):
+            return Float(bounds[0], bounds[1], log=len(bounds) == 3)
+    except DomainError as error:
+        raise source.error(at, f"{label}: {error}") from None
+    raise source.error(at, f"{label} is {shown(value)}; it is {{int: [low, high, step]}} or {{float: [low, high, log]}}")
+
+
+def _narrow(name: str, domain: Domain, real: bool = False) -> Any:
+    """A hole, or the one value where there is no choice."""
+    one = domain.choices if isinstance(domain, OneOf) else (domain.low,) if domain.low == domain.high else ()
+    if len(one) == 1:
+        return float(one[0]) if real else one[0]
+    return Hole(name, domain, real or isinstance(domain, Float))
+
+
+def _width(source: Source, at: Address, name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return _value(source, at, f"{name}.width", text.WIDTH, value, f"{name}.width")
+    return text.width_of(source, at, name, value)
+
+
+def _widths(source: Source, at: Address, value: Any) -> tuple[Any, Any, Any]:
+    given = text.fields(source, at, value, ("rule", "base", "alpha"), required=("rule", "base"))
+    legal: dict[str, Legal] = {"rule": RULE, "base": BASE, "alpha": ALPHA}
+    made = [
+        _value(source, (*at, key), f"widths.{key}", legal[key], given.get(key, 0.0), f"widths.{key}")
+        for key in ("rule", "base", "alpha")
+    ]
+    return made[0], made[1], made[2]
+
+
+def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
+    """What makes every genome of the space a genome: inputs that exist, a way in, an exit, loops that stay."""
+    if len(space.by_name) != len(space.places):
+        names = [p.name for p in space.places]
+        twice = next(n for n in names if names.count(n) > 1)
+        raise source.error((*at, "nodes", f"({twice})"), f"two nodes are named {twice}; names are unique")
+    sure = {p.name for p in space.places if p.exists is None}
+    for place in space.places:
+        here: Address = (*at, "nodes", keys[place.name])
+        for i, edge in enumerate(place.edges):
+            if edge.source != IMAGE and edge.source not in space.by_name:
+                raise source.error((*here, "in", i), f"{place.name}.in names {edge.source!r}, which is no node")
+        twice = [e.source for e in place.edges]
+        if len(set(twice)) != len(twice):
+            raise source.error((*here, "in"), f"{place.name}.in names an input twice: {', '.join(twice)}")
+    for place in space.places:
+        if not any(through(space, s, sure) for s in place.always):
+            raise source.error(
+                (*at, "nodes", keys[place.name], "in"),
+                f"{place.name} may end up without an input; give it one that is always there, without parentheses",
+            )
+    for loop in space.loops:
+        _check_loop(source, (*at, "loops", loop.name), space, loop)
+    if not any(p.exists is None and _always_exit(p) for p in space.places):
+        raise source.error((*at, "nodes"), "the space has no exit that is always there; add a node with op: exit")
+    _check_graph(source, (*at, "nodes"), space, keys)
+
+
+def _check_loop(source: Source, at: Address, space: Space, loop: Loop) -> None:
+    """Members always exist, and each always reads another member, so that a loop is a loop in every genome."""
+    for i, name in enumerate(loop.order):
+        here: Address = (*at, "order", i)
+        member = space.by_name.get(name)
+        if member is None:
+            raise source.error(here, f"loops.{loop.name}.order names {name!r}, which is no node")
+        if member.exists is not None:
+            raise source.error(here, f"loops.{loop.name}.order names ({name}), which may be left out; it may not")
+        if not any(s in loop.order for s in member.always):
+            raise source.error(here, f"loops.{loop.name}: {name} needs a member of the loop that it always reads")
+
+
+def _check_graph(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
+    """No undeclared cycle where all is taken, and among a few genomes drawn one that resolves."""
+    try:
+        visits(expand(space.decode(lambda _, d: True if d == FLAG else d.draw(Random(0)))))
+        refused = _refusals(space)
+    except GenomeError as error:
+        refused = error
+    if refused is not None:
+        key = keys.get(text.written_name(refused.node, keys)) if refused.node else None
+        raise source.error((*at, *([key] if key else [])), str(refused)) from None
+
+
+def _refusals(space: Space) -> GenomeError | None:
+    """Why none of a few genomes resolves, or None where one does."""
+    rng, last = Random(0), None
+    for _ in range(DRAWS):
+        try:
+            resolve(space.sample(rng))
+        except GenomeError as error:
+            last = error
+        else:
+            return None
+    return last
+
+
+def _always_exit(place: Place) -> bool:
+    """Whether every choice of node type is an exit."""
+    return all(t.kind.width == "classes" for t in place.body.choices.values())
