@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from genome.domain import Domain, Float, Int
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
 
-type Ask = Callable[[str, Domain], Any]
+Ask: TypeAlias = Callable[[str, Domain], Any]
 
 
 def distribution(domain: Domain) -> BaseDistribution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from trainer import Recipe
@@ -15,12 +15,14 @@ class Setup(NamedTuple):
     data: str
     root: str | None
     size: int | None
+    mirror: bool | None
     device: str
     threads: int
 
 
 class Job(NamedTuple):
-    """One trial to train. `seconds` limits building, training and evaluation together.
+    """One trial to train. `seconds` limits building, training and evaluation together; `charged_share` of
+    them, 1 / slots on the device, is charged to the purse.
 
     `folder` receives genome.yaml, weights.safetensors and report.json. `memory_bytes` is enforced on CPU by
     the operating system, as growth of this process's address space.
@@ -32,6 +34,7 @@ class Job(NamedTuple):
     recipe: Recipe
     rungs: tuple[int, ...]
     seconds: float | None
+    charged_share: float
     memory_bytes: int | None
     latency: bool
     folder: str
@@ -82,4 +85,4 @@ class Died(NamedTuple):
     reason: str
 
 
-type Event = Row | Rung | Finished | Died
+Event: TypeAlias = Row | Rung | Finished | Died

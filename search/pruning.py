@@ -9,14 +9,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 MEDIAN_PEERS = 4  # a median of fewer says little
 HALVING_KEEPS = 3  # one in three goes on from each rung (eta of Li et al., MLSys 2020, arXiv:1810.05934)
 
 PRUNERS = ("none", "median", "halving")
-
-type PrunerName = Literal["none", "median", "halving"]
 
 
 @dataclass(frozen=True)

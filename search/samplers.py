@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from genome.domain import Domain, OneOf
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
-
-type SamplerName = Literal["random", "tpe", "nsga2", "gp", "cmaes", "qmc"]
 
 SAMPLERS = ("random", "tpe", "nsga2", "gp", "cmaes", "qmc")
 JOINT = frozenset({"gp", "cmaes", "qmc"})  # see only names that every trial answered: ask them all

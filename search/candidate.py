@@ -1,0 +1,83 @@
+"""A network that a study may train: its text, what its plan says, and the limits it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import genome
+from genome import Genome, GenomeError
+
+from .study_file import StudyFile
+
+FLOAT_BYTES = 4
+# weight, gradient and what the optimizer keeps for it, in floats
+FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4}
+
+
+class Candidate(NamedTuple):
+    """One network. Sizes are for one image; `memory_bytes` is to run it, `train_memory_bytes` to train a batch."""
+
+    text: str
+    digest: str
+    params: int
+    macs: int
+    depth: int
+    memory_bytes: int
+    train_memory_bytes: int
+
+    def facts(self) -> dict[str, int | str]:
+        """Return what is stored with the trial besides the text."""
+        named = ("digest", "params", "macs", "depth", "memory_bytes")
+        return {name: getattr(self, name) for name in named}
+
+    def planned(self) -> dict[str, float]:
+        """Return the values of the objectives that need no training."""
+        return {"params": float(self.params), "macs": float(self.macs), "memory": float(self.memory_bytes)}
+
+
+class Excess(NamedTuple):
+    """A limit, what it allows and what the network has."""
+
+    limit: str
+    allowed: int
+    found: int
+
+    @property
+    def over(self) -> float:
+        """How far over the limit, as a share of it; 0 or below is inside."""
+        return self.found / self.allowed - 1.0
+
+    def __str__(self) -> str:
+        return f"{self.limit} is {self.found:,}; at most {self.allowed:,} is allowed"
+
+
+def candidate(written: Genome, batch: int, optimizer: str) -> Candidate:
+    """Resolve a genome. Raises GenomeError for one that cannot be built."""
+    plan = genome.resolve(written)
+    if not plan.exits:
+        raise GenomeError("no exit is reached from the image")
+    per_param = FLOAT_BYTES * FLOATS_PER_PARAM[optimizer]
+    return Candidate(
+        text=genome.dump(written),
+        digest=genome.digest(plan),
+        params=plan.params,
+        macs=plan.macs,
+        depth=plan.depth,
+        memory_bytes=FLOAT_BYTES * plan.params + plan.infer_bytes,
+        train_memory_bytes=per_param * plan.params + plan.train_bytes * batch,
+    )
+
+
+def measured(network: Candidate, study: StudyFile) -> list[Excess]:
+    """Return every limit of the study with what the network has, whether over it or not."""
+    found: Mapping[str, int] = {
+        "params": network.params,
+        "macs": network.macs,
+        "depth": network.depth,
+        "memory": network.memory_bytes,
+    }
+    limits = [Excess(name, allowed, found[name]) for name, allowed in study.limits.items()]
+    if study.budget.memory is not None:
+        limits.append(Excess("budget.memory", study.budget.memory, network.train_memory_bytes))
+    return limits

@@ -1,0 +1,269 @@
+"""The coordinator of a study: asks, refuses, reuses, hands out, listens and tells, until the purse is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from genome import GenomeError
+from genome.domain import DomainError
+
+from . import telling
+from .ask import asker
+from .candidate import Candidate, candidate, measured
+from .crew import Crew, Slot
+from .messages import Died, Event, Finished, Job, Row, Rung, Verdict
+from .objective import LEARNT, MAXIMIZE, PLANNED
+from .progress import Progress
+from .pruning import Climb, should_stop
+from .purse import Purse
+from .record import GENOME, OWNER, PLAN, RUNGS, UNFINISHED, Record
+from .recovery import interrupt, owner
+from .store import Store
+from .study_file import StudyFile
+
+if TYPE_CHECKING:
+    import optuna
+
+    from .space import Space
+
+TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
+FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits too tight
+
+
+@dataclass
+class Entry:
+    """A trial in hand: Optuna's handle, its network, and how far it has climbed."""
+
+    trial: optuna.Trial
+    network: Candidate
+    rungs: dict[int, float] = field(default_factory=dict)
+    is_last: bool = False  # its limit is what was left in the purse
+
+
+@dataclass
+class Coordinator:
+    """One run of a study. `stop_asked` says whether the person wants it to end."""
+
+    file: StudyFile
+    space: Space
+    store: Store
+    purse: Purse
+    progress: Progress
+    stop_asked: Callable[[], bool]
+    crew: Crew = field(default_factory=lambda: Crew([]))
+    running: dict[int, Entry] = field(default_factory=dict)
+    parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
+    trained: dict[str, Record] = field(default_factory=dict)  # by digest, fit to be reused
+    climbs: dict[int, Climb] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)  # trials that were taken into account
+    told: int = 0  # trials that count towards the cap
+    fruitless: int = 0
+
+    def __post_init__(self) -> None:
+        self._catch_up()
+
+    def run(self, crew: Crew) -> str:
+        """Run with these children until there is a reason to stop, and return it as a sentence."""
+        self.crew = crew
+        while True:
+            reason = self.reason_to_stop()
+            if reason is not None and (not self.running or self.stop_asked()):
+                return reason
+            started = reason is None and self._fill()
+            for event in self.crew.wait(0.0 if started else TURN_SECONDS):
+                self._heed(event)
+            self._settle_parked()
+            self._charge_by_the_clock()
+
+    def reason_to_stop(self) -> str | None:
+        """Return why no further trial shall be begun, or None where one may."""
+        if self.stop_asked():
+            return "stopped by hand"
+        if self.purse.is_empty():
+            return "the budget is spent"
+        if self.file.trials is not None and self.told + len(self.running) + len(self.parked) >= self.file.trials:
+            return f"all {self.file.trials} trials were made"
+        if self.fruitless >= FRUITLESS:
+            return (
+                f"{FRUITLESS} trials in a row were refused, or equal to earlier ones: "
+                "the space is used up or the limits are too tight"
+            )
+        return None
+
+    def give_up(self) -> None:
+        """Call every trial in hand interrupted; its parameters come first when the study goes on."""
+        numbers = {*self.running, *(entry.trial.number for entry in self.parked)}
+        for entry in self.running.values():
+            self.purse.settle(entry.trial)
+        trials = self.store.study.get_trials(deepcopy=False)
+        interrupt(self.store, [t for t in trials if t.number in numbers])
+        self.running.clear()
+        self.parked.clear()
+
+    # --- what to train next
+
+    def _fill(self) -> bool:
+        """Give a free slot a network, or refuse or reuse one. Whether there may be more to do at once."""
+        free = self.crew.free()
+        waiting = [entry for entry in self.parked if not self._has_twin_running(entry)]
+        if not free or (not waiting and len(self.parked) > 2 * len(self.crew.slots)):
+            return False
+        if self.store.shared:
+            self._catch_up()
+        entry = waiting[0] if waiting else self._proposal()
+        if entry is None:
+            return True
+        if entry in self.parked:
+            self.parked.remove(entry)
+        self._start(entry, free[0])
+        return True
+
+    def _proposal(self) -> Entry | None:
+        """Ask for a trial; None when it needs no training, or not now."""
+        study = self.store.study
+        trial = study.ask()
+        if self.store.shared:
+            trial.set_user_attr(OWNER, owner())
+        try:
+            written = self.space.decode(asker(trial), everything=self.file.asks_all)
+            network = candidate(written, self.file.recipe.batch, self.file.recipe.optimizer)
+        except (GenomeError, DomainError) as error:
+            if self.file.sampler != "cmaes":
+                trial.set_constraint("legal", 1.0)
+            self._fruitless(telling.refuse(study, trial, "illegal", str(error)))
+            return None
+        trial.set_user_attr(GENOME, network.text)
+        trial.set_user_attr(PLAN, network.facts())
+        limits = measured(network, self.file)
+        telling.constrain(trial, limits, self.file.sampler)
+        exceeded = [excess for excess in limits if excess.over > 0]
+        if exceeded:
+            self._fruitless(telling.refuse(study, trial, "limit", "; ".join(map(str, exceeded))))
+            return None
+        entry = Entry(trial, network)
+        if self._is_reused(entry):
+            return None
+        if self._has_twin_running(entry):
+            self.parked.append(entry)
+            return None
+        return entry
+
+    def _is_reused(self, entry: Entry) -> bool:
+        """End an entry whose network was trained before with what it reached then. Whether that was so."""
+        twin = self.trained.get(entry.network.digest)
+        if twin is None:
+            return False
+        self._fruitless(telling.reuse(self.store.study, entry.trial, twin, self.file.sampler))
+        return True
+
+    def _has_twin_running(self, entry: Entry) -> bool:
+        return any(other.network.digest == entry.network.digest for other in self.running.values())
+
+    def _settle_parked(self) -> None:
+        """End the parked entries whose twin has finished; those whose twin broke wait for a slot."""
+        self.parked = [entry for entry in self.parked if not self._is_reused(entry)]
+
+    def _fruitless(self, record: Record) -> None:
+        self.fruitless += 1
+        self._remember(record)
+        self.progress.ended(record, self.purse.spent_seconds())
+
+    def _start(self, entry: Entry, slot: Slot) -> None:
+        left, most = self.purse.trial_seconds(), self.file.budget.per_trial
+        entry.is_last = left is not None and (most is None or left < most)
+        job = Job(
+            number=entry.trial.number,
+            genome=entry.network.text,
+            digest=entry.network.digest,
+            recipe=self.file.recipe,
+            rungs=self.file.budget.rungs,
+            seconds=left if entry.is_last else most,
+            charged_share=1.0 / self.purse.slots_per_device,
+            memory_bytes=self.file.budget.memory,
+            latency=any(objective.name == "latency" for objective in self.file.objectives),
+            folder=str(self.store.trial_folder(entry.trial.number)),
+        )
+        self.running[entry.trial.number] = entry
+        self.purse.mine[entry.trial.number] = 0.0
+        self.crew.give(slot, job)
+        self.progress.began(entry.trial.number, entry.network.params, entry.network.macs)
+
+    # --- what the children say
+
+    def _heed(self, event: Event) -> None:
+        match event:
+            case Row(number, row):
+                self.progress.epoch(number, row, self.file.recipe.epochs)
+            case Rung(number, epoch, scores):
+                self._judge(number, epoch, scores)
+            case Finished(number, report):
+                self._finish(number, dict(report))
+            case Died(number, reason):
+                entry = self.running.pop(number)
+                self.purse.settle(entry.trial)
+                record = telling.fail(self.store.study, entry.trial, "killed", reason, self.file.sampler)
+                self._conclude(record)
+
+    def _finish(self, number: int, report: dict[str, Any]) -> None:
+        entry = self.running.pop(number)
+        if report["outcome"] == "cut" and entry.is_last:
+            report["kind"] = "purse"
+            report["reason"] = report["reason"].replace("per_trial", "what was left of the budget,", 1)
+        self.purse.settle(entry.trial, report["seconds"])
+        file = self.file
+        record = telling.finish(
+            self.store.study, entry.trial, entry.network, report, file.objectives, file.sampler
+        )
+        self._conclude(record)
+
+    def _conclude(self, record: Record) -> None:
+        """Keep what a trained trial taught."""
+        self.fruitless = 0
+        self._remember(record)
+        self.progress.ended(record, self.purse.spent_seconds())
+
+    def _judge(self, number: int, epoch: int, scores: dict[str, float] | Any) -> None:
+        """Keep the value of a rung and say whether the trial goes on."""
+        entry = self.running[number]
+        goal = next(objective for objective in self.file.objectives if objective.name in LEARNT)
+        value = scores["valid_accuracy" if goal.direction == MAXIMIZE else "valid_loss"]
+        entry.rungs[epoch] = -goal.cost(value)
+        entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
+        if len(self.file.objectives) == 1:
+            entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
+        me = Climb(entry.rungs, self._costs(entry.network.planned()))
+        others = [climb for other, climb in self.climbs.items() if other != number]
+        self.climbs[number] = me
+        self.crew.answer(number, Verdict(should_stop(self.file.pruner, epoch, me, others)))
+
+    # --- what is known
+
+    def _catch_up(self) -> None:
+        """Read what is new in the storage: all of it at first, other coordinators' trials later."""
+        for record in self.store.records():
+            if record.number not in self.known and record.outcome not in UNFINISHED:
+                self._remember(record)
+        self.purse.refresh()
+
+    def _remember(self, record: Record) -> None:
+        self.known.add(record.number)
+        self.told += record.is_counted
+        if record.digest is None:
+            return
+        if telling.is_reusable(record, self.file.recipe.epochs):
+            self.trained.setdefault(record.digest, record)
+        if record.rungs and record.params is not None:
+            planned = {"params": record.params, "macs": record.macs, "memory": record.memory_bytes}
+            self.climbs[record.number] = Climb(record.rungs, self._costs(planned))
+
+    def _costs(self, planned: Any) -> tuple[float, ...]:
+        return tuple(o.cost(planned[o.name]) for o in self.file.objectives if o.name in PLANNED)
+
+    def _charge_by_the_clock(self) -> None:
+        for slot in self.crew.busy():
+            assert slot.job is not None
+            if slot.is_ready and slot.job.number in self.running:
+                self.purse.estimate(self.running[slot.job.number].trial, slot.elapsed_seconds())
+        self.progress.tick(self.purse.spent_seconds())

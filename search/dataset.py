@@ -1,0 +1,59 @@
+"""Which data a study trains on, and its shape as far as it is known without reading any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer import Data
+
+# name -> (channels, height, width), classes: so that a study can be checked where its data is not
+SHAPES: dict[str, tuple[tuple[int, int, int], int]] = {
+    "digits": ((1, 8, 8), 10),
+    "fashion-mnist": ((1, 28, 28), 10),
+    "mnist": ((1, 28, 28), 10),
+    "cifar10": ((3, 32, 32), 10),
+    "cifar100": ((3, 32, 32), 100),
+    "svhn": ((3, 32, 32), 10),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set by name or path. `root`: folder of the named sets. `size`: pixels to which own images are resized."""
+
+    name: str
+    root: str | None = None
+    size: int | None = None
+    mirror: bool | None = None
+
+    def load(self) -> Data:
+        """Read the data on the CPU. Raises trainer.DataError, one sentence."""
+        import trainer
+
+        return trainer.load(self.name, root=self.root, size=self.size, mirror=self.mirror)
+
+    def shape(self) -> tuple[tuple[int, int, int], int]:
+        """Return (channels, height, width) and the number of classes; own images are read for it."""
+        return SHAPES.get(self.name) or _shape_of(self)
+
+    def under(self, folder: Path) -> Dataset:
+        """Return the same data set, a path to own images being taken as relative to `folder` where it is not here."""
+        path = Path(self.name).expanduser()
+        if self.name in SHAPES or path.exists() or not (folder / path).exists():
+            return self
+        return Dataset(str(folder / path), self.root, self.size, self.mirror)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes it this data set, wherever it lies."""
+        named = {"name": self.name, "size": self.size, "mirror": self.mirror}
+        return {key: value for key, value in named.items() if value is not None}
+
+
+@lru_cache(maxsize=4)
+def _shape_of(dataset: Dataset) -> tuple[tuple[int, int, int], int]:
+    data = dataset.load()
+    return data.input, len(data.classes)

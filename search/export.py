@@ -1,0 +1,181 @@
+"""What a user takes home: a folder with the genome's text, the weights, and a report of both."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import files
+from .child import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from .errors import StudyError
+from .record import Record
+from .store import Store
+from .study_file import StudyFile
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from trainer import Data
+
+FORMAT = 1
+USAGE_FILE = "USAGE.md"
+USAGE = """# {name}
+
+```python
+import search, torch
+module, info = search.load_export("{folder}")  # checks the sha256 of every file
+x = torch.rand(1, *info["input"])  # pixels in 0..1, (batch, channels, height, width)
+mean, std = (torch.tensor(info[k]).view(1, -1, 1, 1) for k in ("mean", "std"))
+print(info["classes"][module((x - mean) / std)[-1].argmax()])
+```
+"""
+
+
+def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data | None = None) -> Path:
+    """Write genome.yaml, weights.safetensors, report.json and USAGE.md of one trial into the folder `to`.
+
+    The test images are touched here, once for each export, and nowhere else. An earlier export in `to` is
+    replaced as a whole; any other folder that is not empty is refused. Raises StudyError.
+    """
+    _check_target(to)
+    source = store.trial_folder(record.number if record.reused is None else record.reused)
+    try:
+        text, weights = (source / GENOME_FILE).read_text(), (source / WEIGHTS_FILE).read_bytes()
+        training = json.loads((source / REPORT_FILE).read_bytes())
+    except (OSError, ValueError):
+        raise StudyError(
+            f"trial {record.number} of study {file.name} has no weights in {source}; "
+            "export where it was trained, or a trial that was finished"
+        ) from None
+    info = _info(file, record, training, text, weights, data or file.data.load())
+    info["files"] = {GENOME_FILE: files.sha256(text.encode()), WEIGHTS_FILE: files.sha256(weights)}
+    content = {
+        GENOME_FILE: text.encode(),
+        WEIGHTS_FILE: weights,
+        REPORT_FILE: json.dumps(info, indent=2, allow_nan=False).encode(),
+        USAGE_FILE: USAGE.format(name=f"{file.name}, trial {record.number}", folder=to).encode(),
+    }
+    files.write_folder(to, content)
+    return to
+
+
+def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
+    """Return an exported network, in eval mode on the CPU, and its report.
+
+    On the CPU its logits are bit for bit those of the network that was exported. Raises StudyError when a
+    file is missing, was changed (sha256), or does not fit the others.
+    """
+    import genome
+
+    path = Path(folder)
+    info = _read_report(path)
+    content = {}
+    for name in (GENOME_FILE, WEIGHTS_FILE):
+        try:
+            content[name] = (path / name).read_bytes()
+        except OSError as error:
+            raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
+        if files.sha256(content[name]) != info["files"].get(name):
+            raise StudyError(f"{path / name} is not the file that was exported (sha256 differs); export again")
+    module = genome.build(genome.loads(content[GENOME_FILE].decode(), path=str(path / GENOME_FILE)))
+    _load_weights(module, content[WEIGHTS_FILE], path / WEIGHTS_FILE)
+    return module.eval(), info
+
+
+def _load_weights(module: nn.Module, weights: bytes, path: Path) -> None:
+    import safetensors
+    import safetensors.torch
+
+    try:
+        module.load_state_dict(safetensors.torch.load(weights))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise StudyError(f"{path} does not hold the weights of its genome ({first}); export again") from None
+
+
+def _read_report(folder: Path) -> dict[str, Any]:
+    path = folder / REPORT_FILE
+    try:
+        info = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StudyError(f"{folder} has no {REPORT_FILE}; name a folder that `genome export` wrote") from None
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path} cannot be read ({error}); export again") from None
+    if not _is_export(info):
+        raise StudyError(f"{path} is not the report of an export of format {FORMAT}; export again")
+    return dict(info)
+
+
+def _is_export(info: Any) -> bool:
+    return isinstance(info, dict) and info.get("export") == FORMAT and isinstance(info.get("files"), dict)
+
+
+def _check_target(to: Path) -> None:
+    """Refuse to replace what is not an export of ours."""
+    if not to.exists():
+        return
+    if not to.is_dir():
+        raise StudyError(f"{to} is a file; name a folder that is new, empty or an earlier export")
+    if any(to.iterdir()):
+        try:
+            _read_report(to)
+        except StudyError:
+            raise StudyError(f"{to} holds other things; name a folder that is new, empty or an earlier export") from None
+
+
+def _info(
+    file: StudyFile, record: Record, training: dict[str, Any], text: str, weights: bytes, data: Data
+) -> dict[str, Any]:
+    """Return the report: what was reached, on what, how, and with which versions."""
+    import genome
+    import trainer
+
+    network = genome.loads(text)
+    plan = genome.resolve(network)
+    module = genome.build(plan)
+    _load_weights(module, weights, Path(WEIGHTS_FILE))
+    precision = training["recipe"]["precision"]
+    test = trainer.evaluate(module, data.test, data, training["device"] if _has(training["device"]) else "cpu", precision=precision)
+    return {
+        "export": FORMAT,
+        "study": file.name,
+        "trial": record.number,
+        "objectives": dict(file.objectives),
+        "accuracy": {"test": test.accuracy, "valid": training["valid_accuracy"]},
+        "loss": {"test": test.loss, "valid": training["valid_loss"]},
+        "exits": {"test": list(test.exits), "valid": list(training["exits"])},
+        "params": plan.params,
+        "macs": plan.macs,
+        "memory_bytes": record.memory_bytes,
+        "digest": genome.digest(plan),
+        "data": data.name,
+        "data_digest": data.digest(),
+        "input": list(data.input),
+        "classes": list(data.classes),
+        "mean": list(data.mean),
+        "std": list(data.std),
+        "images": {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)},
+        "seeds": {"study": file.seed, "train": training["seed"]},
+        "training": training,
+        "versions": versions(),
+    }
+
+
+def _has(device: str) -> bool:
+    import torch
+
+    return device == "cpu" or (device.startswith("cuda") and torch.cuda.is_available())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what made a network, by distribution name."""
+    found = {"python": platform.python_version()}
+    for name in ("genome-nas", "torch", "torchvision", "optuna", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,26 @@
+"""The trials that no other trial beats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .objective import LEARNT, Objective, dominates
+from .record import Record
+
+
+def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
+    """Return the best trials: the Pareto front, or the one best for one objective. Best learnt value first.
+
+    A trial that reused the report of another is left out, as are trials without values.
+    """
+    finished = [r for r in records if r.values is not None and r.reused is None]
+    costs = {r.number: _costs(r, objectives) for r in finished}
+    unbeaten = [r for r in finished if not any(dominates(c, costs[r.number]) for c in costs.values())]
+    goal = next(i for i, objective in enumerate(objectives) if objective.name in LEARNT)
+    ranked = sorted(unbeaten, key=lambda r: (costs[r.number][goal], r.macs or 0, r.number))
+    return ranked[:1] if len(objectives) == 1 else ranked
+
+
+def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]:
+    assert record.values is not None
+    return tuple(o.cost(value) for o, value in zip(objectives, record.values, strict=True))

@@ -1,0 +1,226 @@
+"""What a person sees while a study runs: live lines on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from . import words
+from .front import front
+from .record import Record
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from .recovery import Recovered
+    from .store import Store
+    from .study_file import StudyFile
+
+
+class Progress(Protocol):
+    """What a coordinator tells. It is a context: entered before the first word and left after the last."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def opened(
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+    ) -> None: ...
+    def began(self, number: int, params: int, macs: int) -> None: ...
+    def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None: ...
+    def ended(self, record: Record, spent: float) -> None: ...
+    def tick(self, spent: float) -> None: ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def opened(
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+    ) -> None:
+        pass
+
+    def began(self, number: int, params: int, macs: int) -> None:
+        pass
+
+    def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def ended(self, record: Record, spent: float) -> None:
+        pass
+
+    def tick(self, spent: float) -> None:
+        pass
+
+
+@dataclass
+class Tally:
+    """The numbers behind both ways of showing progress."""
+
+    file: StudyFile | None = None
+    records: list[Record] = field(default_factory=list)
+    unsaid: dict[str, int] = field(default_factory=dict)  # refused and reused since the last line
+
+    def add(self, record: Record) -> bool:
+        """Take in a trial that ended. Whether it deserves a line: it was trained."""
+        self.records.append(record)
+        word = "reused" if record.reused is not None else record.outcome
+        if word in ("refused", "reused"):
+            self.unsaid[word] = self.unsaid.get(word, 0) + 1
+            return False
+        return True
+
+    def line(self, record: Record, spent: float) -> str:
+        """Return the line of a trained trial."""
+        between = ", ".join(f"{count} {word}" for word, count in self.unsaid.items())
+        self.unsaid.clear()
+        tail = f"[spent {self.spending(spent)}]" + (f"  ({between} before it)" if between else "")
+        return f"{described(record)}  {words.seconds(record.seconds)}  {tail}"
+
+    def spending(self, spent: float) -> str:
+        budget = self.file.budget.device_time if self.file else None
+        return words.seconds(spent) + (f" / {words.seconds(budget)}" if budget else "")
+
+    def best(self) -> Record | None:
+        best = front(self.records, self.file.objectives) if self.file else []
+        return best[0] if best else None
+
+
+def described(record: Record) -> str:
+    """Return a trial in one line: number, what it reached, size, and how it ended if not well."""
+    accuracy, loss = record.metrics.get("accuracy"), record.metrics.get("loss")
+    parts = [f"trial {record.number}"]
+    if accuracy is not None:
+        parts.append(f"acc {accuracy:.4f}")
+    if loss is not None:
+        parts.append(f"loss {loss:.4f}")
+    if record.params is not None and record.macs is not None:
+        parts += [f"params {record.params:,}", f"macs {words.short(record.macs)}"]
+    if record.outcome != "done":
+        parts.append(record.outcome + (f" ({record.reason})" if record.outcome == "failed" else ""))
+    return "  ".join(parts)
+
+
+def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]) -> str:
+    """Return the first lines: what is run, where, and what was found of an earlier run."""
+    kinds = ", ".join(f"{places.count(place)} x {place}" for place in dict.fromkeys(places))
+    said = [f"study {file.name} in {store.folder}: {file.sampler} on {file.data.name}, {kinds}"]
+    count = sum(record.is_counted for record in store.records())
+    if count:
+        said.append(f"going on after {count} trials and {words.seconds(spent)} on the device")
+    if recovered.again:
+        said.append(f"{len(recovered.again)} interrupted trial(s) come first")
+    return "\n".join(said)
+
+
+class Plain:
+    """One line for each trained trial, for logs and pipes."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._tally = Tally()
+
+    def __enter__(self) -> Plain:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def opened(
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+    ) -> None:
+        self._tally.file = file
+        self._say(opening(file, store, recovered, spent, places))
+
+    def began(self, number: int, params: int, macs: int) -> None:
+        pass
+
+    def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def ended(self, record: Record, spent: float) -> None:
+        if self._tally.add(record):
+            self._say(self._tally.line(record, spent))
+
+    def tick(self, spent: float) -> None:
+        pass
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+
+class Rich:
+    """Lines that stay for finished trials; below them, live: the trials in hand, the best, the purse."""
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._hand: dict[int, str] = {}
+        self._live: Live | None = None
+        self._devices = 1
+
+    def __enter__(self) -> Rich:
+        from rich.live import Live
+
+        self._live = Live(refresh_per_second=4, transient=True)
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    def opened(
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+    ) -> None:
+        self._tally.file, self._devices = file, len(set(places))
+        self._tally.records = store.records()
+        self._say(opening(file, store, recovered, spent, places))
+
+    def began(self, number: int, params: int, macs: int) -> None:
+        self._hand[number] = f"trial {number}  params {params:,}  macs {words.short(macs)}"
+
+    def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
+        begun = self._hand.get(number, f"trial {number}").partition("  epoch")[0]
+        self._hand[number] = f"{begun}  epoch {row['epoch']}/{epochs}  acc {row['valid_accuracy']:.4f}"
+
+    def ended(self, record: Record, spent: float) -> None:
+        self._hand.pop(record.number, None)
+        if self._tally.add(record):
+            self._say(self._tally.line(record, spent))
+
+    def tick(self, spent: float) -> None:
+        from rich.text import Text
+
+        best = self._tally.best()
+        lines = [f"  {line}" for line in self._hand.values()]
+        lines.append(f"best  {described(best)}" if best else "best  none yet")
+        lines.append(f"spent {self._tally.spending(spent)}{self._time_left(spent)}")
+        if self._live is not None:
+            self._live.update(Text("\n".join(lines)))
+
+    def _time_left(self, spent: float) -> str:
+        budget = self._tally.file.budget.device_time if self._tally.file else None
+        left = max(budget - spent, 0.0) / self._devices if budget else None
+        return f", about {words.seconds(left)} left" if left is not None else ""
+
+    def _say(self, line: str) -> None:
+        from rich.text import Text
+
+        if self._live is not None:
+            self._live.console.print(Text(line))  # as text: a name may hold what rich reads as markup

@@ -1,0 +1,73 @@
+"""The purse: device seconds that a study has spent, kept with its trials so that nothing is lost or counted twice.
+
+A slot that shares its device with others is charged its share: of two slots on one CPU each second costs
+half a second, so that a budget of three minutes takes about three minutes on the wall.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .record import CHARGED, SEEN_AT
+from .store import Store
+
+if TYPE_CHECKING:
+    import optuna
+
+WRITE_SECONDS = 1.0  # a kill loses at most what was charged since the last write
+SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is begun
+
+
+@dataclass
+class Purse:
+    """What one coordinator knows of the spending. `slots_per_device` is the number that share a device."""
+
+    store: Store
+    budget_seconds: float | None
+    devices: int
+    slots_per_device: int
+    earlier_seconds: float = 0.0  # of trials that are not in `mine`
+    mine: dict[int, float] = field(default_factory=dict)
+    written: dict[int, float] = field(default_factory=dict)  # time.monotonic() of the last write
+
+    def refresh(self) -> None:
+        """Read what others have spent: once for an embedded study, again and again for a shared one."""
+        self.earlier_seconds = sum(r.seconds for r in self.store.records() if r.number not in self.mine)
+
+    def spent_seconds(self) -> float:
+        return self.earlier_seconds + sum(self.mine.values())
+
+    def left_seconds(self) -> float | None:
+        """Return the device seconds that are left, or None where there is no limit."""
+        return None if self.budget_seconds is None else self.budget_seconds - self.spent_seconds()
+
+    def is_empty(self) -> bool:
+        left = self.left_seconds()
+        return left is not None and left < SMALLEST_SHARE * (self.budget_seconds or 0.0)
+
+    def trial_seconds(self) -> float | None:
+        """Return how long a trial that starts now may take on its slot, all other slots being busy too."""
+        left = self.left_seconds()
+        return None if left is None else max(left, 0.0) / self.devices
+
+    def estimate(self, trial: optuna.Trial, slot_seconds: float) -> None:
+        """Charge a running trial by the clock, written at most once a second."""
+        self.mine[trial.number] = max(slot_seconds / self.slots_per_device, self.mine.get(trial.number, 0.0))
+        now = time.monotonic()
+        if now - self.written.get(trial.number, 0.0) >= WRITE_SECONDS:
+            self.written[trial.number] = now
+            self._write(trial)
+
+    def settle(self, trial: optuna.Trial, slot_seconds: float | None = None) -> float:
+        """Charge what the trial really took (the estimate stands for one that did not live to say), for good."""
+        if slot_seconds is not None:
+            self.mine[trial.number] = slot_seconds / self.slots_per_device
+        self._write(trial)
+        return self.mine.get(trial.number, 0.0)
+
+    def _write(self, trial: optuna.Trial) -> None:
+        trial.set_user_attr(CHARGED, round(self.mine.get(trial.number, 0.0), 6))
+        if self.store.shared:
+            trial.set_user_attr(SEEN_AT, time.time())

@@ -1,0 +1,110 @@
+"""Trials that a coordinator left running: finished from their report where there is one, else tried again."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import genome
+
+from .candidate import candidate
+from .child import REPORT_FILE
+from .record import CHARGED, GENOME, OWNER, PLAN, RESULT, RETRY_OF, SEEN_AT
+from .store import Store
+from .study_file import StudyFile
+from .telling import finish
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for so long is gone
+
+
+class Recovered(NamedTuple):
+    """Numbers of the trials that were finished from their report, and of those that wait to be tried again."""
+
+    finished: tuple[int, ...]
+    again: tuple[int, ...]
+
+
+def owner() -> str:
+    """Return the name under which this process owns trials on a shared storage."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def recover(store: Store, study: StudyFile) -> Recovered:
+    """Settle every trial that nobody trains any more. Its charged seconds stay charged."""
+    from optuna.trial import TrialState
+
+    trials = store.study.get_trials(deepcopy=False)
+    abandoned = [t for t in trials if t.state == TrialState.RUNNING and _is_abandoned(store, t)]
+    finished = [t.number for t in abandoned if _finish_from_report(store, study, t)]
+    again = [t for t in abandoned if t.number not in finished]
+    interrupt(store, again)
+    return Recovered(tuple(finished), tuple(t.number for t in again))
+
+
+def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
+    """Put the parameters of unfinished trials first in the queue, once, and call the trials interrupted.
+
+    In this order: a kill between the two leaves a trial that is found again, and not queued again.
+    """
+    from optuna.trial import TrialState
+
+    queued = {t.user_attrs.get(RETRY_OF) for t in store.study.get_trials(deepcopy=False)}
+    for trial in trials:
+        if trial.number not in queued:
+            store.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+        handle = _handle(store.study, trial)
+        reason = "interrupted before it was finished; its parameters are tried again"
+        handle.set_user_attr(RESULT, {"outcome": "interrupted", "reason": reason})
+        store.study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
+    """Whether no living coordinator has the trial: certain for an embedded study, whose lock we hold."""
+    if not store.shared:
+        return True
+    host, _, process = str(trial.user_attrs.get(OWNER, "")).rpartition(":")
+    if host == socket.gethostname() and process.isdigit():
+        return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
+    started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    return time.time() - float(trial.user_attrs.get(SEEN_AT, started)) > SILENT_SECONDS
+
+
+def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> bool:
+    """Tell a trial whose child had written its report when the coordinator ended. Whether there was one."""
+    report = _report(store, trial)
+    if report is None:
+        return False
+    handle = _handle(store.study, trial)
+    written = genome.loads(trial.user_attrs[GENOME])
+    network = candidate(written, study.recipe.batch, study.recipe.optimizer)
+    if report["outcome"] == "cut":
+        report["kind"] = "purse"  # it may have been; then it must not be reused
+    share = report.get("charged_share", 1.0)
+    handle.set_user_attr(CHARGED, max(report["seconds"] * share, trial.user_attrs.get(CHARGED, 0.0)))
+    finish(store.study, handle, network, report, study.objectives, study.sampler)
+    return True
+
+
+def _report(store: Store, trial: FrozenTrial) -> dict[str, Any] | None:
+    digest = trial.user_attrs.get(PLAN, {}).get("digest")
+    try:
+        report = json.loads((store.trial_folder(trial.number) / REPORT_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    is_its_own = isinstance(report, dict) and report.get("digest") == digest is not None
+    return report if is_its_own and report.get("number") == trial.number else None
+
+
+def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
+    """Return a live handle on a stored trial, as `study.ask` gave one to the coordinator that is gone."""
+    import optuna
+
+    return optuna.Trial(study, trial._trial_id)

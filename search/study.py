@@ -1,0 +1,137 @@
+"""A study: read from its file, run or gone on with, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import difference
+from .coordinator import Coordinator
+from .crew import crew
+from .devices import slots
+from .errors import StudyError
+from .export import export
+from .front import front
+from .interrupt import stop_signals
+from .messages import Setup
+from .progress import Progress, Silent
+from .purse import Purse
+from .record import Record
+from .recovery import recover
+from .samplers import sampler
+from .store import DATA_ATTR, TEXT_ATTR, Store, coordinate
+from .study_file import StudyFile, parse_study, read_study
+
+if TYPE_CHECKING:
+    from trainer import Data
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study has come to. `stop` says why this run of it ended; `best` is the Pareto front, or the best trial.
+
+    `exported` is the folder of the best network, None where there is none yet.
+    """
+
+    name: str
+    folder: Path
+    stop: str
+    is_interrupted: bool
+    records: tuple[Record, ...]
+    best: tuple[Record, ...]
+    spent_seconds: float
+    exported: Path | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that can be run. `runs` is the folder that keeps studies, each in a folder of its name."""
+
+    file: StudyFile
+    runs: Path
+
+    @classmethod
+    def load(cls, path: Path | str, runs: Path | str = "runs", data_root: str | None = None) -> Study:
+        """Read a study file. Raises StudyError or genome.SourceError with `file:line` for each mistake."""
+        return cls(read_study(path, data_root), Path(runs))
+
+    def run(self, progress: Progress | None = None) -> Result:
+        """Run the study, or go on where it stopped, until its budget is spent.
+
+        The first Ctrl-C or SIGTERM ends it in good order. Raises StudyError where it cannot run: held by
+        another coordinator, changed under way, other data; trainer.DataError where its data is missing.
+        """
+        shown = progress or Silent()
+        data = _data(self.file)
+        identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
+        directions = [objective.direction for objective in self.file.objectives]
+        with (
+            shown,
+            stop_signals() as stop_asked,
+            coordinate(self.file.name, directions, self.runs, self.file.storage, identity) as store,
+        ):
+            _check_same(store, self.file, data)
+            stop = _train(self.file, store, shown, stop_asked)
+            return _result(self.file, store, data, stop, stop_asked())
+
+
+def _data(file: StudyFile) -> Data:
+    data = file.data.load()
+    if (data.input, len(data.classes)) != file.data.shape():
+        shape, classes = file.data.shape()
+        raise StudyError(
+            f"{data.name} has images {data.input} of {len(data.classes)} classes where {shape} of {classes} "
+            "are expected; its files are not those of this data set"
+        )
+    return data
+
+
+def _check_same(store: Store, file: StudyFile, data: Data) -> None:
+    """Refuse to go on with a study that has become another one; keep its text where it only grew."""
+    attrs = store.study.user_attrs
+    if attrs[DATA_ATTR] != data.digest():
+        raise StudyError(
+            f"the images of {data.name} are not those that study {file.name} began with; "
+            "put the data back, or give the study another name"
+        )
+    difference.check_same(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
+    if attrs[TEXT_ATTR] != file.text():
+        store.study.set_user_attr(TEXT_ATTR, file.text())
+
+
+def _train(file: StudyFile, store: Store, progress: Progress, stop_asked: Callable[[], bool]) -> str:
+    """Recover what an earlier run left, then coordinate until there is a reason to stop; return the reason."""
+    recovered = recover(store, file)
+    places = slots(file.device, file.workers)
+    devices = len(set(places))
+    store.study.sampler = sampler(file.sampler, file.seed, len(store.records()))
+    purse = Purse(store, file.budget.device_time, devices, -(-len(places) // devices))
+    purse.refresh()
+    progress.opened(file, store, recovered, purse.spent_seconds(), places)
+    coordinator = Coordinator(file, file.space(), store, purse, progress, stop_asked)
+    try:
+        if (reason := coordinator.reason_to_stop()) is not None:
+            return reason
+        with crew([_setup(file, place) for place in places]) as hands:
+            return coordinator.run(hands)
+    finally:
+        coordinator.give_up()
+
+
+def _setup(file: StudyFile, place: str) -> Setup:
+    data = file.data
+    return Setup(data.name, data.root, data.size, data.mirror, place, threads=1)
+
+
+def _result(file: StudyFile, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:
+    records = store.records()
+    best = front(records, file.objectives)
+    exported = None
+    if best and not is_interrupted:
+        exported = export(store, file, best[0], store.folder / "best", data)
+    spent = sum(record.seconds for record in records)
+    return Result(
+        file.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported
+    )

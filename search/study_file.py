@@ -1,0 +1,155 @@
+"""The study file: YAML in, one frozen value out, or every mistake in it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from genome.op import Shape
+from genome.source import Source, SourceError, parse, read
+from trainer import Budget, Recipe
+
+from . import complaints
+from .dataset import SHAPES, Dataset
+from .errors import StudyError
+from .objective import Objective
+from .samplers import JOINT
+from .samplers import complaint as sampler_complaint
+from .space import Space
+from .space_text import space_of
+from .written import KEYS, Written
+
+DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A study as a person wrote it, with every default filled in.
+
+    `workers` None is one for each device slot; `trials` None is as many as the budget buys. `limits` are
+    highest values of a network: params, macs, depth, memory (bytes to run one image).
+    """
+
+    name: str
+    data: Dataset
+    objectives: tuple[Objective, ...]
+    budget: Budget
+    limits: Mapping[str, int]
+    sampler: str
+    seed: int
+    pruner: str
+    recipe: Recipe
+    asks_all: bool
+    workers: int | None
+    device: str
+    trials: int | None
+    storage: str | None
+    source: Source
+
+    def space(self) -> Space:
+        """Return the search space. Raises SourceError with its place."""
+        shape, classes = self.data.shape()
+        return space_of(self.source, ("space",), self.name, Shape(*shape), classes)
+
+    def plain(self) -> dict[str, Any]:
+        """Return what makes it this study, as plain values: where things lie is left out."""
+        budget = {field.name: getattr(self.budget, field.name) for field in fields(Budget)}
+        return {
+            "study": self.name,
+            "data": self.data.identity(),
+            "objectives": dict(self.objectives),
+            "budget": {**{k: v for k, v in budget.items() if v is not None}, "rungs": list(self.budget.rungs)},
+            "limits": dict(self.limits),
+            "sampler": {"name": self.sampler, "seed": self.seed},
+            "pruner": self.pruner,
+            "train": {k: v for k, v in self.recipe.to_dict().items() if v is not None},
+            "ask": "all" if self.asks_all else "active",
+            "workers": self.workers or "auto",
+            "device": self.device,
+            **({"trials": self.trials} if self.trials else {}),
+            "space": self.source.value["space"],
+        }
+
+    def text(self) -> str:
+        """Return the study as canonical YAML, every default written; `parse_study` reads it back."""
+        return yaml.safe_dump(self.plain(), sort_keys=False, default_flow_style=None, width=100)
+
+
+def read_study(path: Path | str, data_root: str | None = None) -> StudyFile:
+    """Read a study file. Raises StudyError with one line for each mistake, SourceError where it is no YAML."""
+    study = check_study(read(path), data_root)
+    return replace(study, data=study.data.under(Path(path).parent))
+
+
+def parse_study(text: str, path: str, data_root: str | None = None) -> StudyFile:
+    """Read a study's text, such as a storage keeps it."""
+    return check_study(parse(text, path), data_root)
+
+
+def check_study(source: Source, data_root: str | None = None) -> StudyFile:
+    """Check a study and fill in its defaults. Raises StudyError with one line for each mistake."""
+    wrong: list[str] = []
+    try:
+        study = _filled(Written.model_validate(_complete(source)), source, data_root)
+    except ValidationError as error:
+        wrong = complaints.lines(source, error.errors(), KEYS)  # type: ignore[arg-type]
+        study = None
+    wrong += _wrong_space(source, study, data_root)
+    if wrong or study is None:
+        raise StudyError("\n".join(wrong))
+    return study
+
+
+def _complete(source: Source) -> Any:
+    if "study" not in source.value:
+        raise source.error((), "study is missing; begin with `study: NAME`")
+    return source.value
+
+
+def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None) -> list[str]:
+    """Check the space, also of a study with other mistakes when its data is known; then what needs both."""
+    if not isinstance(source.value.get("space"), dict):
+        return []  # said already
+    try:
+        if study is None:
+            named = source.value.get("data")
+            shape, classes = SHAPES[named] if isinstance(named, str) and named in SHAPES else SHAPES["digits"]
+            space_of(source, ("space",), "study", Shape(*shape), classes)
+            return []
+        space = study.space()
+    except (SourceError, StudyError) as error:
+        return [str(error)]
+    except ValueError as error:  # DataError of own images
+        return [str(source.error(("data",), f"data: {error}"))]
+    unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
+    return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
+
+
+def _filled(written: Any, source: Source, data_root: str | None) -> StudyFile:
+    budget = Budget.parse(written.budget.model_dump(exclude_unset=True))
+    if budget.device_time is None and written.trials is None:
+        budget = replace(budget, device_time=DEFAULT_DEVICE_TIME)
+    sampler, asks = written.sampler, written.ask
+    data = written.data
+    return StudyFile(
+        name=written.study,
+        data=Dataset(data.name or data.path, data_root or data.root, data.size, data.mirror),
+        objectives=tuple(Objective(name, direction) for name, direction in written.objectives.items()),
+        budget=budget,
+        limits={key: value for key, value in written.limits if value is not None},
+        sampler=sampler.name,
+        seed=sampler.seed,
+        pruner=written.pruner.name or ("median" if budget.rungs else "none"),
+        recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
+        asks_all=asks == "all" if asks else sampler.name in JOINT,
+        workers=None if written.workers == "auto" else written.workers,
+        device=written.device,
+        trials=written.trials,
+        storage=written.storage,
+        source=source,
+    )

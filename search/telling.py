@@ -1,0 +1,122 @@
+"""How a trial ends in Optuna's storage: state, values, constraints, and the reason in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .candidate import Candidate, Excess
+from .objective import Objective
+from .record import RESULT, Record, record
+
+if TYPE_CHECKING:
+    import optuna
+
+# Failures that say something of the network, and so something to the sampler.
+TELLING = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
+
+
+def constrain(trial: optuna.Trial, limits: Sequence[Excess], sampler: str) -> None:
+    """Tell the sampler how far the network is inside or outside each limit (0 or below is inside)."""
+    if sampler != "cmaes":  # which would only warn that it cannot use them
+        for excess in limits:
+            trial.set_constraint(excess.limit, excess.over)
+
+
+def refuse(study: optuna.Study, trial: optuna.Trial, kind: str, reason: str) -> Record:
+    """End a trial before training. Pruned and, by its constraints, infeasible: samplers learn to keep away."""
+    return _end(study, trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
+
+
+def fail(study: optuna.Study, trial: optuna.Trial, kind: str, reason: str, sampler: str) -> Record:
+    """End a trial that broke; where the network is to blame, samplers are told so."""
+    result = {"outcome": "failed", "kind": kind, "reason": reason}
+    if kind not in TELLING:
+        return _end(study, trial, "FAIL", result)
+    if sampler != "cmaes":
+        trial.set_constraint("trainable", 1.0)
+    return _end(study, trial, "PRUNED", result)
+
+
+def finish(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    network: Candidate,
+    report: Mapping[str, Any],
+    objectives: Sequence[Objective],
+    sampler: str,
+) -> Record:
+    """End a trial that was trained, as its report says."""
+    if report["outcome"] == "failed":
+        return fail(study, trial, report["kind"] or "error", report["reason"], sampler)
+    metrics = _metrics(network, report)
+    values = [metrics.get(objective.name) for objective in objectives]
+    result = {
+        "outcome": report["outcome"],
+        "kind": report["kind"],
+        "reason": report["reason"] if report["outcome"] != "done" else None,
+        "epochs": report["epochs"],
+        "planned_epochs": report["recipe"]["epochs"],
+        "metrics": metrics,
+    }
+    if report["outcome"] == "pruned":
+        return _end(study, trial, "PRUNED", result)
+    if not all(value is not None and math.isfinite(value) for value in values):
+        return fail(study, trial, report["kind"] or "error", f"{report['reason']}; nothing was measured", sampler)
+    return _end(study, trial, "COMPLETE", result, values)
+
+
+def reuse(study: optuna.Study, trial: optuna.Trial, twin: Record, sampler: str) -> Record:
+    """End a trial whose network was trained before, with what that trial reached."""
+    result = {
+        "outcome": twin.outcome,
+        "kind": twin.kind,
+        "reason": twin.reason,
+        "epochs": twin.epochs,
+        "planned_epochs": twin.planned_epochs,
+        "metrics": dict(twin.metrics),
+        "reused": twin.number,
+    }
+    if twin.values is not None:
+        return _end(study, trial, "COMPLETE", result, list(twin.values))
+    if twin.outcome == "failed" and sampler != "cmaes":
+        trial.set_constraint("trainable", 1.0)
+    return _end(study, trial, "PRUNED", result)
+
+
+def is_reusable(record: Record, epochs: int) -> bool:
+    """Whether the trial says all there is to know of its network, trained for so many epochs.
+
+    Not so one that an empty purse or a stray kill ended, nor one that itself reused another.
+    """
+    if record.reused is not None or record.digest is None:
+        return False
+    if record.outcome == "failed":
+        return record.kind in TELLING
+    if record.outcome == "cut" and record.kind == "purse":
+        return False
+    return record.outcome in ("done", "cut", "pruned") and record.planned_epochs == epochs
+
+
+def _metrics(network: Candidate, report: Mapping[str, Any]) -> dict[str, float]:
+    learnt = {
+        "accuracy": report["valid_accuracy"],
+        "loss": report["valid_loss"],
+        "latency": report.get("latency"),
+    }
+    return {**network.planned(), **{k: v for k, v in learnt.items() if v is not None}}
+
+
+def _end(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    state: str,
+    result: dict[str, Any],
+    values: Sequence[float | None] | None = None,
+) -> Record:
+    from optuna.trial import TrialState
+
+    trial.set_user_attr(RESULT, {key: value for key, value in result.items() if value is not None})
+    told = study.tell(trial, values, state=TrialState[state])  # type: ignore[arg-type]
+    return record(told)

@@ -1,0 +1,66 @@
+"""Numbers and tables as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def short(count: float) -> str:
+    """Return a count with three digits and a letter, such as 1.23M."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(count) >= size:
+            return f"{count / size:.3g}{letter}"
+    return f"{count:.3g}"
+
+
+def seconds(value: float) -> str:
+    """Return a time as 8.1 s, 3m 20s or 1h 05m."""
+    if value < 100:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def size(count_bytes: float) -> str:
+    """Return bytes as 512 B, 1.5 KiB or 2.0 GiB."""
+    value, unit = float(count_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def metric(name: str, value: float | None) -> str:
+    """Return the value of an objective in its usual form."""
+    if value is None:
+        return "-"
+    match name:
+        case "accuracy" | "loss":
+            return f"{value:.4f}"
+        case "params":
+            return f"{value:,.0f}"
+        case "macs":
+            return short(value)
+        case "memory":
+            return size(value)
+        case "latency":
+            return f"{value * 1000:.2f} ms"
+    return str(value)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows in aligned columns: the first column to the left, numbers to the right."""
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    is_number = [all(cell[:1] in "-0123456789" for cell in column[1:]) and bool(rows) for column in columns]
+    lines = []
+    for row in (head, *rows):
+        cells = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, is_number, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
