@@ -17,6 +17,7 @@ INSTALLED_DEV := $(VENV)/installed-dev
 
 .PHONY: help search test test-slow lint format bench clean
 .DELETE_ON_ERROR:
+.NOTPARALLEL:  # two installs into one .venv would tread on each other
 
 help:
 	@echo 'make search      run $(STUDY) and leave the best network under runs/'

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -219,8 +220,16 @@ def test_what_is_shown_fits_one_line() -> None:
 
 
 def test_kinds_have_names() -> None:
-    found = [kind(value) for value in (None, True, 1, 1.5, "x", {}, [])]
-    assert found == ["empty", "a boolean", "a number", "a number", "a word", "a mapping", "a list"]
+    values: list[Any] = [None, True, 1, 1.5, "x", {}, []]
+    assert [kind(value) for value in values] == [
+        "empty",
+        "a boolean",
+        "a number",
+        "a number",
+        "a word",
+        "a mapping",
+        "a list",
+    ]
 
 
 def test_addresses_are_spelled() -> None:
