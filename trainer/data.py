@@ -104,16 +104,19 @@ def load(
         if size is not None:
             raise DataError(f"size is given for {key}; it resizes the images of a folder only")
         return _split(read_known(key, data_root(root), download=download, mirror=mirror), seed)
-    return _split(_read_own(Path(key).expanduser(), _pair(size), mirror=bool(mirror)), seed)
+    return _split(_read_own(key, _pair(size), mirror=bool(mirror)), seed)
 
 
-def _read_own(path: Path, size: Size | None, *, mirror: bool) -> Raw:
-    if path.is_dir():
+def _read_own(name: str, size: Size | None, *, mirror: bool) -> Raw:
+    try:
+        path = Path(name).expanduser()
+        is_folder, is_there = path.is_dir(), path.exists()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, the home of nobody
+        is_folder = is_there = False
+    if not is_there or not name:
+        raise DataError(f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a folder or .npz file")
+    if is_folder:
         return read_folder(path, size=size, mirror=mirror)
-    if not path.exists():
-        raise DataError(
-            f"data {str(path)!r} is no known name ({', '.join(NAMES)}) and no folder or .npz file there is"
-        )
     if path.suffix.lower() != ".npz":
         raise DataError(f"{path} is neither a folder of images nor an .npz file")
     if size is not None:
@@ -166,7 +169,9 @@ def _mean_std(x: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
     values = np.arange(256, dtype=np.float64) / 255
     means, stds = [], []
     for channel in range(x.shape[1]):
-        counts = np.bincount(x[:, channel].ravel(), minlength=256)
+        # In parts, as bincount widens every pixel to eight bytes.
+        blocks = (x[start : start + 1000, channel].ravel() for start in range(0, len(x), 1000))
+        counts = np.sum([np.bincount(block, minlength=256) for block in blocks], axis=0)
         mean = float(counts @ values / counts.sum())
         std = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
         means.append(mean)

@@ -26,7 +26,7 @@ def read_folder(path: Path, *, size: Size | None, mirror: bool) -> Raw:
     if not {"train", "test"} <= parts:
         classes = _class_names(path)
         x, y = _read_classes(path, classes, size)
-        return Raw(path.resolve().name, classes, _channels(x, _colours(x)), y, None, None, mirror)
+        return Raw(path.resolve().name, classes, _channels(x, _colours(x)), y, None, None, mirror, str(path))
     if parts != {"train", "test"}:
         odd = sorted(parts - {"train", "test"})[0]
         raise DataError(f"{path} has train/ and test/ and also {odd}/; only those two may be there")
@@ -45,6 +45,7 @@ def read_folder(path: Path, *, size: Size | None, mirror: bool) -> Raw:
         _channels(test_x, colours),
         test_y,
         mirror,
+        str(path),
     )
 
 

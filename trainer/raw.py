@@ -22,6 +22,7 @@ class Raw:
     test_x: Images | None
     test_y: Labels | None
     mirror: bool
+    place: str  # for messages
 
 
 def check_labels(place: str, labels: Labels, classes: int, images: int, *, all_present: bool) -> None:

@@ -38,7 +38,7 @@ class Recipe:
     lr: float = None  # type: ignore[assignment]  # filled from the optimizer, so that a stored recipe is complete
     weight_decay: float = None  # type: ignore[assignment]
     momentum: float = 0.9
-    batch: int = 128
+    batch: int = 64  # digits, 9 epochs, one thread: 0.980 on valid with 64, 0.968 with 128, 0.986 with 32
     epochs: int = 20
     schedule: str = "one-cycle"
     warmup: float = 0.25

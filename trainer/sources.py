@@ -30,7 +30,7 @@ def read_known(name: str, root: Path, *, download: bool, mirror: bool | None) ->
         if torchvision_name
         else _read_digits()
     )
-    return Raw(name, *raw, natural if mirror is None else mirror)
+    return Raw(name, *raw, natural if mirror is None else mirror, name)
 
 
 _Parts = tuple[tuple[str, ...], Images, Labels, Images | None, Labels | None]

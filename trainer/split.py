@@ -30,6 +30,6 @@ def check_counts(raw: Raw) -> None:
     if counts[poorest] < needed:
         parts = "train and valid" if needed == 2 else "train, valid and test"
         raise DataError(
-            f"{raw.name}: class {raw.classes[poorest]} has {counts[poorest]} images; "
+            f"{raw.place}: class {raw.classes[poorest]} has {counts[poorest]} images; "
             f"at least {needed} are needed for {parts}"
         )

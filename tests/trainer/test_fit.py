@@ -1,0 +1,204 @@
+"""Training real networks on real digits: what is learned, repeated, counted and cut."""
+
+import json
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from trainer import Budget, Recipe, Report, ReportError, Row, evaluate, fit, latency
+from trainer.data import Data
+
+Make = Callable[..., nn.Module]
+QUICK = Recipe(epochs=3)
+
+
+@pytest.fixture(scope="module")
+def learned(digits: Data) -> tuple[nn.Module, Report]:
+    """A small network trained by the default recipe, with batches of 32, in eight epochs."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        parts = [nn.Conv2d(1, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+        parts += [nn.Conv2d(16, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU()]
+        module = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(128, 10))
+    return module, fit(module, digits, recipe=Recipe(epochs=8, batch=32))
+
+
+def test_a_small_network_learns_digits(learned: tuple[nn.Module, Report], digits: Data) -> None:
+    module, report = learned
+    assert (report.outcome, report.kind, report.epochs) == ("done", None, 8)
+    assert report.valid_accuracy is not None and report.valid_accuracy > 0.95
+    assert evaluate(module, digits.test, digits).accuracy > 0.95
+
+
+def test_the_curve_has_a_row_an_epoch(learned: tuple[nn.Module, Report]) -> None:
+    _, report = learned
+    assert [row.epoch for row in report.curve] == list(range(1, 9))
+    assert all(row.complete and row.images_per_second > 0 for row in report.curve)
+    seconds = [row.seconds for row in report.curve]
+    assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(report.seconds, abs=0.05)
+    losses = [row.train_loss for row in report.curve if row.train_loss is not None]
+    assert losses[-1] < losses[0] / 2
+    best = max(report.curve, key=lambda row: (row.valid_accuracy, -(row.valid_loss or 0), -row.epoch))
+    assert (report.best_epoch, report.valid_accuracy, report.valid_loss) == (
+        best.epoch,
+        best.valid_accuracy,
+        best.valid_loss,
+    )
+
+
+def test_best_and_last_weights_are_what_the_report_says(
+    learned: tuple[nn.Module, Report], digits: Data
+) -> None:
+    module, report = learned
+    assert report.best_weights is not None and report.last_weights is not None
+    assert all(report.last_weights[name].equal(value) for name, value in module.state_dict().items())
+    module.load_state_dict(report.best_weights)
+    scores = evaluate(module, digits.valid, digits, batch=256)
+    assert (scores.accuracy, scores.loss) == (report.valid_accuracy, pytest.approx(report.valid_loss))
+    module.load_state_dict(report.last_weights)
+    assert evaluate(module, digits.valid, digits).accuracy == report.curve[-1].valid_accuracy
+
+
+def test_a_report_survives_json(learned: tuple[nn.Module, Report]) -> None:
+    _, report = learned
+    again = Report.from_json(report.to_json())
+    assert again == report and again.best_weights is None
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    assert (again.device, again.threads, again.seed) == ("cpu", 1, 0)
+    assert Recipe.parse(again.recipe) == Recipe(epochs=8, batch=32)
+    odd = replace(report, valid_loss=math.inf, seconds=math.nan)
+    assert json.loads(odd.to_json(), parse_constant=pytest.fail)["valid_loss"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda plain: plain.pop("seconds"), "the report lacks 'seconds'"),
+        (lambda plain: plain.update(colour=1), "the report has an unknown 'colour'"),
+        (lambda plain: plain.update(outcome="fine"), "outcome is 'fine'; it must be one of done"),
+        (lambda plain: plain.update(curve=3), "curve and exits must be lists"),
+        (lambda plain: plain.update(curve=[3]), "a row must be a mapping, not int"),
+    ],
+)
+def test_a_broken_report_is_refused(
+    learned: tuple[nn.Module, Report], change: Callable[[dict[str, object]], object], message: str
+) -> None:
+    plain = learned[1].to_dict()
+    change(plain)
+    with pytest.raises(ReportError, match=message):
+        Report.from_dict(plain)
+    with pytest.raises(ReportError, match="a report must be JSON text"):
+        Report.from_json("{")
+
+
+def timeless(report: Report) -> list[Row]:
+    return [replace(row, seconds=0.0, images_per_second=0.0) for row in report.curve]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_two_fits_are_equal_bit_for_bit(digits: Data, net: Make, optimizer: str) -> None:
+    recipe = Recipe(optimizer=optimizer, epochs=2, cutout=2)
+    torch.manual_seed(1)
+    first = fit(net(), digits, recipe=recipe)
+    torch.manual_seed(2)  # the caller's own random state has no say, though the network has dropout
+    second = fit(net(), digits, recipe=recipe)
+    assert first.last_weights is not None and second.last_weights is not None
+    assert all(value.equal(second.last_weights[name]) for name, value in first.last_weights.items())
+    assert timeless(first) == timeless(second)
+    other = fit(net(), digits, recipe=replace(recipe, seed=1))
+    assert timeless(other) != timeless(first)
+
+
+def test_random_state_mode_and_layout_are_left_alone(digits: Data, net: Make) -> None:
+    module = net().eval()
+    module[1].train()
+    before = (torch.get_rng_state(), random.getstate(), [part.training for part in module.modules()])
+    fit(module, digits, recipe=Recipe(epochs=1))
+    assert torch.get_rng_state().equal(before[0]) and random.getstate() == before[1]
+    assert [part.training for part in module.modules()] == before[2]
+    assert all(parameter.grad is None and parameter.is_contiguous() for parameter in module.parameters())
+
+
+def test_every_exit_is_trained_and_the_last_one_reported(digits: Data, two_exits: nn.Module) -> None:
+    report = fit(two_exits, digits, recipe=Recipe(epochs=6, batch=32))
+    assert len(report.exits) == 2 and min(report.exits) > 0.5
+    assert report.exits[-1] == report.valid_accuracy
+
+
+def test_an_exit_of_weight_nothing_learns_nothing(digits: Data, two_exits: nn.Module) -> None:
+    two_exits.exit_weights = (0.0, 1.0)
+    before = two_exits.early[2].bias.clone()
+    fit(two_exits, digits, recipe=Recipe(epochs=1, weight_decay=0))
+    assert two_exits.early[2].bias.equal(before)
+
+
+def test_rungs_are_asked_and_can_prune(digits: Data, net: Make) -> None:
+    asked: list[tuple[int, Mapping[str, float]]] = []
+
+    def stop_at_second(epoch: int, numbers: Mapping[str, float]) -> bool:
+        asked.append((epoch, numbers))
+        return epoch >= 2
+
+    report = fit(net(), digits, Budget(rungs=(1, 2, 3)), stop_at_second, recipe=QUICK)
+    assert (report.outcome, report.kind, report.epochs) == ("pruned", None, 2)
+    assert report.reason == "pruned at the rung of epoch 2"
+    assert [epoch for epoch, _ in asked] == [1, 2]
+    row = report.curve[1]
+    assert asked[1][1] == {
+        "valid_accuracy": row.valid_accuracy,
+        "valid_loss": row.valid_loss,
+        "seconds": row.seconds,
+    }
+
+
+def test_a_rung_after_the_last_epoch_cannot_prune(digits: Data, net: Make) -> None:
+    report = fit(net(), digits, Budget(rungs=(1,)), lambda *_: True, recipe=Recipe(epochs=1))
+    assert report.outcome == "done"
+
+
+def test_rows_are_told_and_callbacks_own_their_errors_and_time(digits: Data, net: Make) -> None:
+    rows: list[Row] = []
+    report = fit(net(), digits, recipe=QUICK, on_epoch=rows.append)
+    assert tuple(rows) == report.curve
+
+    def burst(row: Row) -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        fit(net(), digits, recipe=QUICK, on_epoch=burst)
+
+
+def test_evaluate_counts_right(digits: Data) -> None:
+    class Brightness(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([x.mean((1, 2, 3)) * label for label in range(10)], 1)
+
+    module = Brightness()
+    scores = evaluate(module, digits.test, digits, batch=100)
+    x = (digits.test.x / 255 - digits.mean[0]) / digits.std[0]
+    logits = module(x)
+    assert scores.accuracy == (logits.argmax(1) == digits.test.y).double().mean().item() == scores.exits[0]
+    assert scores.loss == pytest.approx(nn.functional.cross_entropy(logits, digits.test.y).item(), rel=1e-5)
+    assert module.training
+    with pytest.raises(ValueError, match="the split is empty"):
+        evaluate(module, type(digits.test)(digits.test.x[:0], digits.test.y[:0]), digits)
+
+
+def test_latency_is_a_median_of_seconds(net: Make) -> None:
+    module = net()
+    assert 0 < latency(module, (1, 8, 8), repeats=9) < latency(net(96), (1, 48, 48), repeats=9) < 5
+    assert module.training
+    with pytest.raises(ValueError, match="repeats is 0"):
+        latency(module, (1, 8, 8), repeats=0)
+
+
+def test_bf16_runs_and_learns(digits: Data, net: Make) -> None:
+    report = fit(net(), digits, recipe=replace(QUICK, precision="bf16"))
+    assert report.outcome == "done" and (report.valid_accuracy or 0) > 0.6
+    assert report.last_weights is not None
+    assert {value.dtype for value in report.last_weights.values()} == {torch.float32, torch.int64}

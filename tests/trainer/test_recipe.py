@@ -1,0 +1,90 @@
+"""Recipes: complete, checked, and the schedules they name."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from trainer import Recipe, RecipeError
+from trainer.optimizer import optimizer
+from trainer.schedule import cosine, one_cycle
+
+
+def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
+    assert (Recipe().lr, Recipe().weight_decay) == (0.1, 5e-4)
+    adamw = Recipe(optimizer="adamw")
+    assert (adamw.lr, adamw.weight_decay) == (3e-3, 0.05)
+    assert Recipe.parse(adamw.to_dict()) == adamw
+    assert None not in (adamw.to_dict()["lr"], adamw.to_dict()["weight_decay"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"optimizer": "adam"}, "optimizer is 'adam'; it must be one of sgd, adamw"),
+        ({"lr": 0}, "lr is 0; it must be a number above 0"),
+        ({"lr": "1e-3"}, "lr is '1e-3'; it must be a number above 0"),
+        ({"lr": float("nan")}, "lr is nan; it must be a number above 0"),
+        ({"lr": float("inf")}, "lr is inf; it must be a number above 0"),
+        ({"batch": 0}, "batch is 0; it must be a whole number of 1..1,000,000"),
+        ({"batch": True}, "batch is True; it must be a whole number of 1..1,000,000"),
+        ({"epochs": 1.5}, "epochs is 1.5; it must be a whole number of 1..100,000"),
+        ({"schedule": "step"}, "schedule is 'step'; it must be one of one-cycle, cosine"),
+        ({"warmup": 1}, "warmup is 1; it must be a number of 0 or more and below 1"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number of 0 or more and below 1"),
+        ({"momentum": 0}, "momentum is 0; it must be a number between 0 and 1"),
+        ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
+        ({"crop": -1}, "crop is -1; it must be a whole number of 0..1,024, or null"),
+        ({"flip": 1}, "flip is 1; it must be true or false"),
+        ({"precision": "fp16"}, "precision is 'fp16'; it must be one of auto, fp32, bf16"),
+        ({"epoch": 3}, "a recipe has no 'epoch'; did you mean epochs?"),
+    ],
+)
+def test_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe.parse(values)
+    assert str(caught.value) == message
+
+
+def lrs(scheduler: torch.optim.lr_scheduler.LRScheduler, steps: int) -> list[float]:
+    seen = []
+    for _ in range(steps):
+        seen.append(scheduler.get_last_lr()[0])
+        scheduler.optimizer.step()
+        scheduler.step() if len(seen) < steps else None
+    return seen
+
+
+def sgd() -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.4)
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(200, 0.25), (37, 0.3)])
+def test_one_cycle_is_torch_s(steps: int, warmup: float) -> None:
+    theirs = lrs(torch.optim.lr_scheduler.OneCycleLR(sgd(), 0.4, steps, pct_start=warmup), steps)
+    assert [0.4 * one_cycle(step, steps, warmup) for step in range(steps)] == pytest.approx(theirs, abs=1e-9)
+
+
+def test_cosine_is_torch_s() -> None:
+    theirs = lrs(torch.optim.lr_scheduler.CosineAnnealingLR(sgd(), 100), 100)
+    assert [0.4 * cosine(step, 100, 0.0) for step in range(100)] == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("curve", [one_cycle, cosine])
+@pytest.mark.parametrize(
+    ("steps", "warmup"), [(1, 0.0), (1, 0.5), (2, 0.9), (3, 0.0), (1000, 0.01), (10, 0.99)]
+)
+def test_factors_stay_in_bounds_and_fall_at_the_end(curve: Any, steps: int, warmup: float) -> None:
+    factors = [curve(step, steps, warmup) for step in range(steps)]
+    assert all(0 < factor <= 1 for factor in factors)
+    assert factors[-1] == min(factors[round(warmup * steps) :] or factors[-1:])
+
+
+def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
+    made = optimizer(net(), Recipe(weight_decay=0.01))
+    decay = {
+        parameter.ndim: group["weight_decay"] for group in made.param_groups for parameter in group["params"]
+    }
+    assert decay == {4: 0.01, 2: 0.01, 1: 0.0}
+    assert all(group["nesterov"] and group["momentum"] == 0.9 for group in made.param_groups)
+    assert isinstance(optimizer(net(), Recipe(optimizer="adamw")), torch.optim.AdamW)
