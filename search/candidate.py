@@ -16,7 +16,7 @@ FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4}
 
 
 class Candidate(NamedTuple):
-    """One network. Sizes are for one image; `memory_bytes` is to run it, `train_memory_bytes` to train a batch."""
+    """One network. `macs` and `memory_bytes` are to run one image, `train_memory_bytes` to train a batch."""
 
     text: str
     digest: str

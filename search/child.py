@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
+import torch._dynamo  # torch's optimizers import it at their first use, which takes a second
 
 import genome
 import trainer
@@ -27,8 +28,9 @@ from genome import GenomeError
 from . import files
 from .dataset import Dataset
 from .messages import Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
+from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
-GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
+WARM_UP_SECONDS = 0.1
 
 
 class Latency(NamedTuple):
@@ -47,6 +49,7 @@ def serve(pipe: Connection, setup: Setup) -> None:
     dataset = Dataset(setup.data, setup.root, setup.size, setup.mirror)
     try:
         data = dataset.load().to(setup.device)
+        _warm_up(data, setup.device)
     except (ValueError, RuntimeError) as error:
         pipe.send(Broken(str(error)))
         return
@@ -60,6 +63,19 @@ def serve(pipe: Connection, setup: Setup) -> None:
         pipe.send(Finished(job.number, report))
         if report["kind"] == "device":
             return  # a CUDA error stays with its process; the next job gets a fresh one
+
+
+def _warm_up(data: trainer.Data, device: str) -> None:
+    """Train for a moment, so that what torch does only once is charged to no trial."""
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(data.input[0], 8, 3, padding=1, bias=False),
+        torch.nn.BatchNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8, len(data.classes)),
+    )
+    trainer.fit(module, data, trainer.Budget(per_trial=WARM_UP_SECONDS), device=device)
 
 
 def work(job: Job, data: trainer.Data, device: str, pipe: Connection) -> dict[str, Any]:
@@ -152,7 +168,9 @@ def _memory_limit(more_bytes: int | None) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard)
+    )
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The coordinator of a study: asks, refuses, reuses, hands out, listens and tells, until the purse is empty."""
+"""The coordinator: asks, refuses, reuses, hands out, listens and tells, until the purse is empty."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ class Coordinator:
             return "stopped by hand"
         if self.purse.is_empty():
             return "the budget is spent"
-        if self.file.trials is not None and self.told + len(self.running) + len(self.parked) >= self.file.trials:
+        if (
+            self.file.trials is not None
+            and self.told + len(self.running) + len(self.parked) >= self.file.trials
+        ):
             return f"all {self.file.trials} trials were made"
         if self.fruitless >= FRUITLESS:
             return (

@@ -7,8 +7,9 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from types import ModuleType
@@ -17,7 +18,7 @@ from typing import Any
 from .errors import StudyError
 from .messages import Broken, Died, Event, Job, Ready, Setup, Verdict
 
-PRELOAD = ["torch", "search.child"]  # imported once by the fork server: a child then starts in 0.03 s
+PRELOAD = ("torch", "search.child")  # imported once by the fork server: a child then starts in 0.03 s
 GRACE_SECONDS = 15.0  # a child this long over its limit hangs
 STOP_SECONDS = 3.0
 LOSSES_IN_A_ROW = 5  # children that die one after another, before any report: the machine, not a genome
@@ -64,17 +65,13 @@ class Crew:
         if not slot.process.is_alive():
             self._replace(slot)
         slot.job, slot.began = job, time.monotonic()
-        try:
+        with suppress(OSError):  # if it died this moment, the next `wait` finds the end of its pipe
             slot.pipe.send(job)
-        except OSError:
-            pass  # it died this moment: the next `wait` finds the end of its pipe and says so
 
     def answer(self, number: int, verdict: Verdict) -> None:
         """Tell a trial that waits at a rung whether to stop."""
-        try:
+        with suppress(OSError):  # as above
             self.slot_of(number).pipe.send(verdict)
-        except OSError:
-            pass  # as above
 
     def wait(self, timeout_seconds: float) -> list[Event]:
         """Return what the busy children said or suffered, after at most `timeout_seconds`.
@@ -129,6 +126,16 @@ class Crew:
         slot.job, slot.is_ready = None, False
 
 
+def prepare(more: Sequence[str] = ()) -> None:
+    """Begin to start the fork server, which imports torch and `more` meanwhile; `crew` then need not wait.
+
+    There is one for the life of a process: a second call changes nothing.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
+    with _no_main():
+        forkserver.ensure_running()
+
+
 @contextmanager
 def crew(setups: Sequence[Setup]) -> Iterator[Crew]:
     """Start one child for each setup; all of them are gone when the block ends."""
@@ -142,16 +149,20 @@ def crew(setups: Sequence[Setup]) -> Iterator[Crew]:
 
 def start(setup: Setup) -> Slot:
     """Start a child process that loads its data and then waits for jobs."""
-    from .child import serve
-
+    prepare()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
     ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, setup), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, setup), daemon=True)
     with _no_main():
         process.start()
     theirs.close()
     return Slot(setup, process, ours, began=time.monotonic())
+
+
+def _serve(pipe: Connection, setup: Setup) -> None:
+    from .child import serve  # torch and all: loaded in the fork server, never in the coordinator
+
+    serve(pipe, setup)
 
 
 def stop(slots: Sequence[Slot], at_once: bool = False) -> None:

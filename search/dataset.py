@@ -23,7 +23,7 @@ SHAPES: dict[str, tuple[tuple[int, int, int], int]] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set by name or path. `root`: folder of the named sets. `size`: pixels to which own images are resized."""
+    """A data set by name or path. `root`: folder of named sets; `size`: pixels to which own images are resized."""
 
     name: str
     root: str | None = None
@@ -41,11 +41,17 @@ class Dataset:
         return SHAPES.get(self.name) or _shape_of(self)
 
     def under(self, folder: Path) -> Dataset:
-        """Return the same data set, a path to own images being taken as relative to `folder` where it is not here."""
+        """Return the same data set, a path that leads nowhere from here being taken as relative to `folder`."""
         path = Path(self.name).expanduser()
         if self.name in SHAPES or path.exists() or not (folder / path).exists():
             return self
         return Dataset(str(folder / path), self.root, self.size, self.mirror)
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the heavy modules that loading needs, for processes that import ahead."""
+        if self.name == "digits":
+            return ("sklearn.datasets",)
+        return ("torchvision",) if self.name in SHAPES else ()
 
     def identity(self) -> dict[str, Any]:
         """Return what makes it this data set, wherever it lies."""

@@ -10,12 +10,18 @@ from .study_file import StudyFile
 
 FREE = ("workers", "device")  # how, not what
 # may grow, and be lifted altogether by leaving them out
-GROWING = (("budget", "device_time"), ("budget", "per_trial"), ("budget", "memory"), ("trials",), ("train", "epochs"))
+GROWING = (
+    ("budget", "device_time"),
+    ("budget", "per_trial"),
+    ("budget", "memory"),
+    ("trials",),
+    ("train", "epochs"),
+)
 LONGEST = 12  # lines of the difference that are shown
 
 
 def check_same(stored: StudyFile, now: StudyFile) -> None:
-    """Raise StudyError, with the difference, unless `now` is `stored` with at most more budget and other workers."""
+    """Raise StudyError, with the difference, unless `now` is `stored` with more budget or other workers."""
     before, after = stored.plain(), now.plain()
     for key in FREE:
         before.pop(key, None), after.pop(key, None)
@@ -29,8 +35,8 @@ def check_same(stored: StudyFile, now: StudyFile) -> None:
             )
     if before != after:
         raise StudyError(
-            f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it "
-            f"another name (only budget, trials, epochs, workers and device may change):\n{_shown(stored, now)}"
+            f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
+            f"name (only budget, trials, epochs, workers and device may change):\n{_shown(stored, now)}"
         )
 
 

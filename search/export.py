@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import files
-from .child import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from .errors import StudyError
-from .record import Record
+from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
 from .store import Store
 from .study_file import StudyFile
 
@@ -79,7 +78,9 @@ def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
         except OSError as error:
             raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
         if files.sha256(content[name]) != info["files"].get(name):
-            raise StudyError(f"{path / name} is not the file that was exported (sha256 differs); export again")
+            raise StudyError(
+                f"{path / name} was changed since it was exported (sha256); export again"
+            )
     module = genome.build(genome.loads(content[GENOME_FILE].decode(), path=str(path / GENOME_FILE)))
     _load_weights(module, content[WEIGHTS_FILE], path / WEIGHTS_FILE)
     return module.eval(), info
@@ -123,7 +124,9 @@ def _check_target(to: Path) -> None:
         try:
             _read_report(to)
         except StudyError:
-            raise StudyError(f"{to} holds other things; name a folder that is new, empty or an earlier export") from None
+            raise StudyError(
+                f"{to} holds other things; name a folder that is new, empty or an earlier export"
+            ) from None
 
 
 def _info(
@@ -138,7 +141,13 @@ def _info(
     module = genome.build(plan)
     _load_weights(module, weights, Path(WEIGHTS_FILE))
     precision = training["recipe"]["precision"]
-    test = trainer.evaluate(module, data.test, data, training["device"] if _has(training["device"]) else "cpu", precision=precision)
+    test = trainer.evaluate(
+        module,
+        data.test,
+        data,
+        training["device"] if _has(training["device"]) else "cpu",
+        precision=precision,
+    )
     return {
         "export": FORMAT,
         "study": file.name,

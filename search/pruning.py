@@ -18,7 +18,7 @@ PRUNERS = ("none", "median", "halving")
 
 @dataclass(frozen=True)
 class Climb:
-    """What one trial reached at each rung (epoch -> score, higher is better), and its costs (lower is better)."""
+    """What a trial reached at each rung (epoch -> score, higher is better) and its costs (lower is better)."""
 
     scores: Mapping[int, float]
     costs: tuple[float, ...] = ()

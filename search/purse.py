@@ -1,4 +1,4 @@
-"""The purse: device seconds that a study has spent, kept with its trials so that nothing is lost or counted twice.
+"""The purse: device seconds that a study has spent, kept with its trials: none lost, none counted twice.
 
 A slot that shares its device with others is charged its share: of two slots on one CPU each second costs
 half a second, so that a budget of three minutes takes about three minutes on the wall.
@@ -61,7 +61,7 @@ class Purse:
             self._write(trial)
 
     def settle(self, trial: optuna.Trial, slot_seconds: float | None = None) -> float:
-        """Charge what the trial really took (the estimate stands for one that did not live to say), for good."""
+        """Charge what the trial really took; the estimate stands for one that did not live to say."""
         if slot_seconds is not None:
             self.mine[trial.number] = slot_seconds / self.slots_per_device
         self._write(trial)

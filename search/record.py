@@ -20,6 +20,9 @@ RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
 
+# What a child writes into the folder of its trial, the report last.
+GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
+
 UNFINISHED = frozenset({"running", "waiting"})
 
 

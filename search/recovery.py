@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 
 from .candidate import candidate
-from .child import REPORT_FILE
-from .record import CHARGED, GENOME, OWNER, PLAN, RESULT, RETRY_OF, SEEN_AT
+from .record import CHARGED, GENOME, OWNER, PLAN, REPORT_FILE, RESULT, RETRY_OF, SEEN_AT
 from .store import Store
 from .study_file import StudyFile
 from .telling import finish
@@ -26,7 +25,7 @@ SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for
 
 
 class Recovered(NamedTuple):
-    """Numbers of the trials that were finished from their report, and of those that wait to be tried again."""
+    """Numbers of the trials that were finished from their report, and of those to be tried again."""
 
     finished: tuple[int, ...]
     again: tuple[int, ...]

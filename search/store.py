@@ -84,7 +84,7 @@ def look(name: str, runs: Path, url: str | None = None) -> Store:
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
-    """Raise StudyError unless these study attributes were written by a version that this one can go on from."""
+    """Raise StudyError unless these attributes were written by a version that this one can go on from."""
     if FORMAT_ATTR not in attrs:
         raise StudyError(f"the storage has a study {name} that `genome search` did not make; rename yours")
     if attrs[FORMAT_ATTR] != FORMAT:
@@ -94,17 +94,15 @@ def check_format(attrs: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _open(
-    name: str, url: str, directions: Sequence[str], identity: Mapping[str, Any]
-) -> optuna.Study:
+def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str, Any]) -> optuna.Study:
     import optuna
+    from optuna.study import StudyDirection
 
     storage = _storage(url)
     names = optuna.get_all_study_names(storage)
     # load_if_exists is for the race of two coordinators on a server; directions are compared below
-    study = optuna.create_study(
-        study_name=name, storage=storage, directions=list(directions), load_if_exists=True
-    )
+    asked = [StudyDirection[direction.upper()] for direction in directions]
+    study = optuna.create_study(study_name=name, storage=storage, directions=asked, load_if_exists=True)
     if name not in names:
         for key, value in {FORMAT_ATTR: FORMAT, **identity}.items():
             study.set_user_attr(key, value)
@@ -126,9 +124,7 @@ def _storage(url: str) -> optuna.storages.BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     connect = {"timeout": LOCK_SECONDS} if url.startswith("sqlite") else {}
     try:
-        rdb = optuna.storages.RDBStorage(
-            url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect}
-        )
+        rdb = optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect})
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
         raise StudyError(
             f"storage: {_without_password(url)} cannot be used ({_first_line(error)}); "

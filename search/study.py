@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import difference
 from .coordinator import Coordinator
-from .crew import crew
+from .crew import crew, prepare
 from .devices import slots
 from .errors import StudyError
 from .export import export
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What a study has come to. `stop` says why this run of it ended; `best` is the Pareto front, or the best trial.
+    """What a study has come to. `stop` says why this run ended; `best` is the Pareto front, or the best trial.
 
     `exported` is the folder of the best network, None where there is none yet.
     """
@@ -64,6 +64,7 @@ class Study:
         another coordinator, changed under way, other data; trainer.DataError where its data is missing.
         """
         shown = progress or Silent()
+        prepare(self.file.data.modules())  # the children's imports go on beside ours
         data = _data(self.file)
         identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
         directions = [objective.direction for objective in self.file.objectives]
@@ -102,7 +103,7 @@ def _check_same(store: Store, file: StudyFile, data: Data) -> None:
 
 
 def _train(file: StudyFile, store: Store, progress: Progress, stop_asked: Callable[[], bool]) -> str:
-    """Recover what an earlier run left, then coordinate until there is a reason to stop; return the reason."""
+    """Recover what an earlier run left, then coordinate; return the reason to stop."""
     recovered = recover(store, file)
     places = slots(file.device, file.workers)
     devices = len(set(places))
@@ -132,6 +133,4 @@ def _result(file: StudyFile, store: Store, data: Data, stop: str, is_interrupted
     if best and not is_interrupted:
         exported = export(store, file, best[0], store.folder / "best", data)
     spent = sum(record.seconds for record in records)
-    return Result(
-        file.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported
-    )
+    return Result(file.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported)

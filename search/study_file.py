@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +58,16 @@ class StudyFile:
 
     def plain(self) -> dict[str, Any]:
         """Return what makes it this study, as plain values: where things lie is left out."""
-        budget = {field.name: getattr(self.budget, field.name) for field in fields(Budget)}
+        budget = {**vars(self.budget), "rungs": list(self.budget.rungs)}
         return {
             "study": self.name,
             "data": self.data.identity(),
             "objectives": dict(self.objectives),
-            "budget": {**{k: v for k, v in budget.items() if v is not None}, "rungs": list(self.budget.rungs)},
+            "budget": {k: v for k, v in budget.items() if v is not None},
             "limits": dict(self.limits),
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": self.pruner,
-            "train": {k: v for k, v in self.recipe.to_dict().items() if v is not None},
+            "train": self.recipe.to_dict(),
             "ask": "all" if self.asks_all else "active",
             "workers": self.workers or "auto",
             "device": self.device,
@@ -77,11 +77,11 @@ class StudyFile:
 
     def text(self) -> str:
         """Return the study as canonical YAML, every default written; `parse_study` reads it back."""
-        return yaml.safe_dump(self.plain(), sort_keys=False, default_flow_style=None, width=100)
+        return yaml.safe_dump(self.plain(), sort_keys=False, default_flow_style=False, width=100)
 
 
 def read_study(path: Path | str, data_root: str | None = None) -> StudyFile:
-    """Read a study file. Raises StudyError with one line for each mistake, SourceError where it is no YAML."""
+    """Read a study file. Raises StudyError with a line for each mistake, SourceError where it is no YAML."""
     study = check_study(read(path), data_root)
     return replace(study, data=study.data.under(Path(path).parent))
 
@@ -97,7 +97,7 @@ def check_study(source: Source, data_root: str | None = None) -> StudyFile:
     try:
         study = _filled(Written.model_validate(_complete(source)), source, data_root)
     except ValidationError as error:
-        wrong = complaints.lines(source, error.errors(), KEYS)  # type: ignore[arg-type]
+        wrong = complaints.lines(source, error.errors(), KEYS)
         study = None
     wrong += _wrong_space(source, study, data_root)
     if wrong or study is None:

@@ -25,7 +25,7 @@ def constrain(trial: optuna.Trial, limits: Sequence[Excess], sampler: str) -> No
 
 
 def refuse(study: optuna.Study, trial: optuna.Trial, kind: str, reason: str) -> Record:
-    """End a trial before training. Pruned and, by its constraints, infeasible: samplers learn to keep away."""
+    """End a trial before training: pruned and, by its constraints, infeasible, so that samplers keep away."""
     return _end(study, trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
 
 
@@ -63,7 +63,9 @@ def finish(
     if report["outcome"] == "pruned":
         return _end(study, trial, "PRUNED", result)
     if not all(value is not None and math.isfinite(value) for value in values):
-        return fail(study, trial, report["kind"] or "error", f"{report['reason']}; nothing was measured", sampler)
+        return fail(
+            study, trial, report["kind"] or "error", f"{report['reason']}; nothing was measured", sampler
+        )
     return _end(study, trial, "COMPLETE", result, values)
 
 

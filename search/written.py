@@ -137,11 +137,11 @@ class Written(_Section):
     study: Annotated[str, AfterValidator(_study_name)]
     data: Annotated[_Data, BeforeValidator(_named), AfterValidator(_one_source)]
     objectives: Annotated[dict[str, str], BeforeValidator(_objectives)] = Field({"accuracy": MAXIMIZE})
-    budget: _Budget = Field(default_factory=_Budget)
+    budget: _Budget = Field(default_factory=_Budget)  # type: ignore[valid-type]
     limits: _Limits = Field(default_factory=_Limits)
     sampler: Annotated[_Sampler, BeforeValidator(_named)] = Field(default_factory=_Sampler)
     pruner: Annotated[_Pruner, BeforeValidator(_named)] = Field(default_factory=_Pruner)
-    train: _Train = Field(default_factory=_Train)
+    train: _Train = Field(default_factory=_Train)  # type: ignore[valid-type]
     ask: Literal["active", "all"] | None = None
     workers: Annotated[Any, AfterValidator(_workers)] = "auto"
     device: Annotated[str, AfterValidator(_device)] = "auto"

@@ -1,0 +1,218 @@
+"""The command `genome`. Nothing heavy is imported before a verb needs it, so that --help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+EXAMPLES = """Examples:
+
+  genome search studies/digits.yaml          launch a study, or go on with it
+
+  genome check studies/*.yaml                say what is wrong, at file:line
+
+  genome show best.yaml --svg best.svg       a genome as table and picture
+
+  genome zoo --json                          the published networks
+
+  genome best digits                         the best networks of a study
+
+  genome export digits#12 --to mine          genome, weights and report of one
+"""
+
+app = typer.Typer(
+    help="Neural architecture search over graph genomes.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Runs = Annotated[Path, typer.Option(help="Folder that keeps studies, each in a folder of its name.")]
+DataRoot = Annotated[
+    str | None, typer.Option(help="Folder of the named data sets.", envvar="GENOME_DATA", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Ref = Annotated[str, typer.Argument(metavar="REF", help="A YAML file, zoo:NAME, or STUDY#TRIAL.")]
+
+RUNS = Path("runs")
+INTERRUPTED = 130  # as a shell reports Ctrl-C
+
+
+@app.command(epilog="Example: genome search studies/digits.yaml")
+def search(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")],
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
+) -> None:
+    """Launch a study, or go on with it, until its budget is spent."""
+    from search.progress import Plain, Rich
+    from search.study import Study
+    from search.views import result_text
+
+    loaded = Study.load(study, runs, data_root)
+    live = sys.stdout.isatty() and not plain
+    result = loaded.run(Rich() if live else Plain())
+    again = f"genome search {study}" + (f" --runs {runs}" if runs != RUNS else "")
+    typer.echo(result_text(result, loaded.file.objectives, again))
+    if result.is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if not result.best:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: genome check studies/*.yaml")
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Studies and genomes.")],
+    data_root: DataRoot = None,
+) -> None:
+    """Validate studies and genomes; say what is wrong, at file:line."""
+    from search.check import check_file
+
+    wrong = 0
+    for file in files:
+        try:
+            typer.echo(f"{file}  {check_file(file, data_root)}")
+        except _ours() as error:
+            wrong += 1
+            _complain(error)
+    if wrong:
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: genome show digits#12 --expand --svg twelve.svg")
+def show(
+    ref: Ref,
+    expand: Annotated[
+        bool, typer.Option("--expand", help="Show motifs as the plain nodes they stand for.")
+    ] = False,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture.")] = None,
+    as_json: AsJson = False,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print the genome's text.")] = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Show a genome: its nodes, shapes, parameters and multiply-adds."""
+    import genome
+    from search import files
+    from search.ref import genome_of
+    from search.views import genome_json, genome_table
+
+    found = genome_of(ref, runs)
+    shown = genome.expand(found) if expand else found
+    plan = genome.resolve(found)
+    if svg is not None:
+        files.write(svg, genome.draw(plan).encode())
+    if as_json:
+        _print_json(genome_json(shown, plan))
+    elif as_yaml:
+        typer.echo(genome.dump(shown), nl=False)
+    else:
+        typer.echo(genome_table(shown, plan))
+
+
+@app.command(epilog="Example: genome zoo --json")
+def zoo(as_json: AsJson = False) -> None:
+    """List the published networks."""
+    import genome
+    from search.views import genome_json, zoo_table
+
+    plans = [(g, genome.resolve(g)) for g in map(genome.zoo.get, genome.zoo.names())]
+    if as_json:
+        keys = ("name", "params", "macs", "memory_bytes", "input", "classes", "digest")
+        _print_json([{key: genome_json(g, plan)[key] for key in keys} for g, plan in plans])
+    else:
+        typer.echo(zoo_table(plans))
+
+
+@app.command(epilog="Example: genome best digits --json")
+def best(
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="A study's name in --runs, or its YAML file.")
+    ],
+    every: Annotated[bool, typer.Option("--all", help="List every trial, not only the best.")] = False,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """List the best network of a study, or its Pareto front."""
+    from search.front import front
+    from search.ref import open_study
+    from search.views import best_table, counts
+
+    opened = open_study(study, runs, data_root)
+    records = opened.store.records()
+    listed = records if every else front(records, opened.file.objectives)
+    if as_json:
+        _print_json([record.to_json() for record in listed])
+    elif listed:
+        typer.echo(best_table(listed, opened.file.objectives))
+    if not listed:
+        _say(f"study {opened.file.name} has no finished trial yet; {counts(records)}")
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: genome export digits --to mine")
+def export(
+    study: Annotated[str, typer.Argument(metavar="STUDY[#TRIAL]", help="A study, or one trial of it.")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder, or an earlier export.")],
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """Export a network: genome, weights, and a report with its test accuracy."""
+    from search.errors import StudyError
+    from search.export import export as write
+    from search.front import front
+    from search.ref import open_study, split_trial
+
+    name, number = split_trial(study)
+    opened = open_study(name, runs, data_root)
+    listed = (
+        front(opened.store.records(), opened.file.objectives) if number is None else [opened.trial(number)]
+    )
+    if not listed:
+        raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
+    folder = write(opened.store, opened.file, listed[0], to)
+    typer.echo(f"trial {listed[0].number} is in {folder}")
+
+
+def main() -> None:
+    """Run the command; every error of a user's making is one or two lines and status 2."""
+    try:
+        app()
+    except Exception as error:
+        if not isinstance(error, _ours()):
+            raise
+        _complain(error)
+        sys.exit(2)
+
+
+def _ours() -> tuple[type[Exception], ...]:
+    """Errors whose message is a sentence for the user. Asked for only when there is one."""
+    from genome import GenomeError
+    from genome.source import SourceError
+    from search.errors import StudyError
+    from search.space import SpaceError
+    from trainer import BudgetError, DataError, RecipeError
+
+    return (StudyError, SourceError, GenomeError, SpaceError, BudgetError, DataError, RecipeError, OSError)
+
+
+def _complain(error: Exception) -> None:
+    if isinstance(error, OSError):
+        _say(f"{error.filename or 'file'}: {error.strerror or error}")
+    else:
+        _say(str(error))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))

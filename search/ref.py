@@ -1,0 +1,74 @@
+"""REF: a genome named by a YAML file, by `zoo:NAME`, or by `STUDY#TRIAL`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import genome
+from genome import Genome
+
+from .errors import StudyError
+from .record import Record
+from .store import TEXT_ATTR, Store, check_format, look
+from .study_file import StudyFile, parse_study, read_study
+
+
+class Opened(NamedTuple):
+    """An existing study, to be read."""
+
+    store: Store
+    file: StudyFile
+
+    def trial(self, number: int) -> Record:
+        """Return one trial. Raises StudyError when there is none of that number, or none with a genome."""
+        found = next((r for r in self.store.records() if r.number == number), None)
+        if found is None:
+            raise StudyError(
+                f"study {self.file.name} has no trial {number}; see `genome best {self.file.name} --all`"
+            )
+        if found.genome is None:
+            raise StudyError(
+                f"trial {number} of study {self.file.name} has no genome ({found.reason or found.outcome})"
+            )
+        return found
+
+
+def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
+    """Open a study by its name in `runs`, or by its YAML file, to read it; it may be running meanwhile."""
+    url = None
+    if name.endswith((".yaml", ".yml")):
+        file = read_study(name, data_root)
+        name, url = file.name, file.storage
+    store = look(name, runs, url)
+    attrs = store.study.user_attrs
+    check_format(attrs, name)
+    return Opened(store, parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root))
+
+
+def genome_of(ref: str, runs: Path) -> Genome:
+    """Return the genome that a REF names. Raises StudyError, or genome.SourceError with `file:line`."""
+    if ref.startswith("zoo:"):
+        return genome.zoo.get(ref.removeprefix("zoo:"))
+    study, mark, number = ref.rpartition("#")
+    if mark and not Path(ref).exists():
+        return genome.loads(_text(study, number, runs), path=ref)
+    return genome.load(ref)
+
+
+def split_trial(ref: str) -> tuple[str, int | None]:
+    """Split STUDY or STUDY#TRIAL. Raises StudyError when what follows # is no number."""
+    study, mark, number = ref.partition("#")
+    if mark and not (number.isascii() and number.isdigit()):
+        raise StudyError(
+            f"{ref!r} names no trial; write {study or 'STUDY'}#NUMBER, such as {study or 'STUDY'}#12"
+        )
+    return study, int(number) if mark else None
+
+
+def _text(study: str, number: str, runs: Path) -> str:
+    name, trial = split_trial(f"{study}#{number}")
+    assert trial is not None
+    text = open_study(name, runs).trial(trial).genome
+    assert text is not None
+    return text

@@ -1,0 +1,112 @@
+"""What the command prints: genomes as tables, studies as lists of their best, and both as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import genome
+from genome import Genome, Plan
+
+from . import words
+from .candidate import FLOAT_BYTES
+from .objective import DIRECTIONS, Objective
+from .record import Record
+from .study import Result
+
+
+def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
+    """Return a genome as plain values; `nodes` and `edges` as written or expanded, whichever is shown."""
+    return {
+        "name": shown.name,
+        "params": plan.params,
+        "macs": plan.macs,
+        "memory_bytes": FLOAT_BYTES * plan.params + plan.infer_bytes,
+        "train_bytes_per_image": plan.train_bytes,
+        "depth": plan.depth,
+        "receptive_field": plan.receptive_field,
+        "input": list(shown.input),
+        "classes": shown.classes,
+        "nodes": [{"name": node.name, "op": node.op.word, "in": list(node.ins)} for node in shown.nodes],
+        "edges": [[source, node.name] for node in shown.nodes for source in node.ins],
+        "digest": genome.digest(plan),
+    }
+
+
+def genome_table(shown: Genome, plan: Plan) -> str:
+    """Return a genome as a table of its nodes, a motif's inner nodes summed, and its totals below."""
+    rows = [_row(shown, plan, name) for name in (node.name for node in shown.nodes)]
+    memory = words.size(FLOAT_BYTES * plan.params + plan.infer_bytes)
+    totals = (
+        f"{shown.name}: params {plan.params:,}, macs {words.short(plan.macs)}, depth {plan.depth}, "
+        f"receptive field {plan.receptive_field}, memory {memory}"
+        f"\ndigest {genome.digest(plan)}"
+    )
+    return words.table(("node", "op", "in", "shape", "params", "macs"), rows) + "\n\n" + totals
+
+
+def _row(shown: Genome, plan: Plan, name: str) -> list[str]:
+    node = shown.by_name[name]
+    steps = [step for step in plan.steps if step.node.name == name or step.node.name.startswith(f"{name}/")]
+    out = str(steps[-1].cell.out) if steps else "-"
+    params = sum(_params(plan, step.node.name) for step in steps if step.turn == 0)
+    macs = sum(step.cell.cost.macs for step in steps)
+    return [name, node.op.word, ", ".join(node.ins), out, f"{params:,}", words.short(macs)]
+
+
+def _params(plan: Plan, name: str) -> int:
+    """Weights and norms of one node; a loop's member has its weights once and its norms once a pass."""
+    steps = [step for step in plan.steps if step.node.name == name]
+    return max(step.cell.cost.weights for step in steps) + sum(step.cell.cost.norms for step in steps)
+
+
+def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:
+    """Return networks as a table, or a sentence where there is none."""
+    rows = [[g.name, str(g.input), str(g.classes), f"{p.params:,}", words.short(p.macs)] for g, p in plans]
+    return words.table(("name", "input", "classes", "params", "macs"), rows) if rows else "the zoo is empty"
+
+
+def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:
+    """Return trials as a table: the objectives first, then what else is known."""
+    names = [o.name for o in objectives]
+    names += [name for name in DIRECTIONS if name not in names and any(name in r.metrics for r in records)]
+    rows = [
+        [
+            str(r.number),
+            *(words.metric(name, r.metrics.get(name)) for name in names),
+            str(r.epochs) if r.epochs is not None else "-",
+            words.seconds(r.seconds),
+            _ending(r),
+        ]
+        for r in records
+    ]
+    return words.table(("trial", *names, "epochs", "seconds", "outcome"), rows)
+
+
+def _ending(record: Record) -> str:
+    if record.reused is not None:
+        return f"{record.outcome}, as trial {record.reused}"
+    return f"{record.outcome}: {record.reason}" if record.reason else record.outcome
+
+
+def counts(records: Sequence[Record]) -> str:
+    """Return how many trials ended how, in words."""
+    endings: dict[str, int] = {}
+    for r in records:
+        word = "reused" if r.reused is not None else r.outcome
+        endings[word] = endings.get(word, 0) + 1
+    return f"{len(records)} trials: " + ", ".join(f"{count} {word}" for word, count in endings.items())
+
+
+def result_text(result: Result, objectives: Sequence[Objective], command: str) -> str:
+    """Return the last lines of a search: why it ended, the best, and where they are or how to go on."""
+    lines = [f"{result.stop}; {counts(result.records)}; {words.seconds(result.spent_seconds)} on the device"]
+    if result.best:
+        lines += ["", best_table(result.best, objectives), ""]
+    else:
+        lines.append("no trial was finished")
+    if result.exported:
+        lines.append(f"the best network is in {result.exported}")
+    if result.is_interrupted:
+        lines.append(f"go on with: {command}")
+    return "\n".join(lines)

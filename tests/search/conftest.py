@@ -1,0 +1,63 @@
+"""Tiny studies on real digits: seconds each, with the real storage and real children."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search.progress import Silent
+from search.study import Result, Study
+
+SPACE: dict[str, Any] = {
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": 3, "width": {"int": [4, 16]}},
+        "body": {"op": {"one_of": ["conv", "separable"]}, "in": ["stem"], "width": {"int": [4, 16]}},
+        "out": {"op": "exit", "in": ["body"]},
+    }
+}
+ONE = {
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [1, 3]}, "width": 4},
+        "out": {"op": "exit", "in": ["stem"]},
+    }
+}
+
+
+def study_of(**changes: Any) -> dict[str, Any]:
+    """A study of six short trials on two slots; a change to None takes a key out."""
+    study: dict[str, Any] = {
+        "study": "tiny",
+        "data": "digits",
+        "objectives": {"accuracy": "maximize", "macs": "minimize"},
+        "sampler": {"name": "random", "seed": 0},
+        "train": {"epochs": 1, "batch": 256},
+        "workers": 2,
+        "device": "cpu",
+        "trials": 6,
+        "space": SPACE,
+    }
+    return {key: value for key, value in {**study, **changes}.items() if value is not None}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a tiny study, with changes, to tiny.yaml."""
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "tiny.yaml"
+        path.write_text(yaml.safe_dump(study_of(**changes), sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run(tmp_path: Path, written: Callable[..., Path]) -> Callable[..., Result]:
+    """A function that runs a tiny study, with changes, in tmp_path/runs."""
+
+    def go(progress: Any = None, **changes: Any) -> Result:
+        return Study.load(written(**changes), tmp_path / "runs").run(progress or Silent())
+
+    return go
