@@ -41,7 +41,9 @@ def digest(genome: Genome | Plan) -> str:
     order = sorted(range(len(names)), key=rank.__getitem__)
     at = {node: i for i, node in enumerate(order)}
     rows = [(labels[v], sorted((at[u] if u >= 0 else -1, slot) for u, slot in ins[v])) for v in order]
-    loops = sorted((loop.passes, [at[place[m]] for m in loop.order if m in place]) for loop in plan.genome.loops)
+    loops = sorted(
+        (loop.passes, [at[place[m]] for m in loop.order if m in place]) for loop in plan.genome.loops
+    )
     text = repr((plan.genome.input, plan.genome.classes, rows, loops, [at[place[e]] for e in _exits(plan)]))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -105,9 +105,7 @@ class OneOf:
         """Whether every value of `other` is one of mine."""
         if isinstance(other, OneOf):
             return all(v in self for v in other.choices)
-        return isinstance(other, Int) and all(
-            v in self for v in range(other.low, other.high + 1, other.step)
-        )
+        return isinstance(other, Int) and all(v in self for v in range(other.low, other.high + 1, other.step))
 
     def __str__(self) -> str:
         words = [str(c).lower() if isinstance(c, bool) else str(c) for c in self.choices]

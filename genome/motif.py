@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 from genome.graph import Loop, Node, Times
@@ -45,9 +44,11 @@ def times(width: int | None, factor: int) -> int | Times | None:
 def strided(name: str, op: Op, ins: tuple[str, ...], width: int | None, stride: int) -> Sequence[Node]:
     """A node of `op` that shrinks the image by `stride`: by its own stride where it has one, else by a
     max pool of that size after it."""
+    if op.width not in ("schedule", "stated"):
+        width = None
     if stride == 1:
         return (Node(name, op, ins, width),)
     if any(g.name == "stride" for g in op.genes):
-        return (Node(name, replace(op, stride=stride), ins, width),)  # type: ignore[call-arg]
+        return (Node(name, op.having(stride=stride), ins, width),)
     pool = lookup("pool")(kind="max", size=stride, stride=stride)  # type: ignore[call-arg]
     return (Node(name, op, ins, width), Node(f"{name}/pool", pool, (name,)))

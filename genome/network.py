@@ -78,7 +78,7 @@ def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
     for step in plan.steps:
         module = _module(step)
         if step.node.name in looped:
-            _share(module, shared[step.node.name])
+            _share(module.node if isinstance(module, Fitted) else module, shared[step.node.name])
         made[_key(step)] = module
     return made
 
@@ -93,7 +93,9 @@ def _module(step: Step) -> nn.Module:
         places = tuple([None if i is None else next(given) for i in step.ins])
         inner = op.build(places, out)
     pairs = enumerate(zip(step.ins, places, strict=True))
-    shrinks = {str(k): shrink(i, p) for k, (i, p) in pairs if i is not None and p is not None and i[1:] != p[1:]}
+    shrinks = {
+        str(k): shrink(i, p) for k, (i, p) in pairs if i is not None and p is not None and i[1:] != p[1:]
+    }
     return Fitted(shrinks, inner) if shrinks else inner
 
 

@@ -138,7 +138,13 @@ class Op:
             if not g.active(own):
                 object.__setattr__(self, g.name, g.default)
             elif not (isinstance(own[g.name], Op) if g.legal is None else own[g.name] in g.legal):
-                raise ValueError(f"{self.word}.{g.name} is {own[g.name]!r}; it may be {g.legal or 'a node type'}")
+                raise ValueError(
+                    f"{self.word}.{g.name} is {own[g.name]!r}; it may be {g.legal or 'a node type'}"
+                )
+
+    def having(self, **genes: Any) -> Op:
+        """The same node type with some genes changed."""
+        return type(self)(**{**{g.name: self.__dict__[g.name] for g in self.genes}, **genes})
 
     def described(self) -> tuple[Any, ...]:
         """Word and genes: equal exactly where the function is."""

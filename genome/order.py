@@ -87,7 +87,9 @@ def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
             continue
         for member in loop.order:
             if member in found:
-                raise GenomeError(f"loops.{loop.name}.order names {member}, which is in a loop already", member)
+                raise GenomeError(
+                    f"loops.{loop.name}.order names {member}, which is in a loop already", member
+                )
             found[member] = loop
         for member in loop.order:
             _check_member(genome.by_name[member], loop)
@@ -97,7 +99,9 @@ def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
 def _check_member(node: Node, loop: Loop) -> None:
     inside = [source for source in node.ins if source in loop.order]
     if not inside:
-        raise GenomeError(f"loops.{loop.name}: {node.name} reads no member of the loop; take it out", node.name)
+        raise GenomeError(
+            f"loops.{loop.name}: {node.name} reads no member of the loop; take it out", node.name
+        )
     if not node.op.loops:
         raise GenomeError(
             f"loops.{loop.name}: {node.name} is a {node.op.word}, which can't be in a loop; a conv over several"
@@ -122,7 +126,9 @@ def _units(nodes: tuple[Node, ...], loop_of: dict[str, Loop]) -> list[Node | Loo
     for key, unit in units.items():
         members = [unit] if isinstance(unit, Node) else [known[m] for m in unit.order]
         sources = {s for m in members for s in m.ins if s != IMAGE}
-        waits[key] = {_unit_name(s, loop_of.get(s)) for s in sources} - ({key} if isinstance(unit, Loop) else set())
+        waits[key] = {_unit_name(s, loop_of.get(s)) for s in sources} - (
+            {key} if isinstance(unit, Loop) else set()
+        )
     made: list[Node | Loop] = []
     while waits:
         ready = [key for key, missing in waits.items() if not missing]

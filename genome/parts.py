@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -53,5 +54,5 @@ def chain(parts: Iterable[tuple[str, int]], size: int) -> Chain:
     if len(sizes) == 1:
         return Chain(0, 0, False, False)
     inner = sum(n for n, k in zip(sizes[1:-1], kept[1:-1], strict=True) if k)
-    pairs = [a + b for a, b in zip(sizes[1:], sizes[2:], strict=False)]
+    pairs = [a + b for a, b in itertools.pairwise(sizes)]
     return Chain(inner, max(0, max(pairs, default=0) - sizes[-1]), kept[0], kept[-1])

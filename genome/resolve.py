@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from genome.expand import expand
 from genome.graph import IMAGE, Genome, GenomeError, Node, Times
 from genome.op import FLOAT_BYTES, Cost, Op, Shape
 from genome.order import Visit, visits
+
+Size: TypeAlias = tuple[int, int]  # height and width of an image
 
 SOURCE = -1  # the index under which steps read the image
 
@@ -20,7 +22,8 @@ class Cell(NamedTuple):
     seen: tuple[Shape, ...]  # after sizes were made equal and, for one-input types, channels concatenated
     out: Shape
     cost: Cost
-    keeps: tuple[bool, ...]  # per input read: whether backward keeps it
+    shrunk: tuple[bool, ...]  # per input read: whether it is pooled to the size of a smaller one
+    keeps: tuple[bool, ...]  # per input read: whether backward keeps it as it is
     extra: int  # numbers that fitting the inputs adds to what backward keeps
 
 
@@ -65,15 +68,25 @@ class Plan:
 
     @cached_property
     def train_bytes(self) -> int:
-        """Activations that the backward pass keeps, in float32 bytes per image (statistics of norms apart)."""
+        """Activations that the backward pass keeps, in float32 bytes per image (statistics of norms apart).
+
+        What comes before any weight has no gradient, so pools there keep nothing.
+        """
         kept: set[int] = set()
+        learned: set[int] = set()
         numbers = 0
         for i, step in enumerate(self.steps):
-            numbers += step.cell.cost.saved + step.cell.extra
-            if step.cell.cost.keeps:
+            cell, read = step.cell, [s for s in step.sources if s is not None]
+            weights = cell.cost.weights or cell.cost.norms
+            if not weights and learned.isdisjoint(read):
+                continue
+            learned.add(i)
+            numbers += cell.cost.saved + cell.extra
+            if cell.cost.keeps:
                 kept.add(i)
-            read = [s for s in step.sources if s is not None]
-            kept.update(s for s, keep in zip(read, step.cell.keeps, strict=True) if keep)
+            for source, small, keep in zip(read, cell.shrunk, cell.keeps, strict=True):
+                if keep or (small and source in learned):
+                    kept.add(source)
         numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].cell.out.size for i in kept)
         return FLOAT_BYTES * numbers
 
@@ -147,37 +160,60 @@ def resolve(genome: Genome) -> Plan:
     newest: dict[str, int] = {IMAGE: SOURCE}
     shapes: list[Shape] = []
     weights = norms = macs = 0
+    floors = _Floors(whole)
     for node, turn, reads in walk:
         sources = tuple([None if r is None else newest[r] for r in reads])
         ins = tuple([None if s is None else (genome.input if s == SOURCE else shapes[s]) for s in sources])
         width = width_of[node.name] if turn == 0 else shapes[newest[node.name]].channels
-        cell = _cell_at(node, ins, width)
+        floor = floors.of(node, newest, shapes) if floors.loop_of else None
+        cell = _cell_at(node, ins, width, floor)
         if turn and cell.out != shapes[newest[node.name]]:
             raise _unstable(node, shapes[newest[node.name]], cell.out)
         cost = cell.cost
-        weights += cost.weights if turn == 0 and None not in ins else 0
+        weights += cost.weights if floor is None else 0
         norms += cost.norms
         macs += cost.macs
         newest[node.name] = len(steps)
         shapes.append(cell.out)
         steps.append(Step(node, turn, sources, ins, cell))
     exits = tuple([i for i, s in enumerate(steps) if s.node.op.width == "classes"])
-    if genome.loops or whole.loops:
-        weights = _shared_weights(steps)
+    weights += _loop_weights([step for step in steps if step.node.name in floors.loop_of])
     return Plan(whole, tuple(steps), exits, weights + norms, macs)
 
 
-def _cell_at(node: Node, ins: tuple[Shape | None, ...], width: int) -> Cell:
+class _Floors:
+    """The image size of each loop: the smallest that enters it. All that enters is pooled to that size, so
+    that a loop of stride 1 keeps its size whatever it reads."""
+
+    def __init__(self, genome: Genome) -> None:
+        self.input = genome.input
+        self.by_name = genome.by_name
+        self.loop_of = {member: loop for loop in genome.loops for member in loop.order}
+        self.known: dict[str, Size] = {}
+
+    def of(self, node: Node, newest: dict[str, int], shapes: list[Shape]) -> Size | None:
+        loop = self.loop_of.get(node.name)
+        if loop is None:
+            return None
+        if loop.name not in self.known:
+            entering = {s for m in loop.order for s in self.by_name[m].ins if s not in loop.order}
+            entered = [self.input if newest[s] == SOURCE else shapes[newest[s]] for s in entering]
+            self.known[loop.name] = (min(e.height for e in entered), min(e.width for e in entered))
+        return self.known[loop.name]
+
+
+def _cell_at(node: Node, ins: tuple[Shape | None, ...], width: int, floor: Size | None) -> Cell:
+    read = tuple([i for i in ins if i is not None]) if None in ins else ins
     try:
-        return _cell(node.op, ins if None not in ins else tuple([i for i in ins if i is not None]), width)  # type: ignore[arg-type]
+        return _cell(node.op, read, width, floor)
     except ValueError as error:
         raise GenomeError(f"{node.name} ({node.op.word}) {error}", node.name) from None
 
 
 @lru_cache(maxsize=1 << 16)
-def _cell(op: Op, ins: tuple[Shape, ...], width: int) -> Cell:
+def _cell(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> Cell:
     """Shape and cost of one node type at one place. A search meets the same place many times."""
-    seen = _fit(op, ins)
+    seen = _fit(op, ins, floor)
     out = op.shape(seen, width)
     if out.height < 1 or out.width < 1:
         size = f"{seen[0].height}x{seen[0].width}"
@@ -185,12 +221,13 @@ def _cell(op: Op, ins: tuple[Shape, ...], width: int) -> Cell:
             f"shrinks its {size} image below 1x1; use padding: same, a smaller kernel or stride, or fewer pools"
         )
     cost = op.cost(seen, out)
-    keeps, extra = _kept(op, ins, seen, cost)
-    return Cell(seen, out, cost, keeps, extra)
+    return Cell(seen, out, cost, *_kept(ins, seen, cost))
 
 
-def _fit(op: Op, ins: tuple[Shape, ...]) -> tuple[Shape, ...]:
+def _fit(op: Op, ins: tuple[Shape, ...], floor: Size | None) -> tuple[Shape, ...]:
     """The inputs as the node sees them: images made equal in size, one concatenation for a one-input type."""
+    if floor is not None:
+        ins = tuple([Shape(i.channels, min(i.height, floor[0]), min(i.width, floor[1])) for i in ins])
     if len(ins) == 1 or not op.aligns:
         return ins
     height = min(i.height for i in ins)
@@ -201,17 +238,21 @@ def _fit(op: Op, ins: tuple[Shape, ...]) -> tuple[Shape, ...]:
 
 
 def _kept(
-    op: Op, ins: tuple[Shape, ...], seen: tuple[Shape, ...], cost: Cost
-) -> tuple[tuple[bool, ...], int]:
-    """Which inputs the backward pass keeps, and the numbers that fitting them adds to what it keeps."""
+    ins: tuple[Shape, ...], seen: tuple[Shape, ...], cost: Cost
+) -> tuple[tuple[bool, ...], tuple[bool, ...], int]:
+    """Which inputs are pooled to a smaller image, which are kept as they are, and what fitting adds to that."""
+    if len(seen) != len(ins):  # concatenated
+        return (
+            tuple([i[1:] != seen[0][1:] for i in ins]),
+            (False,) * len(ins),
+            seen[0].size if cost.reads else 0,
+        )
+    reads = cost.reads if isinstance(cost.reads, tuple) else (cost.reads,) * len(ins)
     if ins == seen:
-        return (cost.reads if isinstance(cost.reads, tuple) else (cost.reads,) * len(ins)), 0
-    size = seen[0][1:]
-    shrunk = tuple([i[1:] != size for i in ins])  # a pool keeps what it takes
-    if not op.many:
-        return shrunk, seen[0].size if cost.reads else 0
-    extra = sum(s.size for s, small in zip(seen, shrunk, strict=True) if small) if cost.reads else 0
-    return tuple([small or bool(cost.reads) for small in shrunk]), extra
+        return (False,) * len(ins), reads, 0
+    shrunk = tuple([i != s for i, s in zip(ins, seen, strict=True)])
+    extra = sum(s.size for s, small, read in zip(seen, shrunk, reads, strict=True) if small and read)
+    return shrunk, tuple([r and not s for r, s in zip(reads, shrunk, strict=True)]), extra
 
 
 def _unstable(node: Node, before: Shape, after: Shape) -> GenomeError:
@@ -222,17 +263,16 @@ def _unstable(node: Node, before: Shape, after: Shape) -> GenomeError:
     )
 
 
-def _shared_weights(steps: list[Step]) -> int:
-    """Weights of all nodes, those of a loop's members once for all passes: per input that any pass reads."""
-    read: dict[str, tuple[Op, dict[int, Shape], Shape]] = {}
+def _loop_weights(steps: list[Step]) -> int:
+    """Weights of the members of loops: one kernel per input that any pass reads, for all passes."""
+    read: dict[str, dict[int, Shape]] = {}
     for step in steps:
-        _, edges, _ = read.setdefault(step.node.name, (step.node.op, {}, step.cell.out))
-        edges.update({i: shape for i, shape in enumerate(step.ins) if shape is not None})
-    total = 0
-    for op, edges, out in read.values():
-        ins = tuple(edges[i] for i in sorted(edges))
-        total += op.cost(_fit(op, ins), out).weights
-    return total
+        places = [i for i, shape in enumerate(step.ins) if shape is not None]
+        read.setdefault(step.node.name, {}).update(zip(places, step.cell.seen, strict=True))
+    made = {step.node.name: step for step in steps}
+    return sum(
+        made[name].node.op.cost([*seen.values()], made[name].cell.out).weights for name, seen in read.items()
+    )
 
 
 def _widths(genome: Genome, walk: list[Visit]) -> dict[str, int]:
@@ -240,7 +280,11 @@ def _widths(genome: Genome, walk: list[Visit]) -> dict[str, int]:
     blocks: dict[str, int] = {}
     live = {visit.node.name for visit in walk} if len(walk) != len(genome.nodes) or genome.loops else None
     for node in genome.nodes:
-        if node.op.width == "schedule" and not isinstance(node.width, int) and (live is None or node.name in live):
+        if (
+            node.op.width == "schedule"
+            and not isinstance(node.width, int)
+            and (live is None or node.name in live)
+        ):
             blocks.setdefault(node.block, len(blocks) + 1)
     found: dict[str, int] = {}
     for node, turn, _ in walk:
@@ -255,13 +299,20 @@ def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
         return genome.classes
     if isinstance(node.width, int):
         if takes == "never":
-            raise GenomeError(f"{node.name}.width is {node.width}; a {node.op.word} has the width of what it reads", node.name)
+            raise GenomeError(
+                f"{node.name}.width is {node.width}; a {node.op.word} has the width of what it reads",
+                node.name,
+            )
         return node.width
     if takes != "schedule":
         if node.width is not None:
-            raise GenomeError(f"{node.name}.width is {node.width}; only a scheduled width has multiples", node.name)
+            raise GenomeError(
+                f"{node.name}.width is {node.width}; only a scheduled width has multiples", node.name
+            )
         return 0
     if genome.widths is None:
-        raise GenomeError(f"{node.name} has no width; state `width:` or give the genome a `widths:` schedule", node.name)
+        raise GenomeError(
+            f"{node.name} has no width; state `width:` or give the genome a `widths:` schedule", node.name
+        )
     width = genome.widths.at(blocks[node.block], len(blocks))
     return width * node.width.factor if isinstance(node.width, Times) else width

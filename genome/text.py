@@ -23,7 +23,7 @@ PASSES = Int(0, 16)
 MOST_BODIES = 16  # how deep bodies may be nested
 _MULTIPLE = re.compile(r"([1-9][0-9]?)x\Z")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
-_WORDS_OF_YAML = frozenset("true false null yes no on off y n".split())
+_WORDS_OF_YAML = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])
 
 
 def load(path: str | os.PathLike[str]) -> Genome:
@@ -51,10 +51,19 @@ def genome_of(source: Source) -> Genome:
     nodes = tuple(_node(source, key, value) for key, value in listed.items())
     loops = mapping(source, ("loops",), top.get("loops") or {}, "loops by name")
     try:
-        genome = Genome(name, shape, classes, nodes, widths, tuple(loop_of(source, k, v, ("loops", k)) for k, v in loops.items()))
+        genome = Genome(
+            name,
+            shape,
+            classes,
+            nodes,
+            widths,
+            tuple(loop_of(source, k, v, ("loops", k)) for k, v in loops.items()),
+        )
         resolve(genome)
     except GenomeError as error:
-        raise source.error(("nodes", written_name(error.node, listed)) if error.node else ("nodes",), str(error)) from None
+        raise source.error(
+            ("nodes", written_name(error.node, listed)) if error.node else ("nodes",), str(error)
+        ) from None
     return genome
 
 
@@ -72,7 +81,9 @@ def _node(source: Source, name: str, value: Any) -> Node:
         raise source.error(at, f"nodes: {wrong}")
     given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
     op = op_of(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")})
-    ins = [text(source, (*at, "in", i), f"{name}.in", s) for i, s in enumerate(items(source, at, name, given))]
+    ins = [
+        text(source, (*at, "in", i), f"{name}.in", s) for i, s in enumerate(items(source, at, name, given))
+    ]
     return Node(name, op, tuple(ins), width_of(source, (*at, "width"), name, given.get("width")))
 
 
@@ -93,7 +104,9 @@ def op_of(source: Source, at: Address, label: str, given: dict[str, Any], depth:
     if depth > MOST_BODIES:
         raise source.error(at, f"{label} has bodies more than {MOST_BODIES} deep")
     genes = known_genes(source, at, label, kind, given)
-    values = {g.name: _value(source, (*at, g.name), f"{label}.{kind.word}", g, given[g.name], depth) for g in genes}
+    values = {
+        g.name: _value(source, (*at, g.name), f"{label}.{kind.word}", g, given[g.name], depth) for g in genes
+    }
     return kind(**values)
 
 
@@ -111,14 +124,18 @@ def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: 
     for key in given:
         if key != "op" and key not in genes:
             has = ", ".join(genes) or "no genes"
-            raise source.error((*at, key), f"{label}.{key} is no gene of {kind.word}; it has {has}{near(key, genes)}")
+            raise source.error(
+                (*at, key), f"{label}.{key} is no gene of {kind.word}; it has {has}{near(key, genes)}"
+            )
     return [g for key, g in genes.items() if key in given]
 
 
 def _value(source: Source, at: Address, label: str, gene: Gene, value: Any, depth: int) -> Any:
     label = f"{label}.{gene.name}"
     if gene.legal is None:
-        return op_of(source, at, label, mapping(source, at, value, "a node type such as {op: conv}"), depth + 1)
+        return op_of(
+            source, at, label, mapping(source, at, value, "a node type such as {op: conv}"), depth + 1
+        )
     return settled(source, at, label, gene.legal, value)
 
 
@@ -134,7 +151,11 @@ def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> 
 def _hint(value: Any, legal: Any) -> str:
     if isinstance(value, str) and not isinstance(legal, OneOf) and re.match(r"[-+.\d]", value):
         return " (a text, not a number)"
-    if isinstance(value, str) and value in ("on", "off", "yes", "no") and True in getattr(legal, "choices", ()):
+    if (
+        isinstance(value, str)
+        and value in ("on", "off", "yes", "no")
+        and True in getattr(legal, "choices", ())
+    ):
         return " (a text; booleans are true and false)"
     return ""
 
@@ -147,7 +168,9 @@ def width_of(source: Source, at: Address, label: str, value: Any) -> int | Times
     if multiple:
         return Times(int(multiple[1]))
     if value not in WIDTH:
-        raise source.error(at, f"{label}.width is {shown(value)}; it may be {WIDTH}, or a multiple such as 4x")
+        raise source.error(
+            at, f"{label}.width is {shown(value)}; it may be {WIDTH}, or a multiple such as 4x"
+        )
     return int(value)
 
 
@@ -169,11 +192,17 @@ def loop_of(source: Source, name: str, value: Any, at: Address) -> Loop:
     given = fields(source, at, value, ("order", "passes"), required=("order",))
     order = given["order"]
     if not isinstance(order, list) or not order:
-        raise source.error((*at, "order"), f"loops.{name}.order is {shown(order)}; it is a list of node names")
+        raise source.error(
+            (*at, "order"), f"loops.{name}.order is {shown(order)}; it is a list of node names"
+        )
     members = tuple(text(source, (*at, "order", i), f"loops.{name}.order", m) for i, m in enumerate(order))
     if len(set(members)) != len(members):
         raise source.error((*at, "order"), f"loops.{name}.order names a node twice: {', '.join(members)}")
-    return Loop(name, members, settled(source, (*at, "passes"), f"loops.{name}.passes", PASSES, given.get("passes", 1)))
+    return Loop(
+        name,
+        members,
+        settled(source, (*at, "passes"), f"loops.{name}.passes", PASSES, given.get("passes", 1)),
+    )
 
 
 def input_of(source: Source, at: Address, value: Any) -> Shape:
@@ -234,18 +263,26 @@ def dump(genome: Genome) -> str:
         f"classes: {genome.classes}",
     ]
     if genome.widths is not None:
-        lines.append(f"widths: {flow({'rule': genome.widths.rule, 'base': genome.widths.base, 'alpha': genome.widths.alpha})}")
+        lines.append(
+            f"widths: {flow({'rule': genome.widths.rule, 'base': genome.widths.base, 'alpha': genome.widths.alpha})}"
+        )
     lines.append("nodes:")
     lines += [f"  {node.name}: {flow(_written_node(node))}" for node in genome.nodes]
     if genome.loops:
         lines.append("loops:")
-        lines += [f"  {lp.name}: {flow({'order': list(lp.order), 'passes': lp.passes})}" for lp in genome.loops]
+        lines += [
+            f"  {lp.name}: {flow({'order': list(lp.order), 'passes': lp.passes})}" for lp in genome.loops
+        ]
     return "\n".join(lines) + "\n"
 
 
 def _written_node(node: Node) -> dict[str, Any]:
     genes = written_op(node.op)
-    width = {} if node.width is None else {"width": str(node.width) if isinstance(node.width, Times) else node.width}
+    width = (
+        {}
+        if node.width is None
+        else {"width": str(node.width) if isinstance(node.width, Times) else node.width}
+    )
     return {"op": genes.pop("op"), "in": list(node.ins), **width, **genes}
 
 

@@ -30,4 +30,4 @@ class Widths:
             return self.base
         if self.rule == "add":
             return max(1, round(self.base + self.alpha * step / steps))
-        return max(1, round(self.base * self.alpha ** (step / steps)))
+        return max(1, round(self.base * float(self.alpha ** (step / steps))))

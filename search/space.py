@@ -31,7 +31,12 @@ class Hole:
 
     def put(self, ask: Ask, known: Any) -> Any:
         """Ask, and give the value as the genome holds it."""
-        if self.real and isinstance(known, float) and known.is_integer() and not isinstance(self.domain, Float):
+        if (
+            self.real
+            and isinstance(known, float)
+            and known.is_integer()
+            and not isinstance(self.domain, Float)
+        ):
             known = int(known)
         value = ask(self.name, self.domain, known)
         return float(value) if self.real else value
@@ -159,7 +164,9 @@ class Space:
 
         def answer(name: str, domain: Domain, known: Any) -> Any:
             if known is None or known not in domain:
-                raise SpaceError(f"{name} is {'missing' if known is None else known}; in this space it is {domain}")
+                raise SpaceError(
+                    f"{name} is {'missing' if known is None else known}; in this space it is {domain}"
+                )
             answers[name] = known
             return known
 
@@ -299,6 +306,3 @@ def _same(made: Genome, genome: Genome) -> None:
 
 def _told(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-

@@ -1,9 +1,9 @@
 """YAML -> Space: the same text as a genome's, with holes.
 
-    {one_of: [3, 5]}  {int: [8, 64, 8]}  {float: [0.01, 0.5, log]}   a value that is searched
-    any                                                              all that a search tries for this gene
-    genes: any                                                       so for all genes that are not stated
-    (name)                                                           a node, or in `in` an edge, that may be left out
+{one_of: [3, 5]}  {int: [8, 64, 8]}  {float: [0.01, 0.5, log]}   a value that is searched
+any                                                              all that a search tries for this gene
+genes: any                                                       so for all genes that are not stated
+(name)                                                           a node, or in `in` an edge, that may be left out
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from genome import text
 from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf
-from genome.graph import IMAGE, GenomeError, Loop, check_name
 from genome.expand import expand
+from genome.graph import IMAGE, GenomeError, Loop, check_name
 from genome.op import Gene, Op, Shape
 from genome.order import visits
 from genome.resolve import resolve
@@ -60,7 +60,9 @@ def _place(source: Source, at: Address, key: str, value: Any) -> Place:
         name=name,
         exists=Hole(f"({name})", FLAG) if maybe else None,
         body=body,
-        edges=tuple(_edge(source, (*at, "in", i), name, e) for i, e in enumerate(text.items(source, at, name, given))),
+        edges=tuple(
+            _edge(source, (*at, "in", i), name, e) for i, e in enumerate(text.items(source, at, name, given))
+        ),
         width=_width(source, (*at, "width"), name, given.get("width")),
     )
 
@@ -74,7 +76,9 @@ def _edge(source: Source, at: Address, name: str, value: Any) -> Edge:
     return Edge(other, Hole(f"{name}<{other}", FLAG) if maybe else None)
 
 
-def _body(source: Source, at: Address, label: str, given: dict[str, Any], prefix: str, depth: int = 0) -> Body:
+def _body(
+    source: Source, at: Address, label: str, given: dict[str, Any], prefix: str, depth: int = 0
+) -> Body:
     """The choice of node types under `op`, each with its genes; `prefix` begins the names of the holes."""
     if "op" not in given:
         raise source.error(at, f"{label} has no op; write {{op: conv, ..}}")
@@ -115,13 +119,17 @@ def _choices(
         own = dict(choice) if isinstance(choice, dict) else {"op": choice}
         kind = text.kind_of(source, where, label, own.pop("op", None))
         if kind.word in found:
-            raise source.error(where, f"{label}.op names {kind.word} twice; state ranges of its genes instead")
+            raise source.error(
+                where, f"{label}.op names {kind.word} twice; state ranges of its genes instead"
+            )
         text.known_genes(source, where, label, kind, own)
         found[kind.word] = (where, kind, own)
     return list(found.values())
 
 
-def _check_genes(source: Source, at: Address, label: str, kinds: list[type[Op]], stated: dict[str, Any]) -> None:
+def _check_genes(
+    source: Source, at: Address, label: str, kinds: list[type[Op]], stated: dict[str, Any]
+) -> None:
     if len(kinds) == 1:
         text.known_genes(source, at, label, kinds[0], stated)
         return
@@ -146,7 +154,9 @@ def _template(
         name = f"{prefix}.{kind.word}.{gene.name}"
         if gene.name in stated:
             at, value = stated[gene.name]
-            genes.append((gene, _spec(source, at, f"{label}.{kind.word}.{gene.name}", gene, value, name, depth)))
+            genes.append(
+                (gene, _spec(source, at, f"{label}.{kind.word}.{gene.name}", gene, value, name, depth))
+            )
         elif opened and gene.search is not None:
             genes.append((gene, _narrow(name, gene.search)))
         else:
@@ -172,9 +182,8 @@ def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, na
     real = isinstance(legal, Float)
     if real and isinstance(domain, OneOf) and all(type(c) in (int, float) for c in domain.choices):
         domain = OneOf(*(float(c) for c in domain.choices))
-    whole = isinstance(domain, Int) and real
-    inside = (float(domain.low) in legal and float(domain.high) in legal) if whole else legal.covers(domain)
-    if not inside:
+    wide = Float(domain.low, domain.high) if real and isinstance(domain, Int) else domain
+    if not legal.covers(wide):
         raise source.error(at, f"{label} ranges over {domain}; it may be {legal}")
     return _narrow(name, domain, real)
 
@@ -184,7 +193,8 @@ def _domain(source: Source, at: Address, label: str, value: dict[str, Any]) -> D
     bounds = value.get(form)
     if more or form not in FORMS or not isinstance(bounds, list):
         raise source.error(
-            at, f"{label} is {shown(value)}; a range is {{one_of: [..]}}, {{int: [low, high]}} or {{float: [low, high]}}"
+            at,
+            f"{label} is {shown(value)}; a range is {{one_of: [..]}}, {{int: [low, high]}} or {{float: [low, high]}}",
         )
     try:
         if form == "one_of":
@@ -197,7 +207,9 @@ def _domain(source: Source, at: Address, label: str, value: dict[str, Any]) -> D
             return Float(bounds[0], bounds[1], log=len(bounds) == 3)
     except DomainError as error:
         raise source.error(at, f"{label}: {error}") from None
-    raise source.error(at, f"{label} is {shown(value)}; it is {{int: [low, high, step]}} or {{float: [low, high, log]}}")
+    raise source.error(
+        at, f"{label} is {shown(value)}; it is {{int: [low, high, step]}} or {{float: [low, high, log]}}"
+    )
 
 
 def _narrow(name: str, domain: Domain, real: bool = False) -> Any:
@@ -235,9 +247,11 @@ def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> N
         here: Address = (*at, "nodes", keys[place.name])
         for i, edge in enumerate(place.edges):
             if edge.source != IMAGE and edge.source not in space.by_name:
-                raise source.error((*here, "in", i), f"{place.name}.in names {edge.source!r}, which is no node")
-        twice = [e.source for e in place.edges]
-        if len(set(twice)) != len(twice):
+                raise source.error(
+                    (*here, "in", i), f"{place.name}.in names {edge.source!r}, which is no node"
+                )
+        sources = [e.source for e in place.edges]
+        if len(set(sources)) != len(sources):
             raise source.error((*here, "in"), f"{place.name}.in names an input twice: {', '.join(twice)}")
     for place in space.places:
         if not any(through(space, s, sure) for s in place.always):
@@ -248,7 +262,9 @@ def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> N
     for loop in space.loops:
         _check_loop(source, (*at, "loops", loop.name), space, loop)
     if not any(p.exists is None and _always_exit(p) for p in space.places):
-        raise source.error((*at, "nodes"), "the space has no exit that is always there; add a node with op: exit")
+        raise source.error(
+            (*at, "nodes"), "the space has no exit that is always there; add a node with op: exit"
+        )
     _check_graph(source, (*at, "nodes"), space, keys)
 
 
@@ -260,9 +276,13 @@ def _check_loop(source: Source, at: Address, space: Space, loop: Loop) -> None:
         if member is None:
             raise source.error(here, f"loops.{loop.name}.order names {name!r}, which is no node")
         if member.exists is not None:
-            raise source.error(here, f"loops.{loop.name}.order names ({name}), which may be left out; it may not")
+            raise source.error(
+                here, f"loops.{loop.name}.order names ({name}), which may be left out; it may not"
+            )
         if not any(s in loop.order for s in member.always):
-            raise source.error(here, f"loops.{loop.name}: {name} needs a member of the loop that it always reads")
+            raise source.error(
+                here, f"loops.{loop.name}: {name} needs a member of the loop that it always reads"
+            )
 
 
 def _check_graph(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:

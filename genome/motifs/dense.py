@@ -30,7 +30,8 @@ class Dense(Motif):
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)
-        nodes, read = [*before], (x,)
+        nodes: list[Node] = [*before]
+        read: tuple[str, ...] = (x,)
         for i in range(1, self.layers + 1):
             source = read
             if self.bottleneck:

@@ -3,6 +3,8 @@ arXiv:1603.05027; pyramidal order: Han et al., CVPR 2017, arXiv:1610.02915)."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node, Times
 from genome.joins import FIT
@@ -21,6 +23,9 @@ ORDERS = {
     "pre": ("norm-act-conv", "norm-act-conv", "norm-act-conv"),
     "pyramid": ("norm-conv-norm-act", "conv-norm-act", "conv-norm"),
 }
+
+
+Part: TypeAlias = tuple[str, int, int, int | Times | None]  # order, kernel, stride, width
 
 
 @op
@@ -59,15 +64,13 @@ class Residual(Motif):
             return tuple(strided(f"{name}/body", self.body, (x,), width, self.stride))
         first, inner, last = ORDERS[self.order]
         if self.unit == "basic":
-            plan = [(first, self.kernel, self.stride, width), (last, self.kernel, 1, width)]
+            plan: list[Part] = [(first, self.kernel, self.stride, width), (last, self.kernel, 1, width)]
         else:
             wide = times(width, self.expansion)
             plan = [(first, 1, 1, width), (inner, self.kernel, self.stride, width), (last, 1, 1, wide)]
         return self._chain(name, x, plan)
 
-    def _chain(
-        self, name: str, x: str, plan: list[tuple[str, int, int, int | Times | None]]
-    ) -> tuple[Node, ...]:
+    def _chain(self, name: str, x: str, plan: list[Part]) -> tuple[Node, ...]:
         conv, nodes = lookup("conv"), []
         for i, (order, kernel, stride, width) in enumerate(plan, start=1):
             made = conv(kernel=kernel, stride=stride, order=order, activation=self.activation)  # type: ignore[call-arg]

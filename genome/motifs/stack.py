@@ -3,8 +3,6 @@ Han et al., CVPR 2017, arXiv:1610.02915)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from genome.domain import Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, strided
@@ -37,5 +35,5 @@ class Stack(Motif):
     def _unit(self, i: int) -> Op:
         """The body; a stride of its own is for the first unit alone."""
         if i > 1 and getattr(self.body, "stride", 1) != 1:
-            return replace(self.body, stride=1)  # type: ignore[call-arg]
+            return self.body.having(stride=1)
         return self.body

@@ -37,6 +37,9 @@ class Add(Op):
         fitted = fit_cost(ins, out, self.fit)
         if self.activation == NONE:
             return fitted
+        if len(ins) == 1 and ins[0] == out:  # nothing is summed: the activation takes the input itself
+            kept = chain([(self.activation, out.size)], out.size)
+            return fitted._replace(reads=(kept.reads,), keeps=kept.keeps)
         kept = chain([("sum", out.size), (self.activation, out.size)], 0)
         return fitted._replace(saved=fitted.saved + kept.saved, keeps=kept.keeps)
 

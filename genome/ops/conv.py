@@ -87,7 +87,10 @@ class Conv(Op):
         at = parts.index("conv")
 
         def edge(source: Shape) -> list[tuple[str, nn.Module]]:
-            made = [(p, norm(self.norm, source.channels) if p == "norm" else act(self.activation)) for p in parts[:at]]
+            made = [
+                (p, norm(self.norm, source.channels) if p == "norm" else act(self.activation))
+                for p in parts[:at]
+            ]
             bias = self.bias and len(ins) == 1
             kernel = conv2d(
                 source.channels, out.channels, self.kernel, self.stride, self.dilation,
@@ -96,9 +99,12 @@ class Conv(Op):
             return [*made, ("conv", kernel)]
 
         after = [
-            (p, norm(self.norm, out.channels) if p == "norm" else act(self.activation)) for p in parts[at + 1 :]
+            (p, norm(self.norm, out.channels) if p == "norm" else act(self.activation))
+            for p in parts[at + 1 :]
         ]
         if len(ins) == 1:
             assert ins[0] is not None
             return chained([*edge(ins[0]), *((f"{p}2" if p in parts[:at] else p, m) for p, m in after)])
-        return summed([None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after))
+        return summed(
+            [None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after)
+        )

@@ -75,4 +75,6 @@ class Separable(Op):
         if single:
             assert ins[0] is not None
             return chained([*edge(ins[0]), *after])
-        return summed([None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after))
+        return summed(
+            [None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after)
+        )

@@ -1,0 +1,55 @@
+"""What every plan must hold against the module that is built from it, measured with torch."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import genome
+from genome.op import FLOAT_BYTES
+from genome.resolve import Plan
+
+BATCH = 2
+
+
+def check(plan: Plan, seed: int = 0) -> nn.Module:
+    """Build, run forward and backward, and compare with the plan: shapes, params, MACs. Returns the module."""
+    module = genome.build(plan, seed=seed)
+    assert plan.params == sum(p.numel() for p in module.parameters()), "params"
+    shapes: list[tuple[int, ...]] = []
+    for node in module.nodes.values():
+        node.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
+    image = torch.randn(BATCH, *plan.genome.input, generator=torch.Generator().manual_seed(seed))
+    with FlopCounterMode(display=False) as counter:
+        logits = module(image)
+    # a forward multiplies and adds: two operations for each multiply-add
+    assert counter.get_total_flops() == 2 * BATCH * plan.macs, "macs"
+    expected = [step.cell.out for step in plan.steps]
+    exits = set(plan.exits)
+    wanted = [(BATCH, s.channels) if i in exits else (BATCH, *s) for i, s in enumerate(expected)]
+    assert shapes == wanted, "shapes"
+    assert len(logits) == len(plan.exits)
+    assert all(torch.isfinite(out).all() for out in logits)
+    torch.stack([(out**2).sum() for out in logits]).sum().backward()
+    return module
+
+
+def kept_bytes(module: nn.Module, plan: Plan) -> int:
+    """Bytes per image that the backward pass really keeps: distinct storages of saved activations, less the
+    mean and deviation that a group norm keeps per group (a plan counts no statistics)."""
+    own = {p.untyped_storage().data_ptr() for p in [*module.parameters(), *module.buffers()]}
+    seen: dict[int, tuple[int, torch.UntypedStorage]] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own and tensor.dim() > 1:
+            seen[storage.data_ptr()] = (storage.nbytes(), storage)
+        return tensor
+
+    image = torch.randn(BATCH, *plan.genome.input)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        logits = module(image)
+    del logits
+    groups = sum(m.num_groups for m in module.modules() if isinstance(m, nn.GroupNorm))
+    return sum(size for size, _ in seen.values()) // BATCH - 2 * FLOAT_BYTES * groups

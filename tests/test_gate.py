@@ -1,0 +1,45 @@
+"""The first gate: every genome drawn from the widest space resolves, builds, runs forward and backward, and its
+shapes, params and MACs are those that were planned. New node types join by existing."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+import genome
+from tests.conformance import check
+from tests.widest import widest
+
+DRAWS, PARTS = 2_000, 20
+MANY, MANY_PARTS = 20_000, 40
+
+
+def _draw_and_check(part: int, draws: int) -> None:
+    space, rng = widest(), Random(f"gate {part}")
+    for i in range(draws):
+        drawn = space.sample(rng)
+        try:
+            check(genome.resolve(drawn), seed=i)
+        except Exception as error:
+            raise AssertionError(f"draw {i} of part {part}: {error}\n{genome.dump(drawn)}") from error
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_drawn_genome_is_the_network_that_was_planned(part: int) -> None:
+    _draw_and_check(part, DRAWS // PARTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(MANY_PARTS))
+def test_twenty_thousand_drawn_genomes(part: int) -> None:
+    _draw_and_check(1_000 + part, MANY // MANY_PARTS)
+
+
+def test_the_widest_space_draws_every_word() -> None:
+    """A gate that never meets a node type says nothing about it."""
+    space, rng, met = widest(), Random(0), set()
+    for _ in range(300):
+        met |= {node.op.word for node in space.sample(rng).nodes}
+        met |= {step.node.op.word for step in genome.resolve(space.sample(rng)).steps}
+    assert met == set(genome.words())
