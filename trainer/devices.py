@@ -18,6 +18,7 @@ def device_of(name: str | torch.device) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count == 0:
         raise DeviceError(f"device is {str(name)!r}, but torch sees no CUDA device here; use cpu")
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     index = torch.cuda.current_device() if device.index is None else device.index
     if index >= count:
         raise DeviceError(

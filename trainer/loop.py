@@ -17,6 +17,7 @@ from trainer.outcome import DONE, Outcome, of_error
 from trainer.recipe import Recipe
 from trainer.report import Report, Row
 from trainer.training import Training, peak_bytes
+from trainer.warm import warm_up
 from trainer.weights import copy_weights
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
@@ -51,6 +52,7 @@ def fit(
     place = device_of(device)
     meter = Meter(place, started_seconds)
     with _on(place), seeded(recipe.seed, place), mode_kept(module):
+        _guarded(lambda: warm_up(place))
         training, ending = _guarded(lambda: Training(module, data, recipe, budget, place, meter))
         while training is not None and ending is None:
             row, ending = _guarded(training.epoch)

