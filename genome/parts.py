@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 from genome.domain import Either, Int, OneOf
@@ -28,31 +27,41 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: int | st
 
 
 class Chain(NamedTuple):
-    """What a chain of parts keeps in memory, in numbers per image; see `Cost` for the fields."""
+    """What a chain of parts keeps in memory; see `Cost` for the fields. A chain changes size once, so numbers
+    are counted in images of its input's size (`before`) and of its output's size (`after`)."""
 
-    saved: int
-    scratch: int
+    before: int  # images of the input's size, made in the chain, that backward keeps
+    after: int  # images of the output's size, the output itself apart
     reads: bool
     keeps: bool
+    pairs: tuple[tuple[int, int], ...]  # (before, after) of every two neighbours that are alive together
+
+    def saved(self, size: int, out: int) -> int:
+        """Numbers per image made in the chain and kept for backward."""
+        return self.before * size + self.after * out
+
+    def scratch(self, size: int, out: int) -> int:
+        """Numbers per image that live beside input and output, at most."""
+        return max([0, *(b * size + a * out - out for b, a in self.pairs)])
 
 
-def chain(parts: Iterable[tuple[str, int]], size: int) -> Chain:
+@cache
+def chain(*parts: str) -> Chain:
     """Follow one image through a chain of parts and count what backward keeps.
 
-    `parts` are (kind, numbers in its output) with kind `conv`, `norm`, `pool` or the name of an activation;
-    `size` is how many numbers the chain's input holds. A convolution, a norm and a pool keep what they take.
+    `parts` are `conv`, `norm`, `sum` or the name of an activation; the size changes at the first `conv` (from
+    the start where there is none). Convolutions, norms and most activations keep what they take; ReLU keeps
+    what it gives.
     """
-    sizes, kept = [size], [False]
-    for kind, out in parts:
-        if kind in _KEEPS_RESULT:
-            sizes.append(out)
-            kept.append(True)
-        else:
-            kept[-1] = True
-            sizes.append(out)
-            kept.append(False)
-    if len(sizes) == 1:
-        return Chain(0, 0, False, False)
-    inner = sum(n for n, k in zip(sizes[1:-1], kept[1:-1], strict=True) if k)
-    pairs = [a + b for a, b in itertools.pairwise(sizes)]
-    return Chain(inner, max(0, max(pairs, default=0) - sizes[-1]), kept[0], kept[-1])
+    at = parts.index("conv") if "conv" in parts else -1
+    late = [i > at for i in range(len(parts) + 1)]  # tensor i stands before part i; the last is the output
+    kept = [False] * (len(parts) + 1)
+    for i, part in enumerate(parts):
+        kept[i + 1 if part in _KEEPS_RESULT else i] = True
+    if "sum" in parts:
+        kept[parts.index("sum")] = False
+    inner = range(1, len(parts))
+    pairs = [(int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1])) for i in inner]
+    before = sum(kept[i] and not late[i] for i in inner)
+    after = sum(kept[i] and late[i] for i in inner)
+    return Chain(before, after, kept[0], kept[-1], tuple(pairs))

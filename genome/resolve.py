@@ -156,48 +156,53 @@ def resolve(genome: Genome) -> Plan:
     whole = expand(genome)
     walk = visits(whole)
     width_of = _widths(whole, walk)
+    floors = _Floors(whole, walk)
     steps: list[Step] = []
-    newest: dict[str, int] = {IMAGE: SOURCE}
-    shapes: list[Shape] = []
+    newest: dict[str | None, int | None] = {IMAGE: SOURCE, None: None}
+    shapes: dict[str | None, Shape | None] = {IMAGE: genome.input, None: None}
     weights = norms = macs = 0
-    floors = _Floors(whole)
     for node, turn, reads in walk:
-        sources = tuple([None if r is None else newest[r] for r in reads])
-        ins = tuple([None if s is None else (genome.input if s == SOURCE else shapes[s]) for s in sources])
-        width = width_of[node.name] if turn == 0 else shapes[newest[node.name]].channels
-        floor = floors.of(node, newest, shapes) if floors.loop_of else None
-        cell = _cell_at(node, ins, width, floor)
-        if turn and cell.out != shapes[newest[node.name]]:
-            raise _unstable(node, shapes[newest[node.name]], cell.out)
+        name = node.name
+        ins = tuple([shapes[r] for r in reads])
+        floor = floors.of(node, shapes) if floors.loop_of else None
+        before = shapes[name] if turn else None
+        cell = _cell_at(node, ins, before.channels if before else width_of[name], floor)
+        if before and cell.out != before:
+            raise _unstable(node, before, cell.out)
         cost = cell.cost
         weights += cost.weights if floor is None else 0
         norms += cost.norms
         macs += cost.macs
-        newest[node.name] = len(steps)
-        shapes.append(cell.out)
-        steps.append(Step(node, turn, sources, ins, cell))
-    exits = tuple([i for i, s in enumerate(steps) if s.node.op.width == "classes"])
-    weights += _loop_weights([step for step in steps if step.node.name in floors.loop_of])
-    return Plan(whole, tuple(steps), exits, weights + norms, macs)
+        steps.append(Step(node, turn, tuple([newest[r] for r in reads]), ins, cell))
+        newest[name] = len(steps) - 1
+        shapes[name] = cell.out
+    exits = [i for i, s in enumerate(steps) if s.node.op.width == "classes"]
+    if len(exits) > 1:  # loops and nodes that name later ones may be evaluated in another order
+        written = {node.name: i for i, node in enumerate(whole.nodes)}
+        exits.sort(key=lambda i: written[steps[i].node.name])
+    if floors.loop_of:
+        weights += _loop_weights([step for step in steps if step.node.name in floors.loop_of])
+    return Plan(whole, tuple(steps), tuple(exits), weights + norms, macs)
 
 
 class _Floors:
     """The image size of each loop: the smallest that enters it. All that enters is pooled to that size, so
     that a loop of stride 1 keeps its size whatever it reads."""
 
-    def __init__(self, genome: Genome) -> None:
-        self.input = genome.input
+    def __init__(self, genome: Genome, walk: list[Visit]) -> None:
         self.by_name = genome.by_name
-        self.loop_of = {member: loop for loop in genome.loops for member in loop.order}
+        live = {visit.node.name for visit in walk} if genome.loops else set()
+        self.loop_of = {m: loop for loop in genome.loops for m in loop.order if m in live}
         self.known: dict[str, Size] = {}
 
-    def of(self, node: Node, newest: dict[str, int], shapes: list[Shape]) -> Size | None:
+    def of(self, node: Node, shapes: dict[str | None, Shape | None]) -> Size | None:
         loop = self.loop_of.get(node.name)
         if loop is None:
             return None
         if loop.name not in self.known:
-            entering = {s for m in loop.order for s in self.by_name[m].ins if s not in loop.order}
-            entered = [self.input if newest[s] == SOURCE else shapes[newest[s]] for s in entering]
+            members = [m for m in loop.order if m in self.loop_of]
+            entering = {s for m in members for s in self.by_name[m].ins if s not in loop.order}
+            entered = [shape for s in entering if (shape := shapes[s])]
             self.known[loop.name] = (min(e.height for e in entered), min(e.width for e in entered))
         return self.known[loop.name]
 

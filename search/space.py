@@ -8,7 +8,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from genome.domain import FLAG, Domain, Float, OneOf
+from genome.domain import FLAG, Domain, Int, OneOf
 from genome.graph import IMAGE, Genome, Loop, Node, Times
 from genome.op import Gene, Op, Shape
 from genome.widths import Widths
@@ -29,14 +29,9 @@ class Hole:
     domain: Domain
     real: bool = False
 
-    def put(self, ask: Ask, known: Any) -> Any:
+    def fill(self, ask: Ask, known: Any, everything: bool = False) -> Any:
         """Ask, and give the value as the genome holds it."""
-        if (
-            self.real
-            and isinstance(known, float)
-            and known.is_integer()
-            and not isinstance(self.domain, Float)
-        ):
+        if isinstance(known, float) and isinstance(self.domain, Int) and known.is_integer():
             known = int(known)
         value = ask(self.name, self.domain, known)
         return float(value) if self.real else value
@@ -50,28 +45,33 @@ class Template:
     genes: tuple[tuple[Gene, Any], ...]
 
     @cached_property
+    def open(self) -> tuple[tuple[Gene, Hole | Body], ...]:
+        """The genes that are asked for."""
+        return tuple((g, spec) for g, spec in self.genes if isinstance(spec, Hole | Body))
+
+    @cached_property
+    def start(self) -> dict[str, Any]:
+        """All genes in order, those that are asked for at their default."""
+        asked = {g.name for g, _ in self.open}
+        return {g.name: g.default if g.name in asked else spec for g, spec in self.genes}
+
+    @cached_property
     def fixed(self) -> Op | None:
         """The node type itself where nothing is asked."""
-        if any(isinstance(spec, Hole | Body) for _, spec in self.genes):
-            return None
-        return self.kind(**{g.name: spec for g, spec in self.genes})
+        return None if self.open else self.kind(**self.start)
 
     def fill(self, ask: Ask, known: Op | None, everything: bool) -> Op:
         """The node type with every hole answered; genes without effect are asked only if `everything` is."""
         if self.fixed is not None:
             return self.fixed
-        found = vars(known) if known is not None and known.word == self.kind.word else {}
-        values: dict[str, Any] = {}
-        for g, spec in self.genes:
-            if isinstance(spec, Hole | Body):
-                active = g.when is None or g.when(values)
-                if not (active or everything):
-                    values[g.name] = g.default
-                    continue
-                put = _fill(spec, ask, found.get(g.name), everything)
-                values[g.name] = put if active else g.default
-            else:
-                values[g.name] = spec
+        found = vars(known) if known is not None and known.word == self.kind.word else _NOTHING
+        values = dict(self.start)
+        for g, spec in self.open:
+            active = g.when is None or g.when(values)
+            if active or everything:
+                value = spec.fill(ask, found.get(g.name), everything)
+                if active:
+                    values[g.name] = value
         return _made(self.kind, tuple(values.values()))
 
 
@@ -86,16 +86,13 @@ class Body:
         if self.op is None:
             (only,) = self.choices.values()
             return only.fill(ask, known, everything)
-        word = self.op.put(ask, known.word if known is not None else None)
+        word = self.op.fill(ask, known.word if known is not None else None)
         if not everything:
             return self.choices[word].fill(ask, known, False)
         return {w: t.fill(ask, known, True) for w, t in self.choices.items()}[word]
 
 
-def _fill(spec: Hole | Body, ask: Ask, known: Any, everything: bool) -> Any:
-    return spec.put(ask, known) if isinstance(spec, Hole) else spec.fill(ask, known, everything)
-
-
+_NOTHING: dict[str, Any] = {}
 _INTERNED: dict[tuple[type[Op], tuple[Any, ...]], Op] = {}
 _MOST_INTERNED = 1 << 16
 
@@ -129,7 +126,7 @@ class Place:
     edges: tuple[Edge, ...]
     width: Hole | int | Times | None
 
-    @property
+    @cached_property
     def always(self) -> tuple[str, ...]:
         """The sources of the edges that are there whenever the node is."""
         return tuple(e.source for e in self.edges if e.take is None)
@@ -221,7 +218,7 @@ def walk(space: Space, ask: Ask, genome: Genome | None = None, everything: bool 
 
 
 def _existing(space: Space, ask: Ask, known: dict[str, Node] | None) -> set[str]:
-    there = set()
+    there = {IMAGE}
     for place in space.places:
         has = None if known is None else place.name in known
         if place.exists is None:
@@ -240,7 +237,7 @@ def _schedule(space: Space, ask: Ask, genome: Genome | None) -> Widths | None:
     parts = []
     for spec, name in zip(space.widths, ("rule", "base", "alpha"), strict=True):
         known = getattr(given, name) if given is not None else None
-        parts.append(spec.put(ask, known) if isinstance(spec, Hole) else spec)
+        parts.append(spec.fill(ask, known) if isinstance(spec, Hole) else spec)
     return Widths(*parts)  # type: ignore[arg-type]
 
 
@@ -250,7 +247,7 @@ def _width(
     """The stated width, where the type that was chosen takes one."""
     takes = op.width in ("schedule", "stated")
     if isinstance(spec, Hole) and (takes or everything):
-        spec = spec.put(ask, given.width if given is not None else None)
+        spec = spec.fill(ask, given.width if given is not None else None)
     return spec if takes and not isinstance(spec, Hole) else None
 
 
@@ -258,26 +255,30 @@ def _edges(
     space: Space, place: Place, there: set[str], ask: Ask, given: Node | None, everything: bool
 ) -> tuple[str, ...]:
     """The inputs of a node: in written order, those that stand in for absent nodes where these stood."""
-    sure: dict[str, None] = {}
-    for edge in place.edges:
-        if edge.take is None:
-            sure.update(dict.fromkeys(through(space, edge.source, there)))
+    always = place.always
+    if there.issuperset(always):
+        sure: tuple[str, ...] = always
+    else:
+        sure = tuple(dict.fromkeys(s for name in always for s in through(space, name, there)))
+    if len(always) == len(place.edges):
+        return sure
     ins: dict[str, None] = {}
     for edge in place.edges:
+        name = edge.source
         if edge.take is None:
-            ins.update(dict.fromkeys(through(space, edge.source, there)))
+            ins.update(dict.fromkeys(through(space, name, there)))
             continue
-        free = edge.source not in sure and (edge.source in there or edge.source == IMAGE)
+        free = name in there and name not in sure
         if free or everything:
-            taken = edge.take.put(ask, None if given is None else edge.source in given.ins)
+            taken = edge.take.fill(ask, None if given is None else name in given.ins)
             if taken and free:
-                ins[edge.source] = None
+                ins[name] = None
     return tuple(ins)
 
 
 def through(space: Space, name: str, there: set[str], seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """The node itself where it exists, else what stands in for it: all that it would always have read."""
-    if name in there or name == IMAGE:
+    if name in there:
         return (name,)
     if name in seen:
         return ()

@@ -242,7 +242,7 @@ def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> N
         names = [p.name for p in space.places]
         twice = next(n for n in names if names.count(n) > 1)
         raise source.error((*at, "nodes", f"({twice})"), f"two nodes are named {twice}; names are unique")
-    sure = {p.name for p in space.places if p.exists is None}
+    sure = {IMAGE} | {p.name for p in space.places if p.exists is None}
     for place in space.places:
         here: Address = (*at, "nodes", keys[place.name])
         for i, edge in enumerate(place.edges):

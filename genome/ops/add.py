@@ -38,10 +38,10 @@ class Add(Op):
         if self.activation == NONE:
             return fitted
         if len(ins) == 1 and ins[0] == out:  # nothing is summed: the activation takes the input itself
-            kept = chain([(self.activation, out.size)], out.size)
+            kept = chain(self.activation)
             return fitted._replace(reads=(kept.reads,), keeps=kept.keeps)
-        kept = chain([("sum", out.size), (self.activation, out.size)], 0)
-        return fitted._replace(saved=fitted.saved + kept.saved, keeps=kept.keeps)
+        kept = chain("sum", self.activation)
+        return fitted._replace(saved=fitted.saved + kept.saved(0, out.size), keeps=kept.keeps)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._modules import Join, act

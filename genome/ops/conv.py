@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import ACTIVATION, NORM, PADDING, SAME, chain, window
+from genome.parts import ACTIVATION, NORM, PADDING, SAME, Chain, chain, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 ORDER = OneOf(
     "conv-norm-act", "norm-act-conv", "act-conv-norm", "norm-conv-norm-act", "conv-norm", "conv-act", "conv"
 )
+
+
+@cache
+def _form(order: str, activation: str) -> tuple[Chain, int, int]:
+    """What an order keeps in memory, and its norms before and after the convolution."""
+    parts = [activation if part == "act" else part for part in order.split("-")]
+    at = parts.index("conv")
+    return chain(*parts), parts[:at].count("norm"), parts[at:].count("norm")
 
 
 @op
@@ -51,24 +60,20 @@ class Conv(Op):
         return Shape(width, window(first.height, *place), window(first.width, *place))
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        channels = sum(i.channels for i in ins)
-        kernels = sum(i.channels // self.groups_of(i, out) for i in ins) * out.channels * self.kernel**2
-        bias = out.channels if self.bias else 0
-        parts, at, norms = [], sum(i.size for i in ins), 0
-        wide = channels
-        for part in self.order.split("-"):
-            if part == "conv":
-                at, wide = out.size, out.channels
-            if part == "norm":
-                norms += 2 * wide
-            parts.append((self.activation if part == "act" else part, at))
-        kept = chain(parts, sum(i.size for i in ins))
+        channels = size = kernels = 0
+        for source in ins:
+            channels += source.channels
+            size += source.size
+            kernels += source.channels // self.groups_of(source, out)
+        kernels *= out.channels * self.kernel**2
+        kept, before, after = _form(self.order, self.activation)
+        numbers = out.size
         return Cost(
-            weights=kernels + bias,
-            norms=norms,
+            weights=kernels + (out.channels if self.bias else 0),
+            norms=2 * (before * channels + after * out.channels),
             macs=kernels * out.height * out.width,
-            saved=kept.saved,
-            scratch=kept.scratch + (out.size if len(ins) > 1 else 0),
+            saved=kept.saved(size, numbers),
+            scratch=kept.scratch(size, numbers) + (numbers if len(ins) > 1 else 0),
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,

@@ -50,8 +50,8 @@ class Exit(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         length, size = self._features(ins), sum(i.size for i in ins)
-        before = [(p, size) for p in (self.norm, self.activation) if p != NONE]
-        kept = chain(before, size)
+        before = [p for p in (self.norm, self.activation) if p != NONE]
+        kept = chain(*before)
         # The mean keeps nothing; a linear layer keeps its vector, which is a view of the last map if flattened.
         vector = self.linear and not (self.pool == "flatten" and len(ins) == 1)
         flat = self.linear and self.pool == "flatten" and len(ins) == 1
@@ -60,8 +60,8 @@ class Exit(Op):
             weights=(length + 1) * out.channels if self.linear else 0,
             norms=2 * sum(i.channels for i in ins) if self.norm != NONE else 0,
             macs=length * out.channels if self.linear else 0,
-            saved=kept.saved + last + (length if vector else 0),
-            scratch=length + (size if before else 0) + kept.scratch,
+            saved=kept.saved(size, size) + last + (length if vector else 0),
+            scratch=length + (size if before else 0) + kept.scratch(size, size),
             reads=kept.reads or (flat and not before),
             layers=int(self.linear),
         )

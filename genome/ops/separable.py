@@ -42,16 +42,15 @@ class Separable(Op):
         filters = self.kernel**2 * channels
         points = channels * out.channels
         mid = channels * out.height * out.width
-        half = [("conv", mid), ("norm", mid), (self.activation, mid)]
-        kept = chain([*half, ("conv", out.size), ("norm", out.size), (self.activation, out.size)], 0)
+        half = chain("conv", "norm", self.activation)
         return Cost(
             weights=filters + points + (channels + out.channels if self.bias else 0),
             norms=2 * channels + 2 * out.channels,
             macs=(filters + points) * out.height * out.width,
-            saved=kept.saved,
-            scratch=kept.scratch,
+            saved=half.after * (mid + out.size) + mid,  # the 1x1 convolution keeps what the first half gives
+            scratch=max(2 * mid - out.size, mid, out.size),
             reads=True,
-            keeps=kept.keeps,
+            keeps=half.keeps,
             layers=2,
             extent=self.dilation * (self.kernel - 1) + 1,
             stride=self.stride,
