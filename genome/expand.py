@@ -24,7 +24,9 @@ def expand(genome: Genome) -> Genome:
         nodes, more = _once(nodes, members)
         loops = (*loops, *more)
         if len(nodes) > MOST_NODES:
-            raise GenomeError(f"expands to more than {MOST_NODES} nodes; use fewer or smaller motifs")
+            raise GenomeError(
+                f"the genome expands to more than {MOST_NODES} nodes; use fewer or smaller motifs"
+            )
     return genome if nodes is genome.nodes else replace(genome, nodes=nodes, loops=loops)
 
 

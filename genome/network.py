@@ -12,13 +12,15 @@ from genome.ops._modules import shrink
 from genome.resolve import SOURCE, Plan, Step
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
+_TAKEN = nn.ModuleDict()
 
 
 class Network(nn.Module):
     """The module of one plan. (B, C, H, W) -> one tensor of logits (B, classes) per exit, in written order.
 
-    `nodes` holds one module per node under its name (`.` becomes `:`, since torch allows no dot there); the
-    later passes of a loop have `@pass` behind theirs and share all weights but those of norms.
+    `nodes` holds one module per node under its name (`.` becomes `:`, since torch allows no dot there, and
+    a name that torch's modules use themselves, such as `half`, gets one behind it); the later passes of a
+    loop have `@pass` behind theirs and share all weights but those of norms.
     `exit_weights` are the exits' shares in the training loss.
     """
 
@@ -67,7 +69,9 @@ class Concatenated(nn.Module):
 
 def _key(step: Step) -> str:
     name = step.node.name.replace(".", ":")
-    return f"{name}@{step.turn}" if step.turn else name
+    if step.turn:
+        return f"{name}@{step.turn}"
+    return f"{name}:" if hasattr(_TAKEN, name) else name
 
 
 def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:

@@ -51,7 +51,7 @@ def _live(genome: Genome) -> tuple[Node, ...]:
     """The nodes that an exit needs, in written order."""
     exits = [n for n in genome.nodes if n.op.width == "classes"]
     if not exits:
-        raise GenomeError("has no exit; add a node with op: exit")
+        raise GenomeError("the genome has no exit; add a node with op: exit")
     known = genome.by_name
     wanted = {n.name for n in exits}
     for node in genome.nodes:
@@ -79,18 +79,21 @@ def _check_ins(node: Node, known: dict[str, Node]) -> None:
 
 
 def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
-    """Which loop each node belongs to, with everything that makes a loop a loop checked."""
+    """The loop of each member, without the members no exit needs; all that makes a loop a loop is checked."""
     live = {node.name for node in nodes}
     found: dict[str, Loop] = {}
     for loop in genome.loops:
         if not any(member in live for member in loop.order):
             continue
+        needed = loop._replace(order=tuple([member for member in loop.order if member in live]))
         for member in loop.order:
             if member in found:
                 raise GenomeError(
-                    f"loops.{loop.name}.order names {member}, which is in a loop already", member
+                    f"loops.{loop.name}.order names {member}, which is in loop {found[member].name} already;"
+                    " a node is in one loop",
+                    member,
                 )
-            found[member] = loop
+            found[member] = needed
         for member in loop.order:
             _check_member(genome.by_name[member], loop)
     return found
@@ -133,7 +136,7 @@ def _units(nodes: tuple[Node, ...], loop_of: dict[str, Loop]) -> list[Node | Loo
     while waits:
         ready = [key for key, missing in waits.items() if not missing]
         if not ready:
-            raise _cycle(waits, known)
+            raise _cycle(waits, units)
         # One at a time keeps the written order; the list is short and this path is rare.
         key = ready[0]
         made.append(units[key])
@@ -147,16 +150,18 @@ def _unit_name(name: str, loop: Loop | None) -> str:
     return name if loop is None else f"loop {loop.name}"
 
 
-def _cycle(waits: dict[str, set[str]], known: dict[str, Node]) -> GenomeError:
+def _cycle(waits: dict[str, set[str]], units: dict[str, Node | Loop]) -> GenomeError:
     """Name one cycle among the units that wait for each other."""
     at, seen = next(iter(waits)), []
     while at not in seen:
         seen.append(at)
-        at = next(iter(sorted(waits[at])))
+        at = min(waits[at])
     path = [*seen[seen.index(at) :], at]
-    nodes = [p for p in path if p in known]
+    nodes = [p for p in path if isinstance(units[p], Node)]
+    loops = dict.fromkeys(p.removeprefix("loop ") for p in path if isinstance(units[p], Loop))
+    mend = f"in `order` of {' or '.join(loops)}" if loops else "under `loops:`"
     return GenomeError(
-        f"cycle {' -> '.join(reversed(path))} belongs to no loop; add it under `loops:` or drop an edge",
+        f"cycle {' -> '.join(reversed(path))} belongs to no loop; add it {mend} or drop an edge",
         nodes[0] if nodes else None,
     )
 

@@ -267,11 +267,12 @@ def dump(genome: Genome) -> str:
             f"widths: {flow({'rule': genome.widths.rule, 'base': genome.widths.base, 'alpha': genome.widths.alpha})}"
         )
     lines.append("nodes:")
-    lines += [f"  {node.name}: {flow(_written_node(node))}" for node in genome.nodes]
+    lines += [f"  {flow(node.name)}: {flow(_written_node(node))}" for node in genome.nodes]
     if genome.loops:
         lines.append("loops:")
         lines += [
-            f"  {lp.name}: {flow({'order': list(lp.order), 'passes': lp.passes})}" for lp in genome.loops
+            f"  {flow(lp.name)}: {flow({'order': list(lp.order), 'passes': lp.passes})}"
+            for lp in genome.loops
         ]
     return "\n".join(lines) + "\n"
 
