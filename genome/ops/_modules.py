@@ -64,10 +64,10 @@ def act(kind: str) -> nn.Module:
 
 
 def chained(parts: Sequence[tuple[str, nn.Module]]) -> nn.Module:
-    """One module after the other, under the names of the parts."""
+    """One module after the other, under the names of the parts; a single one is itself."""
     if not parts:
         return nn.Identity()
-    return nn.Sequential(OrderedDict(parts))
+    return parts[0][1] if len(parts) == 1 else nn.Sequential(OrderedDict(parts))
 
 
 def shrink(source: Shape, out: Shape) -> nn.Module:
