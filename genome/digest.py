@@ -61,7 +61,7 @@ def _labelled(plan: Plan, place: dict[str, int]) -> tuple[list[int], Edges, Edge
         if step.turn:
             continue
         node = step.node
-        ordered = node.op.ordered and len(node.ins) > 1
+        ordered = len(node.ins) > 1 and node.op.in_order()
         v = len(labels)
         labels.append(_label(node.op, step.cell.out))
         edges = []

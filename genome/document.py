@@ -221,10 +221,22 @@ def kind(value: Any) -> str:
 
 
 def shown(value: Any, width: int = 60) -> str:
-    """Show a value found in a file, on one line and not longer than `width` characters."""
-    text = value if isinstance(value, str) else repr(value)
+    """Show a value found in a file as YAML has it, on one line and not longer than `width` characters."""
+    text = "empty" if value is None else _as_yaml(value)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: width + 1])
     return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def _as_yaml(value: Any) -> str:
+    match value:
+        case None | bool():
+            return str(value).lower().replace("none", "null")
+        case dict():
+            return "{" + ", ".join(f"{key}: {_as_yaml(inner)}" for key, inner in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_as_yaml, value)) + "]"
+        case _:
+            return str(value)
 
 
 def _value(event: Any, line: int, address: Address) -> Scalar:

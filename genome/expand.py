@@ -23,10 +23,6 @@ def expand(genome: Genome) -> Genome:
         members = {member for loop in loops for member in loop.order}
         nodes, more = _once(nodes, members)
         loops = (*loops, *more)
-        if len(nodes) > MOST_NODES:
-            raise GenomeError(
-                f"the genome expands to more than {MOST_NODES} nodes; use fewer or smaller motifs"
-            )
     return genome if nodes is genome.nodes else replace(genome, nodes=nodes, loops=loops)
 
 
@@ -47,6 +43,10 @@ def _once(nodes: tuple[Node, ...], members: set[str]) -> tuple[tuple[Node, ...],
             raise GenomeError(f"{node.name}.width is {node.width}; a motif's width is a number", node.name)
         fragment = cast(Motif, node.op).expand(node.name, node.ins, node.width)
         made += fragment.nodes
+        if len(made) > MOST_NODES:
+            raise GenomeError(
+                f"the genome expands to more than {MOST_NODES} nodes; use fewer or smaller motifs", node.name
+            )
         loops += fragment.loops
         last[node.name] = fragment.nodes[-1].name
     if last:

@@ -115,7 +115,7 @@ class Op:
     motif: ClassVar[bool] = False
     many: ClassVar[bool] = False  # takes several inputs; their sizes are made equal unless `aligns` is False
     aligns: ClassVar[bool] = True
-    ordered: ClassVar[bool] = False  # the order of the inputs changes the function
+    ordered: ClassVar[bool] = False  # the order of the inputs changes the function (always so without `many`)
     loops: ClassVar[bool] = True  # may be a member of a loop
     width: ClassVar[Takes] = "schedule"  # where its width comes from
 
@@ -146,6 +146,10 @@ class Op:
         """The same node type with some genes changed."""
         return type(self)(**{**{g.name: self.__dict__[g.name] for g in self.genes}, **genes})
 
+    def in_order(self) -> bool:
+        """Whether the order of several inputs changes the function."""
+        return self.ordered or not self.many
+
     def described(self) -> tuple[Any, ...]:
         """Word and genes: equal exactly where the function is."""
         values = (self.__dict__[g.name] for g in self.genes)
@@ -164,6 +168,7 @@ def op(cls: type[T]) -> type[T]:
     made.word = cls.__module__.rpartition(".")[2]
     made.genes = tuple(_gene_of(f) for f in fields(made))  # type: ignore[arg-type]
     made.__hash__ = _hash_once  # type: ignore[method-assign,assignment]
+    made.__getstate__ = _without_hash  # type: ignore[method-assign,assignment]
     _REGISTER[made.word] = made
     return made
 
@@ -171,6 +176,11 @@ def op(cls: type[T]) -> type[T]:
 def _gene_of(f: Any) -> Gene:
     default = f.default if f.default is not MISSING else f.default_factory()
     return Gene(f.name, default, f.metadata["legal"], f.metadata["search"], f.metadata["when"])
+
+
+def _without_hash(self: Op) -> dict[str, Any]:
+    """What is pickled: hashes of words differ from process to process."""
+    return {key: value for key, value in self.__dict__.items() if key != "_hash"}
 
 
 def _hash_once(self: Op) -> int:

@@ -6,11 +6,12 @@ import difflib
 import json
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from genome.domain import Float, Int, OneOf
-from genome.graph import Genome, GenomeError, Loop, Node, Times, check_name
-from genome.op import Gene, Op, Shape, lookup
+from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times, check_name
+from genome.op import Gene, Op, Shape, lookup, words
 from genome.resolve import resolve
 from genome.source import Address, Source, parse, read, shown
 from genome.widths import ALPHA, BASE, RULE, Widths
@@ -20,6 +21,8 @@ SIZE = Int(1, 65_536)
 WIDTH = Int(1, 65_536)
 CLASSES = Int(1, 1_000_000)
 PASSES = Int(0, 16)
+NODES = "nodes by name, such as {stem: {op: conv, in: [image]}}"
+LOOPS = "loops by name, such as {l: {order: [a, b], passes: 1}}"
 MOST_BODIES = 16  # how deep bodies may be nested
 _MULTIPLE = re.compile(r"([1-9][0-9]?)x\Z")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
@@ -47,18 +50,14 @@ def genome_of(source: Source) -> Genome:
     shape = input_of(source, ("input",), top["input"])
     classes = settled(source, ("classes",), "classes", CLASSES, top["classes"])
     widths = widths_of(source, ("widths",), top["widths"]) if top.get("widths") is not None else None
-    listed = mapping(source, ("nodes",), top["nodes"], "nodes by name")
-    nodes = tuple(_node(source, key, value) for key, value in listed.items())
-    loops = mapping(source, ("loops",), top.get("loops") or {}, "loops by name")
+    listed = mapping(source, ("nodes",), top["nodes"], NODES)
+    nodes = tuple(_node(source, key, value, listed) for key, value in listed.items())
+    loops = tuple(
+        loop_of(source, key, value, ("loops", key), listed)
+        for key, value in mapping(source, ("loops",), top.get("loops") or {}, LOOPS).items()
+    )
     try:
-        genome = Genome(
-            name,
-            shape,
-            classes,
-            nodes,
-            widths,
-            tuple(loop_of(source, k, v, ("loops", k)) for k, v in loops.items()),
-        )
+        genome = Genome(name, shape, classes, nodes, widths, loops)
         resolve(genome)
     except GenomeError as error:
         raise source.error(
@@ -74,7 +73,7 @@ def written_name(node: str, listed: dict[str, Any]) -> str:
     return node
 
 
-def _node(source: Source, name: str, value: Any) -> Node:
+def _node(source: Source, name: str, value: Any, known: dict[str, Any]) -> Node:
     at: Address = ("nodes", name)
     wrong = check_name(name)
     if wrong:
@@ -82,7 +81,8 @@ def _node(source: Source, name: str, value: Any) -> Node:
     given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
     op = op_of(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")})
     ins = [
-        text(source, (*at, "in", i), f"{name}.in", s) for i, s in enumerate(items(source, at, name, given))
+        named(source, (*at, "in", i), f"{name}.in", s, (*known, IMAGE))
+        for i, s in enumerate(items(source, at, name, given))
     ]
     return Node(name, op, tuple(ins), width_of(source, (*at, "width"), name, given.get("width")))
 
@@ -92,7 +92,7 @@ def items(source: Source, at: Address, name: str, given: dict[str, Any]) -> list
     found = given.get("in")
     if not isinstance(found, list) or not found:
         has = "is missing" if "in" not in given else f"is {shown(found)}"
-        raise source.error((*at, "in"), f"{name}.in {has}; it is a list of node names, such as [image]")
+        raise source.error((*at, "in"), f"{name}.in {has}; it must be a list of node names, such as [image]")
     return found
 
 
@@ -112,10 +112,11 @@ def op_of(source: Source, at: Address, label: str, given: dict[str, Any], depth:
 
 def kind_of(source: Source, at: Address, label: str, word: Any) -> type[Op]:
     """The node type of a word."""
-    try:
-        return lookup(text(source, at, f"{label}.op", word))
-    except KeyError as error:
-        raise source.error(at, f"{label}.op is {error.args[0]}") from None
+    if not isinstance(word, str) or word not in words():
+        raise source.error(
+            at, f"{label}.op is {shown(word)}{near(word, words())}; it may be {', '.join(words())}"
+        )
+    return lookup(word)
 
 
 def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: dict[str, Any]) -> list[Gene]:
@@ -125,7 +126,7 @@ def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: 
         if key != "op" and key not in genes:
             has = ", ".join(genes) or "no genes"
             raise source.error(
-                (*at, key), f"{label}.{key} is no gene of {kind.word}; it has {has}{near(key, genes)}"
+                (*at, key), f"{label}.{shown(key)} is no gene of {kind.word}{near(key, genes)}; it has {has}"
             )
     return [g for key, g in genes.items() if key in given]
 
@@ -149,6 +150,10 @@ def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> 
 
 
 def _hint(value: Any, legal: Any) -> str:
+    if isinstance(value, dict):
+        return " (ranges belong in the space of a study)"
+    if isinstance(value, float) and not isinstance(legal, Float | OneOf):
+        return " (not a whole number)"
     if isinstance(value, str) and not isinstance(legal, OneOf) and re.match(r"[-+.\d]", value):
         return " (a text, not a number)"
     if (
@@ -184,8 +189,8 @@ def widths_of(source: Source, at: Address, value: Any) -> Widths:
     )
 
 
-def loop_of(source: Source, name: str, value: Any, at: Address) -> Loop:
-    """A declared loop: {order: [names], passes: n}."""
+def loop_of(source: Source, name: str, value: Any, at: Address, known: Iterable[str]) -> Loop:
+    """A declared loop of `known` nodes: {order: [names], passes: n}."""
     wrong = check_name(name)
     if wrong:
         raise source.error(at, f"loops: {wrong}")
@@ -193,9 +198,11 @@ def loop_of(source: Source, name: str, value: Any, at: Address) -> Loop:
     order = given["order"]
     if not isinstance(order, list) or not order:
         raise source.error(
-            (*at, "order"), f"loops.{name}.order is {shown(order)}; it is a list of node names"
+            (*at, "order"), f"loops.{name}.order is {shown(order)}; it must be a list of node names"
         )
-    members = tuple(text(source, (*at, "order", i), f"loops.{name}.order", m) for i, m in enumerate(order))
+    members = tuple(
+        named(source, (*at, "order", i), f"loops.{name}.order", m, known) for i, m in enumerate(order)
+    )
     if len(set(members)) != len(members):
         raise source.error((*at, "order"), f"loops.{name}.order names a node twice: {', '.join(members)}")
     return Loop(
@@ -208,28 +215,36 @@ def loop_of(source: Source, name: str, value: Any, at: Address) -> Loop:
 def input_of(source: Source, at: Address, value: Any) -> Shape:
     """The shape of one image from [channels, height, width]."""
     if not isinstance(value, list) or len(value) != 3 or any(v not in SIZE for v in value):
-        raise source.error(at, f"input is {shown(value)}; it is [channels, height, width], each {SIZE}")
+        raise source.error(at, f"input is {shown(value)}; it must be [channels, height, width], each {SIZE}")
     return Shape(*value)
 
 
 def title(source: Source, at: Address, value: Any) -> str:
     """The name of a genome: one line of text."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
-        raise source.error(at, f"{'.'.join(map(str, at))} is {shown(value)}; it is a name, one line of text")
+        raise source.error(at, f"{'.'.join(map(str, at))} is {shown(value)}; it must be one line of text")
     return value
 
 
 def text(source: Source, at: Address, label: str, value: Any) -> str:
     """A string."""
     if not isinstance(value, str):
-        raise source.error(at, f"{label} is {shown(value)}; it is a name")
+        raise source.error(at, f"{label} names {shown(value)}; it must be the name of a node")
     return value
+
+
+def named(source: Source, at: Address, label: str, value: Any, known: Iterable[str]) -> str:
+    """The name of a node that there is."""
+    name = text(source, at, label, value)
+    if name not in known:
+        raise source.error(at, f"{label} names {shown(name)}, which is no node{near(name, known)}")
+    return name
 
 
 def mapping(source: Source, at: Address, value: Any, what: str) -> dict[str, Any]:
     """A YAML mapping."""
     if not isinstance(value, dict):
-        raise source.error(at, f"{'.'.join(map(str, at)) or 'the file'} is {shown(value)}; it is {what}")
+        raise source.error(at, f"{'.'.join(map(str, at)) or 'the file'} is {shown(value)}; it must be {what}")
     return value
 
 
@@ -241,17 +256,17 @@ def fields(
     label = ".".join(map(str, at))
     for key in given:
         if key not in allowed:
-            known = f"; it may be {', '.join(allowed)}{near(key, allowed)}"
-            raise source.error((*at, key), f"{label + '.' if label else ''}{key} is not known{known}")
+            known = f"{near(key, allowed)}; it may be {', '.join(allowed)}"
+            raise source.error((*at, key), f"{label + '.' if label else ''}{shown(key)} is not known{known}")
     for key in required:
         if key not in given:
             raise source.error(at, f"{label + '.' if label else ''}{key} is missing; write `{key}: ..`")
     return given
 
 
-def near(key: str, known: Any) -> str:
+def near(key: Any, known: Iterable[str]) -> str:
     """` (word?)` where a known word is close to `key`."""
-    found = difflib.get_close_matches(key, list(known), n=1)
+    found = difflib.get_close_matches(str(key), list(known), n=1)
     return f" ({found[0]}?)" if found else ""
 
 

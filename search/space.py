@@ -77,14 +77,16 @@ class Template:
 
 @dataclass(frozen=True)
 class Body:
-    """A node type to be chosen: `op` is the hole of the word, None where there is one choice."""
+    """A node type to be chosen: `op` is the hole of the word, which is not asked where there is one choice."""
 
-    op: Hole | None
+    op: Hole
     choices: Mapping[str, Template]
 
     def fill(self, ask: Ask, known: Op | None, everything: bool) -> Op:
-        if self.op is None:
+        if len(self.choices) == 1:
             (only,) = self.choices.values()
+            if known is not None and known.word != only.kind.word:
+                raise SpaceError(f"{self.op.name} is {known.word}; in this space it is {only.kind.word}")
             return only.fill(ask, known, everything)
         word = self.op.fill(ask, known.word if known is not None else None)
         if not everything:

@@ -37,13 +37,16 @@ def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int)
     for key in at:
         value = value[key]
     top = text.fields(source, at, value, ("widths", "nodes", "loops"), required=("nodes",))
-    listed = text.mapping(source, (*at, "nodes"), top["nodes"], "nodes by name")
+    listed = text.mapping(source, (*at, "nodes"), top["nodes"], text.NODES)
     places = tuple(_place(source, (*at, "nodes", key), key, given) for key, given in listed.items())
     widths = None
     if top.get("widths") is not None:
         widths = _widths(source, (*at, "widths"), top["widths"])
-    looped = text.mapping(source, (*at, "loops"), top.get("loops") or {}, "loops by name")
-    loops = tuple(text.loop_of(source, key, given, (*at, "loops")) for key, given in looped.items())
+    looped = text.mapping(source, (*at, "loops"), top.get("loops") or {}, text.LOOPS)
+    known = {place.name: None for place in places}
+    loops = tuple(
+        text.loop_of(source, key, given, (*at, "loops", key), known) for key, given in looped.items()
+    )
     space = Space(name, shape, classes, places, widths, loops)
     _check(source, at, space, {p.name: key for p, key in zip(places, listed, strict=True)})
     return space
@@ -56,6 +59,11 @@ def _place(source: Source, at: Address, key: str, value: Any) -> Place:
         raise source.error(at, f"nodes: {wrong}")
     given = text.mapping(source, at, value, "a node such as {op: conv, in: [image]}")
     body = _body(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")}, name)
+    width = _width(source, (*at, "width"), name, given.get("width"))
+    takes = any(t.kind.width in ("schedule", "stated") for t in body.choices.values())
+    if width is not None and not takes:
+        words = " or ".join(body.choices)
+        raise source.error((*at, "width"), f"{name}.width is stated; a {words} takes none, drop it")
     return Place(
         name=name,
         exists=Hole(f"({name})", FLAG) if maybe else None,
@@ -63,7 +71,7 @@ def _place(source: Source, at: Address, key: str, value: Any) -> Place:
         edges=tuple(
             _edge(source, (*at, "in", i), name, e) for i, e in enumerate(text.items(source, at, name, given))
         ),
-        width=_width(source, (*at, "width"), name, given.get("width")),
+        width=width,
     )
 
 
@@ -94,8 +102,7 @@ def _body(
         both = {k: ((*at, k), v) for k, v in stated.items() if k in has}
         both |= {k: ((*where, k), v) for k, v in own.items()}
         templates[kind.word] = _template(source, label, kind, both, opened, prefix, depth)
-    hole = Hole(f"{prefix}.op", OneOf(*templates)) if len(templates) > 1 else None
-    return Body(hole, templates)
+    return Body(Hole(f"{prefix}.op", OneOf(*templates)), templates)
 
 
 def _opened(source: Source, at: Address, label: str, given: dict[str, Any]) -> bool:
@@ -117,7 +124,9 @@ def _choices(
     for i, choice in enumerate(listed):
         where = (*at, "one_of", i)
         own = dict(choice) if isinstance(choice, dict) else {"op": choice}
-        kind = text.kind_of(source, where, label, own.pop("op", None))
+        if "op" not in own:
+            raise source.error(where, f"{label}.op holds {shown(choice)}; write a word, or {{op: conv, ..}}")
+        kind = text.kind_of(source, where, label, own.pop("op"))
         if kind.word in found:
             raise source.error(
                 where, f"{label}.op names {kind.word} twice; state ranges of its genes instead"
@@ -137,7 +146,9 @@ def _check_genes(
     for key in stated:
         if key not in known:
             words = ", ".join(kind.word for kind in kinds)
-            raise source.error((*at, key), f"{label}.{key} is no gene of {words}{text.near(key, known)}")
+            raise source.error(
+                (*at, key), f"{label}.{shown(key)} is no gene of {words}{text.near(key, known)}"
+            )
 
 
 def _template(
@@ -247,12 +258,13 @@ def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> N
         here: Address = (*at, "nodes", keys[place.name])
         for i, edge in enumerate(place.edges):
             if edge.source != IMAGE and edge.source not in space.by_name:
+                near = text.near(edge.source, space.by_name)
                 raise source.error(
-                    (*here, "in", i), f"{place.name}.in names {edge.source!r}, which is no node"
+                    (*here, "in", i), f"{place.name}.in names {shown(edge.source)}, which is no node{near}"
                 )
         sources = [e.source for e in place.edges]
         if len(set(sources)) != len(sources):
-            raise source.error((*here, "in"), f"{place.name}.in names an input twice: {', '.join(twice)}")
+            raise source.error((*here, "in"), f"{place.name}.in names an input twice: {', '.join(sources)}")
     for place in space.places:
         if not any(through(space, s, sure) for s in place.always):
             raise source.error(
@@ -265,23 +277,41 @@ def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> N
         raise source.error(
             (*at, "nodes"), "the space has no exit that is always there; add a node with op: exit"
         )
+    _check_names(source, (*at, "nodes"), space, keys)
     _check_graph(source, (*at, "nodes"), space, keys)
+
+
+def _check_names(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
+    """No name stands for two holes: `a.stack.body` may be a node, or the body of the stack `a`."""
+    asked: set[str] = set()
+
+    def note(name: str, domain: Domain) -> Any:
+        if name in asked:
+            place = max((key for key in keys if name.startswith(f"{key}.")), key=len)
+            raise source.error(
+                (*at, keys[place]), f"two holes are named {name}; give node {place} another name"
+            )
+        asked.add(name)
+        return domain.draw(Random(0))
+
+    space.decode(note, everything=True)
 
 
 def _check_loop(source: Source, at: Address, space: Space, loop: Loop) -> None:
     """Members always exist, and each always reads another member, so that a loop is a loop in every genome."""
     for i, name in enumerate(loop.order):
         here: Address = (*at, "order", i)
-        member = space.by_name.get(name)
-        if member is None:
-            raise source.error(here, f"loops.{loop.name}.order names {name!r}, which is no node")
+        member = space.by_name[name]
         if member.exists is not None:
             raise source.error(
-                here, f"loops.{loop.name}.order names ({name}), which may be left out; it may not"
+                here,
+                f"loops.{loop.name}.order names ({name}), which may be left out; a loop keeps its members",
             )
         if not any(s in loop.order for s in member.always):
             raise source.error(
-                here, f"loops.{loop.name}: {name} needs a member of the loop that it always reads"
+                here,
+                f"loops.{loop.name}: {name} may end up without a member of the loop to read; give it one without"
+                " parentheses",
             )
 
 

@@ -36,6 +36,10 @@ class Exit(Op):
     loops: ClassVar[bool] = False
     width: ClassVar[Takes] = "classes"
 
+    def in_order(self) -> bool:
+        """Without a linear layer each input gives the logits of its own classes."""
+        return not self.linear
+
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         length = self._features(ins)
         if not self.linear and length != width:

@@ -214,7 +214,8 @@ def test_a_path_with_a_line_break_stays_on_one_line(tmp_path: Path) -> None:
 
 def test_what_is_shown_fits_one_line() -> None:
     assert shown("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
-    assert shown([1, "x"]) == "[1, 'x']"
+    assert shown([1, "x", None, True, {"op": "conv"}]) == "[1, x, null, true, {op: conv}]"
+    assert (shown(None), shown(False), shown(1e-3)) == ("empty", "false", "0.001")
     assert len(shown("é" * 100)) == 60
     assert len(shown("\0" * 100)) == 60
 
