@@ -26,7 +26,7 @@ def digits() -> Data:
 class TwoExits(nn.Module):
     """Two conv blocks with an exit after each."""
 
-    exit_weights = (0.3, 1.0)
+    exit_weights: tuple[float, ...] = (0.3, 1.0)
 
     def __init__(self) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ def test_refused(values: dict[str, Any], message: str) -> None:
 def lrs(scheduler: torch.optim.lr_scheduler.LRScheduler, steps: int) -> list[float]:
     seen = []
     for _ in range(steps):
-        seen.append(scheduler.get_last_lr()[0])
+        seen.append(float(scheduler.get_last_lr()[0]))
         scheduler.optimizer.step()
         scheduler.step() if len(seen) < steps else None
     return seen

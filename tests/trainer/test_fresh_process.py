@@ -1,0 +1,46 @@
+"""What only a process of its own can show: its first trial, and a limit on its memory."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = """
+import json, resource, torch
+from torch import nn
+import trainer
+
+torch.set_num_threads(1)
+data = trainer.load("digits")
+recipe = trainer.Recipe(epochs=1)
+
+class Net(nn.Module):
+    def __init__(self, extra):
+        super().__init__()
+        self.conv, self.head, self.extra = nn.Conv2d(1, 4, 3), nn.Linear(144, 10), extra
+
+    def forward(self, x):
+        torch.ones(self.extra)
+        return self.head(self.conv(x).relu().flatten(1))
+
+first = trainer.fit(Net(1), data, recipe=recipe)
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))
+hungry = trainer.fit(Net(2**30), data, recipe=recipe)
+after = trainer.fit(Net(1), data, recipe=recipe)
+same = all(first.last_weights[name].shape == value.shape for name, value in after.last_weights.items())
+print(json.dumps([first.seconds, first.outcome, hungry.kind, hungry.reason, after.outcome, same]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_first_trial_is_not_charged_for_loading_and_a_memory_limit_is_an_outcome() -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, cwd=root)
+    seconds, first, kind, reason, after, same = json.loads(done.stdout)
+    assert (first, kind, after, same) == ("done", "out-of-memory", "done", True)
+    assert seconds < 0.8  # torch's compiler alone takes 1.2 s to load
+    assert reason.startswith("the device ran out of memory: ") and "4294967296 bytes" in reason
