@@ -23,7 +23,6 @@ import genome
 import trainer
 import trainer.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop
-from genome import GenomeError
 
 from . import files
 from .dataset import Dataset
@@ -84,7 +83,7 @@ def work(job: Job, data: trainer.Data, device: str, pipe: Connection) -> dict[st
     try:
         with _memory_limit(job.memory_bytes if device == "cpu" else None):
             report, latency = _trained(job, data, device, pipe, meter)
-    except (GenomeError, MemoryError, RuntimeError) as error:  # from building; `fit` has outcomes of its own
+    except Exception as error:  # from building; `fit` has outcomes of its own
         report, latency = _failed(job, error, meter, device), Latency(None, 0.0)
     plain = {**report.to_dict(), "number": job.number, "digest": job.digest, "latency": latency.seconds}
     plain["seconds"], plain["charged_share"] = report.seconds + latency.cost_seconds, job.charged_share

@@ -12,7 +12,7 @@ from genome.source import Source, shown
 _ALLOWED = {
     "int_type": "a whole number",
     "float_type": "a number",
-    "string_type": "text",
+    "string_type": "text; quote it",
     "bool_type": "true or false",
     "dict_type": "a mapping",
     "model_type": "a mapping",
@@ -59,7 +59,7 @@ def _sentence(
     if kind in ("literal_error", "enum"):
         return f"{name} is {shown(str(found))}; it may be {finding['ctx']['expected'].replace(chr(39), '')}"
     if kind.startswith(("greater_than", "less_than")):
-        return f"{name} is {found}; {finding['msg'].removeprefix('Input should be ')} is allowed"
+        return f"{name} is {found}; it must be {finding['msg'].removeprefix('Input should be ')}"
     allowed_words = _ALLOWED.get(kind)
     if allowed_words:
         return f"{name} is {shown(repr(found))}; it must be {allowed_words}"

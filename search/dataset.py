@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,14 @@ class Dataset:
         """Return (channels, height, width) and the number of classes; own images are read for it."""
         return SHAPES.get(self.name) or _shape_of(self)
 
-    def under(self, folder: Path) -> Dataset:
-        """Return the same data set, a path that leads nowhere from here being taken as relative to `folder`."""
-        path = Path(self.name).expanduser()
-        if self.name in SHAPES or path.exists() or not (folder / path).exists():
+    def found(self, folder: Path | None) -> Dataset:
+        """Return the same data set, a path to own images made absolute; it may be relative to `folder`."""
+        if self.name in SHAPES:
             return self
-        return Dataset(str(folder / path), self.root, self.size, self.mirror)
+        path = Path(self.name).expanduser()
+        if folder is not None and not path.exists() and (folder / path).exists():
+            path = folder / path
+        return replace(self, name=str(path.absolute()))
 
     def modules(self) -> tuple[str, ...]:
         """Return the heavy modules that loading needs, for processes that import ahead."""

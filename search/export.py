@@ -78,9 +78,7 @@ def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
         except OSError as error:
             raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
         if files.sha256(content[name]) != info["files"].get(name):
-            raise StudyError(
-                f"{path / name} was changed since it was exported (sha256); export again"
-            )
+            raise StudyError(f"{path / name} was changed since it was exported (sha256); export again")
     module = genome.build(genome.loads(content[GENOME_FILE].decode(), path=str(path / GENOME_FILE)))
     _load_weights(module, content[WEIGHTS_FILE], path / WEIGHTS_FILE)
     return module.eval(), info

@@ -34,12 +34,12 @@ class Objective(NamedTuple):
 def complaint(name: str, direction: str) -> str | None:
     """Say why this objective cannot be, or None where it can."""
     if name not in DIRECTIONS:
-        return f"{name} is not an objective; it may be {', '.join(DIRECTIONS)}"
+        return f"names {name!r}; an objective may be {', '.join(DIRECTIONS)}"
     if direction in DIRECTIONS[name]:
         return None
     if direction in (MAXIMIZE, MINIMIZE):
-        return f"is {direction}, which looks for the worst; write {DIRECTIONS[name][0]}"
-    return f"is {direction!r}; it may be {' or '.join(DIRECTIONS[name])}"
+        return f"would {direction} {name} and so look for the worst; write {name}: {DIRECTIONS[name][0]}"
+    return f"has {name}: {direction!r}; it may be {' or '.join(DIRECTIONS[name])}"
 
 
 def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

@@ -21,10 +21,10 @@ def complaint(name: str, objectives: int, holes: Mapping[str, Domain]) -> str | 
     if name != "cmaes":
         return None
     if objectives > 1:
-        return f"cmaes works on one objective and the study has {objectives}; use nsga2, tpe or gp"
+        return f"cmaes, for one objective only, and the study has {objectives}; use nsga2, tpe or gp"
     numbers = sum(not isinstance(domain, OneOf) for domain in holes.values())
     if numbers < 2:
-        return f"cmaes needs two holes or more that are int or float and the space has {numbers}; use tpe"
+        return f"cmaes, for two int or float holes and more, and the space has {numbers}; use tpe"
     return None
 
 

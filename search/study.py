@@ -92,12 +92,12 @@ def _data(file: StudyFile) -> Data:
 def _check_same(store: Store, file: StudyFile, data: Data) -> None:
     """Refuse to go on with a study that has become another one; keep its text where it only grew."""
     attrs = store.study.user_attrs
+    difference.check_same(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
     if attrs[DATA_ATTR] != data.digest():
         raise StudyError(
             f"the images of {data.name} are not those that study {file.name} began with; "
             "put the data back, or give the study another name"
         )
-    difference.check_same(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
     if attrs[TEXT_ATTR] != file.text():
         store.study.set_user_attr(TEXT_ATTR, file.text())
 

@@ -82,8 +82,7 @@ class StudyFile:
 
 def read_study(path: Path | str, data_root: str | None = None) -> StudyFile:
     """Read a study file. Raises StudyError with a line for each mistake, SourceError where it is no YAML."""
-    study = check_study(read(path), data_root)
-    return replace(study, data=study.data.under(Path(path).parent))
+    return check_study(read(path), data_root, Path(path).parent)
 
 
 def parse_study(text: str, path: str, data_root: str | None = None) -> StudyFile:
@@ -91,11 +90,14 @@ def parse_study(text: str, path: str, data_root: str | None = None) -> StudyFile
     return check_study(parse(text, path), data_root)
 
 
-def check_study(source: Source, data_root: str | None = None) -> StudyFile:
-    """Check a study and fill in its defaults. Raises StudyError with one line for each mistake."""
+def check_study(source: Source, data_root: str | None = None, folder: Path | None = None) -> StudyFile:
+    """Check a study and fill in its defaults; a path to own images may be relative to `folder`.
+
+    Raises StudyError with one line for each mistake.
+    """
     wrong: list[str] = []
     try:
-        study = _filled(Written.model_validate(_complete(source)), source, data_root)
+        study = _filled(Written.model_validate(_complete(source)), source, data_root, folder)
     except ValidationError as error:
         wrong = complaints.lines(source, error.errors(), KEYS)
         study = None
@@ -125,12 +127,16 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
     except (SourceError, StudyError) as error:
         return [str(error)]
     except ValueError as error:  # DataError of own images
-        return [str(source.error(("data",), f"data: {error}"))]
+        return [str(source.error(("data",), str(error)))]
+    rungs, epochs = study.budget.rungs, study.recipe.epochs
+    if rungs and rungs[-1] > epochs:
+        late = f"budget.rungs has epoch {rungs[-1]} and training ends at {epochs}; give rungs of 1..{epochs}"
+        return [str(source.error(("budget", "rungs"), late))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
 
-def _filled(written: Any, source: Source, data_root: str | None) -> StudyFile:
+def _filled(written: Any, source: Source, data_root: str | None, folder: Path | None) -> StudyFile:
     budget = Budget.parse(written.budget.model_dump(exclude_unset=True))
     if budget.device_time is None and written.trials is None:
         budget = replace(budget, device_time=DEFAULT_DEVICE_TIME)
@@ -138,7 +144,7 @@ def _filled(written: Any, source: Source, data_root: str | None) -> StudyFile:
     data = written.data
     return StudyFile(
         name=written.study,
-        data=Dataset(data.name or data.path, data_root or data.root, data.size, data.mirror),
+        data=Dataset(data.name or data.path, data_root or data.root, data.size, data.mirror).found(folder),
         objectives=tuple(Objective(name, direction) for name, direction in written.objectives.items()),
         budget=budget,
         limits={key: value for key, value in written.limits if value is not None},

@@ -65,7 +65,7 @@ def _objectives(value: Any) -> Any:
         raise ValueError(f"is {shown(repr(value))}; write such as {{accuracy: maximize, macs: minimize}}")
     for name, direction in names.items():
         if wrong := objective.complaint(name, direction):
-            raise ValueError(wrong if wrong.startswith(name) else f".{name} {wrong}")
+            raise ValueError(wrong)
     if not set(names) & set(LEARNT):
         raise ValueError(f"is {', '.join(names)}; one of accuracy and loss must be among them")
     return names

@@ -140,7 +140,9 @@ def test_a_study_that_changed_is_refused_with_the_difference(run: Run) -> None:
     said = str(error.value)
     assert "no longer the study tiny" in said
     assert "batch: 256" in said and "batch: 128" in said
-    with pytest.raises(StudyError, match=r"has the directions maximize, minimize in its storage and maximize"):
+    with pytest.raises(
+        StudyError, match=r"has the directions maximize, minimize in its storage and maximize"
+    ):
         run(trials=1, objectives="accuracy")
     with pytest.raises(StudyError, match=r"train.epochs of study tiny was 2 and is 1 now; it may only grow"):
         run(trials=2, train={"epochs": 2, "batch": 256})

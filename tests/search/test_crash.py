@@ -1,0 +1,232 @@
+"""What a study survives: kill -9 of the coordinator, Ctrl-C, a child that is killed, a child that hangs."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.crew import crew
+from search.errors import StudyError
+from search.messages import Died, Job, Setup
+from search.progress import Silent
+from search.record import RETRY_OF, Record
+from search.recovery import Recovered
+from search.store import Store, look
+from search.study import Result, Study
+from search.study_file import StudyFile
+from trainer import Recipe
+
+ROOT = Path(__file__).parents[2]
+LONG = {"train": {"epochs": 12, "batch": 32}, "trials": 60, "budget": {"device_time": "1h", "rungs": [1, 2]}}
+
+Command = subprocess.Popen[str]
+
+
+@pytest.fixture
+def started(tmp_path: Path, written: Callable[..., Path]) -> Iterator[Callable[[], Command]]:
+    """A function that starts `genome search` on a long study, in a session of its own."""
+    begun: list[Command] = []
+
+    def start() -> Command:
+        words = ["search", str(written(**LONG)), "--runs", str(tmp_path / "runs")]
+        code = "from search.cli import main; main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *words],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: Command, word: str) -> None:
+    """Read the command's lines up to one that begins with `word`."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(word):
+            return
+    assert process.stderr is not None
+    raise AssertionError(f"no line {word!r}: {process.stderr.read()}")
+
+
+def members(session: int) -> list[int]:
+    """The processes that live in a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # no process, or gone meanwhile
+        if fields[3] == str(session) and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def wait_for_end(session: int, seconds: float = 10.0) -> None:
+    """Wait until no process of a session is left."""
+    limit = time.monotonic() + seconds
+    while members(session):
+        assert time.monotonic() < limit, f"{members(session)} outlived their coordinator"
+        time.sleep(0.02)
+
+
+class StopsAfterRetries(Silent):
+    """Asks for a stop, as Ctrl-C does, when every interrupted trial has been made up for."""
+
+    def opened(self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Any) -> None:
+        self.recovered, self.left = recovered, len(recovered.again)
+        self.stop_if_done()
+
+    def ended(self, record: Record, spent: float) -> None:
+        self.left -= record.retry_of is not None
+        self.stop_if_done()
+
+    def stop_if_done(self) -> None:
+        if self.left == 0:
+            self.left = -1
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_kill_9_loses_nothing_that_was_finished(started: Callable[[], Command], tmp_path: Path) -> None:
+    command = started()
+    read_until(command, "trial ")
+    path = tmp_path / "tiny.yaml"
+    with pytest.raises(
+        StudyError, match=rf"study tiny is being run by process {command.pid} on .*; wait for it"
+    ):
+        Study.load(path, tmp_path / "runs").run()
+    command.kill()
+    command.wait()
+    wait_for_end(command.pid)
+    before = look("tiny", tmp_path / "runs").records()
+    finished = [record for record in before if record.is_counted]
+    running = [record for record in before if record.outcome == "running"]
+    assert finished and 1 <= len(running) <= 3
+    assert sum(record.seconds for record in running) > 0, "what running trials spent is kept"
+
+    progress = StopsAfterRetries()
+    result = Study.load(path, tmp_path / "runs").run(progress)
+    after = [record for record in result.records if record.outcome != "waiting"]
+    assert result.is_interrupted and result.exported is None
+    assert [record.number for record in after] == list(range(len(after)))
+    assert [after[record.number] for record in finished] == finished
+    # A trial whose child had written its report just before the kill is finished from that; others run again.
+    assert {*progress.recovered.finished, *progress.recovered.again} == {record.number for record in running}
+    again = [record for record in running if record.number in progress.recovered.again]
+    retried = {record.retry_of: record for record in after if record.retry_of is not None}
+    assert set(retried) == set(progress.recovered.again)
+    for record in again:
+        assert (after[record.number].outcome, after[record.number].seconds) == ("interrupted", record.seconds)
+        assert record.digest in (None, retried[record.number].digest)
+        assert retried[record.number].outcome in ("done", "pruned")
+    assert result.spent_seconds == pytest.approx(sum(record.seconds for record in after))
+
+
+def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(started: Callable[[], Command], tmp_path: Path) -> None:
+    command = started()
+    read_until(command, "trial ")
+    os.killpg(command.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    out, err = command.communicate(timeout=20)
+    assert command.returncode == 130
+    assert err == ""
+    assert "stopped by hand" in out and "accuracy" in out
+    assert f"go on with: genome search {tmp_path / 'tiny.yaml'} --runs {tmp_path / 'runs'}" in out
+    wait_for_end(command.pid)
+    records = look("tiny", tmp_path / "runs").records()
+    interrupted = [record.number for record in records if record.outcome == "interrupted"]
+    waiting = [record.retry_of for record in records if record.outcome == "waiting"]
+    assert interrupted and waiting == interrupted
+    assert not any(record.outcome == "running" for record in records)
+
+
+class KillsOnce(Silent):
+    """Kills the children at the first sign of life of a trial."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = number
+        self.is_done = False
+
+    def epoch(self, number: int, row: Any, epochs: int) -> None:
+        if not self.is_done:
+            self.is_done = True
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, self.signal)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGKILL, "killed by signal 9, SIGKILL (out of memory?)"),
+        (signal.SIGSEGV, "killed by signal 11, SIGSEGV (a crash in native code)"),
+        (signal.SIGTERM, "killed by signal 15, SIGTERM"),
+    ],
+)
+def test_a_child_that_is_killed_is_the_outcome_of_its_trial(
+    run: Callable[..., Result], number: int, reason: str
+) -> None:
+    result = run(KillsOnce(number), trials=4, workers=1, train={"epochs": 3, "batch": 128})
+    first, *others = result.records
+    assert (first.outcome, first.kind, first.reason, first.values) == ("failed", "killed", reason, None)
+    assert {record.outcome for record in others} == {"done"}
+    assert first.seconds > 0
+
+
+def test_parameters_of_an_interrupted_trial_are_queued_once(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    run(trials=2)
+    store = look("tiny", tmp_path / "runs")
+    trial = store.study.ask()
+    trial.suggest_int("stem.width", 4, 16)
+    # as if killed between queueing the retry and settling the trial
+    store.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+    result = run(trials=4)
+    again = [record for record in result.records if record.retry_of == trial.number]
+    assert len(again) == 1
+    assert result.records[trial.number].outcome == "interrupted"
+
+
+HANGS = """genome: hangs
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], kernel: 3, width: 4}
+  out: {op: exit, in: [stem]}
+"""
+
+
+def test_a_child_that_does_not_stop_at_its_limit_is_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("search.crew.GRACE_SECONDS", 0.3)
+    with crew([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+        while not hands.slots[0].is_ready:
+            hands.wait(0.2)
+        child = hands.slots[0].process
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGSTOP)  # as hung as can be
+        job = Job(7, HANGS, "-", Recipe(epochs=1), (), 0.2, 1.0, None, False, str(tmp_path))
+        hands.give(hands.slots[0], job)
+        events: list[Any] = []
+        while not events:
+            events = hands.wait(0.05)
+        (event,) = events
+        assert isinstance(event, Died) and event.number == 7
+        assert event.reason.endswith("it did not stop at its limit")
+        assert hands.slots[0].process.pid != child.pid and hands.free()

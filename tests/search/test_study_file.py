@@ -1,0 +1,209 @@
+"""Study files: defaults, every kind of mistake in one line, and what may change under a study."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genome.source import parse
+from search import difference
+from search.errors import StudyError
+from search.study_file import StudyFile, check_study, parse_study, read_study
+from tests.search.conftest import study_of
+
+SPACE = """space:
+  nodes:
+    stem: {op: conv, in: [image], kernel: 3, width: {int: [4, 16]}}
+    out: {op: exit, in: [stem]}
+"""
+HEAD = "study: tiny\ndata: digits\n"
+
+
+def checked(text: str) -> StudyFile:
+    return check_study(parse(text, "s.yaml"))
+
+
+def test_three_keys_make_a_study() -> None:
+    study = checked(HEAD + SPACE)
+    assert study.objectives == (("accuracy", "maximize"),)
+    assert study.budget.device_time == 600
+    assert (study.sampler, study.seed, study.pruner, study.workers) == ("tpe", 0, "none", None)
+    assert set(study.space().holes) == {"stem.width"}
+
+
+def test_the_example_of_the_design_reads() -> None:
+    study = checked(
+        HEAD
+        + "objectives: {accuracy: maximize, macs: minimize}\n"
+        + "budget: {device_time: 3m, per_trial: 20s, memory: 2GiB, rungs: [1, 3, 9]}\n"
+        + "limits: {params: 500_000, macs: 20_000_000}\n"
+        + "train: {optimizer: sgd, lr: 1e-1, batch: 128, epochs: 9}\n"
+        + SPACE
+    )
+    assert (study.budget.device_time, study.budget.per_trial, study.budget.memory) == (180, 20, 2 * 2**30)
+    assert study.limits == {"params": 500_000, "macs": 20_000_000}
+    assert study.pruner == "median"
+    assert study.recipe.lr == 0.1
+
+
+def test_canonical_text_reads_back_as_the_same_study() -> None:
+    study = checked(HEAD + "budget: {per_trial: 5, rungs: [1]}\ntrials: 9\ntrain: {clip: null}\n" + SPACE)
+    again = parse_study(study.text(), "stored")
+    assert again.plain() == study.plain()
+    assert again.text() == study.text()
+
+
+BAD = [
+    ("data: digits\n" + SPACE, "s.yaml:1  study is missing; begin with `study: NAME`"),
+    ("study: tiny\n" + SPACE, "s.yaml:1  data is missing; add `data:`"),
+    (HEAD, "s.yaml:1  space is missing; add `space:`"),
+    (HEAD + "space: 3\n", "s.yaml:3  space is 3; it must be a mapping"),
+    ("study: 7\ndata: digits\n" + SPACE, "s.yaml:1  study is 7; it must be text; quote it"),
+    (
+        HEAD + "budgets: {}\n" + SPACE,
+        "s.yaml:3  budgets is not a key of a study; did you mean budget?",
+    ),
+    (
+        "study: tiny\ndata: digit\n" + SPACE,
+        "s.yaml:2  data is 'digit'; it may be digits, fashion-mnist, mnist, cifar10, cifar100, svhn or a path",
+    ),
+    (
+        "study: tiny\ndata: {name: digits, path: x}\n" + SPACE,
+        "s.yaml:2  data needs one of `name:` (a known data set) and `path:` (a folder or .npz of yours)",
+    ),
+    (
+        HEAD + "objectives: {accuracy: minimize}\n" + SPACE,
+        "s.yaml:3  objectives would minimize accuracy and so look for the worst; write accuracy: maximize",
+    ),
+    (
+        HEAD + "objectives: [speed]\n" + SPACE,
+        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, loss, params, macs, latency, memory",
+    ),
+    (
+        HEAD + "objectives: [params]\n" + SPACE,
+        "s.yaml:3  objectives is params; one of accuracy and loss must be among them",
+    ),
+    (HEAD + "budget: 3m\n" + SPACE, "s.yaml:3  budget is '3m'; it must be a mapping"),
+    (
+        HEAD + "budget:\n  rungs: [3, 1]\n" + SPACE,
+        "s.yaml:4  budget.rungs is [3, 1]; it must be a list of epochs from 1, rising, such as [1, 3, 9]",
+    ),
+    (
+        HEAD + "budget: {rungs: [1, 99]}\n" + SPACE,
+        "s.yaml:3  budget.rungs has epoch 99 and training ends at 20; give rungs of 1..20",
+    ),
+    (HEAD + "limits: {params: '5k'}\n" + SPACE, "s.yaml:3  limits.params is '5k'; it must be a whole number"),
+    (
+        HEAD + "limits: {params: 0}\n" + SPACE,
+        "s.yaml:3  limits.params is 0; it must be greater than or equal to 1",
+    ),
+    (
+        HEAD + "sampler: annealing\n" + SPACE,
+        "s.yaml:3  sampler.name is 'annealing'; it may be random, tpe, nsga2, gp, cmaes, qmc",
+    ),
+    (
+        HEAD + "sampler: cmaes\nobjectives: [accuracy, macs]\n" + SPACE,
+        "s.yaml:3  sampler is cmaes, for one objective only, and the study has 2; use nsga2, tpe or gp",
+    ),
+    (
+        HEAD + "sampler: cmaes\n" + SPACE,
+        "s.yaml:3  sampler is cmaes, for two int or float holes and more, and the space has 1; use tpe",
+    ),
+    (
+        HEAD + "pruner: hyperband\n" + SPACE,
+        "s.yaml:3  pruner.name is 'hyperband'; it may be none, median, halving",
+    ),
+    (HEAD + "train: {lr: fast}\n" + SPACE, "s.yaml:3  train.lr is 'fast'; it must be a number above 0"),
+    (HEAD + "ask: some\n" + SPACE, "s.yaml:3  ask is some; it may be active or all"),
+    (
+        HEAD + "workers: many\n" + SPACE,
+        "s.yaml:3  workers is 'many'; it may be auto or a whole number 1..256",
+    ),
+    (HEAD + "device: tpu\n" + SPACE, "s.yaml:3  device is 'tpu'; it may be auto, cpu, cuda or cuda:N"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), BAD, ids=[said.split("  ")[1][:40] for _, said in BAD])
+def test_a_mistake_is_one_line(text: str, said: str) -> None:
+    with pytest.raises(ValueError) as error:
+        checked(text)
+    assert str(error.value) == said
+
+
+def test_all_mistakes_are_said_at_once_in_the_order_of_the_file() -> None:
+    text = HEAD + "workers: 0\ntrain: {lr: x, optimiser: sgd}\n" + SPACE.replace("op: conv", "op: convv")
+    with pytest.raises(StudyError) as error:
+        checked(text)
+    lines = str(error.value).splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["s.yaml:3", "s.yaml:4", "s.yaml:4", "s.yaml:7"]
+    assert lines[2] == "s.yaml:4  train.optimiser is not a key of a study; did you mean optimizer?"
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "a/b", "..", ".", "", ".hidden", "a" * 65, "tab\tbed", "nul\\0", "é"]
+)
+def test_a_name_that_could_be_a_path_is_refused(name: str) -> None:
+    import yaml
+
+    text = yaml.safe_dump(study_of(study=name))
+    with pytest.raises(ValueError, match=r"study is .*(is no path|quote it)|character"):
+        checked(text)
+
+
+def test_own_images_may_lie_beside_the_study_file(tmp_path: Path, written: Callable[..., Path]) -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    arrays: dict[str, Any] = {
+        f"{part}_{key}": value
+        for part in ("train", "test")
+        for key, value in (
+            ("x", rng.integers(0, 256, (20, 6, 6), dtype=np.uint8)),
+            ("y", np.arange(20, dtype=np.uint8) % 2),
+        )
+    }
+    np.savez(tmp_path / "mine.npz", **arrays)
+    study = read_study(written(data={"path": "mine.npz"}))
+    assert study.data.name == str(tmp_path / "mine.npz")
+    assert study.data.shape() == ((1, 6, 6), 2)
+
+
+def grown(**changes: Any) -> StudyFile:
+    import yaml
+
+    return checked(yaml.safe_dump(study_of(**changes)))
+
+
+def test_what_may_grow_under_a_study() -> None:
+    begun = grown(budget={"device_time": 60, "per_trial": 5})
+    difference.check_same(begun, grown(budget={"device_time": 61, "per_trial": "1m"}, workers=1, trials=60))
+    difference.check_same(begun, grown(budget={"device_time": 60}, trials=None, device="auto"))
+    difference.check_same(
+        begun, grown(budget={"device_time": 60, "per_trial": 5}, train={"epochs": 3, "batch": 256})
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"budget": {"device_time": 59}}, r"budget.device_time of study tiny was 60.0 and is 59.0 now"),
+        ({"trials": 5}, r"trials of study tiny was 6 and is 5 now"),
+        ({"sampler": "nsga2"}, r"(?s)-  name: random.*\+  name: nsga2"),
+        ({"limits": {"macs": 5}}, r"\+  macs: 5"),
+        ({"train": {"epochs": 2, "batch": 128}}, r"(?s)-  batch: 256\n.*\+  batch: 128"),
+    ],
+)
+def test_what_makes_it_another_study(changes: dict[str, Any], said: str) -> None:
+    begun = grown(budget={"device_time": 60})
+    with pytest.raises(StudyError, match=said):
+        difference.check_same(begun, grown(**{"budget": {"device_time": 60}, **changes}))
+
+
+def test_known_shapes_are_those_of_the_data() -> None:
+    import trainer
+    from search.dataset import SHAPES
+
+    assert set(SHAPES) == set(trainer.NAMES)
+    data = trainer.load("digits")
+    assert SHAPES["digits"] == (data.input, len(data.classes))
