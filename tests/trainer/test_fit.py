@@ -58,6 +58,8 @@ def test_best_and_last_weights_are_what_the_report_says(
     module, report = learned
     assert report.best_weights is not None and report.last_weights is not None
     assert all(report.last_weights[name].equal(value) for name, value in module.state_dict().items())
+    home = {value.data_ptr() for value in module.state_dict().values()}
+    assert not home & {value.data_ptr() for value in report.best_weights.values()}
     module.load_state_dict(report.best_weights)
     scores = evaluate(module, digits.valid, digits, batch=256)
     assert (scores.accuracy, scores.loss) == (report.valid_accuracy, pytest.approx(report.valid_loss))

@@ -13,12 +13,6 @@ def test_every_public_name_is_there() -> None:
     assert set(trainer._HOME) == set(trainer.__all__)
 
 
-def test_functions_are_not_hidden_by_files_of_their_name() -> None:
-    code = "import trainer.loop, trainer.data; print(callable(trainer.fit), callable(trainer.load))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "True"]
-
-
 def test_texts_and_numbers_need_no_torch() -> None:
     code = (
         "import sys, trainer; trainer.Budget(); trainer.Recipe(); trainer.Report; trainer.DataError;"
