@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import StudyError
 from .lock import hold
@@ -47,24 +47,40 @@ class Store:
         return self.folder / "trials" / str(number)
 
 
-@contextmanager
-def coordinate(
-    name: str, directions: Sequence[str], runs: Path, url: str | None, identity: Mapping[str, Any]
-) -> Iterator[Store]:
-    """Open a study to run it, made when it is not there yet, and hold its lock while the block runs.
+class Claim(NamedTuple):
+    """The right to run a study: where its folder and its storage are, and whether others have it too."""
 
-    `identity` is kept on a new study. An embedded study (SQLite) has one coordinator; any number may open
-    one on a database server. Raises StudyError when it is locked, broken or of other directions.
+    name: str
+    folder: Path
+    url: str
+    shared: bool
+
+
+@contextmanager
+def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
+    """Hold a study's lock while the block runs: an embedded one (SQLite) has one coordinator.
+
+    A study on a database server has no lock: any number work on it. Raises StudyError when it is held.
     """
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
     file = _sqlite_file(url) if url else folder / "study.db"
     if file is None:
-        yield Store(name, folder, _open(name, str(url), directions, identity), shared=True)
+        yield Claim(name, folder, str(url), shared=True)
         return
     with hold(file.with_name(file.name + ".lock"), f"study {name}"):
-        _use_write_ahead_log(file)
-        yield Store(name, folder, _open(name, f"sqlite:///{file}", directions, identity), shared=False)
+        yield Claim(name, folder, f"sqlite:///{file}", shared=False)
+
+
+def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> Store:
+    """Open a claimed study, made when it is not there yet; a new one keeps `identity`.
+
+    Raises StudyError when its storage cannot be used, or has a study of that name with other directions.
+    """
+    if not claimed.shared:
+        _use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
+    study = _open(claimed.name, claimed.url, directions, identity)
+    return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
 def look(name: str, runs: Path, url: str | None = None) -> Store:

@@ -21,7 +21,7 @@ from .purse import Purse
 from .record import Record
 from .recovery import recover
 from .samplers import sampler
-from .store import DATA_ATTR, TEXT_ATTR, Store, coordinate
+from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
 
 if TYPE_CHECKING:
@@ -64,15 +64,16 @@ class Study:
         another coordinator, changed under way, other data; trainer.DataError where its data is missing.
         """
         shown = progress or Silent()
-        prepare(self.file.data.modules())  # the children's imports go on beside ours
-        data = _data(self.file)
-        identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
         directions = [objective.direction for objective in self.file.objectives]
         with (
             shown,
             stop_signals() as stop_asked,
-            coordinate(self.file.name, directions, self.runs, self.file.storage, identity) as store,
+            claim(self.file.name, self.runs, self.file.storage) as claimed,
         ):
+            prepare(self.file.data.modules())  # the children's imports go on beside ours
+            data = _data(self.file)
+            identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
+            store = coordinate(claimed, directions, identity)
             _check_same(store, self.file, data)
             stop = _train(self.file, store, shown, stop_asked)
             return _result(self.file, store, data, stop, stop_asked())
