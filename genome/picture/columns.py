@@ -1,0 +1,180 @@
+"""Columns: a layout that is much taller than wide, cut where few arrows pass and set side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from genome.picture.figure import Arrow
+from genome.picture.layout import Curve, Layout, Point, Rect
+
+TALLEST = 1500.0  # pixels: what is lower stays one column
+ASPECT = 1.5  # width to height that is aimed at
+GAP = 64.0  # between columns, in pixels
+MOST_TRACKS = 6  # arrows that lead from one column to the next
+TRACK = 6.0  # between such arrows, in pixels
+SAMPLES = 24  # points of a piece of an arrow that are looked at for the width of a column
+ROUND = 8.0  # radius of the corners of the lines that lead on to the next column, in pixels
+
+
+class Column(NamedTuple):
+    """One piece of the layout, and how far it is moved."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+    dx: float
+    dy: float
+
+    def at(self, point: Point) -> Point:
+        return point[0] + self.dx, point[1] + self.dy
+
+
+def columns(layout: Layout, arrows: Sequence[Arrow]) -> Layout:
+    """The same layout in as many columns as make it about as wide as tall; it stays as it is where it is low,
+    or where it can't be cut."""
+    count = round(math.sqrt(ASPECT * layout.height / (layout.width + GAP)))
+    possible = list(_cuts(layout, arrows)) if layout.height > TALLEST and count > 1 else []
+    if not possible:
+        return layout
+    ideal = [layout.height * k / count for k in range(1, count)]
+    return _cut(layout, sorted({min(possible, key=lambda cut: abs(cut - y)) for y in ideal}))
+
+
+def _cuts(layout: Layout, arrows: Sequence[Arrow]) -> Iterator[float]:
+    """The heights at which nothing but a few arrows passes, all of them downwards."""
+    spans = [(r.y, r.y + r.height) for r in (*layout.boxes, *layout.frames)]
+    spans += [(curve.label[1], curve.label[1]) for curve in layout.arrows if curve.label]
+    spans.sort()
+    reach = [_reach(curve) for curve in layout.arrows]
+    low = spans[0][1]
+    for top, bottom in spans[1:]:
+        if top > low:
+            y = (low + top) / 2
+            crossing = [a for a, (start, end) in zip(arrows, reach, strict=True) if start < y < end]
+            if len(crossing) <= MOST_TRACKS and not any(arrow.back for arrow in crossing):
+                yield y
+        low = max(low, bottom)
+
+
+def _reach(curve: Curve) -> tuple[float, float]:
+    ys = [y for _, y in (*curve.points, curve.tip)]
+    return min(ys), max(ys)
+
+
+def _cut(layout: Layout, cuts: Sequence[float]) -> Layout:
+    """Set what lies between two cuts in a column of its own; the arrows that were cut lead over."""
+    tracks = [_tracks(layout.arrows, cut) for cut in cuts]
+    room = max(map(len, tracks)) * TRACK
+    made = _columns(layout, cuts, room)
+
+    def moved(rect: Rect) -> Rect:
+        to = made[sum(rect.y > cut for cut in cuts)]
+        return rect.moved(to.dx, to.dy)
+
+    return Layout(
+        tuple(moved(r) for r in layout.boxes),
+        tuple(_led(layout.arrows, cuts, tracks, made)),
+        tuple(moved(r) for r in layout.frames),
+        made[-1].right + made[-1].dx,
+        max(c.bottom + c.dy for c in made) + room,
+    )
+
+
+def _columns(layout: Layout, cuts: Sequence[float], room: float) -> list[Column]:
+    """The pieces between the cuts, side by side, with room for lines above them."""
+    edges = [0.0, *cuts, layout.height]
+    inside = [(r.y, x) for r in (*layout.boxes, *layout.frames) for x in (r.x, r.x + r.width)]
+    inside += [(y, x) for curve in layout.arrows for x, y in _samples(curve.points)]
+    made: list[Column] = []
+    x = 0.0
+    for top, bottom in pairwise(edges):
+        here = [across for y, across in inside if top <= y <= bottom]
+        made.append(Column(top, bottom, min(here), max(here), x - min(here), room - top))
+        x += max(here) - min(here) + GAP
+    return made
+
+
+def _samples(points: Sequence[Point]) -> Iterator[Point]:
+    for i in range(0, len(points) - 1, 3):
+        for k in range(SAMPLES + 1):
+            yield _split(points[i : i + 4], k / SAMPLES)[0][-1]
+
+
+def _led(
+    curves: Sequence[Curve], cuts: Sequence[float], tracks: Sequence[list[int]], made: Sequence[Column]
+) -> list[Curve]:
+    """The arrows, each in its column; one that was cut goes by a line round to the top of the next."""
+    led = []
+    for i, curve in enumerate(curves):
+        rest: Sequence[Point] = curve.points
+        done: list[Point] = []
+        for k, cut in enumerate(cuts):
+            if i in tracks[k]:
+                above, rest = _halves(rest, cut)
+                points = [made[k].at(p) for p in above]
+                over = made[k].right + made[k].dx + GAP / 2
+                line = _round(points[-1], made[k + 1].at(rest[0]), over, tracks[k].index(i), len(tracks[k]))
+                done += [*points[bool(done) :], *line]
+        to = made[sum(curve.tip[1] > cut for cut in cuts)]
+        label = curve.label and to.at(curve.label)
+        led.append(Curve((*done, *[to.at(p) for p in rest][bool(done) :]), to.at(curve.tip), label))
+    return led
+
+
+def _tracks(curves: Sequence[Curve], cut: float) -> list[int]:
+    """The arrows that a cut meets, by index, from right to left: the rightmost turns first."""
+    met = [i for i, curve in enumerate(curves) if _reach(curve)[0] < cut < _reach(curve)[1]]
+    return sorted(met, key=lambda i: -_halves(curves[i].points, cut)[1][0][0])
+
+
+def _round(start: Point, end: Point, over: float, track: int, count: int) -> list[Point]:
+    """The line from the foot of a column to the head of the next, without its first point: one of `count`
+    that run beside each other, around x = `over`, and do not cross."""
+    foot = start[1] + track * TRACK
+    head = end[1] - (count - track) * TRACK
+    over += (track - (count - 1) / 2) * TRACK
+    stops = [start, (start[0], foot), (over, foot), (over, head), (end[0], head), end]
+    points = [start]
+    for before, corner, after in zip(stops, stops[1:], stops[2:], strict=False):
+        points += _line(points[-1], _towards(corner, before))
+        points += [corner, corner, _towards(corner, after)]
+    return [*points, *_line(points[-1], end)][1:]
+
+
+def _halves(points: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
+    """Two chains of curves, above and below the height y."""
+    for i in range(0, len(points) - 1, 3):
+        piece = points[i : i + 4]
+        if piece[3][1] >= y:
+            low, high = 0.0, 1.0
+            for _ in range(30):
+                middle = (low + high) / 2
+                low, high = (middle, high) if _split(piece, middle)[0][3][1] < y else (low, middle)
+            first, second = _split(piece, low)
+            return [*points[:i], *first], [*second, *points[i + 4 :]]
+    return list(points), [points[-1]]  # the cut is in the arrowhead
+
+
+def _split(piece: Sequence[Point], t: float) -> tuple[list[Point], list[Point]]:
+    """The two parts of a cubic curve at t (de Casteljau)."""
+    rows = [list(piece)]
+    while len(rows[-1]) > 1:
+        rows.append([_between(a, b, t) for a, b in pairwise(rows[-1])])
+    return [row[0] for row in rows], [row[-1] for row in reversed(rows)]
+
+
+def _between(a: Point, b: Point, t: float) -> Point:
+    return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
+
+
+def _towards(start: Point, end: Point) -> Point:
+    far = math.dist(start, end)
+    return _between(start, end, min(ROUND, far / 2) / far) if far else start
+
+
+def _line(start: Point, end: Point) -> list[Point]:
+    return [start, end, end]

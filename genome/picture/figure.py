@@ -1,0 +1,174 @@
+"""A figure: the boxes, arrows and frames of a genome's picture, with their words; not yet where they are."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from genome.graph import IMAGE, Genome, Loop, Node
+from genome.op import Op, Shape
+from genome.resolve import Plan
+from genome.text import flow, written_op
+from genome.totals import Total, totals
+
+Kind: TypeAlias = Literal["image", "node", "motif", "exit", "unused"]
+Style: TypeAlias = Literal["name", "op", "size"]
+
+LINE_LENGTH = 34  # characters; genes beyond it go on in the next line
+LONGEST_TITLE = 100  # characters
+
+
+class Line(NamedTuple):
+    """One line of text in a box."""
+
+    style: Style
+    text: str
+
+
+class Box(NamedTuple):
+    """One node, or the image. `tip` is what is shown under the pointer."""
+
+    kind: Kind
+    word: str
+    lines: tuple[Line, ...]
+    tip: tuple[str, ...]
+
+
+class Arrow(NamedTuple):
+    """What one box reads of another, both by index. `back`: read in the later passes of a loop alone."""
+
+    tail: int
+    head: int
+    channels: int
+    back: bool
+    label: str
+    tip: str
+
+
+class Frame(NamedTuple):
+    """The boxes of one block, by index."""
+
+    label: str
+    members: tuple[int, ...]
+
+
+class Figure(NamedTuple):
+    """All that a picture shows. The first box is the image."""
+
+    name: str
+    summary: str
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    frames: tuple[Frame, ...]
+
+
+def figure(genome: Genome, plan: Plan) -> Figure:
+    """The figure of a genome as it is written; `plan` is its plan."""
+    known = totals(genome, plan)
+    frames = _frames(genome)
+    framed = {genome.nodes[i - 1].name for frame in frames for i in frame.members}
+    boxes = [
+        Box("image", IMAGE, (Line("name", IMAGE), Line("size", str(genome.input))), (str(genome.input),))
+    ]
+    boxes += [_box(n, known[n.name], n.name in framed) for n in genome.nodes]
+    title = shortened(genome.name, LONGEST_TITLE)
+    return Figure(title, _summary(plan), tuple(boxes), tuple(_arrows(genome, known)), tuple(frames))
+
+
+def _summary(plan: Plan) -> str:
+    exits = f", {len(plan.exits)} exits" if len(plan.exits) > 1 else ""
+    return (
+        f"{short(plan.params)} params, {short(plan.macs)} MACs, depth {plan.depth}, "
+        f"{plan.genome.classes} classes{exits}"
+    )
+
+
+def _box(node: Node, total: Total, framed: bool) -> Box:
+    name = node.name.partition("/")[2] if framed else node.name
+    line = f"{node.name}: {flow({**written_op(node.op), 'in': list(node.ins)})}"
+    if total.out is None:
+        return Box("unused", node.op.word, _lines(name, node.op, "no exit reads this"), (line, "unused"))
+    kind: Kind = "motif" if node.op.motif else "exit" if node.op.width == "classes" else "node"
+    size = f"{total.out.channels} classes" if kind == "exit" else str(total.out)
+    has = [f"{short(n)} {what}" for n, what in ((total.params, "params"), (total.macs, "MACs")) if n]
+    tip = (line, f"output {total.out}", f"{total.params:,} params", f"{total.macs:,} MACs per image")
+    return Box(kind, node.op.word, _lines(name, node.op, size, *([", ".join(has)] if has else [])), tip)
+
+
+def _lines(name: str, op: Op, *sizes: str) -> tuple[Line, ...]:
+    what = described(op)
+    says = textwrap.wrap(what, LINE_LENGTH, break_on_hyphens=False) if what != name else []
+    names = textwrap.wrap(name, LINE_LENGTH) or [name]
+    return (
+        *[Line("name", n) for n in names],
+        *[Line("op", s) for s in says],
+        *[Line("size", s) for s in sizes],
+    )
+
+
+def described(op: Op) -> str:
+    """A node type with the genes that are not at their default, such as `conv: kernel 5, stride 2`."""
+    own = vars(op)
+    genes = [_gene(g.name, own[g.name]) for g in op.genes if own[g.name] != g.default]
+    return f"{op.word}: {', '.join(genes)}" if genes else op.word
+
+
+def _gene(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    if isinstance(value, Op):
+        word, _, genes = described(value).partition(": ")
+        return f"{name} {word} ({genes})" if genes else f"{name} {word}"
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _arrows(genome: Genome, known: dict[str, Total]) -> list[Arrow]:
+    place = {IMAGE: 0, **{node.name: i for i, node in enumerate(genome.nodes, start=1)}}
+    loop_of = {member: loop for loop in genome.loops for member in loop.order}
+    made: list[Arrow] = []
+    named: set[str] = set()
+    for node in genome.nodes:
+        loop = loop_of.get(node.name)
+        for source in node.ins:
+            shape = genome.input if source == IMAGE else known[source].out
+            back = loop is not None and _is_back(loop, source, node.name)
+            label = ""
+            if back and loop is not None and loop.name not in named:
+                named.add(loop.name)
+                label = f"loop {shortened(loop.name)}, {loop.passes} pass{'' if loop.passes == 1 else 'es'}"
+            tip = _tip(source, node.name, shape) + (f" (loop {loop.name})" if back and loop else "")
+            made.append(
+                Arrow(place[source], place[node.name], shape.channels if shape else 0, back, label, tip)
+            )
+    return made
+
+
+def _is_back(loop: Loop, source: str, member: str) -> bool:
+    return source in loop.order and loop.order.index(source) >= loop.order.index(member)
+
+
+def _tip(source: str, node: str, shape: Shape | None) -> str:
+    return f"{source} -> {node}" + (f": {shape}" if shape else "")
+
+
+def _frames(genome: Genome) -> list[Frame]:
+    blocks: dict[str, list[int]] = {}
+    for i, node in enumerate(genome.nodes, start=1):
+        if "/" in node.name:
+            blocks.setdefault(node.block, []).append(i)
+    return [Frame(shortened(block), tuple(members)) for block, members in blocks.items() if len(members) > 1]
+
+
+def shortened(text: str, most: int = LINE_LENGTH) -> str:
+    """The beginning of a text that is too long for its place."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def short(count: int) -> str:
+    """A count with three digits, such as 12.3k or 4.5M."""
+    value = float(count)
+    for letter in ("", "k", "M", "G"):
+        if value < 999.5:
+            return f"{value:.3g}{letter}"
+        value /= 1000
+    return f"{value:.3g}T"
