@@ -107,7 +107,7 @@ def show(
     shown = genome.expand(found) if expand else found
     plan = genome.resolve(found)
     if svg is not None:
-        files.write(svg, genome.draw(plan).encode())
+        files.write(svg, genome.draw(shown).encode())
     if as_json:
         _print_json(genome_json(shown, plan))
     elif as_yaml:
@@ -120,9 +120,10 @@ def show(
 def zoo(as_json: AsJson = False) -> None:
     """List the published networks."""
     import genome
+    from search.ref import published, zoo_names
     from search.views import genome_json, zoo_table
 
-    plans = [(g, genome.resolve(g)) for g in map(genome.zoo.get, genome.zoo.names())]
+    plans = [(g, genome.resolve(g)) for g in map(published, zoo_names())]
     if as_json:
         keys = ("name", "params", "macs", "memory_bytes", "input", "classes", "digest")
         _print_json([{key: genome_json(g, plan)[key] for key in keys} for g, plan in plans])

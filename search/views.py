@@ -47,11 +47,21 @@ def genome_table(shown: Genome, plan: Plan) -> str:
 
 def _row(shown: Genome, plan: Plan, name: str) -> list[str]:
     node = shown.by_name[name]
-    steps = [step for step in plan.steps if step.node.name == name or step.node.name.startswith(f"{name}/")]
+    steps = [step for step in plan.steps if _owner(shown, step.node.name) == name]
     out = str(steps[-1].cell.out) if steps else "-"
     params = sum(_params(plan, step.node.name) for step in steps if step.turn == 0)
     macs = sum(step.cell.cost.macs for step in steps)
     return [name, node.op.word, ", ".join(node.ins), out, f"{params:,}", words.short(macs)]
+
+
+def _owner(shown: Genome, name: str) -> str | None:
+    """The node that is shown for a node of the plan: itself, or the motif it came from (s1 for s1.2 and s1/a)."""
+    while name not in shown.by_name:
+        cut = max(name.rfind("."), name.rfind("/"))
+        if cut < 0:
+            return None
+        name = name[:cut]
+    return name
 
 
 def _params(plan: Plan, name: str) -> int:

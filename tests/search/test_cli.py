@@ -1,0 +1,191 @@
+"""The command as a person types it: what it prints, where, and with which status."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from search import cli
+from tests.search.conftest import ONE
+
+ROOT = Path(__file__).parents[2]
+GENOME = """genome: small
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], kernel: 3, width: 8}
+  deep: {op: stack, in: [stem], depth: 2, body: {op: conv, kernel: 3}, width: 8}
+  out: {op: exit, in: [deep]}
+"""
+
+
+class Said:
+    """What a command printed, and its exit status."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """A function that runs the command in tmp_path and says how it ended."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["genome", *map(str, words)])
+        with pytest.raises(SystemExit) as ending:
+            cli.main()
+        said = capsys.readouterr()
+        code = ending.value.code
+        return Said(code if isinstance(code, int) else 0, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(GENOME)
+    return path
+
+
+def test_help_answers_at_once_with_an_example_of_each_verb() -> None:
+    code = "from search.cli import main; main()"
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True)
+    seconds = time.monotonic() - started
+    assert done.returncode == 0 and done.stderr == ""
+    for verb in ("search", "check", "show", "zoo", "best", "export"):
+        assert f"genome {verb} " in done.stdout
+    assert seconds < 2, "half a second on an idle machine; tests share theirs"
+
+
+def test_every_verb_has_its_example(command: Callable[..., Said]) -> None:
+    for verb in ("search", "check", "show", "zoo", "best", "export"):
+        said = command(verb, "--help")
+        assert said.status == 0 and f"Example: genome {verb}" in said.out
+
+
+def test_a_study_from_the_command_line(
+    command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    said = command("search", written(space=ONE, trials=3))
+    assert said.status == 0 and said.err == ""
+    assert "all 3 trials were made; 3 trials: " in said.out
+    assert "the best network is in runs/tiny/best" in said.out
+
+    listed = command("best", "tiny", "--json")
+    front = json.loads(listed.out)
+    assert front[0]["outcome"] == "done" and front[0]["values"][0] == front[0]["metrics"]["accuracy"]
+    assert len(json.loads(command("best", "tiny", "--all", "--json").out)) == 3
+    assert command("best", "tiny.yaml").out.startswith("trial  accuracy")
+
+    number = front[0]["number"]
+    shown = json.loads(command("show", f"tiny#{number}", "--json").out)
+    assert (shown["params"], shown["macs"]) == (front[0]["params"], front[0]["macs"])
+    assert shown["input"] == [1, 8, 8] and ["image", "stem"] in shown["edges"]
+
+    assert command("export", f"tiny#{number}", "--to", "mine").out == f"trial {number} is in mine\n"
+    assert json.loads((tmp_path / "mine" / "report.json").read_text())["trial"] == number
+    assert command("export", "tiny", "--to", "mine").status == 0, "an earlier export is replaced"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("years of work")
+    refused = command("export", "tiny", "--to", "other")
+    assert refused.status == 2 and refused.err.startswith("other holds other things; name a folder")
+    assert (tmp_path / "other" / "thesis.tex").read_text() == "years of work"
+
+    assert command("show", "tiny#99").err == "study tiny has no trial 99; see `genome best tiny --all`\n"
+    assert command("show", "tiny#x").err.startswith("'tiny#x' names no trial; write tiny#NUMBER")
+
+
+def test_show_adds_up(command: Callable[..., Said], small: Path) -> None:
+    said = command("show", small)
+    rows = [line.split() for line in said.out.split("\n\n")[0].splitlines()[1:]]
+    params = [int(row[-2].replace(",", "")) for row in rows]
+    whole = json.loads(command("show", small, "--json").out)
+    assert [row[0] for row in rows] == ["stem", "deep", "out"]
+    assert sum(params) == whole["params"]
+    expanded = json.loads(command("show", small, "--expand", "--json").out)
+    assert len(expanded["nodes"]) > len(whole["nodes"])
+    assert expanded["digest"] == whole["digest"] and expanded["params"] == whole["params"]
+
+
+def test_show_writes_text_and_picture(command: Callable[..., Said], small: Path, tmp_path: Path) -> None:
+    text = command("show", small, "--yaml").out
+    (tmp_path / "again.yaml").write_text(text)
+    assert command("show", "again.yaml", "--yaml").out == text
+    assert command("show", small, "--svg", "small.svg").status == 0
+    assert (tmp_path / "small.svg").read_text().lstrip().startswith("<")
+
+
+def test_zoo_lists(command: Callable[..., Said]) -> None:
+    assert isinstance(json.loads(command("zoo", "--json").out), list)
+
+
+def test_check_says_every_files_mistakes(
+    command: Callable[..., Said], written: Callable[..., Path], small: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "other.yaml").write_text("a: 1\n")
+    (tmp_path / "binary.yaml").write_bytes(b"\x00\x01")
+    (tmp_path / "bad.yaml").write_text(
+        GENOME.replace("op: conv, in: [image]", "op: convolution, in: [image]")
+    )
+    good = command("check", written(), small)
+    assert good.status == 0 and good.err == ""
+    assert good.out.splitlines()[0].endswith("tiny.yaml  study tiny: 3 holes, on digits")
+    assert "genome small: " in good.out.splitlines()[1]
+    said = command("check", "empty.yaml", "other.yaml", "binary.yaml", "bad.yaml", "absent.yaml", small)
+    assert said.status == 2
+    assert len(said.out.splitlines()) == 1, "the good file is still said to be good"
+    lines = said.err.splitlines()
+    starts = ["empty.yaml:1  ", "other.yaml:1  ", "binary.yaml:1  ", "bad.yaml:5  ", "absent.yaml  "]
+    assert len(lines) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search", "absent.yaml"], "absent.yaml  there is no such file"),
+        (["search", "."], "a folder"),
+        (["best", "nothing"], "no study nothing in runs; name its folder with --runs"),
+        (["show", "nothing#3"], "no study nothing in runs; name its folder with --runs"),
+        (["export", "nothing", "--to", "x"], "no study nothing in runs; name its folder with --runs"),
+        (["export", "../../etc#1", "--to", "x"], "no study ../../etc in runs; name its folder with --runs"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_2(
+    command: Callable[..., Said], small: Path, words: list[str], said: str
+) -> None:
+    result = command(*words)
+    assert result.status == 2 and result.out == ""
+    assert said in result.err and len(result.err.splitlines()) == 1
+
+
+def test_data_that_is_missing_says_how_to_get_it(
+    command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    said = command("search", written(data={"path": "./nowhere.npz"}))
+    assert said.status == 2 and "Traceback" not in said.err
+    assert "nowhere.npz" in said.err and "tiny.yaml:" in said.err
+
+
+def test_a_broken_storage_is_a_sentence(
+    command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "study.db").write_bytes(b"not a database" * 100)
+    said = command("search", written())
+    assert said.status == 2 and len(said.err.splitlines()) == 1
+    assert "runs/tiny/study.db cannot be used as a study's storage" in said.err
+    assert command("search", written(storage="nonsense://x")).err.startswith(
+        "storage: nonsense://x cannot be used"
+    )
