@@ -45,7 +45,7 @@ loops:
 
 HOSTILE = [
     "<script>alert(1)</script>",
-    '"\'><a href="https://example.org">&amp;',
+    '"\'><a href="https://a.org">&amp;',
     "</style><image/>]]><![CDATA[",
     "\\N \\G \\l {a|b} <<b>x</b>>",
     "\x00\x1b\u2028\u202e\ud800\nnodes:",
