@@ -13,8 +13,8 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 from genome.graph import IMAGE, Genome
-from genome.op import Op, Shape
-from genome.resolve import Plan, resolve
+from genome.op import IDENTITY, Op, Shape
+from genome.resolve import Plan, Step, resolve
 
 _BITS = (1 << 64) - 1
 _SOURCE, _DOWN, _UP, _SINGLE = (
@@ -23,6 +23,8 @@ _SOURCE, _DOWN, _UP, _SINGLE = (
     0x94D049BB133111EB,
     0xD6E8FEB86659FD93,
 )
+
+_IMAGE = -1  # its place
 
 Edges: TypeAlias = list[list[tuple[int, int]]]  # per node: the node at the other end, and the input's place
 
@@ -34,17 +36,19 @@ def digest(genome: Genome | Plan) -> str:
     which where the order matters, loops, and the order of the exits.
     """
     plan = resolve(genome) if isinstance(genome, Genome) else genome
-    names = [step.node.name for step in plan.steps if step.turn == 0]
-    place = {name: i for i, name in enumerate(names)}
-    labels, ins, outs = _labelled(plan, place)
+    steps, alias = _telling(plan)
+    place = {step.node.name: i for i, step in enumerate(steps)}
+    labels, ins, outs = _labelled(plan, steps, alias, place)
     rank = _canonical(labels, ins, outs)
-    order = sorted(range(len(names)), key=rank.__getitem__)
+    order = sorted(range(len(steps)), key=rank.__getitem__)
     at = {node: i for i, node in enumerate(order)}
-    rows = [(labels[v], sorted((at[u] if u >= 0 else -1, slot) for u, slot in ins[v])) for v in order]
+    at[_IMAGE] = _IMAGE
+    rows = [(labels[v], sorted((at[u], slot) for u, slot in ins[v])) for v in order]
     loops = sorted(
         (loop.passes, [at[place[m]] for m in loop.order if m in place]) for loop in plan.genome.loops
     )
-    text = repr((plan.genome.input, plan.genome.classes, rows, loops, [at[place[e]] for e in _exits(plan)]))
+    exits = [at[place[name]] for name in _exits(plan)]
+    text = repr((plan.genome.input, plan.genome.classes, rows, loops, exits))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -52,23 +56,40 @@ def _exits(plan: Plan) -> list[str]:
     return [plan.steps[i].node.name for i in plan.exits]
 
 
-def _labelled(plan: Plan, place: dict[str, int]) -> tuple[list[int], Edges, Edges]:
-    """A label per node, and the edges both ways; -1 is the image."""
-    labels: list[int] = []
-    ins: Edges = []
-    outs: Edges = [[] for _ in place]
+def _telling(plan: Plan) -> tuple[list[Step], dict[str, str]]:
+    """The steps that tell networks apart, and for each node left out the one that it passes on: later passes
+    of a loop follow from the first, and a node that gives what it takes is none."""
+    looped = {member for loop in plan.genome.loops for member in loop.order}
+    steps: list[Step] = []
+    alias: dict[str, str] = {}
     for step in plan.steps:
         if step.turn:
             continue
+        name, source = step.node.name, step.node.ins[0]
+        if name not in looped and _label(step.node.op, step.cell.seen, step.cell.out) is None:
+            alias[name] = alias.get(source, source)
+        else:
+            steps.append(step)
+    return steps, alias
+
+
+def _labelled(
+    plan: Plan, steps: list[Step], alias: dict[str, str], place: dict[str, int]
+) -> tuple[list[int], Edges, Edges]:
+    """A label per step, and the edges both ways."""
+    labels: list[int] = []
+    ins: Edges = []
+    outs: Edges = [[] for _ in steps]
+    for v, step in enumerate(steps):
         node = step.node
         ordered = len(node.ins) > 1 and node.op.in_order()
-        v = len(labels)
-        labels.append(_label(node.op, step.cell.out))
+        labels.append(_label(node.op, step.cell.seen, step.cell.out) or 0)
         edges = []
         for slot, name in enumerate(node.ins):
-            u, slot = -1 if name == IMAGE else place[name], slot if ordered else 0
+            name = alias.get(name, name)
+            u, slot = _IMAGE if name == IMAGE else place[name], slot if ordered else 0
             edges.append((u, slot))
-            if u >= 0:
+            if u != _IMAGE:
                 outs[u].append((v, slot))
         ins.append(edges)
     for loop in plan.genome.loops:
@@ -81,9 +102,12 @@ def _labelled(plan: Plan, place: dict[str, int]) -> tuple[list[int], Edges, Edge
 
 
 @lru_cache(maxsize=1 << 16)
-def _label(op: Op, out: Shape) -> int:
-    text = repr((op.described(), tuple(out)))
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+def _label(op: Op, seen: tuple[Shape, ...], out: Shape) -> int | None:
+    """What a node does at its place, as a number; None where it gives what it takes."""
+    placed = op.placed(seen, out)
+    if placed == IDENTITY:
+        return None
+    return int.from_bytes(blake2b(repr((placed, tuple(out))).encode(), digest_size=8).digest())
 
 
 def _mix(a: int, b: int) -> int:

@@ -24,4 +24,4 @@ def draw(drawn: Genome | Plan, folded: bool = True) -> str:
     plan = drawn if isinstance(drawn, Plan) else resolve(drawn)
     shown = plan.genome if isinstance(drawn, Plan) else drawn if folded else expand(drawn)
     what = figure(shown, plan)
-    return svg(what, columns(place(what), what.arrows))
+    return svg(what, columns(place(what)))

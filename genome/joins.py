@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from genome.domain import OneOf
 from genome.op import Cost, Shape
-
-if TYPE_CHECKING:
-    from torch import nn
 
 FIT = OneOf("pad", "project")
 
@@ -25,10 +21,14 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
     """What fitting costs. `pad` has no weights: larger images are average-pooled (PyramidNet); `project` is
     a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
     weights = norms = macs = saved = 0
+    scratch = out.size
     reads = []
     for source in ins:
         fits = source[1:] == out[1:]
         reads.append(source != out if fit == "project" else not fits)
+        if source != out:
+            pooled = source.channels * out.height * out.width
+            scratch = max(scratch, max(out.size, pooled) + (out.size if len(ins) > 1 else 0))
         if source == out or fit == "pad":
             continue
         kernel = source.channels * out.channels
@@ -38,7 +38,7 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
         saved += out.size  # the norm keeps the convolution's output
         if strides(source, out) is None:
             saved += source.channels * out.height * out.width
-    return Cost(weights, norms, macs, saved, scratch=out.size, reads=tuple(reads), layers=int(weights > 0))
+    return Cost(weights, norms, macs, saved, scratch, reads=tuple(reads), layers=int(weights > 0))
 
 
 def strides(source: Shape, out: Shape) -> tuple[int, int] | None:
@@ -50,22 +50,3 @@ def strides(source: Shape, out: Shape) -> tuple[int, int] | None:
             return None
         found.append(step)
     return found[0], found[1]
-
-
-def fitter(source: Shape, out: Shape, fit: str) -> nn.Module:
-    """The module that brings one input to the shape in which all meet."""
-    from torch import nn
-
-    from genome.ops._modules import Channels, chained, conv2d, norm, shrink
-
-    if source == out:
-        return nn.Identity()
-    if fit == "pad":
-        parts = [("shrink", shrink(source, out))] if source[1:] != out[1:] else []
-        if source.channels != out.channels:
-            parts.append(("pad", Channels(out.channels)))
-        return chained(parts)
-    step = strides(source, out)
-    parts = [] if step is not None else [("shrink", shrink(source, out))]
-    kernel = conv2d(source.channels, out.channels, stride=step or 1)
-    return chained([*parts, ("project", kernel), ("norm", norm("batch", out.channels))])

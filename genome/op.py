@@ -150,11 +150,18 @@ class Op:
         """Whether the order of several inputs changes the function."""
         return self.ordered or not self.many
 
-    def described(self) -> tuple[Any, ...]:
-        """Word and genes: equal exactly where the function is."""
-        values = (self.__dict__[g.name] for g in self.genes)
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        """What the node does at one place, for digests: word and genes, or less where shapes leave genes no
+        effect there; IDENTITY where it gives what it takes."""
+        return self.described()
+
+    def described(self, **instead: Any) -> tuple[Any, ...]:
+        """Word and genes, some of them replaced by what they come to."""
+        values = (instead.get(g.name, self.__dict__[g.name]) for g in self.genes)
         return (self.word, *(v.described() if isinstance(v, Op) else v for v in values))
 
+
+IDENTITY = ("identity",)
 
 T = TypeVar("T", bound=Op)
 

@@ -92,19 +92,20 @@ class Plan:
 
     @cached_property
     def infer_bytes(self) -> int:
-        """Most activations alive at once in a forward without gradients, in float32 bytes per image."""
+        """Most activations alive at once in a forward without gradients, in float32 bytes per image; the caller
+        keeps the image all the while."""
         last_use = {i: i for i in range(SOURCE, len(self.steps))}
         for i, step in enumerate(self.steps):
             for source in step.sources:
                 if source is not None:
                     last_use[source] = i
-        for i in self.exits:
+        for i in (SOURCE, *self.exits):
             last_use[i] = len(self.steps)
         alive = {SOURCE: self.genome.input.size}
         peak = 0
         for i, step in enumerate(self.steps):
-            fitted = sum(s.size for s in step.cell.seen) if _is_fitted(step) else 0
-            peak = max(peak, sum(alive.values()) + step.cell.out.size + step.cell.cost.scratch + fitted)
+            made = step.cell.out.size + step.cell.cost.scratch + _fitted(step)
+            peak = max(peak, sum(alive.values()) + made)
             alive[i] = step.cell.out.size
             alive = {k: v for k, v in alive.items() if last_use[k] > i}
         return FLOAT_BYTES * peak
@@ -142,8 +143,14 @@ def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
     return at[0] + (ratio - 1) * at[1], at[1] * ratio
 
 
-def _is_fitted(step: Step) -> bool:
-    return tuple(i for i in step.ins if i is not None) != step.cell.seen
+def _fitted(step: Step) -> int:
+    """Numbers in the maps that are made of the inputs before the node runs: pooled ones, a concatenation."""
+    ins, seen, shrunk = [i for i in step.ins if i is not None], step.cell.seen, step.cell.shrunk
+    if len(ins) == len(seen):
+        return sum(s.size for s, small in zip(seen, shrunk, strict=True) if small)
+    whole = seen[0]
+    pooled = (whole.with_channels(i.channels).size for i, small in zip(ins, shrunk, strict=True) if small)
+    return whole.size + sum(pooled)
 
 
 def resolve(genome: Genome) -> Plan:

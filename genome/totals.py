@@ -34,7 +34,10 @@ def totals(genome: Genome, plan: Plan) -> dict[str, Total]:
 
 
 def _params(steps: list[Step]) -> int:
-    return _loop_weights(steps) + sum(step.cell.cost.norms for step in steps)
+    again = {step.node.name for step in steps if step.turn}
+    once = sum(step.cell.cost.weights for step in steps if step.node.name not in again)
+    looped = _loop_weights([step for step in steps if step.node.name in again])
+    return once + looped + sum(step.cell.cost.norms for step in steps)
 
 
 def _macs(steps: list[Step]) -> int:

@@ -17,7 +17,8 @@ def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Re
     costs = {r.number: _costs(r, objectives) for r in finished}
     unbeaten = [r for r in finished if not any(dominates(c, costs[r.number]) for c in costs.values())]
     goal = next(i for i, objective in enumerate(objectives) if objective.name in LEARNT)
-    ranked = sorted(unbeaten, key=lambda r: (costs[r.number][goal], r.macs or 0, r.number))
+    # few valid images make many equal accuracies: the loss tells more of them apart
+    ranked = sorted(unbeaten, key=lambda r: (costs[r.number][goal], r.metrics.get("loss", 0.0), r.number))
     return ranked[:1] if len(objectives) == 1 else ranked
 
 

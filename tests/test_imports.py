@@ -16,7 +16,6 @@ HEAVY = ("torch", "torchvision", "optuna", "sklearn", "scipy", "networkx", "pyda
 MAKES_MODULES = {
     "genome/build.py",
     "genome/network.py",
-    "genome/joins.py",
 }  # with genome/ops/: torch is theirs
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.joins import strides
 from genome.op import Shape
 
 GROUPS = 8  # groups of a group norm, reduced to a divisor of the channels
@@ -93,14 +94,38 @@ class Channels(nn.Module):
         return str(self.channels)
 
 
+def fitter(source: Shape, out: Shape, fit: str) -> nn.Module:
+    """The module that brings one input to the shape in which all meet."""
+    if source == out:
+        return nn.Identity()
+    if fit == "pad":
+        parts = [("shrink", shrink(source, out))] if source[1:] != out[1:] else []
+        if source.channels != out.channels:
+            parts.append(("pad", Channels(out.channels)))
+        return chained(parts)
+    step = strides(source, out)
+    parts = [] if step is not None else [("shrink", shrink(source, out))]
+    kernel = conv2d(source.channels, out.channels, stride=step or 1)
+    return chained([*parts, ("project", kernel), ("norm", norm("batch", out.channels))])
+
+
 class Edges(nn.ModuleDict):
     """One module per input that is read, under the input's position in `in`."""
 
     def __init__(self, modules: Sequence[nn.Module | None]) -> None:
         super().__init__({str(i): m for i, m in enumerate(modules) if m is not None})
 
-    def forward(self, *xs: Tensor | None) -> list[Tensor]:
-        return [module(xs[int(i)]) for i, module in self.items()]
+    def maps(self, xs: Sequence[Tensor | None]) -> Iterator[Tensor]:
+        return (module(xs[int(i)]) for i, module in self.items())
+
+    def total(self, xs: Sequence[Tensor | None]) -> Tensor:
+        """The sum, made so that no more than the sum so far and one more map are held."""
+        maps = self.maps(xs)
+        total = next(maps)
+        for one in maps:
+            total = total + one
+            del one  # else it would live on while the next is made
+        return total
 
 
 class Sum(nn.Module):
@@ -113,10 +138,7 @@ class Sum(nn.Module):
         self.after = after
 
     def forward(self, *xs: Tensor | None) -> Tensor:
-        first, *rest = self.edges(*xs)
-        total: Tensor = first
-        for other in rest:
-            total = total + other
+        total = self.edges.total(xs)
         if self.bias is not None:
             total = total + self.bias.view(-1, 1, 1)  # (C,) -> (C, 1, 1)
         return self.after(total)  # type: ignore[no-any-return]
@@ -137,11 +159,8 @@ class Join(nn.Module):
         self.after = after if after is not None else nn.Identity()
 
     def forward(self, *xs: Tensor | None) -> Tensor:
-        fitted = self.edges(*xs)
-        total = fitted[0]
-        for other in fitted[1:]:
-            total = total + other
-        return self.after(total / len(fitted) if self.mean else total)  # type: ignore[no-any-return]
+        total = self.edges.total(xs)
+        return self.after(total / len(self.edges) if self.mean else total)  # type: ignore[no-any-return]
 
 
 class Concat(nn.Module):
@@ -161,6 +180,9 @@ class Head(nn.Module):
         self.linear = linear if linear is not None else nn.Identity()
 
     def forward(self, *xs: Tensor) -> Tensor:
-        pooled = [x.mean(dim=(2, 3)) if self.average else x.flatten(1) for x in self.edges(*xs)]
+        pooled = [*map(self._pooled, self.edges.maps(xs))]
         vector = pooled[0] if len(pooled) == 1 else torch.cat(pooled, dim=1)  # (B, features)
         return self.linear(vector)  # type: ignore[no-any-return]
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3)) if self.average else x.flatten(1)  # (B, C) or (B, C * H * W)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.joins import FIT, fit_cost, fitter, joined_shape
-from genome.op import Cost, Op, Shape, Takes, gene, op
+from genome.joins import FIT, fit_cost, joined_shape
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
 from genome.parts import ACTIVATION_OR_NONE, NONE, chain
 
 if TYPE_CHECKING:
@@ -43,8 +43,15 @@ class Add(Op):
         kept = chain("sum", self.activation)
         return fitted._replace(saved=fitted.saved + kept.saved(0, out.size), keeps=kept.keeps)
 
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        if any(i != out for i in ins):
+            return self.described()
+        if len(ins) == 1 and self.activation == NONE:
+            return IDENTITY
+        return self.described(fit="")
+
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import Join, act
+        from genome.ops._modules import Join, act, fitter
 
         edges = [None if i is None else fitter(i, out, self.fit) for i in ins]
         return Join(edges, mean=False, after=None if self.activation == NONE else act(self.activation))

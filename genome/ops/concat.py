@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.op import Cost, Op, Shape, Takes, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +28,9 @@ class Concat(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         return Cost()
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        return IDENTITY if len(ins) == 1 else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._modules import Concat as Module

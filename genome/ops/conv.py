@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
@@ -73,7 +73,7 @@ class Conv(Op):
             norms=2 * (before * channels + after * out.channels),
             macs=kernels * out.height * out.width,
             saved=kept.saved(size, numbers),
-            scratch=kept.scratch(size, numbers) + (numbers if len(ins) > 1 else 0),
+            scratch=kept.scratch(size, numbers) if len(ins) == 1 else self._scratch(ins, numbers, kept),
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,
@@ -81,9 +81,19 @@ class Conv(Op):
             stride=self.stride,
         )
 
+    def _scratch(self, ins: Sequence[Shape], numbers: int, kept: Chain) -> int:
+        """Beside the running sum: the chain over the largest input, or one more map and their sum."""
+        return numbers + max(numbers, kept.scratch(max(i.size for i in ins), numbers))
+
     def groups_of(self, source: Shape, out: Shape) -> int:
         """The groups of the kernel over `source`."""
         return 1 if self.groups == 1 else math.gcd(self.groups, source.channels, out.channels)
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        groups = sorted((i.channels, self.groups_of(i, out)) for i in ins)
+        if self.padding == SAME and ins[0][1:] == (1, 1):  # one pixel: there is nowhere to step
+            return self.described(groups=groups, stride=1, dilation=1)
+        return self.described(groups=groups)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._modules import act, chained, conv2d, norm, summed

@@ -4,7 +4,7 @@ arXiv:1709.01686; global average pooling: Lin et al., Network in Network, ICLR 2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Float, OneOf
 from genome.op import Cost, Op, Shape, Takes, gene, op
@@ -53,7 +53,7 @@ class Exit(Op):
         return sum(i.channels if self.pool == "average" else i.size for i in ins)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        length, size = self._features(ins), sum(i.size for i in ins)
+        length, size, big = self._features(ins), sum(i.size for i in ins), max(i.size for i in ins)
         before = [p for p in (self.norm, self.activation) if p != NONE]
         kept = chain(*before)
         # The mean keeps nothing; a linear layer keeps its vector, which is a view of the last map if flattened.
@@ -65,10 +65,14 @@ class Exit(Op):
             norms=2 * sum(i.channels for i in ins) if self.norm != NONE else 0,
             macs=length * out.channels if self.linear else 0,
             saved=kept.saved(size, size) + last + (length if vector else 0),
-            scratch=length + (size if before else 0) + kept.scratch(size, size),
+            scratch=length * min(len(ins), 2) + (big if before else 0) + kept.scratch(big, big),
             reads=kept.reads or (flat and not before),
             layers=int(self.linear),
         )
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        one_pixel = all(i[1:] == (1, 1) for i in ins)
+        return self.described(pool="average") if one_pixel else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from torch import nn

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.joins import FIT, fit_cost, fitter, joined_shape
-from genome.op import Cost, Op, Shape, Takes, gene, op
+from genome.joins import FIT, fit_cost, joined_shape
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +31,14 @@ class Mean(Op):
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         return fit_cost(ins, out, self.fit)
 
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        if any(i != out for i in ins):
+            return self.described()
+        if len(ins) == 1:
+            return IDENTITY
+        return self.described(fit="")
+
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import Join
+        from genome.ops._modules import Join, fitter
 
         return Join([None if i is None else fitter(i, out, self.fit) for i in ins], mean=True)

@@ -1,12 +1,13 @@
-"""pool: max or average pooling, with torch's rule for `ceil` (the last window begins inside the image)."""
+"""pool: max or average pooling (LeCun et al., Proc. IEEE 86(11), 1998; compared by Scherer et al., ICANN 2010),
+with torch's rule for `ceil`: the last window begins inside the image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
-from genome.op import Cost, Op, Shape, Takes, gene, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,12 +48,21 @@ class Pool(Op):
         return size, pad, out
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        indices = INDEX * out.size if self.kind == "max" else 0
         return Cost(
-            saved=INDEX * out.size if self.kind == "max" else 0,
+            saved=indices,
+            scratch=indices,
             reads=True,
             extent=self.size,
             stride=self.stride,
         )
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        sides = self._axis(ins[0].height), self._axis(ins[0].width)
+        if out == ins[0] and all(size == 1 for size, _, _ in sides):
+            return IDENTITY
+        stride = self.stride if out.height > 1 or out.width > 1 else 1
+        return (self.word, self.kind, stride, *(side[:2] for side in sides))
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from torch import nn

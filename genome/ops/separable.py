@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
@@ -42,19 +42,25 @@ class Separable(Op):
         filters = self.kernel**2 * channels
         points = channels * out.channels
         mid = channels * out.height * out.width
+        widest = max(i.channels for i in ins) * out.height * out.width
+        pair = max(2 * widest, widest + out.size, 2 * out.size)  # neighbours in the chain over one input
         half = chain("conv", "norm", self.activation)
         return Cost(
             weights=filters + points + (channels + out.channels if self.bias else 0),
             norms=2 * channels + 2 * out.channels,
             macs=(filters + points) * out.height * out.width,
             saved=half.after * (mid + out.size) + mid,  # the 1x1 convolution keeps what the first half gives
-            scratch=max(2 * mid - out.size, mid, out.size),
+            scratch=pair - (out.size if len(ins) == 1 else 0),
             reads=True,
             keeps=half.keeps,
             layers=2,
             extent=self.dilation * (self.kernel - 1) + 1,
             stride=self.stride,
         )
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        one_pixel = ins[0][1:] == (1, 1)  # there is nowhere to step
+        return self.described(stride=1, dilation=1) if one_pixel else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._modules import act, chained, conv2d, norm, summed

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from genome.picture.figure import Arrow
 from genome.picture.layout import Curve, Layout, Point, Rect
 
 TALLEST = 1500.0  # pixels: what is lower stays one column
@@ -33,36 +32,35 @@ class Column(NamedTuple):
         return point[0] + self.dx, point[1] + self.dy
 
 
-def columns(layout: Layout, arrows: Sequence[Arrow]) -> Layout:
+def columns(layout: Layout) -> Layout:
     """The same layout in as many columns as make it about as wide as tall; it stays as it is where it is low,
     or where it can't be cut."""
     count = round(math.sqrt(ASPECT * layout.height / (layout.width + GAP)))
-    possible = list(_cuts(layout, arrows)) if layout.height > TALLEST and count > 1 else []
+    possible = list(_cuts(layout)) if layout.height > TALLEST and count > 1 else []
     if not possible:
         return layout
     ideal = [layout.height * k / count for k in range(1, count)]
     return _cut(layout, sorted({min(possible, key=lambda cut: abs(cut - y)) for y in ideal}))
 
 
-def _cuts(layout: Layout, arrows: Sequence[Arrow]) -> Iterator[float]:
+def _cuts(layout: Layout) -> Iterator[float]:
     """The heights at which nothing but a few arrows passes, all of them downwards."""
     spans = [(r.y, r.y + r.height) for r in (*layout.boxes, *layout.frames)]
     spans += [(curve.label[1], curve.label[1]) for curve in layout.arrows if curve.label]
     spans.sort()
-    reach = [_reach(curve) for curve in layout.arrows]
     low = spans[0][1]
     for top, bottom in spans[1:]:
         if top > low:
             y = (low + top) / 2
-            crossing = [a for a, (start, end) in zip(arrows, reach, strict=True) if start < y < end]
-            if len(crossing) <= MOST_TRACKS and not any(arrow.back for arrow in crossing):
+            met = [curve for curve in layout.arrows if _meets(curve, y)]
+            if len(met) <= MOST_TRACKS and all(c.points[0][1] < y < c.tip[1] for c in met):
                 yield y
         low = max(low, bottom)
 
 
-def _reach(curve: Curve) -> tuple[float, float]:
-    ys = [y for _, y in (*curve.points, curve.tip)]
-    return min(ys), max(ys)
+def _meets(curve: Curve, y: float) -> bool:
+    heights = [point[1] for point in (*curve.points, curve.tip)]
+    return min(heights) < y < max(heights)
 
 
 def _cut(layout: Layout, cuts: Sequence[float]) -> Layout:
@@ -127,7 +125,7 @@ def _led(
 
 def _tracks(curves: Sequence[Curve], cut: float) -> list[int]:
     """The arrows that a cut meets, by index, from right to left: the rightmost turns first."""
-    met = [i for i, curve in enumerate(curves) if _reach(curve)[0] < cut < _reach(curve)[1]]
+    met = [i for i, curve in enumerate(curves) if _meets(curve, cut)]
     return sorted(met, key=lambda i: -_halves(curves[i].points, cut)[1][0][0])
 
 
