@@ -13,8 +13,10 @@ NARROW = 4  # a bottleneck has four times the growth (section 3 of the paper)
 
 @op
 class Dense(Motif):
-    """`layers` convolutions of `growth` channels each, norm and activation first, each reading the input and
-    all earlier ones; the output is the concatenation of all. With `bottleneck` a 1x1 convolution to
+    """Let every layer read the input and all layers before it.
+
+    `layers` convolutions of `growth` channels each, norm and activation first; the output is the
+    concatenation of the input and all of them. With `bottleneck` a 1x1 convolution to
     4 x growth channels stands before each.
 
     A stated width is the width of a 1x1 convolution that ends the block (the transition's compression);

@@ -15,7 +15,7 @@ def _residual() -> Op:
 
 @op
 class Stack(Motif):
-    """`depth` bodies in a row; the first shrinks the image by `stride`.
+    """Put `depth` bodies in a row; the first shrinks the image by `stride`.
 
     Unit i is named `name.i`, so that a width schedule steps once per unit.
     """
