@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genome.graph import Genome
-from genome.resolve import Plan, resolve
+from genome.plan import Plan
+from genome.resolve import resolve
 
 if TYPE_CHECKING:
     from genome.network import Network

@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from genome.graph import IMAGE, Genome
 from genome.op import IDENTITY, Op, Shape
-from genome.resolve import Plan, Step, resolve
+from genome.plan import Plan, Step
+from genome.resolve import resolve
 
 _BITS = (1 << 64) - 1
 _SOURCE, _DOWN, _UP, _SINGLE = (

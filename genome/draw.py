@@ -8,7 +8,8 @@ from genome.picture.columns import columns
 from genome.picture.figure import figure
 from genome.picture.layout import place
 from genome.picture.svg import svg
-from genome.resolve import Plan, resolve
+from genome.plan import Plan
+from genome.resolve import resolve
 
 
 def draw(drawn: Genome | Plan, folded: bool = True) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from genome.op import Shape
 from genome.ops._modules import shrink
-from genome.resolve import SOURCE, Plan, Step
+from genome.plan import SOURCE, Plan, Step
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
 _TAKEN = nn.ModuleDict()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from genome.graph import Genome
 from genome.op import Shape
-from genome.resolve import Plan, Step, _loop_weights
+from genome.plan import Plan, Step, loop_weights
 from genome.text import written_name
 
 
@@ -36,7 +36,7 @@ def totals(genome: Genome, plan: Plan) -> dict[str, Total]:
 def _params(steps: list[Step]) -> int:
     again = {step.node.name for step in steps if step.turn}
     once = sum(step.cell.cost.weights for step in steps if step.node.name not in again)
-    looped = _loop_weights([step for step in steps if step.node.name in again])
+    looped = loop_weights([step for step in steps if step.node.name in again])
     return once + looped + sum(step.cell.cost.norms for step in steps)
 
 

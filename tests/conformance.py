@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import genome
 from genome.op import FLOAT_BYTES
-from genome.resolve import Plan
+from genome.plan import Plan
 
 BATCH = 2
 

@@ -14,6 +14,7 @@ ASPECT = 1.5  # width to height that is aimed at
 GAP = 64.0  # between columns, in pixels
 MOST_TRACKS = 6  # arrows that lead from one column to the next
 TRACK = 6.0  # between such arrows, in pixels
+BEND = 40.0  # pixels that a cut may be further off for each arrow that it spares
 SAMPLES = 24  # points of a piece of an arrow that are looked at for the width of a column
 ROUND = 8.0  # radius of the corners of the lines that lead on to the next column, in pixels
 
@@ -36,26 +37,29 @@ def columns(layout: Layout) -> Layout:
     """The same layout in as many columns as make it about as wide as tall; it stays as it is where it is low,
     or where it can't be cut."""
     count = round(math.sqrt(ASPECT * layout.height / (layout.width + GAP)))
-    possible = list(_cuts(layout)) if layout.height > TALLEST and count > 1 else []
+    possible = dict(_cuts(layout)) if layout.height > TALLEST and count > 1 else {}
     if not possible:
         return layout
     ideal = [layout.height * k / count for k in range(1, count)]
-    return _cut(layout, sorted({min(possible, key=lambda cut: abs(cut - y)) for y in ideal}))
+    best = {min(possible, key=lambda cut: abs(cut - y) + BEND * possible[cut]) for y in ideal}
+    return _cut(layout, sorted(best))
 
 
-def _cuts(layout: Layout) -> Iterator[float]:
-    """The heights at which nothing but a few arrows passes, all of them downwards."""
-    spans = [(r.y, r.y + r.height) for r in (*layout.boxes, *layout.frames)]
-    spans += [(curve.label[1], curve.label[1]) for curve in layout.arrows if curve.label]
-    spans.sort()
+def _cuts(layout: Layout) -> Iterator[tuple[float, int]]:
+    """The heights at which nothing but a few arrows passes, all of them downwards; and how many."""
+    spans = sorted((r.y, r.y + r.height) for r in _rects(layout))
     low = spans[0][1]
     for top, bottom in spans[1:]:
         if top > low:
             y = (low + top) / 2
             met = [curve for curve in layout.arrows if _meets(curve, y)]
             if len(met) <= MOST_TRACKS and all(c.points[0][1] < y < c.tip[1] for c in met):
-                yield y
+                yield y, len(met)
         low = max(low, bottom)
+
+
+def _rects(layout: Layout) -> list[Rect]:
+    return [*layout.boxes, *layout.frames, *(curve.label for curve in layout.arrows if curve.label)]
 
 
 def _meets(curve: Curve, y: float) -> bool:
@@ -85,8 +89,10 @@ def _cut(layout: Layout, cuts: Sequence[float]) -> Layout:
 def _columns(layout: Layout, cuts: Sequence[float], room: float) -> list[Column]:
     """The pieces between the cuts, side by side, with room for lines above them."""
     edges = [0.0, *cuts, layout.height]
-    inside = [(r.y, x) for r in (*layout.boxes, *layout.frames) for x in (r.x, r.x + r.width)]
-    inside += [(y, x) for curve in layout.arrows for x, y in _samples(curve.points)]
+    inside = [(r.y, x) for r in _rects(layout) for x in (r.x, r.x + r.width)]
+    for curve in layout.arrows:
+        inside += [(y, x) for x, y in _samples(curve.points)]
+        inside += [(cut, _halves(curve.points, cut)[1][0][0]) for cut in cuts if _meets(curve, cut)]
     made: list[Column] = []
     x = 0.0
     for top, bottom in pairwise(edges):
@@ -118,7 +124,7 @@ def _led(
                 line = _round(points[-1], made[k + 1].at(rest[0]), over, tracks[k].index(i), len(tracks[k]))
                 done += [*points[bool(done) :], *line]
         to = made[sum(curve.tip[1] > cut for cut in cuts)]
-        label = curve.label and to.at(curve.label)
+        label = curve.label and curve.label.moved(to.dx, to.dy)
         led.append(Curve((*done, *[to.at(p) for p in rest][bool(done) :]), to.at(curve.tip), label))
     return led
 

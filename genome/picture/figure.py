@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from genome.graph import IMAGE, Genome, Loop, Node
 from genome.op import Op, Shape
-from genome.resolve import Plan
+from genome.plan import Plan
 from genome.text import flow, written_op
 from genome.totals import Total, totals
 
@@ -119,7 +119,7 @@ def _gene(name: str, value: Any) -> str:
     if isinstance(value, Op):
         word, _, genes = described(value).partition(": ")
         return f"{name} {word} ({genes})" if genes else f"{name} {word}"
-    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _arrows(genome: Genome, known: dict[str, Total]) -> list[Arrow]:

@@ -47,12 +47,7 @@ class Curve(NamedTuple):
 
     points: tuple[Point, ...]
     tip: Point
-    label: Point | None = None
-
-    def moved(self, dx: float, dy: float) -> Curve:
-        points = tuple((x + dx, y + dy) for x, y in self.points)
-        label = None if self.label is None else (self.label[0] + dx, self.label[1] + dy)
-        return Curve(points, (self.tip[0] + dx, self.tip[1] + dy), label)
+    label: Rect | None = None
 
 
 class Layout(NamedTuple):
@@ -144,7 +139,7 @@ def _read(answer: Any, figure: Figure) -> Layout:
     edges = {int(e["id"]): e for e in answer.get("edges", [])}
     return Layout(
         tuple(_rect(nodes[i], down) for i in range(len(figure.boxes))),
-        tuple(_curve(edges[i], down) for i in range(len(figure.arrows))),
+        tuple(_curve(edges[i], down, arrow.label) for i, arrow in enumerate(figure.arrows)),
         tuple(_frame(frames[i], down) for i in range(len(figure.frames))),
         across,
         down,
@@ -162,7 +157,7 @@ def _frame(cluster: Any, down: float) -> Rect:
     return Rect(left, down - high, right - left, high - low)
 
 
-def _curve(edge: Any, down: float) -> Curve:
+def _curve(edge: Any, down: float, text: str) -> Curve:
     tip: Point | None = None
     points: list[Point] = []
     backwards = False
@@ -174,8 +169,12 @@ def _curve(edge: Any, down: float) -> Curve:
             points.append(_point(word, down))
     if backwards:
         points.reverse()
-    label = _point(edge["lp"], down) if "lp" in edge else None
-    return Curve(tuple(points), tip or points[-1], label)
+    return Curve(tuple(points), tip or points[-1], _label(_point(edge["lp"], down), text) if text else None)
+
+
+def _label(middle: Point, text: str) -> Rect:
+    across, high = lettering.width(text, "loop"), lettering.height("loop")
+    return Rect(middle[0] - across / 2, middle[1] - high / 2, across, high)
 
 
 def _point(text: str, down: float) -> Point:

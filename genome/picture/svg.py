@@ -36,7 +36,7 @@ def svg(figure: Figure, layout: Layout) -> str:
         *(_frame(f, r) for f, r in zip(figure.frames, layout.frames, strict=True)),
         *(_arrow(a, c) for a, c in zip(figure.arrows, layout.arrows, strict=True)),
         *(_box(b, r, words) for b, r in zip(figure.boxes, layout.boxes, strict=True)),
-        *(_label(a, c) for a, c in zip(figure.arrows, layout.arrows, strict=True) if a.label),
+        *(_label(a.label, c.label) for a, c in zip(figure.arrows, layout.arrows, strict=True) if c.label),
         "</g>",
         "</svg>",
     ]
@@ -85,9 +85,8 @@ def _head(curve: Curve, thick: float) -> tuple[Point, Point, Point]:
     return (x - dy, y + dx), (tip_x, tip_y), (x + dy, y - dx)
 
 
-def _label(arrow: Arrow, curve: Curve) -> str:
-    x, y = curve.label or curve.tip
-    return f'<text class="loop" x="{_n(x)}" y="{_n(y + 4)}">{_text(arrow.label)}</text>'
+def _label(text: str, at: Rect) -> str:
+    return f'<text class="loop" x="{_n(at.x + at.width / 2)}" y="{_n(at.y + 0.75 * at.height)}">{_text(text)}</text>'
 
 
 def _place(at: Rect) -> str:

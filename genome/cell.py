@@ -1,0 +1,66 @@
+"""One node type at one place: what it sees of its inputs, its output and its cost, by integer arithmetic."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+from genome.op import Cost, Op, Shape
+
+Size: TypeAlias = tuple[int, int]  # height and width of an image
+
+
+class Cell(NamedTuple):
+    """One node type at one place: the inputs as it sees them, its output, what it costs."""
+
+    seen: tuple[Shape, ...]  # after sizes were made equal and, for one-input types, channels concatenated
+    out: Shape
+    cost: Cost
+    shrunk: tuple[bool, ...]  # per input read: whether it is pooled to the size of a smaller one
+    keeps: tuple[bool, ...]  # per input read: whether backward keeps it as it is
+    extra: int  # numbers that fitting the inputs adds to what backward keeps
+
+
+@lru_cache(maxsize=1 << 16)
+def cell_of(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> Cell:
+    """Shape and cost of one node type at one place. A search meets the same place many times."""
+    seen = _fit(op, ins, floor)
+    out = op.shape(seen, width)
+    if out.height < 1 or out.width < 1:
+        size = f"{seen[0].height}x{seen[0].width}"
+        raise ValueError(
+            f"shrinks its {size} image below 1x1; use padding: same, a smaller kernel or stride, or fewer pools"
+        )
+    cost = op.cost(seen, out)
+    return Cell(seen, out, cost, *_kept(ins, seen, cost))
+
+
+def _fit(op: Op, ins: tuple[Shape, ...], floor: Size | None) -> tuple[Shape, ...]:
+    """The inputs as the node sees them: images made equal in size, one concatenation for a one-input type."""
+    if floor is not None:
+        ins = tuple([Shape(i.channels, min(i.height, floor[0]), min(i.width, floor[1])) for i in ins])
+    if len(ins) == 1 or not op.aligns:
+        return ins
+    height = min(i.height for i in ins)
+    across = min(i.width for i in ins)
+    if op.many:
+        return tuple([Shape(i.channels, height, across) for i in ins])
+    return (Shape(sum(i.channels for i in ins), height, across),)
+
+
+def _kept(
+    ins: tuple[Shape, ...], seen: tuple[Shape, ...], cost: Cost
+) -> tuple[tuple[bool, ...], tuple[bool, ...], int]:
+    """Which inputs are pooled to a smaller image, which are kept as they are, and what fitting adds to that."""
+    if len(seen) != len(ins):  # concatenated
+        return (
+            tuple([i[1:] != seen[0][1:] for i in ins]),
+            (False,) * len(ins),
+            seen[0].size if cost.reads else 0,
+        )
+    reads = cost.reads if isinstance(cost.reads, tuple) else (cost.reads,) * len(ins)
+    if ins == seen:
+        return (False,) * len(ins), reads, 0
+    shrunk = tuple([i != s for i, s in zip(ins, seen, strict=True)])
+    extra = sum(s.size for s, small, read in zip(seen, shrunk, reads, strict=True) if small and read)
+    return shrunk, tuple([r and not s for r, s in zip(reads, shrunk, strict=True)]), extra

@@ -1,0 +1,151 @@
+"""A plan: what resolving a genome gives. Frozen, without tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from genome.cell import Cell
+from genome.graph import Genome, Node
+from genome.op import FLOAT_BYTES, Shape
+
+SOURCE = -1  # the index under which steps read the image
+
+
+class Step(NamedTuple):
+    """One evaluation of one node. `sources` and `ins` have one entry per declared input, None where a pass of
+    a loop does not read it; a source is the index of an earlier step, or -1 for the image."""
+
+    node: Node
+    turn: int
+    sources: tuple[int | None, ...]
+    ins: tuple[Shape | None, ...]
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved genome: every evaluation in order, with widths, shapes and costs. Sizes are for one image.
+
+    `params` counts learned numbers, `macs` multiply-adds of one forward; both are exact.
+    """
+
+    genome: Genome  # expanded
+    steps: tuple[Step, ...]
+    exits: tuple[int, ...]  # step indices, in written order
+    params: int
+    macs: int
+
+    @cached_property
+    def last(self) -> dict[str, int]:
+        """The step that makes each node's final value."""
+        return {step.node.name: i for i, step in enumerate(self.steps)}
+
+    @cached_property
+    def widths(self) -> dict[tuple[str, str], int]:
+        """Channels on every edge (from, to)."""
+        return {
+            (source, step.node.name): shape.channels
+            for step in self.steps
+            for source, shape in zip(step.node.ins, step.ins, strict=True)
+            if shape is not None
+        }
+
+    @cached_property
+    def train_bytes(self) -> int:
+        """Activations that the backward pass keeps, in float32 bytes per image (statistics of norms apart).
+
+        What comes before any weight has no gradient, so pools there keep nothing.
+        """
+        kept: set[int] = set()
+        learned: set[int] = set()
+        numbers = 0
+        for i, step in enumerate(self.steps):
+            cell, read = step.cell, [s for s in step.sources if s is not None]
+            weights = cell.cost.weights or cell.cost.norms
+            if not weights and learned.isdisjoint(read):
+                continue
+            learned.add(i)
+            numbers += cell.cost.saved + cell.extra
+            if cell.cost.keeps:
+                kept.add(i)
+            for source, small, keep in zip(read, cell.shrunk, cell.keeps, strict=True):
+                if keep or (small and source in learned):
+                    kept.add(source)
+        numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].cell.out.size for i in kept)
+        return FLOAT_BYTES * numbers
+
+    @cached_property
+    def infer_bytes(self) -> int:
+        """Most activations alive at once in a forward without gradients, in float32 bytes per image; the caller
+        keeps the image all the while."""
+        last_use = {i: i for i in range(SOURCE, len(self.steps))}
+        for i, step in enumerate(self.steps):
+            for source in step.sources:
+                if source is not None:
+                    last_use[source] = i
+        for i in (SOURCE, *self.exits):
+            last_use[i] = len(self.steps)
+        alive = {SOURCE: self.genome.input.size}
+        peak = 0
+        for i, step in enumerate(self.steps):
+            made = step.cell.out.size + step.cell.cost.scratch + _fitted(step)
+            peak = max(peak, sum(alive.values()) + made)
+            alive[i] = step.cell.out.size
+            alive = {k: v for k, v in alive.items() if last_use[k] > i}
+        return FLOAT_BYTES * peak
+
+    @cached_property
+    def depth(self) -> int:
+        """Layers with weights on the longest path from the image to an exit."""
+        deep = {SOURCE: 0}
+        for i, step in enumerate(self.steps):
+            deep[i] = step.cell.cost.layers + max(deep[s] for s in step.sources if s is not None)
+        return max(deep[i] for i in self.exits)
+
+    @cached_property
+    def receptive_field(self) -> int:
+        """Rows of the image that one value before an exit's pooling can see, padding included."""
+        field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
+        for i, step in enumerate(self.steps):
+            edges = [_shrunk(field[s], shape, step) for s, shape in _reads(step)]
+            reach, jump = max(r for r, _ in edges), max(j for _, j in edges)
+            cost = step.cell.cost
+            field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
+        return max(field[i][0] for i in self.exits)
+
+
+def _reads(step: Step) -> list[tuple[int, Shape]]:
+    pairs = zip(step.sources, step.ins, strict=True)
+    return [(s, shape) for s, shape in pairs if s is not None and shape is not None]
+
+
+def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
+    """The field of an input after its image was made as small as the smallest one (exits pool each apart)."""
+    if step.node.op.width == "classes":
+        return at
+    ratio = -(-source.height // min(shape.height for _, shape in _reads(step)))
+    return at[0] + (ratio - 1) * at[1], at[1] * ratio
+
+
+def _fitted(step: Step) -> int:
+    """Numbers in the maps that are made of the inputs before the node runs: pooled ones, a concatenation."""
+    ins, seen, shrunk = [i for i in step.ins if i is not None], step.cell.seen, step.cell.shrunk
+    if len(ins) == len(seen):
+        return sum(s.size for s, small in zip(seen, shrunk, strict=True) if small)
+    whole = seen[0]
+    pooled = (whole.with_channels(i.channels).size for i, small in zip(ins, shrunk, strict=True) if small)
+    return whole.size + sum(pooled)
+
+
+def loop_weights(steps: list[Step]) -> int:
+    """Weights of the members of loops: one kernel per input that any pass reads, for all passes."""
+    read: dict[str, dict[int, Shape]] = {}
+    for step in steps:
+        places = [i for i, shape in enumerate(step.ins) if shape is not None]
+        read.setdefault(step.node.name, {}).update(zip(places, step.cell.seen, strict=True))
+    made = {step.node.name: step for step in steps}
+    return sum(
+        made[name].node.op.cost([*seen.values()], made[name].cell.out).weights for name, seen in read.items()
+    )
