@@ -120,6 +120,11 @@ class Coordinator:
             return True
         if entry in self.parked:
             self.parked.remove(entry)
+        if (
+            self.purse.is_empty()
+        ):  # spent by other slots while this one was drawn: tried when the budget grows
+            self.parked.append(entry)
+            return False
         self._start(entry, free[0])
         return True
 
@@ -213,7 +218,8 @@ class Coordinator:
         entry = self.running.pop(number)
         if report["outcome"] == "cut" and entry.is_last:
             report["kind"] = "purse"
-            report["reason"] = report["reason"].replace("per_trial", "what was left of the budget,", 1)
+            done, planned = report["epochs"], report["recipe"]["epochs"]
+            report["reason"] = f"the budget was spent after {done} of {planned} epochs"
         self.purse.settle(entry.trial, report["seconds"])
         file = self.file
         record = telling.finish(
@@ -239,7 +245,9 @@ class Coordinator:
         me = Climb(entry.rungs, self._costs(entry.network.planned()))
         others = [climb for other, climb in self.climbs.items() if other != number]
         self.climbs[number] = me
-        self.crew.answer(number, Verdict(should_stop(self.file.pruner, epoch, me, others)))
+        is_over = epoch >= self.file.recipe.epochs  # nothing is saved by pruning what is trained
+        stop = not is_over and should_stop(self.file.pruner, epoch, me, others)
+        self.crew.answer(number, Verdict(stop))
 
     # --- what is known
 

@@ -11,9 +11,10 @@ from .record import Record
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
     """Return the best trials: the Pareto front, or the one best for one objective. Best learnt value first.
 
-    A trial that reused the report of another is left out, as are trials without values.
+    A network that was met twice is listed once, where it was trained; trials without values are left out.
     """
-    finished = [r for r in records if r.values is not None and r.reused is None]
+    trained = {r.digest or r.number: r for r in records if r.values is not None and r.reused is None}
+    finished = list(trained.values())
     costs = {r.number: _costs(r, objectives) for r in finished}
     unbeaten = [r for r in finished if not any(dominates(c, costs[r.number]) for c in costs.values())]
     goal = next(i for i, objective in enumerate(objectives) if objective.name in LEARNT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the attributes that we keep in Optuna's storage
 FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
 
+SETTLE_SECONDS = 5.0  # in which two coordinators that begin a study together see what the other wrote
 LOCK_SECONDS = 60  # how long SQLite waits for a reader, such as `genome best`, to let go
 
 
@@ -122,6 +124,7 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
     if name not in names:
         for key, value in {FORMAT_ATTR: FORMAT, **identity}.items():
             study.set_user_attr(key, value)
+    _wait_for_identity(study, shared=not url.startswith("sqlite"))
     check_format(study.user_attrs, name)
     found = [direction.name.lower() for direction in study.directions]
     if found != list(directions):
@@ -132,6 +135,13 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
     return study
 
 
+def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
+    """Give another coordinator, which made the study this moment, the time to write what it is."""
+    limit = time.monotonic() + (SETTLE_SECONDS if shared else 0.0)
+    while FORMAT_ATTR not in study.user_attrs and time.monotonic() < limit:
+        time.sleep(0.1)
+
+
 def _storage(url: str) -> optuna.storages.BaseStorage:
     """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence."""
     import optuna
@@ -139,8 +149,13 @@ def _storage(url: str) -> optuna.storages.BaseStorage:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     connect = {"timeout": LOCK_SECONDS} if url.startswith("sqlite") else {}
+    options = {"pool_pre_ping": True, "connect_args": connect}
     try:
-        rdb = optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": connect})
+        try:
+            rdb = optuna.storages.RDBStorage(url, engine_kwargs=options)
+        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            time.sleep(1.0)  # another coordinator makes the tables this moment
+            rdb = optuna.storages.RDBStorage(url, engine_kwargs=options)
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
         raise StudyError(
             f"storage: {_without_password(url)} cannot be used ({_first_line(error)}); "

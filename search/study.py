@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from .messages import Setup
 from .progress import Progress, Silent
 from .purse import Purse
 from .record import Record
-from .recovery import recover
+from .recovery import owner, recover
 from .samplers import sampler
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
@@ -108,7 +109,10 @@ def _train(file: StudyFile, store: Store, progress: Progress, stop_asked: Callab
     recovered = recover(store, file)
     places = slots(file.device, file.workers)
     devices = len(set(places))
-    store.study.sampler = sampler(file.sampler, file.seed, len(store.records()))
+    drawn = len(store.records())
+    if store.shared:  # coordinators that begin together must not draw the same
+        drawn += zlib.crc32(owner().encode())
+    store.study.sampler = sampler(file.sampler, file.seed, drawn)
     purse = Purse(store, file.budget.device_time, devices, -(-len(places) // devices))
     purse.refresh()
     progress.opened(file, store, recovered, purse.spent_seconds(), places)
@@ -132,6 +136,9 @@ def _result(file: StudyFile, store: Store, data: Data, stop: str, is_interrupted
     best = front(records, file.objectives)
     exported = None
     if best and not is_interrupted:
-        exported = export(store, file, best[0], store.folder / "best", data)
+        try:
+            exported = export(store, file, best[0], store.folder / "best", data)
+        except StudyError as error:  # its weights are on another machine; the study is none the worse
+            stop = f"{stop}; {error}"
     spent = sum(record.seconds for record in records)
     return Result(file.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported)

@@ -62,11 +62,17 @@ def test_the_front_is_what_nothing_beats(points: list[tuple[float, int]]) -> Non
     assert best[0].values and best[0].values[0] == max(a for a, _ in points)
 
 
-def test_one_objective_has_one_best_the_cheaper_of_equals() -> None:
-    records = [Record(i, "done", (0.9,), macs=macs) for i, macs in enumerate((30, 10, 20))]
-    records.append(Record(3, "done", (0.9,), macs=1, reused=1))
+def test_one_objective_has_one_best_the_lower_loss_of_equals() -> None:
+    losses = (0.3, 0.1, 0.2)
+    records = [Record(i, "done", (0.9,), metrics={"loss": loss}) for i, loss in enumerate(losses)]
+    records.append(Record(3, "done", (0.9,), metrics={"loss": 0.0}, reused=1))
     records.append(Record(4, "failed", None))
     assert [record.number for record in front(records, (ACCURACY,))] == [1]
+
+
+def test_a_network_that_was_trained_twice_is_listed_once() -> None:
+    cut, whole = Record(0, "cut", (0.9, 5.0), digest="a"), Record(7, "done", (0.9, 5.0), digest="a")
+    assert front([cut, whole], (ACCURACY, MACS)) == [whole]
 
 
 def test_a_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_network_that_diverges_is_an_outcome(run: Run) -> None:
 def test_trials_are_pruned_at_rungs(run: Run) -> None:
     result = run(
         objectives={"loss": "minimize"},
-        budget={"rungs": [1, 2]},
+        budget={"rungs": [1, 2, 3]},
         pruner="halving",
         train={"epochs": 3, "batch": 512},
         trials=8,
@@ -123,7 +123,7 @@ def test_trials_are_pruned_at_rungs(run: Run) -> None:
             last = max(record.rungs)
             earlier = [r.rungs[last] for r in result.records[: record.number] if last in r.rungs]
             assert record.rungs[last] < max(earlier)
-            assert record.epochs == last
+            assert record.epochs == last < 3, "what is trained to the end is no longer pruned"
 
 
 def test_latency_is_measured_where_it_is_asked_for(run: Run) -> None:
