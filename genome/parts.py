@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 from genome.domain import Either, Int, OneOf
+from genome.op import Shape
 
 SAME = "same"
 PADDING = Either(OneOf(SAME), Int(0, 64))
@@ -16,6 +18,14 @@ NORM_OR_NONE = OneOf(NONE, *NORM.choices)
 ACTIVATION_OR_NONE = OneOf(NONE, *ACTIVATION.choices)
 
 _KEEPS_RESULT = frozenset({"relu"})  # torch keeps what relu gives; the others keep what they take
+_KEEPS_NOTHING = frozenset({"sum", "pad"})
+
+
+def bordered(ins: Sequence[Shape], kernel: int, dilation: int, padding: int | str) -> int:
+    """Numbers in the copies with a border of one pixel that `same` needs for an even window; 0 without."""
+    if padding != SAME or dilation * (kernel - 1) % 2 == 0:
+        return 0
+    return sum(i.channels * (i.height + 1) * (i.width + 1) for i in ins)
 
 
 def window(size: int, kernel: int, stride: int, dilation: int, padding: int | str) -> int:
@@ -49,17 +59,16 @@ class Chain(NamedTuple):
 def chain(*parts: str) -> Chain:
     """Follow one image through a chain of parts and count what backward keeps.
 
-    `parts` are `conv`, `norm`, `sum` or the name of an activation; the size changes at the first `conv` (from
-    the start where there is none). Convolutions, norms and most activations keep what they take; ReLU keeps
-    what it gives.
+    `parts` are `conv`, `norm`, `sum`, `pad` or the name of an activation; the size changes at the first `conv`
+    (from the start where there is none). Convolutions, norms and most activations keep what they take; ReLU
+    keeps what it gives; the padded copy that a convolution keeps has a size of its own (see `bordered`).
     """
     at = parts.index("conv") if "conv" in parts else -1
     late = [i > at for i in range(len(parts) + 1)]  # tensor i stands before part i; the last is the output
     kept = [False] * (len(parts) + 1)
     for i, part in enumerate(parts):
-        kept[i + 1 if part in _KEEPS_RESULT else i] = True
-    if "sum" in parts:
-        kept[parts.index("sum")] = False
+        if part not in _KEEPS_NOTHING and "pad" not in parts[i - 1 : i]:
+            kept[i + 1 if part in _KEEPS_RESULT else i] = True
     inner = range(1, len(parts))
     pairs = [(int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1])) for i in inner]
     before = sum(kept[i] and not late[i] for i in inner)

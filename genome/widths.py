@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from genome.domain import Float, Int, OneOf
 
-RULE = OneOf("constant", "add", "multiply")
+CONSTANT = "constant"
+RULE = OneOf(CONSTANT, "add", "multiply")
 BASE = Int(1, 16_384)
 ALPHA = Float(0.0, 65_536.0)
 
@@ -20,13 +21,18 @@ class Widths:
     slow pyramid at its base (and disagrees with the authors' code).
     """
 
-    rule: str = "constant"
+    rule: str = CONSTANT
     base: int = 16
     alpha: float = 0.0
 
+    def __post_init__(self) -> None:
+        """A constant schedule has no slope: equal schedules are equal functions."""
+        if self.rule == CONSTANT:
+            object.__setattr__(self, "alpha", 0.0)
+
     def at(self, step: int, steps: int) -> int:
         """The width of block `step` of `steps`, counted from 1; never below one channel."""
-        if self.rule == "constant":
+        if self.rule == CONSTANT:
             return self.base
         if self.rule == "add":
             return max(1, round(self.base + self.alpha * step / steps))

@@ -23,9 +23,11 @@ FORMAT = 1
 USAGE_FILE = "USAGE.md"
 USAGE = """# {name}
 
+From inside this folder (from elsewhere, give its path):
+
 ```python
 import search, torch
-module, info = search.load_export("{folder}")  # checks the sha256 of every file
+module, info = search.load_export(".")  # checks the sha256 of every file
 x = torch.rand(1, *info["input"])  # pixels in 0..1, (batch, channels, height, width)
 mean, std = (torch.tensor(info[k]).view(1, -1, 1, 1) for k in ("mean", "std"))
 print(info["classes"][module((x - mean) / std)[-1].argmax()])
@@ -55,7 +57,7 @@ def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data |
         GENOME_FILE: text.encode(),
         WEIGHTS_FILE: weights,
         REPORT_FILE: json.dumps(info, indent=2, allow_nan=False).encode(),
-        USAGE_FILE: USAGE.format(name=f"{file.name}, trial {record.number}", folder=to).encode(),
+        USAGE_FILE: USAGE.format(name=f"{file.name}, trial {record.number}").encode(),
     }
     files.write_folder(to, content)
     return to

@@ -11,7 +11,7 @@ from typing import Any
 from genome.domain import FLAG, Domain, Int, OneOf
 from genome.graph import IMAGE, Genome, Loop, Node, Times
 from genome.op import Gene, Op, Shape
-from genome.widths import Widths
+from genome.widths import CONSTANT, Widths
 
 # ask(name of the hole, what it may be, what the given genome has there or None) -> the answer
 Ask = Callable[[str, Domain, Any], Any]
@@ -204,7 +204,7 @@ def walk(space: Space, ask: Ask, genome: Genome | None = None, everything: bool 
     """
     known = genome.by_name if genome is not None else None
     there = _existing(space, ask, known)
-    widths = _schedule(space, ask, genome)
+    widths = _schedule(space, ask, genome, everything)
     nodes: list[Node] = []
     for place in space.places:
         exists = place.name in there
@@ -232,15 +232,18 @@ def _existing(space: Space, ask: Ask, known: dict[str, Node] | None) -> set[str]
     return there
 
 
-def _schedule(space: Space, ask: Ask, genome: Genome | None) -> Widths | None:
+def _schedule(space: Space, ask: Ask, genome: Genome | None, everything: bool) -> Widths | None:
     if space.widths is None:
         return None
     given = genome.widths if genome is not None else None
-    parts = []
+    parts: dict[str, Any] = {}
     for spec, name in zip(space.widths, ("rule", "base", "alpha"), strict=True):
+        silent = name == "alpha" and parts["rule"] == CONSTANT
+        if isinstance(spec, Hole) and silent and not everything:
+            continue
         known = getattr(given, name) if given is not None else None
-        parts.append(spec.fill(ask, known) if isinstance(spec, Hole) else spec)
-    return Widths(*parts)  # type: ignore[arg-type]
+        parts[name] = spec.fill(ask, known) if isinstance(spec, Hole) else spec
+    return Widths(**parts)
 
 
 def _width(

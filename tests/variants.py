@@ -25,7 +25,10 @@ def ends(domain: Legal) -> tuple[Any, ...]:
 
 def tried(gene: Gene) -> tuple[Any, ...]:
     """The values of a gene at the ends of its search domain; for a body every plain node type."""
-    return tuple(genome.lookup(w)() for w in BODIES) if gene.search is None else ends(gene.search)
+    if gene.search is None:
+        return tuple(genome.lookup(w)() for w in BODIES)
+    even = (2,) if gene.name == "kernel" else ()  # legal, though no search tries it: padded unevenly
+    return (*ends(gene.search), *even)
 
 
 def variants(word: str) -> Iterator[Op]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import ACTIVATION, NORM, PADDING, SAME, Chain, chain, window
+from genome.parts import ACTIVATION, NORM, PADDING, SAME, Chain, bordered, chain, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,11 +25,12 @@ ORDER = OneOf(
 
 
 @cache
-def _form(order: str, activation: str) -> tuple[Chain, int, int]:
+def _form(order: str, activation: str, pads: bool) -> tuple[Chain, int, int]:
     """What an order keeps in memory, and its norms before and after the convolution."""
     parts = [activation if part == "act" else part for part in order.split("-")]
     at = parts.index("conv")
-    return chain(*parts), parts[:at].count("norm"), parts[at:].count("norm")
+    norms = parts[:at].count("norm"), parts[at:].count("norm")
+    return chain(*parts[:at], *(["pad"] if pads else []), *parts[at:]), *norms
 
 
 @op
@@ -66,14 +67,16 @@ class Conv(Op):
             size += source.size
             kernels += source.channels // self.groups_of(source, out)
         kernels *= out.channels * self.kernel**2
-        kept, before, after = _form(self.order, self.activation)
+        border = bordered(ins, self.kernel, self.dilation, self.padding)
+        kept, before, after = _form(self.order, self.activation, border > 0)
         numbers = out.size
         return Cost(
             weights=kernels + (out.channels if self.bias else 0),
             norms=2 * (before * channels + after * out.channels),
             macs=kernels * out.height * out.width,
-            saved=kept.saved(size, numbers),
-            scratch=kept.scratch(size, numbers) if len(ins) == 1 else self._scratch(ins, numbers, kept),
+            saved=kept.saved(size, numbers) + border,
+            scratch=(kept.scratch(size, numbers) if len(ins) == 1 else self._scratch(ins, numbers, kept))
+            + (border and border - size),
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import ACTIVATION, NORM, SAME, chain, window
+from genome.parts import ACTIVATION, NORM, SAME, bordered, chain, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,13 +45,16 @@ class Separable(Op):
         widest = max(i.channels for i in ins) * out.height * out.width
         pair = max(2 * widest, widest + out.size, 2 * out.size)  # neighbours in the chain over one input
         half = chain("conv", "norm", self.activation)
+        border = bordered(ins, self.kernel, self.dilation, SAME)
         return Cost(
             weights=filters + points + (channels + out.channels if self.bias else 0),
             norms=2 * channels + 2 * out.channels,
             macs=(filters + points) * out.height * out.width,
-            saved=half.after * (mid + out.size) + mid,  # the 1x1 convolution keeps what the first half gives
-            scratch=pair - (out.size if len(ins) == 1 else 0),
-            reads=True,
+            saved=half.after * (mid + out.size)
+            + mid
+            + border,  # the 1x1 convolution keeps what the first half gives
+            scratch=max(pair, border + widest) - (out.size if len(ins) == 1 else 0),
+            reads=border == 0,
             keeps=half.keeps,
             layers=2,
             extent=self.dilation * (self.kernel - 1) + 1,

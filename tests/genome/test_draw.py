@@ -83,7 +83,7 @@ def boxes(root: ElementTree.Element) -> dict[str, list[str]]:
 
 def drawn(genome: Genome) -> tuple[Figure, Layout]:
     what = figure(genome, resolve(genome))
-    return what, columns(place(what), what.arrows)
+    return what, columns(place(what))
 
 
 def test_a_folded_picture_has_a_box_per_written_node_with_its_sums() -> None:
@@ -226,15 +226,20 @@ def test_a_tall_picture_is_set_in_columns() -> None:
     genome = expand(deep(20))
     what = figure(genome, resolve(genome))
     tall = place(what)
-    wide = columns(tall, what.arrows)
+    wide = columns(tall)
     assert tall.height > 10 * tall.width
     assert 0.7 < wide.width / wide.height < 2.5
     assert len({round(r.y) for r in wide.frames}) < len(wide.frames)  # some begin at one height
     low = place(figure(loads(DIGITS), resolve(loads(DIGITS))))
-    assert columns(low, figure(loads(DIGITS), resolve(loads(DIGITS))).arrows) is low
+    assert columns(low) is low
 
 
-@pytest.mark.parametrize("genome", [loads(DIGITS), deep(5)], ids=["digits", "deep"])
+SEVERAL = loads(DIGITS.replace("separable, in: [down]", "separable, in: [down, stem]"))
+
+
+@pytest.mark.parametrize(
+    "genome", [loads(DIGITS), SEVERAL, deep(5)], ids=["digits", "several inputs", "deep"]
+)
 def test_totals_add_up_to_the_plan(genome: Genome) -> None:
     plan = resolve(genome)
     for shown in (genome, plan.genome):
