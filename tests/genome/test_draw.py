@@ -1,6 +1,5 @@
-"""Pictures: what they say, that nothing in a name gets out of its text, and that nothing lies over anything."""
+"""Pictures: what they say, and that nothing in a name gets out of its text."""
 
-import itertools
 import re
 import sys
 from collections import Counter
@@ -11,10 +10,9 @@ import pytest
 
 from genome import Genome, GenomeError, Loop, Node, Shape, draw, expand, loads, lookup, resolve, words
 from genome.picture import colours, layout
-from genome.picture.columns import _samples, columns
-from genome.picture.figure import Figure, figure, short
-from genome.picture.layout import Layout, Rect, place
+from genome.picture.figure import figure, short
 from genome.totals import totals
+from tests.genome.pictured import DIGITS, deep
 
 pytest.importorskip("pygraphviz")
 
@@ -22,26 +20,6 @@ SVG = "{http://www.w3.org/2000/svg}"
 ELEMENTS = {"svg", "title", "style", "rect", "text", "g", "path", "polygon"}
 ATTRIBUTES = {"class", "role", "aria-label", "width", "height", "viewBox", "x", "y", "rx", "transform", "d"}
 ATTRIBUTES |= {"stroke-width", "points"}
-
-DIGITS = """
-genome: digits
-input: [1, 28, 28]
-classes: 10
-widths: {rule: add, base: 12, alpha: 24}
-nodes:
-  stem: {op: conv, in: [image], width: 12}
-  s1: {op: stack, in: [stem], depth: 2, body: {op: residual, order: pre}}
-  down: {op: pool, in: [s1]}
-  wide: {op: separable, in: [down], kernel: 5}
-  gather: {op: dense, in: [down], layers: 2, growth: 8}
-  join: {op: concat, in: [wide, gather]}
-  a: {op: conv, in: [join, b], width: 24}
-  b: {op: conv, in: [join, a], width: 24}
-  early: {op: exit, in: [s1], weight: 0.3}
-  out: {op: exit, in: [a, b]}
-loops:
-  turn: {order: [a, b], passes: 2}
-"""
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -51,14 +29,6 @@ HOSTILE = [
     "\x00\x1b\u2028\u202e\ud800\nnodes:",
     "名前 ünïcode 🎨",
 ]
-
-
-def deep(units: int) -> Genome:
-    return loads(
-        "genome: deep\ninput: [3, 32, 32]\nclasses: 10\nwidths: {rule: add, base: 16, alpha: 48}\nnodes:\n"
-        f"  s: {{op: stack, in: [image], depth: {units}, body: {{op: residual, order: pyramid, fit: pad}}}}\n"
-        "  early: {op: exit, in: [s]}\n  out: {op: exit, in: [s, image]}\n"
-    )
 
 
 def parsed(text: str) -> ElementTree.Element:
@@ -79,11 +49,6 @@ def boxes(root: ElementTree.Element) -> dict[str, list[str]]:
         [t.text or "" for t in g.findall(f"{SVG}text")] for g in groups if g.attrib["class"][:3] == "box"
     ]
     return {first: rest for first, *rest in lines}
-
-
-def drawn(genome: Genome) -> tuple[Figure, Layout]:
-    what = figure(genome, resolve(genome))
-    return what, columns(place(what))
 
 
 def test_a_folded_picture_has_a_box_per_written_node_with_its_sums() -> None:
@@ -193,45 +158,6 @@ def test_a_file_beside_the_user_is_not_run(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "json.py").write_text("raise SystemExit('run')")
     monkeypatch.chdir(tmp_path)
     parsed(draw(loads(DIGITS)))
-
-
-def inside(outer: Rect, x: float, y: float, slack: float) -> bool:
-    across = outer.x - slack <= x <= outer.x + outer.width + slack
-    return across and outer.y - slack <= y <= outer.y + outer.height + slack
-
-
-def overlap(a: Rect, b: Rect) -> bool:
-    across = a.x < b.x + b.width - 0.5 and b.x < a.x + a.width - 0.5
-    return across and a.y < b.y + b.height - 0.5 and b.y < a.y + a.height - 0.5
-
-
-@pytest.mark.parametrize(
-    "genome", [loads(DIGITS), expand(loads(DIGITS)), expand(deep(20))], ids=["folded", "unfolded", "deep"]
-)
-def test_boxes_are_apart_and_arrows_join_them(genome: Genome) -> None:
-    what, at = drawn(genome)
-    assert not any(overlap(a, b) for a, b in itertools.combinations(at.boxes, 2))
-    page = Rect(0, 0, at.width, at.height)
-    for arrow, curve in zip(what.arrows, at.arrows, strict=True):
-        assert inside(at.boxes[arrow.tail], *curve.points[0], slack=9)
-        assert inside(at.boxes[arrow.head], *curve.tip, slack=2)
-        assert len(curve.points) % 3 == 1
-        assert all(inside(page, x, y, slack=2) for x, y in _samples(curve.points))
-    for frame, rect in zip(what.frames, at.frames, strict=True):
-        for i, box in enumerate(at.boxes):
-            assert overlap(rect, box) == (i in frame.members)
-
-
-def test_a_tall_picture_is_set_in_columns() -> None:
-    genome = expand(deep(20))
-    what = figure(genome, resolve(genome))
-    tall = place(what)
-    wide = columns(tall)
-    assert tall.height > 10 * tall.width
-    assert 0.7 < wide.width / wide.height < 2.5
-    assert len({round(r.y) for r in wide.frames}) < len(wide.frames)  # some begin at one height
-    low = place(figure(loads(DIGITS), resolve(loads(DIGITS))))
-    assert columns(low) is low
 
 
 SEVERAL = loads(DIGITS.replace("separable, in: [down]", "separable, in: [down, stem]"))
