@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,9 +76,25 @@ class Study:
             data = _data(self.file)
             identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
             store = coordinate(claimed, directions, identity)
-            _check_same(store, self.file, data)
-            stop = _train(self.file, store, shown, stop_asked)
-            return _result(self.file, store, data, stop, stop_asked())
+            with _storage_errors(store):
+                _check_same(store, self.file, data)
+                stop = _train(self.file, store, shown, stop_asked)
+                return _result(self.file, store, data, stop, stop_asked())
+
+
+@contextmanager
+def _storage_errors(store: Store) -> Iterator[None]:
+    """Turn a storage that fails under way, such as on a full disk, into a sentence."""
+    import sqlalchemy.exc
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+        cause = str(error.__cause__ or error).splitlines()[0]
+        raise StudyError(
+            f"the storage of study {store.name} failed ({cause}); what was finished is kept: mend it and run again"
+        ) from error
 
 
 def _data(file: StudyFile) -> Data:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from search.crew import crew
 from search.errors import StudyError
-from search.messages import Died, Job, Setup
+from search.messages import Died, Finished, Job, Setup
 from search.progress import Silent
 from search.record import RETRY_OF, Record
 from search.recovery import Recovered
@@ -24,7 +25,7 @@ from search.study_file import StudyFile
 from trainer import Recipe
 
 ROOT = Path(__file__).parents[2]
-LONG = {"train": {"epochs": 12, "batch": 32}, "trials": 60, "budget": {"device_time": "1h", "rungs": [1, 2]}}
+LONG = {"train": {"epochs": 6, "batch": 32}, "trials": 60, "budget": {"device_time": "1h", "rungs": [1, 2]}}
 
 Command = subprocess.Popen[str]
 
@@ -230,3 +231,48 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
         assert isinstance(event, Died) and event.number == 7
         assert event.reason.endswith("it did not stop at its limit")
         assert hands.slots[0].process.pid != child.pid and hands.free()
+
+
+WIDE = (
+    HANGS.replace("width: 4", "width: 4096")
+    .replace("in: [stem]", "in: [body]")
+    .replace("  out:", "  body: {op: conv, in: [stem], kernel: 3, width: 4096}\n  out:")
+)
+
+
+def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Path) -> None:
+    with crew([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+        slot = hands.slots[0]
+        while not slot.is_ready:
+            hands.wait(0.2)
+        child = slot.process.pid
+        reports = []
+        for number, text in enumerate((WIDE, HANGS)):
+            folder = str(tmp_path / str(number))
+            hands.give(
+                slot, Job(number, text, "-", Recipe(epochs=1), (), 5.0, 1.0, 300 * 2**20, False, folder)
+            )
+            events: list[Any] = []
+            while not any(isinstance(event, Finished) for event in events):
+                events = hands.wait(0.2)
+            reports.append(events[-1].report)
+        assert [(r["outcome"], r["kind"]) for r in reports] == [("failed", "out-of-memory"), ("done", None)]
+        assert slot.process.pid == child
+        assert not (tmp_path / "0").exists() and (tmp_path / "1" / "weights.safetensors").exists()
+
+
+class BreaksTheStorage(Silent):
+    """Takes a table away in the middle of the study."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def began(self, number: int, params: int, macs: int) -> None:
+        connection = sqlite3.connect(self.file)
+        connection.execute("DROP TABLE IF EXISTS trial_user_attributes")
+        connection.close()
+
+
+def test_a_storage_that_fails_under_way_is_a_sentence(run: Callable[..., Result], tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"the storage of study tiny failed \(.*no such table"):
+        run(BreaksTheStorage(tmp_path / "runs" / "tiny" / "study.db"))
