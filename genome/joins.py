@@ -21,7 +21,7 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
     """What fitting costs. `pad` has no weights: larger images are average-pooled (PyramidNet); `project` is
     a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
     weights = norms = macs = saved = 0
-    scratch = out.size if len(ins) > 1 else 0
+    scratch = out.size if len(ins) > 2 else 0
     reads = []
     for source in ins:
         fits = source[1:] == out[1:]

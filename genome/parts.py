@@ -71,6 +71,8 @@ def chain(*parts: str) -> Chain:
             kept[i + 1 if part in _KEEPS_RESULT else i] = True
     inner = range(1, len(parts))
     pairs = [(int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1])) for i in inner]
+    if "pad" in parts[1:]:
+        pairs.append((2, 1))  # what was padded, its copy and the convolution's output
     before = sum(kept[i] and not late[i] for i in inner)
     after = sum(kept[i] and late[i] for i in inner)
     return Chain(before, after, kept[0], kept[-1], tuple(pairs))

@@ -41,7 +41,11 @@ class Add(Op):
             kept = chain(self.activation)
             return fitted._replace(reads=(kept.reads,), keeps=kept.keeps)
         kept = chain("sum", self.activation)
-        return fitted._replace(saved=fitted.saved + kept.saved(0, out.size), keeps=kept.keeps)
+        return fitted._replace(
+            saved=fitted.saved + kept.saved(0, out.size),
+            scratch=max(fitted.scratch, out.size),  # the sum, while the activation makes the output
+            keeps=kept.keeps,
+        )
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         if any(i != out for i in ins):

@@ -29,7 +29,8 @@ class Mean(Op):
         return joined_shape(ins, width)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        return fit_cost(ins, out, self.fit)
+        fitted = fit_cost(ins, out, self.fit)
+        return fitted._replace(scratch=max(fitted.scratch, out.size))  # the sum, while it is divided
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         if any(i != out for i in ins):
