@@ -23,6 +23,10 @@ def build(genome: Genome | Plan, seed: int = 0) -> Network:
     from genome.network import Network
 
     plan = resolve(genome) if isinstance(genome, Genome) else genome
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    before = torch.get_rng_state()
+    try:
+        # modules are made on the CPU; torch.manual_seed would also queue a call for every absent accelerator
+        torch.default_generator.manual_seed(seed)
         return Network(plan)
+    finally:
+        torch.set_rng_state(before)

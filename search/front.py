@@ -16,7 +16,10 @@ def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Re
     trained = {r.digest or r.number: r for r in records if r.values is not None and r.reused is None}
     finished = list(trained.values())
     costs = {r.number: _costs(r, objectives) for r in finished}
-    unbeaten = [r for r in finished if not any(dominates(c, costs[r.number]) for c in costs.values())]
+    unbeaten: list[Record] = []
+    for r in sorted(finished, key=lambda r: costs[r.number]):  # what beats a trial comes before it
+        if not any(dominates(costs[other.number], costs[r.number]) for other in unbeaten):
+            unbeaten.append(r)
     goal = next(i for i, objective in enumerate(objectives) if objective.name in LEARNT)
     # few valid images make many equal accuracies: the loss tells more of them apart
     ranked = sorted(unbeaten, key=lambda r: (costs[r.number][goal], r.metrics.get("loss", 0.0), r.number))

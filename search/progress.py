@@ -70,12 +70,12 @@ class Tally:
     """The numbers behind both ways of showing progress."""
 
     file: StudyFile | None = None
-    records: list[Record] = field(default_factory=list)
+    best: Record | None = None
     unsaid: dict[str, int] = field(default_factory=dict)  # refused and reused since the last line
 
     def add(self, record: Record) -> bool:
         """Take in a trial that ended. Whether it deserves a line: it was trained."""
-        self.records.append(record)
+        self.see(record)
         word = "reused" if record.reused is not None else record.outcome
         if word in ("refused", "reused"):
             self.unsaid[word] = self.unsaid.get(word, 0) + 1
@@ -93,9 +93,11 @@ class Tally:
         budget = self.file.budget.device_time if self.file else None
         return words.seconds(spent) + (f" / {words.seconds(budget)}" if budget else "")
 
-    def best(self) -> Record | None:
-        best = front(self.records, self.file.objectives) if self.file else []
-        return best[0] if best else None
+    def see(self, record: Record) -> None:
+        """Keep the trial where it is the best so far."""
+        known = [self.best] if self.best else []
+        if self.file is not None:
+            self.best = next(iter(front([*known, record], self.file.objectives)), None)
 
 
 def described(record: Record) -> str:
@@ -189,7 +191,8 @@ class Rich:
         self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
     ) -> None:
         self._tally.file, self._devices = file, len(set(places))
-        self._tally.records = store.records()
+        for record in store.records():
+            self._tally.see(record)
         self._say(opening(file, store, recovered, spent, places))
 
     def began(self, number: int, params: int, macs: int) -> None:
@@ -207,7 +210,7 @@ class Rich:
     def tick(self, spent: float) -> None:
         from rich.text import Text
 
-        best = self._tally.best()
+        best = self._tally.best
         lines = [f"  {line}" for line in self._hand.values()]
         lines.append(f"best  {described(best)}" if best else "best  none yet")
         lines.append(f"spent {self._tally.spending(spent)}{self._time_left(spent)}")
@@ -223,4 +226,6 @@ class Rich:
         from rich.text import Text
 
         if self._live is not None:
-            self._live.console.print(Text(line))  # as text: a name may hold what rich reads as markup
+            self._live.console.print(
+                Text(line), soft_wrap=True
+            )  # as text: a name may hold what rich reads as markup

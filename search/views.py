@@ -7,6 +7,7 @@ from typing import Any
 
 import genome
 from genome import Genome, Plan
+from genome.totals import Total, totals
 
 from . import words
 from .candidate import FLOAT_BYTES
@@ -35,39 +36,20 @@ def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
 
 def genome_table(shown: Genome, plan: Plan) -> str:
     """Return a genome as a table of its nodes, a motif's inner nodes summed, and its totals below."""
-    rows = [_row(shown, plan, name) for name in (node.name for node in shown.nodes)]
+    rows = [_row(shown, name, total) for name, total in totals(shown, plan).items()]
     memory = words.size(FLOAT_BYTES * plan.params + plan.infer_bytes)
-    totals = (
+    sums = (
         f"{shown.name}: params {plan.params:,}, macs {words.short(plan.macs)}, depth {plan.depth}, "
         f"receptive field {plan.receptive_field}, memory {memory}"
         f"\ndigest {genome.digest(plan)}"
     )
-    return words.table(("node", "op", "in", "shape", "params", "macs"), rows) + "\n\n" + totals
+    return words.table(("node", "op", "in", "shape", "params", "macs"), rows) + "\n\n" + sums
 
 
-def _row(shown: Genome, plan: Plan, name: str) -> list[str]:
+def _row(shown: Genome, name: str, total: Total) -> list[str]:
     node = shown.by_name[name]
-    steps = [step for step in plan.steps if _owner(shown, step.node.name) == name]
-    out = str(steps[-1].cell.out) if steps else "-"
-    params = sum(_params(plan, step.node.name) for step in steps if step.turn == 0)
-    macs = sum(step.cell.cost.macs for step in steps)
-    return [name, node.op.word, ", ".join(node.ins), out, f"{params:,}", words.short(macs)]
-
-
-def _owner(shown: Genome, name: str) -> str | None:
-    """The node that is shown for a node of the plan: itself, or the motif it came from (s1 for s1.2 and s1/a)."""
-    while name not in shown.by_name:
-        cut = max(name.rfind("."), name.rfind("/"))
-        if cut < 0:
-            return None
-        name = name[:cut]
-    return name
-
-
-def _params(plan: Plan, name: str) -> int:
-    """Weights and norms of one node; a loop's member has its weights once and its norms once a pass."""
-    steps = [step for step in plan.steps if step.node.name == name]
-    return max(step.cell.cost.weights for step in steps) + sum(step.cell.cost.norms for step in steps)
+    out = "-" if total.out is None else str(total.out)
+    return [name, node.op.word, ", ".join(node.ins), out, f"{total.params:,}", words.short(total.macs)]
 
 
 def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from genome.picture.figure import short
 
-def short(count: float) -> str:
-    """Return a count with three digits and a letter, such as 1.23M."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(count) >= size:
-            return f"{count / size:.3g}{letter}"
-    return f"{count:.3g}"
+__all__ = ["seconds", "short", "size", "table"]
 
 
 def seconds(value: float) -> str:

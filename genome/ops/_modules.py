@@ -45,10 +45,19 @@ def conv2d(
     return made
 
 
+class BatchNorm2d(nn.BatchNorm2d):
+    """nn.BatchNorm2d that sets its start values without going through torch's initialisers."""
+
+    def reset_parameters(self) -> None:
+        for name, tensor in (*self._parameters.items(), *self._buffers.items()):
+            if tensor is not None:
+                tensor.data.fill_(1 if name in ("weight", "running_var") else 0)
+
+
 def norm(kind: str, channels: int) -> nn.Module:
     """A norm over the channels of a feature map."""
     if kind == "batch":
-        return nn.BatchNorm2d(channels)
+        return BatchNorm2d(channels)
     return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
 
 
