@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["seconds", "short", "size", "table"]
+__all__ = ["metric", "seconds", "short", "size", "table"]
 
 
 def seconds(value: float) -> str:

@@ -164,7 +164,7 @@ def shortened(text: str, most: int = LINE_LENGTH) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def short(count: int) -> str:
+def short(count: float) -> str:
     """A count with three digits, such as 12.3k or 4.5M."""
     value = float(count)
     for letter in ("", "k", "M", "G"):
