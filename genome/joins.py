@@ -22,14 +22,16 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
     a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
     weights = norms = macs = saved = 0
     scratch = out.size if len(ins) > 2 else 0
-    reads = []
+    reads, layers = [], []
     for source in ins:
         fits = source[1:] == out[1:]
         reads.append(source != out if fit == "project" else not fits)
         if source != out:
             pooled = source.channels * out.height * out.width
             scratch = max(scratch, max(out.size, pooled) + (out.size if len(ins) > 1 else 0))
-        if source == out or fit == "pad":
+        projected = source != out and fit == "project"
+        layers.append(int(projected))
+        if not projected:
             continue
         kernel = source.channels * out.channels
         weights += kernel
@@ -38,7 +40,7 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
         saved += out.size  # the norm keeps the convolution's output
         if strides(source, out) is None:
             saved += source.channels * out.height * out.width
-    return Cost(weights, norms, macs, saved, scratch, reads=tuple(reads), layers=int(weights > 0))
+    return Cost(weights, norms, macs, saved, scratch, reads=tuple(reads), layers=tuple(layers))
 
 
 def strides(source: Shape, out: Shape) -> tuple[int, int] | None:

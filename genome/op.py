@@ -65,7 +65,7 @@ class Cost(NamedTuple):
     scratch: int = 0  # numbers that live beside input and output while the node runs, at most
     reads: bool | tuple[bool, ...] = False  # the backward pass needs the inputs (all alike, or each)
     keeps: bool = False  # the backward pass needs the output
-    layers: int = 0  # layers with weights from input to output
+    layers: int | tuple[int, ...] = 0  # layers with weights from input to output (all alike, or from each)
     extent: int = 1  # receptive field of one output pixel on the input, in pixels
     stride: int = 1
 

@@ -101,7 +101,9 @@ class Plan:
         """Layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
-            deep[i] = step.cell.cost.layers + max(deep[s] for s in step.sources if s is not None)
+            read, layers = [s for s in step.sources if s is not None], step.cell.cost.layers
+            each = layers if isinstance(layers, tuple) else (layers,) * len(read)
+            deep[i] = max(deep[s] + more for s, more in zip(read, each, strict=True))
         return max(deep[i] for i in self.exits)
 
     @cached_property

@@ -108,6 +108,10 @@ def _widths(genome: Genome, walk: list[Visit]) -> dict[str, int]:
 def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
     takes = node.op.width
     if takes == "classes":
+        if node.width is not None:
+            raise GenomeError(
+                f"{node.name}.width is {node.width}; an exit has one number per class", node.name
+            )
         return genome.classes
     if isinstance(node.width, int):
         if takes == "never":

@@ -1,0 +1,211 @@
+"""pool, add, mean, concat and exit against torch written out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import genome
+from genome.op import Shape
+from tests.conformance import check
+
+
+def made(word: str, ins: Sequence[Shape], width: int = 0, **genes: Any) -> tuple[nn.Module, Shape]:
+    op = genome.lookup(word)(**genes)
+    out = op.shape(ins, width)
+    torch.manual_seed(0)
+    return op.build(ins, out).double(), out
+
+
+def noise(shape: Shape, seed: int = 0) -> Tensor:
+    return torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def same(ours: Tensor, theirs: Tensor) -> None:
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+# --- pool
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_a_pool_is_torchs_for_every_size_and_stride(kind: str, size: int, padding: int, ceil: bool) -> None:
+    pooled = F.max_pool2d if kind == "max" else F.avg_pool2d
+    pad = min(padding, size // 2)
+    for stride in (1, 2, 3, 4, 7):
+        for height, width in ((5, 5), (6, 7), (12, 9), (8, 31)):
+            x = noise(Shape(2, height, width))
+            genes = {"kind": kind, "size": size, "stride": stride, "padding": padding, "ceil": ceil}
+            module, out = made("pool", [Shape(2, height, width)], **genes)
+            expected = pooled(x, size, stride, pad, ceil_mode=ceil)
+            same(module(x), expected)
+            assert expected.shape[1:] == out
+
+
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_a_window_larger_than_the_image_is_the_whole_image(kind: str) -> None:
+    module, out = made("pool", [Shape(2, 3, 9)], kind=kind, size=5, stride=5)
+    x = noise(Shape(2, 3, 9))
+    pooled = F.max_pool2d if kind == "max" else F.avg_pool2d
+    same(module(x), pooled(x, (3, 5), 5))
+    assert out == (2, 1, 1)
+
+
+def test_a_pool_over_several_inputs_pools_their_concatenation() -> None:
+    text = """\
+genome: g
+input: [3, 8, 8]
+classes: 2
+nodes:
+  a: {op: conv, in: [image], width: 2}
+  b: {op: conv, in: [image], width: 3, stride: 2}
+  p: {op: pool, in: [b, a, image], kind: avg, size: 4, stride: 4}
+  o: {op: exit, in: [p], pool: flatten}
+"""
+    plan = genome.resolve(genome.loads(text))
+    assert plan.steps[2].cell.out == (8, 1, 1)
+    module, got = check(plan).eval(), {}
+    for name in "abp":
+        module.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: got.update({name: out}))
+    image = torch.randn(2, 3, 8, 8)
+    module(image)
+    whole = torch.cat([got["b"], F.avg_pool2d(got["a"], 2), F.avg_pool2d(image, 2)], dim=1)
+    torch.testing.assert_close(got["p"], F.avg_pool2d(whole, 4))
+
+
+# --- add and mean
+
+SOURCES = [Shape(3, 8, 6), Shape(5, 8, 6), Shape(2, 4, 3)]
+
+
+def padded(x: Tensor, channels: int) -> Tensor:
+    """Zero channels behind those there are, or the first `channels` of them."""
+    zeros = x.new_zeros(len(x), max(0, channels - x.shape[1]), *x.shape[2:])
+    return torch.cat([x[:, :channels], zeros], dim=1)
+
+
+@pytest.mark.parametrize("width", [0, 4, 7])
+@pytest.mark.parametrize("word", ["add", "mean"])
+def test_fit_pad_appends_zero_channels_and_pools_to_the_smallest_image(word: str, width: int) -> None:
+    module, out = made(word, SOURCES, width)
+    assert out == (width or 5, 4, 3)
+    assert not list(module.parameters())
+    xs = [noise(shape, seed) for seed, shape in enumerate(SOURCES)]
+    fitted = [padded(F.avg_pool2d(x, 2) if x.shape[2] == 8 else x, out.channels) for x in xs]
+    total = fitted[0] + fitted[1] + fitted[2]
+    same(module(*xs), total / 3 if word == "mean" else total)
+
+
+@pytest.mark.parametrize("word", ["add", "mean"])
+def test_fit_project_is_a_strided_1x1_convolution_with_norm_where_the_shape_differs(word: str) -> None:
+    module, out = made(word, SOURCES, 2, fit="project")
+    assert out == (2, 4, 3)
+    xs = [noise(shape, seed) for seed, shape in enumerate(SOURCES)]
+    kernels = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+    assert [tuple(k.weight.shape) for k in kernels] == [(2, 3, 1, 1), (2, 5, 1, 1)]  # the third fits
+    fitted = [
+        F.batch_norm(F.conv2d(x, k.weight, stride=2), None, None, training=True)
+        for x, k in zip(xs, kernels, strict=False)
+    ]
+    total = fitted[0] + fitted[1] + xs[2]
+    same(module(*xs), total / 3 if word == "mean" else total)
+
+
+def test_an_image_that_no_stride_takes_to_the_smaller_one_is_pooled_evenly() -> None:
+    """From 7 to 5 there is no whole ratio; both fits pool, project then has stride 1."""
+    sources = [Shape(2, 7, 7), Shape(2, 5, 5)]
+    xs = [noise(shape, seed) for seed, shape in enumerate(sources)]
+    module, _ = made("add", sources)
+    same(module(*xs), F.adaptive_avg_pool2d(xs[0], 5) + xs[1])
+    module, _ = made("add", sources, fit="project")
+    (kernel,) = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+    projected = F.conv2d(F.adaptive_avg_pool2d(xs[0], 5), kernel.weight)
+    same(module(*xs), F.batch_norm(projected, None, None, training=True) + xs[1])
+
+
+@pytest.mark.parametrize(("big", "small"), [(7, 4), (5, 3), (9, 2), (8, 3)])
+def test_windows_of_the_ratio_hang_over_the_edge_where_that_tiles_the_image(big: int, small: int) -> None:
+    sources = [Shape(1, big, big), Shape(1, small, small)]
+    xs = [noise(shape, seed) for seed, shape in enumerate(sources)]
+    ratio = -(-big // small)
+    same(made("add", sources)[0](*xs), F.avg_pool2d(xs[0], ratio, ceil_mode=True) + xs[1])
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_add_rectifies_the_sum(activation: str) -> None:
+    sources = [Shape(3, 4, 4)] * 3
+    xs = [noise(shape, seed) for seed, shape in enumerate(sources)]
+    module, _ = made("add", sources, activation=activation)
+    same(module(*xs), getattr(F, activation)(xs[0] + xs[1] + xs[2]))
+
+
+def test_concat_keeps_the_order_of_its_inputs() -> None:
+    xs = [noise(Shape(c, 4, 4), c) for c in (3, 1, 2)]
+    module, out = made("concat", [Shape(c, 4, 4) for c in (3, 1, 2)])
+    assert out == (6, 4, 4)
+    same(module(*xs), torch.cat(xs, dim=1))
+
+
+# --- exit
+
+
+def test_exit_averages_each_input_and_classifies_them_together() -> None:
+    module, out = made("exit", SOURCES, 7)
+    assert out == (7, 1, 1)
+    xs = [noise(shape, seed) for seed, shape in enumerate(SOURCES)]
+    vector = torch.cat([x.mean(dim=(2, 3)) for x in xs], dim=1)  # (B, 10)
+    (linear,) = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    same(module(*xs), vector @ linear.weight.T + linear.bias)
+
+
+def test_exit_flattens_pixel_by_pixel() -> None:
+    module, _ = made("exit", SOURCES, 7, pool="flatten")
+    xs = [noise(shape, seed) for seed, shape in enumerate(SOURCES)]
+    vector = torch.cat([x.reshape(2, -1) for x in xs], dim=1)  # (B, 144 + 240 + 24)
+    (linear,) = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    assert linear.in_features == 408
+    same(module(*xs), vector @ linear.weight.T + linear.bias)
+
+
+def test_exit_normalises_and_rectifies_before_it_pools() -> None:
+    module, _ = made("exit", SOURCES[:1], 7, norm="batch", activation="relu")
+    x = noise(SOURCES[0])
+    vector = F.batch_norm(x, None, None, training=True).relu().mean(dim=(2, 3))
+    (linear,) = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    same(module(x), vector @ linear.weight.T + linear.bias)
+
+
+@pytest.mark.parametrize("pool", ["average", "flatten"])
+def test_exit_without_linear_gives_what_it_pools(pool: str) -> None:
+    """Network in Network: the last map has one channel per class."""
+    sources = [Shape(4, 3, 3)] if pool == "average" else [Shape(1, 2, 2)]
+    module, _ = made("exit", sources, 4, pool=pool, linear=False)
+    assert not list(module.parameters())
+    x = noise(sources[0])
+    same(module(x), x.mean(dim=(2, 3)) if pool == "average" else x.reshape(2, 4))
+
+
+def test_exit_without_linear_says_which_width_it_needs() -> None:
+    with pytest.raises(ValueError, match="gives 3 numbers where 4 classes are asked for; set linear: true"):
+        genome.lookup("exit")(linear=False).shape([Shape(3, 8, 8)], 4)
+
+
+def test_a_network_without_linear_is_what_was_planned() -> None:
+    text = """\
+genome: nin
+input: [3, 8, 8]
+classes: 6
+nodes:
+  a: {op: conv, in: [image], width: 4}
+  b: {op: conv, in: [image], width: 2, kernel: 1, order: conv}
+  o: {op: exit, in: [a, b], linear: false, norm: group, activation: silu}
+"""
+    check(genome.resolve(genome.loads(text)))
