@@ -128,5 +128,6 @@ def test_a_join_has_the_widest_input_or_its_stated_width() -> None:
 )
 def test_widths_that_are_refused(node: str, sentence: str) -> None:
     with pytest.raises(genome.SourceError) as caught:
-        genome.loads(HEAD + f"  x: {node}\n  o: {{op: exit, in: [x]}}\n", path="g.yaml")
+        read = "image" if "exit" in node else "x"
+        genome.loads(HEAD + f"  x: {node}\n  o: {{op: exit, in: [{read}]}}\n", path="g.yaml")
     assert str(caught.value) == f"g.yaml:6  {sentence}"

@@ -1,0 +1,358 @@
+"""The order of evaluation, and loops: what each pass reads, what passes share, and what is no loop."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import genome
+from genome.graph import GenomeError
+from genome.order import visits
+from tests.conformance import check
+
+HEAD = """\
+genome: g
+input: [3, 8, 8]
+classes: 4
+widths: {rule: constant, base: 6}
+nodes:
+"""
+
+TWO = (
+    HEAD
+    + """\
+  stem: {op: conv, in: [image]}
+  a: {op: conv, in: [stem, b]}
+  b: {op: conv, in: [a]}
+  out: {op: exit, in: [b]}
+loops:
+  l: {order: [a, b], passes: 2}
+"""
+)
+
+CLIQUE = (
+    HEAD
+    + """\
+  stem: {op: conv, in: [image]}
+  c1: {op: conv, in: [stem, c2, c3]}
+  c2: {op: conv, in: [stem, c1, c3]}
+  c3: {op: conv, in: [stem, c1, c2]}
+  out: {op: exit, in: [c1, c2, c3]}
+loops:
+  l: {order: [c1, c2, c3], passes: PASSES}
+"""
+)
+
+
+def read(text: str) -> list[tuple[str, int, tuple[str | None, ...]]]:
+    return [(v.node.name, v.turn, v.reads) for v in visits(genome.loads(text))]
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(genome.SourceError) as caught:
+        genome.loads(text, path="g.yaml")
+    return str(caught.value)
+
+
+# --- order
+
+
+def test_nodes_may_name_later_ones_and_keep_the_written_order_where_they_can() -> None:
+    text = (
+        HEAD
+        + """\
+  out: {op: exit, in: [c, b]}
+  c: {op: conv, in: [a]}
+  b: {op: conv, in: [a]}
+  unread: {op: conv, in: [b]}
+  a: {op: conv, in: [image]}
+"""
+    )
+    assert [name for name, _, _ in read(text)] == ["a", "c", "b", "out"]
+    check(genome.resolve(genome.loads(text)))
+
+
+def test_exits_keep_the_written_order_whatever_is_evaluated_first() -> None:
+    text = (
+        HEAD
+        + """\
+  late: {op: exit, in: [b], weight: 0.25}
+  early: {op: exit, in: [a], pool: flatten, weight: 0.75}
+  a: {op: conv, in: [image], stride: 2}
+  b: {op: conv, in: [a]}
+"""
+    )
+    plan = genome.resolve(genome.loads(text))
+    assert [plan.steps[i].node.name for i in plan.exits] == ["late", "early"]
+    module = genome.build(plan).eval()
+    assert module.exit_weights == (0.25, 0.75)
+    kept: dict[str, Tensor] = {}
+    for name in ("late", "early"):
+        module.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: kept.update({name: out}))
+    late, early = module(torch.randn(2, 3, 8, 8))
+    assert late is kept["late"] and early is kept["early"]
+
+
+# --- loops
+
+
+def test_the_first_pass_reads_what_enters_and_later_ones_the_rest_of_the_loop() -> None:
+    assert read(CLIQUE.replace("PASSES", "1")) == [
+        ("stem", 0, ("image",)),
+        ("c1", 0, ("stem", None, None)),
+        ("c2", 0, ("stem", "c1", None)),
+        ("c3", 0, ("stem", "c1", "c2")),
+        ("c1", 1, (None, "c2", "c3")),
+        ("c2", 1, (None, "c1", "c3")),
+        ("c3", 1, (None, "c1", "c2")),
+        ("out", 0, ("c1", "c2", "c3")),
+    ]
+
+
+def test_a_loop_of_two_trains() -> None:
+    """The loss falls, and gradients reach the kernel of every edge."""
+    torch.manual_seed(0)
+    plan = genome.resolve(genome.loads(TWO))
+    module = genome.build(plan)
+    images, labels = torch.randn(32, 3, 8, 8), torch.arange(32) % 4
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(module(images)[0], labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    kernels = {name: p for name, p in module.named_parameters() if p.dim() == 4}
+    assert len(kernels) == 4  # stem, a over stem, a over b, b over a
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in kernels.values())
+
+
+def test_passes_share_kernels_and_have_norms_of_their_own() -> None:
+    plan = genome.resolve(genome.loads(TWO))
+    module = check(plan)
+    assert [name for name in module.nodes] == ["stem", "a", "b", "a@1", "b@1", "a@2", "b@2", "out"]
+    kernels = [
+        [m for m in module.nodes[k].modules() if isinstance(m, nn.Conv2d)] for k in ("b", "b@1", "b@2")
+    ]
+    assert all(one[0].weight is other[0].weight for one, other in pairwise(kernels))
+    norms = [
+        [m for m in module.nodes[k].modules() if isinstance(m, nn.BatchNorm2d)] for k in ("b", "b@1", "b@2")
+    ]
+    assert len({id(norm[0].weight) for norm in norms}) == 3
+    kernel = 9 * 6 * 6
+    assert plan.params == 9 * 3 * 6 + 12 + 3 * kernel + 6 * 12 + 4 * (6 + 1)
+    assert plan.macs == 64 * (9 * 3 * 6 + 6 * kernel) + 24  # each of three passes runs two kernels
+
+
+@pytest.mark.parametrize("passes", [0, 1, 3])
+def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
+    """CliqueNet (arXiv:1802.10419): stage 1 feeds forward, stage 2 re-reads the block with the same kernels."""
+    plan = genome.resolve(genome.loads(CLIQUE.replace("PASSES", str(passes))))
+    module = check(plan).double()
+    names = ["c1", "c2", "c3"]
+    kernels: dict[tuple[str, str], Tensor] = {}
+    for turn in (0, 1) if passes else (0,):
+        for step in plan.steps:
+            if step.node.name in names and step.turn == turn:
+                node = module.nodes[step.node.name + ("@1" if turn else "")]
+                for i, edge in node.edges.items():
+                    kernels[step.node.ins[int(i)], step.node.name] = edge.weight
+    assert len(kernels) == (9 if passes else 6)  # in one stage no node reads a later one
+    image = torch.randn(4, 3, 8, 8, dtype=torch.float64)
+
+    def unit(total: Tensor) -> Tensor:
+        return F.batch_norm(total, None, None, training=True).relu()
+
+    def conv(source: str, name: str) -> Tensor:
+        return F.conv2d(value[source], kernels[source, name], padding=1)
+
+    value = {"stem": module.nodes["stem"](image)}
+    for i, name in enumerate(names):
+        value[name] = unit(sum((conv(other, name) for other in names[:i]), conv("stem", name)))
+    for _ in range(passes):
+        for name in names:
+            first, second = (other for other in names if other != name)
+            value[name] = unit(conv(first, name) + conv(second, name))
+    vector = torch.cat([value[name].mean(dim=(2, 3)) for name in names], dim=1)
+    linear = module.nodes["out"].linear
+    torch.testing.assert_close(
+        module(image)[0], vector @ linear.weight.T + linear.bias, rtol=1e-10, atol=1e-10
+    )
+
+
+def test_a_node_may_read_itself() -> None:
+    text = (
+        HEAD
+        + "  a: {op: conv, in: [image, a]}\n  o: {op: exit, in: [a]}\nloops:\n  l: {order: [a], passes: 3}\n"
+    )
+    plan = genome.resolve(genome.loads(text))
+    check(plan)
+    assert [(s.node.name, s.sources) for s in plan.steps] == [
+        ("a", (-1, None)), ("a", (None, 0)), ("a", (None, 1)), ("a", (None, 2)), ("o", (3,))
+    ]  # fmt: skip
+    assert plan.params == 9 * (3 * 6 + 6 * 6) + 4 * 12 + 4 * 7
+
+
+def test_no_pass_again_is_a_plain_graph_without_the_edges_that_point_back() -> None:
+    text = TWO.replace("passes: 2", "passes: 0")
+    plan = genome.resolve(genome.loads(text))
+    check(plan)
+    straight = TWO.partition("loops:")[0].replace("[stem, b]", "[stem]")
+    assert plan.params == genome.resolve(genome.loads(straight)).params
+
+
+def test_loops_of_joins_and_separables_run() -> None:
+    text = (
+        HEAD
+        + """\
+  stem: {op: conv, in: [image]}
+  a: {op: separable, in: [stem, b, c]}
+  b: {op: add, in: [a, c], activation: relu}
+  c: {op: mean, in: [b, stem]}
+  out: {op: exit, in: [c]}
+loops:
+  l: {order: [a, b, c], passes: 2}
+"""
+    )
+    check(genome.resolve(genome.loads(text)))
+
+
+def test_all_that_enters_a_loop_is_pooled_to_one_size() -> None:
+    text = (
+        HEAD
+        + """\
+  small: {op: conv, in: [image], stride: 4}
+  a: {op: conv, in: [image, b]}
+  b: {op: conv, in: [small, a]}
+  out: {op: exit, in: [b]}
+loops:
+  l: {order: [a, b]}
+"""
+    )
+    plan = genome.resolve(genome.loads(text))
+    check(plan)
+    assert {step.cell.out[1:] for step in plan.steps if step.node.name in "ab"} == {(2, 2)}
+
+
+def test_two_loops_one_after_the_other() -> None:
+    text = (
+        HEAD
+        + """\
+  a: {op: conv, in: [image, b]}
+  b: {op: conv, in: [a]}
+  c: {op: conv, in: [b, d]}
+  d: {op: conv, in: [c, a]}
+  out: {op: exit, in: [d]}
+loops:
+  one: {order: [a, b]}
+  two: {order: [c, d]}
+"""
+    )
+    check(genome.resolve(genome.loads(text)))
+    assert [name for name, _, _ in read(text)] == ["a", "b", "a", "b", "c", "d", "c", "d", "out"]
+
+
+def test_members_that_no_exit_needs_are_left_out() -> None:
+    text = (
+        HEAD
+        + """\
+  a: {op: conv, in: [image, b]}
+  b: {op: conv, in: [a]}
+  idle: {op: conv, in: [b, tiny]}
+  tiny: {op: conv, in: [image], stride: 8}
+  out: {op: exit, in: [b]}
+loops:
+  l: {order: [a, b, idle]}
+"""
+    )
+    plan = genome.resolve(genome.loads(text))
+    check(plan)
+    assert [(s.node.name, s.turn) for s in plan.steps] == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("out", 0)]
+    assert {s.cell.out for s in plan.steps[:-1]} == {(6, 8, 8)}  # nor does what they read set the size
+    assert genome.digest(plan)
+
+
+# --- what is no loop
+
+
+def test_an_undeclared_cycle_is_named_node_by_node() -> None:
+    text = TWO.partition("loops:")[0]
+    assert refusal(text) == (
+        "g.yaml:7  cycle a -> b -> a belongs to no loop; add it under `loops:` or drop an edge"
+    )
+    text = HEAD + "  a: {op: conv, in: [image, a]}\n  o: {op: exit, in: [a]}\n"
+    assert refusal(text) == "g.yaml:6  cycle a -> a belongs to no loop; add it under `loops:` or drop an edge"
+
+
+def test_a_way_out_of_a_loop_and_back_is_a_cycle_too() -> None:
+    text = TWO.replace("  out:", "  x: {op: conv, in: [b]}\n  out:").replace("[stem, b]", "[stem, b, x]")
+    assert refusal(text) == (
+        "g.yaml:9  cycle loop l -> x -> loop l belongs to no loop; add it in `order` of l or drop an edge"
+    )
+
+
+LOOP = "loops:\n  l: {order: [a, b], passes: 2}\n"
+
+
+@pytest.mark.parametrize(
+    ("edits", "sentence"),
+    [
+        (
+            {LOOP: LOOP + "  m: {order: [b]}\n"},
+            "8  loops.m.order names b, which is in loop l already; a node is in one loop",
+        ),
+        ({"in: [a]}": "in: [stem]}"}, "8  loops.l: b reads no member of the loop; take it out"),
+        (
+            {"[stem, b]": "[b]"},
+            "7  loops.l: a has nothing to read in the first pass; put it later in `order` or give it an input"
+            " from outside",
+        ),
+        (
+            {"a: {op: conv, in: [stem, b]}": "a: {op: concat, in: [stem, b]}"},
+            "7  loops.l: a is a concat, which can't be in a loop; a conv over"
+            " several inputs is the convolution of their concatenation",
+        ),
+        (
+            {"a: {op: conv, in: [stem, b]}": "a: {op: pool, in: [stem, b]}"},
+            "7  loops.l: a (pool) reads 2 inputs; in a loop it reads one",
+        ),
+        (
+            {"b: {op: conv, in: [a]}": "b: {op: conv, in: [a], stride: 2}"},
+            "7  a gives 6x8x8 in one pass of its loop and 6x4x4 in the next; members"
+            " of a loop keep their size (stride 1)",
+        ),
+        ({"order: [a, b]": "order: [a, c]"}, "11  loops.l.order names c, which is no node"),
+        ({"order: [a, b]": "order: [a, stm]"}, "11  loops.l.order names stm, which is no node (stem?)"),
+        ({"order: [a, b]": "order: [a, b, a]"}, "11  loops.l.order names a node twice: a, b, a"),
+        ({"order: [a, b]": "order: a"}, "11  loops.l.order is a; it must be a list of node names"),
+        ({"order: [a, b]": "order: [a, 2]"}, "11  loops.l.order names 2; it must be the name of a node"),
+        ({"order: [a, b], passes": "passes"}, "11  loops.l.order is missing; write `order: ..`"),
+        ({"passes: 2": "passes: 99"}, "11  loops.l.passes is 99; it may be 0..16"),
+        ({"passes: 2": "pases: 2"}, "11  loops.l.pases is not known (passes?); it may be order, passes"),
+        (
+            {"  l: {": "  'l 1': {"},
+            "11  loops: 'l 1' is no name; letters, digits and _ in parts joined by . or /, a letter"
+            " or _ first",
+        ),
+    ],
+)
+def test_loops_that_are_refused(edits: dict[str, str], sentence: str) -> None:
+    text = TWO
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new)
+    assert refusal(text) == f"g.yaml:{sentence}"
+
+
+def test_without_a_file_the_sentence_stands_alone() -> None:
+    whole = genome.loads(TWO)
+    alone = genome.Genome(whole.name, whole.input, whole.classes, whole.nodes, whole.widths)
+    with pytest.raises(GenomeError, match="^cycle a -> b -> a belongs to no loop") as caught:
+        genome.resolve(alone)
+    assert caught.value.node == "a"
