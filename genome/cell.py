@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from genome.op import Cost, Op, Shape
+from genome.op import IDENTITY, Cost, Op, Shape
 
 Size: TypeAlias = tuple[int, int]  # height and width of an image
 
@@ -19,6 +20,7 @@ class Cell(NamedTuple):
     shrunk: tuple[bool, ...]  # per input read: whether it is pooled to the size of a smaller one
     keeps: tuple[bool, ...]  # per input read: whether backward keeps it as it is
     extra: int  # numbers that fitting the inputs adds to what backward keeps
+    mark: int | None  # 64 bits that name what the node does here, for digests; None: it gives what it takes
 
 
 @lru_cache(maxsize=1 << 16)
@@ -32,7 +34,14 @@ def cell_of(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> C
             f"shrinks its {size} image below 1x1; use padding: same, a smaller kernel or stride, or fewer pools"
         )
     cost = op.cost(seen, out)
-    return Cell(seen, out, cost, *_kept(ins, seen, cost))
+    return Cell(seen, out, cost, *_kept(ins, seen, cost), _mark(op, seen, out))
+
+
+def _mark(op: Op, seen: tuple[Shape, ...], out: Shape) -> int | None:
+    placed = op.placed(seen, out)
+    if placed == IDENTITY:
+        return None
+    return int.from_bytes(blake2b(repr((placed, *out)).encode(), digest_size=8).digest())
 
 
 def _fit(op: Op, ins: tuple[Shape, ...], floor: Size | None) -> tuple[Shape, ...]:

@@ -8,13 +8,11 @@ their graphs hold tied nodes that no symmetry exchanges, which costs a repeated 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from genome.graph import IMAGE, Genome
-from genome.op import IDENTITY, Op, Shape
-from genome.plan import Plan, Step
+from genome.plan import Plan
 from genome.resolve import resolve
 
 _BITS = (1 << 64) - 1
@@ -37,78 +35,69 @@ def digest(genome: Genome | Plan) -> str:
     which where the order matters, loops, and the order of the exits.
     """
     plan = resolve(genome) if isinstance(genome, Genome) else genome
-    steps, alias = _telling(plan)
-    place = {step.node.name: i for i, step in enumerate(steps)}
-    labels, ins, outs = _labelled(plan, steps, alias, place)
-    rank = _canonical(labels, ins, outs)
-    order = sorted(range(len(steps)), key=rank.__getitem__)
+    graph = _graph(plan)
+    rank = _canonical(graph.labels, graph.ins, graph.outs)
+    order = sorted(range(len(rank)), key=rank.__getitem__)
     at = {node: i for i, node in enumerate(order)}
     at[_IMAGE] = _IMAGE
-    rows = [(labels[v], sorted((at[u], slot) for u, slot in ins[v])) for v in order]
+    rows = [(graph.labels[v], sorted([(at[u], slot) for u, slot in graph.ins[v]])) for v in order]
+    place = graph.place
     loops = sorted(
         (loop.passes, [at[place[m]] for m in loop.order if m in place]) for loop in plan.genome.loops
     )
-    exits = [at[place[name]] for name in _exits(plan)]
+    exits = [at[place[plan.steps[i].node.name]] for i in plan.exits]
     text = repr((plan.genome.input, plan.genome.classes, rows, loops, exits))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _exits(plan: Plan) -> list[str]:
-    return [plan.steps[i].node.name for i in plan.exits]
+class _Graph(NamedTuple):
+    """What tells networks apart: a label per node, the edges both ways, and the place of each name."""
+
+    labels: list[int]
+    ins: Edges
+    outs: Edges
+    place: dict[str, int]
 
 
-def _telling(plan: Plan) -> tuple[list[Step], dict[str, str]]:
-    """The steps that tell networks apart, and for each node left out the one that it passes on: later passes
-    of a loop follow from the first, and a node that gives what it takes is none."""
+def _graph(plan: Plan) -> _Graph:
+    """The nodes that do something: later passes of a loop follow from the first, and the readers of a node
+    that gives what it takes read what it reads."""
+    labels: list[int] = []
+    places: list[tuple[tuple[str, ...], bool]] = []
+    place = {IMAGE: _IMAGE}
     looped = {member for loop in plan.genome.loops for member in loop.order}
-    steps: list[Step] = []
-    alias: dict[str, str] = {}
     for step in plan.steps:
+        name, op, ins, _ = step.node
         if step.turn:
             continue
-        name, source = step.node.name, step.node.ins[0]
-        if name not in looped and _label(step.node.op, step.cell.seen, step.cell.out) is None:
-            alias[name] = alias.get(source, source)
-        else:
-            steps.append(step)
-    return steps, alias
-
-
-def _labelled(
-    plan: Plan, steps: list[Step], alias: dict[str, str], place: dict[str, int]
-) -> tuple[list[int], Edges, Edges]:
-    """A label per step, and the edges both ways."""
-    labels: list[int] = []
-    ins: Edges = []
-    outs: Edges = [[] for _ in steps]
-    for v, step in enumerate(steps):
-        node = step.node
-        ordered = len(node.ins) > 1 and node.op.in_order()
-        labels.append(_label(node.op, step.cell.seen, step.cell.out) or 0)
-        edges = []
-        for slot, name in enumerate(node.ins):
-            name = alias.get(name, name)
-            u, slot = _IMAGE if name == IMAGE else place[name], slot if ordered else 0
-            edges.append((u, slot))
-            if u != _IMAGE:
-                outs[u].append((v, slot))
-        ins.append(edges)
+        if step.cell.mark is None and len(ins) == 1 and name not in looped:
+            place[name] = place[ins[0]]
+            continue
+        place[name] = len(labels)
+        labels.append(step.cell.mark or 0)
+        places.append((ins, len(ins) > 1 and op.in_order()))
+    ins_of, outs = _edges(places, place)
     for loop in plan.genome.loops:
         for i, member in enumerate(loop.order):
             if member in place:
                 labels[place[member]] = _mix(labels[place[member]], i + 1 + (loop.passes << 16))
-    for i, name in enumerate(_exits(plan)):
-        labels[place[name]] = _mix(labels[place[name]], i)
-    return labels, ins, outs
+    for i, exit_ in enumerate(plan.exits):
+        v = place[plan.steps[exit_].node.name]
+        labels[v] = _mix(labels[v], i)
+    return _Graph(labels, ins_of, outs, place)
 
 
-@lru_cache(maxsize=1 << 16)
-def _label(op: Op, seen: tuple[Shape, ...], out: Shape) -> int | None:
-    """What a node does at its place, as a number; None where it gives what it takes."""
-    placed = op.placed(seen, out)
-    if placed == IDENTITY:
-        return None
-    return int.from_bytes(blake2b(repr((placed, tuple(out))).encode(), digest_size=8).digest())
+def _edges(places: list[tuple[tuple[str, ...], bool]], place: dict[str, int]) -> tuple[Edges, Edges]:
+    """The edges both ways, with the input's place where the order counts."""
+    outs: Edges = [[] for _ in places]
+    ins_of: Edges = []
+    for v, (names, ordered) in enumerate(places):
+        edges = [(place[name], slot if ordered else 0) for slot, name in enumerate(names)]
+        for u, slot in edges:
+            if u != _IMAGE:
+                outs[u].append((v, slot))
+        ins_of.append(edges)
+    return ins_of, outs
 
 
 def _mix(a: int, b: int) -> int:
