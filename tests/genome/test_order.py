@@ -136,7 +136,7 @@ def test_a_loop_of_two_trains() -> None:
 def test_passes_share_kernels_and_have_norms_of_their_own() -> None:
     plan = genome.resolve(genome.loads(TWO))
     module = check(plan)
-    assert [name for name in module.nodes] == ["stem", "a", "b", "a@1", "b@1", "a@2", "b@2", "out"]
+    assert list(module.nodes) == ["stem", "a", "b", "a@1", "b@1", "a@2", "b@2", "out"]
     kernels = [
         [m for m in module.nodes[k].modules() if isinstance(m, nn.Conv2d)] for k in ("b", "b@1", "b@2")
     ]
@@ -353,6 +353,6 @@ def test_loops_that_are_refused(edits: dict[str, str], sentence: str) -> None:
 def test_without_a_file_the_sentence_stands_alone() -> None:
     whole = genome.loads(TWO)
     alone = genome.Genome(whole.name, whole.input, whole.classes, whole.nodes, whole.widths)
-    with pytest.raises(GenomeError, match="^cycle a -> b -> a belongs to no loop") as caught:
+    with pytest.raises(GenomeError, match=r"^cycle a -> b -> a belongs to no loop") as caught:
         genome.resolve(alone)
     assert caught.value.node == "a"
