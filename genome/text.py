@@ -266,7 +266,7 @@ def fields(
 
 def near(key: Any, known: Iterable[str]) -> str:
     """` (word?)` where a known word is close to `key`."""
-    found = difflib.get_close_matches(str(key), list(known), n=1)
+    found = difflib.get_close_matches(key, list(known), n=1) if isinstance(key, str) else []
     return f" ({found[0]}?)" if found else ""
 
 
