@@ -14,6 +14,11 @@ class DomainError(ValueError):
     """A domain that holds no value, or whose bounds are not numbers."""
 
 
+def _listed(*values: object) -> str:
+    """Values as YAML lists them."""
+    return f"[{', '.join(str(v).lower() if isinstance(v, bool) else str(v) for v in values)}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Int:
     """Whole numbers low, low + step, .., high (both ends may be taken)."""
@@ -24,7 +29,7 @@ class Int:
 
     def __post_init__(self) -> None:
         if any(type(v) is not int for v in (self.low, self.high, self.step)):
-            raise DomainError(f"int bounds are whole numbers, not {[self.low, self.high, self.step]}")
+            raise DomainError(f"int bounds are whole numbers, not {_listed(self.low, self.high, self.step)}")
         if self.low > self.high or self.step < 1:
             raise DomainError(f"int [{self.low}, {self.high}, {self.step}] holds no value")
         if (self.high - self.low) % self.step:
@@ -58,7 +63,7 @@ class Float:
     def __post_init__(self) -> None:
         bounds = (self.low, self.high)
         if any(isinstance(v, bool) or not isinstance(v, int | float) for v in bounds):
-            raise DomainError(f"float bounds are numbers, not {list(bounds)}")
+            raise DomainError(f"float bounds are numbers, not {_listed(*bounds)}")
         if not all(math.isfinite(v) for v in bounds) or self.low > self.high:
             raise DomainError(f"float [{self.low}, {self.high}] holds no value")
         if self.log and self.low <= 0:
@@ -92,7 +97,7 @@ class OneOf:
     def __init__(self, *choices: Value) -> None:
         kinds = {(type(c), c) for c in choices}
         if not choices or len(kinds) != len(choices):
-            raise DomainError(f"one_of {list(choices)} is empty or names a choice twice")
+            raise DomainError(f"one_of {_listed(*choices)} is empty or names a choice twice")
         object.__setattr__(self, "choices", choices)
 
     def __contains__(self, value: object) -> bool:

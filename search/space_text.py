@@ -119,7 +119,7 @@ def _choices(
         return [(at, text.kind_of(source, at, label, value), {})]
     listed = value.get("one_of")
     if list(value) != ["one_of"] or not isinstance(listed, list) or not listed:
-        raise source.error(at, f"{label}.op is {shown(value)}; it is a word, or {{one_of: [conv, pool]}}")
+        raise source.error(at, f"{label}.op is {shown(value)}; it may be a word, or {{one_of: [conv, pool]}}")
     found: dict[str, tuple[Address, type[Op], dict[str, Any]]] = {}
     for i, choice in enumerate(listed):
         where = (*at, "one_of", i)
@@ -195,7 +195,8 @@ def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, na
         domain = OneOf(*(float(c) for c in domain.choices))
     wide = Float(domain.low, domain.high) if real and isinstance(domain, Int) else domain
     if not legal.covers(wide):
-        raise source.error(at, f"{label} ranges over {domain}; it may be {legal}")
+        real_ones = ", real numbers" if isinstance(domain, Float) else ""
+        raise source.error(at, f"{label} ranges over {domain}{real_ones}; it may be {legal}")
     return _narrow(name, domain, real)
 
 
@@ -219,7 +220,7 @@ def _domain(source: Source, at: Address, label: str, value: dict[str, Any]) -> D
     except DomainError as error:
         raise source.error(at, f"{label}: {error}") from None
     raise source.error(
-        at, f"{label} is {shown(value)}; it is {{int: [low, high, step]}} or {{float: [low, high, log]}}"
+        at, f"{label} is {shown(value)}; it may be {{int: [low, high, step]}} or {{float: [low, high, log]}}"
     )
 
 
@@ -258,7 +259,7 @@ def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> N
         here: Address = (*at, "nodes", keys[place.name])
         for i, edge in enumerate(place.edges):
             if edge.source != IMAGE and edge.source not in space.by_name:
-                near = text.near(edge.source, space.by_name)
+                near = text.near(edge.source, (*space.by_name, IMAGE))
                 raise source.error(
                     (*here, "in", i), f"{place.name}.in names {shown(edge.source)}, which is no node{near}"
                 )
