@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
 from collections.abc import Iterable
 from typing import Any
 
-from genome.domain import Float, Int, OneOf
+from genome.domain import Int
+from genome.fields import fields, mapping, named, near, settled, title
 from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times, check_name
 from genome.op import Gene, Op, Shape, lookup, words
 from genome.resolve import resolve
@@ -140,31 +140,6 @@ def _value(source: Source, at: Address, label: str, gene: Gene, value: Any, dept
     return settled(source, at, label, gene.legal, value)
 
 
-def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:
-    """A value that is legal; a whole number where a real one is wanted is taken as one."""
-    if isinstance(legal, Float) and type(value) is int:
-        value = float(value)
-    if value not in legal:
-        raise source.error(at, f"{label} is {shown(value)}{_hint(value, legal)}; it may be {legal}")
-    return value
-
-
-def _hint(value: Any, legal: Any) -> str:
-    if isinstance(value, dict):
-        return " (ranges belong in the space of a study)"
-    if isinstance(value, float) and not isinstance(legal, Float | OneOf):
-        return " (not a whole number)"
-    if isinstance(value, str) and not isinstance(legal, OneOf) and re.match(r"[-+.\d]", value):
-        return " (a text, not a number)"
-    if (
-        isinstance(value, str)
-        and value in ("on", "off", "yes", "no")
-        and True in getattr(legal, "choices", ())
-    ):
-        return " (a text; booleans are true and false)"
-    return ""
-
-
 def width_of(source: Source, at: Address, label: str, value: Any) -> int | Times | None:
     """A stated width, a multiple of the scheduled one (`4x`), or None for the schedule's."""
     if value is None:
@@ -217,57 +192,6 @@ def input_of(source: Source, at: Address, value: Any) -> Shape:
     if not isinstance(value, list) or len(value) != 3 or any(v not in SIZE for v in value):
         raise source.error(at, f"input is {shown(value)}; it must be [channels, height, width], each {SIZE}")
     return Shape(*value)
-
-
-def title(source: Source, at: Address, value: Any) -> str:
-    """The name of a genome: one line of text."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
-        raise source.error(at, f"{'.'.join(map(str, at))} is {shown(value)}; it must be one line of text")
-    return value
-
-
-def text(source: Source, at: Address, label: str, value: Any) -> str:
-    """A string."""
-    if not isinstance(value, str):
-        raise source.error(at, f"{label} names {shown(value)}; it must be the name of a node")
-    return value
-
-
-def named(source: Source, at: Address, label: str, value: Any, known: Iterable[str]) -> str:
-    """The name of a node that there is."""
-    name = text(source, at, label, value)
-    if name not in known:
-        raise source.error(at, f"{label} names {shown(name)}, which is no node{near(name, known)}")
-    return name
-
-
-def mapping(source: Source, at: Address, value: Any, what: str) -> dict[str, Any]:
-    """A YAML mapping."""
-    if not isinstance(value, dict):
-        raise source.error(at, f"{'.'.join(map(str, at)) or 'the file'} is {shown(value)}; it must be {what}")
-    return value
-
-
-def fields(
-    source: Source, at: Address, value: Any, allowed: tuple[str, ...], required: tuple[str, ...]
-) -> dict[str, Any]:
-    """A mapping with these keys and no others."""
-    given = mapping(source, at, value, f"a mapping of {', '.join(allowed)}")
-    label = ".".join(map(str, at))
-    for key in given:
-        if key not in allowed:
-            known = f"{near(key, allowed)}; it may be {', '.join(allowed)}"
-            raise source.error((*at, key), f"{label + '.' if label else ''}{shown(key)} is not known{known}")
-    for key in required:
-        if key not in given:
-            raise source.error(at, f"{label + '.' if label else ''}{key} is missing; write `{key}: ..`")
-    return given
-
-
-def near(key: Any, known: Iterable[str]) -> str:
-    """` (word?)` where a known word is close to `key`."""
-    found = difflib.get_close_matches(key, list(known), n=1) if isinstance(key, str) else []
-    return f" ({found[0]}?)" if found else ""
 
 
 def dump(genome: Genome) -> str:

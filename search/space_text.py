@@ -8,23 +8,20 @@ genes: any                                                       so for all gene
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from genome import text
 from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf
-from genome.expand import expand
-from genome.graph import IMAGE, GenomeError, Loop, check_name
+from genome.fields import fields, mapping, near, node_name, settled
+from genome.graph import check_name
 from genome.op import Gene, Op, Shape
-from genome.order import visits
-from genome.resolve import resolve
 from genome.source import Address, Source, shown
 from genome.widths import ALPHA, BASE, RULE
-from search.space import Body, Edge, Hole, Place, Space, Template, through
+from search.space import Body, Edge, Hole, Place, Space, Template
+from search.space_check import check
 
 ANY = "any"
 FORMS = ("one_of", "int", "float")
-DRAWS = 32  # genomes drawn to see that a space holds any network at all
 
 
 def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int) -> Space:
@@ -36,19 +33,19 @@ def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int)
     value = source.value
     for key in at:
         value = value[key]
-    top = text.fields(source, at, value, ("widths", "nodes", "loops"), required=("nodes",))
-    listed = text.mapping(source, (*at, "nodes"), top["nodes"], text.NODES)
+    top = fields(source, at, value, ("widths", "nodes", "loops"), required=("nodes",))
+    listed = mapping(source, (*at, "nodes"), top["nodes"], text.NODES)
     places = tuple(_place(source, (*at, "nodes", key), key, given) for key, given in listed.items())
     widths = None
     if top.get("widths") is not None:
         widths = _widths(source, (*at, "widths"), top["widths"])
-    looped = text.mapping(source, (*at, "loops"), top.get("loops") or {}, text.LOOPS)
+    looped = mapping(source, (*at, "loops"), top.get("loops") or {}, text.LOOPS)
     known = {place.name: None for place in places}
     loops = tuple(
         text.loop_of(source, key, given, (*at, "loops", key), known) for key, given in looped.items()
     )
     space = Space(name, shape, classes, places, widths, loops)
-    _check(source, at, space, {p.name: key for p, key in zip(places, listed, strict=True)})
+    check(source, at, space, {p.name: key for p, key in zip(places, listed, strict=True)})
     return space
 
 
@@ -57,7 +54,7 @@ def _place(source: Source, at: Address, key: str, value: Any) -> Place:
     wrong = check_name(name)
     if wrong:
         raise source.error(at, f"nodes: {wrong}")
-    given = text.mapping(source, at, value, "a node such as {op: conv, in: [image]}")
+    given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
     body = _body(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")}, name)
     width = _width(source, (*at, "width"), name, given.get("width"))
     takes = any(t.kind.width in ("schedule", "stated") for t in body.choices.values())
@@ -80,7 +77,7 @@ def _maybe(key: str) -> tuple[str, bool]:
 
 
 def _edge(source: Source, at: Address, name: str, value: Any) -> Edge:
-    other, maybe = _maybe(text.text(source, at, f"{name}.in", value))
+    other, maybe = _maybe(node_name(source, at, f"{name}.in", value))
     return Edge(other, Hole(f"{name}<{other}", FLAG) if maybe else None)
 
 
@@ -146,9 +143,7 @@ def _check_genes(
     for key in stated:
         if key not in known:
             words = ", ".join(kind.word for kind in kinds)
-            raise source.error(
-                (*at, key), f"{label}.{shown(key)} is no gene of {words}{text.near(key, known)}"
-            )
+            raise source.error((*at, key), f"{label}.{shown(key)} is no gene of {words}{near(key, known)}")
 
 
 def _template(
@@ -178,7 +173,7 @@ def _template(
 def _spec(source: Source, at: Address, label: str, gene: Gene, value: Any, name: str, depth: int) -> Any:
     """A gene's value, hole or body."""
     if gene.legal is None:
-        given = text.mapping(source, at, value, "a node type such as {op: conv}")
+        given = mapping(source, at, value, "a node type such as {op: conv}")
         return _body(source, at, label, given, name, depth + 1)
     if value == ANY and gene.search is not None:
         return _narrow(name, gene.search)
@@ -188,7 +183,7 @@ def _spec(source: Source, at: Address, label: str, gene: Gene, value: Any, name:
 def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, name: str) -> Any:
     """A plain value that is legal, or the hole of a range that is."""
     if not isinstance(value, dict):
-        return text.settled(source, at, label, legal, value)
+        return settled(source, at, label, legal, value)
     domain = _domain(source, at, label, value)
     real = isinstance(legal, Float)
     if real and isinstance(domain, OneOf) and all(type(c) in (int, float) for c in domain.choices):
@@ -239,108 +234,10 @@ def _width(source: Source, at: Address, name: str, value: Any) -> Any:
 
 
 def _widths(source: Source, at: Address, value: Any) -> tuple[Any, Any, Any]:
-    given = text.fields(source, at, value, ("rule", "base", "alpha"), required=("rule", "base"))
+    given = fields(source, at, value, ("rule", "base", "alpha"), required=("rule", "base"))
     legal: dict[str, Legal] = {"rule": RULE, "base": BASE, "alpha": ALPHA}
     made = [
         _value(source, (*at, key), f"widths.{key}", legal[key], given.get(key, 0.0), f"widths.{key}")
         for key in ("rule", "base", "alpha")
     ]
     return made[0], made[1], made[2]
-
-
-def _check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
-    """What makes every genome of the space a genome: inputs that exist, a way in, an exit, loops that stay."""
-    if len(space.by_name) != len(space.places):
-        names = [p.name for p in space.places]
-        twice = next(n for n in names if names.count(n) > 1)
-        raise source.error((*at, "nodes", f"({twice})"), f"two nodes are named {twice}; names are unique")
-    sure = {IMAGE} | {p.name for p in space.places if p.exists is None}
-    for place in space.places:
-        here: Address = (*at, "nodes", keys[place.name])
-        for i, edge in enumerate(place.edges):
-            if edge.source != IMAGE and edge.source not in space.by_name:
-                near = text.near(edge.source, (*space.by_name, IMAGE))
-                raise source.error(
-                    (*here, "in", i), f"{place.name}.in names {shown(edge.source)}, which is no node{near}"
-                )
-        sources = [e.source for e in place.edges]
-        if len(set(sources)) != len(sources):
-            raise source.error((*here, "in"), f"{place.name}.in names an input twice: {', '.join(sources)}")
-    for place in space.places:
-        if not any(through(space, s, sure) for s in place.always):
-            raise source.error(
-                (*at, "nodes", keys[place.name], "in"),
-                f"{place.name} may end up without an input; give it one that is always there, without parentheses",
-            )
-    for loop in space.loops:
-        _check_loop(source, (*at, "loops", loop.name), space, loop)
-    if not any(p.exists is None and _always_exit(p) for p in space.places):
-        raise source.error(
-            (*at, "nodes"), "the space has no exit that is always there; add a node with op: exit"
-        )
-    _check_names(source, (*at, "nodes"), space, keys)
-    _check_graph(source, (*at, "nodes"), space, keys)
-
-
-def _check_names(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
-    """No name stands for two holes: `a.stack.body` may be a node, or the body of the stack `a`."""
-    asked: set[str] = set()
-
-    def note(name: str, domain: Domain) -> Any:
-        if name in asked:
-            place = max((key for key in keys if name.startswith(f"{key}.")), key=len)
-            raise source.error(
-                (*at, keys[place]), f"two holes are named {name}; give node {place} another name"
-            )
-        asked.add(name)
-        return domain.draw(Random(0))
-
-    space.decode(note, everything=True)
-
-
-def _check_loop(source: Source, at: Address, space: Space, loop: Loop) -> None:
-    """Members always exist, and each always reads another member, so that a loop is a loop in every genome."""
-    for i, name in enumerate(loop.order):
-        here: Address = (*at, "order", i)
-        member = space.by_name[name]
-        if member.exists is not None:
-            raise source.error(
-                here,
-                f"loops.{loop.name}.order names ({name}), which may be left out; a loop keeps its members",
-            )
-        if not any(s in loop.order for s in member.always):
-            raise source.error(
-                here,
-                f"loops.{loop.name}: {name} may end up without a member of the loop to read; give it one without"
-                " parentheses",
-            )
-
-
-def _check_graph(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
-    """No undeclared cycle where all is taken, and among a few genomes drawn one that resolves."""
-    try:
-        visits(expand(space.decode(lambda _, d: True if d == FLAG else d.draw(Random(0)))))
-        refused = _refusals(space)
-    except GenomeError as error:
-        refused = error
-    if refused is not None:
-        key = keys.get(text.written_name(refused.node, keys)) if refused.node else None
-        raise source.error((*at, *([key] if key else [])), str(refused)) from None
-
-
-def _refusals(space: Space) -> GenomeError | None:
-    """Why none of a few genomes resolves, or None where one does."""
-    rng, last = Random(0), None
-    for _ in range(DRAWS):
-        try:
-            resolve(space.sample(rng))
-        except GenomeError as error:
-            last = error
-        else:
-            return None
-    return last
-
-
-def _always_exit(place: Place) -> bool:
-    """Whether every choice of node type is an exit."""
-    return all(t.kind.width == "classes" for t in place.body.choices.values())

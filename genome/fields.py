@@ -1,0 +1,87 @@
+"""Fields of a YAML document, checked at the border: each refusal is one sentence with its place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from genome.domain import Float, OneOf
+from genome.source import Address, Source, shown
+
+
+def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:
+    """A value that is legal; a whole number where a real one is wanted is taken as one."""
+    if isinstance(legal, Float) and type(value) is int:
+        value = float(value)
+    if value not in legal:
+        raise source.error(at, f"{label} is {shown(value)}{_hint(value, legal)}; it may be {legal}")
+    return value
+
+
+def _hint(value: Any, legal: Any) -> str:
+    if isinstance(value, dict):
+        return " (ranges belong in the space of a study)"
+    if isinstance(value, float) and not isinstance(legal, Float | OneOf):
+        return " (not a whole number)"
+    if isinstance(value, str) and not isinstance(legal, OneOf) and re.match(r"[-+.\d]", value):
+        return " (a text, not a number)"
+    if (
+        isinstance(value, str)
+        and value in ("on", "off", "yes", "no")
+        and True in getattr(legal, "choices", ())
+    ):
+        return " (a text; booleans are true and false)"
+    return ""
+
+
+def title(source: Source, at: Address, value: Any) -> str:
+    """The name of a genome: one line of text."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
+        raise source.error(at, f"{'.'.join(map(str, at))} is {shown(value)}; it must be one line of text")
+    return value
+
+
+def node_name(source: Source, at: Address, label: str, value: Any) -> str:
+    """The name of a node: a string."""
+    if not isinstance(value, str):
+        raise source.error(at, f"{label} names {shown(value)}; it must be the name of a node")
+    return value
+
+
+def named(source: Source, at: Address, label: str, value: Any, known: Iterable[str]) -> str:
+    """The name of a node that there is."""
+    name = node_name(source, at, label, value)
+    if name not in known:
+        raise source.error(at, f"{label} names {shown(name)}, which is no node{near(name, known)}")
+    return name
+
+
+def mapping(source: Source, at: Address, value: Any, what: str) -> dict[str, Any]:
+    """A YAML mapping."""
+    if not isinstance(value, dict):
+        raise source.error(at, f"{'.'.join(map(str, at)) or 'the file'} is {shown(value)}; it must be {what}")
+    return value
+
+
+def fields(
+    source: Source, at: Address, value: Any, allowed: tuple[str, ...], required: tuple[str, ...]
+) -> dict[str, Any]:
+    """A mapping with these keys and no others."""
+    given = mapping(source, at, value, f"a mapping of {', '.join(allowed)}")
+    label = ".".join(map(str, at))
+    for key in given:
+        if key not in allowed:
+            known = f"{near(key, allowed)}; it may be {', '.join(allowed)}"
+            raise source.error((*at, key), f"{label + '.' if label else ''}{shown(key)} is not known{known}")
+    for key in required:
+        if key not in given:
+            raise source.error(at, f"{label + '.' if label else ''}{key} is missing; write `{key}: ..`")
+    return given
+
+
+def near(key: Any, known: Iterable[str]) -> str:
+    """` (word?)` where a known word is close to `key`."""
+    found = difflib.get_close_matches(key, list(known), n=1) if isinstance(key, str) else []
+    return f" ({found[0]}?)" if found else ""
