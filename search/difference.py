@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Iterator
 from typing import Any
+
+from genome.source import shown
 
 from .dataset import SHAPES
 from .errors import StudyError
@@ -19,6 +21,7 @@ GROWING = (
     ("train", "epochs"),
 )
 LONGEST = 12  # lines of the difference that are shown
+_ABSENT = object()
 
 
 def check_same(stored: StudyFile, now: StudyFile) -> None:
@@ -39,7 +42,7 @@ def check_same(stored: StudyFile, now: StudyFile) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            f"name (only budget, trials, epochs, workers and device may change):\n{_shown(stored, now)}"
+            f"name (only budget, trials, epochs, workers and device may change):\n{_shown(before, after)}"
         )
 
 
@@ -54,10 +57,25 @@ def _said(value: Any) -> str:
     return "without limit" if value is None else str(value)
 
 
-def _shown(stored: StudyFile, now: StudyFile) -> str:
-    lines = difflib.unified_diff(
-        stored.text().splitlines(), now.text().splitlines(), "begun", "now", n=0, lineterm=""
-    )
-    changed = [line for line in lines if not line.startswith("@@")]
-    more = [f"... {len(changed) - LONGEST} more lines"] if len(changed) > LONGEST else []
+def _shown(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Each value that differs, at its address: what it was -> what it is."""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    changed = [
+        f"  {address}: {_put(old.get(address))} -> {_put(new.get(address))}"
+        for address in dict.fromkeys([*old, *new])
+        if old.get(address, _ABSENT) != new.get(address, _ABSENT)
+    ]
+    more = [f"  ... and {len(changed) - LONGEST} more"] if len(changed) > LONGEST else []
     return "\n".join(changed[:LONGEST] + more)
+
+
+def _leaves(value: Any, address: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{address}.{key}" if address else str(key))
+    else:
+        yield address, value
+
+
+def _put(value: Any) -> str:
+    return "nothing" if value is None else shown(value)

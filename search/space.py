@@ -12,6 +12,7 @@ from genome.domain import FLAG, Domain, Int, OneOf
 from genome.graph import IMAGE, Genome, Loop, Node, Times
 from genome.op import Gene, Op, Shape
 from genome.widths import CONSTANT, Widths
+from search.departure import departure, told
 
 # ask(name of the hole, what it may be, what the given genome has there or None) -> the answer
 Ask = Callable[[str, Domain, Any], Any]
@@ -163,13 +164,13 @@ class Space:
 
         def answer(name: str, domain: Domain, known: Any) -> Any:
             if known is None or known not in domain:
-                raise SpaceError(
-                    f"{name} is {'missing' if known is None else known}; in this space it is {domain}"
-                )
+                raise SpaceError(f"{name} is {told(known)}; in this space it is {domain}")
             answers[name] = known
             return known
 
-        _same(walk(self, answer, genome), genome)
+        where = departure(walk(self, answer, genome), genome)
+        if where is not None:
+            raise SpaceError(where)
         return answers
 
     def __contains__(self, genome: Genome) -> bool:
@@ -291,24 +292,3 @@ def through(space: Space, name: str, there: set[str], seen: frozenset[str] = fro
     for source in space.by_name[name].always:
         found.update(dict.fromkeys(through(space, source, there, seen | {name})))
     return tuple(found)
-
-
-def _same(made: Genome, genome: Genome) -> None:
-    """Raise where the genome that the space can make differs from the one that was given."""
-    if made == genome.renamed(made.name):
-        return
-    diff = made.diff(genome)
-    if diff.added:
-        raise SpaceError(f"{diff.added[0]} is no node of this space")
-    for name, parts in diff.changed.items():
-        part, (ours, theirs) = next(iter(parts.items()))
-        raise SpaceError(f"{name}.{part} is {_told(theirs)}; in this space it is {_told(ours)}")
-    for part in ("input", "classes", "widths", "loops"):
-        ours, theirs = getattr(made, part), getattr(genome, part)
-        if ours != theirs:
-            raise SpaceError(f"{part} is {theirs}; in this space it is {ours}")
-    raise SpaceError("the nodes stand in another order than in this space")
-
-
-def _told(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
