@@ -150,7 +150,10 @@ class Sum(nn.Module):
         total = self.edges.total(xs)
         if self.bias is not None:
             total = total + self.bias.view(-1, 1, 1)  # (C,) -> (C, 1, 1)
-        return self.after(total)  # type: ignore[no-any-return]
+        # A Sequential holds its input to the end; part by part the sum is let go once it is read.
+        for part in self.after if isinstance(self.after, nn.Sequential) else (self.after,):
+            total = part(total)
+        return total
 
 
 def summed(edges: Sequence[nn.Module | None], width: int, bias: bool, after: nn.Module) -> nn.Module:

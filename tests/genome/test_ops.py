@@ -25,6 +25,7 @@ from genome.source import parse
 from genome.text import flow, op_of, written_op
 from tests.conformance import BATCH, check, kept_bytes
 from tests.variants import MOTIFS, PLAIN, around, ends, label, variants
+from tests.widest import widest
 
 CITATION = re.compile(
     r"arXiv:\d{4}\.\d{4,5}|\b(?:CVPR|ICLR|ICML|ICPR|ICANN|ECCV|ICCV|NIPS|NeurIPS|BMVC) \d{4}\b"
@@ -165,13 +166,27 @@ def test_bytes_alive_without_gradients(op: Op, inputs: int) -> None:
     """The plan is never below what torch holds at once (statistics of group norms apart), and at most half
     above it."""
     plan = genome.resolve(around(op, inputs))
-    module = genome.build(plan).eval()
+    _assert_alive(genome.build(plan), plan)
+
+
+def _assert_alive(module: nn.Module, plan: genome.Plan) -> None:
+    module.eval()
     image = _image(plan)
     with torch.no_grad(), Live(module) as live:
         module(image)
     groups = max([0, *(m.num_groups for m in module.modules() if isinstance(m, nn.GroupNorm))])
     statistics = BATCH * FLOAT_BYTES * 2 * groups  # a mean and a deviation per group
     assert live.peak - statistics <= BATCH * plan.infer_bytes <= 1.5 * live.peak
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_memory_of_whole_networks_is_never_planned_too_low(seed: int) -> None:
+    """Drawn from the widest space, loops and all; above by no more than an eighth, half without gradients."""
+    plan = genome.resolve(widest().sample(Random(seed)))
+    module = genome.build(plan)
+    kept, image = kept_bytes(module, plan), FLOAT_BYTES * plan.genome.input.size
+    assert kept <= plan.train_bytes <= 9 * kept // 8 + image
+    _assert_alive(module, plan)
 
 
 # --- modules
