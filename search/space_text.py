@@ -17,7 +17,8 @@ from genome.graph import check_name
 from genome.op import Gene, Op, Shape
 from genome.source import Address, Source, shown
 from genome.widths import ALPHA, BASE, RULE
-from search.space import Body, Edge, Hole, Place, Space, Template
+from search.holes import Body, Hole, Template
+from search.space import Edge, Place, Space
 from search.space_check import check
 
 ANY = "any"

@@ -14,7 +14,8 @@ from genome.graph import Genome, Loop, Node, Times
 from genome.op import Shape
 from genome.source import parse
 from genome.widths import Widths
-from search.space import Space, SpaceError
+from search.holes import SpaceError
+from search.space import Space
 from search.space_text import space_of
 from tests.widest import widest
 
