@@ -198,7 +198,7 @@ def _ours() -> tuple[type[Exception], ...]:
     from genome import GenomeError
     from genome.source import SourceError
     from search.errors import StudyError
-    from search.space import SpaceError
+    from search.holes import SpaceError
     from trainer import BudgetError, DataError, RecipeError
 
     return (StudyError, SourceError, GenomeError, SpaceError, BudgetError, DataError, RecipeError, OSError)
