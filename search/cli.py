@@ -120,10 +120,9 @@ def show(
 def zoo(as_json: AsJson = False) -> None:
     """List the published networks."""
     import genome
-    from search.ref import published, zoo_names
     from search.views import genome_json, zoo_table
 
-    plans = [(g, genome.resolve(g)) for g in map(published, zoo_names())]
+    plans = [(g, genome.resolve(g)) for g in map(genome.zoo.get, genome.zoo.names())]
     if as_json:
         keys = ("name", "params", "macs", "memory_bytes", "input", "classes", "digest")
         _print_json([{key: genome_json(g, plan)[key] for key in keys} for g, plan in plans])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,26 +49,11 @@ def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
 def genome_of(ref: str, runs: Path) -> Genome:
     """Return the genome that a REF names. Raises StudyError, or genome.SourceError with `file:line`."""
     if ref.startswith("zoo:"):
-        return published(ref.removeprefix("zoo:"))
+        return genome.zoo.get(ref.removeprefix("zoo:"))
     study, mark, number = ref.rpartition("#")
     if mark and not Path(ref).exists():
         return genome.loads(_text(study, number, runs), path=ref)
     return genome.load(ref)
-
-
-def published(name: str) -> Genome:
-    """Return a network of the zoo. Raises StudyError for an unknown name."""
-    if name not in zoo_names():
-        known = ", ".join(zoo_names()) or "the zoo is empty"
-        raise StudyError(f"the zoo has no {name!r}; it has: {known}")
-    file = resources.files("genome.zoo") / f"{name}.yaml"
-    return genome.loads(file.read_text(encoding="utf-8"), path=f"zoo:{name}")
-
-
-def zoo_names() -> list[str]:
-    """Return the names of the published networks, in alphabetical order."""
-    files = [entry.name for entry in resources.files("genome.zoo").iterdir()]
-    return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
 
 
 def split_trial(ref: str) -> tuple[str, int | None]:

@@ -53,9 +53,9 @@ def _row(shown: Genome, name: str, total: Total) -> list[str]:
 
 
 def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:
-    """Return networks as a table, or a sentence where there is none."""
+    """Return networks as a table."""
     rows = [[g.name, str(g.input), str(g.classes), f"{p.params:,}", words.short(p.macs)] for g, p in plans]
-    return words.table(("name", "input", "classes", "params", "macs"), rows) if rows else "the zoo is empty"
+    return words.table(("name", "input", "classes", "params", "macs"), rows)
 
 
 def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:

@@ -114,7 +114,9 @@ def _read_own(name: str, size: Size | None, *, mirror: bool) -> Raw:
     except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, the home of nobody
         is_folder = is_there = False
     if not is_there or not name:
-        raise DataError(f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a folder or .npz file that is there")
+        raise DataError(
+            f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a folder or .npz file that is there"
+        )
     if is_folder:
         return read_folder(path, size=size, mirror=mirror)
     if path.suffix.lower() != ".npz":
