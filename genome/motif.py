@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from genome.graph import Loop, Node, Times
-from genome.op import Op, lookup
+from genome.op import Op
+from genome.ops.concat import Concat
+from genome.ops.pool import Pool
 
 
 class Fragment(NamedTuple):
@@ -31,7 +33,7 @@ def joined(name: str, ins: tuple[str, ...]) -> tuple[tuple[Node, ...], tuple[str
     """One node to read where there are several: their concatenation, under `name`."""
     if len(ins) == 1:
         return (), (ins[0],)
-    return (Node(name, lookup("concat")(), ins),), (name,)
+    return (Node(name, Concat(), ins),), (name,)
 
 
 def times(width: int | None, factor: int) -> int | Times | None:
@@ -50,5 +52,5 @@ def strided(name: str, op: Op, ins: tuple[str, ...], width: int | None, stride: 
         return (Node(name, op, ins, width),)
     if any(g.name == "stride" for g in op.genes):
         return (Node(name, op.having(stride=stride), ins, width),)
-    pool = lookup("pool")(kind="max", size=stride, stride=stride)  # type: ignore[call-arg]
+    pool = Pool(kind="max", size=stride, stride=stride)
     return (Node(name, op, ins, width), Node(f"{name}/pool", pool, (name,)))

@@ -85,9 +85,10 @@ class Gene(NamedTuple):
 
 
 def gene(
-    default: Any,
     legal: Legal,
     search: Domain | None = None,
+    *,
+    default: Any,
     when: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Any:
     """A gene of a node type. `search` is the part of `legal` that a space opens by `any`; `when` looks at the
@@ -99,9 +100,9 @@ def gene(
     return field(default=default, metadata={"legal": legal, "search": search, "when": when})
 
 
-def body(default: Callable[[], Op], when: Callable[[Mapping[str, Any]], bool] | None = None) -> Any:
+def body(*, factory: Callable[[], Op], when: Callable[[Mapping[str, Any]], bool] | None = None) -> Any:
     """A gene of a motif that is itself a node type with genes."""
-    return field(default_factory=default, metadata={"legal": None, "search": None, "when": when})
+    return field(default_factory=factory, metadata={"legal": None, "search": None, "when": when})
 
 
 Takes: TypeAlias = Literal["schedule", "stated", "never", "classes"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, joined
-from genome.op import Op, gene, lookup, op
+from genome.op import Op, gene, op
+from genome.ops.concat import Concat
+from genome.ops.conv import Conv
 from genome.parts import ACTIVATION, NORM
 
 NARROW = 4  # a bottleneck has four times the growth (section 3 of the paper)
@@ -23,12 +25,12 @@ class Dense(Motif):
     without one the block has as many channels as it gathered.
     """
 
-    layers: int = gene(4, Int(1, 128), Int(1, 4))
-    growth: int = gene(12, Int(1, 1024), OneOf(4, 8, 12))
-    kernel: int = gene(3, Int(1, 31), OneOf(3, 5))
-    bottleneck: bool = gene(False, FLAG)
-    norm: str = gene("batch", NORM)
-    activation: str = gene("relu", ACTIVATION)
+    layers: int = gene(Int(1, 128), Int(1, 4), default=4)
+    growth: int = gene(Int(1, 1024), OneOf(4, 8, 12), default=12)
+    kernel: int = gene(Int(1, 31), OneOf(3, 5), default=3)
+    bottleneck: bool = gene(FLAG, default=False)
+    norm: str = gene(NORM, default="batch")
+    activation: str = gene(ACTIVATION, default="relu")
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)
@@ -42,12 +44,10 @@ class Dense(Motif):
             nodes.append(Node(f"{name}/conv{i}", self._conv(self.kernel), source, self.growth))
             read = (*read, nodes[-1].name)
         if width is None:
-            nodes.append(Node(f"{name}/out", lookup("concat")(), read))
+            nodes.append(Node(f"{name}/out", Concat(), read))
         else:
             nodes.append(Node(f"{name}/out", self._conv(1), read, width))
         return Fragment(tuple(nodes))
 
     def _conv(self, kernel: int) -> Op:
-        return lookup("conv")(  # type: ignore[call-arg]
-            kernel=kernel, order="norm-act-conv", norm=self.norm, activation=self.activation
-        )
+        return Conv(kernel=kernel, order="norm-act-conv", norm=self.norm, activation=self.activation)

@@ -9,13 +9,10 @@ from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node, Times
 from genome.joins import FIT
 from genome.motif import Fragment, Motif, joined, strided, times
-from genome.op import Op, body, gene, lookup, op
+from genome.op import Op, body, gene, op
+from genome.ops.add import Add
+from genome.ops.conv import Conv
 from genome.parts import ACTIVATION, NONE
-
-
-def _conv() -> Op:
-    return lookup("conv")()
-
 
 # order: what the first, the inner and the last convolution of a unit look like
 ORDERS = {
@@ -37,22 +34,22 @@ class Residual(Motif):
     not. `stride` shrinks the image, the shortcut's too.
     """
 
-    unit: str = gene("basic", OneOf("basic", "bottleneck", "body"), OneOf("basic", "bottleneck"))
-    order: str = gene("post", OneOf(*ORDERS), when=lambda g: g["unit"] != "body")
-    kernel: int = gene(3, Int(1, 31), OneOf(3, 5), when=lambda g: g["unit"] != "body")
-    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
-    expansion: int = gene(4, Int(1, 16), OneOf(2, 4), when=lambda g: g["unit"] == "bottleneck")
-    activation: str = gene("relu", ACTIVATION, when=lambda g: g["unit"] != "body")
-    fit: str = gene("project", FIT)
-    rectify: bool = gene(False, FLAG, when=lambda g: g["unit"] == "body")
-    body: Op = body(_conv, when=lambda g: g["unit"] == "body")
+    unit: str = gene(OneOf("basic", "bottleneck", "body"), OneOf("basic", "bottleneck"), default="basic")
+    order: str = gene(OneOf(*ORDERS), when=lambda g: g["unit"] != "body", default="post")
+    kernel: int = gene(Int(1, 31), OneOf(3, 5), when=lambda g: g["unit"] != "body", default=3)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    expansion: int = gene(Int(1, 16), OneOf(2, 4), when=lambda g: g["unit"] == "bottleneck", default=4)
+    activation: str = gene(ACTIVATION, when=lambda g: g["unit"] != "body", default="relu")
+    fit: str = gene(FIT, default="project")
+    rectify: bool = gene(FLAG, when=lambda g: g["unit"] == "body", default=False)
+    body: Op = body(factory=Conv, when=lambda g: g["unit"] == "body")
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)
         nodes = self._body(name, x, width)
         last = nodes[-1]
         after = self.activation if self._rectifies() else NONE
-        join = lookup("add")(fit=self.fit, activation=after)  # type: ignore[call-arg]
+        join = Add(fit=self.fit, activation=after)
         stated = last.width if isinstance(last.width, int) and last.op.width != "never" else None
         return Fragment((*before, *nodes, Node(f"{name}/add", join, (last.name, x), stated)))
 
@@ -71,9 +68,9 @@ class Residual(Motif):
         return self._chain(name, x, plan)
 
     def _chain(self, name: str, x: str, plan: list[Part]) -> tuple[Node, ...]:
-        conv, nodes = lookup("conv"), []
+        nodes: list[Node] = []
         for i, (order, kernel, stride, width) in enumerate(plan, start=1):
-            made = conv(kernel=kernel, stride=stride, order=order, activation=self.activation)  # type: ignore[call-arg]
+            made = Conv(kernel=kernel, stride=stride, order=order, activation=self.activation)
             nodes.append(Node(f"{name}/conv{i}", made, (x,), width))
             x = nodes[-1].name
         return tuple(nodes)

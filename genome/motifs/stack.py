@@ -6,11 +6,8 @@ from __future__ import annotations
 from genome.domain import Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, strided
-from genome.op import Op, body, gene, lookup, op
-
-
-def _residual() -> Op:
-    return lookup("residual")()
+from genome.motifs.residual import Residual
+from genome.op import Op, body, gene, op
 
 
 @op
@@ -20,9 +17,9 @@ class Stack(Motif):
     Unit i is named `name.i`, so that a width schedule steps once per unit.
     """
 
-    depth: int = gene(2, Int(1, 256), Int(1, 4))
-    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
-    body: Op = body(_residual)
+    depth: int = gene(Int(1, 256), Int(1, 4), default=2)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    body: Op = body(factory=Residual)
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         nodes: list[Node] = []

@@ -23,8 +23,8 @@ class Add(Op):
     convolution with batch norm for every input that does not fit.
     """
 
-    fit: str = gene("pad", FIT)
-    activation: str = gene(NONE, ACTIVATION_OR_NONE)
+    fit: str = gene(FIT, default="pad")
+    activation: str = gene(ACTIVATION_OR_NONE, default=NONE)
 
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False

@@ -43,15 +43,15 @@ class Conv(Op):
     concatenation. `groups` are reduced to the greatest number that divides it and all channel counts.
     """
 
-    kernel: int = gene(3, Int(1, 31), OneOf(1, 3, 5, 7))
-    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
-    dilation: int = gene(1, Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1)
-    groups: int = gene(1, Int(1, 65_536), OneOf(1, 2, 4, 8))
-    padding: int | str = gene(SAME, PADDING, OneOf(SAME))
-    bias: bool = gene(False, FLAG)
-    order: str = gene("conv-norm-act", ORDER)
-    norm: str = gene("batch", NORM, when=lambda g: "norm" in g["order"])
-    activation: str = gene("relu", ACTIVATION, when=lambda g: "act" in g["order"])
+    kernel: int = gene(Int(1, 31), OneOf(1, 3, 5, 7), default=3)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
+    groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4, 8), default=1)
+    padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
+    bias: bool = gene(FLAG, default=False)
+    order: str = gene(ORDER, default="conv-norm-act")
+    norm: str = gene(NORM, when=lambda g: "norm" in g["order"], default="batch")
+    activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
 
     many: ClassVar[bool] = True
 

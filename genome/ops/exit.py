@@ -25,11 +25,11 @@ class Exit(Op):
     training loss.
     """
 
-    norm: str = gene(NONE, NORM_OR_NONE)
-    activation: str = gene(NONE, ACTIVATION_OR_NONE)
-    pool: str = gene("average", OneOf("average", "flatten"))
-    linear: bool = gene(True, FLAG, OneOf(True))
-    weight: float = gene(1.0, Float(0.0, 100.0), Float(0.1, 1.0))
+    norm: str = gene(NORM_OR_NONE, default=NONE)
+    activation: str = gene(ACTIVATION_OR_NONE, default=NONE)
+    pool: str = gene(OneOf("average", "flatten"), default="average")
+    linear: bool = gene(FLAG, OneOf(True), default=True)
+    weight: float = gene(Float(0.0, 100.0), Float(0.1, 1.0), default=1.0)
 
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False

@@ -19,7 +19,7 @@ class Mean(Op):
     n x (B, C_i, H_i, W_i) -> (B, max C_i, min H_i, min W_i); `fit` as in `add`.
     """
 
-    fit: str = gene("pad", FIT)
+    fit: str = gene(FIT, default="pad")
 
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False

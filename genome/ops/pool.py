@@ -25,11 +25,11 @@ class Pool(Op):
     the padding's zeros, as torch and Caffe do.
     """
 
-    kind: str = gene("max", OneOf("max", "avg"))
-    size: int = gene(2, Int(1, 64), OneOf(2, 3))
-    stride: int = gene(2, Int(1, 64), OneOf(1, 2))
-    padding: int = gene(0, Int(0, 32), Int(0, 1))
-    ceil: bool = gene(False, FLAG)
+    kind: str = gene(OneOf("max", "avg"), default="max")
+    size: int = gene(Int(1, 64), OneOf(2, 3), default=2)
+    stride: int = gene(Int(1, 64), OneOf(1, 2), default=2)
+    padding: int = gene(Int(0, 32), Int(0, 1), default=0)
+    ceil: bool = gene(FLAG, default=False)
 
     width: ClassVar[Takes] = "never"
 

@@ -23,12 +23,12 @@ class Separable(Op):
     convolution of their concatenation.
     """
 
-    kernel: int = gene(3, Int(1, 31), OneOf(3, 5, 7))
-    stride: int = gene(1, Int(1, 8), OneOf(1, 2))
-    dilation: int = gene(1, Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1)
-    bias: bool = gene(False, FLAG)
-    norm: str = gene("batch", NORM)
-    activation: str = gene("relu", ACTIVATION)
+    kernel: int = gene(Int(1, 31), OneOf(3, 5, 7), default=3)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
+    bias: bool = gene(FLAG, default=False)
+    norm: str = gene(NORM, default="batch")
+    activation: str = gene(ACTIVATION, default="relu")
 
     many: ClassVar[bool] = True
 

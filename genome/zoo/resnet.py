@@ -3,9 +3,10 @@ strides in its 3x3 convolution."""
 
 from __future__ import annotations
 
-from genome.graph import Genome, GenomeError, Node, Shape
+from genome.graph import Genome, GenomeError, Node
 from genome.motifs.residual import Residual
 from genome.motifs.stack import Stack
+from genome.op import Shape
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
