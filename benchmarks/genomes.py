@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 
@@ -30,8 +30,8 @@ NODES, ROUNDS, GENOMES = 30, 7, 300
 SHAPE, CLASSES = Shape(3, 32, 32), 10
 
 
-def space() -> Space:
-    """28 convolutional places with four holes each and skips, a stem and an exit."""
+def space(skips: bool = True) -> Space:
+    """28 places with four holes each, and every other edge a skip that may be taken; a stem and an exit."""
     lines = [
         "space:",
         "  widths: {rule: {one_of: [constant, add]}, base: {int: [8, 32, 8]}, alpha: {int: [1, 32]}}",
@@ -39,7 +39,7 @@ def space() -> Space:
     lines += ["  nodes:", "    stem: {op: conv, in: [image], kernel: {one_of: [3, 5]}}"]
     before = ["stem"]
     for i in range(1, NODES - 1):
-        skip = f", ({before[-2]})" if i > 1 else ""
+        skip = f", ({before[-2]})" if skips and i > 1 else ""
         ops = "[add, concat, mean]" if i % 5 == 0 else "[conv, separable]"
         genes = "" if i % 5 == 0 else ", kernel: {one_of: [1, 3, 5]}, activation: {one_of: [relu, silu]}"
         stride = ", stride: 2" if i in (11, 21) else ""
@@ -104,15 +104,33 @@ def _visit(
     return params + cost.weights + cost.norms, macs + cost.macs
 
 
-def build_seconds(where: Space) -> list[float]:
-    """Seconds that building a module takes, per genome (376,000 weights on average)."""
-    rng, taken = Random(5), []
-    for i in range(40):
-        plan = genome.resolve(where.sample(rng))
-        start = time.process_time()
-        genome.build(plan, seed=i)
-        taken.append(time.process_time() - start)
-    return taken[3:]
+class Built(NamedTuple):
+    """Seconds of process time to make one network: by `build`, and by torch's own constructors alone."""
+
+    build: float
+    constructors: float
+
+
+def built(where: Space, rng: Random) -> Built:
+    """Build a genome, then make the same convolutions, norms and activations without anything of ours: what
+    building can't go below."""
+    from torch import nn
+
+    plan = genome.resolve(where.sample(rng))
+    parts = list(genome.build(plan).modules())
+    convs = [(m.in_channels, m.out_channels, m.kernel_size, m.stride, m.padding, m.dilation, m.groups, False)
+             for m in parts if isinstance(m, nn.Conv2d)]  # fmt: skip
+    norms = [m.num_features for m in parts if isinstance(m, nn.BatchNorm2d)]
+    acts = [type(m) for m in parts if isinstance(m, nn.ReLU | nn.SiLU)]
+    start = time.process_time()
+    genome.build(plan)
+    middle = time.process_time()
+    _ = [nn.Conv2d(*c) for c in convs], [nn.BatchNorm2d(n) for n in norms], [a() for a in acts]
+    return Built(middle - start, time.process_time() - middle)
+
+
+def _medians(rows: list[Built]) -> Built:
+    return Built(*(statistics.median(column) for column in zip(*rows, strict=True)))
 
 
 def meta_seconds(where: Space) -> list[float]:
@@ -159,9 +177,13 @@ def main() -> None:
     )
     print(f"the same with plain networkx      {slow:8,.0f} genomes/s   ratio {fast / slow:.1f}x")
     print(f"  hashed three edges far          {short:8,.0f} genomes/s   ratio {fast / short:.1f}x")
-    build, meta = statistics.median(build_seconds(where)), statistics.median(meta_seconds(where))
-    resolve = statistics.median(_resolve_seconds(where))
-    print(f"build                             {1e3 * build:8.2f} ms")
+    rng, single = Random(5), space(skips=False)
+    rows = [(built(where, rng), built(single, rng)) for _ in range(60)]
+    full, chain = _medians([a for a, _ in rows]), _medians([b for _, b in rows])
+    meta, resolve = statistics.median(meta_seconds(where)), statistics.median(_resolve_seconds(where))
+    for name, found in (("build, 51 convolutions on average", full), ("build, 35, no skips", chain)):
+        ratio = found.build / found.constructors
+        print(f"{name:34}{1e3 * found.build:8.2f} ms        {ratio:.2f}x of torch's constructors alone")
     print(f"resolve                           {1e3 * resolve:8.2f} ms")
     print(
         f"counted forward on meta           {1e3 * meta:8.2f} ms        ratio {meta / resolve:.0f}x of resolve"
