@@ -35,6 +35,14 @@ def check(plan: Plan, seed: int = 0) -> nn.Module:
     return module
 
 
+def meta_macs(plan: Plan) -> float:
+    """Multiply-adds of one image, counted by torch in a forward on the meta device."""
+    module = genome.build(plan).to("meta").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(torch.empty(1, *plan.genome.input, device="meta"))
+    return counter.get_total_flops() / 2
+
+
 def kept_bytes(module: nn.Module, plan: Plan) -> int:
     """Bytes per image that the backward pass really keeps: distinct storages of saved activations, less the
     mean and deviation that a group norm keeps per group (a plan counts no statistics)."""

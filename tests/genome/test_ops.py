@@ -23,7 +23,7 @@ from genome.domain import Either
 from genome.op import FLOAT_BYTES, Op
 from genome.source import parse
 from genome.text import flow, op_of, written_op
-from tests.conformance import BATCH, check, kept_bytes
+from tests.conformance import BATCH, check, kept_bytes, meta_macs
 from tests.variants import MOTIFS, PLAIN, around, ends, label, variants
 from tests.widest import widest
 
@@ -121,7 +121,10 @@ def test_a_silent_gene_is_at_its_default(op: Op) -> None:
 def test_shapes_params_and_macs_are_those_of_the_module(op: Op, inputs: int) -> None:
     if op.width == "classes" and not vars(op)["linear"]:
         pytest.skip("see test_joins.py: without a linear layer the width is the number of classes")
-    check(genome.resolve(around(op, inputs)))
+    plan = genome.resolve(around(op, inputs))
+    check(plan)
+    if op == type(op)():
+        assert meta_macs(plan) == plan.macs
 
 
 @pytest.mark.parametrize("word", WORDS)
