@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import subprocess
@@ -11,9 +12,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 
 import genome
+from genome.cell import cell_of
 from genome.graph import IMAGE, Genome
+from genome.op import Shape
+from genome.ops.pool import Pool
 from genome.text import flow, written_op
 from tests.variants import PLAIN, around, variants
 from tests.widest import widest
@@ -276,3 +281,17 @@ def test_digests_and_pickled_genomes_are_the_same_in_any_process(seed: str) -> N
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().split() == [d for name in expected for d in (name, name)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_pools_of_one_mark_are_one_function(size: int) -> None:
+    """Genes that come to the same at their place: windows larger than the image, ceil without a remainder."""
+    shape, image = Shape(2, size, size), torch.randn(2, 2, size, size)
+    found: dict[int | None, torch.Tensor] = {None: image}
+    genes = [*itertools.product(("max", "avg"), (1, 2, 3, 7), (1, 2, 3), (0, 1), (False, True))]
+    for kind, window, stride, padding, ceil in genes:
+        pool = Pool(kind=kind, size=window, stride=stride, padding=padding, ceil=ceil)
+        cell = cell_of(pool, (shape,), 0, None)
+        out = pool.build((shape,), cell.out)(image)
+        assert torch.equal(found.setdefault(cell.mark, out), out), pool
+    assert len(found) < len(genes)  # some of them did meet
