@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
@@ -97,11 +98,24 @@ class _Data(_Section):
     mirror: bool | None = None
 
 
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long, a NUL in it
+        return False
+
+
 def _one_source(data: _Data) -> _Data:
     if bool(data.name) == bool(data.path):
         raise ValueError("needs one of `name:` (a known data set) and `path:` (a folder or .npz of yours)")
-    if data.name and data.name not in SHAPES and not re.search(r"[/\\.~]", data.name):
-        raise ValueError(f"is {shown(repr(data.name))}; it may be {', '.join(SHAPES)} or a path")
+    if (
+        data.name
+        and data.name not in SHAPES
+        and not re.search(r"[/\\.~]", data.name)
+        and not _exists(data.name)
+    ):
+        known = ", ".join(SHAPES)
+        raise ValueError(f"is {shown(repr(data.name))}; it may be {known} or a path, such as ./images")
     return data
 
 

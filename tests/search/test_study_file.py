@@ -66,7 +66,7 @@ BAD = [
     ),
     (
         "study: tiny\ndata: digit\n" + SPACE,
-        "s.yaml:2  data is 'digit'; it may be digits, fashion-mnist, mnist, cifar10, cifar100, svhn or a path",
+        "s.yaml:2  data is 'digit'; it may be digits, fashion-mnist, mnist, cifar10, cifar100, svhn or a path, such as ./images",
     ),
     (
         "study: tiny\ndata: {name: digits, path: x}\n" + SPACE,
