@@ -8,10 +8,12 @@ their graphs hold tied nodes that no symmetry exchanges, which costs a repeated 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 from genome.graph import IMAGE, Genome
+from genome.op import Op
 from genome.plan import Plan
 from genome.resolve import resolve
 
@@ -74,7 +76,8 @@ def _graph(plan: Plan) -> _Graph:
             place[name] = place[ins[0]]
             continue
         place[name] = len(labels)
-        labels.append(step.cell.mark or 0)
+        # what a member comes to at its first pass may leave out what later passes read: all its genes count
+        labels.append(_mix(step.cell.mark or 0, _genes(op)) if name in looped else step.cell.mark or 0)
         places.append((ins, len(ins) > 1 and op.in_order()))
     ins_of, outs = _edges(places, place)
     for loop in plan.genome.loops:
@@ -85,6 +88,11 @@ def _graph(plan: Plan) -> _Graph:
         v = place[plan.steps[exit_].node.name]
         labels[v] = _mix(labels[v], i)
     return _Graph(labels, ins_of, outs, place)
+
+
+@lru_cache(maxsize=1 << 12)
+def _genes(op: Op) -> int:
+    return int.from_bytes(blake2b(repr(op.described()).encode(), digest_size=8).digest())
 
 
 def _edges(places: list[tuple[tuple[str, ...], bool]], place: dict[str, int]) -> tuple[Edges, Edges]:

@@ -295,3 +295,25 @@ def test_pools_of_one_mark_are_one_function(size: int) -> None:
         out = pool.build((shape,), cell.out)(image)
         assert torch.equal(found.setdefault(cell.mark, out), out), pool
     assert len(found) < len(genes)  # some of them did meet
+
+
+LOOP = """\
+genome: g
+input: [3, 8, 8]
+classes: 4
+nodes:
+  x: {{op: conv, in: [image], width: 6}}
+  a: {{op: {a}, in: [x, b], width: 12}}
+  b: {{op: conv, in: [a], width: 8}}
+  out: {{op: exit, in: [b]}}
+loops:
+  l: {{order: [a, b], passes: 1}}
+"""
+
+
+@pytest.mark.parametrize("genes", [("conv, groups: 2", "conv, groups: 4")])
+def test_genes_of_a_loop_count_by_what_later_passes_read_too(genes: tuple[str, str]) -> None:
+    """From x, of six channels, both groups come to two; from b, of eight, they do not."""
+    one, two = (genome.resolve(genome.loads(LOOP.format(a=a))) for a in genes)
+    assert one.params != two.params
+    assert genome.digest(one) != genome.digest(two)
