@@ -180,10 +180,8 @@ class Coordinator:
 
     def _start(self, entry: Entry, slot: Slot) -> None:
         left, most = self.purse.trial_seconds(), self.file.budget.per_trial
-        if most is not None:
-            most *= (
-                self.purse.slots_per_device
-            )  # device seconds, as all that is charged, to seconds on a slot
+        if most is not None:  # in device seconds, as all that is charged; a job counts seconds on its slot
+            most *= self.purse.slots_per_device
         entry.is_last = left is not None and (most is None or left < most)
         job = Job(
             number=entry.trial.number,
