@@ -11,7 +11,7 @@ import pytest
 import search
 from search.errors import StudyError
 from search.progress import Plain
-from search.record import Record
+from search.record import UNFINISHED, Record
 from search.study import Result
 from tests.search.conftest import ONE
 
@@ -61,7 +61,10 @@ def test_the_budget_is_spent_to_within_five_per_cent(run: Run) -> None:
     assert cut and all(record.kind == "purse" for record in cut)
     assert all(record.values for record in cut), "what a cut trial reached is kept"
     longer = run(budget={"device_time": 4}, train={"epochs": 4, "batch": 128}, trials=None)
-    assert longer.records[: len(result.records)] == result.records
+    # a trial drawn in the moment the budget ran out may be waiting in the queue: it is trained next
+    ended = [record for record in result.records if record.outcome not in UNFINISHED]
+    assert [longer.records[record.number] for record in ended] == ended
+    assert len(result.records) - len(ended) <= 2, "no more than one a slot"
     assert longer.spent_seconds == pytest.approx(4, rel=0.05)
 
 
