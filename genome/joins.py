@@ -40,7 +40,15 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
         saved += out.size  # the norm keeps the convolution's output
         if strides(source, out) is None:
             saved += source.channels * out.height * out.width
-    return Cost(weights, norms, macs, saved, scratch, reads=tuple(reads), layers=tuple(layers))
+    return Cost(
+        weights=weights,
+        norms=norms,
+        macs=macs,
+        saved=saved,
+        scratch=scratch,
+        reads=tuple(reads),
+        layers=tuple(layers),
+    )
 
 
 def strides(source: Shape, out: Shape) -> tuple[int, int] | None:

@@ -77,7 +77,7 @@ def _key(step: Step) -> str:
 def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
     """One module per step; the passes of a loop share their weights."""
     looped = {step.node.name for step in plan.steps if step.turn}
-    shared: dict[str, dict[str, nn.Parameter]] = {name: {} for name in looped}
+    shared: dict[str, dict[str, Tensor]] = {name: {} for name in looped}
     made: OrderedDict[str, nn.Module] = OrderedDict()
     for step in plan.steps:
         module = _module(step)
@@ -103,13 +103,13 @@ def _module(step: Step) -> nn.Module:
     return Fitted(shrinks, inner) if shrinks else inner
 
 
-def _share(module: nn.Module, shared: dict[str, nn.Parameter]) -> None:
-    """Put the weights of earlier passes in place of this pass's; norms keep their own."""
+def _share(module: nn.Module, shared: dict[str, Tensor]) -> None:
+    """Put the weights and masks of earlier passes in place of this pass's; norms keep their own."""
     for path, part in module.named_modules():
         if isinstance(part, _NORMS):
             continue
-        for name, parameter in part.named_parameters(recurse=False):
-            setattr(part, name, shared.setdefault(f"{path}.{name}", parameter))
+        for name, own in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
+            setattr(part, name, shared.setdefault(f"{path}.{name}", own))
 
 
 def _drops(plan: Plan) -> list[tuple[int, ...]]:

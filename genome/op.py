@@ -60,6 +60,7 @@ class Cost(NamedTuple):
 
     weights: int = 0  # learned numbers shared by all passes of a loop: kernels, biases
     norms: int = 0  # learned numbers of norms: each pass of a loop has its own
+    fixed: int = 0  # numbers that are drawn once and never learned: the masks of a perturbation
     macs: int = 0
     saved: int = 0
     scratch: int = 0  # numbers that live beside input and output while the node runs, at most

@@ -6,19 +6,30 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-from genome.domain import Either, Int, OneOf
+from genome.domain import Either, Float, Int, OneOf
 from genome.op import Shape
 
 SAME = "same"
 PADDING = Either(OneOf(SAME), Int(0, 64))
-NORM = OneOf("batch", "group")
+NORM = OneOf("batch", "plain", "group")  # plain: batch norm without scale and shift, as Caffe's
+NORM_TRIED = OneOf("batch", "group")
+EPS = Float(1e-9, 0.1)  # what a norm adds to the variance
+EPS_TRIED = OneOf(1e-5)
+RATE = Float(0.0, 0.95)  # of dropout and drop-path: the share that is dropped
+RATE_TRIED = OneOf(0.0, 0.15)
 ACTIVATION = OneOf("relu", "relu6", "leaky-relu", "silu", "gelu")
 NONE = "none"
 NORM_OR_NONE = OneOf(NONE, *NORM.choices)
+NORM_OR_NONE_TRIED = OneOf(NONE, *NORM_TRIED.choices)
 ACTIVATION_OR_NONE = OneOf(NONE, *ACTIVATION.choices)
 
 _KEEPS_RESULT = frozenset({"relu"})  # torch keeps what relu gives; the others keep what they take
-_KEEPS_NOTHING = frozenset({"sum", "pad"})
+_KEEPS_NOTHING = frozenset({"cat", "pad"})
+
+
+def scales(norm: str, channels: int) -> int:
+    """Learned numbers of a norm: a scale and a shift per channel, where it has them."""
+    return 0 if norm in (NONE, "plain") else 2 * channels
 
 
 def bordered(ins: Sequence[Shape], kernel: int, dilation: int, padding: int | str) -> int:
@@ -59,7 +70,7 @@ class Chain(NamedTuple):
 def chain(*parts: str) -> Chain:
     """Follow one image through a chain of parts and count what backward keeps.
 
-    `parts` are `conv`, `norm`, `sum`, `pad` or the name of an activation; the size changes at the first `conv`
+    `parts` are `conv`, `norm`, `cat`, `pad` or the name of an activation; the size changes at the first `conv`
     (from the start where there is none). Convolutions, norms and most activations keep what they take; ReLU
     keeps what it gives; the padded copy that a convolution keeps has a size of its own (see `bordered`).
     """

@@ -43,6 +43,11 @@ class Plan:
         return {step.node.name: i for i, step in enumerate(self.steps)}
 
     @cached_property
+    def fixed(self) -> int:
+        """Numbers that are stored but never learned, such as the masks of perturbations."""
+        return sum(step.cell.cost.fixed for step in self.steps if not step.turn)
+
+    @cached_property
     def widths(self) -> dict[tuple[str, str], int]:
         """Channels on every edge (from, to)."""
         return {
@@ -95,6 +100,11 @@ class Plan:
             alive[i] = step.cell.out.size
             alive = {k: v for k, v in alive.items() if last_use[k] > i}
         return FLOAT_BYTES * peak
+
+    @property
+    def memory_bytes(self) -> int:
+        """What running one image takes: all stored numbers and the activations alive at once."""
+        return FLOAT_BYTES * (self.params + self.fixed) + self.infer_bytes
 
     @cached_property
     def depth(self) -> int:

@@ -64,8 +64,8 @@ def candidate(written: Genome, batch: int, optimizer: str) -> Candidate:
         params=plan.params,
         macs=plan.macs,
         depth=plan.depth,
-        memory_bytes=FLOAT_BYTES * plan.params + plan.infer_bytes,
-        train_memory_bytes=per_param * plan.params + plan.train_bytes * batch,
+        memory_bytes=plan.memory_bytes,
+        train_memory_bytes=per_param * plan.params + FLOAT_BYTES * plan.fixed + plan.train_bytes * batch,
     )
 
 

@@ -10,7 +10,6 @@ from genome import Genome, Plan
 from genome.totals import Total, totals
 
 from . import words
-from .candidate import FLOAT_BYTES
 from .objective import DIRECTIONS, Objective
 from .record import Record
 from .study import Result
@@ -22,7 +21,8 @@ def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
         "name": shown.name,
         "params": plan.params,
         "macs": plan.macs,
-        "memory_bytes": FLOAT_BYTES * plan.params + plan.infer_bytes,
+        "fixed": plan.fixed,
+        "memory_bytes": plan.memory_bytes,
         "train_bytes_per_image": plan.train_bytes,
         "depth": plan.depth,
         "receptive_field": plan.receptive_field,
@@ -37,7 +37,7 @@ def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
 def genome_table(shown: Genome, plan: Plan) -> str:
     """Return a genome as a table of its nodes, a motif's inner nodes summed, and its totals below."""
     rows = [_row(shown, name, total) for name, total in totals(shown, plan).items()]
-    memory = words.size(FLOAT_BYTES * plan.params + plan.infer_bytes)
+    memory = words.size(plan.memory_bytes)
     sums = (
         f"{shown.name}: params {plan.params:,}, macs {words.short(plan.macs)}, depth {plan.depth}, "
         f"receptive field {plan.receptive_field}, memory {memory}"

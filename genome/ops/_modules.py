@@ -54,11 +54,11 @@ class BatchNorm2d(nn.BatchNorm2d):
                 tensor.data.fill_(1 if name in ("weight", "running_var") else 0)
 
 
-def norm(kind: str, channels: int) -> nn.Module:
+def norm(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
     """A norm over the channels of a feature map."""
-    if kind == "batch":
-        return BatchNorm2d(channels)
-    return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+    if kind == "group":
+        return nn.GroupNorm(math.gcd(GROUPS, channels), channels, eps)
+    return BatchNorm2d(channels, eps, affine=kind == "batch")
 
 
 def act(kind: str) -> nn.Module:
