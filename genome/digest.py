@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from genome.graph import IMAGE, Genome
+from genome.graph import IMAGE, Genome, Loop
 from genome.op import Op
 from genome.plan import Plan
 from genome.resolve import resolve
@@ -45,11 +45,17 @@ def digest(genome: Genome | Plan) -> str:
     rows = [(graph.labels[v], sorted([(at[u], slot) for u, slot in graph.ins[v]])) for v in order]
     place = graph.place
     loops = sorted(
-        (loop.passes, [at[place[m]] for m in loop.order if m in place]) for loop in plan.genome.loops
+        (loop.passes, [at[place[m]] for m in loop.order if m in place], _updated(loop, place))
+        for loop in plan.genome.loops
     )
     exits = [at[place[plan.steps[i].node.name]] for i in plan.exits]
     text = repr((plan.genome.input, plan.genome.classes, rows, loops, exits))
     return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _updated(loop: Loop, place: dict[str, int]) -> int:
+    """How many of the members that are needed are evaluated again."""
+    return sum(member in place for member in loop.order[: loop.update])
 
 
 class _Graph(NamedTuple):

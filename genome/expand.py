@@ -6,52 +6,62 @@ from dataclasses import replace
 from typing import cast
 
 from genome.graph import Genome, GenomeError, Loop, Node, Times
-from genome.motif import Motif
+from genome.motif import Fragment, Motif
 
 MOST_NODES = 5_000  # a bound on nested motifs, far above the deepest published network
 
 
 def expand(genome: Genome) -> Genome:
-    """The same genome without motifs; readers of a motif read the last of its nodes.
+    """The same genome without motifs; readers of a motif read the last of its nodes. In a loop, the nodes of a
+    motif are members in its place.
 
     Raises:
-        GenomeError: a motif inside a loop, names that clash, more than 5,000 nodes.
+        GenomeError: a loop inside a loop, names that clash, more than 5,000 nodes.
     """
     loops = genome.loops
     nodes = genome.nodes
-    while any(node.op.motif for node in nodes):
-        members = {member for loop in loops for member in loop.order}
-        nodes, more = _once(nodes, members)
-        loops = (*loops, *more)
+    while any(node.op.expands() for node in nodes):
+        nodes, loops = _once(nodes, loops)
     return genome if nodes is genome.nodes else replace(genome, nodes=nodes, loops=loops)
 
 
-def _once(nodes: tuple[Node, ...], members: set[str]) -> tuple[tuple[Node, ...], tuple[Loop, ...]]:
+def _once(nodes: tuple[Node, ...], loops: tuple[Loop, ...]) -> tuple[tuple[Node, ...], tuple[Loop, ...]]:
     """Write out one level of motifs."""
+    members = {member for loop in loops for member in loop.order}
     made: list[Node] = []
-    loops: list[Loop] = []
-    last: dict[str, str] = {}
+    more: list[Loop] = []
+    parts: dict[str, tuple[str, ...]] = {}
     for node in nodes:
-        if not node.op.motif:
+        if not node.op.expands():
             made.append(node)
             continue
-        if node.name in members:
-            raise GenomeError(f"{node.name} is a motif ({node.op.word}); a loop holds plain nodes", node.name)
-        if not node.ins:
-            raise GenomeError(f"{node.name}.in is empty; a node reads at least one input", node.name)
-        if isinstance(node.width, Times):
-            raise GenomeError(f"{node.name}.width is {node.width}; a motif's width is a number", node.name)
-        fragment = cast(Motif, node.op).expand(node.name, node.ins, node.width)
+        fragment = _fragment(node)
+        if fragment.loops and node.name in members:
+            raise GenomeError(
+                f"{node.name} ({node.op.word}) holds a loop; a loop can't be in a loop", node.name
+            )
         made += fragment.nodes
         if len(made) > MOST_NODES:
             raise GenomeError(
                 f"the genome expands to more than {MOST_NODES} nodes; use fewer or smaller motifs", node.name
             )
-        loops += fragment.loops
-        last[node.name] = fragment.nodes[-1].name
-    if last:
-        made = [
-            n._replace(ins=tuple(last.get(i, i) for i in n.ins)) if any(i in last for i in n.ins) else n
-            for n in made
-        ]
-    return tuple(made), tuple(loops)
+        more += fragment.loops
+        parts[node.name] = tuple([part.name for part in fragment.nodes])
+    last = {name: names[-1] for name, names in parts.items()}
+    read = tuple([node._replace(ins=tuple([last.get(i, i) for i in node.ins])) for node in made])
+    return read, (*(_inside(loop, parts) for loop in loops), *more)
+
+
+def _fragment(node: Node) -> Fragment:
+    if not node.ins:
+        raise GenomeError(f"{node.name}.in is empty; a node reads at least one input", node.name)
+    if isinstance(node.width, Times):
+        raise GenomeError(f"{node.name}.width is {node.width}; a motif's width is a number", node.name)
+    return cast(Motif, node.op).expand(node.name, node.ins, node.width)
+
+
+def _inside(loop: Loop, parts: dict[str, tuple[str, ...]]) -> Loop:
+    """The loop with the nodes of motifs in place of the motifs."""
+    written = [parts.get(member, (member,)) for member in loop.order]
+    update = None if loop.update is None else sum(map(len, written[: loop.update]))
+    return loop._replace(order=tuple([name for names in written for name in names]), update=update)

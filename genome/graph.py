@@ -50,11 +50,16 @@ class Node(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """A declared cycle: its members in order of evaluation, and how often it is gone through again."""
+    """A declared cycle: its members in order of evaluation, and how often it is gone through again.
+
+    With `update` only that many members, the first in order, are evaluated again; the others keep the value
+    of their first pass.
+    """
 
     name: str
     order: tuple[str, ...]
     passes: int
+    update: int | None = None
 
 
 class Diff(NamedTuple):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from genome.domain import OneOf
 from genome.op import Cost, Shape
 
-FIT = OneOf("pad", "project")
+FIT = OneOf("pad", "front", "project")
+FIT_TRIED = OneOf("pad", "project")
 
 
 def joined_shape(ins: Sequence[Shape], width: int) -> Shape:
@@ -18,14 +19,16 @@ def joined_shape(ins: Sequence[Shape], width: int) -> Shape:
 
 
 def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
-    """What fitting costs. `pad` has no weights: larger images are average-pooled (PyramidNet); `project` is
-    a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
+    """What fitting costs. `pad` has no weights: larger images are average-pooled, zero channels appended
+    (PyramidNet); `front` takes every n-th pixel and puts the zero channels first (BranchyNet's ResNet);
+    `project` is a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
     weights = norms = macs = saved = 0
     scratch = out.size if len(ins) > 2 else 0
     reads, layers = [], []
     for source in ins:
         fits = source[1:] == out[1:]
-        reads.append(source != out if fit == "project" else not fits)
+        sliced = fit == "front" and strides(source, out) is not None
+        reads.append(source != out if fit == "project" else not fits and not sliced)
         if source != out:
             pooled = source.channels * out.height * out.width
             scratch = max(scratch, max(out.size, pooled) + (out.size if len(ins) > 1 else 0))

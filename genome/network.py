@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from genome.op import Shape
-from genome.ops._modules import shrink
+from genome.ops._modules import Join, Kernels, share_kernels, shrink
+from genome.ops._paths import Paths, Sources, drawn
 from genome.plan import SOURCE, Plan, Step
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
@@ -21,7 +22,7 @@ class Network(nn.Module):
     `nodes` holds one module per node under its name (`.` becomes `:`, since torch allows no dot there, and
     a name that torch's modules use themselves, such as `half`, gets one behind it); the later passes of a
     loop have `@pass` behind theirs and share all weights but those of norms.
-    `exit_weights` are the exits' shares in the training loss.
+    `exit_weights` are the exits' shares in the training loss, `joins` the drop-path of the steps that have one.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -31,14 +32,27 @@ class Network(nn.Module):
         self._exits = plan.exits
         drops = _drops(plan)
         self._steps = [(_key(step), step.sources, drop) for step, drop in zip(plan.steps, drops, strict=True)]
+        self.joins = {
+            i: paths for i, (key, _, _) in enumerate(self._steps) if (paths := paths_of(self.nodes[key]))
+        }
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Run every step; in training only those that this mini-batch's paths need."""
         values: dict[int, Tensor] = {SOURCE: image}
+        kept = self._paths() if self.training and self.joins else {}
         for i, (key, sources, drop) in enumerate(self._steps):
-            values[i] = self.nodes[key](*[None if s is None else values[s] for s in sources])
+            reads = kept.get(i, sources)
+            if reads is not None:
+                values[i] = self.nodes[key](*[None if s is None else values[s] for s in reads])
             for source in drop:
-                del values[source]
+                values.pop(source, None)
         return tuple([values[i] for i in self._exits])
+
+    def _paths(self) -> dict[int, Sources | None]:
+        """What each join of this mini-batch reads; None for the steps that nothing needs then."""
+        # chance is no part of a compiled graph
+        draw = torch._dynamo.disable(drawn) if torch.compiler.is_compiling() else drawn  # type: ignore[no-untyped-call]
+        return draw(self.joins, [sources for _, sources, _ in self._steps], self._exits)
 
 
 class Fitted(nn.Module):
@@ -67,6 +81,11 @@ class Concatenated(nn.Module):
         return self.node(torch.cat(xs, dim=1))  # type: ignore[no-any-return]
 
 
+def paths_of(module: nn.Module) -> Paths | None:
+    """The drop-path of a node, where it is a join that has one."""
+    return module.paths if isinstance(module, Join) else None
+
+
 def _key(step: Step) -> str:
     name = step.node.name.replace(".", ":")
     if step.turn:
@@ -76,14 +95,14 @@ def _key(step: Step) -> str:
 
 def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
     """One module per step; the passes of a loop share their weights."""
-    looped = {step.node.name for step in plan.steps if step.turn}
-    shared: dict[str, dict[str, Tensor]] = {name: {} for name in looped}
     made: OrderedDict[str, nn.Module] = OrderedDict()
+    passes: dict[str, list[nn.Module]] = {}
     for step in plan.steps:
-        module = _module(step)
-        if step.node.name in looped:
-            _share(module.node if isinstance(module, Fitted) else module, shared[step.node.name])
-        made[_key(step)] = module
+        module = made[_key(step)] = _module(step)
+        passes.setdefault(step.node.name, []).append(module.node if isinstance(module, Fitted) else module)
+    for modules in passes.values():
+        if len(modules) > 1:
+            _share(modules)
     return made
 
 
@@ -103,13 +122,21 @@ def _module(step: Step) -> nn.Module:
     return Fitted(shrinks, inner) if shrinks else inner
 
 
-def _share(module: nn.Module, shared: dict[str, Tensor]) -> None:
-    """Put the weights and masks of earlier passes in place of this pass's; norms keep their own."""
-    for path, part in module.named_modules():
-        if isinstance(part, _NORMS):
-            continue
-        for name, own in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
-            setattr(part, name, shared.setdefault(f"{path}.{name}", own))
+def _share(passes: list[nn.Module]) -> None:
+    """Let the passes of a loop have the same weights and masks; norms keep their own. A pass has no part for an
+    input that it does not read."""
+    parts: dict[str, list[nn.Module]] = {}
+    for one in passes:
+        for path, part in one.named_modules():
+            parts.setdefault(path, []).append(part)
+    for same in parts.values():
+        if isinstance(same[0], Kernels):
+            share_kernels([part for part in same if isinstance(part, Kernels)])
+        elif not isinstance(same[0], _NORMS):
+            own = [*same[0].named_parameters(recurse=False), *same[0].named_buffers(recurse=False)]
+            for part in same[1:]:
+                for name, tensor in own:
+                    setattr(part, name, tensor)
 
 
 def _drops(plan: Plan) -> list[tuple[int, ...]]:

@@ -121,6 +121,10 @@ class Op:
     loops: ClassVar[bool] = True  # may be a member of a loop
     width: ClassVar[Takes] = "schedule"  # where its width comes from
 
+    def expands(self) -> bool:
+        """Whether it stands for several nodes, which `expand` writes."""
+        return self.motif
+
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         """The shape of one output image; `width` is 0 where no width is stated."""
         raise NotImplementedError

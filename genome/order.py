@@ -85,7 +85,7 @@ def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
     for loop in genome.loops:
         if not any(member in live for member in loop.order):
             continue
-        needed = loop._replace(order=tuple([member for member in loop.order if member in live]))
+        needed = _without(loop, live)
         for member in loop.order:
             if member in found:
                 raise GenomeError(
@@ -99,13 +99,19 @@ def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
     return found
 
 
+def _without(loop: Loop, live: set[str]) -> Loop:
+    """The loop of the members that some exit needs."""
+    update = None if loop.update is None else sum(m in live for m in loop.order[: loop.update])
+    return loop._replace(order=tuple([m for m in loop.order if m in live]), update=update)
+
+
 def _check_member(node: Node, loop: Loop) -> None:
     inside = [source for source in node.ins if source in loop.order]
     if not inside:
         raise GenomeError(
             f"loops.{loop.name}: {node.name} reads no member of the loop; take it out", node.name
         )
-    if not node.op.loops:
+    if not node.op.loops and node.name in loop.order[: loop.update]:
         raise GenomeError(
             f"loops.{loop.name}: {node.name} is a {node.op.word}, which can't be in a loop; a conv over several"
             " inputs is the convolution of their concatenation",
@@ -169,7 +175,7 @@ def _cycle(waits: dict[str, set[str]], units: dict[str, Node | Loop]) -> GenomeE
 def _unrolled(loop: Loop, known: dict[str, Node]) -> list[Visit]:
     made = []
     for turn in range(loop.passes + 1):
-        for i, member in enumerate(loop.order):
+        for i, member in enumerate(loop.order[: loop.update] if turn else loop.order):
             node = known[member]
             if turn == 0:
                 reads = tuple(s if s not in loop.order or s in loop.order[:i] else None for s in node.ins)

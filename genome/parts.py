@@ -24,7 +24,7 @@ NORM_OR_NONE_TRIED = OneOf(NONE, *NORM_TRIED.choices)
 ACTIVATION_OR_NONE = OneOf(NONE, *ACTIVATION.choices)
 
 _KEEPS_RESULT = frozenset({"relu"})  # torch keeps what relu gives; the others keep what they take
-_KEEPS_NOTHING = frozenset({"cat", "pad"})
+_KEEPS_NOTHING = frozenset({"cat", "sum", "pad"})
 
 
 def scales(norm: str, channels: int) -> int:
@@ -70,7 +70,7 @@ class Chain(NamedTuple):
 def chain(*parts: str) -> Chain:
     """Follow one image through a chain of parts and count what backward keeps.
 
-    `parts` are `conv`, `norm`, `cat`, `pad` or the name of an activation; the size changes at the first `conv`
+    `parts` are `conv`, `norm`, `cat`, `sum`, `pad` or the name of an activation; the size changes at the first `conv`
     (from the start where there is none). Convolutions, norms and most activations keep what they take; ReLU
     keeps what it gives; the padded copy that a convolution keeps has a size of its own (see `bordered`).
     """

@@ -165,11 +165,11 @@ def widths_of(source: Source, at: Address, value: Any) -> Widths:
 
 
 def loop_of(source: Source, name: str, value: Any, at: Address, known: Iterable[str]) -> Loop:
-    """A declared loop of `known` nodes: {order: [names], passes: n}."""
+    """A declared loop of `known` nodes: {order: [names], passes: n, update: how many of them again}."""
     wrong = check_name(name)
     if wrong:
         raise source.error(at, f"loops: {wrong}")
-    given = fields(source, at, value, ("order", "passes"), required=("order",))
+    given = fields(source, at, value, ("order", "passes", "update"), required=("order",))
     order = given["order"]
     if not isinstance(order, list) or not order:
         raise source.error(
@@ -180,11 +180,12 @@ def loop_of(source: Source, name: str, value: Any, at: Address, known: Iterable[
     )
     if len(set(members)) != len(members):
         raise source.error((*at, "order"), f"loops.{name}.order names a node twice: {', '.join(members)}")
-    return Loop(
-        name,
-        members,
-        settled(source, (*at, "passes"), f"loops.{name}.passes", PASSES, given.get("passes", 1)),
-    )
+    passes = settled(source, (*at, "passes"), f"loops.{name}.passes", PASSES, given.get("passes", 1))
+    if "update" not in given:
+        return Loop(name, members, passes)
+    most = Int(1, len(members))
+    update = settled(source, (*at, "update"), f"loops.{name}.update", most, given["update"])
+    return Loop(name, members, passes, None if update == len(members) else update)
 
 
 def input_of(source: Source, at: Address, value: Any) -> Shape:
@@ -209,11 +210,14 @@ def dump(genome: Genome) -> str:
     lines += [f"  {flow(node.name)}: {flow(_written_node(node))}" for node in genome.nodes]
     if genome.loops:
         lines.append("loops:")
-        lines += [
-            f"  {flow(lp.name)}: {flow({'order': list(lp.order), 'passes': lp.passes})}"
-            for lp in genome.loops
-        ]
+        lines += [f"  {flow(loop.name)}: {flow(written_loop(loop))}" for loop in genome.loops]
     return "\n".join(lines) + "\n"
+
+
+def written_loop(loop: Loop) -> dict[str, Any]:
+    """A loop as the plain values of its line."""
+    written = {"order": list(loop.order), "passes": loop.passes}
+    return written if loop.update is None else {**written, "update": loop.update}
 
 
 def _written_node(node: Node) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from genome.graph import Genome, Loop, Times
 from genome.op import Op, Shape
-from genome.text import flow
+from genome.text import flow, written_loop
 from genome.widths import Widths
 
 
@@ -49,7 +49,7 @@ def told(value: Any) -> str:
         case Widths():
             return flow({"rule": value.rule, "base": value.base, "alpha": value.alpha})
         case (Loop(), *_):
-            return flow({lp.name: {"order": list(lp.order), "passes": lp.passes} for lp in value})
+            return flow({loop.name: written_loop(loop) for loop in value})
         case tuple():
             return ", ".join(map(str, value))
         case _:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import genome
+from genome.network import Network
 from genome.op import FLOAT_BYTES
 from genome.plan import Plan
 
 BATCH = 2
 
 
-def check(plan: Plan, seed: int = 0) -> nn.Module:
+def check(plan: Plan, seed: int = 0) -> Network:
     """Build, run forward and backward, and compare with the plan: shapes, params, MACs. Returns the module."""
     module = genome.build(plan, seed=seed)
     assert plan.params == sum(p.numel() for p in module.parameters()), "params"
-    shapes: list[tuple[int, ...]] = []
-    for node in module.nodes.values():
-        node.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
     image = torch.randn(BATCH, *plan.genome.input, generator=torch.Generator().manual_seed(seed))
-    with FlopCounterMode(display=False) as counter:
+    with undropped(module), recorded(module) as shapes, FlopCounterMode(display=False) as counter:
         logits = module(image)
     # a forward multiplies and adds: two operations for each multiply-add
     assert counter.get_total_flops() == 2 * BATCH * plan.macs, "macs"
@@ -31,8 +32,32 @@ def check(plan: Plan, seed: int = 0) -> nn.Module:
     assert shapes == wanted, "shapes"
     assert len(logits) == len(plan.exits)
     assert all(torch.isfinite(out).all() for out in logits)
+    logits = module(image)  # with what a mini-batch drops, if it drops anything
     torch.stack([(out**2).sum() for out in logits]).sum().backward()
     return module
+
+
+@contextmanager
+def undropped(module: Network) -> Iterator[None]:
+    """Run every path, as a network in training that happens to drop nothing."""
+    before, module.joins = module.joins, {}
+    try:
+        yield
+    finally:
+        module.joins = before
+
+
+@contextmanager
+def recorded(module: Network) -> Iterator[list[tuple[int, ...]]]:
+    """The shapes that the nodes give, in order."""
+    shapes: list[tuple[int, ...]] = []
+    hooks = [
+        node.register_forward_hook(lambda _m, _i, out: shapes.append(tuple(out.shape)))
+        for node in module.nodes.values()
+    ]
+    yield shapes
+    for hook in hooks:
+        hook.remove()
 
 
 def meta_macs(plan: Plan) -> float:
@@ -43,7 +68,7 @@ def meta_macs(plan: Plan) -> float:
     return counter.get_total_flops() / 2
 
 
-def kept_bytes(module: nn.Module, plan: Plan) -> int:
+def kept_bytes(module: Network, plan: Plan) -> int:
     """Bytes per image that the backward pass really keeps: distinct storages of saved activations, less the
     mean and deviation that a group norm keeps per group (a plan counts no statistics)."""
     own = {p.untyped_storage().data_ptr() for p in [*module.parameters(), *module.buffers()]}
@@ -56,7 +81,7 @@ def kept_bytes(module: nn.Module, plan: Plan) -> int:
         return tensor
 
     image = torch.randn(BATCH, *plan.genome.input)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    with undropped(module), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         logits = module(image)
     del logits
     groups = sum(m.num_groups for m in module.modules() if isinstance(m, nn.GroupNorm))

@@ -46,7 +46,7 @@ def _awake(plain: Op, gene: Gene) -> Op:
     if gene.active(vars(plain)):
         return plain
     others = [g for g in plain.genes if g is not gene and g.legal is not None]
-    changed = (plain.having(**{g.name: v}) for g in others for v in ends(g.legal))
+    changed = (plain.having(**{g.name: v}) for g in others for v in (*ends(g.search), *ends(g.legal)))
     return next(op for op in changed if gene.active(vars(op)))
 
 
@@ -68,7 +68,8 @@ def around(op: Op, inputs: int) -> Genome:
         Node("b", conv(stride=2, order="conv-norm"), ("image",), 4),
         Node("c", conv(stride=3), ("a",), 8),
     )[:inputs]
-    x = Node("x", op, tuple(s.name for s in sources), 6 if op.width in ("schedule", "stated") else None)
+    takes = op.width in ("schedule", "stated") or op.expands()
+    x = Node("x", op, tuple(s.name for s in sources), 6 if takes else None)
     if op.width == "classes":
         return Genome("one", IMAGE_SHAPE, 6 if inputs == 1 else 18, (*sources, x))
     return Genome("one", IMAGE_SHAPE, 5, (*sources, x, Node("out", leave(), ("x",))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,16 +13,21 @@ from torch import Tensor, nn
 
 from genome.joins import strides
 from genome.op import Shape
+from genome.ops._paths import Branches, Paths
 
 GROUPS = 8  # groups of a group norm, reduced to a divisor of the channels
 
 
+def he(width: int, kernel: int, groups: int = 1) -> float:
+    """The deviation of He's normal distribution by fan-out (arXiv:1502.01852)."""
+    return math.sqrt(2.0 * groups / (kernel**2 * width))
+
+
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d that starts from He's normal distribution by fan-out (arXiv:1502.01852), biases at zero."""
+    """nn.Conv2d that starts from He's normal distribution, biases at zero."""
 
     def reset_parameters(self) -> None:
-        kernel = self.kernel_size[0] * self.kernel_size[1]
-        self.weight.data.normal_(0.0, math.sqrt(2.0 * self.groups / (kernel * self.out_channels)))
+        self.weight.data.normal_(0.0, he(self.out_channels, self.kernel_size[0], self.groups))
         if self.bias is not None:
             self.bias.data.zero_()
 
@@ -43,6 +49,29 @@ def conv2d(
     if padding == "same" and total % 2:
         return nn.Sequential(OrderedDict(pad=nn.ZeroPad2d((0, 1, 0, 1)), conv=made))
     return made
+
+
+class Window(NamedTuple):
+    """Where the taps of a kernel lie."""
+
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    padding: int | str = "same"
+
+    @property
+    def pad(self) -> int:
+        """Pixels of zeros around the image."""
+        return self.dilation * (self.kernel - 1) // 2 if self.padding == "same" else int(self.padding)
+
+    def bordered(self, x: Tensor) -> Tensor:
+        """The image, with the odd pixel on the right and bottom where `same` needs one."""
+        odd = self.padding == "same" and self.dilation * (self.kernel - 1) % 2
+        return F.pad(x, (0, 1, 0, 1)) if odd else x
+
+    def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+        """The convolution with these taps of an image that has its border."""
+        return F.conv2d(x, weight, bias, self.stride, self.pad, self.dilation, groups)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -73,11 +102,15 @@ def act(kind: str) -> nn.Module:
     return kinds[kind]()
 
 
-def chained(parts: Sequence[tuple[str, nn.Module]]) -> nn.Module:
-    """One module after the other, under the names of the parts; a single one is itself."""
-    if not parts:
-        return nn.Identity()
-    return parts[0][1] if len(parts) == 1 else nn.Sequential(OrderedDict(parts))
+def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn.Module:
+    """One module after the other, under the names of the parts (a second `norm` is `norm2`); a single one is
+    itself. With `gathers` over the concatenation of several inputs."""
+    if len(parts) < 2 and not gathers:
+        return parts[0][1] if parts else nn.Identity()
+    named: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, part in parts:
+        named[f"{name}2" if name in named else name] = part
+    return Gather(named) if gathers else nn.Sequential(named)
 
 
 def shrink(source: Shape, out: Shape) -> nn.Module:
@@ -90,32 +123,50 @@ def shrink(source: Shape, out: Shape) -> nn.Module:
 
 
 class Channels(nn.Module):
-    """Append zero channels, or drop those past `channels`. (B, C, H, W) -> (B, channels, H, W)"""
+    """Add zero channels behind (or in front), or drop those past `channels`. (B, C, H, W) -> (B, channels, H, W)"""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, in_front: bool = False) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.in_front = channels, in_front
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, (0, 0, 0, 0, 0, self.channels - x.shape[1]))
+        more = self.channels - x.shape[1]
+        return F.pad(x, (0, 0, 0, 0, more, 0) if self.in_front and more > 0 else (0, 0, 0, 0, 0, more))
 
     def extra_repr(self) -> str:
-        return str(self.channels)
+        return f"{self.channels}, in_front={self.in_front}"
+
+
+class Every(nn.Module):
+    """Take every n-th pixel. (B, C, H, W) -> (B, C, ceil(H / n), ceil(W / n))"""
+
+    def __init__(self, steps: tuple[int, int]) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :: self.steps[0], :: self.steps[1]]
+
+    def extra_repr(self) -> str:
+        return str(self.steps)
 
 
 def fitter(source: Shape, out: Shape, fit: str) -> nn.Module:
     """The module that brings one input to the shape in which all meet."""
     if source == out:
         return nn.Identity()
-    if fit == "pad":
-        parts = [("shrink", shrink(source, out))] if source[1:] != out[1:] else []
-        if source.channels != out.channels:
-            parts.append(("pad", Channels(out.channels)))
-        return chained(parts)
     step = strides(source, out)
-    parts = [] if step is not None else [("shrink", shrink(source, out))]
-    kernel = conv2d(source.channels, out.channels, stride=step or 1)
-    return chained([*parts, ("project", kernel), ("norm", norm("batch", out.channels))])
+    parts: list[tuple[str, nn.Module]] = []
+    if source[1:] != out[1:] and (fit == "pad" or step is None):
+        parts = [("shrink", shrink(source, out))]
+    elif source[1:] != out[1:] and step is not None and fit == "front":
+        parts = [("shrink", Every(step))]
+    if fit == "project":
+        kernel = conv2d(source.channels, out.channels, stride=step or 1)
+        parts += [("project", kernel), ("norm", norm("batch", out.channels))]
+    elif source.channels != out.channels:
+        parts.append(("pad", Channels(out.channels, in_front=fit == "front")))
+    return chained(parts)
 
 
 class Edges(nn.ModuleDict):
@@ -125,7 +176,7 @@ class Edges(nn.ModuleDict):
         super().__init__({str(i): m for i, m in enumerate(modules) if m is not None})
 
     def maps(self, xs: Sequence[Tensor | None]) -> Iterator[Tensor]:
-        return (module(xs[int(i)]) for i, module in self.items())
+        return (module(x) for i, module in self.items() if (x := xs[int(i)]) is not None)
 
     def total(self, xs: Sequence[Tensor | None]) -> Tensor:
         """The sum, made so that no more than the sum so far and one more map are held."""
@@ -137,42 +188,166 @@ class Edges(nn.ModuleDict):
         return total
 
 
-class Sum(nn.Module):
-    """A kernel per input, summed, with one bias for all: the convolution of the concatenation."""
-
-    def __init__(self, edges: Edges, bias: int, after: nn.Module) -> None:
-        super().__init__()
-        self.edges = edges
-        self.bias = nn.Parameter(torch.zeros(bias)) if bias else None
-        self.after = after
+class Gather(nn.Sequential):
+    """Parts in a row over the concatenation of all inputs that are read. n x (B, C_i, H, W) -> (B, width, ..)"""
 
     def forward(self, *xs: Tensor | None) -> Tensor:
-        total = self.edges.total(xs)
-        if self.bias is not None:
-            total = total + self.bias.view(-1, 1, 1)  # (C,) -> (C, 1, 1)
-        # A Sequential holds its input to the end; part by part the sum is let go once it is read.
-        for part in self.after if isinstance(self.after, nn.Sequential) else (self.after,):
-            total = part(total)
+        read = [x for x in xs if x is not None]
+        x = read[0] if len(read) == 1 else torch.cat(read, dim=1)
+        del read
+        for part in self:
+            x = part(x)
+        return x
+
+
+class Span(NamedTuple):
+    """Part of a concatenation: channels of the image and where their weights begin and end."""
+
+    channels: int
+    start: int
+    stop: int
+    groups: int = 1
+
+    def meets(self, other: Span) -> bool:
+        return self.groups == other.groups == 1 and self.stop == other.start
+
+    def with_(self, other: Span) -> Span:
+        return self._replace(channels=self.channels + other.channels, stop=other.stop)
+
+
+class Kernels(nn.Module):
+    """A convolution of the concatenation of several inputs: `weight` holds their kernels behind each other.
+
+    A pass of a loop reads some of the inputs, and finds theirs (see `share_kernels`). Each input has groups of
+    its own. `depthwise` is one filter per channel.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Shape | None],
+        width: int,
+        groups: Sequence[int],
+        window: Window = Window(),  # noqa: B008 - frozen
+        bias: bool = False,
+        depthwise: bool = False,
+    ) -> None:
+        super().__init__()
+        self.window, self.depthwise = window, depthwise
+        self.lengths = {  # of each input's weights along the packed dimension
+            i: (source.channels, source.channels if depthwise else source.channels // parts, parts)
+            for i, (source, parts) in enumerate(zip(sources, groups, strict=True))
+            if source is not None
+        }
+        total = sum(length for _, length, _ in self.lengths.values())
+        size = (window.kernel, window.kernel)
+        shape = (total, 1, *size) if depthwise else (width, total, *size)
+        self.weight = nn.Parameter(torch.empty(shape))
+        deviations = [he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()]
+        parts_of = torch.split(self.weight.data, [n for _, n, _ in self.lengths.values()], dim=self.packed)
+        for part, deviation in zip(parts_of, deviations, strict=True):
+            part.normal_(0.0, deviation)
+        self.bias = nn.Parameter(torch.zeros(total if depthwise else width)) if bias else None
+        self.spans = self.spans_in(self.lengths)
+
+    @property
+    def packed(self) -> int:
+        """The dimension of the weight along which the inputs lie."""
+        return 0 if self.depthwise else 1
+
+    def spans_in(self, lengths: dict[int, tuple[int, int, int]]) -> list[Span]:
+        """Where the weights of my inputs lie in a weight that holds those of `lengths`."""
+        spans: list[Span] = []
+        start = 0
+        for i, (channels, length, groups) in sorted(lengths.items()):
+            if i in self.lengths:
+                span = Span(channels, start, start + length, 1 if self.depthwise else groups)
+                spans[-1:] = (
+                    [spans[-1].with_(span)] if spans and spans[-1].meets(span) else [*spans[-1:], span]
+                )
+            start += length
+        return spans
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.window.bordered(x)
+        if self.depthwise:
+            return self.window.convolved(x, self._kept(self.weight), self._kept(self.bias), x.shape[1])
+        first, *more = self.spans
+        if not more:
+            return self._convolved(x, first, self.bias)
+        pieces = iter(torch.split(x, [span.channels for span in self.spans], dim=1))
+        total = self._convolved(next(pieces), first, self.bias)
+        for piece, span in zip(pieces, more, strict=True):
+            total = total + self._convolved(piece, span, None)
         return total
 
+    def _convolved(self, x: Tensor, span: Span, bias: Tensor | None) -> Tensor:
+        weight = self.weight[:, span.start : span.stop]
+        return self.window.convolved(x, weight, bias, span.groups)
 
-def summed(edges: Sequence[nn.Module | None], width: int, bias: bool, after: nn.Module) -> nn.Module:
-    """The sum of one chain per input, then what comes after."""
-    return Sum(Edges(edges), width if bias else 0, after)
+    def _kept(self, packed: Tensor | None) -> Any:
+        """The filters of the inputs that are read."""
+        if packed is None:
+            return None
+        parts = [packed[span.start : span.stop] for span in self.spans]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, {self.window}"
+
+
+def share_kernels(passes: Sequence[Kernels]) -> None:
+    """Give the passes of a loop one weight that holds the kernels of all inputs that any of them reads."""
+    lengths: dict[int, tuple[int, int, int]] = {}
+    weights: dict[int, Tensor] = {}
+    for one in passes:
+        sizes = [length for _, length, _ in one.lengths.values()]
+        for i, weight in zip(one.lengths, torch.split(one.weight.data, sizes, dim=one.packed), strict=True):
+            lengths.setdefault(i, one.lengths[i])
+            weights.setdefault(i, weight)
+    first = passes[0]
+    weight = nn.Parameter(torch.cat([weights[i] for i in sorted(lengths)], dim=first.packed))
+    bias = first.bias
+    if bias is not None and first.depthwise:
+        bias = nn.Parameter(torch.zeros(len(weight)))
+    for one in passes:
+        one.weight, one.bias, one.spans = weight, bias, one.spans_in(lengths)
 
 
 class Join(nn.Module):
-    """The sum or the mean of the fitted inputs, then an activation where there is one."""
+    """The sum or the mean of the fitted inputs, then an activation where there is one.
 
-    def __init__(self, edges: Sequence[nn.Module | None], mean: bool, after: nn.Module | None = None) -> None:
+    An input that is None was not read, or dropped for this mini-batch. With `paths` it says which to drop.
+    """
+
+    def __init__(
+        self,
+        edges: Sequence[nn.Module | None],
+        mean: bool,
+        after: nn.Module | None = None,
+        paths: Paths | None = None,
+    ) -> None:
         super().__init__()
         self.edges = Edges(edges)
         self.mean = mean
         self.after = after if after is not None else nn.Identity()
+        self.paths = paths
 
     def forward(self, *xs: Tensor | None) -> Tensor:
+        if isinstance(self.paths, Branches) and not self.training:
+            return self.after(self._expected(xs))  # type: ignore[no-any-return]
         total = self.edges.total(xs)
-        return self.after(total / len(self.edges) if self.mean else total)  # type: ignore[no-any-return]
+        if self.mean:
+            total = total / sum(x is not None for x in xs)
+        return self.after(total)  # type: ignore[no-any-return]
+
+    def _expected(self, xs: Sequence[Tensor | None]) -> Tensor:
+        """The sum with each branch weighted by how often it was there; the last input always was."""
+        assert isinstance(self.paths, Branches)
+        *branches, shortcut = self.edges.items()
+        total: Tensor = shortcut[1](xs[int(shortcut[0])])
+        for i, module in branches:
+            total = torch.add(total, module(xs[int(i)]), alpha=1.0 - self.paths.rate)
+        return total
 
 
 class Concat(nn.Module):

@@ -1,13 +1,14 @@
-"""add: the sum of all inputs, the residual join (He et al., CVPR 2016, arXiv:1512.03385)."""
+"""add: the sum of all inputs, the residual join (He et al., CVPR 2016, arXiv:1512.03385), with stochastic depth
+(Huang et al., ECCV 2016, arXiv:1603.09382)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.joins import FIT, fit_cost, joined_shape
+from genome.joins import FIT, FIT_TRIED, fit_cost, joined_shape
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
-from genome.parts import ACTIVATION_OR_NONE, NONE, chain
+from genome.parts import ACTIVATION_OR_NONE, NONE, RATE, RATE_TRIED, chain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,16 +20,23 @@ class Add(Op):
 
     n x (B, C_i, H_i, W_i) -> (B, max C_i, min H_i, min W_i)
 
-    `fit: pad` appends zero channels (and drops those past a stated width); `project` learns a 1x1
-    convolution with batch norm for every input that does not fit.
+    `fit: pad` appends zero channels (and drops those past a stated width) and average-pools; `front` puts the
+    zero channels first and takes every n-th pixel; `project` learns a 1x1 convolution with batch norm for
+    every input that does not fit. In training each input but the last is dropped in a share `drop_path` of the
+    mini-batches, with all that only it needs; else it counts 1 - `drop_path`.
     """
 
-    fit: str = gene(FIT, default="pad")
+    fit: str = gene(FIT, FIT_TRIED, default="pad")
     activation: str = gene(ACTIVATION_OR_NONE, default=NONE)
+    drop_path: float = gene(RATE, RATE_TRIED, default=0.0)
 
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False
     width: ClassVar[Takes] = "stated"
+
+    def in_order(self) -> bool:
+        """The last input is never dropped."""
+        return self.drop_path > 0
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return joined_shape(ins, width)
@@ -56,6 +64,10 @@ class Add(Op):
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._modules import Join, act, fitter
+        from genome.ops._paths import Branches
 
         edges = [None if i is None else fitter(i, out, self.fit) for i in ins]
-        return Join(edges, mean=False, after=None if self.activation == NONE else act(self.activation))
+        after = None if self.activation == NONE else act(self.activation)
+        return Join(
+            edges, mean=False, after=after, paths=Branches(self.drop_path) if self.drop_path else None
+        )

@@ -10,11 +10,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import ACTIVATION, NORM, PADDING, SAME, Chain, bordered, chain, window
+from genome.parts import (
+    ACTIVATION,
+    EPS,
+    EPS_TRIED,
+    NORM,
+    NORM_TRIED,
+    PADDING,
+    RATE,
+    RATE_TRIED,
+    SAME,
+    Chain,
+    bordered,
+    chain,
+    scales,
+    window,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,13 +39,23 @@ ORDER = OneOf(
 )
 
 
-@cache
-def _form(order: str, activation: str, pads: bool) -> tuple[Chain, int, int]:
+class Form(NamedTuple):
     """What an order keeps in memory, and its norms before and after the convolution."""
+
+    chain: Chain
+    before: int
+    after: int
+
+
+@cache
+def form(order: str, activation: str, pads: bool = False, gathers: bool = False, drops: bool = False) -> Form:
+    """Follow an order of parts, over one input or over the concatenation of several. Dropout keeps what it
+    multiplied by, one more image of the output's size."""
     parts = [activation if part == "act" else part for part in order.split("-")]
     at = parts.index("conv")
     norms = parts[:at].count("norm"), parts[at:].count("norm")
-    return chain(*parts[:at], *(["pad"] if pads else []), *parts[at:]), *norms
+    kept = chain(*(["cat"] if gathers else []), *parts[:at], *(["pad"] if pads else []), *parts[at:])
+    return Form(kept._replace(after=kept.after + drops), *norms)
 
 
 @op
@@ -39,8 +64,9 @@ class Conv(Op):
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
-    With several inputs there is one kernel per input, and the results are summed: the convolution of their
-    concatenation. `groups` are reduced to the greatest number that divides it and all channel counts.
+    Several inputs are concatenated; there is one kernel per input, so that a pass of a loop may read some of
+    them. `groups` are those of each input's kernel, reduced to the greatest number that divides it and the
+    channel counts. `dropout` is the share of the convolution's outputs set to zero in training.
     """
 
     kernel: int = gene(Int(1, 31), OneOf(1, 3, 5, 7), default=3)
@@ -50,8 +76,10 @@ class Conv(Op):
     padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
     bias: bool = gene(FLAG, default=False)
     order: str = gene(ORDER, default="conv-norm-act")
-    norm: str = gene(NORM, when=lambda g: "norm" in g["order"], default="batch")
+    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
     activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+    dropout: float = gene(RATE, RATE_TRIED, default=0.0)
 
     many: ClassVar[bool] = True
 
@@ -68,25 +96,21 @@ class Conv(Op):
             kernels += source.channels // self.groups_of(source, out)
         kernels *= out.channels * self.kernel**2
         border = bordered(ins, self.kernel, self.dilation, self.padding)
-        kept, before, after = _form(self.order, self.activation, border > 0)
+        kept, before, after = form(self.order, self.activation, border > 0, len(ins) > 1, self.dropout > 0)
         numbers = out.size
+        splits = len(ins) > 1 and any(self.groups_of(source, out) > 1 for source in ins)
         return Cost(
             weights=kernels + (out.channels if self.bias else 0),
-            norms=2 * (before * channels + after * out.channels),
+            norms=before * scales(self.norm, channels) + after * scales(self.norm, out.channels),
             macs=kernels * out.height * out.width,
             saved=kept.saved(size, numbers) + border,
-            scratch=(kept.scratch(size, numbers) if len(ins) == 1 else self._scratch(ins, numbers, kept))
-            + (border and border - size),
+            scratch=kept.scratch(size, numbers) + (border and border - size) + (2 * numbers if splits else 0),
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,
             extent=self.dilation * (self.kernel - 1) + 1,
             stride=self.stride,
         )
-
-    def _scratch(self, ins: Sequence[Shape], numbers: int, kept: Chain) -> int:
-        """Beside the running sum: the chain over the largest input, or one more map and their sum."""
-        return numbers + max(numbers, kept.scratch(max(i.size for i in ins), numbers))
 
     def groups_of(self, source: Shape, out: Shape) -> int:
         """The groups of the kernel over `source`."""
@@ -99,30 +123,28 @@ class Conv(Op):
         return self.described(groups=groups)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import act, chained, conv2d, norm, summed
+        from torch import nn
 
-        parts = self.order.split("-")
-        at = parts.index("conv")
+        from genome.ops._modules import Kernels, Window, act, chained, conv2d, norm
 
-        def edge(source: Shape) -> list[tuple[str, nn.Module]]:
-            made = [
-                (p, norm(self.norm, source.channels) if p == "norm" else act(self.activation))
-                for p in parts[:at]
-            ]
-            bias = self.bias and len(ins) == 1
-            kernel = conv2d(
-                source.channels, out.channels, self.kernel, self.stride, self.dilation,
-                self.groups_of(source, out), self.padding, bias,
-            )  # fmt: skip
-            return [*made, ("conv", kernel)]
-
-        after = [
-            (p, norm(self.norm, out.channels) if p == "norm" else act(self.activation))
-            for p in parts[at + 1 :]
-        ]
-        if len(ins) == 1:
-            assert ins[0] is not None
-            return chained([*edge(ins[0]), *((f"{p}2" if p in parts[:at] else p, m) for p, m in after)])
-        return summed(
-            [None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after)
-        )
+        read = [source for source in ins if source is not None]
+        window = Window(self.kernel, self.stride, self.dilation, self.padding)
+        parts: list[tuple[str, nn.Module]] = []
+        channels = sum(source.channels for source in read)
+        for part in self.order.split("-"):
+            if part == "norm":
+                parts.append((part, norm(self.norm, channels, self.eps)))
+            elif part == "act":
+                parts.append((part, act(self.activation)))
+            elif len(ins) == 1:
+                groups = self.groups_of(read[0], out)
+                parts.append(
+                    (part, conv2d(channels, out.channels, *window[:3], groups, window.padding, self.bias))
+                )
+            else:
+                each = [1 if i is None else self.groups_of(i, out) for i in ins]
+                parts.append((part, Kernels(ins, out.channels, each, window, self.bias)))
+            if part == "conv":
+                channels = out.channels
+                parts += [("dropout", nn.Dropout(self.dropout))] if self.dropout else []
+        return chained(parts, gathers=len(ins) > 1)

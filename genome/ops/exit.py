@@ -6,9 +6,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.domain import FLAG, Float, OneOf
-from genome.op import Cost, Op, Shape, Takes, gene, op
-from genome.parts import ACTIVATION_OR_NONE, NONE, NORM_OR_NONE, chain
+from genome.domain import FLAG, Float, Int, OneOf
+from genome.graph import Node
+from genome.motif import Fragment, strided
+from genome.op import Cost, Op, Shape, Takes, body, gene, op
+from genome.ops.conv import Conv
+from genome.parts import (
+    ACTIVATION_OR_NONE,
+    EPS,
+    EPS_TRIED,
+    NONE,
+    NORM_OR_NONE,
+    NORM_OR_NONE_TRIED,
+    chain,
+    scales,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,10 +34,15 @@ class Exit(Op):
 
     `pool: average` takes the mean of each channel; `flatten` keeps every pixel. Without `linear` the pooled
     vector is the logits, and its length must be the number of classes. `weight` is the exit's share in the
-    training loss.
+    training loss. `depth` bodies in a row may stand before it, the first with `stride`: a branch of its own.
+    A stated width is theirs.
     """
 
-    norm: str = gene(NORM_OR_NONE, default=NONE)
+    depth: int = gene(Int(0, 64), OneOf(0, 1), default=0)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), when=lambda g: g["depth"] > 0, default=1)
+    body: Op = body(factory=Conv, when=lambda g: g["depth"] > 0)
+    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_TRIED, default=NONE)
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: g["norm"] != NONE, default=1e-5)
     activation: str = gene(ACTIVATION_OR_NONE, default=NONE)
     pool: str = gene(OneOf("average", "flatten"), default="average")
     linear: bool = gene(FLAG, OneOf(True), default=True)
@@ -35,6 +52,17 @@ class Exit(Op):
     aligns: ClassVar[bool] = False
     loops: ClassVar[bool] = False
     width: ClassVar[Takes] = "classes"
+
+    def expands(self) -> bool:
+        return self.depth > 0
+
+    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+        """The bodies, then the classifier under the exit's own name."""
+        nodes: list[Node] = []
+        for i in range(1, self.depth + 1):
+            nodes += strided(f"{name}/{i}", self.body, ins, width, self.stride if i == 1 else 1)
+            ins = (nodes[-1].name,)
+        return Fragment((*nodes, Node(name, self.having(depth=0), ins)))
 
     def in_order(self) -> bool:
         """Without a linear layer each input gives the logits of its own classes."""
@@ -62,7 +90,7 @@ class Exit(Op):
         last = size if kept.keeps or (flat and before) else 0
         return Cost(
             weights=(length + 1) * out.channels if self.linear else 0,
-            norms=2 * sum(i.channels for i in ins) if self.norm != NONE else 0,
+            norms=scales(self.norm, sum(i.channels for i in ins)),
             macs=length * out.channels if self.linear else 0,
             saved=kept.saved(size, size) + last + (length if vector else 0),
             scratch=length * min(len(ins), 2) + (big if before else 0) + kept.scratch(big, big),
@@ -84,7 +112,7 @@ class Exit(Op):
         for source in read:
             parts: list[tuple[str, nn.Module]] = []
             if self.norm != NONE:
-                parts.append(("norm", norm(self.norm, source.channels)))
+                parts.append(("norm", norm(self.norm, source.channels, self.eps)))
             if self.activation != NONE:
                 parts.append(("act", act(self.activation)))
             edges.append(chained(parts))

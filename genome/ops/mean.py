@@ -1,12 +1,15 @@
-"""mean: the element-wise mean of all inputs, the fractal join (Larsson et al., ICLR 2017, arXiv:1605.07648)."""
+"""mean: the element-wise mean of all inputs, the fractal join with its drop-path (Larsson et al., ICLR 2017,
+arXiv:1605.07648)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.joins import FIT, fit_cost, joined_shape
+from genome.domain import Float, Int, OneOf
+from genome.joins import FIT, FIT_TRIED, fit_cost, joined_shape
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.parts import RATE, RATE_TRIED
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,15 +20,29 @@ class Mean(Op):
     """Average the inputs element by element, each with the same weight.
 
     n x (B, C_i, H_i, W_i) -> (B, max C_i, min H_i, min W_i); `fit` as in `add`.
+
+    In training each input is dropped in a share `drop_path` of the mini-batches, with all that only it needs;
+    one at least survives. `columns` says that the inputs are the deepest of so many columns of a fractal, the
+    shallowest first; then a share `whole` of the mini-batches keeps one column alone in the whole network.
     """
 
-    fit: str = gene(FIT, default="pad")
+    fit: str = gene(FIT, FIT_TRIED, default="pad")
+    drop_path: float = gene(RATE, RATE_TRIED, default=0.0)
+    columns: int = gene(Int(0, 16), OneOf(0), default=0)
+    whole: float = gene(Float(0.0, 1.0), OneOf(0.0, 0.5), when=lambda g: g["columns"] > 0, default=0.0)
 
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False
     width: ClassVar[Takes] = "stated"
 
+    def in_order(self) -> bool:
+        return self.columns > 0
+
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        if 0 < self.columns < len(ins):
+            raise ValueError(
+                f"reads {len(ins)} inputs; a join of {self.columns} columns reads no more than that"
+            )
         return joined_shape(ins, width)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
@@ -41,5 +58,8 @@ class Mean(Op):
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._modules import Join, fitter
+        from genome.ops._paths import Columns
 
-        return Join([None if i is None else fitter(i, out, self.fit) for i in ins], mean=True)
+        drops = self.drop_path > 0 or self.whole > 0
+        paths = Columns(self.drop_path, self.columns, self.whole) if drops else None
+        return Join([None if i is None else fitter(i, out, self.fit) for i in ins], mean=True, paths=paths)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import ACTIVATION, NORM, SAME, bordered, chain, window
+from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, SAME, bordered, chain, scales, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,15 +19,16 @@ class Separable(Op):
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
-    With several inputs each has its own filters, and the 1x1 convolutions are summed: the separable
-    convolution of their concatenation.
+    Several inputs are concatenated; each has its own filters and its own part of the 1x1 kernel, so that a
+    pass of a loop may read some of them.
     """
 
     kernel: int = gene(Int(1, 31), OneOf(3, 5, 7), default=3)
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
     bias: bool = gene(FLAG, default=False)
-    norm: str = gene(NORM, default="batch")
+    norm: str = gene(NORM, NORM_TRIED, default="batch")
+    eps: float = gene(EPS, EPS_TRIED, default=1e-5)
     activation: str = gene(ACTIVATION, default="relu")
 
     many: ClassVar[bool] = True
@@ -38,23 +39,21 @@ class Separable(Op):
         return Shape(width, window(first.height, *place), window(first.width, *place))
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        channels = sum(i.channels for i in ins)
-        filters = self.kernel**2 * channels
-        points = channels * out.channels
-        mid = channels * out.height * out.width
-        widest = max(i.channels for i in ins) * out.height * out.width
-        pair = max(2 * widest, widest + out.size, 2 * out.size)  # neighbours in the chain over one input
+        channels, size = sum(i.channels for i in ins), sum(i.size for i in ins)
+        filters, points = self.kernel**2 * channels, channels * out.channels
+        middle = channels * out.height * out.width
+        gathers = len(ins) > 1
         half = chain("conv", "norm", self.activation)
         border = bordered(ins, self.kernel, self.dilation, SAME)
+        first = (gathers and size) + (border or 0) + middle  # what enters the filters, and what they give
         return Cost(
             weights=filters + points + (channels + out.channels if self.bias else 0),
-            norms=2 * channels + 2 * out.channels,
+            norms=scales(self.norm, channels) + scales(self.norm, out.channels),
             macs=(filters + points) * out.height * out.width,
-            saved=half.after * (mid + out.size)
-            + mid
-            + border,  # the 1x1 convolution keeps what the first half gives
-            scratch=max(pair, border + widest) - (out.size if len(ins) == 1 else 0),
-            reads=border == 0,
+            # the 1x1 convolution keeps what the first half gives
+            saved=half.after * (middle + out.size) + middle + (border or (gathers and size)),
+            scratch=max(first, 2 * middle, middle + out.size, 2 * out.size) - out.size,
+            reads=not border and not gathers,
             keeps=half.keeps,
             layers=2,
             extent=self.dilation * (self.kernel - 1) + 1,
@@ -66,23 +65,19 @@ class Separable(Op):
         return self.described(stride=1, dilation=1) if one_pixel else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import act, chained, conv2d, norm, summed
+        from genome.ops._modules import Kernels, Window, act, chained, norm
 
-        single = len(ins) == 1
-
-        def edge(source: Shape) -> list[tuple[str, nn.Module]]:
-            c = source.channels
-            return [
-                ("depthwise", conv2d(c, c, self.kernel, self.stride, self.dilation, c, SAME, self.bias)),
-                ("norm", norm(self.norm, c)),
+        channels = sum(i.channels for i in ins if i is not None)
+        window = Window(self.kernel, self.stride, self.dilation)
+        ones = [1] * len(ins)
+        return chained(
+            [
+                ("depthwise", Kernels(ins, channels, ones, window, self.bias, depthwise=True)),
+                ("norm", norm(self.norm, channels, self.eps)),
                 ("act", act(self.activation)),
-                ("pointwise", conv2d(c, out.channels, bias=self.bias and single)),
-            ]
-
-        after = [("norm2", norm(self.norm, out.channels)), ("act2", act(self.activation))]
-        if single:
-            assert ins[0] is not None
-            return chained([*edge(ins[0]), *after])
-        return summed(
-            [None if i is None else chained(edge(i)) for i in ins], out.channels, self.bias, chained(after)
+                ("pointwise", Kernels(ins, out.channels, ones, bias=self.bias)),
+                ("norm", norm(self.norm, out.channels, self.eps)),
+                ("act", act(self.activation)),
+            ],
+            gathers=len(ins) > 1,
         )

@@ -141,11 +141,15 @@ def test_groups_are_reduced_to_what_divides_both_sides(
 def test_each_input_has_groups_of_its_own() -> None:
     sources = [Shape(4, 5, 5), Shape(6, 5, 5), Shape(3, 5, 5)]
     module = made("conv", sources, 8, order="conv", groups=4)
-    kernels = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
-    assert [k.groups for k in kernels] == [4, 2, 1]
-    assert genome.lookup("conv")(order="conv", groups=4).cost(sources, Shape(8, 5, 5)).weights == sum(
-        k.weight.numel() for k in kernels
+    assert [span.groups for span in vars(module.get_submodule("conv"))["spans"]] == [4, 2, 1]
+    xs = [noise(source, seed) for seed, source in enumerate(sources)]
+    weights = torch.split(module.get_parameter("conv.weight"), [1, 3, 3], dim=1)
+    expected = sum(
+        F.conv2d(x, w, padding=1, groups=g) for x, w, g in zip(xs, weights, [4, 2, 1], strict=True)
     )
+    torch.testing.assert_close(module(*xs), expected, rtol=0, atol=1e-12)
+    cost = genome.lookup("conv")(order="conv", groups=4).cost(sources, Shape(8, 5, 5))
+    assert cost.weights == sum(w.numel() for w in weights)
 
 
 # --- several inputs
@@ -173,27 +177,13 @@ def test_a_separable_over_several_inputs_is_that_of_their_concatenation(bias: bo
 
 
 def _copy(parts: nn.Module, whole: nn.Module) -> None:
-    """Give the whole the weights of the parts: an edge's along the channels of its input, the rest as they are."""
+    """Give the whole the weights of the parts: the kernels of the inputs lie behind each other."""
     torch.manual_seed(1)
     for tensor in parts.parameters():
         tensor.data.uniform_(-1, 1)
-    edges = [_leaves(edge) for edge in parts.get_submodule("edges").children()]
-    mine = _leaves(whole)
-    inside, after = mine[: len(edges[0])], mine[len(edges[0]) :]
-    for one, *theirs in zip(inside, *edges, strict=True):
-        for name, tensor in one.named_parameters():
-            if hasattr(theirs[0], name) and getattr(theirs[0], name) is not None:
-                along = int(tensor.dim() == 4 and tensor.shape[1] == WHOLE.channels)
-                tensor.data = torch.cat([getattr(other, name).data for other in theirs], dim=along)
-            else:  # a bias of the sum
-                tensor.data = parts.get_parameter(name).data
-    for one, other in zip(after, _leaves(parts.get_submodule("after")), strict=True):
-        one.load_state_dict(other.state_dict())
-
-
-def _leaves(module: nn.Module) -> list[nn.Module]:
-    """The modules that hold weights, in order."""
-    return [m for m in module.modules() if next(m.parameters(recurse=False), None) is not None]
+    (whole if isinstance(whole, nn.Sequential) else nn.ModuleDict({"conv": whole})).load_state_dict(
+        parts.state_dict()
+    )
 
 
 def _agree(parts: nn.Module, whole: nn.Module) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torchvision
 
 import genome
-from genome.graph import Genome, GenomeError, Node, Times
+from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Shape
 from tests.conformance import check
 
@@ -309,12 +309,26 @@ def test_a_multiple_is_of_a_scheduled_width() -> None:
         genome.expand(Genome("g", Shape(3, 8, 8), 2, (node,)))
 
 
-def test_a_motif_is_no_member_of_a_loop() -> None:
+def test_the_nodes_of_a_motif_are_members_of_its_loop() -> None:
+    text = HEAD + (
+        "  j: {op: add, in: [image, b], width: 4}\n  a: {op: stack, in: [j], depth: 2, body: {op: conv}}\n"
+        "  b: {op: conv, in: [a]}\n  o: {op: exit, in: [b]}\nloops:\n  l: {order: [j, a, b], update: 2}\n"
+    )
+    plan = genome.resolve(genome.loads(text))
+    check(plan)
+    assert plan.genome.loops == (Loop("l", ("j", "a.1", "a.2", "b"), 1, 3),)
+    assert [s.node.name for s in plan.steps] == ["j", "a.1", "a.2", "b", "j", "a.1", "a.2", "o"]
+
+
+def test_a_motif_in_a_loop_reads_one_input() -> None:
     text = HEAD + (
         "  a: {op: stack, in: [image, b]}\n  b: {op: conv, in: [a]}\n  o: {op: exit, in: [b]}\n"
         "loops:\n  l: {order: [a, b]}\n"
     )
-    assert refusal(text) == "g.yaml:6  a is a motif (stack); a loop holds plain nodes"
+    assert refusal(text) == (
+        "g.yaml:6  loops.l: a.1/in is a concat, which can't be in a loop; a conv over several inputs is the"
+        " convolution of their concatenation"
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 7])

@@ -46,14 +46,15 @@ classes: 4
 widths: {rule: add, base: 8, alpha: 10.0}
 nodes:
   stem: {op: conv, in: [image], width: 16, kernel: 3, stride: 1, dilation: 1, groups: 1, padding: same, bias: false,\
- order: conv-norm, norm: batch}
+ order: conv-norm, norm: batch, eps: 1e-05, dropout: 0.0}
   s1: {op: stack, in: [stem], depth: 2, stride: 1, body: {op: residual, unit: bottleneck, order: post, kernel: 3,\
  stride: 1, expansion: 4, activation: relu, fit: project}}
   a: {op: conv, in: [s1, b], width: 2x, kernel: 1, stride: 1, groups: 1, padding: same, bias: false,\
- order: conv-norm-act, norm: batch, activation: relu}
-  b: {op: separable, in: [a], kernel: 3, stride: 1, dilation: 1, bias: false, norm: batch, activation: relu}
+ order: conv-norm-act, norm: batch, eps: 1e-05, activation: relu, dropout: 0.0}
+  b: {op: separable, in: [a], kernel: 3, stride: 1, dilation: 1, bias: false, norm: batch, eps: 1e-05,\
+ activation: relu}
   "null": {op: pool, in: [b], kind: max, size: 2, stride: 2, padding: 0, ceil: false}
-  out: {op: exit, in: ["null"], norm: none, activation: none, pool: average, linear: true, weight: 1.0}
+  out: {op: exit, in: ["null"], depth: 0, norm: none, activation: none, pool: average, linear: true, weight: 1.0}
 loops:
   "on": {order: [a, b], passes: 1}
 """
@@ -139,7 +140,7 @@ def refusal(text: str) -> str:
 
 
 WORDS = "add, concat, conv, dense, exit, mean, pool, residual, separable, stack"
-GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, activation"
+GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, activation, dropout"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, activatio
             "a.conv.bias is on (a text; booleans are true and false); it may be false or true",
         ),
         ("{op: conv, in: [image], bias: 1}", "a.conv.bias is 1; it may be false or true"),
-        ("{op: conv, in: [image], norm: layer}", "a.conv.norm is layer; it may be batch or group"),
+        ("{op: conv, in: [image], norm: layer}", "a.conv.norm is layer; it may be batch, plain or group"),
         (
             "{op: pool, in: [image], stride: '2'}",
             "a.pool.stride is 2 (a text, not a number); it may be 1..64",
