@@ -69,14 +69,15 @@ def meta_macs(plan: Plan) -> float:
 
 
 def kept_bytes(module: Network, plan: Plan) -> int:
-    """Bytes per image that the backward pass really keeps: distinct storages of saved activations, less the
+    """Bytes per image that the backward pass really keeps: distinct storages of saved activations (not of
+    weights that were put together), less the
     mean and deviation that a group norm keeps per group (a plan counts no statistics)."""
     own = {p.untyped_storage().data_ptr() for p in [*module.parameters(), *module.buffers()]}
     seen: dict[int, tuple[int, torch.UntypedStorage]] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and tensor.dim() > 1:
+        if storage.data_ptr() not in own and tensor.dim() > 1 and len(tensor) == BATCH:
             seen[storage.data_ptr()] = (storage.nbytes(), storage)
         return tensor
 

