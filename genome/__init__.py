@@ -8,6 +8,7 @@ is called.
 
 from genome import zoo
 from genome.build import build
+from genome.column import column
 from genome.digest import digest
 from genome.draw import draw
 from genome.expand import expand
@@ -33,6 +34,7 @@ __all__ = [
     "Times",
     "Widths",
     "build",
+    "column",
     "digest",
     "draw",
     "dump",

@@ -152,6 +152,15 @@ class Op:
         """The same node type with some genes changed."""
         return type(self)(**{**{g.name: self.__dict__[g.name] for g in self.genes}, **genes})
 
+    def looped(self, **genes: Any) -> Op:
+        """The same node type as a member of a loop: without what shrinks its image, and without a loop inside."""
+        for g in self.genes:
+            if g.legal is None:
+                genes.setdefault(g.name, self.__dict__[g.name].looped())
+            elif g.name == "stride":
+                genes.setdefault(g.name, 1)
+        return self.having(**genes)
+
     def in_order(self) -> bool:
         """Whether the order of several inputs changes the function."""
         return self.ordered or not self.many

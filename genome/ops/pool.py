@@ -47,6 +47,10 @@ class Pool(Op):
             out -= 1
         return size, pad, out
 
+    def looped(self, **genes: Any) -> Op:
+        """A window of three around each pixel keeps the size."""
+        return super().looped(size=3, padding=1, ceil=False, **genes)
+
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         indices = INDEX * out.size if self.kind == "max" else 0
         return Cost(
