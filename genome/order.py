@@ -111,7 +111,9 @@ def _check_member(node: Node, loop: Loop) -> None:
         raise GenomeError(
             f"loops.{loop.name}: {node.name} reads no member of the loop; take it out", node.name
         )
-    if not node.op.loops and node.name in loop.order[: loop.update]:
+    place = loop.order.index(node.name)
+    reads_alike = set(node.ins) <= set(loop.order[:place])  # in every pass
+    if not node.op.loops and not reads_alike and node.name in loop.order[: loop.update]:
         raise GenomeError(
             f"loops.{loop.name}: {node.name} is a {node.op.word}, which can't be in a loop; a conv over several"
             " inputs is the convolution of their concatenation",

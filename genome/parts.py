@@ -66,6 +66,11 @@ class Chain(NamedTuple):
         return max([0, *(b * size + a * out - out for b, a in self.pairs)])
 
 
+def in_place(part: str, before: str) -> bool:
+    """Whether a part overwrites what the one before it made: what a convolution or a norm gives, nothing keeps."""
+    return part == "relu" and before in ("conv", "norm", "dropout")
+
+
 @cache
 def chain(*parts: str) -> Chain:
     """Follow one image through a chain of parts and count what backward keeps.
@@ -81,7 +86,11 @@ def chain(*parts: str) -> Chain:
         if part not in _KEEPS_NOTHING and "pad" not in parts[i - 1 : i]:
             kept[i + 1 if part in _KEEPS_RESULT else i] = True
     inner = range(1, len(parts))
-    pairs = [(int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1])) for i in inner]
+    pairs = [
+        (int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1]))
+        for i in inner
+        if not in_place(parts[i], parts[i - 1])
+    ]
     if "pad" in parts[1:]:
         pairs.append((2, 1))  # what was padded, its copy and the convolution's output
     before = sum(kept[i] and not late[i] for i in inner)

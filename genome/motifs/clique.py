@@ -65,8 +65,6 @@ class Clique(Motif):
         reads_all = own.many and not own.expands() and own.width == "schedule"
         if reads_all and not self.bottleneck:
             return (Node(name, own, ins, width),)
-        if not own.loops:  # a concatenation of one input is that input
-            return (Node(name, self._narrow(), ins, width),)
         takes = width if own.width in ("schedule", "stated") else None
         return Node(f"{name}/in", self._narrow(), ins, width), Node(name, own, (f"{name}/in",), takes)
 

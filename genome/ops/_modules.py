@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from genome.joins import strides
 from genome.op import Shape
 from genome.ops._paths import Branches, Paths
+from genome.parts import in_place
 
 GROUPS = 8  # groups of a group norm, reduced to a divisor of the channels
 
@@ -108,8 +109,12 @@ def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn
     if len(parts) < 2 and not gathers:
         return parts[0][1] if parts else nn.Identity()
     named: OrderedDict[str, nn.Module] = OrderedDict()
+    before = ""
     for name, part in parts:
+        if isinstance(part, nn.ReLU):
+            part.inplace = in_place("relu", before)
         named[f"{name}2" if name in named else name] = part
+        before = name
     return Gather(named) if gathers else nn.Sequential(named)
 
 
