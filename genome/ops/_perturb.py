@@ -1,0 +1,246 @@
+"""The torch modules of `perturb`: noise, and the same noise, activation and 1x1 mix without holding the maps.
+
+M masks turn C channels into C * M maps, of which a training step would keep all. `stream` makes them for a few
+samples at a time in one small buffer that stays in the cache, multiplies, and lets backward make them again:
+the numbers are those of the plain form, the memory that of the input.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genome.op import Shape
+
+aten: Any = torch.ops.aten
+CPU_CHUNK = 1 << 18  # numbers in a buffer: 1 MiB of float32, which a core's cache holds
+CUDA_CHUNK = 1 << 25  # enough work for a launch
+ROWS_CHANNELS = 16  # with fewer, the innermost loop over channels is too short
+
+
+def drawn(noise: str, masks: int, source: Shape, shared: bool, level: float) -> Tensor:
+    """Masks (masks, C or 1, H, W) from torch's global generator."""
+    made = torch.empty(masks, 1 if shared else source.channels, source.height, source.width)
+    return made.normal_().mul_(level) if noise == "normal" else made.uniform_(-1.0, 1.0).mul_(level)
+
+
+class Noise(nn.Module):
+    """Each channel plus each of its masks. (B, C, H, W) -> (B, C * M, H, W), mask m of channel c at c * M + m.
+
+    Raises:
+        ValueError: where the images are not of the masks' size.
+    """
+
+    def __init__(self, masks: Tensor) -> None:
+        super().__init__()
+        self.masks: Tensor
+        self.register_buffer("masks", masks)  # (M, C or 1, H, W)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check(x)
+        if len(self.masks) == 1:
+            return x + self.masks
+        return (x.unsqueeze(2) + self.masks.transpose(0, 1)).flatten(1, 2)  # (B, C, M, H, W) -> (B, C * M, ..)
+
+    def check(self, x: Tensor) -> None:
+        (height, width), found = self.masks.shape[2:], x.shape[2:]
+        if (height, width) != found:
+            raise ValueError(
+                f"the masks of perturb were drawn for images of {height}x{width} here, not {found[0]}x{found[1]}; "
+                "they are never resized: build the genome for the other image size"
+            )
+
+    def extra_repr(self) -> str:
+        return f"masks={tuple(self.masks.shape)}"
+
+
+class Streamed(nn.Sequential):
+    """`noise`, then `act` or not, then `mix`, these without holding the maps, then the other parts in a row."""
+
+    def __init__(self, parts: Sequence[tuple[str, nn.Module]], activation: str) -> None:
+        super().__init__(OrderedDict(parts))
+        names = [name for name, _ in parts]
+        self.head = names.index("mix") + 1
+        self.activation = activation if "act" in names[: self.head] else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = 0
+        if not torch.compiler.is_compiling():  # a compiler fuses the plain form itself
+            x, first = self._streamed(x), self.head
+        for part in [*self][first:]:
+            x = part(x)
+        return x
+
+    def _streamed(self, x: Tensor) -> Tensor:
+        noise, mix = self.noise, self.mix
+        assert isinstance(noise, Noise) and isinstance(mix, nn.Conv2d)
+        noise.check(x)
+        dtype = torch.result_type(x, noise.masks)
+        kind = x.device.type
+        if kind != "meta" and dtype != torch.float64 and torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        return stream(x, noise.masks, mix.weight, mix.bias, self.activation, mix.groups, dtype)
+
+
+def stream(
+    x: Tensor,
+    masks: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    activation: str | None,
+    groups: int,
+    dtype: torch.dtype,
+) -> Tensor:
+    """conv1x1(act(x + masks)), computed in `dtype`. (B, C, H, W) -> (B, O, H, W) of the layout of `x`.
+
+    `masks` are (M, C or 1, H, W) and have no gradient; `weight` is (O, C * M / groups, 1, 1), `bias` (O,).
+    """
+    made: Tensor = _Stream.apply(x, masks, weight, bias, activation, groups, dtype)
+    return made
+
+
+class Act(NamedTuple):
+    """An activation in place, and its derivative from what it gave or from what it took."""
+
+    run: Any
+    back: Any
+    run_args: tuple[float, ...] = ()
+    back_args: tuple[Any, ...] = ()
+    from_result: bool = True
+
+
+ACTS = {
+    "relu": Act(aten.relu_, aten.threshold_backward, back_args=(0,)),
+    "relu6": Act(aten.hardtanh_, aten.hardtanh_backward, (0.0, 6.0), (0.0, 6.0)),
+    "leaky-relu": Act(aten.leaky_relu_, aten.leaky_relu_backward, (0.01,), (0.01, True)),
+    "silu": Act(aten.silu_, aten.silu_backward, from_result=False),
+    "gelu": Act(aten.gelu_, aten.gelu_backward, from_result=False),
+}
+
+
+class Buffer:
+    """Room for the C * M maps of a few samples, in the layout that suits the images.
+
+    Maps lie pixel after pixel, so that a matrix (C * M, samples * H * W) meets the weights from the right; for
+    images in channels_last they lie channel after channel, masks outside: (samples * H * W, M * C).
+    """
+
+    def __init__(self, x: Tensor, masks: int, groups: int, dtype: torch.dtype) -> None:
+        self.samples, self.channels, self.height, self.width = x.shape
+        self.masks, self.groups = masks, groups
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        self.rows = last and groups == 1 and self.channels >= ROWS_CHANNELS
+        size = masks * self.channels * self.height * self.width
+        room = CUDA_CHUNK if x.is_cuda else CPU_CHUNK
+        self.chunk = max(1, min(self.samples, room // max(1, size)))
+        self.flat = x.new_empty(self.chunk * size, dtype=dtype)
+
+    def chunks(self) -> Iterator[slice]:
+        starts = range(0, self.samples, self.chunk)
+        return (slice(start, min(start + self.chunk, self.samples)) for start in starts)
+
+    def of(self, samples: int) -> Maps:
+        """The maps of so many samples."""
+        c, m, h, w = self.channels, self.masks, self.height, self.width
+        flat = self.flat[: samples * m * c * h * w]
+        if self.rows:
+            each = flat.view(samples, h, w, m, c).permute(4, 3, 0, 1, 2)
+            return Maps(flat, each, flat.view(1, samples * h * w, m * c).transpose(1, 2))
+        each = flat.view(c, m, samples, h, w)
+        return Maps(flat, each, flat.view(self.groups, c * m // self.groups, samples * h * w))
+
+    def matrices(self, weight: Tensor) -> Tensor:
+        """Weights (O, C * M / groups, 1, 1) as (groups, O / groups, C * M / groups) in the order of the maps."""
+        if self.rows:
+            weight = weight.view(len(weight), self.channels, self.masks).transpose(1, 2)
+        return weight.reshape(self.groups, len(weight) // self.groups, -1)
+
+    def back(self, matrices: Tensor, weight: Tensor) -> Tensor:
+        """Such matrices in the shape of `weight`."""
+        if self.rows:
+            matrices = matrices.view(len(weight), self.masks, self.channels).transpose(1, 2)
+        return matrices.reshape(weight.shape)
+
+
+class Maps(NamedTuple):
+    """The same numbers in three views."""
+
+    flat: Tensor
+    each: Tensor  # (C, M, samples, H, W)
+    matrix: Tensor  # (groups, C * M / groups, samples * H * W)
+
+
+def _fill(maps: Maps, x: Tensor, masks: Tensor) -> None:
+    torch.add(x.transpose(0, 1).unsqueeze(1), masks.transpose(0, 1).unsqueeze(2), out=maps.each)
+
+
+class _Stream(torch.autograd.Function):
+    """See `stream`. All tensors are written to given places in a given type, so autocast has no say inside."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        masks: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        activation: str | None,
+        groups: int,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        ctx.save_for_backward(x, masks, weight)
+        ctx.genes = activation, groups, dtype
+        act = ACTS[activation] if activation else None
+        buffer = Buffer(x, len(masks), groups, dtype)
+        kernel = buffer.matrices(weight.to(dtype))
+        shift = None if bias is None else bias.to(dtype).view(groups, -1, 1)
+        layout = torch.channels_last if buffer.rows else torch.contiguous_format
+        size = (len(x), len(weight), *x.shape[2:])
+        y = torch.empty(size, dtype=dtype, device=x.device, memory_format=layout)
+        for part in buffer.chunks():
+            maps = buffer.of(part.stop - part.start)
+            _fill(maps, x[part], masks)
+            if act:
+                act.run(maps.flat, *act.run_args)
+            mixed = (
+                torch.bmm(kernel, maps.matrix)
+                if shift is None
+                else torch.baddbmm(shift, kernel, maps.matrix)
+            )
+            y[part].transpose(0, 1).copy_(mixed.view(len(weight), -1, *x.shape[2:]))
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
+        x, masks, weight = ctx.saved_tensors
+        activation, groups, dtype = ctx.genes
+        act = ACTS[activation] if activation else None
+        buffer, other = (Buffer(x, len(masks), groups, dtype) for _ in range(2))
+        kernel = buffer.matrices(weight.to(dtype)).transpose(1, 2)
+        gx = torch.empty_like(x)
+        total = torch.zeros_like(buffer.matrices(weight))
+        for part in buffer.chunks():
+            maps, grads = buffer.of(part.stop - part.start), other.of(part.stop - part.start)
+            _fill(maps, x[part], masks)
+            gm = gy[part].transpose(0, 1).reshape(groups, len(weight) // groups, -1)
+            result = maps
+            if act:
+                result = maps if act.from_result else grads
+                if not act.from_result:
+                    grads.flat.copy_(maps.flat)
+                act.run(result.flat, *act.run_args)
+            if total.dtype == dtype:
+                torch.baddbmm(total, gm, result.matrix.transpose(1, 2), out=total)
+            else:
+                total += torch.bmm(gm, result.matrix.transpose(1, 2))
+            torch.bmm(kernel, gm, out=grads.matrix)
+            if act:
+                act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
+            gx[part].transpose(0, 1).copy_(grads.each.sum(1))
+        gb = gy.sum((0, 2, 3), dtype=weight.dtype) if ctx.needs_input_grad[3] else None
+        return gx, None, buffer.back(total, weight), gb, None, None, None
