@@ -44,7 +44,9 @@ class Noise(nn.Module):
         self.check(x)
         if len(self.masks) == 1:
             return x + self.masks
-        return (x.unsqueeze(2) + self.masks.transpose(0, 1)).flatten(1, 2)  # (B, C, M, H, W) -> (B, C * M, ..)
+        return (x.unsqueeze(2) + self.masks.transpose(0, 1)).flatten(
+            1, 2
+        )  # (B, C, M, H, W) -> (B, C * M, ..)
 
     def check(self, x: Tensor) -> None:
         (height, width), found = self.masks.shape[2:], x.shape[2:]
@@ -114,6 +116,7 @@ class Act(NamedTuple):
 
 
 ACTS = {
+    None: Act(lambda z: z, None),
     "relu": Act(aten.relu_, aten.threshold_backward, back_args=(0,)),
     "relu6": Act(aten.hardtanh_, aten.hardtanh_backward, (0.0, 6.0), (0.0, 6.0)),
     "leaky-relu": Act(aten.leaky_relu_, aten.leaky_relu_backward, (0.01,), (0.01, True)),
@@ -122,11 +125,24 @@ ACTS = {
 }
 
 
-class Buffer:
-    """Room for the C * M maps of a few samples, in the layout that suits the images.
+class Maps(NamedTuple):
+    """The maps of a few samples: the same numbers in three views."""
 
-    Maps lie pixel after pixel, so that a matrix (C * M, samples * H * W) meets the weights from the right; for
-    images in channels_last they lie channel after channel, masks outside: (samples * H * W, M * C).
+    flat: Tensor
+    each: Tensor  # (C, M, samples, H, W)
+    matrix: Tensor  # (groups, C * M / groups, samples * H * W)
+
+    def copy(self, other: Maps) -> Maps:
+        """Take over what `other` holds."""
+        self.flat.copy_(other.flat)
+        return self
+
+
+class Room:
+    """A buffer for the C * M maps of a few samples, in the layout that suits the images.
+
+    Maps lie pixel after pixel, (C * M, samples * H * W), and the weights multiply from the left; for images in
+    channels_last they lie channel after channel, (samples * H * W, M * C).
     """
 
     def __init__(self, x: Tensor, masks: int, groups: int, dtype: torch.dtype) -> None:
@@ -134,24 +150,31 @@ class Buffer:
         self.masks, self.groups = masks, groups
         last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
         self.rows = last and groups == 1 and self.channels >= ROWS_CHANNELS
+        self.layout = torch.channels_last if last else torch.contiguous_format
         size = masks * self.channels * self.height * self.width
-        room = CUDA_CHUNK if x.is_cuda else CPU_CHUNK
-        self.chunk = max(1, min(self.samples, room // max(1, size)))
-        self.flat = x.new_empty(self.chunk * size, dtype=dtype)
+        most = CUDA_CHUNK if x.is_cuda else CPU_CHUNK
+        self.chunk = max(1, min(self.samples, most // size))
+        self.numbers = torch.empty(self.chunk * size, dtype=dtype, device=x.device)
 
     def chunks(self) -> Iterator[slice]:
         starts = range(0, self.samples, self.chunk)
         return (slice(start, min(start + self.chunk, self.samples)) for start in starts)
 
     def of(self, samples: int) -> Maps:
-        """The maps of so many samples."""
+        """Room for so many samples."""
         c, m, h, w = self.channels, self.masks, self.height, self.width
-        flat = self.flat[: samples * m * c * h * w]
+        flat = self.numbers[: samples * m * c * h * w]
         if self.rows:
             each = flat.view(samples, h, w, m, c).permute(4, 3, 0, 1, 2)
             return Maps(flat, each, flat.view(1, samples * h * w, m * c).transpose(1, 2))
         each = flat.view(c, m, samples, h, w)
         return Maps(flat, each, flat.view(self.groups, c * m // self.groups, samples * h * w))
+
+    def filled(self, x: Tensor, masks: Tensor) -> Maps:
+        """x (samples, C, H, W) plus each of the masks (M, C or 1, H, W)."""
+        maps = self.of(len(x))
+        torch.add(_samples_last(x).unsqueeze(1), masks.transpose(0, 1).unsqueeze(2), out=maps.each)
+        return maps
 
     def matrices(self, weight: Tensor) -> Tensor:
         """Weights (O, C * M / groups, 1, 1) as (groups, O / groups, C * M / groups) in the order of the maps."""
@@ -166,20 +189,8 @@ class Buffer:
         return matrices.reshape(weight.shape)
 
 
-class Maps(NamedTuple):
-    """The same numbers in three views."""
-
-    flat: Tensor
-    each: Tensor  # (C, M, samples, H, W)
-    matrix: Tensor  # (groups, C * M / groups, samples * H * W)
-
-
-def _fill(maps: Maps, x: Tensor, masks: Tensor) -> None:
-    torch.add(x.transpose(0, 1).unsqueeze(1), masks.transpose(0, 1).unsqueeze(2), out=maps.each)
-
-
 class _Stream(torch.autograd.Function):
-    """See `stream`. All tensors are written to given places in a given type, so autocast has no say inside."""
+    """See `stream`. Every product is of tensors in `dtype` already, so autocast has no say inside."""
 
     @staticmethod
     def forward(
@@ -194,24 +205,17 @@ class _Stream(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, masks, weight)
         ctx.genes = activation, groups, dtype
-        act = ACTS[activation] if activation else None
-        buffer = Buffer(x, len(masks), groups, dtype)
-        kernel = buffer.matrices(weight.to(dtype))
+        act = ACTS[activation]
+        room = Room(x, len(masks), groups, dtype)
+        kernel = room.matrices(weight.to(dtype))
         shift = None if bias is None else bias.to(dtype).view(groups, -1, 1)
-        layout = torch.channels_last if buffer.rows else torch.contiguous_format
         size = (len(x), len(weight), *x.shape[2:])
-        y = torch.empty(size, dtype=dtype, device=x.device, memory_format=layout)
-        for part in buffer.chunks():
-            maps = buffer.of(part.stop - part.start)
-            _fill(maps, x[part], masks)
-            if act:
-                act.run(maps.flat, *act.run_args)
-            mixed = (
-                torch.bmm(kernel, maps.matrix)
-                if shift is None
-                else torch.baddbmm(shift, kernel, maps.matrix)
-            )
-            y[part].transpose(0, 1).copy_(mixed.view(len(weight), -1, *x.shape[2:]))
+        y = torch.empty(size, dtype=dtype, device=x.device, memory_format=room.layout)
+        for part in room.chunks():
+            maps = room.filled(x[part], masks)
+            act.run(maps.flat, *act.run_args)
+            mixed = torch.bmm(kernel, maps.matrix) if shift is None else shift.baddbmm(kernel, maps.matrix)
+            _samples_last(y[part]).copy_(mixed.view(size[1], -1, *size[2:]))
         return y
 
     @staticmethod
@@ -219,28 +223,36 @@ class _Stream(torch.autograd.Function):
     def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
         x, masks, weight = ctx.saved_tensors
         activation, groups, dtype = ctx.genes
-        act = ACTS[activation] if activation else None
-        buffer, other = (Buffer(x, len(masks), groups, dtype) for _ in range(2))
-        kernel = buffer.matrices(weight.to(dtype)).transpose(1, 2)
-        gx = torch.empty_like(x)
-        total = torch.zeros_like(buffer.matrices(weight))
-        for part in buffer.chunks():
-            maps, grads = buffer.of(part.stop - part.start), other.of(part.stop - part.start)
-            _fill(maps, x[part], masks)
-            gm = gy[part].transpose(0, 1).reshape(groups, len(weight) // groups, -1)
-            result = maps
-            if act:
-                result = maps if act.from_result else grads
-                if not act.from_result:
-                    grads.flat.copy_(maps.flat)
+        by_x, _, by_weight, by_bias, *_ = ctx.needs_input_grad
+        act = ACTS[activation]
+        room, more = (Room(x, len(masks), groups, dtype) for _ in range(2))
+        kernel = room.matrices(weight.to(dtype)).transpose(1, 2)
+        gx = torch.empty_like(x) if by_x else None
+        gw = torch.zeros_like(room.matrices(weight))
+        for part in room.chunks():
+            maps, grads = room.filled(x[part], masks), more.of(part.stop - part.start)
+            gm = _samples_last(gy[part]).reshape(groups, len(weight) // groups, -1)
+            if by_weight:
+                result = maps if act.from_result else grads.copy(maps)
                 act.run(result.flat, *act.run_args)
-            if total.dtype == dtype:
-                torch.baddbmm(total, gm, result.matrix.transpose(1, 2), out=total)
-            else:
-                total += torch.bmm(gm, result.matrix.transpose(1, 2))
-            torch.bmm(kernel, gm, out=grads.matrix)
-            if act:
-                act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
-            gx[part].transpose(0, 1).copy_(grads.each.sum(1))
-        gb = gy.sum((0, 2, 3), dtype=weight.dtype) if ctx.needs_input_grad[3] else None
-        return gx, None, buffer.back(total, weight), gb, None, None, None
+                _add_product(gw, gm, result.matrix.transpose(1, 2))
+            if gx is not None:
+                torch.bmm(kernel, gm, out=grads.matrix)
+                if act.back is not None:
+                    act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
+                _samples_last(gx[part]).copy_(grads.each.sum(1))
+        gb = gy.sum((0, 2, 3), dtype=weight.dtype) if by_bias else None
+        return gx, None, room.back(gw, weight) if by_weight else None, gb, None, None, None
+
+
+def _samples_last(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (C, B, H, W)"""
+    return x.transpose(0, 1)
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """total += a b; a low precision is not what sums are kept in."""
+    if total.dtype == a.dtype:
+        torch.baddbmm(total, a, b, out=total)
+    else:
+        total += torch.bmm(a, b)
