@@ -1,8 +1,8 @@
 """The torch modules of `perturb`: noise, and the same noise, activation and 1x1 mix without holding the maps.
 
 M masks turn C channels into C * M maps, of which a training step would keep all. `stream` makes them for a few
-samples at a time in one small buffer that stays in the cache, multiplies, and lets backward make them again:
-the numbers are those of the plain form, the memory that of the input.
+samples, or a few rows of one, in a small buffer that stays in the cache, multiplies, and lets backward make them
+again: the numbers are those of the plain form, the memory little more than that of the input.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from genome.op import Shape
+from genome.ops.perturb import ROOM, rows_at_once
 
 aten: Any = torch.ops.aten
-CPU_CHUNK = 1 << 18  # numbers in a buffer: 1 MiB of float32, which a core's cache holds
-CUDA_CHUNK = 1 << 25  # enough work for a launch
+CUDA_ROOM = 1 << 25  # numbers in a buffer: enough work for a launch
 ROWS_CHANNELS = 16  # with fewer, the innermost loop over channels is too short
 
 
@@ -138,8 +138,23 @@ class Maps(NamedTuple):
         return self
 
 
+class Part(NamedTuple):
+    """Some rows of some samples."""
+
+    samples: slice
+    rows: slice
+
+    def of(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (C, samples, rows, W)"""
+        return x[self.samples, :, self.rows].transpose(0, 1)
+
+    def noise(self, masks: Tensor) -> Tensor:
+        """(M, C or 1, H, W) -> (C or 1, M, 1, rows, W)"""
+        return masks[:, :, self.rows].transpose(0, 1).unsqueeze(2)
+
+
 class Room:
-    """A buffer for the C * M maps of a few samples, in the layout that suits the images.
+    """A buffer for the C * M maps of a few samples or rows, in the layout that suits the images.
 
     Maps lie pixel after pixel, (C * M, samples * H * W), and the weights multiply from the left; for images in
     channels_last they lie channel after channel, (samples * H * W, M * C).
@@ -151,18 +166,22 @@ class Room:
         last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
         self.rows = last and groups == 1 and self.channels >= ROWS_CHANNELS
         self.layout = torch.channels_last if last else torch.contiguous_format
-        size = masks * self.channels * self.height * self.width
-        most = CUDA_CHUNK if x.is_cuda else CPU_CHUNK
-        self.chunk = max(1, min(self.samples, most // size))
-        self.numbers = torch.empty(self.chunk * size, dtype=dtype, device=x.device)
+        maps = Shape(masks * self.channels, self.height, self.width)
+        most = CUDA_ROOM if x.is_cuda else ROOM
+        self.lines = rows_at_once(maps, most)  # rows of an image
+        self.chunk = max(1, min(self.samples, most // maps.size))
+        numbers = self.chunk * self.lines * maps.channels * maps.width
+        self.numbers = torch.empty(numbers, dtype=dtype, device=x.device)
 
-    def chunks(self) -> Iterator[slice]:
-        starts = range(0, self.samples, self.chunk)
-        return (slice(start, min(start + self.chunk, self.samples)) for start in starts)
+    def parts(self) -> Iterator[Part]:
+        """All images, as many samples and rows at a time as there is room for."""
+        for i in range(0, self.samples, self.chunk):
+            for top in range(0, self.height, self.lines):
+                yield Part(slice(i, i + self.chunk), slice(top, top + self.lines))
 
-    def of(self, samples: int) -> Maps:
-        """Room for so many samples."""
-        c, m, h, w = self.channels, self.masks, self.height, self.width
+    def of(self, samples: int, h: int) -> Maps:
+        """Room for so many samples and rows."""
+        c, m, w = self.channels, self.masks, self.width
         flat = self.numbers[: samples * m * c * h * w]
         if self.rows:
             each = flat.view(samples, h, w, m, c).permute(4, 3, 0, 1, 2)
@@ -170,10 +189,11 @@ class Room:
         each = flat.view(c, m, samples, h, w)
         return Maps(flat, each, flat.view(self.groups, c * m // self.groups, samples * h * w))
 
-    def filled(self, x: Tensor, masks: Tensor) -> Maps:
-        """x (samples, C, H, W) plus each of the masks (M, C or 1, H, W)."""
-        maps = self.of(len(x))
-        torch.add(_samples_last(x).unsqueeze(1), masks.transpose(0, 1).unsqueeze(2), out=maps.each)
+    def filled(self, part: Part, x: Tensor, masks: Tensor) -> Maps:
+        """A part of x (B, C, H, W) plus each of the masks (M, C or 1, H, W)."""
+        own = part.of(x)
+        maps = self.of(*own.shape[1:3])
+        torch.add(own.unsqueeze(1), part.noise(masks), out=maps.each)
         return maps
 
     def matrices(self, weight: Tensor) -> Tensor:
@@ -183,9 +203,9 @@ class Room:
         return weight.reshape(self.groups, len(weight) // self.groups, -1)
 
     def back(self, matrices: Tensor, weight: Tensor) -> Tensor:
-        """Such matrices in the shape of `weight`."""
+        """Such matrices, (groups, O / groups, C * M / groups), in the shape of `weight`."""
         if self.rows:
-            matrices = matrices.view(len(weight), self.masks, self.channels).transpose(1, 2)
+            matrices = matrices.reshape(len(weight), self.masks, self.channels).transpose(1, 2)
         return matrices.reshape(weight.shape)
 
 
@@ -211,11 +231,12 @@ class _Stream(torch.autograd.Function):
         shift = None if bias is None else bias.to(dtype).view(groups, -1, 1)
         size = (len(x), len(weight), *x.shape[2:])
         y = torch.empty(size, dtype=dtype, device=x.device, memory_format=room.layout)
-        for part in room.chunks():
-            maps = room.filled(x[part], masks)
+        for part in room.parts():
+            maps = room.filled(part, x, masks)
             act.run(maps.flat, *act.run_args)
             mixed = torch.bmm(kernel, maps.matrix) if shift is None else shift.baddbmm(kernel, maps.matrix)
-            _samples_last(y[part]).copy_(mixed.view(size[1], -1, *size[2:]))
+            own = part.of(y)
+            own.copy_(mixed.view(own.shape))
         return y
 
     @staticmethod
@@ -226,28 +247,26 @@ class _Stream(torch.autograd.Function):
         by_x, _, by_weight, by_bias, *_ = ctx.needs_input_grad
         act = ACTS[activation]
         room, more = (Room(x, len(masks), groups, dtype) for _ in range(2))
-        kernel = room.matrices(weight.to(dtype)).transpose(1, 2)
+        kernel = room.matrices(weight.to(dtype)).transpose(1, 2).contiguous()  # (groups, C * M / groups, ..)
         gx = torch.empty_like(x) if by_x else None
-        gw = torch.zeros_like(room.matrices(weight))
-        for part in room.chunks():
-            maps, grads = room.filled(x[part], masks), more.of(part.stop - part.start)
-            gm = _samples_last(gy[part]).reshape(groups, len(weight) // groups, -1)
+        gw = torch.zeros_like(kernel, dtype=weight.dtype)
+        for part in room.parts():
+            maps = room.filled(part, x, masks)
+            own = part.of(gy)
+            grads = more.of(*own.shape[1:3])
+            gm = own.reshape(groups, len(weight) // groups, -1)
             if by_weight:
                 result = maps if act.from_result else grads.copy(maps)
                 act.run(result.flat, *act.run_args)
-                _add_product(gw, gm, result.matrix.transpose(1, 2))
+                _add_product(gw, result.matrix, gm.transpose(1, 2))
             if gx is not None:
                 torch.bmm(kernel, gm, out=grads.matrix)
                 if act.back is not None:
                     act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
-                _samples_last(gx[part]).copy_(grads.each.sum(1))
+                part.of(gx).copy_(grads.each.sum(1))
+        gk = room.back(gw.transpose(1, 2), weight) if by_weight else None
         gb = gy.sum((0, 2, 3), dtype=weight.dtype) if by_bias else None
-        return gx, None, room.back(gw, weight) if by_weight else None, gb, None, None, None
-
-
-def _samples_last(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (C, B, H, W)"""
-    return x.transpose(0, 1)
+        return gx, None, gk, gb, None, None, None
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 OFF = "off"
 ORDER = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
-STREAMED_PIXELS = 64  # below, the loop over samples takes longer than the maps that it spares (on a CPU)
+STREAMED_PIXELS = 64  # below, the loops are too short: a CPU takes longer than to hold the maps
+ROOM = 1 << 18  # numbers in a buffer: 1 MiB of float32, which a core's cache holds
+COLUMNS = 128  # pixels that make a matrix product worth its call
+
+
+def rows_at_once(maps: Shape, room: int) -> int:
+    """How many rows of one image's maps are made at once, where `room` numbers are to be had."""
+    line = maps.channels * maps.width
+    return min(maps.height, max(room // line, -(-COLUMNS // maps.width)))
 
 
 @op
@@ -66,7 +74,8 @@ class Perturb(Op):
         parts[at] = "conv"
         if self.streams(source):
             kept = chain(*parts[at:])
-            scratch = max(maps.size + out.size, kept.scratch(0, out.size))
+            alive = (maps.channels + out.channels) * rows_at_once(maps, ROOM) * maps.width
+            scratch = max(alive, kept.scratch(0, out.size))
         else:  # the noisy maps are made of the input by a part that keeps nothing, as concatenations are
             kept = chain(*(["cat"] if self.noisy else []), *parts)
             scratch = kept.scratch(maps.size, out.size)
