@@ -71,7 +71,7 @@ class Streamed(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         first = 0
-        if not torch.compiler.is_compiling():  # a compiler fuses the plain form itself
+        if not torch.compiler.is_compiling():  # a compiler would unroll the loop over the samples
             x, first = self._streamed(x), self.head
         for part in [*self][first:]:
             x = part(x)
@@ -106,7 +106,10 @@ def stream(
 
 
 class Act(NamedTuple):
-    """An activation in place, and its derivative from what it gave or from what it took."""
+    """An activation in place, and its derivative times a gradient.
+
+    `from_result`: the derivative can be told from what the activation gave, as well as from what it took.
+    """
 
     run: Any
     back: Any
@@ -249,7 +252,7 @@ class _Stream(torch.autograd.Function):
         room, more = (Room(x, len(masks), groups, dtype) for _ in range(2))
         kernel = room.matrices(weight.to(dtype)).transpose(1, 2).contiguous()  # (groups, C * M / groups, ..)
         gx = torch.empty_like(x) if by_x else None
-        gw = torch.zeros_like(kernel, dtype=weight.dtype)
+        gw = torch.zeros_like(kernel, dtype=torch.promote_types(dtype, torch.float32))
         for part in room.parts():
             maps = room.filled(part, x, masks)
             own = part.of(gy)
@@ -263,14 +266,14 @@ class _Stream(torch.autograd.Function):
                 torch.bmm(kernel, gm, out=grads.matrix)
                 if act.back is not None:
                     act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
-                part.of(gx).copy_(grads.each.sum(1))
-        gk = room.back(gw.transpose(1, 2), weight) if by_weight else None
+                part.of(gx).copy_(grads.each.sum(1, dtype=x.dtype))
+        gk = room.back(gw.transpose(1, 2), weight).to(weight.dtype) if by_weight else None
         gb = gy.sum((0, 2, 3), dtype=weight.dtype) if by_bias else None
         return gx, None, gk, gb, None, None, None
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += a b; a low precision is not what sums are kept in."""
+    """total += a b, where `total` may have the higher precision."""
     if total.dtype == a.dtype:
         torch.baddbmm(total, a, b, out=total)
     else:
