@@ -170,7 +170,7 @@ class Room:
         self.rows = last and groups == 1 and self.channels >= ROWS_CHANNELS
         self.layout = torch.channels_last if last else torch.contiguous_format
         maps = Shape(masks * self.channels, self.height, self.width)
-        most = CUDA_ROOM if x.is_cuda else ROOM
+        most = CUDA_ROOM if x.is_cuda else ROOM * torch.get_num_threads()
         self.lines = rows_at_once(maps, most)  # rows of an image
         self.chunk = max(1, min(self.samples, most // maps.size))
         numbers = self.chunk * self.lines * maps.channels * maps.width

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OFF = "off"
 ORDER = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
 STREAMED_PIXELS = 64  # below, the loops are too short: a CPU takes longer than to hold the maps
-ROOM = 1 << 18  # numbers in a buffer: 1 MiB of float32, which a core's cache holds
+ROOM = 1 << 18  # numbers in a buffer, for each thread: 1 MiB of float32, which a core's cache holds
 COLUMNS = 128  # pixels that make a matrix product worth its call
 
 
