@@ -139,7 +139,7 @@ def refusal(text: str) -> str:
     return message
 
 
-WORDS = "add, concat, conv, dense, exit, mean, pool, residual, separable, stack"
+WORDS = ", ".join(genome.words())
 GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, activation, dropout"
 
 

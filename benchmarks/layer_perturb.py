@@ -1,0 +1,139 @@
+"""A perturbation layer that streams its maps, against the plain form that holds them all: time and memory.
+
+Plain is `conv1x1(act(x[:, :, None] + N))` under torch's own autograd, the masks N (C, M, H, W). Both run
+forward and backward in training mode on one thread, by turns, in the layout of the images that is named. Times
+are medians of process time; memory is the peak of a fresh process above what it held before its first step
+(Linux). Expect both forms to meet the same matrix products: what differs is what is moved through memory.
+
+    python benchmarks/layer_perturb.py
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import genome
+from genome.op import Shape
+
+BATCH, SOURCE, WIDTH = 8, Shape(64, 32, 32), 64
+ROUNDS = 11
+
+
+class Plain(nn.Module):
+    """The layer as one would first write it. (B, C, H, W) -> (B, width, H, W)"""
+
+    def __init__(self, masks: Tensor, act: nn.Module, mix: nn.Conv2d) -> None:
+        super().__init__()
+        self.masks = masks.transpose(0, 1).contiguous()  # (C, M, H, W)
+        self.act, self.mix = act, mix
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.act(x[:, :, None] + self.masks)  # (B, C, M, H, W)
+        return self.mix(maps.flatten(1, 2))  # type: ignore[no-any-return]
+
+
+def forms(masks: int, source: Shape = SOURCE, width: int = WIDTH, **genes: object) -> dict[str, nn.Module]:
+    """The same layer, streamed and plain; they share their weights."""
+    op = genome.lookup("perturb")(masks=masks, order="act-mix", **genes)
+    torch.manual_seed(0)
+    streamed = op.build([source], op.shape([source], width)).train()
+    return {"streamed": streamed, "plain": Plain(streamed.noise.masks, streamed.act, streamed.mix).train()}
+
+
+def step(module: nn.Module, x: Tensor, gy: Tensor) -> None:
+    """One forward and backward."""
+    x.grad = None
+    module.zero_grad(set_to_none=True)
+    module(x).backward(gy)
+
+
+def images(batch: int, shape: Shape, layout: torch.memory_format) -> Tensor:
+    return torch.randn(batch, *shape).contiguous(memory_format=layout)
+
+
+def seconds(
+    masks: int,
+    layout: torch.memory_format,
+    batch: int = BATCH,
+    source: Shape = SOURCE,
+    width: int = WIDTH,
+    **genes: object,
+) -> dict[str, float]:
+    """Median process time of a step of each form, taken by turns."""
+    made = forms(masks, source, width, **genes)
+    x = images(batch, source, layout).requires_grad_()
+    gy = images(batch, source.with_channels(width), layout)
+    for module in made.values():
+        module.to(memory_format=layout)
+    taken: dict[str, list[float]] = {name: [] for name in made}
+    for _ in range(ROUNDS + 1):
+        for name, module in made.items():
+            start = time.process_time()
+            step(module, x, gy)
+            taken[name].append(time.process_time() - start)
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first warms up
+
+
+def peak_bytes(form: str, masks: int) -> int:
+    """Growth of the peak resident size over three steps of one form, in a process of its own."""
+    command = [sys.executable, __file__, form, str(masks)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def _grown(form: str, masks: int) -> int:
+    """What `peak_bytes` asks of the fresh process. Torch's libraries are warmed up on a tiny layer first."""
+    warm = forms(8, Shape(2, 8, 8), 2)[form]
+    step(warm, torch.randn(2, 2, 8, 8, requires_grad=True), torch.randn(2, 2, 8, 8))
+    module = forms(masks)[form]
+    x = images(BATCH, SOURCE, torch.contiguous_format).requires_grad_()
+    gy = images(BATCH, SOURCE.with_channels(WIDTH), torch.contiguous_format)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew at what is held now
+    before = _high_water()
+    for _ in range(3):
+        step(module, x, gy)
+    return _high_water() - before
+
+
+def _high_water() -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return 1024 * int(found[1])
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    if len(sys.argv) == 3:
+        print(_grown(sys.argv[1], int(sys.argv[2])))
+        return
+    print(f"perturb, {BATCH}x{SOURCE} -> {WIDTH} channels, forward and backward, one thread, {ROUNDS} rounds")
+    for masks in (8, 64):
+        for layout in (torch.contiguous_format, torch.channels_last):
+            report(f"{masks} masks", masks, layout)
+    for activation in ("relu6", "leaky-relu", "silu", "gelu"):
+        report(f"8 masks, {activation}", 8, torch.contiguous_format, activation=activation)
+    report("64 masks, grouped", 64, torch.contiguous_format, mix="grouped")
+    for batch, source in ((128, Shape(64, 8, 8)), (32, Shape(32, 16, 16)), (32, Shape(3, 32, 32))):
+        report(f"8 masks, {batch}x{source}", 8, torch.contiguous_format, batch=batch, source=source)
+    ours, theirs = (peak_bytes(form, 64) for form in ("streamed", "plain"))
+    print(f"64 masks, peak memory: {ours / 2**20:.0f} MiB against {theirs / 2**20:.0f} MiB, "
+          f"ratio {ours / theirs:.2f}")  # fmt: skip
+
+
+def report(what: str, masks: int, layout: torch.memory_format, **more: object) -> None:
+    taken = seconds(masks, layout, **more)  # type: ignore[arg-type]
+    ratio = taken["plain"] / taken["streamed"]
+    name = str(layout).removeprefix("torch.").removesuffix("_format")
+    print(f"{what:24}{name:14}{1e3 * taken['streamed']:8.1f} ms against {1e3 * taken['plain']:8.1f} ms: "
+          f"{ratio:.2f} times as fast")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""The torch modules of `perturb`: noise, and the same noise, activation and 1x1 mix without holding the maps.
+
+M masks turn C channels into C * M maps, of which a training step would keep all. `stream` makes them for a few
+samples, or a few rows of one, in a small buffer that stays in the cache, multiplies, and lets backward make them
+again: the numbers are those of the plain form, the memory little more than that of the input.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genome.op import Shape
+from genome.ops.perturb import ROOM, rows_at_once
+
+aten: Any = torch.ops.aten
+CUDA_ROOM = 1 << 25  # numbers in a buffer: enough work for a launch
+ROWS_CHANNELS = 16  # with fewer, the innermost loop over channels is too short
+
+
+def drawn(noise: str, masks: int, source: Shape, shared: bool, level: float) -> Tensor:
+    """Masks (masks, C or 1, H, W) from torch's global generator."""
+    made = torch.empty(masks, 1 if shared else source.channels, source.height, source.width)
+    return made.normal_().mul_(level) if noise == "normal" else made.uniform_(-1.0, 1.0).mul_(level)
+
+
+class Noise(nn.Module):
+    """Each channel plus each of its masks. (B, C, H, W) -> (B, C * M, H, W), mask m of channel c at c * M + m.
+
+    Raises:
+        ValueError: where the images are not of the masks' size.
+    """
+
+    def __init__(self, masks: Tensor) -> None:
+        super().__init__()
+        self.masks: Tensor
+        self.register_buffer("masks", masks)  # (M, C or 1, H, W)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.check(x)
+        if len(self.masks) == 1:
+            return x + self.masks
+        return (x.unsqueeze(2) + self.masks.transpose(0, 1)).flatten(
+            1, 2
+        )  # (B, C, M, H, W) -> (B, C * M, ..)
+
+    def check(self, x: Tensor) -> None:
+        (height, width), found = self.masks.shape[2:], x.shape[2:]
+        if (height, width) != found:
+            raise ValueError(
+                f"the masks of perturb were drawn for images of {height}x{width} here, not {found[0]}x{found[1]}; "
+                "they are never resized: build the genome for the other image size"
+            )
+
+    def extra_repr(self) -> str:
+        return f"masks={tuple(self.masks.shape)}"
+
+
+class Streamed(nn.Sequential):
+    """`noise`, then `act` or not, then `mix`, these without holding the maps, then the other parts in a row."""
+
+    def __init__(self, parts: Sequence[tuple[str, nn.Module]], activation: str) -> None:
+        super().__init__(OrderedDict(parts))
+        names = [name for name, _ in parts]
+        self.head = names.index("mix") + 1
+        self.activation = activation if "act" in names[: self.head] else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = 0
+        if not torch.compiler.is_compiling():  # a compiler would unroll the loop over the samples
+            x, first = self._streamed(x), self.head
+        for part in [*self][first:]:
+            x = part(x)
+        return x
+
+    def _streamed(self, x: Tensor) -> Tensor:
+        noise, mix = self.noise, self.mix
+        assert isinstance(noise, Noise) and isinstance(mix, nn.Conv2d)
+        noise.check(x)
+        dtype = torch.result_type(x, noise.masks)
+        kind = x.device.type
+        if kind != "meta" and dtype != torch.float64 and torch.is_autocast_enabled(kind):
+            dtype = torch.get_autocast_dtype(kind)
+        return stream(x, noise.masks, mix.weight, mix.bias, self.activation, mix.groups, dtype)
+
+
+def stream(
+    x: Tensor,
+    masks: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    activation: str | None,
+    groups: int,
+    dtype: torch.dtype,
+) -> Tensor:
+    """conv1x1(act(x + masks)), computed in `dtype`. (B, C, H, W) -> (B, O, H, W) of the layout of `x`.
+
+    `masks` are (M, C or 1, H, W) and have no gradient; `weight` is (O, C * M / groups, 1, 1), `bias` (O,).
+    """
+    made: Tensor = _Stream.apply(x, masks, weight, bias, activation, groups, dtype)
+    return made
+
+
+class Act(NamedTuple):
+    """An activation in place, and its derivative times a gradient.
+
+    `from_result`: the derivative can be told from what the activation gave, as well as from what it took.
+    """
+
+    run: Any
+    back: Any
+    run_args: tuple[float, ...] = ()
+    back_args: tuple[Any, ...] = ()
+    from_result: bool = True
+
+
+ACTS = {
+    None: Act(lambda z: z, None),
+    "relu": Act(aten.relu_, aten.threshold_backward, back_args=(0,)),
+    "relu6": Act(aten.hardtanh_, aten.hardtanh_backward, (0.0, 6.0), (0.0, 6.0)),
+    "leaky-relu": Act(aten.leaky_relu_, aten.leaky_relu_backward, (0.01,), (0.01, True)),
+    "silu": Act(aten.silu_, aten.silu_backward, from_result=False),
+    "gelu": Act(aten.gelu_, aten.gelu_backward, from_result=False),
+}
+
+
+class Maps(NamedTuple):
+    """The maps of a few samples: the same numbers in three views."""
+
+    flat: Tensor
+    each: Tensor  # (C, M, samples, H, W)
+    matrix: Tensor  # (groups, C * M / groups, samples * H * W)
+
+    def copy(self, other: Maps) -> Maps:
+        """Take over what `other` holds."""
+        self.flat.copy_(other.flat)
+        return self
+
+
+class Part(NamedTuple):
+    """Some rows of some samples."""
+
+    samples: slice
+    rows: slice
+
+    def of(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (C, samples, rows, W)"""
+        return x[self.samples, :, self.rows].transpose(0, 1)
+
+    def noise(self, masks: Tensor) -> Tensor:
+        """(M, C or 1, H, W) -> (C or 1, M, 1, rows, W)"""
+        return masks[:, :, self.rows].transpose(0, 1).unsqueeze(2)
+
+
+class Room:
+    """A buffer for the C * M maps of a few samples or rows, in the layout that suits the images.
+
+    Maps lie pixel after pixel, (C * M, samples * H * W), and the weights multiply from the left; for images in
+    channels_last they lie channel after channel, (samples * H * W, M * C).
+    """
+
+    def __init__(self, x: Tensor, masks: int, groups: int, dtype: torch.dtype) -> None:
+        self.samples, self.channels, self.height, self.width = x.shape
+        self.masks, self.groups = masks, groups
+        last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        self.rows = last and groups == 1 and self.channels >= ROWS_CHANNELS
+        self.layout = torch.channels_last if last else torch.contiguous_format
+        maps = Shape(masks * self.channels, self.height, self.width)
+        most = CUDA_ROOM if x.is_cuda else ROOM * torch.get_num_threads()
+        self.lines = rows_at_once(maps, most)  # rows of an image
+        self.chunk = max(1, min(self.samples, most // maps.size))
+        numbers = self.chunk * self.lines * maps.channels * maps.width
+        self.numbers = torch.empty(numbers, dtype=dtype, device=x.device)
+
+    def parts(self) -> Iterator[Part]:
+        """All images, as many samples and rows at a time as there is room for."""
+        for i in range(0, self.samples, self.chunk):
+            for top in range(0, self.height, self.lines):
+                yield Part(slice(i, i + self.chunk), slice(top, top + self.lines))
+
+    def of(self, samples: int, h: int) -> Maps:
+        """Room for so many samples and rows."""
+        c, m, w = self.channels, self.masks, self.width
+        flat = self.numbers[: samples * m * c * h * w]
+        if self.rows:
+            each = flat.view(samples, h, w, m, c).permute(4, 3, 0, 1, 2)
+            return Maps(flat, each, flat.view(1, samples * h * w, m * c).transpose(1, 2))
+        each = flat.view(c, m, samples, h, w)
+        return Maps(flat, each, flat.view(self.groups, c * m // self.groups, samples * h * w))
+
+    def filled(self, part: Part, x: Tensor, masks: Tensor) -> Maps:
+        """A part of x (B, C, H, W) plus each of the masks (M, C or 1, H, W)."""
+        own = part.of(x)
+        maps = self.of(*own.shape[1:3])
+        torch.add(own.unsqueeze(1), part.noise(masks), out=maps.each)
+        return maps
+
+    def matrices(self, weight: Tensor) -> Tensor:
+        """Weights (O, C * M / groups, 1, 1) as (groups, O / groups, C * M / groups) in the order of the maps."""
+        if self.rows:
+            weight = weight.view(len(weight), self.channels, self.masks).transpose(1, 2)
+        return weight.reshape(self.groups, len(weight) // self.groups, -1)
+
+    def back(self, matrices: Tensor, weight: Tensor) -> Tensor:
+        """Such matrices, (groups, O / groups, C * M / groups), in the shape of `weight`."""
+        if self.rows:
+            matrices = matrices.reshape(len(weight), self.masks, self.channels).transpose(1, 2)
+        return matrices.reshape(weight.shape)
+
+
+class _Stream(torch.autograd.Function):
+    """See `stream`. Every product is of tensors in `dtype` already, so autocast has no say inside."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        masks: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        activation: str | None,
+        groups: int,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        ctx.save_for_backward(x, masks, weight)
+        ctx.genes = activation, groups, dtype
+        act = ACTS[activation]
+        room = Room(x, len(masks), groups, dtype)
+        kernel = room.matrices(weight.to(dtype))
+        shift = None if bias is None else bias.to(dtype).view(groups, -1, 1)
+        size = (len(x), len(weight), *x.shape[2:])
+        y = torch.empty(size, dtype=dtype, device=x.device, memory_format=room.layout)
+        for part in room.parts():
+            maps = room.filled(part, x, masks)
+            act.run(maps.flat, *act.run_args)
+            mixed = torch.bmm(kernel, maps.matrix) if shift is None else shift.baddbmm(kernel, maps.matrix)
+            own = part.of(y)
+            own.copy_(mixed.view(own.shape))
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, ...]:
+        x, masks, weight = ctx.saved_tensors
+        activation, groups, dtype = ctx.genes
+        by_x, _, by_weight, by_bias, *_ = ctx.needs_input_grad
+        act = ACTS[activation]
+        room, more = (Room(x, len(masks), groups, dtype) for _ in range(2))
+        kernel = room.matrices(weight.to(dtype)).transpose(1, 2).contiguous()  # (groups, C * M / groups, ..)
+        gx = torch.empty_like(x) if by_x else None
+        gw = torch.zeros_like(kernel, dtype=torch.promote_types(dtype, torch.float32))
+        for part in room.parts():
+            maps = room.filled(part, x, masks)
+            own = part.of(gy)
+            grads = more.of(*own.shape[1:3])
+            gm = own.reshape(groups, len(weight) // groups, -1)
+            if by_weight:
+                result = maps if act.from_result else grads.copy(maps)
+                act.run(result.flat, *act.run_args)
+                _add_product(gw, result.matrix, gm.transpose(1, 2))
+            if gx is not None:
+                torch.bmm(kernel, gm, out=grads.matrix)
+                if act.back is not None:
+                    act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
+                part.of(gx).copy_(grads.each.sum(1, dtype=x.dtype))
+        gk = room.back(gw.transpose(1, 2), weight).to(weight.dtype) if by_weight else None
+        gb = gy.sum((0, 2, 3), dtype=weight.dtype) if by_bias else None
+        return gx, None, gk, gb, None, None, None
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """total += a b, where `total` may have the higher precision."""
+    if total.dtype == a.dtype:
+        torch.baddbmm(total, a, b, out=total)
+    else:
+        total += torch.bmm(a, b)

@@ -1,0 +1,138 @@
+"""perturb: fixed random masks in place of learned spatial kernels, the layer of perturbative neural networks
+(Juefei-Xu et al., CVPR 2018, arXiv:1806.01817).
+
+The paper's results are disputed: its code averaged the test accuracy over batches, and a re-implementation
+found that masks add less than one point over the same network without them. `noise: off` is that control.
+
+act-mix is the paper's formula, act-norm-mix its code (the defaults, one mask per channel), act-mix-norm-act
+and mix-norm-act the layer of the re-implementation with and without `use_act`, where `mix: grouped` is usual.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from genome.domain import FLAG, Float, Int, OneOf
+from genome.op import Cost, Op, Shape, gene, op
+from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, chain, scales
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OFF = "off"
+ORDER = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
+STREAMED_PIXELS = 64  # below, the loops are too short: a CPU takes longer than to hold the maps
+ROOM = 1 << 18  # numbers in a buffer, for each thread: 1 MiB of float32, which a core's cache holds
+COLUMNS = 128  # pixels that make a matrix product worth its call
+
+
+def rows_at_once(maps: Shape, room: int) -> int:
+    """How many rows of one image's maps are made at once, where `room` numbers are to be had."""
+    line = maps.channels * maps.width
+    return min(maps.height, max(room // line, -(-COLUMNS // maps.width)))
+
+
+@op
+class Perturb(Op):
+    """Add fixed random masks to each channel, rectify, and mix the maps with a learned 1x1 convolution.
+
+    (B, C, H, W) -> (B, width, H, W)
+
+    The masks come first, then the parts in the order that `order` spells. Each channel gives `masks` maps, and
+    channel c under mask m is map c * masks + m. The masks, (masks, C or 1, H, W), are drawn when the module is
+    built, saved with its weights and never learned: uniform in [-level, level), or normal with deviation
+    `level`; all channels have the same ones where they are `shared`. They fit one image size only. `mix` is
+    over all maps, or `grouped`: by channel, the groups reduced to the greatest number that divides C and the
+    width. `noise: off` leaves the masks out.
+    """
+
+    noise: str = gene(OneOf("uniform", "normal", OFF), default="uniform")
+    masks: int = gene(Int(1, 1024), OneOf(1, 4, 8), when=lambda g: g["noise"] != OFF, default=1)
+    shared: bool = gene(FLAG, when=lambda g: g["noise"] != OFF, default=False)
+    level: float = gene(
+        Float(0.0, 100.0), Float(0.01, 0.5, log=True), when=lambda g: g["noise"] != OFF, default=0.1
+    )
+    mix: str = gene(OneOf("dense", "grouped"), when=lambda g: g["masks"] > 1, default="dense")
+    bias: bool = gene(FLAG, default=True)
+    order: str = gene(ORDER, default="act-norm-mix")
+    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
+    activation: str = gene(ACTIVATION, default="relu")
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        return ins[0].with_channels(width)
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        (source,) = ins
+        maps = source.with_channels(source.channels * self.masks)
+        kernel = maps.channels // self.groups_of(source, out) * out.channels
+        before, _, after = self.order.partition("mix")
+        parts = [self.activation if part == "act" else part for part in self._parts()]
+        at = parts.index("mix")
+        parts[at] = "conv"
+        if self.streams(source):
+            kept = chain(*parts[at:])
+            alive = (maps.channels + out.channels) * rows_at_once(maps, ROOM) * maps.width
+            scratch = max(alive, kept.scratch(0, out.size))
+        else:  # the noisy maps are made of the input by a part that keeps nothing, as concatenations are
+            kept = chain(*(["cat"] if self.noisy else []), *parts)
+            scratch = kept.scratch(maps.size, out.size)
+        return Cost(
+            weights=kernel + (out.channels if self.bias else 0),
+            norms=before.count("norm") * scales(self.norm, maps.channels)
+            + after.count("norm") * scales(self.norm, out.channels),
+            fixed=self.masks * (1 if self.shared else source.channels) * source.height * source.width
+            if self.noisy
+            else 0,
+            macs=kernel * out.height * out.width,
+            saved=kept.saved(maps.size, out.size),
+            scratch=scratch,
+            reads=kept.reads,
+            keeps=kept.keeps,
+            layers=1,
+        )
+
+    @property
+    def noisy(self) -> bool:
+        return self.noise != OFF
+
+    def _parts(self) -> list[str]:
+        return self.order.split("-")
+
+    def groups_of(self, source: Shape, out: Shape) -> int:
+        """The groups of the 1x1 convolution."""
+        return math.gcd(source.channels, out.channels) if self.mix == "grouped" else 1
+
+    def streams(self, source: Shape) -> bool:
+        """Whether the maps are made a few samples at a time and made again by backward, never all at once."""
+        direct = "norm" not in self.order.partition("mix")[0]
+        return self.masks > 1 and direct and source.height * source.width >= STREAMED_PIXELS
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        (source,) = ins
+        mix = self.mix if self.groups_of(source, out) > 1 else "dense"
+        return self.described(mix=mix, shared=self.shared and source.channels > 1)
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import act, chained, conv2d, norm
+        from genome.ops._perturb import Noise, Streamed, drawn
+
+        (source,) = ins
+        assert source is not None
+        parts: list[tuple[str, nn.Module]] = []
+        if self.noisy:
+            parts.append(("noise", Noise(drawn(self.noise, self.masks, source, self.shared, self.level))))
+        channels = source.channels * self.masks
+        for part in self._parts():
+            if part == "norm":
+                parts.append((part, norm(self.norm, channels, self.eps)))
+            elif part == "act":
+                name = f"{part}2" if part in dict(parts) else part
+                parts.append((name, act(self.activation)))
+            else:
+                groups = self.groups_of(source, out)
+                parts.append((part, conv2d(channels, out.channels, groups=groups, bias=self.bias)))
+                channels = out.channels
+        return Streamed(parts, self.activation) if self.streams(source) else chained(parts)
