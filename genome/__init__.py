@@ -14,7 +14,8 @@ from genome.draw import draw
 from genome.expand import expand
 from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Cost, Op, Shape, lookup, words
-from genome.plan import Plan, Step
+from genome.plan import Plan
+from genome.step import Step
 from genome.resolve import resolve
 from genome.source import SourceError
 from genome.text import dump, load, loads

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from genome.op import Shape
 from genome.ops._modules import Join, Kernels, share_kernels, shrink
 from genome.ops._paths import Paths, Sources, drawn
-from genome.plan import SOURCE, Plan, Step
+from genome.ops._together import is_watched, run_together
+from genome.plan import Plan
+from genome.step import SOURCE, Step
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
 _TAKEN = nn.ModuleDict()
@@ -32,6 +34,7 @@ class Network(nn.Module):
         self._exits = plan.exits
         drops = _drops(plan)
         self._steps = [(_key(step), step.sources, drop) for step, drop in zip(plan.steps, drops, strict=True)]
+        self._siblings = plan.siblings
         self.joins = {
             i: paths for i, (key, _, _) in enumerate(self._steps) if (paths := paths_of(self.nodes[key]))
         }
@@ -42,11 +45,24 @@ class Network(nn.Module):
         kept = self._paths() if self.training and self.joins else {}
         for i, (key, sources, drop) in enumerate(self._steps):
             reads = kept.get(i, sources)
-            if reads is not None:
+            if reads is not None and i not in values:
+                together = [j for j in self._siblings.get(i, ()) if kept.get(j, sources) is not None]
+                if len(together) > 1 and self._run_together(together, values):
+                    continue
                 values[i] = self.nodes[key](*[None if s is None else values[s] for s in reads])
             for source in drop:
                 values.pop(source, None)
         return tuple([values[i] for i in self._exits])
+
+    def _run_together(self, steps: list[int], values: dict[int, Tensor]) -> bool:
+        """Run siblings as one, unless somebody watches one of them. Whether they were run."""
+        modules = [self.nodes[self._steps[i][0]] for i in steps]
+        (source,) = self._steps[steps[0]][1]
+        assert source is not None
+        if any(map(is_watched, modules)):
+            return False
+        values.update(zip(steps, run_together(modules, values[source]), strict=True))
+        return True
 
     def _paths(self) -> dict[int, Sources | None]:
         """What each join of this mini-batch reads; None for the steps that nothing needs then."""

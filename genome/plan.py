@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
-from genome.cell import Cell
-from genome.graph import Genome, Node
+from genome.graph import Genome
 from genome.op import FLOAT_BYTES, Shape
-
-SOURCE = -1  # the index under which steps read the image
-
-
-class Step(NamedTuple):
-    """One evaluation of one node. `sources` and `ins` have one entry per declared input, None where a pass of
-    a loop does not read it; a source is the index of an earlier step, or -1 for the image."""
-
-    node: Node
-    turn: int
-    sources: tuple[int | None, ...]
-    ins: tuple[Shape | None, ...]
-    cell: Cell
-
+from genome.siblings import siblings
+from genome.step import SOURCE, Step
 
 @dataclass(frozen=True)
 class Plan:
@@ -46,6 +32,11 @@ class Plan:
     def fixed(self) -> int:
         """Numbers that are stored but never learned, such as the masks of perturbations."""
         return sum(step.cell.cost.fixed for step in self.steps if not step.turn)
+
+    @cached_property
+    def siblings(self) -> dict[int, tuple[int, ...]]:
+        """The steps that run as one convolution: for each of them, by index, all of them."""
+        return siblings(self.steps)
 
     @cached_property
     def widths(self) -> dict[tuple[str, str], int]:
@@ -92,12 +83,16 @@ class Plan:
                     last_use[source] = i
         for i in (SOURCE, *self.exits):
             last_use[i] = len(self.steps)
+        last_use.update({i: max(last_use[j] for j in family) for i, family in self.siblings.items()})
         alive = {SOURCE: self.genome.input.size}
         peak = 0
         for i, step in enumerate(self.steps):
-            made = step.cell.out.size + step.cell.cost.scratch + _fitted(step)
-            peak = max(peak, sum(alive.values()) + made)
-            alive[i] = step.cell.out.size
+            family = self.siblings.get(i, (i,))
+            if i == family[0]:
+                cells = [self.steps[j].cell for j in family]
+                made = sum(cell.out.size + cell.cost.scratch for cell in cells) + _fitted(step)
+                peak = max(peak, sum(alive.values()) + made)
+                alive.update({j: self.steps[j].cell.out.size for j in family})
             alive = {k: v for k, v in alive.items() if last_use[k] > i}
         return FLOAT_BYTES * peak
 

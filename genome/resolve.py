@@ -7,7 +7,8 @@ from genome.expand import expand
 from genome.graph import IMAGE, Genome, GenomeError, Node, Times
 from genome.op import Shape
 from genome.order import Visit, visits
-from genome.plan import SOURCE, Plan, Step, loop_weights
+from genome.plan import Plan, loop_weights
+from genome.step import SOURCE, Step
 
 
 def resolve(genome: Genome) -> Plan:

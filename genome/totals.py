@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from genome.graph import Genome
 from genome.op import Shape
-from genome.plan import Plan, Step, loop_weights
+from genome.plan import Plan, loop_weights
+from genome.step import Step
 from genome.text import written_name
 
 
