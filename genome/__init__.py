@@ -15,9 +15,9 @@ from genome.expand import expand
 from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Cost, Op, Shape, lookup, words
 from genome.plan import Plan
-from genome.step import Step
 from genome.resolve import resolve
 from genome.source import SourceError
+from genome.step import Step
 from genome.text import dump, load, loads
 from genome.widths import Widths
 

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from genome.op import Shape
 from genome.ops._modules import Join, Kernels, share_kernels, shrink
 from genome.ops._paths import Paths, Sources, drawn
-from genome.ops._together import is_watched, run_together
+from genome.ops._together import pays, run_together
 from genome.plan import Plan
+from genome.siblings import siblings
 from genome.step import SOURCE, Step
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
@@ -34,7 +35,7 @@ class Network(nn.Module):
         self._exits = plan.exits
         drops = _drops(plan)
         self._steps = [(_key(step), step.sources, drop) for step, drop in zip(plan.steps, drops, strict=True)]
-        self._siblings = plan.siblings
+        self._siblings = siblings(plan.steps)
         self.joins = {
             i: paths for i, (key, _, _) in enumerate(self._steps) if (paths := paths_of(self.nodes[key]))
         }
@@ -43,10 +44,11 @@ class Network(nn.Module):
         """Run every step; in training only those that this mini-batch's paths need."""
         values: dict[int, Tensor] = {SOURCE: image}
         kept = self._paths() if self.training and self.joins else {}
+        families = self._siblings if self.training else {}
         for i, (key, sources, drop) in enumerate(self._steps):
             reads = kept.get(i, sources)
             if reads is not None and i not in values:
-                together = [j for j in self._siblings.get(i, ()) if kept.get(j, sources) is not None]
+                together = [j for j in families.get(i, ()) if kept.get(j, sources) is not None]
                 if len(together) > 1 and self._run_together(together, values):
                     continue
                 values[i] = self.nodes[key](*[None if s is None else values[s] for s in reads])
@@ -55,11 +57,11 @@ class Network(nn.Module):
         return tuple([values[i] for i in self._exits])
 
     def _run_together(self, steps: list[int], values: dict[int, Tensor]) -> bool:
-        """Run siblings as one, unless somebody watches one of them. Whether they were run."""
+        """Run siblings as one where that pays. Whether they were run."""
         modules = [self.nodes[self._steps[i][0]] for i in steps]
         (source,) = self._steps[steps[0]][1]
         assert source is not None
-        if any(map(is_watched, modules)):
+        if not pays(modules, values[source]):
             return False
         values.update(zip(steps, run_together(modules, values[source]), strict=True))
         return True

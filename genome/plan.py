@@ -7,8 +7,8 @@ from functools import cached_property
 
 from genome.graph import Genome
 from genome.op import FLOAT_BYTES, Shape
-from genome.siblings import siblings
 from genome.step import SOURCE, Step
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,11 +32,6 @@ class Plan:
     def fixed(self) -> int:
         """Numbers that are stored but never learned, such as the masks of perturbations."""
         return sum(step.cell.cost.fixed for step in self.steps if not step.turn)
-
-    @cached_property
-    def siblings(self) -> dict[int, tuple[int, ...]]:
-        """The steps that run as one convolution: for each of them, by index, all of them."""
-        return siblings(self.steps)
 
     @cached_property
     def widths(self) -> dict[tuple[str, str], int]:
@@ -83,16 +78,12 @@ class Plan:
                     last_use[source] = i
         for i in (SOURCE, *self.exits):
             last_use[i] = len(self.steps)
-        last_use.update({i: max(last_use[j] for j in family) for i, family in self.siblings.items()})
         alive = {SOURCE: self.genome.input.size}
         peak = 0
         for i, step in enumerate(self.steps):
-            family = self.siblings.get(i, (i,))
-            if i == family[0]:
-                cells = [self.steps[j].cell for j in family]
-                made = sum(cell.out.size + cell.cost.scratch for cell in cells) + _fitted(step)
-                peak = max(peak, sum(alive.values()) + made)
-                alive.update({j: self.steps[j].cell.out.size for j in family})
+            made = step.cell.out.size + step.cell.cost.scratch + _fitted(step)
+            peak = max(peak, sum(alive.values()) + made)
+            alive[i] = step.cell.out.size
             alive = {k: v for k, v in alive.items() if last_use[k] > i}
         return FLOAT_BYTES * peak
 

@@ -31,5 +31,9 @@ def _fits(op: Conv, step: Step) -> bool:
     even = op.padding == "same" and op.dilation * (op.kernel - 1) % 2  # padded by a part of its own
     normed = "norm" not in op.order or op.norm in NORMS
     return (
-        op.order in ORDERS and normed and op.groups == 1 and not even and out.height * out.width >= FEWEST_PIXELS
+        op.order in ORDERS
+        and normed
+        and op.groups == 1
+        and not even
+        and out.height * out.width >= FEWEST_PIXELS
     )

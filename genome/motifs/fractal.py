@@ -55,7 +55,7 @@ class Fractal(Motif):
                 for column in ending:
                     heads[column] = nodes[-1].name
         if self.pool == AFTER:
-            nodes.append(Node(f"{name}/pool", Pool(), (heads[-1],)))
+            nodes.append(Node(f"{name}/down", Pool(), (heads[-1],)))
         return Fragment(tuple(nodes))
 
     def _length(self, column: int) -> int:
