@@ -54,9 +54,9 @@ def gathered(x: Tensor, module: Active) -> Tensor:
             fy, fx = dy - iy, dx - ix
             for at_y, share_y in ((iy, 1 - fy), (iy + 1, fy)):
                 for at_x, share_x in ((ix, 1 - fx), (ix + 1, fx)):
-                    out = out + torch.einsum("bchw,oc->bohw", _pixels(x, at_y, at_x, stride), part[..., k]) * (
-                        share_y * share_x
-                    )
+                    out = out + torch.einsum(
+                        "bchw,oc->bohw", _pixels(x, at_y, at_x, stride), part[..., k]
+                    ) * (share_y * share_x)
         total.append(out)
     bias = 0 if module.bias is None else module.bias.view(-1, 1, 1)
     return torch.cat(total, dim=1) + bias
@@ -106,7 +106,14 @@ def scatter(module: Active, how: str) -> None:
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize(
     ("kernel", "groups", "shape"),
-    [(3, 1, IMAGE), (3, 2, IMAGE), (5, 3, IMAGE), (3, 2, Shape(2, 1, 1)), (3, 1, Shape(2, 2, 9)), (7, 1, Shape(1, 3, 4))],
+    [
+        (3, 1, IMAGE),
+        (3, 2, IMAGE),
+        (5, 3, IMAGE),
+        (3, 2, Shape(2, 1, 1)),
+        (3, 1, Shape(2, 2, 9)),
+        (7, 1, Shape(1, 3, 4)),
+    ],
 )
 def test_outputs_and_all_gradients_are_the_definitions(
     kernel: int, groups: int, shape: Shape, stride: int, how: str, reference: Any
@@ -214,7 +221,9 @@ def test_the_gradient_is_the_direction_of_the_true_one_times_the_rate(rate: floa
     given, expected = (m.position.grad.view(-1, 2) for m in (ours, true))  # type: ignore[union-attr]
     length = expected.norm(dim=1, keepdim=True)
     assert (length == 0).sum() == 1
-    torch.testing.assert_close(given, rate * torch.where(length > 0, expected / length, 0.0), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        given, rate * torch.where(length > 0, expected / length, 0.0), rtol=0, atol=1e-12
+    )
     torch.testing.assert_close(ours.weight.grad, true.weight.grad, rtol=0, atol=0)
 
 
