@@ -121,9 +121,9 @@ class Deform(nn.Module):
 
     def _axis(self, pixels: int, outputs: int, like: Tensor) -> Tensor:
         """Where taps of no offset read along one axis. (kernel, outputs)"""
-        taps = torch.arange(self.kernel, device=like.device) * self.dilation - self.padding
-        at = torch.arange(outputs, device=like.device) * self.stride + taps[:, None]
-        return ((2 * at + 1) / pixels - 1).to(like.dtype)
+        taps = torch.arange(self.kernel, device=like.device, dtype=like.dtype) * self.dilation - self.padding
+        at = torch.arange(outputs, device=like.device, dtype=like.dtype) * self.stride + taps[:, None]
+        return (2 * at + 1) / pixels - 1
 
     def extra_repr(self) -> str:
         width, channels = self.weight.shape[:2]
