@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.ops._exact import exact
+
 
 class Rule(torch.autograd.Function):
     """The positions, held within `bound`; their gradient is not the derivative but the published step: per tap
@@ -16,6 +18,8 @@ class Rule(torch.autograd.Function):
 
     A coordinate past the bound takes no step further out.
     """
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(position: Tensor, bound: int, rate: float, normalize: bool) -> Tensor:
@@ -40,6 +44,8 @@ class Rule(torch.autograd.Function):
 class Still(torch.autograd.Function):
     """The weight as it is, and a gradient of zero for positions that it does not depend on: every parameter
     has a gradient, frozen or not."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(weight: Tensor, position: Tensor) -> Tensor:
@@ -209,7 +215,7 @@ class Active(nn.Module):
         height, width = x.shape[2:]
         rows, columns = ((size - 1) // self.stride * self.stride for size in (height, width))
         box = box.within(rows, columns, height, width)
-        with torch.autocast(x.device.type, enabled=False):
+        with exact(x):
             kernel = self._synthesised(position, box)
         if box.top == -box.bottom and box.left == -box.right:
             return F.conv2d(x, kernel, self.bias, self.stride, (box.bottom, box.right))

@@ -9,9 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.ops._exact import exact
+
 
 class Scaled(torch.autograd.Function):
     """The tensor as it is; its gradient times `rate`."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(tensor: Tensor, rate: float) -> Tensor:
@@ -60,15 +64,14 @@ class Deform(nn.Module):
             self.offset.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        given = self._given(x)
-        exact = torch.promote_types(x.dtype, torch.float32)  # eight bits are too few for a place in an image
-        with torch.autocast(x.device.type, enabled=False):
-            offset = given[:, : self.offsets].to(exact)
-            mask = self._mask(given.to(exact))
+        places = torch.promote_types(x.dtype, torch.float32)  # eight bits are too few for a place in an image
+        given = self._given(x).to(places)
+        with exact(x):
+            offset, mask = given[:, : self.offsets], self._mask(given)
             del given
             if x.is_cuda:
-                return self._torchvision(x, offset, mask, exact)
-            columns = self._columns(x.to(exact), offset, mask)
+                return self._torchvision(x, offset, mask, places)
+            columns = self._columns(x.to(places), offset, mask)
         del offset, mask
         weight = self.weight.flatten(1)[:, :, None, None]  # (O, C * K, 1, 1)
         return F.conv2d(columns.to(x.dtype), weight, self.bias)
@@ -86,12 +89,12 @@ class Deform(nn.Module):
         mask = given[:, self.offsets :].sigmoid()
         return 2.0 * mask if self.modulation == "unit" else mask
 
-    def _torchvision(self, x: Tensor, offset: Tensor, mask: Tensor | None, exact: torch.dtype) -> Tensor:
+    def _torchvision(self, x: Tensor, offset: Tensor, mask: Tensor | None, places: torch.dtype) -> Tensor:
         from torchvision.ops import deform_conv2d
 
-        bias = None if self.bias is None else self.bias.to(exact)
+        bias = None if self.bias is None else self.bias.to(places)
         out = deform_conv2d(
-            x.to(exact), offset, self.weight.to(exact), bias, self.stride, self.padding, self.dilation, mask
+            x.to(places), offset, self.weight.to(places), bias, self.stride, self.padding, self.dilation, mask
         )
         return out.to(x.dtype)  # type: ignore[no-any-return]
 

@@ -29,17 +29,15 @@ class Active(Op):
     `groups` splits the output channels into groups with places of their own; it is reduced to the greatest
     number that divides it and the width. A tap moves up to kernel // 2 + 1 pixels from the centre along an axis.
 
-    The places are frozen for the first `warmup` training forwards (published: 10,000 steps), and outside
+    The places are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
     training. After that their gradient is, tap by tap, the true one divided by its length (with `normalize`)
-    and multiplied by `rate`; it is made in the backward pass, so any trainer applies it. With SGD that is the
-    published multiplier on the learning rate: each step is lr * rate pixels long. Adam divides any scale away
-    again, and so does clipping of the gradient change it; accumulated gradients are sums of such steps, and a
-    scaled loss (float16) scales no step.
+    times `rate`. The backward pass makes it so, and any trainer has it: with SGD it equals the published
+    multiplier on the learning rate, each step being lr * rate pixels long. Adam divides any scale away again;
+    accumulated gradients are sums of such steps; a scaled loss (float16) shortens them by its scale.
 
-    Multiply-adds are those of an ordinary convolution, which is what runs until a tap moves; from then on
-    one dense convolution over the cells that the taps can touch runs in its place: 5x5 for a 3x3 kernel, 25/9
-    as many (on the CPU over the cells that they do touch). It also keeps that kernel for the backward pass,
-    which the plan does not count.
+    Multiply-adds are those of an ordinary convolution, which is what runs until a tap may move. Then one dense
+    convolution runs in its place, over the cells that taps can touch (on the CPU: do touch): 5x5 of them for a
+    3x3 kernel, 25/9 of the multiply-adds. Backward keeps its kernel too, which the plan does not count.
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)

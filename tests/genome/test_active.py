@@ -374,6 +374,11 @@ def test_functional_transforms() -> None:
     module(x).sin().sum().backward()
     for name, p in module.named_parameters():
         torch.testing.assert_close(grads[name], p.grad, rtol=0, atol=1e-12)
+    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(
+        weights, x[:, None]
+    )  # of each image alone
+    for name, grad in grads.items():
+        torch.testing.assert_close(each[name].sum(0), grad, rtol=0, atol=1e-12)
 
 
 # --- what an accelerator is asked
@@ -402,3 +407,16 @@ def test_frozen_positions_are_seldom_read_from_a_device(monkeypatch: pytest.Monk
     before = reads
     assert watch.at(position, start, frozen=False) and reads == before
     assert not watch.at(torch.zeros(4), start, frozen=False)
+
+
+def test_moved_taps_under_autocast() -> None:
+    """The coefficients are made in float32: only the kernel is rounded, as any convolution's is."""
+    module = made(warmup=0).float()
+    scatter(module, "apart")
+    x = noise(2, *IMAGE).float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = module(x)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), module(x), rtol=0.05, atol=0.05)
+    out.float().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
