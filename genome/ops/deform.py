@@ -66,7 +66,7 @@ class Deform(Op):
             norms=unit.norms(source.channels, out.channels),
             macs=kernels * pixels,
             saved=kept.saved(source.size, out.size) + grid + read + masked,
-            scratch=max(kept.scratch(source.size, out.size), self._scratch(source, out, grid, read, masks)),
+            scratch=max(kept.scratch(source.size, out.size), self._scratch(source, grid, read, masks)),
             reads=kept.reads,
             keeps=kept.keeps,
             layers=2,
@@ -74,13 +74,11 @@ class Deform(Op):
             stride=self.stride,
         )
 
-    def _scratch(self, source: Shape, out: Shape, grid: int, read: int, masks: int) -> int:
-        """Numbers alive at most while taps are read and multiplied."""
-        made = 0 if self._unit().first else source.size
-        given = grid + masks
-        return made + max(
-            given + masks + 2 * grid, given + masks + grid + read, masks and given + masks + 2 * read, read
-        )
+    def _scratch(self, source: Shape, grid: int, read: int, masks: int) -> int:
+        """Numbers alive at most while taps are read, beside the offsets and the mask: the grid as it is made,
+        the grid and what is read, or that before and after its product with the mask."""
+        beside = (0 if self._unit().first else source.size) + grid + 2 * masks
+        return beside + max(2 * grid, grid + read, 2 * read if masks else 0)
 
     def groups_of(self, source: Shape) -> int:
         """The groups of input channels that share offsets."""
