@@ -37,7 +37,8 @@ class Active(Op):
 
     Multiply-adds are those of an ordinary convolution, which is what runs until a tap may move. Then one dense
     convolution runs in its place, over the cells that taps can touch (on the CPU: do touch): 5x5 of them for a
-    3x3 kernel, 25/9 of the multiply-adds. Backward keeps its kernel too, which the plan does not count.
+    3x3 kernel, 25/9 of the multiply-adds. Backward keeps that kernel too, and where the cells
+    reach further to one side a padded copy in place of the input, which the plan does not count.
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
