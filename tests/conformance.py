@@ -69,21 +69,26 @@ def meta_macs(plan: Plan) -> float:
 
 
 def kept_bytes(module: Network, plan: Plan) -> int:
-    """Bytes per image that the backward pass really keeps: distinct storages of saved activations (not of
-    weights that were put together), less the
-    mean and deviation that a group norm keeps per group (a plan counts no statistics)."""
+    """Bytes per image that the backward pass really keeps: what one image more adds (weights that were put
+    together are the same for any number), less the mean and deviation that a group norm keeps per group (a plan
+    counts no statistics)."""
+    groups = sum(m.num_groups for m in module.modules() if isinstance(m, nn.GroupNorm))
+    return _kept(module, plan, BATCH + 1) - _kept(module, plan, BATCH) - 2 * FLOAT_BYTES * groups
+
+
+def _kept(module: Network, plan: Plan, batch: int) -> int:
+    """Bytes of the distinct storages that backward keeps, the module's own apart."""
     own = {p.untyped_storage().data_ptr() for p in [*module.parameters(), *module.buffers()]}
     seen: dict[int, tuple[int, torch.UntypedStorage]] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own and tensor.dim() > 1 and len(tensor) == BATCH:
+        if storage.data_ptr() not in own and tensor.dim() > 1:
             seen[storage.data_ptr()] = (storage.nbytes(), storage)
         return tensor
 
-    image = torch.randn(BATCH, *plan.genome.input)
+    image = torch.randn(batch, *plan.genome.input)
     with undropped(module), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         logits = module(image)
     del logits
-    groups = sum(m.num_groups for m in module.modules() if isinstance(m, nn.GroupNorm))
-    return sum(size for size, _ in seen.values()) // BATCH - 2 * FLOAT_BYTES * groups
+    return sum(size for size, _ in seen.values())

@@ -27,7 +27,8 @@ def tried(gene: Gene) -> tuple[Any, ...]:
     """The values of a gene at the ends of its search domain; for a body every plain node type."""
     if gene.search is None:
         return tuple(genome.lookup(w)() for w in BODIES)
-    even = (2,) if gene.name == "kernel" else ()  # legal, though no search tries it: padded unevenly
+    # often legal, though no search tries it: padded unevenly
+    even = (2,) if gene.name == "kernel" and gene.legal is not None and 2 in gene.legal else ()
     return (*ends(gene.search), *even)
 
 

@@ -1,0 +1,255 @@
+"""The torch module of `active`. Imported inside `build` alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genome.ops._exact import exact
+
+
+class Rule(torch.autograd.Function):
+    """The positions, held within `bound`; their gradient is not the derivative but the published step: per tap
+    divided by its length (left alone where that is exactly 0), times `rate`.
+
+    A coordinate past the bound takes no step further out.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(position: Tensor, bound: int, rate: float, normalize: bool) -> Tensor:
+        return position.clamp(-bound, bound)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, int, float, bool], output: Tensor) -> None:
+        position, ctx.bound, ctx.rate, ctx.normalize = inputs
+        ctx.save_for_backward(position)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        (position,) = ctx.saved_tensors
+        outward = ((position >= ctx.bound) & (grad < 0)) | ((position < -ctx.bound) & (grad > 0))
+        step = grad.masked_fill(outward, 0.0).view(-1, 2)
+        if ctx.normalize:
+            length = torch.hypot(step[:, 0], step[:, 1]).unsqueeze(1)  # no underflow, unlike a sum of squares
+            step = step / torch.where(length > 0, length, 1.0)
+        return step.flatten() * ctx.rate, None, None, None
+
+
+class Still(torch.autograd.Function):
+    """The weight as it is, and a gradient of zero for positions that it does not depend on: every parameter
+    has a gradient, frozen or not."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(weight: Tensor, position: Tensor) -> Tensor:
+        return weight.view_as(weight)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        return grad, torch.zeros_like(ctx.saved_tensors[0])
+
+
+class Box(NamedTuple):
+    """The cells of a kernel about its centre, ends included."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def within(self, rows: int, columns: int, height: int, width: int) -> Box:
+        """Without the cells that lie outside the image at every output: `rows` and `columns` are the last
+        output's place in pixels."""
+        return Box(
+            max(self.top, -rows),
+            min(self.bottom, height - 1),
+            max(self.left, -columns),
+            min(self.right, width - 1),
+        )
+
+
+class Watch:
+    """Whether positions are where they started, where reading them means waiting for the device.
+
+    Nothing moves frozen positions, yet each step of an optimizer adds its zeros to them. While the changes
+    come at a steady rate they are looked at after 1, 2, 4, 8, .. of them; any other change is looked at at
+    once. Away from the start nothing needs to be known: the dense kernel is right everywhere.
+    """
+
+    def __init__(self) -> None:
+        self.position: Tensor | None = None
+        self.version = self.change = 0
+        self.patience = self.trusted = 0
+        self.flat = False
+
+    def at(self, position: Tensor, start: Tensor, frozen: bool) -> bool:
+        """Whether `position` is `start`; `frozen`: a training step that gives the positions no gradient."""
+        same = position is self.position
+        change = position._version - self.version
+        if same and (change == 0 or (frozen and not self.flat)):
+            return self.flat
+        steady = same and frozen and change == self.change
+        self.version = position._version
+        if steady and self.trusted < self.patience:
+            self.trusted += 1
+            return True
+        self.position, self.change = position, change
+        self.patience, self.trusted = (2 * self.patience + 1 if steady else 0), 0
+        self.flat = torch.equal(position, start)
+        return self.flat
+
+
+class Active(nn.Module):
+    """An active convolution. (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+
+    `position` holds (dy, dx) of each tap but the centre, in pixels from it, taps in raster order, one such row
+    per group of output channels; it is flat, so that weight decay on matrices leaves it alone.
+    It is run as one convolution whose kernel is synthesised from the taps' bilinear coefficients: exact, since
+    each tap outside the image reads zeros. `steps` counts training forwards until `warmup` of them are done.
+    """
+
+    lattice: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        kernel: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        rate: float = 0.01,
+        warmup: int = 0,
+        normalize: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.groups = kernel, stride, groups
+        self.rate, self.warmup, self.normalize = rate, warmup, normalize
+        self.bound = kernel // 2 + 1
+        deviation = math.sqrt(2.0 / (kernel**2 * width))  # He's, by fan-out
+        self.weight = nn.Parameter(torch.empty(width, channels, kernel, kernel).normal_(0.0, deviation))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.register_buffer("lattice", _lattice(kernel).repeat(groups), persistent=False)
+        self.position = nn.Parameter(self.lattice.clone())
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._watch = Watch()
+        self._read: tuple[Tensor, int, int] | None = None  # `steps`, its version, and its value on the host
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: what the host knows about tensors holds for these tensors alone."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_watch", "_read")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._forget()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_compiling():  # nothing may be read on the host
+            return self._dense(x, self._traced(), self._widest())
+        counts = self.training and torch.is_grad_enabled()
+        learns = counts and self._warm() and self.rate > 0 and self.position.requires_grad
+        if not learns and self._at_start(counts):
+            weight = Still.apply(self.weight, self.position)
+            return F.conv2d(x, weight, self.bias, self.stride, self.kernel // 2)
+        position = Rule.apply(self.position, self.bound, self.rate if learns else 0.0, self.normalize)
+        return self._dense(
+            x, position, self._tightest(position) if x.device.type == "cpu" else self._widest()
+        )
+
+    def _warm(self) -> bool:
+        """Count this training forward; whether the warm-up is over."""
+        if not self.warmup or self.steps.is_meta:
+            return not self.warmup
+        steps, read = self.steps, self._read
+        if read is None or read[0] is not steps or read[1] != steps._version:  # loaded, moved or shared
+            read = self._read = (steps, steps._version, int(steps))
+        if read[2] >= self.warmup:
+            return True
+        steps.add_(1)
+        self._read = (steps, steps._version, read[2] + 1)
+        return False
+
+    def _at_start(self, frozen: bool) -> bool:
+        if self.position.is_meta:
+            return True
+        if self.position.device.type == "cpu":
+            return torch.equal(self.position, self.lattice)
+        return self._watch.at(self.position, self.lattice, frozen)
+
+    def _traced(self) -> Tensor:
+        """The positions, frozen and counted by tensors alone."""
+        position: Tensor = self.position
+        counts = self.training and torch.is_grad_enabled()
+        if counts and self.warmup:
+            frozen = self.steps < self.warmup
+            self.steps.add_(frozen)  # True is one
+            position = torch.where(frozen, position.detach(), position)
+        return Rule.apply(position, self.bound, self.rate if counts else 0.0, self.normalize)  # type: ignore[no-any-return]
+
+    def _widest(self) -> Box:
+        return Box(-self.bound, self.bound, -self.bound, self.bound)
+
+    def _tightest(self, position: Tensor) -> Box:
+        """The cells that taps touch; a tap on a cell touches the next one too, by which it may move there."""
+        corners = position.detach().view(-1, 2).floor().clamp(max=self.bound - 1)
+        top, left = (int(min(low, 0)) for low in corners.amin(0).tolist())
+        bottom, right = (int(max(low + 1, 0)) for low in corners.amax(0).tolist())
+        return Box(top, bottom, left, right)
+
+    def _dense(self, x: Tensor, position: Tensor, box: Box) -> Tensor:
+        height, width = x.shape[2:]
+        rows, columns = ((size - 1) // self.stride * self.stride for size in (height, width))
+        box = box.within(rows, columns, height, width)
+        with exact(x):
+            kernel = self._synthesised(position, box)
+        if box.top == -box.bottom and box.left == -box.right:
+            return F.conv2d(x, kernel, self.bias, self.stride, (box.bottom, box.right))
+        below, beside = rows + box.bottom - (height - 1), columns + box.right - (width - 1)
+        return F.conv2d(F.pad(x, (-box.left, beside, -box.top, below)), kernel, self.bias, self.stride)
+
+    def _synthesised(self, position: Tensor, box: Box) -> Tensor:
+        """The kernel over the box: each tap's weight shared out to the four cells about it. (O, C, S, T)"""
+        width, channels = self.weight.shape[:2]
+        taps = position.view(self.groups, -1, 2)  # (groups, K - 1, 2)
+        centre = taps.shape[1] // 2
+        taps = torch.cat([taps[:, :centre], torch.zeros_like(taps[:, :1]), taps[:, centre:]], dim=1)
+        low = taps.detach().floor().clamp(max=self.bound - 1)
+        part = taps - low  # its derivative is 1 on the lattice too: the right-sided one
+        down = _shares(low[..., 0], part[..., 0], box.top, box.bottom)  # (groups, K, S)
+        across = _shares(low[..., 1], part[..., 1], box.left, box.right)  # (groups, K, T)
+        cells = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(2)  # (groups, K, S * T)
+        weight = self.weight.reshape(self.groups, -1, self.kernel**2)  # (groups, O / groups * C, K)
+        return (weight @ cells).view(width, channels, down.shape[-1], across.shape[-1])
+
+    def extra_repr(self) -> str:
+        width, channels = self.weight.shape[:2]
+        return f"{channels}, {width}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"
+
+
+def _lattice(kernel: int) -> Tensor:
+    """(dy, dx) of the taps of a conventional kernel in raster order, without the centre; flat."""
+    reach = kernel // 2
+    at = [float(c) for c in range(-reach, reach + 1)]
+    return torch.tensor([c for y in at for x in at if y or x for c in (y, x)])
+
+
+def _shares(low: Tensor, part: Tensor, first: int, last: int) -> Tensor:
+    """Linear coefficients of taps at `low + part` in the cells first..last of one axis. (..) -> (.., cells)"""
+    away = torch.arange(first, last + 1, device=low.device) - low.unsqueeze(-1)
+    part = part.unsqueeze(-1)
+    return (away == 0) * (1 - part) + (away == 1) * part

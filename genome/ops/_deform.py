@@ -1,0 +1,133 @@
+"""The torch module of `deform`. Imported inside `build` alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genome.ops._exact import exact
+
+
+class Scaled(torch.autograd.Function):
+    """The tensor as it is; its gradient times `rate`."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(tensor: Tensor, rate: float) -> Tensor:
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        ctx.rate = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * ctx.rate, None
+
+
+class Deform(nn.Module):
+    """A deformable convolution. (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+
+    `offset` is the convolution that makes, per output pixel, 2 K G offsets, channel (g K + k) 2 + (0: dy, 1: dx),
+    then with modulation K G logits, channel g K + k: torchvision's layout. It starts at zero.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        kernel: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        modulation: str = "none",
+        rate: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.groups, self.modulation, self.rate = groups, modulation, rate
+        self.kernel, self.stride, self.dilation = kernel, stride, dilation
+        self.padding = dilation * (kernel // 2)
+        deviation = math.sqrt(2.0 / (kernel**2 * width))  # He's, by fan-out
+        self.weight = nn.Parameter(torch.empty(width, channels, kernel, kernel).normal_(0.0, deviation))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.offsets = 2 * kernel**2 * groups
+        made = self.offsets + (0 if modulation == "none" else kernel**2 * groups)
+        self.offset = nn.Conv2d(channels, made, kernel, stride, self.padding, dilation)
+        with torch.no_grad():
+            self.offset.weight.zero_()
+            self.offset.bias.zero_()  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = torch.promote_types(x.dtype, torch.float32)  # eight bits are too few for a place in an image
+        given = self._given(x).to(places)
+        with exact(x):
+            offset, mask = given[:, : self.offsets], self._mask(given)
+            del given
+            if x.is_cuda:
+                return self._torchvision(x, offset, mask, places)
+            columns = self._columns(x.to(places), offset, mask)
+        del offset, mask
+        weight = self.weight.flatten(1)[:, :, None, None]  # (O, C * K, 1, 1)
+        return F.conv2d(columns.to(x.dtype), weight, self.bias)
+
+    def _given(self, x: Tensor) -> Tensor:
+        weight, bias = self.offset.weight, self.offset.bias
+        assert bias is not None
+        if self.rate != 1.0:  # of the parameters: what reaches the input is not scaled
+            weight, bias = Scaled.apply(weight, self.rate), Scaled.apply(bias, self.rate)
+        return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation)
+
+    def _mask(self, given: Tensor) -> Tensor | None:
+        if self.modulation == "none":
+            return None
+        mask = given[:, self.offsets :].sigmoid()
+        return 2.0 * mask if self.modulation == "unit" else mask
+
+    def _torchvision(self, x: Tensor, offset: Tensor, mask: Tensor | None, places: torch.dtype) -> Tensor:
+        from torchvision.ops import deform_conv2d
+
+        bias = None if self.bias is None else self.bias.to(places)
+        out = deform_conv2d(
+            x.to(places), offset, self.weight.to(places), bias, self.stride, self.padding, self.dilation, mask
+        )
+        return out.to(x.dtype)  # type: ignore[no-any-return]
+
+    def _columns(self, x: Tensor, offset: Tensor, mask: Tensor | None) -> Tensor:
+        """What each tap reads at each output pixel. -> (B, C * K, H', W')
+
+        All taps are sampled by one call, stacked along the height; groups of channels are images of their own.
+        """
+        channels, (height, width) = x.shape[1], offset.shape[2:]
+        grid = self._grid(offset, *x.shape[2:])  # (B * groups, K * H', W', 2)
+        x = x.reshape(-1, channels // self.groups, *x.shape[2:])
+        read = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        del grid
+        if mask is not None:
+            read = read * mask.reshape(read.shape[0], 1, *read.shape[2:])
+        return read.reshape(-1, channels * self.kernel**2, height, width)
+
+    def _grid(self, offset: Tensor, height: int, width: int) -> Tensor:
+        """Sampling places (x, y), from -1 to 1 between the image's edges."""
+        images, size = offset.shape[0] * self.groups, offset.shape[2:]
+        moved = offset.reshape(images, self.kernel, self.kernel, 2, *size)
+        down = torch.add(
+            self._axis(height, size[0], offset)[:, None, :, None], moved[:, :, :, 0], alpha=2 / height
+        )
+        across = torch.add(self._axis(width, size[1], offset)[:, None, :], moved[:, :, :, 1], alpha=2 / width)
+        return torch.stack((across, down), dim=-1).view(images, -1, size[1], 2)
+
+    def _axis(self, pixels: int, outputs: int, like: Tensor) -> Tensor:
+        """Where taps of no offset read along one axis. (kernel, outputs)"""
+        taps = torch.arange(self.kernel, device=like.device, dtype=like.dtype) * self.dilation - self.padding
+        at = torch.arange(outputs, device=like.device, dtype=like.dtype) * self.stride + taps[:, None]
+        return (2 * at + 1) / pixels - 1
+
+    def extra_repr(self) -> str:
+        width, channels = self.weight.shape[:2]
+        return f"{channels}, {width}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"

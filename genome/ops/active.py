@@ -1,0 +1,102 @@
+"""active: a convolution that learns where its taps are (Jeon and Kim, CVPR 2017, arXiv:1703.09076)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from genome.domain import FLAG, Float, Int, OneOf
+from genome.op import Cost, Op, Shape, gene, op
+from genome.ops._unit import ORDER, Unit
+from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, SAME, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def _has_positions(genes: Mapping[str, Any]) -> bool:
+    return bool(genes["kernel"] > 1)
+
+
+@op
+class Active(Op):
+    """Convolve with taps at learned, fractional places about a fixed centre, then norm and activation.
+
+    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+
+    A tap reads by bilinear interpolation, zeros outside the image; taps start where those of a convolution are.
+    `groups` splits the output channels into groups with places of their own; it is reduced to the greatest
+    number that divides it and the width. A tap moves up to kernel // 2 + 1 pixels from the centre along an axis.
+
+    The places are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
+    training. After that their gradient is, tap by tap, the true one divided by its length (with `normalize`)
+    times `rate`. The backward pass makes it so, and any trainer has it: with SGD it equals the published
+    multiplier on the learning rate, each step being lr * rate pixels long. Adam divides any scale away again;
+    accumulated gradients are sums of such steps; a scaled loss (float16) shortens them by its scale.
+
+    Multiply-adds are those of an ordinary convolution, which is what runs until a tap may move. Then one dense
+    convolution runs in its place, over the cells that taps can touch (on the CPU: do touch): 5x5 of them for a
+    3x3 kernel, 25/9 of the multiply-adds. Backward keeps that kernel too, and where the cells
+    reach further to one side a padded copy in place of the input, which the plan does not count.
+    """
+
+    kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4), when=_has_positions, default=1)
+    rate: float = gene(Float(0.0, 1.0), OneOf(0.01), when=_has_positions, default=0.01)
+    warmup: int = gene(Int(0, 1_000_000), OneOf(100), when=_has_positions, default=100)
+    normalize: bool = gene(FLAG, when=_has_positions, default=True)
+    bias: bool = gene(FLAG, default=False)
+    order: str = gene(ORDER, default="conv-norm-act")
+    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
+    activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        place = (self.kernel, self.stride, 1, SAME)
+        return Shape(width, window(ins[0].height, *place), window(ins[0].width, *place))
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        (source,) = ins
+        taps, unit = self.kernel**2, self._unit()
+        kept, kernels = unit.chain(), taps * source.channels * out.channels
+        return Cost(
+            weights=kernels + 2 * (taps - 1) * self.groups_of(out) + (out.channels if self.bias else 0),
+            norms=unit.norms(source.channels, out.channels),
+            macs=kernels * out.height * out.width,
+            saved=kept.saved(source.size, out.size),
+            scratch=kept.scratch(source.size, out.size),
+            reads=kept.reads,
+            keeps=kept.keeps,
+            layers=1,
+            extent=self.kernel if self.kernel == 1 else self.kernel + 2,  # as far as a tap may move
+            stride=self.stride,
+        )
+
+    def groups_of(self, out: Shape) -> int:
+        """The groups of output channels that share places."""
+        return math.gcd(self.groups, out.channels)
+
+    def _unit(self) -> Unit:
+        return Unit(self.order, self.norm, self.eps, self.activation)
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # one pixel: there is nowhere to step
+        return self.described(groups=self.groups_of(out), stride=stride)
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        source = ins[0]
+        assert source is not None
+        return self._unit().build(source, out, self._convolution(source.channels, out))
+
+    def _convolution(self, channels: int, out: Shape) -> nn.Module:
+        from genome.ops._active import Active as Module
+        from genome.ops._modules import conv2d
+
+        if self.kernel == 1:  # the centre alone, which is fixed
+            return conv2d(channels, out.channels, stride=self.stride, bias=self.bias)
+        return Module(
+            channels, out.channels, self.kernel, self.stride, self.groups_of(out), self.bias,
+            self.rate, self.warmup, self.normalize,
+        )  # fmt: skip

@@ -1,0 +1,103 @@
+"""deform: deformable convolution (Dai et al., ICCV 2017, arXiv:1703.06211; v2: Zhu et al., arXiv:1811.11168)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from genome.domain import FLAG, Float, Int, OneOf
+from genome.op import Cost, Op, Shape, gene, op
+from genome.ops._unit import ORDER, Unit
+from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, SAME, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@op
+class Deform(Op):
+    """Convolve with taps moved at each output pixel by offsets that a convolution of the input gives.
+
+    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+
+    The offset convolution has the same kernel, stride and dilation; its weights and bias start at zero. A tap
+    reads by bilinear interpolation, zeros outside the image. `groups` splits the input channels evenly into
+    groups with offsets of their own; it is reduced to the greatest number that divides it and the channels.
+    `rate` multiplies the gradient of the offset convolution's weights and bias (published: 1, v2 0.1).
+
+    `modulation` (v2) multiplies what each tap reads: `unit` by 2 sigmoid, as the authors' example, so that the
+    layer starts as the plain convolution; `half` by sigmoid, which starts at half of it.
+
+    On CUDA torchvision's kernel runs; elsewhere one sampling of all taps and a matrix product, equal to it
+    but for the gradient of an offset whose tap reads at exactly a pixel (as all do at first): there torchvision
+    gives the right-sided derivative and the sampling, by rounding, that of either side. What backward keeps is
+    counted for the latter; torchvision's kernel keeps less.
+    """
+
+    kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
+    groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4), default=1)
+    modulation: str = gene(OneOf("none", "unit", "half"), default="none")
+    rate: float = gene(Float(0.0, 1.0), OneOf(0.1, 1.0), default=1.0)
+    bias: bool = gene(FLAG, default=False)
+    order: str = gene(ORDER, default="conv-norm-act")
+    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
+    activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        place = (self.kernel, self.stride, self.dilation, SAME)
+        return Shape(width, window(ins[0].height, *place), window(ins[0].width, *place))
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        (source,) = ins
+        taps, unit, groups = self.kernel**2, self._unit(), self.groups_of(source)
+        masks = 0 if self.modulation == "none" else taps * groups
+        given = 2 * taps * groups + masks  # channels of the offset convolution
+        kernels = taps * source.channels * (given + out.channels)
+        kept, pixels = unit.chain(), out.height * out.width
+        grid, read = 2 * taps * groups * pixels, taps * source.channels * pixels
+        masks *= pixels
+        masked = masks and masks * (2 if self.modulation == "unit" else 1) + read
+        return Cost(
+            weights=kernels + given + (out.channels if self.bias else 0),
+            norms=unit.norms(source.channels, out.channels),
+            macs=kernels * pixels,
+            saved=kept.saved(source.size, out.size) + grid + read + masked,
+            scratch=max(kept.scratch(source.size, out.size), self._scratch(source, grid, read, masks)),
+            reads=kept.reads,
+            keeps=kept.keeps,
+            layers=2,
+            extent=self.dilation * (self.kernel - 1) + 1,  # at the start; offsets reach any distance
+            stride=self.stride,
+        )
+
+    def _scratch(self, source: Shape, grid: int, read: int, masks: int) -> int:
+        """Numbers alive at most while taps are read, beside the offsets and the mask: the grid as it is made,
+        the grid and what is read, or that before and after its product with the mask."""
+        beside = (0 if self._unit().first else source.size) + grid + 2 * masks
+        return beside + max(2 * grid, grid + read, 2 * read if masks else 0)
+
+    def groups_of(self, source: Shape) -> int:
+        """The groups of input channels that share offsets."""
+        return math.gcd(self.groups, source.channels)
+
+    def _unit(self) -> Unit:
+        return Unit(self.order, self.norm, self.eps, self.activation)
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # one pixel: there is nowhere to step
+        return self.described(groups=self.groups_of(ins[0]), stride=stride)
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._deform import Deform as Module
+
+        source = ins[0]
+        assert source is not None
+        made = Module(
+            source.channels, out.channels, self.kernel, self.stride, self.dilation, self.groups_of(source),
+            self.bias, self.modulation, self.rate,
+        )  # fmt: skip
+        return self._unit().build(source, out, made)
