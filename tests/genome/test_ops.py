@@ -45,6 +45,11 @@ def _image(plan: genome.Plan) -> torch.Tensor:
     return torch.randn(BATCH, *plan.genome.input, generator=torch.Generator().manual_seed(1))
 
 
+def _drops(op: Op) -> bool:
+    """Whether chance sets numbers to zero in training."""
+    return vars(op).get("rate" if op.word == "dropout" else "dropout", 0.0) > 0.0
+
+
 # --- what a reader finds in the file
 
 
@@ -209,7 +214,7 @@ def test_gradients(op: Op, inputs: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = op.build(sources, op.shape(sources, width)).double()
-        module.train(vars(op).get("dropout", 0.0) == 0.0)  # what chance drops has no derivative
+        module.train(not _drops(op))  # what chance drops has no derivative
         xs = [torch.randn(3, *s, dtype=torch.float64, requires_grad=True) for s in sources]
     weights = {name: p.detach().clone().requires_grad_() for name, p in module.named_parameters()}
 
@@ -233,7 +238,7 @@ def test_channels_last_gives_the_same_logits(word: str) -> None:
 @pytest.mark.parametrize("op", SINGLE)
 def test_bfloat16_autocast_trains(op: Op) -> None:
     plan = genome.resolve(around(op, 3))
-    module, image = genome.build(plan).train(vars(op).get("dropout", 0.0) == 0.0), _image(plan)
+    module, image = genome.build(plan).train(not _drops(op)), _image(plan)
     with undropped(module):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = module(image)
