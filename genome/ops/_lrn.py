@@ -57,7 +57,7 @@ class Lrn(nn.Module):
         self.numbers = (before, behind, alpha, beta, k)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _Normalised.apply(x, *self.numbers)  # type: ignore[no-any-return,no-untyped-call]
+        return _Normalised.apply(x, *self.numbers)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         return ", ".join(f"{n:g}" for n in self.numbers)

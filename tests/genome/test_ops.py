@@ -216,6 +216,8 @@ def test_gradients(op: Op, inputs: int) -> None:
         module = op.build(sources, op.shape(sources, width)).double()
         module.train(not _drops(op))  # what chance drops has no derivative
         xs = [torch.randn(3, *s, dtype=torch.float64, requires_grad=True) for s in sources]
+        for p in module.parameters():  # biases of zero put what gets only zeros on the edge of its ReLU
+            p.data.add_(0.1 * torch.randn_like(p))
     weights = {name: p.detach().clone().requires_grad_() for name, p in module.named_parameters()}
 
     def run(*tensors: torch.Tensor) -> torch.Tensor:
