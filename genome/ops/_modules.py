@@ -114,7 +114,7 @@ def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn
         if isinstance(part, nn.ReLU):
             part.inplace = in_place("relu", before)
         named[f"{name}2" if name in named else name] = part
-        before = name
+        before = name.rstrip("0123456789")
     return Gather(named) if gathers else nn.Sequential(named)
 
 

@@ -66,14 +66,15 @@ class Mlpconv(Op):
         biases = one + two + three if self.bias else 0
         layer = chain("conv", *([] if self.norm == NONE else ["norm"]), self.activation)
         border = bordered(ins, self.kernel, 1, self.padding)
-        pairs = (border + sizes[0], 2 * sizes[0], sizes[0] + sizes[1], 2 * sizes[1], sizes[1] + out.size)
+        within = (size + layer.scratch(0, size) for size in sizes)
+        between = (border + sizes[0], sizes[0] + sizes[1], sizes[1] + sizes[2])
         return Cost(
             weights=kernels + biases,
             norms=sum(scales(self.norm, channels) for channels in (one, two, three)),
             macs=kernels * pixels,
             # a 1x1 convolution keeps what the layer before it gives
             saved=layer.after * sum(sizes) + sizes[0] + sizes[1] + border,
-            scratch=max(*pairs, 2 * out.size) - out.size,
+            scratch=max(*within, *between) - out.size,
             reads=not border,
             keeps=layer.keeps,
             layers=3,
