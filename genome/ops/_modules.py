@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -114,7 +114,7 @@ def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn
         if isinstance(part, nn.ReLU):
             part.inplace = in_place("relu", before)
         named[f"{name}2" if name in named else name] = part
-        before = name
+        before = name.rstrip("0123456789")
     return Gather(named) if gathers else nn.Sequential(named)
 
 
@@ -275,13 +275,13 @@ class Kernels(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.window.bordered(x)
         if self.depthwise:
-            return self.window.convolved(x, self._kept(self.weight), self._kept(self.bias), x.shape[1])
-        first, *more = self.spans
-        if not more:
-            return self._convolved(x, first, self.bias)
-        pieces = iter(torch.split(x, [span.channels for span in self.spans], dim=1))
-        total = self._convolved(next(pieces), first, self.bias)
-        for piece, span in zip(pieces, more, strict=True):
+            bias = None if self.bias is None else self._read(self.bias)
+            return self.window.convolved(x, self._read(self.weight), bias, x.shape[1])
+        if all(span.groups == 1 for span in self.spans):
+            return self.window.convolved(x, self._read(self.weight), self.bias, 1)
+        pieces = torch.split(x, [span.channels for span in self.spans], dim=1)
+        total = self._convolved(pieces[0], self.spans[0], self.bias)
+        for piece, span in zip(pieces[1:], self.spans[1:], strict=True):
             total = total + self._convolved(piece, span, None)
         return total
 
@@ -289,12 +289,10 @@ class Kernels(nn.Module):
         weight = self.weight[:, span.start : span.stop]
         return self.window.convolved(x, weight, bias, span.groups)
 
-    def _kept(self, packed: Tensor | None) -> Any:
-        """The filters of the inputs that are read."""
-        if packed is None:
-            return None
-        parts = [packed[span.start : span.stop] for span in self.spans]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _read(self, packed: Tensor) -> Tensor:
+        """The part of the inputs that are read: mostly one slice."""
+        parts = [packed.narrow(self.packed, span.start, span.stop - span.start) for span in self.spans]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=self.packed)
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, {self.window}"
@@ -342,7 +340,8 @@ class Join(nn.Module):
             return self.after(self._expected(xs))  # type: ignore[no-any-return]
         total = self.edges.total(xs)
         if self.mean:
-            total = total / sum(x is not None for x in xs)
+            count = sum(x is not None for x in xs)
+            total = total.div_(count) if count > 1 else total  # a sum of several is nobody else's
         return self.after(total)  # type: ignore[no-any-return]
 
     def _expected(self, xs: Sequence[Tensor | None]) -> Tensor:

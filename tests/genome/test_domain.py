@@ -96,7 +96,7 @@ def test_domains_that_hold_nothing_are_refused(kind: Any, bounds: tuple[Any, ...
 def test_the_register_is_the_files() -> None:
     assert list(genome.words()) == sorted(genome.words())
     assert {genome.lookup(word).word for word in genome.words()} == set(genome.words())
-    with pytest.raises(KeyError, match=r"'cnov'; it may be add, .* \(conv\?\)"):
+    with pytest.raises(KeyError, match=r"'cnov'; it may be act, .* \(conv\?\)"):
         genome.lookup("cnov")
 
 

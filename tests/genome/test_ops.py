@@ -50,6 +50,11 @@ def _image(plan: genome.Plan) -> torch.Tensor:
     return torch.randn(BATCH, *plan.genome.input, generator=torch.Generator().manual_seed(1))
 
 
+def _drops(op: Op) -> bool:
+    """Whether chance sets numbers to zero in training."""
+    return vars(op).get("rate" if op.word == "dropout" else "dropout", 0.0) > 0.0
+
+
 # --- what a reader finds in the file
 
 
@@ -215,11 +220,13 @@ def test_gradients(op: Op, inputs: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = op.build(sources, op.shape(sources, width)).double()
-        module.train(vars(op).get("dropout", 0.0) == 0.0)  # what chance drops has no derivative
+        module.train(not _drops(op))  # what chance drops has no derivative
         for name, weight in module.named_parameters():
             if "position" in name or "offset" in name:  # taps start on pixels, where reading has two slopes
                 weight.data += 0.2 * torch.randn_like(weight)
         xs = [torch.randn(3, *s, dtype=torch.float64, requires_grad=True) for s in sources]
+        for p in module.parameters():  # biases of zero put what gets only zeros on the edge of its ReLU
+            p.data.add_(0.1 * torch.randn_like(p))
     weights = {name: p.detach().clone().requires_grad_() for name, p in module.named_parameters()}
 
     def run(*tensors: torch.Tensor) -> torch.Tensor:
@@ -242,7 +249,7 @@ def test_channels_last_gives_the_same_logits(word: str) -> None:
 @pytest.mark.parametrize("op", SINGLE)
 def test_bfloat16_autocast_trains(op: Op) -> None:
     plan = genome.resolve(around(op, 3))
-    module, image = genome.build(plan).train(vars(op).get("dropout", 0.0) == 0.0), _image(plan)
+    module, image = genome.build(plan).train(not _drops(op)), _image(plan)
     with undropped(module):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = module(image)

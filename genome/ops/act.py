@@ -1,0 +1,61 @@
+"""act: a norm and an activation without a convolution, as after the pools of a perturbative block (Juefei-Xu et
+al., CVPR 2018, arXiv:1806.01817) and where BranchyNet's branches leave (ICPR 2016, arXiv:1709.01686)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.parts import (
+    ACTIVATION_OR_NONE,
+    EPS,
+    EPS_TRIED,
+    NONE,
+    NORM_OR_NONE,
+    NORM_OR_NONE_TRIED,
+    chain,
+    scales,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@op
+class Act(Op):
+    """Normalise, then rectify; either may be `none`.
+
+    (B, C, H, W) -> (B, C, H, W)
+    """
+
+    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_TRIED, default=NONE)
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: g["norm"] != NONE, default=1e-5)
+    activation: str = gene(ACTIVATION_OR_NONE, default="relu")
+
+    width: ClassVar[Takes] = "never"
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        return ins[0]
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        parts = (["norm"] if self.norm != NONE else []) + [p for p in [self.activation] if p != NONE]
+        kept = chain(*parts)
+        return Cost(
+            norms=scales(self.norm, out.channels),
+            saved=kept.saved(out.size, out.size),
+            scratch=kept.scratch(out.size, out.size),
+            reads=kept.reads,
+            keeps=kept.keeps,
+        )
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        return IDENTITY if self.norm == self.activation == NONE else self.described()
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import act, chained, norm
+
+        parts: list[tuple[str, nn.Module]] = []
+        parts += [("norm", norm(self.norm, out.channels, self.eps))] if self.norm != NONE else []
+        parts += [("act", act(self.activation))] if self.activation != NONE else []
+        return chained(parts)

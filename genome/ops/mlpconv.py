@@ -1,0 +1,102 @@
+"""mlpconv: a convolution whose filter is a small network (Lin et al., Network in Network, ICLR 2014,
+arXiv:1312.4400): k x k, then twice 1x1, an activation after each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from genome.domain import FLAG, Int, OneOf
+from genome.op import Cost, Op, Shape, gene, op
+from genome.parts import (
+    ACTIVATION,
+    EPS,
+    EPS_TRIED,
+    NONE,
+    NORM_OR_NONE,
+    NORM_OR_NONE_TRIED,
+    PADDING,
+    SAME,
+    bordered,
+    chain,
+    scales,
+    window,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+INNER = Int(0, 65_536)  # channels; 0: as many as the width
+INNER_TRIED = OneOf(0, 16, 32)
+
+
+@op
+class Mlpconv(Op):
+    """A k x k convolution and two of 1x1, each followed by its norm, where there is one, and the activation.
+
+    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
+
+    `first` and `second` are the channels of the k x k and of the first 1x1 convolution; 0 is as many as the
+    width.
+    """
+
+    kernel: int = gene(Int(1, 31), OneOf(3, 5), default=3)
+    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
+    first: int = gene(INNER, INNER_TRIED, default=0)
+    second: int = gene(INNER, INNER_TRIED, default=0)
+    bias: bool = gene(FLAG, default=True)
+    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_TRIED, default=NONE)
+    eps: float = gene(EPS, EPS_TRIED, when=lambda g: g["norm"] != NONE, default=1e-5)
+    activation: str = gene(ACTIVATION, default="relu")
+
+    def shape(self, ins: Sequence[Shape], width: int) -> Shape:
+        first, place = ins[0], (self.kernel, self.stride, 1, self.padding)
+        return Shape(width, window(first.height, *place), window(first.width, *place))
+
+    def _widths(self, out: Shape) -> tuple[int, int, int]:
+        """Channels after each of the three convolutions."""
+        return self.first or out.channels, self.second or out.channels, out.channels
+
+    def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
+        one, two, three = self._widths(out)
+        pixels = out.height * out.width
+        sizes = (one * pixels, two * pixels, out.size)
+        kernels = self.kernel**2 * ins[0].channels * one + one * two + two * three
+        biases = one + two + three if self.bias else 0
+        layer = chain("conv", *([] if self.norm == NONE else ["norm"]), self.activation)
+        border = bordered(ins, self.kernel, 1, self.padding)
+        within = (size + layer.scratch(0, size) for size in sizes)
+        between = (border + sizes[0], sizes[0] + sizes[1], sizes[1] + sizes[2])
+        return Cost(
+            weights=kernels + biases,
+            norms=sum(scales(self.norm, channels) for channels in (one, two, three)),
+            macs=kernels * pixels,
+            # a 1x1 convolution keeps what the layer before it gives
+            saved=layer.after * sum(sizes) + sizes[0] + sizes[1] + border,
+            scratch=max(*within, *between) - out.size,
+            reads=not border,
+            keeps=layer.keeps,
+            layers=3,
+            extent=self.kernel,
+            stride=self.stride,
+        )
+
+    def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
+        first, second, _ = self._widths(out)
+        still = self.padding == SAME and ins[0][1:] == (1, 1)  # one pixel: there is nowhere to step
+        return self.described(first=first, second=second, stride=1 if still else self.stride)
+
+    def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._modules import act, chained, conv2d, norm
+
+        assert ins[0] is not None
+        channels, kernel, stride, padding = ins[0].channels, self.kernel, self.stride, self.padding
+        parts: list[tuple[str, nn.Module]] = []
+        for i, width in enumerate(self._widths(out), start=1):
+            made = conv2d(channels, width, kernel, stride, padding=padding, bias=self.bias)
+            parts.append((f"conv{i}", made))
+            parts += [(f"norm{i}", norm(self.norm, width, self.eps))] if self.norm != NONE else []
+            parts.append((f"act{i}", act(self.activation)))
+            channels, kernel, stride, padding = width, 1, 1, SAME
+        return chained(parts)
