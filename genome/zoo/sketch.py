@@ -1,0 +1,31 @@
+"""sketch: a genome while it is being written, node after node."""
+
+from __future__ import annotations
+
+from genome.graph import IMAGE, Genome, Loop, Node, Times
+from genome.op import Op, Shape
+from genome.widths import Widths
+
+
+class Sketch:
+    """The nodes written so far."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.loops: list[Loop] = []
+
+    @property
+    def last(self) -> str:
+        """The name of the node written last; at first the image's."""
+        return self.nodes[-1].name if self.nodes else IMAGE
+
+    def add(self, name: str, op: Op, width: int | Times | None = None, reads: tuple[str, ...] = ()) -> str:
+        """Write a node that reads the node written last, or `reads`. Returns its name."""
+        self.nodes.append(Node(name, op, reads or (self.last,), width))
+        return name
+
+    def genome(
+        self, name: str, input: tuple[int, int, int], classes: int, widths: Widths | None = None
+    ) -> Genome:
+        """The genome of these nodes."""
+        return Genome(name, Shape(*input), classes, tuple(self.nodes), widths, tuple(self.loops))
