@@ -64,9 +64,9 @@ PUBLISHED = {
     "deformable-resnet-50": Entry(lambda: deformable_resnet(50), source=_V1),
     "deformable-resnet-101": Entry(
         lambda: deformable_resnet(101, groups=4),
-        "VOC07 mAP@0.5 82.3 % in R-FCN (79.6 % without)",
+        "",
         f"{_V1}; the authors' README",
-        "the figure is that of a detector with this backbone, its res5 dilated",
+        "R-FCN on this backbone, its res5 dilated: VOC07 mAP@0.5 82.3 %, with ordinary convolutions 79.6 %",
     ),
     "deformable-resnet-50-v2": Entry(
         lambda: deformable_resnet(50, version=2), source="Zhu et al., CVPR 2019, arXiv:1811.11168"
