@@ -9,12 +9,11 @@ from genome.ops.dropout import Dropout
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
+from genome.zoo.sketch import Sketch, covering
 
 # kernel, stride, padding, channels of the convolutions; None is a pool
 LAYERS = ((11, 4, 2, 64), None, (5, 1, 2, 192), None, (3, 1, 1, 384), (3, 1, 1, 256), (3, 1, 1, 256), None)
 HIDDEN = 4096
-MOST = 31  # rows of the map that a convolution may cover
 
 
 def alexnet(input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000) -> Genome:
@@ -23,7 +22,7 @@ def alexnet(input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000) ->
     The first of the layers is a convolution over the whole map, whatever its size.
 
     Raises:
-        GenomeError: an image that is not square, or so large that its last map has more than 31 rows.
+        GenomeError: an image that is not square, or whose last map has no or more than 31 rows.
     """
     if input[1] != input[2]:
         raise GenomeError(f"input is {input[1]}x{input[2]} pixels; alexnet takes square images")
@@ -37,12 +36,9 @@ def alexnet(input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000) ->
         conv = Conv(kernel=kernel, stride=stride, padding=padding, bias=True, order="conv-act")
         sketch.add(f"conv{i}", conv, width)
         side = (side + 2 * padding - kernel) // stride + 1
-    if side > MOST:
-        raise GenomeError(
-            f"input is {input[1]}x{input[2]} pixels; alexnet's last map is {side}x{side}, at most {MOST}x{MOST}"
-        )
+    last = covering(side, "alexnet")
     sketch.add("drop", Dropout())
-    sketch.add("fc1", Conv(kernel=side, padding=0, bias=True, order="conv-act", dropout=0.5), HIDDEN)
+    sketch.add("fc1", Conv(kernel=last, padding=0, bias=True, order="conv-act", dropout=0.5), HIDDEN)
     sketch.add("fc2", Conv(kernel=1, bias=True, order="conv-act"), HIDDEN)
     sketch.add("out", Exit(pool="flatten"))
     return sketch.genome("alexnet", input, classes)

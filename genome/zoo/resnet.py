@@ -26,6 +26,9 @@ def resnet(depth: int, input: tuple[int, int, int] | None = None, classes: int |
     Raises:
         GenomeError: another depth.
     """
+    if depth not in UNITS and depth % 6 != 2:
+        known = ", ".join(map(str, UNITS))
+        raise GenomeError(f"depth is {depth}; it may be {known}, or 2 more than a multiple of 6")
     sketch = Sketch()
     stages: tuple[int, ...]
     if depth in UNITS:
@@ -49,9 +52,7 @@ def cifar_units(depth: int) -> tuple[int, int, int]:
     """The units of the three stages for small images. Raises GenomeError."""
     units, rest = divmod(depth - 2, 6)
     if rest or units < 1:
-        raise GenomeError(
-            f"depth is {depth}; it may be {', '.join(map(str, UNITS))}, or 2 more than a multiple of 6"
-        )
+        raise GenomeError(f"depth is {depth}; for small images it is 2 more than a multiple of 6")
     return units, units, units
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from genome.graph import IMAGE, Genome, Loop, Node, Times
+from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times
 from genome.op import Op, Shape
 from genome.widths import Widths
+
+MOST = 31  # rows of a map that one convolution may cover
+
+
+def covering(rows: int, name: str) -> int:
+    """The kernel of a convolution over the whole map, which is a linear layer. Raises GenomeError."""
+    if not 1 <= rows <= MOST:
+        raise GenomeError(f"{name}'s last map has {max(rows, 0)} rows for this input; it may have 1..{MOST}")
+    return rows
 
 
 class Sketch:
