@@ -68,12 +68,14 @@ def names() -> tuple[str, ...]:
 
 
 def entry(name: str) -> Entry:
-    """What is known of the published network of that name. Raises GenomeError, with the names there are."""
+    """What is known of the published network of that name. Raises GenomeError, with a name that is near."""
     if name not in _ENTRIES:
-        raise GenomeError(f"the zoo has no {name!r}{near(name, _ENTRIES)}; it has {', '.join(_ENTRIES)}")
+        raise GenomeError(
+            f"the zoo has no {name!r}{near(name, _ENTRIES)}; `genome zoo` lists its {len(_ENTRIES)} networks"
+        )
     return _ENTRIES[name]
 
 
 def get(name: str) -> Genome:
-    """The published network of that name. Raises GenomeError, with the names there are."""
+    """The published network of that name. Raises GenomeError, with a name that is near."""
     return entry(name).build().renamed(name)

@@ -351,6 +351,40 @@ def test_pnn(depth: int, stem: int) -> None:
     same(found, reference)
 
 
+@pytest.mark.parametrize(("stem", "masks", "mixed"), [(3, 1, False), (3, 3, True), (0, 2, False)])
+def test_pnn_of_the_re_implementation(stem: int, masks: int, mixed: bool) -> None:
+    level = 0.3
+    found = zoo.pnn_resnet(18, 6, stem, "perturb", level, masks, mixed=mixed, input=(3, 8, 8))
+
+    def reference(parts: Parts, image: Tensor) -> Tensor:
+        def layer(x: Tensor, name: str, use_act: bool = True) -> Tensor:
+            """act(BN(Conv1x1(act(x + N)))), the maps of each channel mixed apart."""
+            (noise,) = (b for key, b in parts.node(name).named_buffers() if key.endswith("masks"))
+            assert noise.shape == (masks, *x.shape[1:])
+            y = x[:, :, None] + noise.transpose(0, 1)
+            y = (F.relu(y) if use_act else y).reshape(len(x), -1, *x.shape[2:])
+            kernel = parts.kernel(name)
+            assert isinstance(kernel, nn.Conv2d) and kernel.groups == (x.shape[1] if masks > 1 else 1)
+            return parts.cbr(y, name)
+
+        x = layer(image, "stem", use_act=False) if stem == 0 else parts.cbr(image, "stem")
+        for i in range(4):
+            for j in range(2):
+                name, stride = f"s{i + 1}.{j + 1}", 2 if i and not j else 1
+                y = x
+                for half in (1, 2):
+                    y = layer(y, f"{name}/perturb{half}")
+                    y = parts.cbr(y, f"{name}/mix{half}") if mixed else y
+                    y = F.max_pool2d(y, stride, stride) if half == 1 else y
+                shortcut = x
+                if y.shape != x.shape:
+                    shortcut = parts.bn(parts.conv(x, f"{name}/add", stride), parts.norms(f"{name}/add")[0])
+                x = F.relu(y + shortcut)
+        return parts.classified(average(x))
+
+    same(found, reference)
+
+
 # --- NIN: pools whose windows hang over the image
 
 
@@ -465,6 +499,21 @@ def test_branchy_resnet() -> None:
 
 
 # --- torchvision's networks: theirs and ours list the same tensors in the same order
+
+
+def test_torchvisions_alexnet_is_ours() -> None:
+    with torch.device("meta"):  # sixty million numbers: drawn once, for both
+        theirs, ours = (
+            get_model("alexnet", num_classes=10).eval(),
+            genome.build(zoo.alexnet(classes=10)).eval(),
+        )
+    theirs.to_empty(device="cpu")
+    for mine, given in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.nn.init.uniform_(given, -0.02, 0.02)
+        torch.utils.swap_tensors(mine, nn.Parameter(given.data.reshape(mine.shape)))
+    with torch.no_grad():
+        image = torch.randn(1, 3, 224, 224)
+        torch.testing.assert_close(ours(image)[0], theirs(image), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["resnet-18", "resnet-50", "densenet-121"])
