@@ -118,14 +118,13 @@ def show(
 
 @app.command(epilog="Example: genome zoo --json")
 def zoo(as_json: AsJson = False) -> None:
-    """List the published networks."""
+    """List the published networks, with the errors their papers report."""
     import genome
-    from search.views import genome_json, zoo_table
+    from search.views import zoo_json, zoo_table
 
     plans = [(g, genome.resolve(g)) for g in map(genome.zoo.get, genome.zoo.names())]
     if as_json:
-        keys = ("name", "params", "macs", "memory_bytes", "input", "classes", "digest")
-        _print_json([{key: genome_json(g, plan)[key] for key in keys} for g, plan in plans])
+        _print_json([zoo_json(*one) for one in plans])
     else:
         typer.echo(zoo_table(plans))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from . import words
 from .objective import DIRECTIONS, Objective
 from .record import Record
 from .study import Result
+
+COLUMNS = 120  # of a terminal, for what may be long
+ERROR_COLUMNS = 37  # what the other columns of the zoo leave
 
 
 def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
@@ -52,10 +56,39 @@ def _row(shown: Genome, name: str, total: Total) -> list[str]:
     return [name, node.op.word, ", ".join(node.ins), out, f"{total.params:,}", words.short(total.macs)]
 
 
+def zoo_json(found: Genome, plan: Plan) -> dict[str, Any]:
+    """Return a published network as plain values: what it costs, and what was reported of it."""
+    keys = ("name", "params", "fixed", "macs", "memory_bytes", "input", "classes", "digest")
+    costs, entry = genome_json(found, plan), genome.zoo.entry(found.name)
+    return {key: costs[key] for key in keys} | {
+        "error": entry.error,
+        "source": entry.source,
+        "note": entry.note,
+    }
+
+
 def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:
-    """Return networks as a table."""
-    rows = [[g.name, str(g.input), str(g.classes), f"{p.params:,}", words.short(p.macs)] for g, p in plans]
-    return words.table(("name", "input", "classes", "params", "macs"), rows)
+    """Return published networks as a table with the reported errors, and the notes on them below."""
+    rows: list[list[str]] = []
+    notes: dict[str, list[str]] = {}
+    for g, p in plans:
+        entry, fixed = genome.zoo.entry(g.name), f"{p.fixed:,}" if p.fixed else ""
+        first, *more = _wrapped(entry.error, ERROR_COLUMNS) or [""]
+        rows.append(
+            [g.name, str(g.input), str(g.classes), f"{p.params:,}", fixed, words.short(p.macs), first]
+        )
+        rows += [[""] * 6 + [line] for line in more]
+        if entry.note:
+            notes.setdefault(entry.note, []).append(g.name)
+    table = words.table(("name", "input", "classes", "params", "fixed", "macs", "reported error"), rows)
+    below = ["\n".join(_wrapped(f"{', '.join(of)}: {note}", COLUMNS)) for note, of in notes.items()]
+    return "\n\n".join([table, *below])
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    """Return the lines of a text; a number and its % stay together, and words with hyphens whole."""
+    lines = textwrap.wrap(text.replace(" %", "\xa0%"), columns, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:

@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from genome.fields import near
 from genome.graph import Genome, GenomeError
+from genome.zoo.active import PUBLISHED as ACTIVE
+from genome.zoo.active import active_plain, active_resnet
+from genome.zoo.alexnet import PUBLISHED as ALEXNET
+from genome.zoo.alexnet import alexnet
+from genome.zoo.branchynet import PUBLISHED as BRANCHYNET
+from genome.zoo.branchynet import branchy_alexnet, branchy_lenet, branchy_resnet
+from genome.zoo.cliquenet import PUBLISHED as CLIQUENET
+from genome.zoo.cliquenet import cliquenet, cliquenet_imagenet
+from genome.zoo.deformable import PUBLISHED as DEFORMABLE
+from genome.zoo.deformable import deformable_resnet
+from genome.zoo.densenet import PUBLISHED as DENSENET
+from genome.zoo.densenet import densenet
+from genome.zoo.entry import Entry
+from genome.zoo.fractalnet import PUBLISHED as FRACTALNET
+from genome.zoo.fractalnet import fractalnet
+from genome.zoo.lenet import PUBLISHED as LENET
+from genome.zoo.lenet import lenet
+from genome.zoo.mobilenet import PUBLISHED as MOBILENET
+from genome.zoo.mobilenet import mobilenet_v1
+from genome.zoo.nin import PUBLISHED as NIN
+from genome.zoo.nin import nin
+from genome.zoo.pnn import PUBLISHED as PNN
+from genome.zoo.pnn import pnn_resnet
+from genome.zoo.pyramidnet import PUBLISHED as PYRAMIDNET
 from genome.zoo.pyramidnet import pyramidnet
+from genome.zoo.resnet import PUBLISHED as RESNET
 from genome.zoo.resnet import resnet
 
-__all__ = ["get", "names", "pyramidnet", "resnet"]
+__all__ = [
+    "Entry",
+    "active_plain",
+    "active_resnet",
+    "alexnet",
+    "branchy_alexnet",
+    "branchy_lenet",
+    "branchy_resnet",
+    "cliquenet",
+    "cliquenet_imagenet",
+    "deformable_resnet",
+    "densenet",
+    "entry",
+    "fractalnet",
+    "get",
+    "lenet",
+    "mobilenet_v1",
+    "names",
+    "nin",
+    "pnn_resnet",
+    "pyramidnet",
+    "resnet",
+]
 
-_NAMED: dict[str, Callable[[], Genome]] = {
-    "pyramidnet-110-a48": lambda: pyramidnet(110, 48),
-    "pyramidnet-110-a84": lambda: pyramidnet(110, 84),
-    "pyramidnet-110-a270": lambda: pyramidnet(110, 270),
-    "pyramidnet-110-m4.75": lambda: pyramidnet(110, 4.75, "multiply"),
-    "pyramidnet-110-m27": lambda: pyramidnet(110, 27, "multiply"),
-    "pyramidnet-164-a270-bottleneck": lambda: pyramidnet(164, 270, block="bottleneck"),
-    "pyramidnet-272-a200-bottleneck": lambda: pyramidnet(272, 200, block="bottleneck"),
-    "resnet-18": lambda: resnet(18),
-    "resnet-34": lambda: resnet(34),
-    "resnet-50": lambda: resnet(50),
-    "resnet-101": lambda: resnet(101),
-    "resnet-152": lambda: resnet(152),
-}
+_ENTRIES: dict[str, Entry] = {
+    **NIN, **PYRAMIDNET, **FRACTALNET, **CLIQUENET, **PNN, **MOBILENET, **ACTIVE, **DEFORMABLE, **BRANCHYNET,
+    **LENET, **ALEXNET, **RESNET, **DENSENET,
+}  # fmt: skip
 
 
 def names() -> tuple[str, ...]:
     """The published settings that have a name."""
-    return tuple(_NAMED)
+    return tuple(_ENTRIES)
+
+
+def entry(name: str) -> Entry:
+    """What is known of the published network of that name. Raises GenomeError, with a name that is near."""
+    if name not in _ENTRIES:
+        raise GenomeError(
+            f"the zoo has no {name!r}{near(name, _ENTRIES)}; `genome zoo` lists its {len(_ENTRIES)} networks"
+        )
+    return _ENTRIES[name]
 
 
 def get(name: str) -> Genome:
-    """The published network of that name. Raises GenomeError, with the names there are."""
-    if name not in _NAMED:
-        raise GenomeError(f"the zoo has no {name!r}{near(name, _NAMED)}; it has {', '.join(_NAMED)}")
-    return _NAMED[name]()
+    """The published network of that name. Raises GenomeError, with a name that is near."""
+    return entry(name).build().renamed(name)

@@ -1,34 +1,66 @@
-"""ResNet for ImageNet: He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385. As torchvision has it, a bottleneck
-strides in its 3x3 convolution."""
+"""ResNet: He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385. For ImageNet as torchvision has it: a bottleneck
+strides in its 3x3 convolution. For small images with parameter-free shortcuts (option A)."""
 
 from __future__ import annotations
 
-from genome.graph import Genome, GenomeError, Node
+from genome.graph import Genome, GenomeError
 from genome.motifs.residual import Residual
 from genome.motifs.stack import Stack
-from genome.op import Shape
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
+from genome.zoo.entry import Entry
+from genome.zoo.sketch import Sketch
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+FIRST = 16  # channels of the first stage for small images
 
 
-def resnet(depth: int, input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000) -> Genome:
-    """A 7x7 stem and four stages of 64, 128, 256 and 512 channels: basic units up to depth 34, bottlenecks above.
+def resnet(depth: int, input: tuple[int, int, int] | None = None, classes: int | None = None) -> Genome:
+    """The network of that depth: 18, 34, 50, 101 and 152 in the form for ImageNet, 6n + 2 in that for CIFAR;
+    `input` and `classes` are those of the form where they are not given.
+
+    For ImageNet a 7x7 stem, a pool and four stages of 64, 128, 256 and 512 channels, basic units up to depth
+    34, bottlenecks above. For CIFAR a 3x3 stem and three stages of n basic units, 16, 32 and 64 channels wide.
 
     Raises:
-        GenomeError: a depth that was not published.
+        GenomeError: another depth.
     """
-    if depth not in UNITS:
-        raise GenomeError(f"depth is {depth}; it may be {', '.join(map(str, UNITS))}")
-    unit = Residual(unit="basic" if depth < 50 else "bottleneck")
-    nodes = [
-        Node("stem", Conv(kernel=7, stride=2), ("image",), 64),
-        Node("pool", Pool(kind="max", size=3, stride=2, padding=1), ("stem",)),
-    ]
-    for i, units in enumerate(UNITS[depth]):
-        made = Stack(depth=units, stride=1 if i == 0 else 2, body=unit)
-        nodes.append(Node(f"s{i + 1}", made, (nodes[-1].name,), 64 << i))
-    nodes.append(Node("out", Exit(), (nodes[-1].name,)))
-    return Genome(f"resnet-{depth}", Shape(*input), classes, tuple(nodes))
+    if depth not in UNITS and depth % 6 != 2:
+        known = ", ".join(map(str, UNITS))
+        raise GenomeError(f"depth is {depth}; it may be {known}, or 2 more than a multiple of 6")
+    sketch = Sketch()
+    stages: tuple[int, ...]
+    if depth in UNITS:
+        input, classes = input or (3, 224, 224), classes or 1000
+        unit = Residual(unit="basic" if depth < 50 else "bottleneck")
+        sketch.add("stem", Conv(kernel=7, stride=2), 64)
+        sketch.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
+        stages, width = UNITS[depth], 64
+    else:
+        stages, width = cifar_units(depth), FIRST
+        input, classes = input or (3, 32, 32), classes or 10
+        unit = Residual(fit="front")
+        sketch.add("stem", Conv(), width)
+    for i, units in enumerate(stages):
+        sketch.add(f"s{i + 1}", Stack(depth=units, stride=1 if i == 0 else 2, body=unit), width << i)
+    sketch.add("out", Exit())
+    return sketch.genome(f"resnet-{depth}", input, classes)
+
+
+def cifar_units(depth: int) -> tuple[int, int, int]:
+    """The units of the three stages for small images. Raises GenomeError."""
+    units, rest = divmod(depth - 2, 6)
+    if rest or units < 1:
+        raise GenomeError(f"depth is {depth}; for small images it is 2 more than a multiple of 6")
+    return units, units, units
+
+
+_SOURCE = "He et al., CVPR 2016, arXiv:1512.03385"
+
+
+def _entry(depth: int) -> Entry:
+    return Entry(lambda: resnet(depth), source=_SOURCE)
+
+
+PUBLISHED = {f"resnet-{depth}": _entry(depth) for depth in (20, 32, 44, 56, 110, *UNITS)}

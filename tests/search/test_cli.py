@@ -125,7 +125,17 @@ def test_show_writes_text_and_picture(command: Callable[..., Said], small: Path,
 
 
 def test_zoo_lists(command: Callable[..., Said]) -> None:
-    assert isinstance(json.loads(command("zoo", "--json").out), list)
+    listed = {one["name"]: one for one in json.loads(command("zoo", "--json").out)}
+    assert listed["pyramidnet-110-a48"]["error"] == "CIFAR-10 4.62 %, CIFAR-100 23.31 %"
+    assert listed["pnn-resnet18-nf64"]["fixed"] == 34_304
+    assert (
+        json.loads(command("show", "zoo:nin-mnist", "--json").out)["params"] == listed["nin-mnist"]["params"]
+    )
+    table = command("zoo").out.splitlines()
+    assert table[0].split()[:7] == ["name", "input", "classes", "params", "fixed", "macs", "reported"]
+    assert {line.split()[0] for line in table if line} >= set(listed)
+    assert max(map(len, table)) <= 120
+    assert "disputed. CIFAR-10 accuracy, %: 90.53 -> 85.91" in " ".join(table)
 
 
 def test_check_says_every_files_mistakes(
