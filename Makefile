@@ -15,7 +15,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
-.PHONY: help search test test-slow lint format bench clean
+.PHONY: help search test test-slow lint format bench pictures clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one .venv would tread on each other
 
@@ -26,6 +26,7 @@ help:
 	@echo 'make lint        check style and types'
 	@echo 'make format      put the code into its style'
 	@echo 'make bench       run the benchmarks'
+	@echo 'make pictures    draw the node types of docs/nodes again'
 	@echo 'make clean       remove caches and built files; runs/ and .venv stay'
 
 search: $(INSTALLED)
@@ -47,7 +48,11 @@ format: $(INSTALLED_DEV)
 	@$(PY) -m ruff format .
 
 bench: $(INSTALLED_DEV)
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script"; done
+
+pictures: $(INSTALLED)
+	@$(VENV)/bin/genome show docs/genome.yaml --svg docs/genome.svg >/dev/null
+	@set -e; for text in docs/nodes/*.yaml; do $(VENV)/bin/genome show "$$text" --expand --svg "$${text%.yaml}.svg" >/dev/null; done
 
 clean:
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -21,5 +21,10 @@ def test_every_node_type_has_its_picture(word: str) -> None:
     assert f"docs/nodes/{word}.svg" in (ROOT / "README.md").read_text()
 
 
+def test_the_picture_at_the_top_is_drawn_from_the_genome_beside_it() -> None:
+    docs = ROOT / "docs"
+    assert (docs / "genome.svg").read_text() == genome.draw(genome.load(docs / "genome.yaml"))
+
+
 def test_no_picture_is_left_over() -> None:
     assert {path.stem for path in NODES.iterdir()} == set(genome.words())
