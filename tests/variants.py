@@ -46,9 +46,18 @@ def _awake(plain: Op, gene: Gene) -> Op:
     """The node type with one other gene changed, where that is what gives `gene` an effect."""
     if gene.active(vars(plain)):
         return plain
-    others = [g for g in plain.genes if g is not gene and g.legal is not None]
-    changed = (plain.having(**{g.name: v}) for g in others for v in (*ends(g.search), *ends(g.legal)))
+    changed = (plain.having(**{g.name: v}) for g in plain.genes if g is not gene for v in _others(plain, g))
     return next(op for op in changed if gene.active(vars(op)))
+
+
+def _others(plain: Op, gene: Gene) -> Iterator[Any]:
+    """Values of another gene; of a body, the same with one gene changed."""
+    if gene.legal is not None and gene.search is not None:
+        yield from (*ends(gene.search), *ends(gene.legal))
+        return
+    inner: Op = vars(plain)[gene.name]
+    for g in inner.genes:
+        yield from (inner.having(**{g.name: v}) for v in (ends(g.search) if g.search is not None else ()))
 
 
 def label(op: Op) -> str:

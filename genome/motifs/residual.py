@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node, Times
-from genome.joins import FIT
+from genome.joins import FIT, FIT_TRIED
 from genome.motif import Fragment, Motif, joined, strided, times
 from genome.op import Op, body, gene, op
 from genome.ops.add import Add
 from genome.ops.conv import Conv
-from genome.parts import ACTIVATION, NONE
+from genome.parts import ACTIVATION, NONE, RATE, RATE_TRIED
 
 # order: what the first, the inner and the last convolution of a unit look like
 ORDERS = {
@@ -31,7 +31,8 @@ class Residual(Motif):
 
     `unit: basic` is two k x k convolutions; `bottleneck` is 1x1, k x k, 1x1 with `expansion` times the width
     at its end; `body` is any node type. `order: post` rectifies after the addition, `pre` and `pyramid` do
-    not. `stride` shrinks the image, the shortcut's too.
+    not. `stride` shrinks the image, the shortcut's too. `drop_path` is the share of the mini-batches in training
+    without the body (stochastic depth: Huang et al., ECCV 2016, arXiv:1603.09382).
     """
 
     unit: str = gene(OneOf("basic", "bottleneck", "body"), OneOf("basic", "bottleneck"), default="basic")
@@ -40,7 +41,8 @@ class Residual(Motif):
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     expansion: int = gene(Int(1, 16), OneOf(2, 4), when=lambda g: g["unit"] == "bottleneck", default=4)
     activation: str = gene(ACTIVATION, when=lambda g: g["unit"] != "body", default="relu")
-    fit: str = gene(FIT, default="project")
+    fit: str = gene(FIT, FIT_TRIED, default="project")
+    drop_path: float = gene(RATE, RATE_TRIED, default=0.0)
     rectify: bool = gene(FLAG, when=lambda g: g["unit"] == "body", default=False)
     body: Op = body(factory=Conv, when=lambda g: g["unit"] == "body")
 
@@ -49,7 +51,7 @@ class Residual(Motif):
         nodes = self._body(name, x, width)
         last = nodes[-1]
         after = self.activation if self._rectifies() else NONE
-        join = Add(fit=self.fit, activation=after)
+        join = Add(fit=self.fit, activation=after, drop_path=self.drop_path)
         stated = last.width if isinstance(last.width, int) and last.op.width != "never" else None
         return Fragment((*before, *nodes, Node(f"{name}/add", join, (last.name, x), stated)))
 

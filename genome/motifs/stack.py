@@ -3,7 +3,7 @@ Han et al., CVPR 2017, arXiv:1610.02915)."""
 
 from __future__ import annotations
 
-from genome.domain import Int, OneOf
+from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, strided
 from genome.motifs.residual import Residual
@@ -14,12 +14,14 @@ from genome.op import Op, body, gene, op
 class Stack(Motif):
     """Put `depth` bodies in a row; the first shrinks the image by `stride`.
 
-    Unit i is named `name.i`, so that a width schedule steps once per unit.
+    Unit i is named `name.i`, so that a width schedule steps once per unit. With `ramp` unit i has i / depth of
+    the body's `drop_path` (the linear decay of Huang et al., ECCV 2016, arXiv:1603.09382).
     """
 
     depth: int = gene(Int(1, 256), Int(1, 4), default=2)
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     body: Op = body(factory=Residual)
+    ramp: bool = gene(FLAG, when=lambda g: getattr(g["body"], "drop_path", 0.0) > 0, default=False)
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         nodes: list[Node] = []
@@ -31,6 +33,7 @@ class Stack(Motif):
 
     def _unit(self, i: int) -> Op:
         """The body; a stride of its own is for the first unit alone."""
-        if i > 1 and getattr(self.body, "stride", 1) != 1:
-            return self.body.having(stride=1)
-        return self.body
+        unit = self.body
+        if i > 1 and getattr(unit, "stride", 1) != 1:
+            unit = unit.having(stride=1)
+        return unit.having(drop_path=vars(unit)["drop_path"] * i / self.depth) if self.ramp else unit
