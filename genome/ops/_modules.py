@@ -246,11 +246,14 @@ class Kernels(nn.Module):
         total = sum(length for _, length, _ in self.lengths.values())
         size = (window.kernel, window.kernel)
         shape = (total, 1, *size) if depthwise else (width, total, *size)
-        self.weight = nn.Parameter(torch.empty(shape))
-        deviations = [he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()]
-        parts_of = torch.split(self.weight.data, [n for _, n, _ in self.lengths.values()], dim=self.packed)
-        for part, deviation in zip(parts_of, deviations, strict=True):
-            part.normal_(0.0, deviation)
+        deviations = {he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()}
+        self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, max(deviations)))
+        if len(deviations) > 1:  # inputs whose groups were reduced differ
+            sizes = [length for _, length, _ in self.lengths.values()]
+            for part, (_, _, g) in zip(
+                torch.split(self.weight.data, sizes, dim=1), self.lengths.values(), strict=True
+            ):
+                part.mul_(he(width // g, window.kernel) / max(deviations))
         self.bias = nn.Parameter(torch.zeros(total if depthwise else width)) if bias else None
         self.spans = self.spans_in(self.lengths)
 
