@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -60,6 +61,11 @@ class Loop(NamedTuple):
     order: tuple[str, ...]
     passes: int
     update: int | None = None
+
+    def within(self, names: Collection[str]) -> Loop:
+        """The loop without the members that are not in `names`."""
+        update = None if self.update is None else sum(m in names for m in self.order[: self.update])
+        return self._replace(order=tuple([m for m in self.order if m in names]), update=update)
 
 
 class Diff(NamedTuple):
