@@ -64,8 +64,11 @@ class Loop(NamedTuple):
 
     def within(self, names: Collection[str]) -> Loop:
         """The loop without the members that are not in `names`."""
-        update = None if self.update is None else sum(m in names for m in self.order[: self.update])
-        return self._replace(order=tuple([m for m in self.order if m in names]), update=update)
+        order = tuple([member for member in self.order if member in names])
+        again = sum(member in names for member in self.order[: self.update])
+        if again == 0:  # nothing is gone through again
+            return self._replace(order=order, passes=0, update=None)
+        return self._replace(order=order, update=None if again == len(order) else again)
 
 
 class Diff(NamedTuple):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import genome
-from genome.graph import GenomeError
+from genome.graph import GenomeError, Loop
 from genome.order import visits
 from tests.conformance import check
 
@@ -360,3 +360,11 @@ def test_without_a_file_the_sentence_stands_alone() -> None:
     with pytest.raises(GenomeError, match=r"^cycle a -> b -> a belongs to no loop") as caught:
         genome.resolve(alone)
     assert caught.value.node == "a"
+
+
+def test_a_loop_within_some_names_is_one_that_can_be_written() -> None:
+    loop = Loop("l", ("a", "b", "c"), 2, 2)
+    assert loop.within("abc") == loop
+    assert loop.within("bc") == Loop("l", ("b", "c"), 2, 1)
+    assert loop.within("ab") == Loop("l", ("a", "b"), 2)
+    assert loop.within("c") == Loop("l", ("c",), 0)
