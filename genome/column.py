@@ -30,10 +30,12 @@ def column(genome: Genome, number: int) -> Genome:
         first = _columns(node) - len(node.ins)
         source[name] = node.ins[min(max(number - first, 0), len(node.ins) - 1)]
     kept = [_reading(node, source) for node in whole.nodes if node.name not in joins]
-    alone = replace(whole, name=f"{genome.name}-column-{number}", nodes=tuple(kept))
+    loops = [loop.within({node.name for node in kept}) for loop in whole.loops]
+    alone = replace(whole, name=f"{genome.name}-column-{number}", nodes=tuple(kept), loops=tuple(loops))
     live = {visit.node.name for visit in visits(alone)}
-    loops = tuple(loop for loop in alone.loops if live.issuperset(loop.order))
-    return replace(alone, nodes=tuple(node for node in kept if node.name in live), loops=loops)
+    nodes = tuple(node for node in kept if node.name in live)
+    needed = [loop.within(live) for loop in loops]
+    return replace(alone, nodes=nodes, loops=tuple(loop for loop in needed if loop.order))
 
 
 def _columns(node: Node) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -60,6 +61,14 @@ class Loop(NamedTuple):
     order: tuple[str, ...]
     passes: int
     update: int | None = None
+
+    def within(self, names: Collection[str]) -> Loop:
+        """The loop without the members that are not in `names`."""
+        order = tuple([member for member in self.order if member in names])
+        again = sum(member in names for member in self.order[: self.update])
+        if again == 0:  # nothing is gone through again
+            return self._replace(order=order, passes=0, update=None)
+        return self._replace(order=order, update=None if again == len(order) else again)
 
 
 class Diff(NamedTuple):

@@ -85,7 +85,7 @@ def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
     for loop in genome.loops:
         if not any(member in live for member in loop.order):
             continue
-        needed = _without(loop, live)
+        needed = loop.within(live)  # what some exit needs
         for member in loop.order:
             if member in found:
                 raise GenomeError(
@@ -97,12 +97,6 @@ def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
         for member in loop.order:
             _check_member(genome.by_name[member], loop)
     return found
-
-
-def _without(loop: Loop, live: set[str]) -> Loop:
-    """The loop of the members that some exit needs."""
-    update = None if loop.update is None else sum(m in live for m in loop.order[: loop.update])
-    return loop._replace(order=tuple([m for m in loop.order if m in live]), update=update)
 
 
 def _check_member(node: Node, loop: Loop) -> None:

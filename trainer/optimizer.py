@@ -22,4 +22,9 @@ def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     groups = [group for group in groups if group["params"]]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
-    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True, fused=True)
+    made = torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True, fused=True)
+    # A step's drop-path leaves some gradients None. The fused step refuses buffers of which only some are there,
+    # and from zeros the first momentum is the gradient all the same.
+    for parameter in trained:
+        made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return made

@@ -44,9 +44,9 @@ class Noise(nn.Module):
         self.check(x)
         if len(self.masks) == 1:
             return x + self.masks
-        return (x.unsqueeze(2) + self.masks.transpose(0, 1)).flatten(
-            1, 2
-        )  # (B, C, M, H, W) -> (B, C * M, ..)
+        # the sum takes the layout of the masks: by channel, or flattening would copy all maps
+        masks = self.masks.transpose(0, 1).contiguous()  # (C or 1, M, H, W)
+        return (x.unsqueeze(2) + masks).flatten(1, 2)  # (B, C, M, H, W) -> (B, C * M, ..)
 
     def check(self, x: Tensor) -> None:
         (height, width), found = self.masks.shape[2:], x.shape[2:]

@@ -191,3 +191,47 @@ def _agree(parts: nn.Module, whole: nn.Module) -> None:
     for training in (True, False):
         ours = parts.train(training)(*xs)
         torch.testing.assert_close(ours, whole.train(training)(torch.cat(xs, dim=1)), rtol=0, atol=1e-12)
+
+
+# --- dropout, norms without scales, eps
+
+
+def test_dropout_follows_the_convolution_and_is_of_training_alone() -> None:
+    module = made("conv", [Shape(4, 40, 40)], 8, order="norm-act-conv", dropout=0.3)
+    assert list(dict(module.named_children())) == ["norm", "act", "conv", "dropout"]
+    x = noise(Shape(4, 40, 40))
+    whole = module.get_submodule("conv")(normed(module, "norm")(x).relu())
+    out = module(x)
+    kept = out != 0
+    torch.testing.assert_close(out[kept], (whole / 0.7)[kept], rtol=0, atol=1e-12)
+    assert (~kept).double().mean().item() == pytest.approx(0.3, abs=0.01)
+    module.eval()
+    assert torch.equal(module(x), module(x)) and module(x).count_nonzero() == out.numel()
+
+
+@pytest.mark.parametrize("order", [o for o in ORDERS if "norm" in o])
+def test_a_plain_norm_only_normalises(order: str) -> None:
+    module = made("conv", [IMAGE], 5, order=order, norm="plain", eps=0.05)
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms and not any([*n.parameters()] for n in norms)
+    assert {n.eps for n in norms} == {0.05}
+    assert [n for n, _ in module.named_parameters()] == ["conv.weight"]
+
+
+@pytest.mark.parametrize("norm", ["batch", "plain", "group"])
+@pytest.mark.parametrize("eps", [1e-9, 1e-3, 0.1])
+def test_eps_is_added_to_the_variance(eps: float, norm: str) -> None:
+    module = made("conv", [IMAGE], 5, order="conv-norm", norm=norm, eps=eps)
+    x = 0.05 * noise(IMAGE)  # a variance beside which it counts
+    y = F.conv2d(x, module.get_parameter("conv.weight"), padding=1)
+    over = (1, 2, 3) if norm == "group" else (0, 2, 3)  # five channels are one group
+    mean, variance = y.mean(over, keepdim=True), y.var(over, unbiased=False, keepdim=True)
+    torch.testing.assert_close(module(x), (y - mean) / torch.sqrt(variance + eps), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("word", ["separable", "active", "deform", "perturb", "mlpconv", "act"])
+def test_eps_reaches_every_norm_of_other_types(word: str) -> None:
+    given = {"norm": "batch"} if word in ("mlpconv", "act") else {}
+    module = made(word, [IMAGE], 4, eps=0.02, **given)
+    norms = [m.eps for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms and set(norms) == {0.02}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import genome
 from genome.op import Shape
+from tests.by_hand import classified, image, network, run
 from tests.conformance import check
 
 
@@ -209,3 +210,156 @@ nodes:
   o: {op: exit, in: [a, b], linear: false, norm: group, activation: silu}
 """
     check(genome.resolve(genome.loads(text)))
+
+
+TEXT = """\
+genome: g
+input: [3, 8, 8]
+classes: 6
+nodes:
+  a: {op: conv, in: [image], width: 4}
+  b: {op: conv, in: [a], width: 2, stride: 2}
+  early: {op: exit, in: [a, image], GENES, weight: 0.3, norm: batch}
+  out: {op: exit, in: [b]}
+"""
+
+
+def branch(genes: str) -> genome.Plan:
+    return genome.resolve(genome.loads(TEXT.replace("GENES", genes)))
+
+
+def test_an_exit_with_a_depth_is_a_branch_of_bodies_and_a_classifier() -> None:
+    plan = branch("width: 5, depth: 3, stride: 2, body: {op: conv, kernel: 5}")
+    check(plan)
+    shapes = {s.node.name: s.cell.out for s in plan.steps}
+    assert {name: shapes[name] for name in shapes if "/" in name} == dict.fromkeys(
+        ("early/1", "early/2", "early/3"), (5, 4, 4)
+    )
+    by_name = plan.genome.by_name
+    assert by_name["early/1"].ins == ("a", "image") and by_name["early"].ins == ("early/3",)
+    assert by_name["early"].op == genome.lookup("exit")(weight=0.3, norm="batch")
+    assert [plan.steps[i].node.name for i in plan.exits] == ["early", "out"]
+    assert genome.build(plan).exit_weights == (0.3, 1.0)
+
+
+def test_a_branch_is_the_nodes_written_out() -> None:
+    written = TEXT.replace("  early: {op: exit, in: [a, image], GENES", "  e: {op: pool, in: [a, image]}\n"
+                           "  f: {op: pool, in: [e]}\n  early: {op: exit, in: [f]")  # fmt: skip
+    plain = genome.resolve(genome.loads(written))
+    # a pool's own stride is stated; the exit's takes its place in the first
+    motif = branch("depth: 2, stride: 2, body: {op: pool}")
+    assert genome.digest(motif) == genome.digest(plain)
+    assert (motif.params, motif.macs) == (plain.params, plain.macs)
+
+
+def test_an_exit_without_depth_has_no_stride_and_no_body() -> None:
+    leave = genome.lookup("exit")
+    assert leave(stride=4, body=genome.lookup("pool")()) == leave()
+    assert leave(depth=1, stride=4) != leave(depth=1)
+
+
+def test_a_branch_of_a_motif() -> None:
+    plan = branch("width: 4, depth: 2, body: {op: residual}")
+    check(plan)
+    assert plan.genome.by_name["early"].ins == ("early/2/add",)
+
+
+# --- the option A of residual networks
+
+
+@pytest.mark.parametrize("word", ["add", "mean"])
+def test_fit_front_takes_every_nth_pixel_and_puts_zero_channels_first(word: str) -> None:
+    module, out = made(word, SOURCES, 0, fit="front")
+    assert out == (5, 4, 3) and not list(module.parameters())
+    xs = [noise(shape, seed) for seed, shape in enumerate(SOURCES)]
+    total = torch.zeros(2, *out, dtype=torch.float64)
+    for x in xs:
+        small = x[:, :, ::2, ::2] if x.shape[2] == 8 else x
+        total[:, out.channels - x.shape[1] :] += small
+    same(module(*xs), total / 3 if word == "mean" else total)
+
+
+def test_fit_front_drops_channels_behind_and_pools_where_no_step_fits() -> None:
+    sources = [Shape(4, 7, 7), Shape(3, 5, 5)]
+    xs = [noise(shape, seed) for seed, shape in enumerate(sources)]
+    module, _ = made("add", sources, 2, fit="front")
+    same(module(*xs), F.adaptive_avg_pool2d(xs[0], 5)[:, :2] + xs[1][:, :2])
+
+
+# --- stochastic depth
+
+DEPTH = """\
+genome: g
+input: [3, 8, 8]
+classes: 6
+nodes:
+  a: {op: conv, in: [image], width: 4}
+  b: {op: conv, in: [a], width: 4, order: conv}
+  c: {op: conv, in: [b], width: 4, order: conv}
+  z: {op: add, in: [c, b, a], activation: relu, drop_path: 0.4}
+  out: {op: exit, in: [z]}
+"""
+
+
+def test_branches_are_dropped_at_their_rate_and_the_shortcut_never() -> None:
+    net = genome.build(genome.resolve(genome.loads(DEPTH))).train()
+    torch.manual_seed(0)
+    x, draws, met = torch.randn(2, 3, 8, 8), 600, {"a": 0, "b": 0, "c": 0}
+    with torch.no_grad(), run(net) as ran:
+        for _ in range(draws):
+            ran.clear()
+            net(x)
+            assert "a" in ran and ("b" in ran or "c" not in ran)
+            for name in ran:
+                met[name] = met.get(name, 0) + 1
+    assert met["a"] == draws
+    # b runs where it is read by the sum, or by c
+    assert met["c"] / draws == pytest.approx(0.6, abs=0.1)
+    assert met["b"] / draws == pytest.approx(1 - 0.4**2, abs=0.08)
+
+
+def test_a_dropped_branch_gets_no_gradient() -> None:
+    net = genome.build(genome.resolve(genome.loads(DEPTH.replace("0.4", "0.95")))).train()
+    torch.manual_seed(1)
+    with run(net) as ran:
+        net(torch.randn(2, 3, 8, 8))[0].sum().backward()
+    assert ran == ["a", "z", "out"]
+    assert {n.split(".")[1] for n, p in net.named_parameters() if p.grad is not None} == {"a", "out"}
+
+
+def test_outside_training_a_branch_counts_as_often_as_it_was_there() -> None:
+    net = network(DEPTH, training=False)
+    values = {}
+    for name in "abc":
+        net.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: values.update({name: out}))
+    (logits,) = net(image())
+    z = (values["a"] + 0.6 * values["b"] + 0.6 * values["c"]).relu()
+    same(logits, classified(z, net.nodes["out"]))
+
+
+def test_a_sum_without_a_branch_is_its_shortcut() -> None:
+    op = genome.lookup("add")(drop_path=0.5)
+    module = op.build([Shape(2, 3, 3)], Shape(2, 3, 3)).double()
+    x = noise(Shape(2, 3, 3))
+    for training in (True, False):
+        same(module.train(training)(x), x)
+
+
+# --- what a mean refuses
+
+
+def test_a_mean_of_columns_reads_no_more_than_there_are() -> None:
+    text = (
+        DEPTH.replace("op: add", "op: mean").replace("activation: relu, ", "").replace("0.4", "0, columns: 2")
+    )
+    with pytest.raises(
+        genome.SourceError,
+        match=r"^g.yaml:8  z \(mean\) reads 3 inputs; a join of 2 columns reads no more than that$",
+    ):
+        genome.loads(text, path="g.yaml")
+    genome.loads(text.replace("columns: 2", "columns: 3"))
+
+
+def test_a_mean_without_columns_has_no_whole_ones() -> None:
+    mean = genome.lookup("mean")
+    assert mean(whole=0.5) == mean() and mean(columns=2, whole=0.5) != mean(columns=2)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import genome
-from genome.graph import GenomeError
+from genome.graph import GenomeError, Loop
 from genome.order import visits
 from tests.conformance import check
 
@@ -335,6 +335,10 @@ LOOP = "loops:\n  l: {order: [a, b], passes: 2}\n"
         ({"order: [a, b]": "order: [a, 2]"}, "11  loops.l.order names 2; it must be the name of a node"),
         ({"order: [a, b], passes": "passes"}, "11  loops.l.order is missing; write `order: ..`"),
         ({"passes: 2": "passes: 99"}, "11  loops.l.passes is 99; it may be 0..16"),
+        ({"passes: 2": "passes: 2, update: 0"}, "11  loops.l.update is 0; it may be 1..2"),
+        ({"passes: 2": "passes: 2, update: 3"}, "11  loops.l.update is 3; it may be 1..2"),
+        ({"passes: 2": "passes: 2, update: all"}, "11  loops.l.update is all; it may be 1..2"),
+        ({"passes: 2": "passes: 2, update: true"}, "11  loops.l.update is true; it may be 1..2"),
         (
             {"passes: 2": "pases: 2"},
             "11  loops.l.pases is not known (passes?); it may be order, passes, update",
@@ -360,3 +364,95 @@ def test_without_a_file_the_sentence_stands_alone() -> None:
     with pytest.raises(GenomeError, match=r"^cycle a -> b -> a belongs to no loop") as caught:
         genome.resolve(alone)
     assert caught.value.node == "a"
+
+
+def test_a_loop_within_some_names_is_one_that_can_be_written() -> None:
+    loop = Loop("l", ("a", "b", "c"), 2, 2)
+    assert loop.within("abc") == loop
+    assert loop.within("bc") == Loop("l", ("b", "c"), 2, 1)
+    assert loop.within("ab") == Loop("l", ("a", "b"), 2)
+    assert loop.within("c") == Loop("l", ("c",), 0)
+
+
+def test_update_is_written_where_it_leaves_members_out() -> None:
+    part = genome.loads(TWO.replace("passes: 2", "passes: 2, update: 1"))
+    assert part.loops == (Loop("l", ("a", "b"), 2, 1),)
+    assert "  l: {order: [a, b], passes: 2, update: 1}\n" in genome.dump(part)
+    assert genome.loads(genome.dump(part)) == part
+    every = genome.loads(TWO.replace("passes: 2", "passes: 2, update: 2"))
+    assert every == genome.loads(TWO) and "update" not in genome.dump(every)
+
+
+def test_members_past_update_keep_the_value_of_their_first_pass() -> None:
+    text = CLIQUE.replace("PASSES", "2, update: 2")
+    assert [(name, turn) for name, turn, _ in read(text) if turn] == [
+        ("c1", 1), ("c2", 1), ("c1", 2), ("c2", 2),
+    ]  # fmt: skip
+    plan = genome.resolve(genome.loads(text))
+    check(plan)
+    last = plan.steps[-1]
+    assert [(plan.steps[i].node.name, plan.steps[i].turn) for i in last.sources] == [
+        ("c1", 2), ("c2", 2), ("c3", 0),
+    ]  # fmt: skip
+
+
+GAPS = (
+    HEAD
+    + """\
+  s: {op: conv, in: [image], width: 2}
+  t: {op: conv, in: [image], width: 3}
+  a: {op: OP, in: [b, s, c, t], order: conv, bias: true, kernel: 3}
+  b: {op: conv, in: [s, a], width: 4}
+  c: {op: conv, in: [b], width: 5}
+  out: {op: exit, in: [a, c]}
+loops:
+  l: {order: [a, b, c], passes: 2}
+"""
+)
+
+
+def test_a_pass_finds_its_kernels_among_those_of_all_inputs() -> None:
+    """Pass 0 of `a` reads its second and fourth input, later ones the first and third."""
+    plan = genome.resolve(genome.loads(GAPS.replace("OP", "conv")))
+    net = check(plan).double().eval()
+    first, *later = [net.nodes[name] for name in ("a", "a@1", "a@2")]
+    convs = [next(m for m in part.modules() if hasattr(m, "spans")) for part in (first, *later)]
+    assert all(c.weight is convs[0].weight and c.bias is convs[0].bias for c in convs)
+    weight = convs[0].weight
+    weight.data.normal_()
+    convs[0].bias.data.normal_()
+    b, s, c, t = weight.split([4, 2, 5, 3], dim=1)
+    xs = [torch.randn(2, n, 8, 8, dtype=torch.float64) for n in (4, 2, 5, 3)]
+    read = torch.cat([xs[1], xs[3]], dim=1), torch.cat([xs[0], xs[2]], dim=1)
+    kernels = torch.cat([s, t], dim=1), torch.cat([b, c], dim=1)
+    given = [None, xs[1], None, xs[3]], [xs[0], None, xs[2], None]
+    for part, x, kernel, ins in zip((first, later[0]), read, kernels, given, strict=True):
+        expected = F.conv2d(x, kernel, convs[0].bias, padding=1)
+        torch.testing.assert_close(part(*ins), expected, rtol=0, atol=1e-12)
+    names = [name for name, p in net.named_parameters(remove_duplicate=False) if p is weight]
+    assert len(names) == 3 and sum(p is weight for p in net.parameters()) == 1
+
+
+def test_a_separable_pass_finds_its_kernels_too() -> None:
+    """Its depthwise filters lie along the other dimension."""
+    text = GAPS.replace("op: OP", "op: separable").replace("order: conv, ", "")
+    plan = genome.resolve(genome.loads(text))
+    net = check(plan).double().eval()
+    xs = [torch.randn(2, n, 8, 8, dtype=torch.float64) for n in (4, 2, 5, 3)]
+    whole = net.nodes["a@1"](xs[0], None, xs[2], None)
+    deep, wide = (m for m in net.nodes["a@1"].modules() if hasattr(m, "spans"))
+    assert deep.weight.shape[0] == wide.weight.shape[1] == 14
+    b, _, c, _ = deep.weight.split([4, 2, 5, 3])
+    maps = torch.cat([F.conv2d(xs[0], b, padding=1, groups=4), F.conv2d(xs[2], c, padding=1, groups=5)], 1)
+    parts = dict(net.nodes["a@1"].named_children())
+    assert next(iter(parts.values())) is deep
+    if deep.bias is not None:
+        bias = torch.cat([deep.bias.split([4, 2, 5, 3])[i] for i in (0, 2)])
+        maps = maps + bias.view(-1, 1, 1)
+    for part in list(parts.values())[1:]:
+        if part is wide:
+            own = torch.cat([wide.weight.split([4, 2, 5, 3], dim=1)[i] for i in (0, 2)], dim=1)
+            maps = F.conv2d(maps, own, wide.bias)
+        else:
+            maps = part(maps)
+    torch.testing.assert_close(whole, maps, rtol=0, atol=1e-12)

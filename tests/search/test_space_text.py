@@ -94,7 +94,11 @@ def test_one_value_is_no_hole() -> None:
 def test_genes_any_opens_all_that_are_not_stated() -> None:
     found = holes("{op: conv, in: [image], genes: any, stride: 2, norm: {one_of: [group, batch]}}")
     conv = genome.lookup("conv")
-    assert set(found) == {f"a.conv.{g.name}" for g in conv.genes} - {"a.conv.stride", "a.conv.padding"}
+    assert set(found) == {f"a.conv.{g.name}" for g in conv.genes} - {
+        "a.conv.stride",
+        "a.conv.padding",  # a search tries one value alone of these
+        "a.conv.eps",
+    }
     assert found["a.conv.norm"] == OneOf("group", "batch")
 
 
@@ -223,7 +227,7 @@ WORDS = ", ".join(genome.words())
         (
             "kernal: any",
             "a.kernal is no gene of conv (kernel?); it has kernel, stride, dilation, groups, padding, bias, order,"
-            " norm, activation",
+            " norm, eps, activation, dropout",
         ),
         ("genes: all", "a.genes is all; it may be any"),
         ("genes: [kernel]", "a.genes is [kernel]; it may be any"),
@@ -375,9 +379,9 @@ LOOP = (
             "8  loops.l: a may end up without a member of the loop to read; give it one without parentheses",
         ),
         (
-            "b: {op: conv",
-            "b: {op: concat",
-            "5  loops.l: b is a concat, which can't be in a loop; a conv over several inputs"
+            "a: {op: conv",
+            "a: {op: concat",
+            "4  loops.l: a is a concat, which can't be in a loop; a conv over several inputs"
             " is the convolution of their concatenation",
         ),
         (
@@ -390,6 +394,11 @@ LOOP = (
 def test_loops_that_are_refused(old: str, new: str, sentence: str) -> None:
     assert old in LOOP
     assert refusal(LOOP.replace(old, new, 1)) == f"s.yaml:{sentence}"
+
+
+def test_a_concat_that_reads_the_same_in_every_pass_may_be_in_a_loop() -> None:
+    found = space(LOOP.replace("b: {op: conv", "b: {op: concat", 1))
+    assert genome.resolve(found.sample(Random(0))).last["b"] == 3
 
 
 @pytest.mark.parametrize(

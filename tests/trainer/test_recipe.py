@@ -1,5 +1,6 @@
 """Recipes: complete, checked, and the schedules they name."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -88,3 +89,24 @@ def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
     assert decay == {4: 0.01, 2: 0.01, 1: 0.0}
     assert all(group["nesterov"] and group["momentum"] == 0.9 for group in made.param_groups)
     assert isinstance(optimizer(net(), Recipe(optimizer="adamw")), torch.optim.AdamW)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_a_step_may_leave_weights_without_a_gradient(kind: str) -> None:
+    """As drop-path does: they stay as they are, and begin with their first gradient."""
+    torch.manual_seed(0)
+    recipe = Recipe(optimizer=kind, momentum=0.9, weight_decay=0.01)
+    ours = torch.nn.ModuleList(torch.nn.Linear(3, 3) for _ in range(2))
+    theirs = copy.deepcopy(ours)
+    given = optimizer(ours, recipe)
+    groups = [{**group, "params": []} for group in given.param_groups]
+    for group in groups:
+        group["params"] = [p for p in theirs.parameters() if (p.ndim < 2) == (group["weight_decay"] == 0)]
+    made = type(given)([{**group, "fused": False} for group in groups])
+    for live in ((0,), (0, 1), (1,), (0, 1)):
+        for net, step in ((ours, given), (theirs, made)):
+            step.zero_grad()
+            sum(net[i](torch.ones(2, 3)).square().sum() for i in live).backward()
+            step.step()
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(mine, other)
