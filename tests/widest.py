@@ -15,14 +15,26 @@ MOTIFS = [w for w in genome.words() if genome.lookup(w).motif]
 LOOPING = [w for w in PLAIN if genome.lookup(w).loops and genome.lookup(w).many]
 
 
+# What holds motifs stays small, so that thousands of genomes can be trained a step.
+SMALL = {
+    "residual": {"unit": {"one_of": ["basic", "bottleneck", "body"]}},
+    "stack": {"depth": {"int": [1, 2]}},
+    "fractal": {"columns": {"int": [1, 2]}},
+    "clique": {"nodes": {"int": [2, 3]}, "passes": {"int": [0, 1]}},
+}
+
+
 def _choice(word: str, depth: int) -> object:
     """A word with all its genes open, bodies too: two levels of motifs in motifs."""
     kind = genome.lookup(word)
     bodies = [g.name for g in kind.genes if g.legal is None]
     words = PLAIN + (MOTIFS if depth else [])
     inner = {"op": {"one_of": [_choice(w, depth - 1) for w in words]}, "genes": "any"} if bodies else {}
-    units = {"unit": {"one_of": ["basic", "bottleneck", "body"]}} if word == "residual" else {}
-    return {"op": word, **units, **dict.fromkeys(bodies, inner)} if bodies else word
+    return (
+        {"op": word, **(SMALL.get(word, {}) if depth else {}), **dict.fromkeys(bodies, inner)}
+        if bodies
+        else word
+    )
 
 
 def widest_text() -> str:

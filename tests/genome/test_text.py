@@ -48,7 +48,7 @@ nodes:
   stem: {op: conv, in: [image], width: 16, kernel: 3, stride: 1, dilation: 1, groups: 1, padding: same, bias: false,\
  order: conv-norm, norm: batch, eps: 1e-05, dropout: 0.0}
   s1: {op: stack, in: [stem], depth: 2, stride: 1, body: {op: residual, unit: bottleneck, order: post, kernel: 3,\
- stride: 1, expansion: 4, activation: relu, fit: project}}
+ stride: 1, expansion: 4, activation: relu, fit: project, drop_path: 0.0}}
   a: {op: conv, in: [s1, b], width: 2x, kernel: 1, stride: 1, groups: 1, padding: same, bias: false,\
  order: conv-norm-act, norm: batch, eps: 1e-05, activation: relu, dropout: 0.0}
   b: {op: separable, in: [a], kernel: 3, stride: 1, dilation: 1, bias: false, norm: batch, eps: 1e-05,\

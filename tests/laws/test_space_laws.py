@@ -66,9 +66,10 @@ def test_law_3_one_name_has_one_distribution(seed: int) -> None:
     asked = Asked(seed)
     SPACE.decode(asked)
     assert {name: SPACE.holes[name] for name in asked.domains} == asked.domains
-    everything = Asked(seed)
-    SPACE.decode(everything, everything=True)
-    assert everything.domains == SPACE.holes  # joint samplers see every name, whatever is chosen
+    if seed % 8 == 0:  # thousands of names each time
+        everything = Asked(seed)
+        SPACE.decode(everything, everything=True)
+        assert everything.domains == SPACE.holes  # joint samplers see every name, whatever is chosen
 
 
 @THOUSANDS
