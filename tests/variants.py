@@ -15,6 +15,17 @@ IMAGE_SHAPE = Shape(3, 11, 9)
 MOTIFS = [w for w in genome.words() if genome.lookup(w).motif]
 BODIES = [w for w in PLAIN if genome.lookup(w).width != "classes"]
 
+# genes that only together reach another way of execution
+TOGETHER: dict[str, list[dict[str, Any]]] = {
+    "perturb": [
+        {"order": "act-mix", "masks": 8},  # streamed
+        {"order": "mix-norm-act", "masks": 4, "mix": "grouped", "shared": True},
+        {"order": "act-mix-norm-act", "masks": 4, "activation": "silu"},
+    ],
+    "deform": [{"modulation": "unit", "groups": 2, "stride": 2}],
+    "clique": [{"nodes": 4, "passes": 2, "update": 2, "bottleneck": True}],
+}
+
 
 def ends(domain: Legal) -> tuple[Any, ...]:
     """Every word, or the lowest and the highest number."""
@@ -40,6 +51,8 @@ def variants(word: str) -> Iterator[Op]:
         base = _awake(plain, gene)
         for value in tried(gene):
             yield base.having(**{gene.name: value})
+    for genes in TOGETHER.get(word, ()):
+        yield plain.having(**genes)
 
 
 def _awake(plain: Op, gene: Gene) -> Op:

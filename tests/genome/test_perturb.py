@@ -16,9 +16,10 @@ from torch import Tensor, nn
 import genome
 import genome.ops._perturb as streaming
 from genome.op import Cost, Op, Shape
+from genome.ops.perturb import Perturb
 from tests.conformance import check, kept_bytes
 from tests.genome import test_ops as register
-from tests.variants import around
+from tests.variants import IMAGE_SHAPE, around, variants
 
 SOURCE, WIDTH = Shape(6, 9, 8), 4
 ORDERS = ("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
@@ -356,3 +357,7 @@ def test_the_layers_of_the_authors_resnet_add_up() -> None:
                 fixed += layer.fixed
                 source = place.with_channels(planes)
     assert (learned, fixed) == (1_427_402, 34_304)
+
+
+def test_the_tests_of_the_register_reach_streamed_layers() -> None:
+    assert any(isinstance(op, Perturb) and op.streams(IMAGE_SHAPE) for op in variants("perturb"))
