@@ -115,11 +115,13 @@ class Deform(nn.Module):
     def _grid(self, offset: Tensor, height: int, width: int) -> Tensor:
         """Sampling places (x, y), from -1 to 1 between the image's edges."""
         images, size = offset.shape[0] * self.groups, offset.shape[2:]
-        moved = offset.reshape(images, self.kernel, self.kernel, 2, *size)
+        # images and groups apart: beside a mask's logits they can't be one dimension without a copy
+        moved = offset.unflatten(1, (self.groups, self.kernel, self.kernel, 2))
         down = torch.add(
-            self._axis(height, size[0], offset)[:, None, :, None], moved[:, :, :, 0], alpha=2 / height
+            self._axis(height, size[0], offset)[:, None, :, None], moved[:, :, :, :, 0], alpha=2 / height
         )
-        across = torch.add(self._axis(width, size[1], offset)[:, None, :], moved[:, :, :, 1], alpha=2 / width)
+        across = self._axis(width, size[1], offset)[:, None, :]
+        across = torch.add(across, moved[:, :, :, :, 1], alpha=2 / width)
         return torch.stack((across, down), dim=-1).view(images, -1, size[1], 2)
 
     def _axis(self, pixels: int, outputs: int, like: Tensor) -> Tensor:

@@ -154,8 +154,8 @@ def test_bytes_kept_for_training_are_exact(op: Op, inputs: int) -> None:
 
 
 class Live(TorchDispatchMode):
-    """The most bytes that tensors made inside hold at once, counted at every call of a torch operator. Weights
-    that are put together for a pass of a loop are no activations."""
+    """The most bytes that tensors made inside hold at once, counted at every call of a torch operator. What is
+    made of weights alone, such as those put together for a pass of a loop, is no activation."""
 
     def __init__(self, apart: nn.Module) -> None:
         super().__init__()
@@ -163,13 +163,14 @@ class Live(TorchDispatchMode):
         self.peak = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        of_weights = bool(given) and all(self.sizes.get(t.untyped_storage()._cdata) == 0 for t in given)
         out = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves((args, out)):
-            if isinstance(tensor, torch.Tensor) and (tensor.dim() < 4 or len(tensor) == BATCH):
-                storage = tensor.untyped_storage()
-                if storage._cdata not in self.sizes:
-                    self.sizes[storage._cdata] = storage.nbytes()
-                    weakref.finalize(storage, self.sizes.pop, storage._cdata, None)
+        for tensor in [*given, *(t for t in tree_leaves(out) if isinstance(t, torch.Tensor))]:
+            storage = tensor.untyped_storage()
+            if storage._cdata not in self.sizes:
+                self.sizes[storage._cdata] = 0 if of_weights else storage.nbytes()
+                weakref.finalize(storage, self.sizes.pop, storage._cdata, None)
         self.peak = max(self.peak, sum(self.sizes.values()))
         return out
 
