@@ -116,7 +116,7 @@ class Deform(nn.Module):
         """Sampling places (x, y), from -1 to 1 between the image's edges."""
         images, size = offset.shape[0] * self.groups, offset.shape[2:]
         # images and groups apart: beside a mask's logits they can't be one dimension without a copy
-        moved = offset.unflatten(1, (self.groups, self.kernel, self.kernel, 2))
+        moved = offset.reshape(-1, self.groups, self.kernel, self.kernel, 2, *size)
         down = torch.add(
             self._axis(height, size[0], offset)[:, None, :, None], moved[:, :, :, :, 0], alpha=2 / height
         )
