@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from genome.op import Shape
-from genome.ops._modules import Join, Kernels, share_kernels, shrink
+from genome.ops._joins import Join, shrink
+from genome.ops._kernels import Kernels, share_kernels
 from genome.ops._paths import Paths, Sources, drawn
 from genome.ops._together import pays, run_together
 from genome.plan import Plan

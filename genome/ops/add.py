@@ -63,7 +63,8 @@ class Add(Op):
         return self.described(fit="")
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import Join, act, fitter
+        from genome.ops._joins import Join, fitter
+        from genome.ops._modules import act
         from genome.ops._paths import Branches
 
         edges = [None if i is None else fitter(i, out, self.fit) for i in ins]

@@ -33,6 +33,6 @@ class Concat(Op):
         return IDENTITY if len(ins) == 1 else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import Concat as Module
+        from genome.ops._joins import Concat as Module
 
         return Module()

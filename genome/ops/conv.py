@@ -125,7 +125,8 @@ class Conv(Op):
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from torch import nn
 
-        from genome.ops._modules import Kernels, Window, act, chained, conv2d, norm
+        from genome.ops._kernels import Kernels, Window
+        from genome.ops._modules import act, chained, conv2d, norm
 
         read = [source for source in ins if source is not None]
         window = Window(self.kernel, self.stride, self.dilation, self.padding)

@@ -105,7 +105,8 @@ class Exit(Op):
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from torch import nn
 
-        from genome.ops._modules import Head, act, chained, norm
+        from genome.ops._exit import Head
+        from genome.ops._modules import act, chained, norm
 
         read = [i for i in ins if i is not None]
         edges = []

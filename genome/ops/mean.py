@@ -57,7 +57,7 @@ class Mean(Op):
         return self.described(fit="")
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import Join, fitter
+        from genome.ops._joins import Join, fitter
         from genome.ops._paths import Columns
 
         drops = self.drop_path > 0 or self.whole > 0

@@ -65,7 +65,8 @@ class Separable(Op):
         return self.described(stride=1, dilation=1) if one_pixel else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import Kernels, Window, act, chained, norm
+        from genome.ops._kernels import Kernels, Window
+        from genome.ops._modules import act, chained, norm
 
         channels = sum(i.channels for i in ins if i is not None)
         window = Window(self.kernel, self.stride, self.dilation)

@@ -15,7 +15,7 @@ from torchvision.models import get_model
 import genome
 from genome import Genome, zoo
 from genome.network import Network
-from genome.ops._modules import Kernels
+from genome.ops._kernels import Kernels
 
 
 class Norm(NamedTuple):
