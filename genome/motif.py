@@ -46,7 +46,7 @@ def times(width: int | None, factor: int) -> int | Times | None:
 def strided(name: str, op: Op, ins: tuple[str, ...], width: int | None, stride: int) -> Sequence[Node]:
     """A node of `op` that shrinks the image by `stride`: by its own stride where it has one, else by a
     max pool of that size after it."""
-    if op.width not in ("schedule", "stated"):
+    if not op.takes_width():
         width = None
     if stride == 1:
         return (Node(name, op, ins, width),)

@@ -125,6 +125,10 @@ class Op:
         """Whether it stands for several nodes, which `expand` writes."""
         return self.motif
 
+    def takes_width(self) -> bool:
+        """Whether a width may be stated."""
+        return self.width in ("schedule", "stated")
+
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         """The shape of one output image; `width` is 0 where no width is stated."""
         raise NotImplementedError

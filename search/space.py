@@ -156,7 +156,7 @@ def _width(
     spec: Hole | int | Times | None, op: Op, ask: Ask, given: Node | None, everything: bool
 ) -> int | Times | None:
     """The stated width, where the type that was chosen takes one."""
-    takes = op.width in ("schedule", "stated")
+    takes = op.takes_width()
     if isinstance(spec, Hole) and (takes or everything):
         spec = spec.fill(ask, given.width if given is not None else None)
     return spec if takes and not isinstance(spec, Hole) else None

@@ -50,6 +50,11 @@ def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int)
     return space
 
 
+def _may_take_width(kind: type[Op]) -> bool:
+    """Whether some genes of the type let a width be stated."""
+    return kind.width in ("schedule", "stated") or kind.takes_width is not Op.takes_width
+
+
 def _place(source: Source, at: Address, key: str, value: Any) -> Place:
     name, maybe = _maybe(key)
     wrong = check_name(name)
@@ -58,10 +63,9 @@ def _place(source: Source, at: Address, key: str, value: Any) -> Place:
     given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
     body = _body(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")}, name)
     width = _width(source, (*at, "width"), name, given.get("width"))
-    takes = any(t.kind.width in ("schedule", "stated") for t in body.choices.values())
-    if width is not None and not takes:
+    if width is not None and not any(_may_take_width(t.kind) for t in body.choices.values()):
         words = " or ".join(body.choices)
-        raise source.error((*at, "width"), f"{name}.width is stated; a {words} takes none, drop it")
+        raise source.error((*at, "width"), f"{name}.width is stated; {words} takes none, drop it")
     return Place(
         name=name,
         exists=Hole(f"({name})", FLAG) if maybe else None,

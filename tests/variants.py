@@ -91,7 +91,7 @@ def around(op: Op, inputs: int) -> Genome:
         Node("b", conv(stride=2, order="conv-norm"), ("image",), 4),
         Node("c", conv(stride=3), ("a",), 8),
     )[:inputs]
-    takes = op.width in ("schedule", "stated") or op.expands()
+    takes = op.takes_width()
     x = Node("x", op, tuple(s.name for s in sources), 6 if takes else None)
     if op.width == "classes":
         return Genome("one", IMAGE_SHAPE, 6 if inputs == 1 else 18, (*sources, x))

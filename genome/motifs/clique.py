@@ -65,7 +65,7 @@ class Clique(Motif):
         reads_all = own.many and not own.expands() and own.width == "schedule"
         if reads_all and not self.bottleneck:
             return (Node(name, own, ins, width),)
-        takes = width if own.width in ("schedule", "stated") else None
+        takes = width if own.takes_width() else None
         return Node(f"{name}/in", self._narrow(), ins, width), Node(name, own, (f"{name}/in",), takes)
 
     def _narrow(self) -> Op:

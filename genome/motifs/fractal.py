@@ -70,7 +70,7 @@ class Fractal(Motif):
         if inside:
             return
         own = self.body.having(stride=1) if before and hasattr(self.body, "stride") else self.body
-        takes = width if own.width in ("schedule", "stated") else None
+        takes = width if own.takes_width() else None
         nodes.append(Node(f"{name}/c{column + 1}.{before + 1}", own, (heads[column],), takes))
         heads[column] = nodes[-1].name
 

@@ -56,6 +56,10 @@ class Exit(Op):
     def expands(self) -> bool:
         return self.depth > 0
 
+    def takes_width(self) -> bool:
+        """The bodies do."""
+        return self.depth > 0
+
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         """The bodies, then the classifier under the exit's own name."""
         nodes: list[Node] = []

@@ -86,8 +86,7 @@ def stated(given: Genome) -> Genome:
     plan = genome.resolve(given)
     wide = {s.node.name: s.cell.out.channels for s in plan.steps}
     nodes = tuple(
-        n._replace(width=wide.get(n.name, 1)) if n.op.width in ("schedule", "stated") else n
-        for n in plan.genome.nodes
+        n._replace(width=wide.get(n.name, 1)) if n.op.takes_width() else n for n in plan.genome.nodes
     )
     return replace(plan.genome, nodes=nodes, widths=None)
 

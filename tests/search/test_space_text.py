@@ -280,7 +280,7 @@ def test_a_range_that_is_wrong_is_refused_on_its_line(node: str, sentence: str |
         ),
         (
             "{op: {one_of: [pool, concat]}, in: [image], width: 4}",
-            "a.width is stated; a pool or concat takes none, drop it",
+            "a.width is stated; pool or concat takes none, drop it",
         ),
         (
             "{op: stack, in: [image], body: any}",
@@ -466,3 +466,19 @@ def test_a_text_whose_words_change_places_is_a_space_or_one_sentence(
     else:
         drawn = found.sample(Random(0))
         assert found.decode(lambda name, _: found.encode(drawn)[name]) == drawn
+
+
+def test_a_width_of_an_exit_is_that_of_its_branch() -> None:
+    text = (
+        "space:\n  nodes:\n    a: {op: conv, in: [image], width: 4}\n"
+        "    (early): {op: exit, in: [a], depth: {one_of: [0, 1]}, width: {int: [2, 5]}}\n    out: {op: exit, in: [a]}\n"
+    )
+    space = space_of(parse(text, "s.yaml"), ("space",), "s", Shape(1, 8, 8), 3)
+    seen = set()
+    for seed in range(60):
+        drawn = space.sample(Random(seed))
+        early = drawn.by_name.get("early")
+        genome.resolve(drawn)
+        assert space.decode(lambda name, _, drawn=drawn: space.encode(drawn)[name]) == drawn
+        seen.add(early and (vars(early.op)["depth"], early.width))
+    assert seen == {None, (0, None), (1, 2), (1, 3), (1, 4), (1, 5)}
