@@ -46,26 +46,24 @@ class Network(nn.Module):
         values: dict[int, Tensor] = {SOURCE: image}
         kept = self._paths() if self.training and self.joins else {}
         families = self._siblings if self.training else {}
-        for i, (key, sources, drop) in enumerate(self._steps):
+        for i, (_, sources, drop) in enumerate(self._steps):
             reads = kept.get(i, sources)
             if reads is not None and i not in values:
-                together = [j for j in families.get(i, ()) if kept.get(j, sources) is not None]
-                if len(together) > 1 and self._run_together(together, values):
-                    continue
-                values[i] = self.nodes[key](*[None if s is None else values[s] for s in reads])
+                family = [j for j in families.get(i, ()) if kept.get(j, sources) is not None]
+                values.update(self._evaluated(i, reads, family, values))
             for source in drop:
                 values.pop(source, None)
         return tuple([values[i] for i in self._exits])
 
-    def _run_together(self, steps: list[int], values: dict[int, Tensor]) -> bool:
-        """Run siblings as one where that pays. Whether they were run."""
-        modules = [self.nodes[self._steps[i][0]] for i in steps]
-        (source,) = self._steps[steps[0]][1]
-        assert source is not None
-        if not pays(modules, values[source]):
-            return False
-        values.update(zip(steps, run_together(modules, values[source]), strict=True))
-        return True
+    def _evaluated(
+        self, i: int, reads: Sources, family: list[int], values: dict[int, Tensor]
+    ) -> dict[int, Tensor]:
+        """The value of a step, and of its siblings where it pays to run them as one."""
+        if len(family) > 1 and reads[0] is not None:
+            modules = [self.nodes[self._steps[j][0]] for j in family]
+            if pays(modules, values[reads[0]]):
+                return dict(zip(family, run_together(modules, values[reads[0]]), strict=True))
+        return {i: self.nodes[self._steps[i][0]](*[None if s is None else values[s] for s in reads])}
 
     def _paths(self) -> dict[int, Sources | None]:
         """What each join of this mini-batch reads; None for the steps that nothing needs then."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.op import Cost, Op, Shape, gene, op
+from genome.ops._room import ROOM, rows_at_once
 from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, chain, scales
 
 if TYPE_CHECKING:
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 OFF = "off"
 ORDER = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
 STREAMED_PIXELS = 64  # below, the loops are too short: a CPU takes longer than to hold the maps
-ROOM = 1 << 18  # numbers in a buffer, for each thread: 1 MiB of float32, which a core's cache holds
-COLUMNS = 128  # pixels that make a matrix product worth its call
-
-
-def rows_at_once(maps: Shape, room: int) -> int:
-    """How many rows of one image's maps are made at once, where `room` numbers are to be had."""
-    line = maps.channels * maps.width
-    return min(maps.height, max(room // line, -(-COLUMNS // maps.width)))
 
 
 @op

@@ -471,7 +471,8 @@ def test_a_text_whose_words_change_places_is_a_space_or_one_sentence(
 def test_a_width_of_an_exit_is_that_of_its_branch() -> None:
     text = (
         "space:\n  nodes:\n    a: {op: conv, in: [image], width: 4}\n"
-        "    (early): {op: exit, in: [a], depth: {one_of: [0, 1]}, width: {int: [2, 5]}}\n    out: {op: exit, in: [a]}\n"
+        "    (early): {op: exit, in: [a], depth: {one_of: [0, 1]}, width: {int: [2, 5]}}\n"
+        "    out: {op: exit, in: [a]}\n"
     )
     space = space_of(parse(text, "s.yaml"), ("space",), "s", Shape(1, 8, 8), 3)
     seen = set()
