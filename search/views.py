@@ -42,8 +42,9 @@ def genome_table(shown: Genome, plan: Plan) -> str:
     """Return a genome as a table of its nodes, a motif's inner nodes summed, and its totals below."""
     rows = [_row(shown, name, total) for name, total in totals(shown, plan).items()]
     memory = words.size(plan.memory_bytes)
+    fixed = f" and {plan.fixed:,} fixed numbers" if plan.fixed else ""
     sums = (
-        f"{shown.name}: params {plan.params:,}, macs {words.short(plan.macs)}, depth {plan.depth}, "
+        f"{shown.name}: params {plan.params:,}{fixed}, macs {words.short(plan.macs)}, depth {plan.depth}, "
         f"receptive field {plan.receptive_field}, memory {memory}"
         f"\ndigest {genome.digest(plan)}"
     )
