@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genome.ops._exact import exact
+from genome.ops._modules import he
 
 
 class Rule(torch.autograd.Function):
@@ -138,8 +138,9 @@ class Active(nn.Module):
         self.kernel, self.stride, self.groups = kernel, stride, groups
         self.rate, self.warmup, self.normalize = rate, warmup, normalize
         self.bound = kernel // 2 + 1
-        deviation = math.sqrt(2.0 / (kernel**2 * width))  # He's, by fan-out
-        self.weight = nn.Parameter(torch.empty(width, channels, kernel, kernel).normal_(0.0, deviation))
+        self.weight = nn.Parameter(
+            torch.empty(width, channels, kernel, kernel).normal_(0.0, he(width, kernel))
+        )
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.register_buffer("lattice", _lattice(kernel).repeat(groups), persistent=False)
         self.position = nn.Parameter(self.lattice.clone())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genome.ops._exact import exact
+from genome.ops._modules import he
 
 
 class Scaled(torch.autograd.Function):
@@ -53,8 +53,9 @@ class Deform(nn.Module):
         self.groups, self.modulation, self.rate = groups, modulation, rate
         self.kernel, self.stride, self.dilation = kernel, stride, dilation
         self.padding = dilation * (kernel // 2)
-        deviation = math.sqrt(2.0 / (kernel**2 * width))  # He's, by fan-out
-        self.weight = nn.Parameter(torch.empty(width, channels, kernel, kernel).normal_(0.0, deviation))
+        self.weight = nn.Parameter(
+            torch.empty(width, channels, kernel, kernel).normal_(0.0, he(width, kernel))
+        )
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.offsets = 2 * kernel**2 * groups
         made = self.offsets + (0 if modulation == "none" else kernel**2 * groups)

@@ -47,7 +47,7 @@ class Span(NamedTuple):
     def meets(self, other: Span) -> bool:
         return self.groups == other.groups == 1 and self.stop == other.start
 
-    def with_(self, other: Span) -> Span:
+    def joined(self, other: Span) -> Span:
         return self._replace(channels=self.channels + other.channels, stop=other.stop)
 
 
@@ -77,14 +77,13 @@ class Kernels(nn.Module):
         total = sum(length for _, length, _ in self.lengths.values())
         size = (window.kernel, window.kernel)
         shape = (total, 1, *size) if depthwise else (width, total, *size)
-        deviations = {he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()}
-        self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, max(deviations)))
-        if len(deviations) > 1:  # inputs whose groups were reduced differ
+        # inputs whose groups were reduced differ in fan-out
+        deviations = [he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()]
+        self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, deviations[0]))
+        if len(set(deviations)) > 1:
             sizes = [length for _, length, _ in self.lengths.values()]
-            for part, (_, _, g) in zip(
-                torch.split(self.weight.data, sizes, dim=1), self.lengths.values(), strict=True
-            ):
-                part.mul_(he(width // g, window.kernel) / max(deviations))
+            for part, deviation in zip(torch.split(self.weight.data, sizes, dim=1), deviations, strict=True):
+                part.mul_(deviation / deviations[0])
         self.bias = nn.Parameter(torch.zeros(total if depthwise else width)) if bias else None
         self.spans = self.spans_in(self.lengths)
 
@@ -100,9 +99,9 @@ class Kernels(nn.Module):
         for i, (channels, length, groups) in sorted(lengths.items()):
             if i in self.lengths:
                 span = Span(channels, start, start + length, 1 if self.depthwise else groups)
-                spans[-1:] = (
-                    [spans[-1].with_(span)] if spans and spans[-1].meets(span) else [*spans[-1:], span]
-                )
+                if spans and spans[-1].meets(span):
+                    span = spans.pop().joined(span)
+                spans.append(span)
             start += length
         return spans
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from genome.domain import OneOf
 from genome.op import Shape
-from genome.parts import Chain, chain, scales
+from genome.ops.conv import form
+from genome.parts import Chain, scales
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,11 +30,12 @@ class Unit(NamedTuple):
 
     def chain(self) -> Chain:
         """What the parts keep in memory, the operation counted as an ordinary convolution."""
-        return _chain(self.order, self.activation)
+        return form(self.order, self.activation).chain
 
     def norms(self, channels: int, width: int) -> int:
         """Learned numbers of the norm, where there is one."""
-        return scales(self.norm, width if self.first else channels) if "norm" in self.order else 0
+        made = form(self.order, self.activation)
+        return made.before * scales(self.norm, channels) + made.after * scales(self.norm, width)
 
     def build(self, source: Shape, out: Shape, conv: nn.Module) -> nn.Module:
         """The parts in a row, `conv` in the convolution's place."""
@@ -46,8 +47,3 @@ class Unit(NamedTuple):
             "conv": lambda: conv,
         }
         return chained([(part, made[part]()) for part in self.order.split("-")])
-
-
-@cache
-def _chain(order: str, activation: str) -> Chain:
-    return chain(*(activation if part == "act" else part for part in order.split("-")))
