@@ -22,9 +22,9 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
     """What fitting costs. `pad` has no weights: larger images are average-pooled, zero channels appended
     (PyramidNet); `front` takes every n-th pixel and puts the zero channels first (BranchyNet's ResNet);
     `project` is a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
-    weights = norms = macs = saved = 0
+    weights = norms = saved = 0
     scratch = out.size if len(ins) > 2 else 0
-    reads, layers = [], []
+    reads, macs = [], []
     for source in ins:
         fits = source[1:] == out[1:]
         sliced = fit == "front" and strides(source, out) is not None
@@ -33,24 +33,23 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
             pooled = source.channels * out.height * out.width
             scratch = max(scratch, max(out.size, pooled) + (out.size if len(ins) > 1 else 0))
         projected = source != out and fit == "project"
-        layers.append(int(projected))
+        macs.append(source.channels * out.size if projected else 0)
         if not projected:
             continue
-        kernel = source.channels * out.channels
-        weights += kernel
+        weights += source.channels * out.channels
         norms += 2 * out.channels
-        macs += kernel * out.height * out.width
         saved += out.size  # the norm keeps the convolution's output
         if strides(source, out) is None:
             saved += source.channels * out.height * out.width
     return Cost(
         weights=weights,
         norms=norms,
-        macs=macs,
+        macs=sum(macs),
+        first_macs=tuple(macs),
         saved=saved,
         scratch=scratch,
         reads=tuple(reads),
-        layers=tuple(layers),
+        layers=tuple([int(own > 0) for own in macs]),
     )
 
 

@@ -26,12 +26,14 @@ class Network(nn.Module):
     `nodes` holds one module per node under its name (`.` becomes `:`, since torch allows no dot there, and
     a name that torch's modules use themselves, such as `half`, gets one behind it); the later passes of a
     loop have `@pass` behind theirs and share all weights but those of norms.
-    `exit_weights` are the exits' shares in the training loss, `joins` the drop-path of the steps that have one.
+    `exit_weights` are the exits' shares in the training loss, `joins` the drop-path of the steps that have one,
+    `macs` and `image_macs` the plan's: multiply-adds of one image, and those that need no gradient of what they read.
     """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.nodes = nn.ModuleDict(_modules(plan))
+        self.macs, self.image_macs = plan.macs, plan.image_macs
         self.exit_weights = tuple(float(vars(plan.steps[i].node.op)["weight"]) for i in plan.exits)
         self._exits = plan.exits
         drops = _drops(plan)

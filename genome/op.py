@@ -62,6 +62,8 @@ class Cost(NamedTuple):
     norms: int = 0  # learned numbers of norms: each pass of a loop has its own
     fixed: int = 0  # numbers that are drawn once and never learned: the masks of a perturbation
     macs: int = 0
+    # of `macs`, those that read the input with nothing learned before (of all inputs together, or of each)
+    first_macs: int | tuple[int, ...] = 0
     saved: int = 0
     scratch: int = 0  # numbers that live beside input and output while the node runs, at most
     reads: bool | tuple[bool, ...] = False  # the backward pass needs the inputs (all alike, or each)

@@ -44,25 +44,45 @@ class Plan:
         }
 
     @cached_property
+    def learned(self) -> frozenset[int]:
+        """The steps whose values depend on something learned."""
+        found: set[int] = set()
+        for i, step in enumerate(self.steps):
+            cost = step.cell.cost
+            if cost.weights or cost.norms or not found.isdisjoint(step.sources):
+                found.add(i)
+        return frozenset(found)
+
+    @cached_property
+    def image_macs(self) -> int:
+        """Those of `macs` that read nothing learned: the image, or what a pool made of it. Training needs no gradient
+        of what they read; of a node with several inputs, the share of each such input is counted."""
+        macs = 0
+        for step in self.steps:
+            first, read = step.cell.cost.first_macs, [s for s in step.sources if s is not None]
+            if isinstance(first, tuple):
+                macs += sum(own for s, own in zip(read, first, strict=True) if s not in self.learned)
+            elif self.learned.isdisjoint(read):
+                macs += first
+        return macs
+
+    @cached_property
     def train_bytes(self) -> int:
         """Activations that the backward pass keeps, in float32 bytes per image (statistics of norms apart).
 
         What comes before any weight has no gradient, so pools there keep nothing.
         """
         kept: set[int] = set()
-        learned: set[int] = set()
         numbers = 0
         for i, step in enumerate(self.steps):
             cell, read = step.cell, [s for s in step.sources if s is not None]
-            weights = cell.cost.weights or cell.cost.norms
-            if not weights and learned.isdisjoint(read):
+            if i not in self.learned:
                 continue
-            learned.add(i)
             numbers += cell.cost.saved + cell.extra
             if cell.cost.keeps:
                 kept.add(i)
             for source, small, keep in zip(read, cell.shrunk, cell.keeps, strict=True):
-                if keep or (small and source in learned):
+                if keep or (small and source in self.learned):
                     kept.add(source)
         numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].cell.out.size for i in kept)
         return FLOAT_BYTES * numbers

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from trainer.devices import DeviceError, device_of
     from trainer.errors import DataError
     from trainer.loop import fit
+    from trainer.memory import Peak
     from trainer.meter import Meter
     from trainer.names import NAMES
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
     from trainer.scores import Scores, evaluate
     from trainer.speed import latency
+    from trainer.work import Work
 
 # No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
 _HOME = {
@@ -28,6 +30,7 @@ _HOME = {
     "DataError": "errors",
     "DeviceError": "devices",
     "Meter": "meter",
+    "Peak": "memory",
     "Recipe": "recipe",
     "RecipeError": "recipe",
     "Report": "report",
@@ -35,6 +38,7 @@ _HOME = {
     "Row": "report",
     "Scores": "scores",
     "Split": "data",
+    "Work": "work",
     "device_of": "devices",
     "evaluate": "scores",
     "fit": "loop",
@@ -52,6 +56,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "Meter",
+    "Peak",
     "Recipe",
     "RecipeError",
     "Report",
@@ -59,6 +64,7 @@ __all__ = [
     "Row",
     "Scores",
     "Split",
+    "Work",
     "device_of",
     "evaluate",
     "fit",

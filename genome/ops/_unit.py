@@ -37,6 +37,10 @@ class Unit(NamedTuple):
         made = form(self.order, self.activation)
         return made.before * scales(self.norm, channels) + made.after * scales(self.norm, width)
 
+    def learns_before(self, channels: int) -> bool:
+        """Whether something learned stands between the node's input and the operation."""
+        return form(self.order, self.activation).before * scales(self.norm, channels) > 0
+
     def build(self, source: Shape, out: Shape, conv: nn.Module) -> nn.Module:
         """The parts in a row, `conv` in the convolution's place."""
         from genome.ops._modules import act, chained, norm

@@ -65,6 +65,7 @@ class Active(Op):
             weights=kernels + 2 * (taps - 1) * self.groups_of(out) + (out.channels if self.bias else 0),
             norms=unit.norms(source.channels, out.channels),
             macs=kernels * out.height * out.width,
+            first_macs=0 if unit.learns_before(source.channels) else kernels * out.height * out.width,
             saved=kept.saved(source.size, out.size),
             scratch=kept.scratch(source.size, out.size),
             reads=kept.reads,

@@ -89,20 +89,20 @@ class Conv(Op):
         return Shape(width, window(first.height, *place), window(first.width, *place))
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        channels = size = kernels = 0
-        for source in ins:
-            channels += source.channels
-            size += source.size
-            kernels += source.channels // self.groups_of(source, out)
-        kernels *= out.channels * self.kernel**2
+        channels, size = sum(i.channels for i in ins), sum(i.size for i in ins)
+        window, pixels = out.channels * self.kernel**2, out.height * out.width
+        each = [source.channels // self.groups_of(source, out) * window for source in ins]
+        kernels = sum(each)
         border = bordered(ins, self.kernel, self.dilation, self.padding)
         kept, before, after = form(self.order, self.activation, border > 0, len(ins) > 1, self.dropout > 0)
         numbers = out.size
+        ahead = before * scales(self.norm, channels)
         splits = len(ins) > 1 and any(self.groups_of(source, out) > 1 for source in ins)
         return Cost(
             weights=kernels + (out.channels if self.bias else 0),
-            norms=before * scales(self.norm, channels) + after * scales(self.norm, out.channels),
-            macs=kernels * out.height * out.width,
+            norms=ahead + after * scales(self.norm, out.channels),
+            macs=kernels * pixels,
+            first_macs=0 if ahead else tuple([kernel * pixels for kernel in each]),
             saved=kept.saved(size, numbers) + border,
             scratch=kept.scratch(size, numbers) + (border and border - size) + (2 * numbers if splits else 0),
             reads=kept.reads,

@@ -65,6 +65,8 @@ class Deform(Op):
             weights=kernels + given + (out.channels if self.bias else 0),
             norms=unit.norms(source.channels, out.channels),
             macs=kernels * pixels,
+            # the offsets alone: where taps read is learned
+            first_macs=0 if unit.learns_before(source.channels) else taps * source.channels * given * pixels,
             saved=kept.saved(source.size, out.size) + grid + read + masked,
             scratch=max(kept.scratch(source.size, out.size), self._scratch(source, grid, read, masks)),
             reads=kept.reads,

@@ -87,15 +87,18 @@ class Exit(Op):
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         length, size, big = self._features(ins), sum(i.size for i in ins), max(i.size for i in ins)
         before = [p for p in (self.norm, self.activation) if p != NONE]
-        kept = chain(*before)
+        kept, norms = chain(*before), scales(self.norm, sum(i.channels for i in ins))
         # The mean keeps nothing; a linear layer keeps its vector, which is a view of the last map if flattened.
         vector = self.linear and not (self.pool == "flatten" and len(ins) == 1)
         flat = self.linear and self.pool == "flatten" and len(ins) == 1
         last = size if kept.keeps or (flat and before) else 0
         return Cost(
             weights=(length + 1) * out.channels if self.linear else 0,
-            norms=scales(self.norm, sum(i.channels for i in ins)),
+            norms=norms,
             macs=length * out.channels if self.linear else 0,
+            first_macs=tuple([self._features([i]) * out.channels for i in ins])
+            if self.linear and not norms
+            else 0,
             saved=kept.saved(size, size) + last + (length if vector else 0),
             scratch=length * min(len(ins), 2) + (big if before else 0) + kept.scratch(big, big),
             reads=kept.reads or (flat and not before),

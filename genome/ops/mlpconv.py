@@ -62,7 +62,8 @@ class Mlpconv(Op):
         one, two, three = self._widths(out)
         pixels = out.height * out.width
         sizes = (one * pixels, two * pixels, out.size)
-        kernels = self.kernel**2 * ins[0].channels * one + one * two + two * three
+        first = self.kernel**2 * ins[0].channels * one
+        kernels = first + one * two + two * three
         biases = one + two + three if self.bias else 0
         layer = chain("conv", *([] if self.norm == NONE else ["norm"]), self.activation)
         border = bordered(ins, self.kernel, 1, self.padding)
@@ -72,6 +73,7 @@ class Mlpconv(Op):
             weights=kernels + biases,
             norms=sum(scales(self.norm, channels) for channels in (one, two, three)),
             macs=kernels * pixels,
+            first_macs=first * pixels,
             # a 1x1 convolution keeps what the layer before it gives
             saved=layer.after * sum(sizes) + sizes[0] + sizes[1] + border,
             scratch=max(*within, *between) - out.size,

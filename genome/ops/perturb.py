@@ -62,6 +62,7 @@ class Perturb(Op):
         maps = source.with_channels(source.channels * self.masks)
         kernel = maps.channels // self.groups_of(source, out) * out.channels
         before, _, after = self.order.partition("mix")
+        ahead = before.count("norm") * scales(self.norm, maps.channels)
         parts = [self.activation if part == "act" else part for part in self._parts()]
         at = parts.index("mix")
         parts[at] = "conv"
@@ -74,12 +75,12 @@ class Perturb(Op):
             scratch = kept.scratch(maps.size, out.size)
         return Cost(
             weights=kernel + (out.channels if self.bias else 0),
-            norms=before.count("norm") * scales(self.norm, maps.channels)
-            + after.count("norm") * scales(self.norm, out.channels),
+            norms=ahead + after.count("norm") * scales(self.norm, out.channels),
             fixed=self.masks * (1 if self.shared else source.channels) * source.height * source.width
             if self.noisy
             else 0,
             macs=kernel * out.height * out.width,
+            first_macs=0 if ahead else kernel * out.height * out.width,
             saved=kept.saved(maps.size, out.size),
             scratch=scratch,
             reads=kept.reads,

@@ -50,6 +50,7 @@ class Separable(Op):
             weights=filters + points + (channels + out.channels if self.bias else 0),
             norms=scales(self.norm, channels) + scales(self.norm, out.channels),
             macs=(filters + points) * out.height * out.width,
+            first_macs=tuple([self.kernel**2 * i.channels * out.height * out.width for i in ins]),
             # the 1x1 convolution keeps what the first half gives
             saved=half.after * (middle + out.size) + middle + (border or (gathers and size)),
             scratch=max(first, 2 * middle, middle + out.size, 2 * out.size) - out.size,

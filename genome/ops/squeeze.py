@@ -42,6 +42,7 @@ class Squeeze(Op):
         return Cost(
             weights=2 * channels * hidden + (channels + hidden if self.bias else 0),
             macs=2 * channels * hidden,
+            first_macs=channels * hidden,
             saved=2 * channels + (layer.after + 1) * hidden,  # the means and s; what W2 takes
             scratch=channels,
             reads=True,
