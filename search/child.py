@@ -23,8 +23,8 @@ import genome
 import trainer
 import trainer.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop
+from trainer import files
 
-from . import files
 from .dataset import Dataset
 from .messages import Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
 from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE

@@ -99,9 +99,9 @@ def show(
 ) -> None:
     """Show a genome: its nodes, shapes, parameters and multiply-adds."""
     import genome
-    from search import files
     from search.ref import genome_of
     from search.views import genome_json, genome_table
+    from trainer import files
 
     found = genome_of(ref, runs)
     shown = genome.expand(found) if expand else found

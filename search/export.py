@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files
+from trainer import files
+
 from .errors import StudyError
 from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
 from .store import Store

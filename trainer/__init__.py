@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
+    from trainer.checkpoint import Checkpoint, CheckpointError
     from trainer.data import Data, Split, load
     from trainer.devices import DeviceError, device_of
     from trainer.errors import DataError
@@ -26,6 +27,8 @@ _HOME = {
     "NAMES": "names",
     "Budget": "budget",
     "BudgetError": "budget",
+    "Checkpoint": "checkpoint",
+    "CheckpointError": "checkpoint",
     "Data": "data",
     "DataError": "errors",
     "DeviceError": "devices",
@@ -52,6 +55,8 @@ __all__ = [
     "NAMES",
     "Budget",
     "BudgetError",
+    "Checkpoint",
+    "CheckpointError",
     "Data",
     "DataError",
     "DeviceError",

@@ -1,4 +1,4 @@
-"""Random crop, flip and cutout of whole batches on the device: one draw an epoch, one gather a batch."""
+"""Random crop, alternating flip and cutout of whole batches on the device: one draw an epoch, one gather a batch."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +12,8 @@ from torch import Tensor
 class Augment:
     """What is done to train images.
 
-    padding: pixels of black on each side before the crop.  flip: whether to mirror.  cutout: side in pixels.
+    padding: pixels of black on each side before the crop.  cutout: side in pixels.
+    flip: whether to mirror every image in every other epoch.
     """
 
     padding: int = 0
@@ -29,23 +30,32 @@ class Draws(NamedTuple):
     row: Tensor | None  # centre of the cut-out square
     column: Tensor | None
 
-    def pick(self, start: int, stop: int) -> "Draws":
-        """The draws of images start..stop."""
-        return Draws(*(None if drawn is None else drawn[start:stop] for drawn in self))
+    def pick(self, places: slice) -> "Draws":
+        """The draws of some of the images."""
+        return Draws(*(None if drawn is None else drawn[places] for drawn in self))
+
+    def to(self, device: torch.device) -> "Draws":
+        return Draws(*(None if drawn is None else drawn.to(device) for drawn in self))
 
 
-def draw(count: int, height: int, width: int, augment: Augment, generator: torch.Generator) -> Draws:
-    """Draw for `count` images of an epoch, on the generator's device."""
+def draw(
+    count: int,
+    height: int,
+    width: int,
+    augment: Augment,
+    generator: torch.Generator,
+    mirrored: Tensor | None = None,
+) -> Draws:
+    """Draw for `count` images of an epoch, on the generator's device; which are mirrored is given."""
 
     def below(high: int, wanted: bool) -> Tensor | None:
         return torch.randint(high, (count,), generator=generator, device=generator.device) if wanted else None
 
     offsets = 2 * augment.padding + 1
-    mirrored = below(2, augment.flip)
     return Draws(
         top=below(offsets, augment.padding > 0),
         left=below(offsets, augment.padding > 0),
-        mirrored=None if mirrored is None else mirrored.bool(),
+        mirrored=mirrored,
         row=below(height, augment.cutout > 0),
         column=below(width, augment.cutout > 0),
     )

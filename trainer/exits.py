@@ -1,16 +1,19 @@
 """Exits: what a module gives back, one logit tensor or several, and the loss over them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainer.batches import Batch
 from trainer.errors import ModuleError
 
 Logits = tuple[Tensor, ...]
 
 
-def forward(module: nn.Module, x: Tensor, classes: int) -> Logits:
+def forward(module: Callable[[Tensor], Any], x: Tensor, classes: int) -> Logits:
     """Logits of every exit, each float32 (B, classes). Raises ModuleError for anything else."""
     output = module(x)
     exits = (output,) if isinstance(output, Tensor) else output
@@ -38,9 +41,17 @@ def weights(module: nn.Module, exits: int) -> tuple[float, ...]:
     return tuple(float(weight) for weight in given)
 
 
-def loss(logits: Logits, y: Tensor, weight: tuple[float, ...], smoothing: float) -> Tensor:
-    """Weighted sum over the exits of the mean cross-entropy, with smoothed labels."""
-    terms = [
-        w * F.cross_entropy(e, y, label_smoothing=smoothing) for w, e in zip(weight, logits, strict=True)
-    ]
+def loss(logits: Logits, batch: Batch, weight: tuple[float, ...], smoothing: float) -> Tensor:
+    """Weighted sum over the exits of the mean cross-entropy in float32, with smoothed labels.
+
+    Where pairs of images were mixed, it is the same mix of their two losses.
+    """
+    terms = [w * _loss(e, batch, smoothing) for w, e in zip(weight, logits, strict=True)]
     return sum(terms[1:], start=terms[0])
+
+
+def _loss(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:
+    first = F.cross_entropy(logits, batch.y, label_smoothing=smoothing)
+    if batch.other is None or batch.share is None:
+        return first
+    return torch.lerp(F.cross_entropy(logits, batch.other, label_smoothing=smoothing), first, batch.share)

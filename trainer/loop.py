@@ -3,22 +3,29 @@
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from trainer.budget import Budget
+from trainer.ceiling import ceiling
+from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.data import Data
 from trainer.devices import device_of
+from trainer.memory import Peak
 from trainer.meter import Meter
 from trainer.modes import mode_kept, seeded
-from trainer.outcome import DONE, Outcome, of_error
+from trainer.outcome import Outcome, of_error
+from trainer.parts import Parts
+from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 from trainer.report import Report, Row
-from trainer.training import Training, peak_bytes
+from trainer.setting import Setting
+from trainer.training import Training
 from trainer.warm import warm_up
 from trainer.weights import copy_weights
+from trainer.work import work
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
 OnEpoch = Callable[[Row], object]
@@ -35,33 +42,52 @@ def fit(
     device: str | torch.device = "cpu",
     on_epoch: OnEpoch | None = None,
     started_seconds: float = 0.0,
+    predicted_bytes: int | None = None,
+    checkpoint: Checkpoint | None = None,
+    stop_asked: Callable[[], bool] = lambda: False,
+    ranks: Ranks = Ranks(),  # noqa: B008 - frozen
 ) -> Report:
-    """Train a module by the recipe until it is done, pruned, out of budget or broken, and report.
+    """Train a module by the recipe until it is done, pruned, out of budget, stopped or broken, and report.
 
-    module: forward takes float32 (B, C, H, W) and gives logits (B, classes), or a tuple of them, one an exit;
-    the loss is their sum weighted by `module.exit_weights` (1 each by default), what is reported is of the
-    last. It is moved to the device and ends with its last weights, in the mode it came in.
+    module: forward takes images (B, C, H, W), float32 or bfloat16, and gives logits (B, classes), or a tuple of
+    them, one an exit; the loss is their sum weighted by `module.exit_weights` (1 each by default), what is reported
+    is of the last. It is moved to the device and ends with its last weights, in the mode it came in.
     on_rung(epoch, {valid_accuracy, valid_loss, seconds}): asked after the epochs in budget.rungs; True prunes
     on_epoch(row): told after every epoch. Time in the two is not charged, and what they raise passes through.
-    started_seconds: charged before, for instance for building the module; they count towards the limits.
+    started_seconds: charged before, for building the module; they count towards the limits.
+    predicted_bytes: what the caller expects of memory, for the report.
+    checkpoint: a file that is written every few seconds; where it is there, training goes on from it, on the CPU as
+    if it had never stopped, to the bit. It stays when all is done.
+    stop_asked: looked at before every step; once it says True the outcome is interrupted.
+    ranks: this process among several that train the same network together (trainer.ranks).
 
-    Whatever goes wrong in the module or on the device is an outcome of the report; only KeyboardInterrupt and
-    its like pass. On the CPU, equal module, data, recipe and threads give equal weights bit for bit, and the
-    global random state is left as it was. Raises DeviceError where the device is not there.
+    Where the device is full a step is done once more with its batch in two halves, gradients added, and so from
+    then on. Whatever else goes wrong in the module or on the device is an outcome of the report; only
+    KeyboardInterrupt and its like pass. On the CPU, equal module, data, recipe, threads and form (see the recipe's
+    precision and layout) give equal weights bit for bit, and the global random state is left as it was.
+    Raises DeviceError where the device is not there, CheckpointError for a checkpoint of something else.
     """
     place = device_of(device)
     meter = Meter(place, started_seconds)
+    parts = Parts(place)
+    parts.seconds["build"] = started_seconds
+    setting = Setting(place, meter, parts, Peak(place), budget, ranks, checkpoint, stop_asked)
     with _on(place), seeded(recipe.seed, place), mode_kept(module):
         _guarded(lambda: warm_up(place))
-        training, ending = _guarded(lambda: Training(module, data, recipe, budget, place, meter))
+        training, ending = _guarded(lambda: Training(module, data, recipe, setting))
+        if training is not None and training.is_done:  # a checkpoint of what was done already
+            ending = Outcome("done", None, training.why_done())
         while training is not None and ending is None:
             row, ending = _guarded(training.epoch)
             if ending is None:
-                ending = _ending(training, row)
+                ending = _ending(training, row, stop_asked)
             if row is not None:
                 _tell(row, on_epoch)
                 ending = _ask(row, budget, on_rung, ending)
-        report = _report(module, training, ending or DONE, recipe, place, meter)
+        if training is not None and ending is not None and ending.outcome in ("done", "interrupted"):
+            training.keep()
+        assert ending is not None
+        report = _report(module, training, ending, recipe, setting, predicted_bytes)
         del training
         _release(module, place)
     return report
@@ -71,15 +97,20 @@ def _guarded(call: Callable[[], T]) -> tuple[T | None, Outcome | None]:
     """The call's value, or the outcome that its exception stands for."""
     try:
         return call(), None
+    except CheckpointError:
+        raise
     except Exception as error:
         # Only words leave this block: the exception's frames hold the tensors that filled the device.
         return None, of_error(error)
 
 
-def _ending(training: Training, row: Row | None) -> Outcome | None:
+def _ending(training: Training, row: Row | None, stop_asked: Callable[[], bool]) -> Outcome | None:
+    if (row is None or not row.complete) and stop_asked():
+        done = training.progress.epochs
+        return Outcome("interrupted", None, f"stopped by hand after {done} complete epochs")
     if row is None or not row.complete:
         return Outcome("cut", "timeout", training.why_cut())
-    return DONE if training.is_done else None
+    return Outcome("done", None, training.why_done()) if training.is_done else None
 
 
 def _tell(row: Row, on_epoch: OnEpoch | None) -> None:
@@ -102,45 +133,89 @@ def _report(
     training: Training | None,
     ending: Outcome,
     recipe: Recipe,
-    place: torch.device,
-    meter: Meter,
+    setting: Setting,
+    predicted_bytes: int | None,
 ) -> Report:
-    best = training.best if training else None
-    seconds = training.train_seconds if training else 0.0
+    progress = training.progress if training else None
+    best = progress.best if progress else None
     # Weights that broke are of no use to anyone, and a device that broke cannot give them.
     last = copy_weights(module) if training and ending.outcome != "failed" else None
+    peak = None if ending.kind == "device" else setting.peak.bytes
     return Report(
         outcome=ending.outcome,
         kind=ending.kind,
-        reason=ending.reason,
-        epochs=training.epochs if training else 0,
+        reason=_reason(ending, peak, predicted_bytes),
+        epochs=progress.epochs if progress else 0,
         best_epoch=best.epoch if best else None,
         valid_accuracy=best.scores.accuracy if best else None,
         valid_loss=best.scores.loss if best else None,
         exits=best.scores.exits if best else (),
-        curve=tuple(training.curve) if training else (),
-        seconds=meter.seconds,
-        images_per_second=training.images / seconds if training and seconds > 0 else None,
+        curve=tuple(progress.curve) if progress else (),
+        seconds=setting.meter.seconds,
         recipe=recipe.to_dict(),
-        device=_name(place),
+        device=_name(setting.device),
         torch=str(torch.__version__),
         threads=torch.get_num_threads(),
         seed=recipe.seed,
-        peak_memory_bytes=None if ending.kind == "device" else peak_bytes(place),
+        peak_memory_bytes=peak,
+        predicted_memory_bytes=predicted_bytes,
+        parts={part: round(seconds, 6) for part, seconds in setting.parts.seconds.items()},
         best_weights=best.weights if best else None,
         last_weights=last,
+        **_speed(module, training, ending, setting),
     )
+
+
+def _speed(module: nn.Module, training: Training | None, ending: Outcome, setting: Setting) -> dict[str, Any]:
+    """How the network ran and how fast its training steps were, as fields of the report."""
+    if training is None:
+        return {"images_per_second": None}
+    progress, form = training.progress, training.form
+    said: dict[str, Any] = {
+        "images_per_second": None,
+        "precision": form.precision,
+        "layout": form.layout,
+        "is_compiled": training.is_compiled,
+        "accumulate": training.accumulate,
+    }
+    if progress.steps == 0 or ending.kind == "device":
+        return said
+    said["images_per_second"] = progress.all_images / progress.all_seconds
+    said["step_seconds"] = progress.all_seconds / progress.steps
+    return {**said, **_use(module, training, setting.device)}
+
+
+def _use(module: nn.Module, training: Training, device: torch.device) -> dict[str, float]:
+    """The share of the device's ceiling that the steps reached, where the module can be counted."""
+    progress = training.progress
+    counted, _ = _guarded(lambda: work(module, training.input))
+    most, _ = _guarded(lambda: ceiling(device, "bf16" if training.form.precision == "bf16" else "fp32"))
+    if counted is None or most is None:
+        return {}
+    flops = counted.train_flops(progress.all_images) / progress.all_seconds
+    return {"mfu": flops / most, "ceiling_flops": most}
+
+
+def _reason(ending: Outcome, peak: int | None, predicted: int | None) -> str:
+    """The outcome's sentence; of a want of memory also what was seen and what was predicted."""
+    if ending.kind != "out-of-memory":
+        return ending.reason
+    known = [(peak, "seen at most"), (predicted, "predicted")]
+    said = ", ".join(f"{count:,} bytes {word}" for count, word in known if count is not None)
+    return f"{ending.reason} ({said})" if said else ending.reason
 
 
 @contextmanager
 def _on(place: torch.device) -> Iterator[None]:
-    """Make a CUDA device the current one and start its peak anew."""
+    """Make a CUDA device the current one, with a stream of its own: the default one cannot be captured."""
     if place.type != "cuda":
         yield
         return
     with torch.cuda.device(place):
-        torch.cuda.reset_peak_memory_stats(place)
-        yield
+        torch.cuda.synchronize(place)
+        with torch.cuda.stream(torch.cuda.Stream(place)):  # type: ignore[no-untyped-call]
+            yield
+        torch.cuda.synchronize(place)
 
 
 def _release(module: nn.Module, place: torch.device) -> None:

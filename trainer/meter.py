@@ -31,6 +31,10 @@ class Meter:
         synchronize(self._device)
         return self.seconds
 
+    def add(self, seconds: float) -> None:
+        """Charge what another process spent on the same training before."""
+        self._charged += seconds
+
     def __enter__(self) -> "Meter":
         if self._since is not None:
             raise RuntimeError("the meter runs already")

@@ -7,9 +7,12 @@ from trainer.errors import ModuleError
 from trainer.recipe import Recipe
 
 
-def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer(
+    module: nn.Module, recipe: Recipe, lr: float | torch.Tensor | None = None
+) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum, or AdamW; weight decay on kernels and matrices only.
 
+    lr: by default the recipe's; a tensor on the device where the step is to be captured in a graph.
     Raises ModuleError for a module with nothing to train.
     """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
@@ -20,9 +23,10 @@ def optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
+    rate = recipe.lr if lr is None else lr
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
-    made = torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=True, fused=True)
+        return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=isinstance(rate, torch.Tensor))
+    made = torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=True, fused=True)
     # A step's drop-path leaves some gradients None. The fused step refuses buffers of which only some are there,
     # and from zeros the first momentum is the gradient all the same.
     for parameter in trained:

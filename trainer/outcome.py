@@ -6,7 +6,7 @@ import torch
 
 from trainer.errors import ModuleError
 
-Word = Literal["done", "pruned", "cut", "failed"]
+Word = Literal["done", "pruned", "cut", "interrupted", "failed"]
 Kind = Literal["not-finite", "out-of-memory", "batch-too-small", "timeout", "device", "error"]
 
 _MEMORY_WORDS = (
@@ -20,7 +20,7 @@ _MEMORY_WORDS = (
 
 
 class Outcome(NamedTuple):
-    """outcome: done, pruned, cut or failed.  kind: of cut and failed ones.  reason: one sentence."""
+    """outcome: done, pruned, cut, interrupted or failed.  kind: of cut and failed ones.  reason: one sentence."""
 
     outcome: Word
     kind: Kind | None
@@ -35,9 +35,6 @@ class TooMuchMemory(Exception):
     """More bytes on the device than the budget allows; the message says how many."""
 
 
-DONE = Outcome("done", None, "all epochs were trained")
-
-
 def of_error(error: Exception) -> Outcome:
     """The outcome of an exception that came out of training or evaluation."""
     said = " ".join(str(error).split())
@@ -45,7 +42,7 @@ def of_error(error: Exception) -> Outcome:
         return Outcome("failed", "not-finite", said)
     if isinstance(error, TooMuchMemory):
         return Outcome("failed", "out-of-memory", said)
-    if _is_memory(error, said.lower()):
+    if is_memory(error):
         return Outcome("failed", "out-of-memory", f"the device ran out of memory: {_short(said)}")
     if isinstance(error, ValueError) and "more than 1 value per channel" in said:
         return Outcome("failed", "batch-too-small", f"the batch is too small for batch norm: {_short(said)}")
@@ -57,9 +54,11 @@ def of_error(error: Exception) -> Outcome:
     return Outcome("failed", "error", f"the network raised {type(error).__name__}: {_short(said)}")
 
 
-def _is_memory(error: Exception, said: str) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+def is_memory(error: Exception) -> bool:
+    """Whether an exception says that memory was short, on the device or of the budget."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError | TooMuchMemory):
         return True
+    said = str(error).lower()
     return isinstance(error, RuntimeError) and any(words in said for words in _MEMORY_WORDS)
 
 

@@ -1,26 +1,71 @@
 """Number format and memory layout in which a network runs."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 CHANNELS_LAST_PIXELS = 24 * 24
+_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Autocast to bf16, or nothing; `auto` is bf16 on CUDA devices that have it."""
-    if precision == "auto":
-        precision = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+class Form(NamedTuple):
+    """How a network runs: precision fp32 or bf16 (autocast), layout contiguous or channels_last."""
+
+    precision: str
+    layout: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the images; losses and norms' statistics are float32 in either."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return _FORMATS[self.layout]
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        """Autocast to bf16, or nothing."""
+        return torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    def lay_out(self, module: nn.Module) -> None:
+        """Put the module's kernels into the layout, those of one channel, too.
+
+        A tensor of one channel is contiguous in both layouts and `Module.to` may leave it as it is, but torch
+        picks the kernel by the strides.
+        """
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.ndim == 4:
+                tensor.data = laid_out(tensor.data, self.memory_format)
 
 
-def layout(module: nn.Module, device: torch.device, pixels: int) -> torch.memory_format:
-    """channels_last where it pays for images of so many pixels, else contiguous.
+def laid_out(x: Tensor, memory_format: torch.memory_format) -> Tensor:
+    """The tensor (B, C, H, W) with the strides of the layout, whether or not torch sees a difference."""
+    wanted = torch.empty_like(x, memory_format=memory_format)
+    return x if x.stride() == wanted.stride() else wanted.copy_(x)
 
-    A step of a small conv-bn-relu net, channels_last against contiguous, one CPU thread: 1.6 times as fast at
-    3x32x32, 1.2 to 1.4 at 1x28x28, 0.9 to 1.1 at 16x16 and 8x8. On CUDA the bf16 kernels want channels_last.
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 numbers itself, not by way of float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def usual(
+    module: nn.Module, device: torch.device, pixels: int, precision: str = "auto", layout: str = "auto"
+) -> Form:
+    """The form that is right for most networks, for images of so many pixels; what is given is kept.
+
+    bf16 on CUDA devices that have it. A step of a small conv-bn-relu net, channels_last against contiguous, one
+    CPU thread: 1.6 times as fast at 3x32x32, 1.2 to 1.4 at 1x28x28, 0.9 to 1.1 at 16x16 and 8x8. On CUDA the bf16
+    kernels want channels_last.
     """
-    has_conv = any(parameter.ndim == 4 for parameter in module.parameters())
-    pays = has_conv and (device.type == "cuda" or pixels >= CHANNELS_LAST_PIXELS)
-    return torch.channels_last if pays else torch.contiguous_format
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" and has_bf16(device) else "fp32"
+    if layout == "auto":
+        has_conv = any(parameter.ndim == 4 for parameter in module.parameters())
+        pays = has_conv and (device.type == "cuda" or pixels >= CHANNELS_LAST_PIXELS)
+        layout = "channels_last" if pays else "contiguous"
+    return Form(precision, layout)

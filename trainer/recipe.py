@@ -9,6 +9,9 @@ from typing import Any
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("one-cycle", "cosine")
 PRECISIONS = ("auto", "fp32", "bf16")
+LAYOUTS = ("auto", "contiguous", "channels_last")
+AVERAGES = ("none", "ema", "lookahead")
+COMPILE = ("auto", "always", "never")
 LR = {"sgd": 0.1, "adamw": 3e-3}
 WEIGHT_DECAY = {"sgd": 5e-4, "adamw": 0.05}
 
@@ -29,9 +32,17 @@ class Recipe:
     to 0 by a cosine).
     warmup: share of the steps in which lr rises.  clip: largest norm of the gradient, None = unclipped.
     crop: pixels of padding before a random crop, 0 = none, None = an eighth of the image's shorter side.
-    flip: mirror half of the images, where the data allows it.
+    flip: mirror half of the images in the first epoch, the others in the next, and so on in turn, where the data
+    allows it.
     cutout: side in pixels of a square set to the mean, 0 = none.
-    precision: fp32, bf16 (autocast), or auto: bf16 on CUDA devices that have it, else fp32.
+    mixup: alpha of the beta distribution by which pairs of images are mixed, 0 = none.
+    average: which weights are evaluated and kept: those of the last step (none), their moving average with
+    ema_decay (ema), or lookahead's.
+    patience: epochs without a better evaluation after which training ends, None = never.
+    accumulate: parts of a batch that go through the network one after another, for one step of the optimizer.
+    precision: fp32, bf16 (autocast), or auto: the faster one for this network on this device, by a probe.
+    layout: of images and kernels in memory, contiguous, channels_last, or auto: by the same probe.
+    compile: whether torch.compile is used: always, never, or auto: where what is left to do repays it.
     """
 
     optimizer: str = "sgd"
@@ -47,8 +58,15 @@ class Recipe:
     crop: int | None = None
     flip: bool = True
     cutout: int = 0
+    mixup: float = 0.0
+    average: str = "none"
+    ema_decay: float = 0.999
+    patience: int | None = None
+    accumulate: int = 1
     seed: int = 0
     precision: str = "auto"
+    layout: str = "auto"
+    compile: str = "auto"
 
     def __post_init__(self) -> None:
         _check("optimizer", self.optimizer, _among(OPTIMIZERS))
@@ -121,6 +139,13 @@ _RULES: dict[str, _Rule] = {
     "crop": _or_none(_whole(0, 1024)),
     "flip": ((lambda value: isinstance(value, bool)), "true or false"),
     "cutout": _whole(0, 1024),
+    "mixup": _number(lambda v: 0 <= v <= 100, "a number of 0..100"),
+    "average": _among(AVERAGES),
+    "ema_decay": _number(lambda v: 0 < v < 1, "a number between 0 and 1"),
+    "patience": _or_none(_whole(1, 100_000)),
+    "accumulate": _whole(1, 1024),
     "seed": _whole(0, 2**63 - 1),
     "precision": _among(PRECISIONS),
+    "layout": _among(LAYOUTS),
+    "compile": _among(COMPILE),
 }

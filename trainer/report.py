@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     Weights = dict[str, Tensor]
 
-OUTCOMES = ("done", "pruned", "cut", "failed")
+OUTCOMES = ("done", "pruned", "cut", "interrupted", "failed")
 _WEIGHTS = ("best_weights", "last_weights")
 
 
@@ -43,13 +43,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What a trial reached. `outcome` is done, pruned, cut or failed; `reason` says it in one sentence.
+    """What a trial reached. `outcome` is one of OUTCOMES; `reason` says it in one sentence.
 
     kind: of cut and failed trials: not-finite, out-of-memory, batch-too-small, timeout, device or error.
     epochs: complete ones.  best_epoch, valid_accuracy, valid_loss, exits: of the best evaluation (highest
     accuracy, then lowest loss), None before the first; exits is the accuracy of every exit.
-    seconds: charged for building, training and evaluation.
-    peak_memory_bytes: on CUDA; None on the CPU, where there is no cheap true number.
+    seconds: charged for building, training and evaluation.  parts: how they were spent, in seconds; what is
+    left over is none of these.  Where a step is one CUDA graph, `step` is all of it.
+    precision, layout: in which the network ran.  is_compiled: whether by torch.compile.
+    images_per_second, step_seconds: of training steps.  mfu: model FLOPs utilisation of the training steps, their
+    floating point operations a second as a share of `ceiling_flops`, the most that was measured on this device
+    (trainer.work, trainer.ceiling); None where a module could not be counted.
+    peak_memory_bytes: on CUDA of the tensors on the device, on the CPU by how much the process grew; None where
+    the system does not say.  predicted_memory_bytes: what the caller expected.
     best_weights, last_weights: state dicts on the CPU, kept out of JSON and comparison.
     """
 
@@ -70,6 +76,15 @@ class Report:
     threads: int
     seed: int
     peak_memory_bytes: int | None
+    predicted_memory_bytes: int | None = None
+    precision: str | None = None
+    layout: str | None = None
+    is_compiled: bool = False
+    accumulate: int = 1
+    step_seconds: float | None = None
+    mfu: float | None = None
+    ceiling_flops: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
     best_weights: "Weights | None" = field(default=None, compare=False, repr=False)
     last_weights: "Weights | None" = field(default=None, compare=False, repr=False)
 
@@ -118,7 +133,10 @@ def _values(kind: type, plain: Any) -> dict[str, Any]:
     if not isinstance(plain, Mapping):
         raise ReportError(f"a {kind.__name__.lower()} must be a mapping, not {type(plain).__name__}")
     names = _names(kind)
-    wrong = sorted(set(names).symmetric_difference(plain), key=str)
+    optional = {
+        one.name for one in fields(kind) if one.default_factory is not MISSING or one.default is not MISSING
+    }
+    wrong = sorted(set(names).symmetric_difference(plain) - (optional - set(plain)), key=str)
     if wrong:
         state = "lacks" if wrong[0] in names else "has an unknown"
         raise ReportError(

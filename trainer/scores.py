@@ -11,7 +11,7 @@ from trainer.data import Data, Split
 from trainer.devices import device_of
 from trainer.exits import forward
 from trainer.modes import evaluating
-from trainer.precision import autocast, layout
+from trainer.precision import usual
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,12 @@ def evaluate(
     batch: int = 512,
     *,
     precision: str = "auto",
+    layout: str = "auto",
 ) -> Scores:
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
 
-    The module is moved to the device; its train or eval mode is put back.
+    The module is moved to the device, and into the layout; its train or eval mode is put back.
+    precision, layout: as a recipe has them; auto is what suits most networks.
     Raises ValueError for an empty split or a device that is not there, ModuleError for an output that is not
     logits.
     """
@@ -46,14 +48,16 @@ def evaluate(
         raise ValueError("the split is empty; at least one image is needed for scores")
     place = device_of(device)
     module.to(place)
-    split = split.to(place)
-    normalise = Normalise(data, place, layout(module, place, data.pixels))
+    form = usual(module, place, data.pixels, precision, layout)
+    form.lay_out(module)
+    normalise = Normalise(data, place, form)
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     # One pass, no .item(): sums stay on the device until the end.
-    with evaluating(module), autocast(precision, place):
-        for x, y in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
-            exits = forward(module, normalise(x), len(data.classes))
+    with evaluating(module), form.autocast(place):
+        for x, labels in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
+            y = labels.to(place)
+            exits = forward(module, normalise(x.to(place)), len(data.classes))
             losses.append(F.cross_entropy(exits[-1], y, reduction="sum"))
             hits.append(torch.stack([(logits.argmax(1) == y).sum() for logits in exits]))
         loss = torch.stack(losses).cpu().double().sum().item() / len(split)

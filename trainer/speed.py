@@ -9,7 +9,7 @@ from torch import nn
 from trainer.devices import device_of
 from trainer.meter import synchronize
 from trainer.modes import evaluating
-from trainer.precision import layout
+from trainer.precision import laid_out, usual
 
 WARM_UP = 5
 
@@ -28,9 +28,9 @@ def latency(
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
     place = device_of(device)
     module.to(place)
-    x = torch.zeros(1, *input_shape, device=place).contiguous(
-        memory_format=layout(module, place, input_shape[1] * input_shape[2])
-    )
+    form = usual(module, place, input_shape[1] * input_shape[2], "fp32")
+    form.lay_out(module)
+    x = laid_out(torch.zeros(1, *input_shape, device=place), form.memory_format)
     seconds = []
     with evaluating(module):
         for _ in range(WARM_UP + repeats):

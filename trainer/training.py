@@ -1,33 +1,37 @@
 """Training: a module on its way through a recipe, one epoch at a time."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from trainer import exits
 from trainer.augment import Augment
-from trainer.batches import Epochs, Normalise
-from trainer.budget import Budget
+from trainer.batches import Batch, Epochs, Normalise
+from trainer.checkpoint import CheckpointError
 from trainer.data import Data
 from trainer.deadline import Deadline
-from trainer.meter import Meter, Pace
-from trainer.optimizer import optimizer
-from trainer.outcome import NotFinite, TooMuchMemory
-from trainer.precision import autocast, layout
+from trainer.guard import blame
+from trainer.meter import Pace
+from trainer.outcome import NotFinite, is_memory
+from trainer.precision import Form
+from trainer.probe import chosen
+from trainer.progress import Progress
 from trainer.recipe import Recipe
 from trainer.report import Row, finite
-from trainer.schedule import CURVES
+from trainer.residence import placed
+from trainer.runner import Runner
 from trainer.scores import Scores, evaluate
-from trainer.weights import Best, better
+from trainer.setting import Setting
+from trainer.step import Step
+from trainer.weights import better
 
-# Reading the loss makes the host wait for a CUDA device, so it is read at every twentieth step only.
-CHECK_EVERY = 20
+SETTLED_STEPS = 20  # after so many the time of a step is known
+EVALUATION_BATCH = 1024  # on CUDA; on a CPU large batches leave the cache
 
 
 class Trained(NamedTuple):
-    """What an epoch's steps came to; complete: whether the budget let all of them be done."""
+    """What an epoch's steps came to; complete: whether budget and user let all of them be done."""
 
     loss: float
     images: int
@@ -36,139 +40,272 @@ class Trained(NamedTuple):
 
 
 class Training:
-    """The state of one `fit`: optimizer, step, random streams, curve. Ask for `epoch()` until `is_done`."""
+    """The state of one `fit`: optimizer, step, random streams, curve. Ask for `epoch()` until `is_done`.
 
-    def __init__(
-        self,
-        module: nn.Module,
-        data: Data,
-        recipe: Recipe,
-        budget: Budget,
-        device: torch.device,
-        meter: Meter,
-    ) -> None:
-        self._module, self._data, self._recipe = module, data.to(device), recipe
-        self._device, self._meter, self._memory = device, meter, budget.memory
-        with meter:
-            memory_format = layout(module, device, data.pixels)
+    With a checkpoint in the setting it goes on from what that holds. Raises CheckpointError, ModuleError.
+    """
+
+    def __init__(self, module: nn.Module, data: Data, recipe: Recipe, setting: Setting) -> None:
+        self._module, self._recipe, self._setting = module, recipe, setting
+        device = setting.device
+        kept = self._kept(data)
+        with setting.meter:
+            self._data = placed(data, device)
             module.to(device)
-            module.to(memory_format=memory_format)
-            normalise = Normalise(data, device, memory_format)
-            self._epochs = Epochs(
-                self._data.train, normalise, augment(recipe, data), recipe.batch, recipe.seed
+            self.form = self._chosen(kept)
+            self._epochs = self._read()
+            steps = recipe.epochs * self._epochs.steps
+            self._step = Step(
+                module, recipe, self.form, len(data.classes), steps, device, setting.parts, setting.ranks
             )
-            self._optimizer = optimizer(module, recipe)
-        self._deadline = Deadline(budget, len(data.valid) / min(recipe.batch, len(data.train)))
+            self._runner = Runner(module, self._step, recipe, setting)
+            self.progress = Progress(torch.zeros((), device=device))
+            if kept is not None:
+                self._restore(kept)
+        self._deadline = Deadline(setting.budget, len(data.valid) / min(recipe.batch, len(data.train)))
         self._pace = Pace(device)
-        self._step = 0
-        self.epochs = 0  # complete ones
-        self.images = 0
-        self.train_seconds = 0.0
-        self.curve: list[Row] = []
-        self.best: Best | None = None
+        self._evaluation_batch = 2 * recipe.batch
+        if device.type == "cuda":
+            self._evaluation_batch = max(self._evaluation_batch, EVALUATION_BATCH)
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        return self._data.input
+
+    @property
+    def is_compiled(self) -> bool:
+        return self._runner.is_compiled
+
+    @property
+    def accumulate(self) -> int:
+        return self._step.accumulate
 
     @property
     def is_done(self) -> bool:
-        """Whether every epoch of the recipe is complete."""
-        return self.epochs == self._recipe.epochs
+        """Whether every epoch of the recipe is complete, or the last ones brought nothing."""
+        progress, patience = self.progress, self._recipe.patience
+        is_over = progress.epochs == self._recipe.epochs
+        return is_over or (patience is not None and progress.epochs_since_best() >= patience)
 
     def why_cut(self) -> str:
         """The sentence of a trial that the budget ended."""
-        return self._deadline.sentence(self.epochs, self._recipe.epochs)
+        return self._deadline.sentence(self.progress.epochs, self._recipe.epochs)
+
+    def why_done(self) -> str:
+        """The sentence of one that came to its end."""
+        if self.progress.epochs == self._recipe.epochs:
+            return "all epochs were trained"
+        return f"{self._recipe.patience} epochs brought nothing better, after {self.progress.epochs} epochs"
 
     def epoch(self) -> Row | None:
-        """Train an epoch, or what the budget allows of it, and evaluate; None where not one step was left.
+        """Train an epoch, or what the budget allows of it, and evaluate.
 
-        Raises NotFinite, TooMuchMemory, and whatever the module raises.
+        None where not one step was left, or where it was asked to stop. Raises NotFinite, TooMuchMemory, and whatever
+        the module raises.
         """
-        with self._meter:
+        setting, progress = self._setting, self.progress
+        with setting.meter:
             trained = self._train()
-            if trained.images == 0:
+            if trained.images == 0 or (not trained.complete and setting.stop_asked()):
                 return None
             scores = self._evaluate()
-        self.epochs += trained.complete
-        self.images += trained.images
-        self.train_seconds += trained.seconds
-        row = Row(
-            epoch=self.epochs + (not trained.complete),
+            row = self._row(trained, scores)
+            progress.close(trained.complete)
+            progress.curve.append(row)
+            with self._step.average.used():
+                progress.best = better(self._module, progress.best, row, scores)
+            self._keep(always=False)
+        return row
+
+    def keep(self) -> None:
+        """Write the checkpoint now, where there is one."""
+        self._keep(always=True)
+
+    def _train(self) -> Trained:
+        """The steps of an epoch, or of what is left of it. Nothing in here waits for a CUDA device but the pace."""
+        setting, progress = self._setting, self.progress
+        self._module.train()
+        begun = now = setting.meter.read()
+        earlier, complete = progress.epoch_seconds, True
+        setting.parts.begin()
+        for batch in self._epochs.epoch(progress.epochs, progress.batches):
+            if self._deadline.is_near(now) or setting.stop_asked():
+                complete = False
+                break
+            setting.parts.mark("data")
+            self._advance(batch)
+            before, now = now, setting.meter.seconds
+            progress.epoch_seconds = earlier + now - begun
+            self._deadline.step_took(now - before)
+            self._keep(always=False)
+        progress.epoch_seconds = earlier + setting.meter.read() - begun
+        setting.parts.settle()
+        self._check()
+        mean = progress.loss.item() / max(progress.epoch_images, 1)
+        return Trained(mean, progress.epoch_images, progress.epoch_seconds, complete)
+
+    def _advance(self, batch: Batch) -> None:
+        """A step, its checks and its place in the progress."""
+        progress = self.progress
+        if progress.steps >= SETTLED_STEPS and len(batch.y) == self._epochs.largest:
+            self._runner.compile(batch, self._left_seconds())
+        loss = self._runner(batch)
+        progress.add(loss, len(batch.y))
+        self._pace.step()
+        if self._setting.device.type == "cpu":  # where looking at a number makes nobody wait
+            self._check(batch)
+
+    def _evaluate(self) -> Scores:
+        setting = self._setting
+        setting.ranks.average_buffers(self._module)
+        start = setting.meter.read()
+        try:
+            scores = self._scores()
+        except Exception as error:
+            if not is_memory(error):
+                raise
+            scores = None
+        if scores is None:  # outside the handler, whose exception holds what filled the device
+            self._evaluation_batch = max(self._evaluation_batch // 2, 1)
+            scores = self._scores()
+        seconds = setting.meter.read() - start
+        setting.parts.seconds["evaluation"] += seconds
+        self._deadline.evaluation_took(seconds)
+        if not math.isfinite(scores.loss):
+            raise NotFinite(f"the validation loss was {scores.loss} after {self.progress.steps} steps")
+        return scores
+
+    def _scores(self) -> Scores:
+        data, form = self._data, self.form
+        with self._step.average.used():
+            return evaluate(
+                self._module,
+                data.valid,
+                data,
+                self._setting.device,
+                self._evaluation_batch,
+                precision=form.precision,
+                layout=form.layout,
+            )
+
+    def _row(self, trained: Trained, scores: Scores) -> Row:
+        return Row(
+            epoch=self.progress.epochs + 1,
             complete=trained.complete,
             train_loss=finite(trained.loss),
             valid_loss=finite(scores.loss),
             valid_accuracy=scores.accuracy,
-            seconds=self._meter.seconds,
+            seconds=self._setting.meter.seconds,
             images_per_second=trained.images / max(trained.seconds, 1e-9),
         )
-        self.curve.append(row)
-        self.best = better(self._module, self.best, row, scores)
-        return row
 
-    def _train(self) -> Trained:
-        """The steps of an epoch. Only the check and the pace wait for the device."""
-        self._module.train()
-        start = now = self._meter.read()
-        images, complete = 0, True
-        total = torch.zeros((), device=self._device)
-        for number, (x, y) in enumerate(self._epochs):
-            if self._deadline.is_near(now):
-                complete = False
-                break
-            total += self._train_step(x, y) * len(y)
-            images += len(y)
-            self._pace.step()
-            if number % CHECK_EVERY == 0:
-                self._check(total)
-            before, now = now, self._meter.seconds
-            self._deadline.step_took(now - before)
-        self._check(total)
-        return Trained(total.item() / max(images, 1), images, self._meter.read() - start, complete)
+    def _check(self, batch: Batch | None = None) -> None:
+        """Raise NotFinite with step and layer where a loss or gradient was not finite."""
+        bad = self._step.guard.step()
+        if bad is None:
+            return
+        epoch, number = divmod(bad - 1, self._epochs.steps)
+        batch = batch or next(self._epochs.epoch(epoch, number))
+        cause = blame(self._module, lambda: self._step.loss(batch))
+        raise NotFinite(f"the training loss was not finite at step {bad}, in epoch {epoch + 1}: {cause}")
 
-    def _train_step(self, x: Tensor, y: Tensor) -> Tensor:
-        """One step of the optimizer; gives the loss, still on the device."""
-        recipe = self._recipe
-        factor = CURVES[recipe.schedule](self._step, recipe.epochs * self._epochs.steps, recipe.warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = recipe.lr * factor
-        self._optimizer.zero_grad(set_to_none=True)
-        with autocast(recipe.precision, self._device):
-            logits = exits.forward(self._module, x, len(self._data.classes))
-        loss = exits.loss(logits, y, exits.weights(self._module, len(logits)), recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.clip is not None:
-            nn.utils.clip_grad_norm_(self._module.parameters(), recipe.clip)
-        self._optimizer.step()
-        self._step += 1
-        return loss.detach()
+    def _left_seconds(self) -> float:
+        """What the steps that are left will take at the speed so far."""
+        progress = self.progress
+        done = progress.seconds + progress.epoch_seconds
+        left = self._recipe.epochs * self._epochs.steps - progress.steps
+        seconds = left * done / max(progress.steps, 1)
+        limit = self._setting.budget.limit()
+        return seconds if limit is None else min(seconds, limit[0] - self._setting.meter.seconds)
 
-    def _evaluate(self) -> Scores:
-        start = self._meter.read()
-        # Twice the batch: without gradients that needs less memory than a training step.
-        batch, precision = 2 * self._recipe.batch, self._recipe.precision
-        scores = evaluate(
-            self._module, self._data.valid, self._data, self._device, batch, precision=precision
+    def _chosen(self, kept: dict[str, Any] | None) -> Form:
+        if kept is not None:
+            form = Form(*kept["form"])
+            form.lay_out(self._module)
+            return form
+        limit, recipe = self._setting.budget.limit(), self._recipe
+        steps = recipe.epochs * -(-len(self._data.train) // recipe.batch)
+        self._setting.parts.begin()
+        form = chosen(
+            self._module, self._data, recipe, self._setting.device, steps, None if limit is None else limit[0]
         )
-        self._deadline.evaluation_took(self._meter.read() - start)
-        if not math.isfinite(scores.loss):
-            raise NotFinite(f"the validation loss was {scores.loss} after {self._step} steps")
-        return scores
+        self._setting.parts.mark("probe")
+        return form
 
-    def _check(self, total: Tensor) -> None:
-        if not math.isfinite(total.item()):
-            raise NotFinite(
-                f"the training loss was not finite by step {self._step}, in epoch {self.epochs + 1}"
-            )
-        peak = peak_bytes(self._device)
-        if peak is not None and self._memory is not None and peak > self._memory:
-            raise TooMuchMemory(
-                f"training took {peak:,} bytes on the device; the budget allows {self._memory:,}"
-            )
+    def _read(self) -> Epochs:
+        data, recipe, setting = self._data, self._recipe, self._setting
+        return Epochs(
+            data.train,
+            Normalise(data, setting.device, self.form),
+            augment(recipe, data),
+            recipe.batch,
+            recipe.seed,
+            mixup=recipe.mixup,
+            device=setting.device,
+            rank=setting.ranks.rank,
+            ranks=setting.ranks.size,
+        )
+
+    # --- the checkpoint
+
+    def _kept(self, data: Data) -> dict[str, Any] | None:
+        """What the checkpoint holds, where there is one and it is of this training."""
+        checkpoint = self._setting.checkpoint
+        shapes = {name: list(value.shape) for name, value in self._module.state_dict().items()}
+        self._origin: dict[str, Any] = {"recipe": self._recipe.to_dict(), "network": shapes}
+        if checkpoint is None:
+            return None
+        self._origin["data"] = data.digest()
+        kept = checkpoint.load()
+        for key, value in self._origin.items():
+            if kept is not None and kept[key] != value:
+                raise CheckpointError(
+                    f"{checkpoint.path} was made with another {key}; delete it to begin afresh"
+                )
+        return kept
+
+    def _keep(self, always: bool) -> None:
+        checkpoint = self._setting.checkpoint
+        if checkpoint is None or not self._setting.ranks.is_first or not (always or checkpoint.is_due):
+            return
+        checkpoint.save(self._state())
+        self._setting.parts.begin()
+
+    def _state(self) -> dict[str, Any]:
+        device, step = self._setting.device, self._step
+        return {
+            **self._origin,
+            "form": list(self.form),
+            "compiled": self._runner.is_compiled,
+            "accumulate": step.accumulate,
+            "taken": step.taken,
+            "module": self._module.state_dict(),
+            "optimizer": step.optimizer.state_dict(),
+            "average": step.average.state(),
+            "chance": torch.default_generator.get_state(),
+            "cuda_chance": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+            "progress": self.progress.state(),
+            "seconds": self._setting.meter.seconds,
+            "parts": dict(self._setting.parts.seconds),
+        }
+
+    def _restore(self, kept: dict[str, Any]) -> None:
+        device, step = self._setting.device, self._step
+        self._module.load_state_dict(kept["module"])
+        step.load_optimizer(kept["optimizer"])
+        step.average.restore(kept["average"])
+        step.accumulate, step.taken = kept["accumulate"], kept["taken"]
+        torch.default_generator.set_state(kept["chance"])
+        if kept["cuda_chance"] is not None and device.type == "cuda":
+            torch.cuda.set_rng_state(kept["cuda_chance"], device)
+        self.progress = Progress.restored(kept["progress"], device)
+        self._setting.meter.add(kept["seconds"])
+        self._setting.parts.seconds.update(kept["parts"])
+        if kept["compiled"]:
+            self._runner.use_compiled(next(self._epochs.epoch(0)))
 
 
 def augment(recipe: Recipe, data: Data) -> Augment:
     """The recipe's augmentation: flips only where they keep the class, padding by the image's size."""
     padding = min(data.input[1:]) // 8 if recipe.crop is None else recipe.crop
     return Augment(padding, recipe.flip and data.mirror, recipe.cutout)
-
-
-def peak_bytes(device: torch.device) -> int | None:
-    """Most bytes held on a CUDA device since the trial began; None on the CPU."""
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

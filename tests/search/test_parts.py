@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import files, words
+from search import words
 from search.candidate import Excess
 from search.errors import StudyError
 from search.front import front
@@ -18,6 +18,7 @@ from search.objective import Objective, dominates
 from search.pruning import Climb, should_stop
 from search.record import Record
 from search.samplers import SAMPLERS, sampler
+from trainer import files
 
 ROOT = Path(__file__).parents[2]
 ACCURACY, MACS = Objective("accuracy", "maximize"), Objective("macs", "minimize")

@@ -1,12 +1,19 @@
 """Augmentation on the device against a slow plain reference, image by image and pixel by pixel."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from trainer.augment import Augment, Draws, crop, cut_out, draw, flip, windows
-from trainer.batches import Epochs, Normalise, bounds
+from trainer.batches import Batch, Epochs, Normalise, bounds, mixed
 from trainer.data import Data, Split
+from trainer.precision import Form
+from trainer.residence import Padded, Streamed, images, placed
+
+CPU = torch.device("cpu")
+PLAIN = Form("fp32", "contiguous")
 
 
 def plain(image: np.ndarray, draws: list[int | None], padding: int, data: Data, side: int) -> np.ndarray:
@@ -38,7 +45,7 @@ def colours(count: int = 23, height: int = 9, width: int = 7) -> Data:
     )
 
 
-@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 @pytest.mark.parametrize(
     "augment",
     [
@@ -50,17 +57,14 @@ def colours(count: int = 23, height: int = 9, width: int = 7) -> Data:
         Augment(9, True, 50),
     ],
 )
-def test_every_image_is_the_reference_s(augment: Augment, memory_format: torch.memory_format) -> None:
+def test_every_image_is_the_reference_s(augment: Augment, layout: str) -> None:
     data = colours()
-    normalise = Normalise(data, torch.device("cpu"), memory_format)
-    epochs = Epochs(data.train, normalise, augment, 8, seed=5)
-    # The same stream gives the same order and draws, which the reference then follows.
-    stream = torch.Generator().manual_seed(5)
-    order = torch.randperm(len(data.train), generator=stream)
-    draws = draw(len(data.train), 9, 7, augment, stream)
+    form = Form("fp32", layout)
+    epochs = Epochs(data.train, Normalise(data, CPU, form), augment, 8, seed=5)
+    order, draws = epochs.drawn(3)
     seen = 0
-    for x, y in epochs:
-        assert x.dtype == torch.float32 and x.is_contiguous(memory_format=memory_format)
+    for x, y, _, _ in epochs.epoch(3):
+        assert x.dtype == torch.float32 and x.is_contiguous(memory_format=form.memory_format)
         assert y.equal(order[seen : seen + len(y)])  # labels are indices here
         for image, label in zip(x, y, strict=True):
             mine = [None if drawn is None else int(drawn[seen]) for drawn in draws]
@@ -87,7 +91,8 @@ def test_crop_and_flip_are_torchvision_s() -> None:
 
 def test_draws_cover_their_ranges_and_no_more() -> None:
     draws = draw(5000, 9, 7, Augment(2, True, 3), torch.Generator().manual_seed(0))
-    for drawn, high in zip(draws, (5, 5, 2, 9, 7), strict=True):
+    assert draws.mirrored is None  # not drawn anew each epoch
+    for drawn, high in zip((*draws[:2], *draws[3:]), (5, 5, 9, 7), strict=True):
         assert drawn is not None
         counts = torch.bincount(drawn.long(), minlength=high)
         assert len(counts) == high
@@ -103,15 +108,108 @@ def test_cutout_changes_the_square_only() -> None:
 
 def test_epochs_differ_and_seeds_repeat() -> None:
     data = colours()
-    normalise = Normalise(data, torch.device("cpu"), torch.contiguous_format)
+    normalise = Normalise(data, CPU, PLAIN)
 
     def labels(seed: int) -> list[list[int]]:
         epochs = Epochs(data.train, normalise, Augment(1), 8, seed)
-        return [torch.cat([y for _, y in epochs]).tolist() for _ in range(2)]
+        return [torch.cat([batch.y for batch in epochs.epoch(number)]).tolist() for number in range(2)]
 
     first, second = labels(1)
     assert first != second and sorted(first) == sorted(second) == list(range(23))
     assert labels(1) == [first, second] != labels(2)
+
+
+def test_an_epoch_gone_on_with_in_its_middle_is_the_same() -> None:
+    data = colours()
+    epochs = Epochs(data.train, Normalise(data, CPU, PLAIN), Augment(2, True, 3), 4, seed=1, mixup=0.4)
+    whole, rest = [*epochs.epoch(2)], [*epochs.epoch(2, first=3)]
+    for ours, theirs in zip(rest, whole[3:], strict=True):
+        assert all(a.equal(b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_flips_alternate() -> None:
+    data = colours(2000)
+    epochs = Epochs(data.train, Normalise(data, CPU, PLAIN), Augment(flip=True), 8, seed=1)
+
+    def mirrored(number: int) -> torch.Tensor:
+        order, draws = epochs.drawn(number)
+        assert draws.mirrored is not None
+        return torch.empty_like(draws.mirrored).index_copy_(0, order, draws.mirrored)
+
+    first = mirrored(0)
+    assert first.equal(~mirrored(1)) and first.equal(mirrored(2))
+    assert 0.45 < first.float().mean() < 0.55
+
+
+@pytest.mark.parametrize("padding", [0, 2])
+def test_streamed_images_are_those_of_the_padded_set(padding: int) -> None:
+    data, augment = colours(), Augment(padding, True, 3)
+    epochs = Epochs(data.train, Normalise(data, CPU, PLAIN), augment, 8, seed=1)
+    order, draws = epochs.drawn(0)
+    padded, streamed = Padded(data.train, padding), Streamed(data.train, padding, CPU)
+    for chosen, part in ((order[:8], slice(0, 8)), (order[8:], slice(8, 23))):
+        for ours, theirs in zip(
+            streamed.take(chosen, draws.pick(part)), padded.take(chosen, draws.pick(part)), strict=True
+        ):
+            assert ours.equal(theirs)
+
+
+def test_images_are_padded_as_a_whole_where_there_is_room() -> None:
+    split = colours().train
+    assert isinstance(images(split, 2, CPU), Padded)
+    assert isinstance(images(split, 2, CPU, spare_bytes=split.x.nbytes), Streamed)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_data_without_room_stay_on_the_host() -> None:
+    data, cuda = colours(), torch.device("cuda", 0)
+    assert placed(data, cuda, spare_bytes=100).train.x.device == CPU
+    assert placed(data, cuda).train.x.device == cuda
+
+
+def test_mixed_images_are_between_the_two_and_so_is_their_label() -> None:
+    batch = mixed(Batch(torch.tensor([0.0, 1.0, 4.0]), torch.tensor([7, 8, 9])), torch.tensor(0.25))
+    assert batch.x.tolist() == [3.0, 1.0, 1.0]
+    assert batch.y.tolist() == [7, 8, 9] and batch.other is not None and batch.other.tolist() == [9, 8, 7]
+
+
+def test_shares_of_mixup_are_drawn_anew() -> None:
+    data = colours()
+    epochs = Epochs(data.train, Normalise(data, CPU, PLAIN), Augment(), 4, seed=1, mixup=0.4)
+    shares = [batch.share for number in range(20) for batch in epochs.epoch(number)]
+    drawn = torch.stack([share for share in shares if share is not None])
+    assert len(drawn.unique()) == len(shares) == 120 and 0 <= drawn.min() < 0.1 and 0.9 < drawn.max() <= 1
+
+
+def test_parts_of_a_batch_are_whole_and_none_has_one_image() -> None:
+    for count in range(2, 12):
+        batch = mixed(Batch(torch.arange(float(count)), torch.arange(count)), torch.tensor(0.5))
+        for wanted in range(1, 6):
+            parts = batch.parts(wanted)
+            assert torch.cat([part.y for part in parts]).equal(batch.y)
+            assert all(len(part.x) == len(part.y) >= 2 for part in parts)
+            assert len(parts) == min(wanted, count // 2)
+
+
+def test_ranks_share_every_batch() -> None:
+    data = colours()
+    normalise, augment = Normalise(data, CPU, PLAIN), Augment(1, True)
+    alone = Epochs(data.train, normalise, augment, 6, seed=1)
+    pair = [Epochs(data.train, normalise, augment, 6, seed=1, rank=rank, ranks=2) for rank in range(2)]
+    for whole, *shares in zip(alone.epoch(0), *(one.epoch(0) for one in pair), strict=True):
+        assert sorted(torch.cat([share.y for share in shares]).tolist()) == sorted(whole.y.tolist())
+        assert shares[0].x.equal(whole.x[::2]) and shares[1].x.equal(whole.x[1::2])
+
+
+def test_one_channel_has_the_strides_of_its_layout() -> None:
+    data = colours()
+    grey = Split(data.train.x[:, :1], data.train.y)
+    for layout, strides in (("contiguous", (63, 63, 7, 1)), ("channels_last", (63, 1, 7, 1))):
+        form = Form("fp32", layout)
+        normalise = Normalise(replace(data, mean=(0.4,), std=(0.2,)), CPU, form)
+        for padding in (0, 1):
+            batch = next(Epochs(grey, normalise, Augment(padding, True, 2), 8, seed=0).epoch(0))
+            assert batch.x.stride() == strides
 
 
 @pytest.mark.parametrize(
@@ -123,6 +221,6 @@ def test_a_last_batch_of_one_image_is_dropped(count: int, batch: int, sizes: lis
 
 
 def test_normalised_train_pixels_have_mean_0_and_deviation_1(digits: Data) -> None:
-    x = Normalise(digits, torch.device("cpu"), torch.contiguous_format)(digits.train.x)
+    x = Normalise(digits, CPU, PLAIN)(digits.train.x)
     assert x.mean().item() == pytest.approx(0, abs=1e-5)
     assert x.std(correction=0).item() == pytest.approx(1, abs=1e-5)

@@ -8,7 +8,7 @@ from torch import nn
 
 from trainer import Budget, Recipe, evaluate, fit, latency
 from trainer.data import Data
-from trainer.precision import layout
+from trainer.precision import usual
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -65,5 +65,5 @@ def test_the_budget_s_memory_is_kept(digits: Data, net: Make) -> None:
 
 
 def test_layout_and_latency(net: Make) -> None:
-    assert layout(net(), torch.device("cuda"), 64) == torch.channels_last
+    assert usual(net(), torch.device("cuda"), 64).layout == "channels_last"
     assert 0 < latency(net(), (1, 8, 8), "cuda") < 1

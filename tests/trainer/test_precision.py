@@ -1,39 +1,119 @@
-"""Where channels_last and bf16 are used, and that neither changes what a network is worth."""
+"""In which number format and layout networks run, and that neither changes what a network is worth."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from trainer.precision import autocast, layout
+from trainer.data import Data
+from trainer.precision import Form, laid_out, usual
+from trainer.probe import chosen
+from trainer.recipe import Recipe
+from trainer.remembered import recall
 
 CPU = torch.device("cpu")
+Make = Callable[..., nn.Module]
 
 
 @pytest.mark.parametrize(
     ("module", "pixels", "wanted"),
     [
-        (nn.Conv2d(3, 4, 3), 32 * 32, torch.channels_last),
-        (nn.Conv2d(3, 4, 3), 16 * 16, torch.contiguous_format),
-        (nn.Linear(3, 4), 32 * 32, torch.contiguous_format),
+        (nn.Conv2d(3, 4, 3), 32 * 32, "channels_last"),
+        (nn.Conv2d(3, 4, 3), 16 * 16, "contiguous"),
+        (nn.Linear(3, 4), 32 * 32, "contiguous"),
     ],
 )
-def test_channels_last_where_it_was_measured_to_pay(
-    module: nn.Module, pixels: int, wanted: torch.memory_format
-) -> None:
-    assert layout(nn.Sequential(module), CPU, pixels) == wanted
+def test_channels_last_where_it_was_measured_to_pay(module: nn.Module, pixels: int, wanted: str) -> None:
+    assert usual(nn.Sequential(module), CPU, pixels) == ("fp32", wanted)
+    assert usual(module, CPU, pixels, "bf16", "contiguous") == ("bf16", "contiguous")
 
 
-def test_layouts_agree(net: Callable[..., nn.Module]) -> None:
+def test_layouts_agree(net: Make) -> None:
     module, x = net().eval(), torch.rand(4, 1, 28, 28)
     plain = module(x)
-    last = module.to(memory_format=torch.channels_last)(x.contiguous(memory_format=torch.channels_last))
-    torch.testing.assert_close(plain, last)
+    Form("fp32", "channels_last").lay_out(module)
+    torch.testing.assert_close(plain, module(laid_out(x, torch.channels_last)))
 
 
-def test_auto_is_fp32_on_the_cpu() -> None:
-    layer, x = nn.Linear(3, 4), torch.rand(2, 3)
-    for precision, dtype in (("auto", torch.float32), ("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        with autocast(precision, CPU):
-            assert layer(x).dtype == dtype
+def test_kernels_of_one_channel_get_the_strides_too() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 8, 3), nn.Conv2d(8, 8, 3, groups=8))
+    for layout, strides in (("channels_last", (9, 1, 3, 1)), ("contiguous", (9, 9, 3, 1))):
+        Form("fp32", layout).lay_out(module)
+        assert [conv.weight.stride() for conv in module] == [strides, strides]
+
+
+def test_shared_tensors_stay_shared() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 3, 3))
+    module[1].weight = module[0].weight
+    for one in module:
+        one.register_buffer("mask", torch.ones(2, 3, 4, 4) if one is module[0] else module[0].mask)
+    Form("fp32", "channels_last").lay_out(module)
+    assert module[0].weight is module[1].weight and module[0].mask.data_ptr() == module[1].mask.data_ptr()
+    assert module[0].mask.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_autocast_by_precision(precision: str) -> None:
+    form = Form(precision, "contiguous")
+    with form.autocast(CPU):
+        assert nn.Linear(3, 4)(torch.rand(2, 3)).dtype == form.dtype
+
+
+def test_the_probe_keeps_what_is_given_and_leaves_the_module_alone(digits: Data, net: Make) -> None:
+    module = net()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    chance = torch.get_rng_state()
+    form = chosen(module, digits, Recipe(precision="fp32"), CPU, steps=10_000)
+    assert form.precision == "fp32"
+    assert torch.get_rng_state().equal(chance)
+    assert all(parameter.grad is None for parameter in module.parameters())
+    for name, value in module.state_dict().items():
+        assert value.equal(before[name]), name
+    given = Recipe(precision="fp32", layout="channels_last")
+    assert chosen(module, digits, given, CPU, 10_000) == ("fp32", "channels_last")
+    assert module[0][0].weight.stride() == (9, 1, 3, 1)
+
+
+def test_a_probe_is_remembered_by_network_and_batch(digits: Data, net: Make) -> None:
+    from trainer import probe
+    from trainer.remembered import machine, remember
+
+    def key(width: int, batch: int) -> str:
+        return f"form {machine(CPU)} {probe._signature(net(width), digits, Recipe(batch=batch))}"
+
+    chosen(net(13), digits, Recipe(batch=48), CPU, steps=10_000)
+    assert Form(*recall(key(13, 48))).precision in ("fp32", "bf16")
+    assert recall(key(13, 47)) is None and recall(key(12, 48)) is None
+    remember(key(13, 48), ["fp32", "channels_last"])
+    assert chosen(net(13), digits, Recipe(batch=48), CPU, 10_000) == ("fp32", "channels_last")
+    remember(key(13, 48), ["fp32", "contiguous"])
+    assert chosen(net(13), digits, Recipe(batch=48), CPU, 10_000) == ("fp32", "contiguous")
+
+
+def test_short_trainings_are_not_probed(digits: Data, net: Make) -> None:
+    module = net(7)
+    assert chosen(module, digits, Recipe(batch=46), CPU, steps=100) == ("fp32", "contiguous")
+    assert chosen(module, digits, Recipe(batch=46), CPU, 10_000, seconds=1e-6) == ("fp32", "contiguous")
+
+
+class OnlyFloats(nn.Module):
+    """Raises for images in another number format."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dtype != torch.float32:
+            raise TypeError("float32 only")
+        return self.net(x)  # type: ignore[no-any-return]
+
+
+def test_a_form_that_does_not_run_is_not_chosen(digits: Data, net: Make) -> None:
+    recipe = Recipe(batch=44)
+    assert chosen(OnlyFloats(net()), digits, recipe, CPU, 10_000).precision == "fp32"
+    # what was asked for is kept even so: training then reports the error
+    asked = replace(recipe, precision="bf16", layout="channels_last")
+    assert chosen(OnlyFloats(net()), digits, asked, CPU, 10_000) == ("bf16", "channels_last")

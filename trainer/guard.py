@@ -1,0 +1,67 @@
+"""Guard: finds the first step whose loss or gradient is not finite, keeps the weights, and names the layer."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Guard:
+    """Watches losses on the device without waiting for it: from the first bad one on, no weight is changed.
+
+    `check` gives the optimizer's `found_inf`, 1 from then on; `step` is that step, counted from 1, or None.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._found = torch.zeros((), device=device)
+        self._good = torch.zeros((), dtype=torch.int64, device=device)
+
+    def check(self, number: Tensor) -> Tensor:
+        """Take in a step: a number that is finite if its loss and gradient are."""
+        torch.logical_or(self._found, ~torch.isfinite(number), out=self._found)
+        self._good += self._found == 0
+        return self._found
+
+    def step(self) -> int | None:
+        """The first bad step. Waits for the device."""
+        return int(self._good.item()) + 1 if self._found.item() else None
+
+
+def blame(module: nn.Module, run: Callable[[], Tensor]) -> str:
+    """Which layer makes numbers that are not finite, as the end of a sentence; `run` gives the loss again."""
+    for name, parameter in module.named_parameters():
+        if not parameter.isfinite().all():
+            return f"the weight {name} is not finite"
+    module.zero_grad(set_to_none=True)
+    found: list[str] = []
+    with _watched(module, found):
+        loss = run()
+    if found:
+        return f"{found[0]} is the first layer whose output is not finite"
+    loss.backward()  # type: ignore[no-untyped-call]
+    for name, parameter in reversed([*module.named_parameters()]):
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            return f"the gradient of {name} is the first that is not finite"
+    return "no layer gave it when the batch was run again"
+
+
+@contextmanager
+def _watched(module: nn.Module, found: list[str]) -> Iterator[None]:
+    """Inside, `found` takes the names of layers that give numbers that are not finite, in order."""
+
+    def note(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_: nn.Module, given: Any, made: Any) -> None:
+            if isinstance(made, Tensor) and not made.isfinite().all():
+                found.append(name)
+
+        return hook
+
+    leaves = [(name, part) for name, part in module.named_modules() if not any(part.children())]
+    hooks = [part.register_forward_hook(note(name)) for name, part in leaves]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
