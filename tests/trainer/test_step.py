@@ -141,7 +141,7 @@ def test_a_loss_that_is_not_finite_names_step_and_layer(digits: Data, net: Make,
 
 def test_a_gradient_that_is_not_finite_names_the_weight(digits: Data) -> None:
     module = nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.ReLU(), Poison(3, backward=True), nn.Flatten(), nn.Linear(144, 10)
+        nn.Conv2d(1, 4, 3), Poison(3, backward=True), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10)
     )
     report = fit(module, digits, recipe=PLAIN)
     assert report.reason == (
