@@ -22,6 +22,8 @@ EXAMPLES = """Examples:
   genome best digits                         the best networks of a study
 
   genome export digits#12 --to mine          genome, weights and report of one
+
+  genome train digits#12 --seeds 3           one network in full, with checkpoints
 """
 
 app = typer.Typer(
@@ -180,6 +182,56 @@ def export(
     typer.echo(f"trial {listed[0].number} is in {folder}")
 
 
+@app.command(epilog="Example: genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3")
+def train(
+    ref: Ref,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A data set's name, a folder or an .npz; that of the study for STUDY#TRIAL."
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the train images.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many times, with seeds 0, 1, 2 ..")] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Anything else of the recipe, as lr=0.2."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="By default runs/train/NAME-DATA.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    ddp: Annotated[
+        bool, typer.Option("--ddp", help="One process on every GPU, each with its share of a batch.")
+    ] = False,
+    processes: Annotated[int | None, typer.Option(min=1, max=256, help="Of --ddp: how many instead.")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels to which own images are resized.")] = None,
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
+) -> None:
+    """Train one genome in full. A killed training goes on where it was, by the same command."""
+    from search import ddp as parallel
+    from search.curve import Lines, Picture
+    from search.interrupt import stop_signals
+    from search.train import summary_text
+    from search.train import train as train_all
+    from search.train_order import order
+
+    if ddp and not parallel.is_inside():
+        raise typer.Exit(parallel.launch(device, processes, sys.argv[1:]))
+    live = sys.stdout.isatty() and not plain
+    with stop_signals() as stop_asked, parallel.ranks(device if ddp else None) as (ranks, place):
+        training = order(ref, data, epochs, seeds, settings or [], to, place or device, size, runs, data_root)
+        with Picture() if live else Lines() as curve:
+            if ranks.is_first:
+                curve.said(training.opening())
+            reports = train_all(training, curve, stop_asked, ranks)
+        if ranks.is_first and reports:
+            typer.echo(summary_text(reports, training.folder))
+        if stop_asked():
+            _say("stopped; the same command goes on where it was")
+            raise typer.Exit(INTERRUPTED)
+
+
 def main() -> None:
     """Run the command; every error of a user's making is one or two lines and status 2."""
     try:
@@ -197,9 +249,10 @@ def _ours() -> tuple[type[Exception], ...]:
     from genome.source import SourceError
     from search.errors import StudyError
     from search.holes import SpaceError
-    from trainer import BudgetError, DataError, RecipeError
+    from trainer import BudgetError, CheckpointError, DataError, RecipeError
 
-    return (StudyError, SourceError, GenomeError, SpaceError, BudgetError, DataError, RecipeError, OSError)
+    ours = (StudyError, SourceError, GenomeError, SpaceError)
+    return (*ours, BudgetError, CheckpointError, DataError, RecipeError, OSError)
 
 
 def _complain(error: Exception) -> None:

@@ -52,14 +52,14 @@ def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data |
             f"trial {record.number} of study {file.name} has no weights in {source}; "
             "export where it was trained, or a trial that was finished"
         ) from None
-    info = _info(file, record, training, text, weights, data or file.data.load())
-    info["files"] = {GENOME_FILE: files.sha256(text.encode()), WEIGHTS_FILE: files.sha256(weights)}
-    content = {
-        GENOME_FILE: text.encode(),
-        WEIGHTS_FILE: weights,
-        REPORT_FILE: json.dumps(info, indent=2, allow_nan=False).encode(),
-        USAGE_FILE: USAGE.format(name=f"{file.name}, trial {record.number}").encode(),
+    about = {
+        "study": file.name,
+        "trial": record.number,
+        "objectives": dict(file.objectives),
+        "seeds": {"study": file.seed, "train": training["seed"]},
     }
+    name = f"{file.name}, trial {record.number}"
+    content = packed(text, weights, training, data or file.data.load(), about, name)
     files.write_folder(to, content)
     return to
 
@@ -130,36 +130,51 @@ def _check_target(to: Path) -> None:
             ) from None
 
 
+def packed(
+    text: str, weights: bytes, training: dict[str, Any], data: Data, about: dict[str, Any], name: str
+) -> dict[str, bytes]:
+    """Return the files of an export by name. The test images are touched here, once, and nowhere else.
+
+    training: the report of the training as plain values.  about: where the network comes from; it stands in the
+    report.  Raises StudyError for weights that are not the genome's.
+    """
+    info = _info(text, weights, training, data, about)
+    info["files"] = {GENOME_FILE: files.sha256(text.encode()), WEIGHTS_FILE: files.sha256(weights)}
+    return {
+        GENOME_FILE: text.encode(),
+        WEIGHTS_FILE: weights,
+        REPORT_FILE: json.dumps(info, indent=2, allow_nan=False).encode(),
+        USAGE_FILE: USAGE.format(name=name).encode(),
+    }
+
+
 def _info(
-    file: StudyFile, record: Record, training: dict[str, Any], text: str, weights: bytes, data: Data
+    text: str, weights: bytes, training: dict[str, Any], data: Data, about: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the report: what was reached, on what, how, and with which versions."""
     import genome
     import trainer
 
-    network = genome.loads(text)
-    plan = genome.resolve(network)
+    plan = genome.resolve(genome.loads(text))
     module = genome.build(plan)
     _load_weights(module, weights, Path(WEIGHTS_FILE))
-    precision = training["recipe"]["precision"]
     test = trainer.evaluate(
         module,
         data.test,
         data,
         training["device"] if _has(training["device"]) else "cpu",
-        precision=precision,
+        precision=training["precision"] or "auto",
+        layout=training["layout"] or "auto",
     )
     return {
         "export": FORMAT,
-        "study": file.name,
-        "trial": record.number,
-        "objectives": dict(file.objectives),
+        **about,
         "accuracy": {"test": test.accuracy, "valid": training["valid_accuracy"]},
         "loss": {"test": test.loss, "valid": training["valid_loss"]},
         "exits": {"test": list(test.exits), "valid": list(training["exits"])},
         "params": plan.params,
         "macs": plan.macs,
-        "memory_bytes": record.memory_bytes,
+        "memory_bytes": plan.memory_bytes,
         "digest": genome.digest(plan),
         "data": data.name,
         "data_digest": data.digest(),
@@ -168,7 +183,6 @@ def _info(
         "mean": list(data.mean),
         "std": list(data.std),
         "images": {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)},
-        "seeds": {"study": file.seed, "train": training["seed"]},
         "training": training,
         "versions": versions(),
     }

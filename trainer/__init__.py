@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainer.memory import Peak
     from trainer.meter import Meter
     from trainer.names import NAMES
+    from trainer.ranks import Ranks
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
     from trainer.scores import Scores, evaluate
@@ -34,6 +35,7 @@ _HOME = {
     "DeviceError": "devices",
     "Meter": "meter",
     "Peak": "memory",
+    "Ranks": "ranks",
     "Recipe": "recipe",
     "RecipeError": "recipe",
     "Report": "report",
@@ -62,6 +64,7 @@ __all__ = [
     "DeviceError",
     "Meter",
     "Peak",
+    "Ranks",
     "Recipe",
     "RecipeError",
     "Report",

@@ -80,7 +80,7 @@ def fit(
         while training is not None and ending is None:
             row, ending = _guarded(training.epoch)
             if ending is None:
-                ending = _ending(training, row, stop_asked)
+                ending = _ending(training, row)
             if row is not None:
                 _tell(row, on_epoch)
                 ending = _ask(row, budget, on_rung, ending)
@@ -104,8 +104,8 @@ def _guarded(call: Callable[[], T]) -> tuple[T | None, Outcome | None]:
         return None, of_error(error)
 
 
-def _ending(training: Training, row: Row | None, stop_asked: Callable[[], bool]) -> Outcome | None:
-    if (row is None or not row.complete) and stop_asked():
+def _ending(training: Training, row: Row | None) -> Outcome | None:
+    if training.is_stopped:
         done = training.progress.epochs
         return Outcome("interrupted", None, f"stopped by hand after {done} complete epochs")
     if row is None or not row.complete:

@@ -40,6 +40,15 @@ class Ranks(NamedTuple):
             self._average([number])
         return number
 
+    def agree(self, wish: bool) -> bool:
+        """Whether any rank wishes it: what ends the steps must end them everywhere. Waits for all of them."""
+        if self.size == 1:
+            return wish
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        votes = torch.tensor(float(wish), device=device)
+        dist.all_reduce(votes)
+        return bool(votes.item() > 0)
+
     def _average(self, tensors: list[Tensor]) -> None:
         flat = torch.cat([tensor.flatten() for tensor in tensors]).div_(self.size)
         dist.all_reduce(flat)

@@ -26,6 +26,7 @@ from trainer.setting import Setting
 from trainer.step import Step
 from trainer.weights import better
 
+AGREE_EVERY = 10  # steps between two looks of several ranks at whether to stop
 SETTLED_STEPS = 20  # after so many the time of a step is known
 EVALUATION_BATCH = 1024  # on CUDA; on a CPU large batches leave the cache
 
@@ -64,6 +65,7 @@ class Training:
                 self._restore(kept)
         self._deadline = Deadline(setting.budget, len(data.valid) / min(recipe.batch, len(data.train)))
         self._pace = Pace(device)
+        self.is_stopped = False  # by the user
         self._evaluation_batch = 2 * recipe.batch
         if device.type == "cuda":
             self._evaluation_batch = max(self._evaluation_batch, EVALUATION_BATCH)
@@ -84,8 +86,9 @@ class Training:
     def is_done(self) -> bool:
         """Whether every epoch of the recipe is complete, or the last ones brought nothing."""
         progress, patience = self.progress, self._recipe.patience
-        is_over = progress.epochs == self._recipe.epochs
-        return is_over or (patience is not None and progress.epochs_since_best() >= patience)
+        if patience is None or progress.epochs == self._recipe.epochs:
+            return progress.epochs == self._recipe.epochs
+        return self._setting.ranks.agree(progress.epochs_since_best() >= patience)
 
     def why_cut(self) -> str:
         """The sentence of a trial that the budget ended."""
@@ -106,7 +109,7 @@ class Training:
         setting, progress = self._setting, self.progress
         with setting.meter:
             trained = self._train()
-            if trained.images == 0 or (not trained.complete and setting.stop_asked()):
+            if trained.images == 0 or self.is_stopped:
                 return None
             scores = self._evaluate()
             row = self._row(trained, scores)
@@ -129,7 +132,7 @@ class Training:
         earlier, complete = progress.epoch_seconds, True
         setting.parts.begin()
         for batch in self._epochs.epoch(progress.epochs, progress.batches):
-            if self._deadline.is_near(now) or setting.stop_asked():
+            if self._must_stop(now):
                 complete = False
                 break
             setting.parts.mark("data")
@@ -143,6 +146,14 @@ class Training:
         self._check()
         mean = progress.loss.item() / max(progress.epoch_images, 1)
         return Trained(mean, progress.epoch_images, progress.epoch_seconds, complete)
+
+    def _must_stop(self, now: float) -> bool:
+        """Whether the budget or the user ends the epoch here; several ranks ask each other now and then."""
+        ranks = self._setting.ranks
+        if ranks.size > 1 and self.progress.batches % AGREE_EVERY:
+            return False
+        self.is_stopped = ranks.agree(self._setting.stop_asked())
+        return ranks.agree(self._deadline.is_near(now)) or self.is_stopped
 
     def _advance(self, batch: Batch) -> None:
         """A step, its checks and its place in the progress."""

@@ -1,0 +1,5 @@
+"""`python -m search` is the command `genome`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,137 @@
+"""The learning curve of one training while it goes on: a line for each epoch, or a live picture."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from . import words
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from trainer import Row
+
+BARS = "▁▂▃▄▅▆▇█"
+COLUMNS = 60
+
+
+class Curve(Protocol):
+    """Told what happens to one training after another."""
+
+    def __enter__(self) -> Curve: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def said(self, line: str) -> None:
+        """Told something that stays."""
+
+    def began(self, seed: int, epochs: int) -> None: ...
+
+    def epoch(self, row: Row) -> None: ...
+
+
+class Lines:
+    """A line for each epoch, for logs and pipes."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._epochs = 0
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def said(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+
+    def began(self, seed: int, epochs: int) -> None:
+        self._epochs = epochs
+
+    def epoch(self, row: Row) -> None:
+        self.said(f"  {line_of(row, self._epochs)}")
+
+
+class Picture:
+    """Two small curves that grow, loss and accuracy on valid, and the last epoch in figures; they stay at the end."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+        self._rows: list[Row] = []
+        self._epochs, self._since = 0, 0.0
+
+    def __enter__(self) -> Picture:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def said(self, line: str) -> None:
+        self._end()
+        print(line, flush=True)
+
+    def began(self, seed: int, epochs: int) -> None:
+        from rich.live import Live
+
+        self._end()
+        self._rows, self._epochs, self._since = [], epochs, time.monotonic()
+        self._live = Live(refresh_per_second=4)
+        self._live.__enter__()
+
+    def epoch(self, row: Row) -> None:
+        from rich.text import Text
+
+        self._rows.append(row)
+        if self._live is not None:
+            self._live.update(Text(picture(self._rows, self._epochs, self._left())))
+
+    def _left(self) -> float:
+        """Seconds until the last epoch, at the pace of this run."""
+        return (time.monotonic() - self._since) / len(self._rows) * (self._epochs - self._rows[-1].epoch)
+
+    def _end(self) -> None:
+        if self._live is not None:
+            self._live.__exit__(None, None, None)
+            self._live = None
+
+
+def picture(rows: Sequence[Row], epochs: int, left_seconds: float) -> str:
+    """Return the curves of some epochs as text, and what is left."""
+    accuracy = bars([row.valid_accuracy for row in rows])
+    loss = bars([row.valid_loss for row in rows])
+    left = f"  about {words.seconds(left_seconds)} left" if rows[-1].epoch < epochs else ""
+    return f"  accuracy {accuracy}\n  loss     {loss}\n  {line_of(rows[-1], epochs)}{left}"
+
+
+def line_of(row: Row, epochs: int) -> str:
+    """Return an epoch in one line."""
+    loss = "-" if row.valid_loss is None else f"{row.valid_loss:.4f}"
+    train = "-" if row.train_loss is None else f"{row.train_loss:.4f}"
+    return (
+        f"epoch {row.epoch}/{epochs}  train loss {train}  valid loss {loss}  acc {row.valid_accuracy:.4f}  "
+        f"{row.images_per_second:,.0f} images/s  {words.seconds(row.seconds)}"
+    )
+
+
+def bars(values: Sequence[float | None]) -> str:
+    """Return numbers as a row of bars between their least and greatest, at most sixty: the last of each stretch."""
+    shown = (
+        [values[-1 - i * len(values) // COLUMNS] for i in range(COLUMNS)][::-1]
+        if len(values) > COLUMNS
+        else values
+    )
+    known = [value for value in shown if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if value is None else BARS[round((value - low) * scale)] for value in shown)

@@ -1,0 +1,58 @@
+"""Several processes that train one network together: started by torchrun, one on each GPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .errors import StudyError
+
+if TYPE_CHECKING:
+    from trainer import Ranks
+
+
+def is_inside() -> bool:
+    """Whether torchrun started this process."""
+    return "LOCAL_RANK" in os.environ
+
+
+def launch(device: str, processes: int | None, arguments: Sequence[str]) -> int:
+    """Run the command again in several processes through torchrun and return its exit status.
+
+    By default one process on every GPU of the machine. Raises StudyError where there is none.
+    """
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device != "cpu" and gpus == 0:
+        raise StudyError(
+            "--ddp runs on all GPUs and torch sees none here; leave it out, or add `--device cpu`"
+        )
+    if device not in ("auto", "cuda", "cpu"):
+        raise StudyError(f"--ddp runs on all GPUs and --device is {device}; leave one of the two out")
+    count = processes or (1 if device == "cpu" else gpus)
+    if device != "cpu" and count > gpus:
+        raise StudyError(f"--processes is {count} and there are {gpus} GPUs; give at most {gpus}")
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    environment = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // count, 1)), **os.environ}
+    return subprocess.run([*run, "-m", "search", *arguments], env=environment, check=False).returncode
+
+
+@contextmanager
+def ranks(device: str | None) -> Iterator[tuple[Ranks, str | None]]:
+    """Give this process's place among those of torchrun, and its device; alone, with no device, for None."""
+    import torch
+
+    from trainer import Ranks
+    from trainer.ranks import joined
+
+    if device is None:
+        yield Ranks(), None
+        return
+    own = "cpu" if device == "cpu" else f"cuda:{os.environ['LOCAL_RANK']}"
+    with joined(torch.device(own)) as place:
+        yield place, own
