@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -212,11 +213,13 @@ def train(
     from search import ddp as parallel
     from search.curve import Lines, Picture
     from search.interrupt import stop_signals
-    from search.train import summary_text
+    from search.train import claim, summary_text
     from search.train import train as train_all
     from search.train_order import order
 
     if ddp and not parallel.is_inside():
+        # what is wrong is said here: torchrun would bury it under a traceback
+        claim(order(ref, data, epochs, seeds, settings or [], to, "cpu", size, runs, data_root))
         raise typer.Exit(parallel.launch(device, processes, sys.argv[1:]))
     live = sys.stdout.isatty() and not plain
     with stop_signals() as stop_asked, parallel.ranks(device if ddp else None) as (ranks, place):
@@ -263,7 +266,8 @@ def _complain(error: Exception) -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    if os.environ.get("RANK", "0") == "0":  # of several processes that say the same, one is enough
+        typer.echo(line, err=True)
 
 
 def _print_json(value: Any) -> None:

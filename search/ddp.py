@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from .errors import StudyError
 
 if TYPE_CHECKING:
     from trainer import Ranks
+
+STOPPED = 130  # as a shell reports Ctrl-C
 
 
 def is_inside() -> bool:
@@ -37,9 +40,35 @@ def launch(device: str, processes: int | None, arguments: Sequence[str]) -> int:
     count = processes or (1 if device == "cpu" else gpus)
     if device != "cpu" and count > gpus:
         raise StudyError(f"--processes is {count} and there are {gpus} GPUs; give at most {gpus}")
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
-    environment = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // count, 1)), **os.environ}
-    return subprocess.run([*run, "-m", "search", *arguments], env=environment, check=False).returncode
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
+    return _run(count, ["-u", "-m", "search", *arguments])
+
+
+def _run(count: int, arguments: Sequence[str]) -> int:
+    """Run Python in so many processes as `torchrun --standalone` does; the worst of their exit statuses."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed").setLevel(
+        logging.CRITICAL
+    )  # the processes say what is wrong themselves
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(config, sys.executable)(*arguments)
+    except ChildFailedError as error:
+        return max(failure.exitcode for failure in error.failures.values())
+    except SignalException:
+        return STOPPED
+    return 0
 
 
 @contextmanager

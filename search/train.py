@@ -76,7 +76,7 @@ def train(
         _train_all(training, curve, stop_asked, several)
         return []
     with hold(training.folder / ".lock", f"the training in {training.folder}"):
-        _claim(training)
+        claim(training)
         reports = _train_all(training, curve, stop_asked, several)
         if reports:
             summary = summary_of(reports)
@@ -126,9 +126,10 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
     return {"mean": statistics.fmean(values), "deviation": deviation, "values": list(values)}
 
 
-def _claim(training: Training) -> None:
+def claim(training: Training) -> None:
     """Write what is trained into the folder. Raises StudyError where another training, or something else, is in it."""
     path, identity = training.folder / TRAINING_FILE, training.identity()
+    training.folder.mkdir(parents=True, exist_ok=True)
     try:
         found = json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -38,6 +38,7 @@ def compiled(
 
     step: gives the loss of a batch of that size by what it is given as the module.
     """
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # no CUDA here: nobody asked
     fast = torch.compile(module, dynamic=False)
 
     def run(x: Tensor) -> Any:

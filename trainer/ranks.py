@@ -50,6 +50,8 @@ class Ranks(NamedTuple):
         return bool(votes.item() > 0)
 
     def _average(self, tensors: list[Tensor]) -> None:
+        if not tensors:
+            return
         flat = torch.cat([tensor.flatten() for tensor in tensors]).div_(self.size)
         dist.all_reduce(flat)
         for tensor, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):

@@ -22,7 +22,7 @@ input: [3, 32, 32]
 classes: 7
 nodes:
   stem: {op: conv, in: [image], width: 8}
-  body: {op: separable, in: [stem], width: 12, dropout: 0.1}
+  body: {op: separable, in: [stem], width: 12}
   out: {op: exit, in: [body]}
 """
 QUICK = ("--data", "digits", "--set", "batch=128", "--set", "precision=fp32", "--set", "layout=contiguous")
@@ -31,7 +31,7 @@ QUICK = ("--data", "digits", "--set", "batch=128", "--set", "precision=fp32", "-
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
-    path.write_text(TEXT.replace(", dropout: 0.1", ""))
+    path.write_text(TEXT)
     return path
 
 
@@ -154,7 +154,7 @@ def weights_of(folder: Path) -> bytes:
 
 
 def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None:
-    small.write_text(TEXT)  # with dropout
+    small.write_text(TEXT.replace("width: 8}", "width: 8, dropout: 0.2}"))
     words = ("train", small, *QUICK, "--epochs", 40, "--set", "average=ema", "--to")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert said(genome(*words, whole))[0] == 0
@@ -181,13 +181,12 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
 def test_two_processes_train_one_network(small: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     # without norms, whose statistics are those of each process's share, both do the same arithmetic
-    small.write_text(
-        TEXT.replace("body: {op: separable, in: [stem], width: 12, dropout: 0.1}", "")
-        .replace("width: 8}", "width: 8, norm: none, bias: true}")
-        .replace("in: [body]", "in: [stem]")
-    )
+    nodes = ["stem: {op: conv, in: [image], width: 8, order: conv}", "out: {op: exit, in: [stem]}"]
+    small.write_text("\n  ".join([TEXT.partition("\n  stem")[0], *nodes]))
     words = ("train", small, *QUICK, "--epochs", 3, "--device", "cpu")
     assert said(genome(*words, "--to", one))[0] == 0
+    refused, _, err = said(genome(*words[:-4], "--epochs", 4, "--to", one, "--ddp", "--device", "cpu"))
+    assert refused == 2 and err.count("\n") == 1 and "another recipe" in err
     status, out, err = said(genome(*words, "--to", two, "--ddp", "--processes", 2))
     assert status == 0, err
     assert out.count("epoch 3/3") == 1  # one of them tells
