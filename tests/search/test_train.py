@@ -181,7 +181,10 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
 def test_two_processes_train_one_network(small: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     # without norms, whose statistics are those of each process's share, both do the same arithmetic
-    nodes = ["stem: {op: conv, in: [image], width: 8, order: conv}", "out: {op: exit, in: [stem]}"]
+    nodes = [
+        "stem: {op: conv, in: [image], width: 8, order: conv}",
+        "out: {op: exit, in: [stem], pool: flatten}",
+    ]
     small.write_text("\n  ".join([TEXT.partition("\n  stem")[0], *nodes]))
     words = ("train", small, *QUICK, "--epochs", 3, "--device", "cpu")
     assert said(genome(*words, "--to", one))[0] == 0
