@@ -1,0 +1,179 @@
+"""Comparing ways of doing the same on a busy machine: mirrored rounds, medians of ratios, and a control.
+
+A round runs every way once and then once more in the opposite order (A B B A), so that a machine that slows down
+steadily slows all of them alike. One of the ways is the first way again: its ratio is the control, which is 1
+where nothing but the code differs. What is compared is CPU time, with that of child processes that have ended, or
+wall time where a benchmark is about it.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+Way = Callable[[], object]
+Clock = Callable[[], float]
+
+ROUNDS, MOST_ROUNDS = 7, 21
+SECONDS = 0.02  # what one run takes at least: a shorter way is called several times
+TRUSTED = 0.05  # how far the control may be from 1
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many times as long another way takes as ours.
+
+    ratio: median over the rounds.  low, high: their quartiles.  control: the same of ours against itself.
+    ours, theirs: median seconds of one call.  goal: the least ratio that is wanted, if any.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    control: float
+    rounds: int
+    ours: float
+    theirs: float
+    goal: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal is met; `inconclusive` where the control says that the machine was too uneven."""
+        if not trusted(self.control):
+            return "inconclusive"
+        if self.goal is None:
+            return ""
+        return "met" if self.ratio >= self.goal else "MISSED"
+
+    def __str__(self) -> str:
+        text = f"{self.ratio:6.2f}x ({self.low:.2f}..{self.high:.2f})  control {self.control:.3f}, {self.rounds} rounds"
+        aim = f"  goal {self.goal:.2f}x" if self.goal is not None else ""
+        return f"{text}{aim}  {self.verdict}".rstrip()
+
+
+def trusted(control: float) -> bool:
+    return abs(control - 1) <= TRUSTED
+
+
+def cpu_seconds() -> float:
+    """User and system time of this process, all its threads, and of its children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def compare(
+    ours: Way,
+    others: Mapping[str, Way],
+    goals: Mapping[str, float] | float | None = None,
+    *,
+    rounds: int = ROUNDS,
+    most: int = MOST_ROUNDS,
+    clock: Clock = cpu_seconds,
+    warm: bool = True,
+) -> dict[str, Compared]:
+    """Ours against each of the others, in mirrored rounds: at least `rounds`, and up to `most` while the control
+    is not trusted. `warm`: whether every way is called once before, untimed."""
+    ways = [ours, ours, *others.values()]
+    calls = [_calls(way, clock) if warm else 1 for way in ways[1:]]
+    calls = [calls[0], *calls]
+    rows: list[list[float]] = []
+    while len(rows) < rounds or (len(rows) < most and not trusted(_median_ratio(rows, 1))):
+        rows.append(_round(ways, calls, clock))
+    goal_of = goals.get if isinstance(goals, Mapping) else lambda _: goals
+    return {name: _compared(rows, i, goal_of(name)) for i, name in enumerate(others, start=2)}
+
+
+def seconds(way: Way, calls: int = 1, clock: Clock = cpu_seconds) -> float:
+    """What one call takes, as the mean of `calls`."""
+    start = clock()
+    for _ in range(calls):
+        way()
+    return (clock() - start) / calls
+
+
+def _calls(way: Way, clock: Clock) -> int:
+    """How many calls fill a run; calls twice, since the first is slow."""
+    way()
+    return 1 + int(SECONDS / max(seconds(way, clock=clock), 1e-6))
+
+
+def _round(ways: Sequence[Way], calls: Sequence[int], clock: Clock) -> list[float]:
+    """Seconds of each way: there and back."""
+    spent = [0.0] * len(ways)
+    there = range(len(ways))
+    for i in (*there, *reversed(there)):
+        spent[i] += seconds(ways[i], calls[i], clock) / 2
+    return spent
+
+
+def _ratios(rows: Sequence[Sequence[float]], way: int) -> list[float]:
+    return [row[way] / row[0] for row in rows]
+
+
+def _median_ratio(rows: Sequence[Sequence[float]], way: int) -> float:
+    return statistics.median(_ratios(rows, way))
+
+
+def _compared(rows: Sequence[Sequence[float]], way: int, goal: float | None) -> Compared:
+    ratios = _ratios(rows, way)
+    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    return Compared(
+        ratio=statistics.median(ratios),
+        low=low,
+        high=high,
+        control=_median_ratio(rows, 1),
+        rounds=len(rows),
+        ours=statistics.median(row[0] for row in rows),
+        theirs=statistics.median(row[way] for row in rows),
+        goal=goal,
+    )
+
+
+def training_step(module: nn.Module, *xs: Tensor, bf16: bool = False) -> Callable[[], None]:
+    """A forward in training mode and a backward to all weights, and to the inputs that ask for a gradient."""
+    module.train()
+
+    def step() -> None:
+        for tensor in (*module.parameters(), *xs):
+            tensor.grad = None
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            out = module(*xs)
+        exits = out if isinstance(out, tuple) else (out,)
+        torch.stack([one.float().sum() for one in exits]).sum().backward()
+
+    return step
+
+
+def prepare(threads: int = 1, seed: int = 0) -> None:
+    """So many threads, and the same numbers each time."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+
+
+def setting(seed: int = 0) -> str:
+    """The line that every table begins with: machine, versions, threads, seed."""
+    return (
+        f"{_processor()}, {_cores()} cores; Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} thread(s); seed {seed}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
