@@ -103,7 +103,17 @@ class MobileNet(nn.Sequential):
 
     def __init__(self, width: float = 0.25, channels: int = 3, classes: int = 10) -> None:
         made, before = [*_unit(conv3x3(channels, int(32 * width)))], int(32 * width)
-        pairs = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1))
+        pairs = (
+            (64, 1),
+            (128, 2),
+            (128, 1),
+            (256, 2),
+            (256, 1),
+            (512, 2),
+            *[(512, 1)] * 5,
+            (1024, 2),
+            (1024, 1),
+        )
         for full, stride in pairs:
             after = int(full * width)
             made += _unit(conv3x3(before, before, stride, groups=before))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 Way = Callable[[], object]
 Clock = Callable[[], float]
 
-ROUNDS, MOST_ROUNDS = 7, 21
+ROUNDS = 7
 SECONDS = 0.02  # what one run takes at least: a shorter way is called several times
 TRUSTED = 0.05  # how far the control may be from 1
 
@@ -75,12 +75,13 @@ def compare(
     goals: Mapping[str, float] | float | None = None,
     *,
     rounds: int = ROUNDS,
-    most: int = MOST_ROUNDS,
+    most: int | None = None,
     clock: Clock = cpu_seconds,
     warm: bool = True,
 ) -> dict[str, Compared]:
-    """Ours against each of the others, in mirrored rounds: at least `rounds`, and up to `most` while the control
-    is not trusted. `warm`: whether every way is called once before, untimed."""
+    """Ours against each of the others, in mirrored rounds: at least `rounds`, and up to `most` (three times as many)
+    while the control is not trusted. `warm`: whether every way is called once before, untimed."""
+    most = 3 * rounds if most is None else most
     ways = [ours, ours, *others.values()]
     calls = [_calls(way, clock) if warm else 1 for way in ways[1:]]
     calls = [calls[0], *calls]
