@@ -69,27 +69,68 @@ def cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def compare(
+@dataclass(frozen=True)
+class Rounds:
+    """Seconds of every way in every round. The first way is ours, the second ours again."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+
+    @property
+    def control(self) -> float:
+        """Ours against itself."""
+        return statistics.median(self._ratios(1, 0))
+
+    def against(self, name: str, base: str | None = None, goal: float | None = None) -> Compared:
+        """How many times as long a way takes as `base`, or as ours."""
+        way, than = self.names.index(name), 0 if base is None else self.names.index(base)
+        ratios = self._ratios(way, than)
+        low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+        return Compared(
+            ratio=statistics.median(ratios),
+            low=low,
+            high=high,
+            control=self.control,
+            rounds=len(self.rows),
+            ours=self.seconds(than),
+            theirs=self.seconds(way),
+            goal=goal,
+        )
+
+    def seconds(self, way: int) -> float:
+        """The median of a way."""
+        return statistics.median(row[way] for row in self.rows)
+
+    def _ratios(self, way: int, base: int) -> list[float]:
+        return [row[way] / row[base] for row in self.rows]
+
+
+def measure(
     ours: Way,
     others: Mapping[str, Way],
-    goals: Mapping[str, float] | float | None = None,
     *,
     rounds: int = ROUNDS,
     most: int | None = None,
     clock: Clock = cpu_seconds,
-    warm: bool = True,
-) -> dict[str, Compared]:
-    """Ours against each of the others, in mirrored rounds: at least `rounds`, and up to `most` (three times as many)
-    while the control is not trusted. `warm`: whether every way is called once before, untimed."""
+) -> Rounds:
+    """Time ours and the others in mirrored rounds: at least `rounds`, and up to `most` (three times as many)
+    while the control is not trusted. Each is called twice before."""
+    once = [_calls(way, clock) for way in (ours, *others.values())]
+    ways, calls = [ours, ours, *others.values()], [once[0], *once]
+    names = ("ours", "control", *others)
+    found = Rounds(names, ())
     most = 3 * rounds if most is None else most
-    ways = [ours, ours, *others.values()]
-    calls = [_calls(way, clock) if warm else 1 for way in ways[1:]]
-    calls = [calls[0], *calls]
-    rows: list[list[float]] = []
-    while len(rows) < rounds or (len(rows) < most and not trusted(_median_ratio(rows, 1))):
-        rows.append(_round(ways, calls, clock))
-    goal_of = goals.get if isinstance(goals, Mapping) else lambda _: goals
-    return {name: _compared(rows, i, goal_of(name)) for i, name in enumerate(others, start=2)}
+    while len(found.rows) < rounds or (len(found.rows) < most and not trusted(found.control)):
+        found = Rounds(names, (*found.rows, _round(ways, calls, clock)))
+    return found
+
+
+def compare(
+    ours: Way, others: Mapping[str, Way], goal: float | None = None, *, rounds: int = ROUNDS
+) -> dict[str, Compared]:
+    """Ours against each of the others, by CPU time."""
+    found = measure(ours, others, rounds=rounds)
+    return {name: found.against(name, goal=goal) for name in others}
 
 
 def seconds(way: Way, calls: int = 1, clock: Clock = cpu_seconds) -> float:
@@ -106,36 +147,13 @@ def _calls(way: Way, clock: Clock) -> int:
     return 1 + int(SECONDS / max(seconds(way, clock=clock), 1e-6))
 
 
-def _round(ways: Sequence[Way], calls: Sequence[int], clock: Clock) -> list[float]:
+def _round(ways: Sequence[Way], calls: Sequence[int], clock: Clock) -> tuple[float, ...]:
     """Seconds of each way: there and back."""
     spent = [0.0] * len(ways)
     there = range(len(ways))
     for i in (*there, *reversed(there)):
         spent[i] += seconds(ways[i], calls[i], clock) / 2
-    return spent
-
-
-def _ratios(rows: Sequence[Sequence[float]], way: int) -> list[float]:
-    return [row[way] / row[0] for row in rows]
-
-
-def _median_ratio(rows: Sequence[Sequence[float]], way: int) -> float:
-    return statistics.median(_ratios(rows, way))
-
-
-def _compared(rows: Sequence[Sequence[float]], way: int, goal: float | None) -> Compared:
-    ratios = _ratios(rows, way)
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    return Compared(
-        ratio=statistics.median(ratios),
-        low=low,
-        high=high,
-        control=_median_ratio(rows, 1),
-        rounds=len(rows),
-        ours=statistics.median(row[0] for row in rows),
-        theirs=statistics.median(row[way] for row in rows),
-        goal=goal,
-    )
+    return tuple(spent)
 
 
 def training_step(module: nn.Module, *xs: Tensor, bf16: bool = False) -> Callable[[], None]:
