@@ -24,6 +24,7 @@ Clock = Callable[[], float]
 
 ROUNDS = 7
 SECONDS = 0.02  # what one run takes at least: a shorter way is called several times
+SLOW = 0.5  # a first call that takes longer is enough to warm up
 TRUSTED = 0.05  # how far the control may be from 1
 
 
@@ -114,7 +115,7 @@ def measure(
     clock: Clock = cpu_seconds,
 ) -> Rounds:
     """Time ours and the others in mirrored rounds: at least `rounds`, and up to `most` (three times as many)
-    while the control is not trusted. Each is called twice before."""
+    while the control is not trusted. Each is called before."""
     once = [_calls(way, clock) for way in (ours, *others.values())]
     ways, calls = [ours, ours, *others.values()], [once[0], *once]
     names = ("ours", "control", *others)
@@ -142,9 +143,11 @@ def seconds(way: Way, calls: int = 1, clock: Clock = cpu_seconds) -> float:
 
 
 def _calls(way: Way, clock: Clock) -> int:
-    """How many calls fill a run; calls twice, since the first is slow."""
-    way()
-    return 1 + int(SECONDS / max(seconds(way, clock=clock), 1e-6))
+    """How many calls fill a run. The first call is slow: where it says nothing there is a second."""
+    once = seconds(way, clock=clock)
+    if once < SLOW:
+        once = seconds(way, clock=clock)
+    return 1 + int(SECONDS / max(once, 1e-6))
 
 
 def _round(ways: Sequence[Way], calls: Sequence[int], clock: Clock) -> tuple[float, ...]:
