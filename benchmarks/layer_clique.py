@@ -8,12 +8,12 @@ script checks that in float64 and counts torch's operations, which no load of th
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import genome
-from benchmarks._pairs import prepare, ratios, training_step
+from benchmarks._ports import Clique
+from benchmarks._rounds import compare, prepare, setting, training_step
 from genome.graph import Genome, Node
 from genome.op import Shape
 
@@ -27,58 +27,10 @@ CASES = [  # channels in, channels of a node, nodes, images, pixels a side
 ]
 
 
-class Chain(nn.Module):
-    """The block as published: stage I feeds forward, stage II re-reads all other nodes with the same filters."""
-
-    def __init__(self, channels: int, width: int, nodes: int) -> None:
-        super().__init__()
-        self.nodes = range(1, nodes + 1)
-        sizes = {0: channels, **dict.fromkeys(self.nodes, width)}
-        self.filters = nn.ParameterDict(
-            {
-                f"{i}_{j}": nn.Parameter(torch.randn(width, sizes[i], 3, 3) * 0.05)
-                for i in (0, *self.nodes)
-                for j in self.nodes
-                if i != j
-            }
-        )
-        self.first = nn.ModuleList(nn.BatchNorm2d(channels + i * width) for i in range(nodes))
-        self.second = nn.ModuleList(nn.BatchNorm2d((nodes - 1) * width) for _ in self.nodes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        values = {0: x}
-        for j, norm in zip(self.nodes, self.first, strict=True):
-            values[j] = self.node(values, [*range(j)], j, norm)
-        for j, norm in zip(self.nodes, self.second, strict=True):
-            values[j] = self.node(values, [i for i in self.nodes if i != j], j, norm)
-        out = values[1]
-        for j in self.nodes[1:]:
-            out = torch.cat((out, values[j]), dim=1)
-        return out
-
-    def node(self, values: dict[int, Tensor], reads: list[int], j: int, norm: nn.Module) -> Tensor:
-        value, weight = values[reads[0]], self.filters[f"{reads[0]}_{j}"]
-        for i in reads[1:]:
-            value = torch.cat((value, values[i]), dim=1)
-            weight = torch.cat((weight, self.filters[f"{i}_{j}"]), dim=1)
-        return F.conv2d(F.relu(norm(value)), weight, padding=1)
-
-
 def ours(channels: int, width: int, nodes: int, size: int) -> nn.Module:
     op = genome.lookup("clique")(nodes=nodes)
     graph = (Node("b", op, ("image",), width), Node("out", genome.lookup("exit")(), ("b",)))
     return genome.build(Genome("block", Shape(channels, size, size), 10, graph))
-
-
-def same_weights(network: nn.Module, block: Chain) -> None:
-    """Give the chain the weights of the network."""
-    state = network.state_dict()
-    for j in block.nodes:
-        others = [i for i in (0, *block.nodes) if i != j]
-        packed = state[f"nodes.b/{j}.conv.weight"]
-        parts = torch.split(packed, [block.filters[f"{i}_{j}"].shape[1] for i in others], dim=1)
-        for i, part in zip(others, parts, strict=True):
-            block.filters[f"{i}_{j}"].data.copy_(part)
 
 
 class Counted(TorchDispatchMode):
@@ -101,24 +53,24 @@ def calls(step: object) -> int:
 
 def main() -> None:
     prepare()
-    print(
-        "channels  nodes   images      contiguous   channels_last   operations (theirs)   largest difference"
-    )
+    print(setting())
+    print("channels, nodes, images: operations (theirs), largest difference; the chain's time over ours")
     for channels, width, nodes, images, size in CASES:
-        network, block = ours(channels, width, nodes, size), Chain(channels, width, nodes)
-        same_weights(network, block)
+        network, block = ours(channels, width, nodes, size), Clique(channels, width, nodes)
+        block.take(network, "b")
         head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.nodes["out"].linear)
         plain = nn.Sequential(block, *head)
         x = torch.randn(images, channels, size, size, requires_grad=True)
         near = _difference(network, plain, x)
         mine, theirs = training_step(network, x), training_step(plain, x)
-        found = ratios(mine, [theirs])[0]
         ops = calls(mine), calls(theirs)
+        print(f"{channels} {width} {nodes}, {images} x {size}x{size}: {ops[0]} ({ops[1]}), {near:.0e}")
+        print(f"  contiguous     {compare(mine, {'chain': theirs})['chain']}")
         last = network.to(memory_format=torch.channels_last)
         nhwc = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
-        turned = ratios(training_step(last, nhwc), [theirs])[0]
-        place = f"{channels:>3} {width:>3} {nodes:>8}   {images:>2} x {size:>2}x{size:<2}"
-        print(f"{place} {found:>10.2f}x {turned:>14.2f}x {ops[0]:>12} ({ops[1]}) {near:>24.1e}")
+        print(
+            f"  channels_last  {compare(training_step(last, nhwc), {'chain': theirs})['chain']}", flush=True
+        )
 
 
 def _difference(network: nn.Module, plain: nn.Module, x: Tensor) -> float:

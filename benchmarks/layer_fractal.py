@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import genome
-from benchmarks._pairs import prepare, ratios, seconds, training_step
+from benchmarks._ports import FractalNet
+from benchmarks._rounds import Way, compare, prepare, setting, training_step
 from genome.graph import Genome, Node
 from genome.op import Shape
 
@@ -27,62 +28,37 @@ CASES = [
 ]
 
 
-class Unit(nn.Sequential):
-    def __init__(self, channels: int, width: int, padded: bool) -> None:
-        conv = nn.Conv2d(channels, width, 3, padding=0 if padded else 1, bias=False)
-        zeros = nn.ZeroPad2d(1) if padded else nn.Identity()
-        super().__init__(zeros, conv, nn.BatchNorm2d(width), nn.ReLU())
-
-
-class Plain(nn.Module):
-    """The block written out, column by column and step by step."""
-
-    def __init__(self, columns: int, channels: int, width: int, rate: float, padded: bool) -> None:
-        super().__init__()
-        self.rate = rate
-        self.columns = nn.ModuleList()
-        for c in range(columns):
-            self.columns.append(
-                nn.ModuleList(Unit(channels if i == 0 else width, width, padded) for i in range(1 << c))
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        count = len(self.columns)
-        heads = [x] * count
-        whole = self.rate > 0 and torch.rand(()).item() < 0.5
-        column = int(torch.rand(()).item() * count)
-        for step in range(1, (1 << (count - 1)) + 1):
-            for c in range(count):
-                before, inside = divmod(step - 1, 1 << (count - 1 - c))
-                if not inside:
-                    heads[c] = self.columns[c][before](heads[c])
-            ending = [c for c in range(count) if step % (1 << (count - 1 - c)) == 0]
-            if len(ending) > 1:
-                joined = self.join(torch.stack([heads[c] for c in ending]), ending, column if whole else None)
-                for c in ending:
-                    heads[c] = joined
-        return heads[-1]
-
-    def join(self, maps: Tensor, ending: list[int], column: int | None) -> Tensor:
-        if not self.rate:
-            return maps.mean(0)
-        if column is not None:
-            keep = torch.tensor([float(c == max(column, ending[0])) for c in ending])
-        else:
-            keep = (torch.rand(len(ending)) >= self.rate).float()
-            keep[int(torch.rand(()).item() * len(ending))] += float(keep.sum() == 0)
-        return (maps * keep.view(-1, 1, 1, 1, 1)).sum(0) / keep.sum()
+STEPS = 20  # of a run with drop-path: what a step costs is drawn anew each time
 
 
 def main() -> None:
     prepare()
-    print("columns  channels    images        against one at a time   with zeros padded apart   mix")
+    print(setting())
     for columns, channels, width, images, size in CASES:
         x = torch.randn(images, channels, size, size, requires_grad=True)
-        plain, padded = _ratios(columns, channels, width, x)
-        mix = _mix(columns, channels, width, x)
-        place = f"{columns:<8} {channels:>3} -> {width:<4} {images:>2} x {size:>2}x{size:<2}"
-        print(f"{place} {plain:>18.2f}x {padded:>24.2f}x {mix:>12.2f}x")
+        others = {
+            "one at a time": training_step(_plain(columns, width, x, 0.0), x),
+            "zeros padded apart": training_step(_plain(columns, width, x, 0.0, padded=True), x),
+        }
+        found = compare(training_step(_ours(columns, width, x, 0.0), x), others)
+        mix = compare(
+            _drawn(_ours(columns, width, x, 0.15), x), {"mix": _drawn(_plain(columns, width, x, 0.15), x)}
+        )
+        print(f"{columns} columns, {channels} -> {width} channels, {images} x {size}x{size}")
+        for name, one in {**found, **mix}.items():
+            print(f"  {name:20}{one}", flush=True)
+
+
+def _drawn(module: nn.Module, x: Tensor) -> Way:
+    """Steps that draw the same paths in every run."""
+    step = training_step(module, x)
+
+    def way() -> None:
+        torch.manual_seed(0)
+        for _ in range(STEPS):
+            step()
+
+    return way
 
 
 def _ours(columns: int, width: int, x: Tensor, rate: float) -> nn.Module:
@@ -92,21 +68,9 @@ def _ours(columns: int, width: int, x: Tensor, rate: float) -> nn.Module:
 
 
 def _plain(columns: int, width: int, x: Tensor, rate: float, padded: bool = False) -> nn.Module:
-    block = Plain(columns, x.shape[1], width, rate, padded)
-    return nn.Sequential(block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
-
-
-def _ratios(columns: int, channels: int, width: int, x: Tensor) -> list[float]:
-    others = [_plain(columns, width, x, 0.0, padded) for padded in (False, True)]
-    return ratios(training_step(_ours(columns, width, x, 0.0), x), [training_step(o, x) for o in others])
-
-
-def _mix(columns: int, channels: int, width: int, x: Tensor, steps: int = 120) -> float:
-    """The ratio of the sums: what a step costs is drawn anew each time."""
-    ours = training_step(_ours(columns, width, x, 0.15), x)
-    plain = training_step(_plain(columns, width, x, 0.15), x)
-    spent = [(seconds(ours), seconds(plain)) for _ in range(steps)]
-    return sum(b for _, b in spent) / sum(a for a, _ in spent)
+    _, channels, height, across = x.shape
+    image = (channels, height, across)
+    return FractalNet(columns, [width], image, rate, padded=padded, pool=False)
 
 
 if __name__ == "__main__":

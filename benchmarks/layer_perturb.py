@@ -11,20 +11,19 @@ are medians of process time; memory is the peak of a fresh process above what it
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 import genome
+from benchmarks._rounds import Compared, compare, prepare, setting
 from genome.op import Shape
 
 BATCH, SOURCE, WIDTH = 8, Shape(64, 32, 32), 64
-ROUNDS = 11
 
 
 class Plain(nn.Module):
@@ -59,27 +58,22 @@ def images(batch: int, shape: Shape, layout: torch.memory_format) -> Tensor:
     return torch.randn(batch, *shape).contiguous(memory_format=layout)
 
 
-def seconds(
+def compared(
     masks: int,
     layout: torch.memory_format,
     batch: int = BATCH,
     source: Shape = SOURCE,
     width: int = WIDTH,
     **genes: object,
-) -> dict[str, float]:
-    """Median process time of a step of each form, taken by turns."""
+) -> Compared:
+    """Process time of a step of the plain form over that of the streamed one."""
     made = forms(masks, source, width, **genes)
     x = images(batch, source, layout).requires_grad_()
     gy = images(batch, source.with_channels(width), layout)
     for module in made.values():
         module.to(memory_format=layout)
-    taken: dict[str, list[float]] = {name: [] for name in made}
-    for _ in range(ROUNDS + 1):
-        for name, module in made.items():
-            start = time.process_time()
-            step(module, x, gy)
-            taken[name].append(time.process_time() - start)
-    return {name: statistics.median(times[1:]) for name, times in taken.items()}  # the first warms up
+    streamed, plain = (partial(step, module, x, gy) for module in made.values())
+    return compare(streamed, {"plain": plain}, rounds=5)["plain"]
 
 
 def peak_bytes(form: str, masks: int) -> int:
@@ -109,11 +103,12 @@ def _high_water() -> int:
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    prepare()
     if len(sys.argv) == 3:
         print(_grown(sys.argv[1], int(sys.argv[2])))
         return
-    print(f"perturb, {BATCH}x{SOURCE} -> {WIDTH} channels, forward and backward, one thread, {ROUNDS} rounds")
+    print(setting())
+    print(f"perturb, {BATCH}x{SOURCE} -> {WIDTH} channels, forward and backward, one thread")
     for masks in (8, 64):
         for layout in (torch.contiguous_format, torch.channels_last):
             report(f"{masks} masks", masks, layout)
@@ -128,11 +123,12 @@ def main() -> None:
 
 
 def report(what: str, masks: int, layout: torch.memory_format, **more: object) -> None:
-    taken = seconds(masks, layout, **more)  # type: ignore[arg-type]
-    ratio = taken["plain"] / taken["streamed"]
+    found = compared(masks, layout, **more)  # type: ignore[arg-type]
     name = str(layout).removeprefix("torch.").removesuffix("_format")
-    print(f"{what:24}{name:14}{1e3 * taken['streamed']:8.1f} ms against {1e3 * taken['plain']:8.1f} ms: "
-          f"{ratio:.2f} times as fast")  # fmt: skip
+    print(
+        f"{what:24}{name:14}{1e3 * found.ours:8.1f} ms against {1e3 * found.theirs:8.1f} ms: {found}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

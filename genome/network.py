@@ -45,27 +45,26 @@ class Network(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Run every step; in training only those that this mini-batch's paths need."""
-        values: dict[int, Tensor] = {SOURCE: image}
+        values: dict[int | None, Tensor | None] = {None: None, SOURCE: image}
         kept = self._paths() if self.training and self.joins else {}
         families = self._siblings if self.training else {}
-        for i, (_, sources, drop) in enumerate(self._steps):
+        for i, (node, (_, sources, drop)) in enumerate(zip(self.nodes.values(), self._steps, strict=True)):
             reads = kept.get(i, sources)
+            if reads is not None and i in families and i not in values:
+                family = [j for j in families[i] if kept.get(j, sources) is not None]
+                values.update(self._together(family, values[reads[0]]))
             if reads is not None and i not in values:
-                family = [j for j in families.get(i, ()) if kept.get(j, sources) is not None]
-                values.update(self._evaluated(i, reads, family, values))
+                values[i] = node(*[values[s] for s in reads])
             for source in drop:
                 values.pop(source, None)
-        return tuple([values[i] for i in self._exits])
+        return tuple([values[i] for i in self._exits])  # type: ignore[misc]  # an exit is always run
 
-    def _evaluated(
-        self, i: int, reads: Sources, family: list[int], values: dict[int, Tensor]
-    ) -> dict[int, Tensor]:
-        """The value of a step, and of its siblings where it pays to run them as one."""
-        if len(family) > 1 and reads[0] is not None:
-            modules = [self.nodes[self._steps[j][0]] for j in family]
-            if pays(modules, values[reads[0]]):
-                return dict(zip(family, run_together(modules, values[reads[0]]), strict=True))
-        return {i: self.nodes[self._steps[i][0]](*[None if s is None else values[s] for s in reads])}
+    def _together(self, family: list[int], x: Tensor | None) -> dict[int | None, Tensor | None]:
+        """The values of siblings, where there are several and it pays to run them as one."""
+        modules = [self.nodes[self._steps[j][0]] for j in family]
+        if x is None or len(family) < 2 or not pays(modules, x):
+            return {}
+        return dict(zip(family, run_together(modules, x), strict=True))
 
     def _paths(self) -> dict[int, Sources | None]:
         """What each join of this mini-batch reads; None for the steps that nothing needs then."""

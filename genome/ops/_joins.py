@@ -75,9 +75,13 @@ class Edges(nn.ModuleDict):
 
     def __init__(self, modules: Sequence[nn.Module | None]) -> None:
         super().__init__({str(i): m for i, m in enumerate(modules) if m is not None})
+        self.places = tuple([i for i, m in enumerate(modules) if m is not None])
 
     def maps(self, xs: Sequence[Tensor | None]) -> Iterator[Tensor]:
-        return (module(x) for i, module in self.items() if (x := xs[int(i)]) is not None)
+        for i, module in zip(self.places, self.values(), strict=True):
+            x = xs[i]
+            if x is not None:  # most edges leave it as it is: a call costs more than a look
+                yield x if type(module) is nn.Identity else module(x)
 
     def total(self, xs: Sequence[Tensor | None]) -> Tensor:
         """The sum, made so that no more than the sum so far and one more map are held."""

@@ -123,7 +123,9 @@ class Kernels(nn.Module):
         return self.window.convolved(x, weight, bias, span.groups)
 
     def _read(self, packed: Tensor) -> Tensor:
-        """The part of the inputs that are read: mostly one slice."""
+        """The part of the inputs that are read: mostly all or one slice."""
+        if len(self.spans) == 1 and self.spans[0].stop - self.spans[0].start == packed.shape[self.packed]:
+            return packed
         parts = [packed.narrow(self.packed, span.start, span.stop - span.start) for span in self.spans]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=self.packed)
 

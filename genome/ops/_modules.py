@@ -63,8 +63,8 @@ def norm(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
     return BatchNorm2d(channels, eps, affine=kind == "batch")
 
 
-def act(kind: str) -> nn.Module:
-    """An activation by its word."""
+def act(kind: str, in_place: bool = False) -> nn.Module:
+    """An activation by its word; `in_place`: of ReLU, whether it overwrites what it takes."""
     kinds: dict[str, type[nn.Module]] = {
         "relu": nn.ReLU,
         "relu6": nn.ReLU6,
@@ -72,7 +72,7 @@ def act(kind: str) -> nn.Module:
         "silu": nn.SiLU,
         "gelu": nn.GELU,
     }
-    return kinds[kind]()
+    return kinds[kind](inplace=True) if in_place else kinds[kind]()
 
 
 def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn.Module:

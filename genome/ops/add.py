@@ -49,9 +49,10 @@ class Add(Op):
             kept = chain(self.activation)
             return fitted._replace(reads=(kept.reads,), keeps=kept.keeps)
         kept = chain("sum", self.activation)
+        beside = 0 if self._rectifies_sum(len(ins)) else out.size  # the sum, while the output is made
         return fitted._replace(
             saved=fitted.saved + kept.saved(0, out.size),
-            scratch=max(fitted.scratch, out.size),  # the sum, while the activation makes the output
+            scratch=max(fitted.scratch, beside),
             keeps=kept.keeps,
         )
 
@@ -68,7 +69,12 @@ class Add(Op):
         from genome.ops._paths import Branches
 
         edges = [None if i is None else fitter(i, out, self.fit) for i in ins]
-        after = None if self.activation == NONE else act(self.activation)
+        read = sum(i is not None for i in ins)
+        after = None if self.activation == NONE else act(self.activation, in_place=self._rectifies_sum(read))
         return Join(
             edges, mean=False, after=after, paths=Branches(self.drop_path) if self.drop_path else None
         )
+
+    def _rectifies_sum(self, inputs: int) -> bool:
+        """Whether ReLU overwrites what it takes: a sum, which is nobody else's."""
+        return self.activation == "relu" and inputs > 1 and not self.drop_path
