@@ -1,5 +1,6 @@
 """Guard: finds the first step whose loss or gradient is not finite, keeps the weights, and names the layer."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,24 +10,29 @@ from torch import Tensor, nn
 
 
 class Guard:
-    """Watches losses on the device without waiting for it: from the first bad one on, no weight is changed.
+    """Watches losses where they are: from the first bad one on, no weight is changed, and no host waits to see it.
 
     `check` gives the optimizer's `found_inf`, 1 from then on; `step` is that step, counted from 1, or None.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._found = torch.zeros((), device=device)
-        self._good = torch.zeros((), dtype=torch.int64, device=device)
+        self._good: Tensor | int = 0 if device.type == "cpu" else torch.zeros((), device=device)
 
     def check(self, number: Tensor) -> Tensor:
         """Take in a step: a number that is finite if its loss and gradient are."""
-        torch.logical_or(self._found, ~torch.isfinite(number), out=self._found)
-        self._good += self._found == 0
+        if isinstance(self._good, Tensor):
+            torch.logical_or(self._found, ~torch.isfinite(number), out=self._found)
+            self._good += 1 - self._found
+        elif math.isfinite(number.item()) and not self._found.item():  # on the CPU nobody waits
+            self._good += 1
+        else:
+            self._found.fill_(1.0)
         return self._found
 
     def step(self) -> int | None:
         """The first bad step. Waits for the device."""
-        return int(self._good.item()) + 1 if self._found.item() else None
+        return int(self._good) + 1 if self._found.item() else None
 
 
 def blame(module: nn.Module, run: Callable[[], Tensor]) -> str:
