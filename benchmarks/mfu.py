@@ -1,0 +1,165 @@
+"""How near a training step comes to the hardware: model FLOPs utilisation (MFU), one CPU thread.
+
+FLOPs of a step are those of the formula in `trainer/work.py`, the ceiling is the best convolution or matrix product
+that the same thread reaches in the same precision (`trainer/ceiling.py`), probed anew before each row, best of all.
+Steps are timed by process time, so that waiting for other load does not count; medians. A few rows come first as a
+fresh process runs them, then all with freed memory kept for the next step (`trainer/heap.py`); where the time goes.
+
+The goal: ResNet-20 in fp32 at 35 % or more.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from _pairs import prepare, seconds
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+import genome
+from genome import zoo
+from genome.graph import Genome
+from trainer import Recipe, exits
+from trainer.ceiling import Precision, measured
+from trainer.heap import keep_pages
+from trainer.optimizer import optimizer
+from trainer.precision import autocast
+from trainer.work import work
+
+CPU, INPUT, CLASSES, STEPS, GOAL = torch.device("cpu"), (3, 32, 32), 10, 7, 35.0
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+TINY = """
+genome: tiny
+input: [3, 32, 32]
+classes: 10
+nodes:
+  a: {op: conv, in: [image], width: 16}
+  b: {op: conv, in: [a], width: 32, stride: 2}
+  c: {op: conv, in: [b], width: 32}
+  out: {op: exit, in: [c]}
+"""
+SHARES = {
+    "convolutions": ("convolution",),
+    "batch norm": ("batch_norm",),
+    "relu": ("threshold", "clamp"),
+    "sums": ("aten::add",),
+    "optimizer": ("SGD", "sgd"),
+}
+
+
+class Row(NamedTuple):
+    """One line of the table: which network, how it is run."""
+
+    name: str
+    genome: Genome
+    batch: int
+    precision: Precision
+    layout: str
+
+
+def rows() -> Iterator[Row]:
+    """Batches of 128 for all, of 32 and 256 for ResNet-20 too."""
+    networks = {
+        "resnet-20": zoo.resnet(20),
+        "tiny": genome.loads(TINY),
+        "mobilenet-v1-0.5": zoo.mobilenet_v1(0.5, INPUT, CLASSES),
+        "pyramidnet-20-a48": zoo.pyramidnet(20, 48),
+    }
+    for name, made in networks.items():
+        for batch in (128, 32, 256) if name == "resnet-20" else (128,):
+            for precision in Precision.__args__:  # type: ignore[attr-defined]
+                for layout in LAYOUTS:
+                    yield Row(name, made, batch, precision, layout)
+
+
+def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
+    """A whole step as `fit` makes it, on noise: forward, loss, backward, optimizer."""
+    memory_format = LAYOUTS[row.layout]
+    module = genome.build(row.genome).to(memory_format=memory_format).train()
+    x = torch.randn(row.batch, *INPUT).contiguous(memory_format=memory_format)
+    y = torch.randint(CLASSES, (row.batch,))
+    descent = optimizer(module, Recipe())
+
+    def step() -> None:
+        descent.zero_grad(set_to_none=True)
+        with autocast(row.precision, CPU):
+            logits = exits.forward(module, x, CLASSES)
+        exits.loss(logits, y, exits.weights(module, len(logits)), 0.0).backward()
+        descent.step()
+
+    return module, step
+
+
+class Found(NamedTuple):
+    """What a row came to: model FLOPs of a step, seconds of the median step."""
+
+    row: Row
+    flops: int
+    seconds: float
+
+
+def measure(row: Row, ceilings: dict[Precision, float]) -> Found:
+    """Probe the ceiling again, then time steps."""
+    ceilings[row.precision] = max(ceilings[row.precision], measured(CPU, row.precision))
+    module, step = step_of(row)
+    step()
+    step()
+    taken = statistics.median(seconds(step) for _ in range(STEPS))
+    print(".", end="", file=sys.stderr, flush=True)
+    return Found(row, work(module, INPUT).train_flops(row.batch), taken)
+
+
+def shares(row: Row) -> dict[str, float]:
+    """Which part of a step's time each kind of operation takes, by torch's profiler."""
+    _, step = step_of(row)
+    step()
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for _ in range(5):
+            step()
+    events = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
+    total = sum(events.values())
+    found = {
+        kind: sum(time for key, time in events.items() if any(word in key for word in words)) / total
+        for kind, words in SHARES.items()
+    }
+    return {**found, "rest": 1 - sum(found.values())}
+
+
+def line(found: Found, ceilings: dict[Precision, float]) -> str:
+    row, flops, taken = found
+    rate = flops / taken
+    head = f"{row.name:18}{row.batch:5}  {row.precision}  {row.layout:14}{flops / 1e9:6.1f} GFLOP"
+    return f"{head}{1e3 * taken:8.1f} ms  {rate / 1e9:5.0f} GFLOP/s  MFU {100 * rate / ceilings[row.precision]:4.1f} %"
+
+
+def main() -> None:
+    prepare()
+    ceilings: dict[Precision, float] = {"fp32": 0.0, "bf16": 0.0}
+    plain = [row for row in rows() if (row.precision, row.layout) == ("fp32", "channels_last")]
+    before = [measure(row, ceilings) for row in plain]
+    assert keep_pages()
+    after = [measure(row, ceilings) for row in rows()]
+    print(f"\none thread; ceilings {', '.join(f'{p} {c / 1e9:.0f} GFLOP/s' for p, c in ceilings.items())}")
+    print("freed memory given back to the system, as glibc does by itself:")
+    print(*(line(found, ceilings) for found in before), sep="\n")
+    print("freed memory kept:")
+    print(*(line(found, ceilings) for found in after), sep="\n")
+    goal = next(found for found in after if found.row == plain[0])
+    near = 100 * goal.flops / goal.seconds / ceilings["fp32"]
+    print(f"goal, ResNet-20 fp32 at {GOAL:.0f} %: {'reached' if near >= GOAL else 'missed'} at {near:.1f} %")
+    for row in rows():
+        if (
+            row.batch == 128
+            and row.layout == "channels_last"
+            and row.name in ("resnet-20", "mobilenet-v1-0.5")
+        ):
+            parts = ", ".join(f"{kind} {100 * share:.0f} %" for kind, share in shares(row).items())
+            print(f"{row.name} {row.precision}: {parts}")
+
+
+if __name__ == "__main__":
+    main()
