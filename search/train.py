@@ -71,6 +71,7 @@ def train(
     """
     import trainer
 
+    trainer.keep_pages()  # this process does nothing else
     several = ranks or trainer.Ranks()
     if not several.is_first:  # the first one writes, tells, and holds the lock
         _train_all(training, curve, stop_asked, several)

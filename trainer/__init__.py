@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trainer.data import Data, Split, load
     from trainer.devices import DeviceError, device_of
     from trainer.errors import DataError
+    from trainer.heap import keep_pages
     from trainer.loop import fit
     from trainer.memory import Peak
     from trainer.meter import Meter
@@ -47,6 +48,7 @@ _HOME = {
     "device_of": "devices",
     "evaluate": "scores",
     "fit": "loop",
+    "keep_pages": "heap",
     "latency": "speed",
     "load": "data",
     "parse_bytes": "budget",
@@ -76,6 +78,7 @@ __all__ = [
     "device_of",
     "evaluate",
     "fit",
+    "keep_pages",
     "latency",
     "load",
     "parse_bytes",
