@@ -7,8 +7,16 @@ import torch
 from torch import nn
 
 from trainer import Budget, Recipe, evaluate, fit, latency
+from trainer.augment import Augment
+from trainer.batches import Epochs, Normalise
+from trainer.ceiling import measured
 from trainer.data import Data
-from trainer.precision import usual
+from trainer.graphed import Graphed
+from trainer.parts import Parts
+from trainer.precision import Form, usual
+from trainer.ranks import Ranks
+from trainer.residence import Streamed
+from trainer.step import Step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -61,9 +69,81 @@ def test_out_of_memory_is_an_outcome_and_gives_back_what_it_took(digits: Data, n
 def test_the_budget_s_memory_is_kept(digits: Data, net: Make) -> None:
     report = fit(net(64), digits, Budget(memory=1_000_000), recipe=RECIPE, device="cuda")
     assert (report.outcome, report.kind) == ("failed", "out-of-memory")
-    assert report.reason.endswith("the budget allows 1,000,000")
+    assert "the budget allows 1,000,000" in report.reason and report.accumulate == 2
 
 
 def test_layout_and_latency(net: Make) -> None:
     assert usual(net(), torch.device("cuda"), 64).layout == "channels_last"
     assert 0 < latency(net(), (1, 8, 8), "cuda") < 1
+
+
+FORM = Form("fp32", "channels_last")
+
+
+def steps(module: nn.Module, data: Data, recipe: Recipe) -> tuple[Step, Epochs, Parts]:
+    device = torch.device("cuda", 0)
+    parts = Parts(device)
+    epochs = Epochs(data.train, Normalise(data, device, FORM), Augment(1, True, 2), recipe.batch, seed=0)
+    FORM.lay_out(module)
+    return Step(module, recipe, FORM, 10, 1000, device, parts, Ranks()), epochs, parts
+
+
+@pytest.mark.parametrize("average", ["none", "ema", "lookahead"])
+def test_nothing_in_an_epoch_waits_for_the_device(digits: Data, net: Make, average: str) -> None:
+    step, epochs, parts = steps(net().to("cuda"), digits.to("cuda"), Recipe(average=average, batch=32))
+    step(next(epochs.epoch(0)))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        parts.begin()
+        for batch in epochs.epoch(1):
+            parts.mark("data")
+            step(batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.cuda.synchronize()
+    parts.settle()
+    assert all(parts.seconds[part] > 0 for part in ("data", "forward", "backward", "step"))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_captured_step_is_the_same_step(digits: Data, net: Make, optimizer: str) -> None:
+    recipe, home = Recipe(optimizer=optimizer, batch=32), digits.to("cuda")
+    weights = []
+    for graphed in (False, True):
+        module = net().to("cuda")
+        module[3] = nn.Identity()  # no dropout: a graph draws other numbers
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            step, epochs, parts = steps(module, home, recipe)
+            run = step
+            for number, batch in enumerate(epochs.epoch(0)):
+                if graphed and number == 10:
+                    run = Graphed(step, batch, parts)
+                run(batch)
+        torch.cuda.synchronize()
+        assert step.taken == epochs.steps and step.guard.step() is None
+        weights.append([p.detach().clone() for p in module.parameters()])
+    for ours, theirs in zip(*weights, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_loss_that_is_not_finite_is_found_at_the_end_of_the_epoch(digits: Data, net: Make) -> None:
+    report = fit(net(), digits, recipe=Recipe(lr=1e30, clip=None, warmup=0.0), device="cuda")
+    assert (report.outcome, report.kind) == ("failed", "not-finite")
+    assert report.reason.startswith("the training loss was not finite at step ")
+
+
+def test_images_on_the_host_are_streamed(digits: Data) -> None:
+    device = torch.device("cuda", 0)
+    order, draws = Epochs(digits.train, Normalise(digits, device, FORM), Augment(1), 32, 0).drawn(0)
+    there = Streamed(digits.train, 1, device)
+    for start in range(0, 320, 32):
+        part = slice(start, start + 32)
+        x, y = there.take(order[part], draws.pick(part).to(device))
+        assert x.device == y.device == device and y.cpu().equal(digits.train.y[order[part]])
+
+
+def test_the_ceiling_of_a_device() -> None:
+    device = torch.device("cuda", 0)
+    assert measured(device, "bf16") > measured(device, "fp32") > 1e12

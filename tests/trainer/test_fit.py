@@ -78,6 +78,25 @@ def test_a_report_survives_json(learned: tuple[nn.Module, Report]) -> None:
     assert json.loads(odd.to_json(), parse_constant=pytest.fail)["valid_loss"] is None
 
 
+def test_a_report_says_how_the_seconds_were_spent_and_how_near_the_hardware_it_came(
+    learned: tuple[nn.Module, Report],
+) -> None:
+    _, report = learned
+    assert (report.is_compiled, report.accumulate) == (False, 1)
+    assert report.precision in ("fp32", "bf16") and report.layout in ("contiguous", "channels_last")
+    for part in ("data", "forward", "backward", "step", "evaluation"):
+        assert report.parts[part] > 0, part
+    assert 0.8 * report.seconds < sum(report.parts.values()) <= report.seconds
+    steps, images = 39, 1222  # an epoch of the train images in batches of 32
+    assert report.step_seconds is not None and report.images_per_second is not None
+    assert report.step_seconds * steps == pytest.approx(images / report.images_per_second)
+    # by hand: 16 filters of 3x3 over 8x8, 32 of 3x3x16 over 4x4, 128 x 10; the first needs no gradient of its input
+    first, rest = 9 * 16 * 64, 9 * 16 * 32 * 16 + 1280
+    assert report.mfu is not None and report.ceiling_flops is not None
+    rate = (4 * first + 6 * rest) * report.images_per_second
+    assert report.mfu == pytest.approx(rate / report.ceiling_flops) and 0 < report.mfu < 1
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
