@@ -104,9 +104,13 @@ class Step:
 
     def _apply(self, loss: Tensor) -> None:
         """Clip the gradient and change the weights, unless loss or gradient is not finite."""
-        number = loss
-        if self._recipe.clip is not None:
-            number = loss + nn.utils.clip_grad_norm_(self._weights, self._recipe.clip)
+        number, clip = loss, self._recipe.clip
+        if clip is not None:
+            gradients = [weight.grad for weight in self._weights if weight.grad is not None]
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).float()
+            number = loss + norm
+            # The fused step divides by it on its way: no pass over the gradients of its own.
+            self.optimizer.grad_scale = (norm / clip).clamp_(min=1.0)  # type: ignore[attr-defined]
         self.optimizer.found_inf = self.guard.check(number)  # type: ignore[attr-defined]
         self.optimizer.step()
         self.average.step()

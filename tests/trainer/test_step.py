@@ -38,6 +38,25 @@ def linear() -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("clip", [1e-3, 0.5, 1e6, None])
+def test_a_clipped_step_is_torch_s(clip: float | None, optimizer: str) -> None:
+    ours, theirs = linear(), linear()
+    recipe = replace(PLAIN, clip=clip, optimizer=optimizer, label_smoothing=0.0)
+    train, plain = step(ours, recipe), step(theirs, replace(recipe, clip=None))
+    for _ in range(3):
+        train(batch())
+        plain.optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(theirs(batch().x), batch().y).backward()
+        if clip is not None:
+            nn.utils.clip_grad_norm_(theirs.parameters(), clip)
+        plain.set_rate()
+        plain.optimizer.step()
+        plain.taken += 1
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("count", [8, 9])
 def test_gradients_of_the_parts_add_up(count: int) -> None:
     whole, parted = linear(), linear()
