@@ -165,7 +165,7 @@ def main() -> None:
         "--epochs", type=int, default=2, help="on Fashion-MNIST; four times as many on the digits"
     )
     parser.add_argument("--networks", type=int, default=1, help="of the zoo")
-    parser.add_argument("--genomes", type=int, default=2, help="drawn from the study's space")
+    parser.add_argument("--genomes", type=int, default=1, help="drawn from the study's space")
     parser.add_argument("--macs", type=int, default=6_000_000, help="most multiply-adds of a drawn genome")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
