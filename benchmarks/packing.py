@@ -1,0 +1,148 @@
+"""Trials an hour: two processes of one thread against one process of one thread, and one process of two threads.
+
+Each process loads the data and trains a network once before the clock starts, then trains its share of the same
+short trials: networks drawn from the spaces of the studies, on the digits and on part of Fashion-MNIST. Packing is
+about wall time, so this is what is measured: a machine with other work on it shows in the control, and two free
+cores are needed. Goals: 1.7 times as many trials as one thread, 1.2 times as many as one process of two threads.
+
+    python benchmarks/packing.py [--data-root FOLDER] [--trials 4] [--images 512] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import NamedTuple
+
+import torch
+
+import genome
+import trainer
+from benchmarks._rounds import measure, prepare, setting
+from benchmarks.training import BATCH, drawn, part
+from trainer import Data, Recipe
+
+GOALS = {"one process, one thread": 1.7, "one process, two threads": 1.2}
+
+
+class Job(NamedTuple):
+    """What a process is to train, and how."""
+
+    data: str
+    root: str | None
+    images: int
+    recipe: Recipe
+    texts: tuple[str, ...]
+
+    def load(self) -> Data:
+        data = trainer.load(self.data, root=self.root, download=False)
+        return part(data, self.images) if self.images < len(data.train) else data
+
+
+def serve(pipe: Connection, job: Job, threads: int) -> None:
+    """Train trials by their numbers until None comes."""
+    torch.set_num_threads(threads)
+    data = job.load()
+    _train(job, data, 0)
+    pipe.send(True)
+    while (numbers := pipe.recv()) is not None:
+        for number in numbers:
+            _train(job, data, number)
+        pipe.send(True)
+
+
+def _train(job: Job, data: Data, number: int) -> None:
+    found = genome.loads(job.texts[number])
+    report = trainer.fit(genome.build(found), data, recipe=job.recipe)
+    if report.outcome != "done":
+        raise RuntimeError(report.reason)
+
+
+class Crew:
+    """Processes of so many threads that share the trials of a run. Use it as a context manager."""
+
+    def __init__(self, job: Job, processes: int, threads: int) -> None:
+        context = get_context("spawn")
+        self.trials, self.pipes, self.children = len(job.texts), [], []
+        for _ in range(processes):
+            ours, theirs = context.Pipe()
+            child = context.Process(target=serve, args=(theirs, job, threads), daemon=True)
+            child.start()
+            theirs.close()
+            self.pipes.append(ours)
+            self.children.append(child)
+        self._wait()
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pipe, child in zip(self.pipes, self.children, strict=True):
+            pipe.send(None)
+            child.join()
+
+    def run(self) -> None:
+        """Train every trial once: each process takes every n-th."""
+        for i, pipe in enumerate(self.pipes):
+            pipe.send(range(i, self.trials, len(self.pipes)))
+        self._wait()
+
+    def _wait(self) -> None:
+        for pipe in self.pipes:
+            pipe.recv()
+
+
+def compared(job: Job, rounds: int) -> None:
+    """The lines of a data set."""
+    with ExitStack() as stack:
+        crew = partial(_entered, stack, job)
+        packed, single, double = crew(2, 1), crew(1, 1), crew(1, 2)
+        others = dict(zip(GOALS, (single.run, double.run), strict=True))
+        found = measure(packed.run, others, rounds=rounds, clock=time.perf_counter)
+    for name, goal in GOALS.items():
+        one = found.against(name, goal=goal)
+        hourly = [3600 * len(job.texts) / seconds for seconds in (one.ours, one.theirs)]
+        print(f"{job.data}: {hourly[0]:,.0f} trials/h against {hourly[1]:,.0f}, {name}: {one}", flush=True)
+
+
+def _entered(stack: ExitStack, job: Job, processes: int, threads: int) -> Crew:
+    return stack.enter_context(Crew(job, processes, threads))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
+    parser.add_argument("--trials", type=int, default=4, help="of a run; an even number")
+    parser.add_argument("--images", type=int, default=512, help="train images of Fashion-MNIST")
+    parser.add_argument("--macs", type=int, default=6_000_000, help="most multiply-adds of a network")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    prepare(seed=given.seed)
+    print(setting(given.seed))
+    print("two processes of one thread against:")
+    for name, images, epochs in (("digits", 10**9, 3), ("fashion-mnist", given.images, 2)):
+        recipe = Recipe(batch=BATCH[name], epochs=epochs, seed=given.seed, precision="fp32")
+        named = drawn(name, given.trials, given.seed, given.macs)
+        texts = tuple(genome.dump(one.genome) for one in named)
+        job = Job(name, given.data_root, images, recipe, texts)
+        try:
+            job.load()
+        except trainer.DataError as error:
+            print(f"{name} was not measured: {error}")
+            continue
+        compared(job, given.rounds)
+
+
+if __name__ == "__main__":
+    main()
