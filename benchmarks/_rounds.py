@@ -55,7 +55,7 @@ class Compared:
         return "met" if self.ratio >= self.goal else "MISSED"
 
     def __str__(self) -> str:
-        text = f"{self.ratio:6.2f}x ({self.low:.2f}..{self.high:.2f})  control {self.control:.3f}, {self.rounds} rounds"
+        text = f"{self.ratio:7.3f}x ({self.low:.2f}..{self.high:.2f})  control {self.control:.3f}, {self.rounds} rounds"
         aim = f"  goal {self.goal:.2f}x" if self.goal is not None else ""
         return f"{text}{aim}  {self.verdict}".rstrip()
 
