@@ -2,17 +2,13 @@
 
 Both sides train on the same digits, at 8x8 and enlarged to 28x28, for the same steps and evaluations: `fit` of each
 seed, and `Together`, which is what `fit_seeds` runs where a rehearsal says that it pays. The rehearsal, some five
-steps, is not in the times; where as one is slower, `fit_seeds` trains one after another. Process time on one thread,
-A B B A in turn; the median of the ratios, and that of the first side against itself as a control.
-`--rounds 9` takes longer and is surer.
+steps, is not in the times; where as one is slower, `fit_seeds` trains one after another. CPU time on one thread; a
+ratio above 1 says that as one is faster. `--rounds 7` takes longer and is surer.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
-import platform
-import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +19,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import genome
-from benchmarks._pairs import prepare, seconds
+from benchmarks._rounds import Compared, compare, prepare, setting
 from genome.op import Shape
 from search.study_file import read_study
-from trainer import Budget, Data, Meter, Recipe, Split, fit, load
+from trainer import Budget, Data, Meter, Recipe, Split, fit, keep_pages, load
 from trainer.precision import Form
 from trainer.together import Together
 
@@ -34,7 +30,7 @@ COUNTS = (1, 2, 4, 8)
 BATCH, EPOCHS = 64, 4
 STEPS = {8: 4, 28: 1}  # of an epoch
 STUDY = Path(__file__).parents[1] / "studies" / "digits.yaml"
-DRAWN = {8: 3, 28: 1}  # networks of the study's space
+DRAWN = {8: 2, 28: 1}  # networks of the study's space
 NETWORK = """
 genome: plain
 input: [1, 8, 8]
@@ -63,7 +59,7 @@ def enlarged(data: Data, side: int) -> Data:
 
 def networks(side: int) -> dict[str, Make]:
     """Plain ones, LeNet where it fits, and what the study of digits draws without drop-path."""
-    widths = (8, 16, 32) if side == 8 else (8, 16)
+    widths = (8, 32) if side == 8 else (8,)
     found = {f"plain, {width} wide": genome.loads(NETWORK.format(width=width, depth=2)) for width in widths}
     if side == 28:
         found["lenet"] = genome.zoo.get("lenet")
@@ -94,39 +90,31 @@ def as_one(make: Make, data: Data, recipe: Recipe, count: int) -> None:
     assert all(report.outcome == "done" for report in together.reports())
 
 
-def ratios(make: Make, data: Data, recipe: Recipe, count: int, rounds: int) -> tuple[float, float]:
-    """How many times as fast as one, and the control: the medians of A B B A rounds."""
-    apart(make, data, recipe, 1)
-    as_one(make, data, recipe, count)
-    found, control = [], []
-    for _ in range(rounds):
-        first = seconds(lambda: apart(make, data, recipe, count))
-        fused = [seconds(lambda: as_one(make, data, recipe, count)) for _ in range(2)]
-        second = seconds(lambda: apart(make, data, recipe, count))
-        found.append((first + second) / sum(fused))
-        control.append(first / second)
-    return statistics.median(found), statistics.median(control)
+def found(make: Make, data: Data, recipe: Recipe, count: int, rounds: int) -> Compared:
+    """How many times as fast as one is."""
+
+    def ours() -> None:
+        as_one(make, data, recipe, count)
+
+    return compare(ours, {"apart": lambda: apart(make, data, recipe, count)}, rounds=rounds)["apart"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--sides", type=int, nargs="+", default=[8, 28])
     options = parser.parse_args()
     prepare()
-    logging.getLogger("trainer").setLevel(logging.ERROR)
-    # the usual form, so that neither side has a probe in its time
-    recipe = Recipe(batch=BATCH, epochs=EPOCHS, precision="fp32")
-    print(f"{platform.processor() or platform.machine()}, one thread, torch {torch.__version__}")
-    print(
-        f"{'as one against one after another':<38}" + "".join(f"{f'K = {k} (control)':>18}" for k in COUNTS)
-    )
+    keep_pages()  # as in the processes of a search
+    print(setting())
+    print("as one against one after another")
+    recipe = Recipe(batch=BATCH, epochs=EPOCHS, precision="fp32")  # too short for a probe of the form
     for side in options.sides:
         data = enlarged(load("digits"), side)
         for name, make in networks(side).items():
-            row = [ratios(make, data, recipe, count, options.rounds) for count in COUNTS]
-            cells = "".join(f"{f'{found:.2f}x ({control:.2f})':>18}" for found, control in row)
-            print(f"{f'{side}x{side}  {name}':<38}{cells}", flush=True)
+            for count in COUNTS:
+                row = found(make, data, recipe, count, options.rounds)
+                print(f"{side:>2}x{side:<2}  {name:<20} K = {count}  {row}", flush=True)
 
 
 if __name__ == "__main__":
