@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
     from trainer.scores import Scores, evaluate
+    from trainer.seeds import fit_seeds
     from trainer.speed import latency
     from trainer.work import Work
 
@@ -48,6 +49,7 @@ _HOME = {
     "device_of": "devices",
     "evaluate": "scores",
     "fit": "loop",
+    "fit_seeds": "seeds",
     "keep_pages": "heap",
     "latency": "speed",
     "load": "data",
@@ -78,6 +80,7 @@ __all__ = [
     "device_of",
     "evaluate",
     "fit",
+    "fit_seeds",
     "keep_pages",
     "latency",
     "load",
