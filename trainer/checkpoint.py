@@ -36,6 +36,14 @@ class Checkpoint:
         files.write(self.path, _MAGIC + files.sha256(payload).encode() + b"\n" + payload)
         self._last = time.monotonic()
 
+    def load_of(self, origin: dict[str, Any]) -> dict[str, Any] | None:
+        """The state of the training that began with `origin`. Raises CheckpointError also where it is another's."""
+        state = self.load()
+        for key, value in origin.items():
+            if state is not None and state[key] != value:
+                raise CheckpointError(f"{self.path} was made with another {key}; delete it to begin afresh")
+        return state
+
     def load(self) -> dict[str, Any] | None:
         """The state, on the CPU; None where nothing was saved. Runs no code of the file.
 

@@ -8,7 +8,6 @@ from torch import nn
 
 from trainer.augment import Augment
 from trainer.batches import Batch, Epochs, Normalise
-from trainer.checkpoint import CheckpointError
 from trainer.data import Data
 from trainer.deadline import Deadline
 from trainer.guard import blame
@@ -23,6 +22,7 @@ from trainer.residence import placed
 from trainer.runner import Runner
 from trainer.scores import Scores, evaluate
 from trainer.setting import Setting
+from trainer.state import gathered, origin, restored
 from trainer.step import Step
 from trainer.weights import better
 
@@ -49,7 +49,9 @@ class Training:
     def __init__(self, module: nn.Module, data: Data, recipe: Recipe, setting: Setting) -> None:
         self._module, self._recipe, self._setting = module, recipe, setting
         device = setting.device
-        kept = self._kept(data)
+        checkpoint = setting.checkpoint
+        self._origin = origin(module, recipe.to_dict(), data.digest()) if checkpoint else {}
+        kept = checkpoint.load_of(self._origin) if checkpoint else None
         with setting.meter:
             self._data = placed(data, device)
             module.to(device)
@@ -60,9 +62,8 @@ class Training:
                 module, recipe, self.form, len(data.classes), steps, device, setting.parts, setting.ranks
             )
             self._runner = Runner(module, self._step, recipe, setting)
-            self.progress = Progress(torch.zeros((), device=device))
-            if kept is not None:
-                self._restore(kept)
+            begun = Progress(torch.zeros((), device=device))
+            self.progress = begun if kept is None else self._restore(kept)
         self._deadline = Deadline(setting.budget, len(data.valid) / min(recipe.batch, len(data.train)))
         self._pace = Pace(device)
         self.is_stopped = False  # by the user
@@ -257,63 +258,21 @@ class Training:
             ranks=setting.ranks.size,
         )
 
-    # --- the checkpoint
-
-    def _kept(self, data: Data) -> dict[str, Any] | None:
-        """What the checkpoint holds, where there is one and it is of this training."""
-        checkpoint = self._setting.checkpoint
-        shapes = {name: list(value.shape) for name, value in self._module.state_dict().items()}
-        self._origin: dict[str, Any] = {"recipe": self._recipe.to_dict(), "network": shapes}
-        if checkpoint is None:
-            return None
-        self._origin["data"] = data.digest()
-        kept = checkpoint.load()
-        for key, value in self._origin.items():
-            if kept is not None and kept[key] != value:
-                raise CheckpointError(
-                    f"{checkpoint.path} was made with another {key}; delete it to begin afresh"
-                )
-        return kept
-
     def _keep(self, always: bool) -> None:
-        checkpoint = self._setting.checkpoint
-        if checkpoint is None or not self._setting.ranks.is_first or not (always or checkpoint.is_due):
+        """Write the checkpoint where it is due."""
+        setting = self._setting
+        checkpoint = setting.checkpoint
+        if checkpoint is None or not setting.ranks.is_first or not (always or checkpoint.is_due):
             return
-        checkpoint.save(self._state())
-        self._setting.parts.begin()
+        state = gathered(self._module, self._step, self.progress, setting)
+        checkpoint.save({**self._origin, **state, "form": list(self.form), "compiled": self.is_compiled})
+        setting.parts.begin()  # what that took belongs to no part
 
-    def _state(self) -> dict[str, Any]:
-        device, step = self._setting.device, self._step
-        return {
-            **self._origin,
-            "form": list(self.form),
-            "compiled": self._runner.is_compiled,
-            "accumulate": step.accumulate,
-            "taken": step.taken,
-            "module": self._module.state_dict(),
-            "optimizer": step.optimizer.state_dict(),
-            "average": step.average.state(),
-            "chance": torch.default_generator.get_state(),
-            "cuda_chance": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-            "progress": self.progress.state(),
-            "seconds": self._setting.meter.seconds,
-            "parts": dict(self._setting.parts.seconds),
-        }
-
-    def _restore(self, kept: dict[str, Any]) -> None:
-        device, step = self._setting.device, self._step
-        self._module.load_state_dict(kept["module"])
-        step.load_optimizer(kept["optimizer"])
-        step.average.restore(kept["average"])
-        step.accumulate, step.taken = kept["accumulate"], kept["taken"]
-        torch.default_generator.set_state(kept["chance"])
-        if kept["cuda_chance"] is not None and device.type == "cuda":
-            torch.cuda.set_rng_state(kept["cuda_chance"], device)
-        self.progress = Progress.restored(kept["progress"], device)
-        self._setting.meter.add(kept["seconds"])
-        self._setting.parts.seconds.update(kept["parts"])
+    def _restore(self, kept: dict[str, Any]) -> Progress:
+        progress = restored(kept, self._module, self._step, self._setting)
         if kept["compiled"]:
             self._runner.use_compiled(next(self._epochs.epoch(0)))
+        return progress
 
 
 def augment(recipe: Recipe, data: Data) -> Augment:
