@@ -77,7 +77,8 @@ class Step:
 
     def update(self, batch: Batch) -> Tensor:
         """The part of a step that happens on the device, and so can be captured."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for weight in self._weights:  # the optimizer's own way is slower by some per cent of a small step
+            weight.grad = None
         loss = torch.zeros((), device=self._device)
         for part in batch.parts(self.accumulate):
             share = len(part.y) / len(batch.y)
