@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from _pairs import prepare, seconds
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 import genome
+from benchmarks._rounds import prepare, seconds
 from genome import zoo
 from genome.graph import Genome
 from trainer import Recipe, exits
