@@ -16,18 +16,18 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from _pairs import prepare, seconds
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 import genome
+from benchmarks._rounds import prepare, seconds
 from genome import zoo
 from genome.graph import Genome
 from trainer import Recipe, exits
 from trainer.ceiling import Precision, measured
 from trainer.heap import keep_pages
 from trainer.optimizer import optimizer
-from trainer.precision import autocast
+from trainer.precision import Form
 from trainer.work import work
 
 CPU, INPUT, CLASSES, STEPS, GOAL = torch.device("cpu"), (3, 32, 32), 10, 7, 35.0
@@ -86,7 +86,7 @@ def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
 
     def step() -> None:
         descent.zero_grad(set_to_none=True)
-        with autocast(row.precision, CPU):
+        with Form(row.precision, row.layout).autocast(CPU):
             logits = exits.forward(module, x, CLASSES)
         exits.loss(logits, y, exits.weights(module, len(logits)), 0.0).backward()
         descent.step()
