@@ -136,6 +136,14 @@ def test_two_fits_are_equal_bit_for_bit(digits: Data, net: Make, optimizer: str)
     assert timeless(other) != timeless(first)
 
 
+def test_a_probed_form_is_the_same_the_next_time(digits: Data, net: Make) -> None:
+    recipe = Recipe(epochs=4, batch=31)  # enough steps for a probe
+    reports = [fit(net(), digits, recipe=recipe) for _ in range(2)]
+    assert reports[0].parts["probe"] > 2 * reports[1].parts["probe"]
+    assert timeless(reports[0]) == timeless(reports[1])
+    assert (reports[0].precision, reports[0].layout) == (reports[1].precision, reports[1].layout)
+
+
 def test_random_state_mode_and_layout_are_left_alone(digits: Data, net: Make) -> None:
     module = net().eval()
     next(module.children()).train()
