@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from types import ModuleType
@@ -144,7 +144,8 @@ def prepare(more: Sequence[str] = ()) -> None:
     There is one for the life of a process: a second call changes nothing.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    with without_main():
+    resource_tracker.ensure_running()  # which begins it, too, but lets Ctrl-C through again
+    with without_main(), _without_interrupts():
         forkserver.ensure_running()
 
 
@@ -209,3 +210,13 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C, which reaches the whole group, from processes begun in here; ours comes at the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
