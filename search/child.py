@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-import resource
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -24,12 +23,27 @@ import trainer
 import trainer.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop
 from trainer import files
+from trainer.outcome import is_memory
+from trainer.residence import placed
 
 from .dataset import Dataset
-from .messages import Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
-from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from .lineage import inherit
+from .memory import memory_limit
+from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
+from .record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 WARM_UP_SECONDS = 0.1
+
+log = logging.getLogger("search")
+
+
+class Bench(NamedTuple):
+    """What a child has at hand for every job. `halted`: whether it shall keep what it has and stop."""
+
+    data: trainer.Data
+    device: str
+    pipe: Connection
+    halted: threading.Event
 
 
 class Latency(NamedTuple):
@@ -39,9 +53,19 @@ class Latency(NamedTuple):
     cost_seconds: float
 
 
+class Trained(NamedTuple):
+    """What came of a job. `earlier_seconds` of the report's were charged to the trial that it repeats."""
+
+    report: trainer.Report
+    latency: Latency = Latency(None, 0.0)
+    earlier_seconds: float = 0.0
+
+
 def serve(pipe: Connection, setup: Setup) -> None:
     """Load the data, then train one job after another until the coordinator hangs up."""
     _end_with_the_coordinator()
+    halted = threading.Event()
+    signal.signal(HALT, lambda number, frame: halted.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(setup.threads)
@@ -49,18 +73,20 @@ def serve(pipe: Connection, setup: Setup) -> None:
         torch.cuda.set_device(setup.device)
     dataset = Dataset(setup.data, setup.root, setup.size, setup.mirror)
     try:
-        data = dataset.load().to(setup.device)
+        data = placed(dataset.load(), torch.device(setup.device))
+        data.digest()  # a checkpoint names it; it is kept with the data
         _warm_up(data, setup.device)
     except (ValueError, RuntimeError) as error:
         pipe.send(Broken(str(error)))
         return
+    bench = Bench(data, setup.device, pipe, halted)
     pipe.send(Ready())
     while True:
         try:
             job: Job = pipe.recv()
         except (EOFError, OSError):
             return
-        report = work(job, data, setup.device, pipe)
+        report = work(job, bench)
         pipe.send(Finished(job.number, report))
         if report["kind"] == "device":
             return  # a CUDA error stays with its process; the next job gets a fresh one
@@ -79,59 +105,100 @@ def _warm_up(data: trainer.Data, device: str) -> None:
     trainer.fit(module, data, trainer.Budget(per_trial=WARM_UP_SECONDS), device=device)
 
 
-def work(job: Job, data: trainer.Data, device: str, pipe: Connection) -> dict[str, Any]:
-    """Train one network, write its folder and return its report as plain values."""
-    meter = trainer.Meter(device)
+def work(job: Job, bench: Bench) -> dict[str, Any]:
+    """Train one network, write its folder and return its report as plain values.
+
+    An interrupted one leaves no report but its checkpoint, from which another trial may go on.
+    """
+    meter, peak = trainer.Meter(bench.device), trainer.Peak(torch.device(bench.device))
+    checkpoint = trainer.Checkpoint(Path(job.folder) / CHECKPOINT_FILE, job.checkpoint_seconds)
+    carried = inherit(checkpoint, job.earlier)
     try:
-        with _memory_limit(job.memory_bytes if device == "cpu" else None):
-            report, latency = _trained(job, data, device, pipe, meter)
+        with memory_limit(job.memory_bytes if bench.device == "cpu" else None):
+            trained = _trained(job, bench, meter, checkpoint, carried)
     except Exception as error:  # from building; `fit` has outcomes of its own
-        report, latency = _failed(job, error, meter, device), Latency(None, 0.0)
-    plain = {**report.to_dict(), "number": job.number, "digest": job.digest, "latency": latency.seconds}
-    plain["seconds"], plain["charged_share"] = report.seconds + latency.cost_seconds, job.charged_share
-    if report.best_weights is not None:
-        _write(Path(job.folder), job.genome, report.best_weights, plain)
+        trained = Trained(_failed(job, error, meter, peak, bench.device))
+    plain = _plain(job, trained)
+    if trained.report.best_weights is not None and trained.report.outcome != "interrupted":
+        _write(Path(job.folder), job.genome, trained.report.best_weights, plain)
     return plain
 
 
 def _trained(
-    job: Job, data: trainer.Data, device: str, pipe: Connection, meter: trainer.Meter
-) -> tuple[trainer.Report, Latency]:
+    job: Job, bench: Bench, meter: trainer.Meter, checkpoint: trainer.Checkpoint, carried: float
+) -> Trained:
+    """Go on with what was carried over, or begin where there is nothing, or nothing of use."""
+    if carried:
+        try:
+            trained = _fitted(job, bench, meter, checkpoint, carried)
+        except trainer.CheckpointError as error:
+            said = str(error)
+        else:
+            if trained.report.precision is not None:
+                return trained
+            # It has no form, for it was never set up; nor are the seconds from before among its own.
+            said = trained.report.reason
+            meter.add(trained.report.seconds - meter.seconds)
+        log.warning("trial %d begins afresh: %s", job.number, said)
+        checkpoint.remove()
+    return _fitted(job, bench, meter, checkpoint, 0.0)
+
+
+def _fitted(
+    job: Job, bench: Bench, meter: trainer.Meter, checkpoint: trainer.Checkpoint, carried: float
+) -> Trained:
     """Build, train, and measure the latency where it is an objective."""
     with meter:
-        module = genome.build(genome.loads(job.genome), seed=job.recipe.seed).to(device)
-    budget = trainer.Budget(per_trial=job.seconds, memory=job.memory_bytes, rungs=job.rungs)
+        module = genome.build(genome.loads(job.genome), seed=job.recipe.seed).to(bench.device)
 
     def on_rung(epoch: int, scores: Mapping[str, float]) -> bool:
-        pipe.send(Rung(job.number, epoch, dict(scores)))
-        verdict: Verdict = pipe.recv()
+        bench.pipe.send(Rung(job.number, epoch, dict(scores)))
+        verdict: Verdict = bench.pipe.recv()
         return verdict.stop
 
     report = trainer.fit(
         module,
-        data,
-        budget,
+        bench.data,
+        _budget(job, carried),
         on_rung,
         recipe=job.recipe,
-        device=device,
-        on_epoch=lambda row: pipe.send(Row(job.number, asdict(row))),
+        device=bench.device,
+        on_epoch=lambda row: bench.pipe.send(Row(job.number, asdict(row))),
         started_seconds=meter.seconds,
+        predicted_bytes=job.predicted_bytes,
+        checkpoint=checkpoint,
+        stop_asked=bench.halted.is_set,
     )
-    if not job.latency or report.best_weights is None or report.outcome == "failed":
-        return report, Latency(None, 0.0)
-    measuring = trainer.Meter(device)
-    with measuring:
-        seconds = trainer.latency(module, data.input, device)
-    return report, Latency(seconds, measuring.seconds)
+    return Trained(report, _latency(job, bench, module, report), carried)
 
 
-def _failed(job: Job, error: Exception, meter: trainer.Meter, device: str) -> trainer.Report:
-    memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+def _budget(job: Job, carried: float) -> trainer.Budget:
+    """What the trial may use: `fit` counts the seconds carried over, which the purse has paid already."""
+    left = None if job.left_seconds is None else job.left_seconds + carried
+    return trainer.Budget(left, job.trial_seconds, job.memory_bytes, job.rungs)
+
+
+def _latency(job: Job, bench: Bench, module: torch.nn.Module, report: trainer.Report) -> Latency:
+    if not job.latency or report.best_weights is None or report.outcome in ("failed", "interrupted"):
+        return Latency(None, 0.0)
+    meter = trainer.Meter(bench.device)
+    with meter:
+        seconds = trainer.latency(module, bench.data.input, bench.device)
+    return Latency(seconds, meter.seconds)
+
+
+def _failed(
+    job: Job, error: Exception, meter: trainer.Meter, peak: trainer.Peak, device: str
+) -> trainer.Report:
+    memory = is_memory(error)
     said = " ".join(str(error).split())[:200] or type(error).__name__
+    reason, seen = f"the network could not be built: {said}", peak.bytes if memory else None
+    if seen is not None:
+        reason += f" ({seen:,} bytes seen at most, {job.predicted_bytes:,} bytes predicted)"
     return trainer.Report(
         outcome="failed",
         kind="out-of-memory" if memory else "error",
-        reason=f"the network could not be built: {said}",
+        reason=reason,
         epochs=0,
         best_epoch=None,
         valid_accuracy=None,
@@ -145,8 +212,27 @@ def _failed(job: Job, error: Exception, meter: trainer.Meter, device: str) -> tr
         torch=torch.__version__,
         threads=torch.get_num_threads(),
         seed=job.recipe.seed,
-        peak_memory_bytes=None,
+        peak_memory_bytes=seen,
+        predicted_memory_bytes=job.predicted_bytes,
     )
+
+
+def _plain(job: Job, trained: Trained) -> dict[str, Any]:
+    """The report as plain values, with what a study keeps beside it."""
+    report = trained.report
+    plain = {
+        **report.to_dict(),
+        "number": job.number,
+        "digest": job.digest,
+        "latency": trained.latency.seconds,
+    }
+    plain["seconds"] = report.seconds + trained.latency.cost_seconds
+    plain["earlier_seconds"], plain["charged_share"] = trained.earlier_seconds, job.charged_share
+    limit = _budget(job, trained.earlier_seconds).limit()
+    if report.outcome == "cut" and limit is not None and limit[1] == "device_time":
+        plain["kind"] = "purse"
+        plain["reason"] = f"the budget was spent after {report.epochs} of {job.recipe.epochs} epochs"
+    return plain
 
 
 def _write(folder: Path, text: str, weights: dict[str, torch.Tensor], report: dict[str, Any]) -> None:
@@ -154,28 +240,6 @@ def _write(folder: Path, text: str, weights: dict[str, torch.Tensor], report: di
     files.write(folder / GENOME_FILE, text.encode())
     files.write(folder / WEIGHTS_FILE, safetensors.torch.save(weights))
     files.write(folder / REPORT_FILE, json.dumps(report, allow_nan=False).encode())
-
-
-@contextmanager
-def _memory_limit(more_bytes: int | None) -> Iterator[None]:
-    """Let this process's address space grow by so many bytes and no further; an allocation then fails.
-
-    torch alone reserves some 3 GB of addresses without using them, hence growth and not the total. Raised
-    again at the end, as even sending a message takes memory.
-    """
-    if more_bytes is None:
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
-    resource.setrlimit(
-        resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard)
-    )
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _end_with_the_coordinator() -> None:

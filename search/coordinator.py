@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,13 @@ from . import telling
 from .ask import asker
 from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
+from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Verdict
 from .objective import LEARNT, MAXIMIZE, PLANNED
 from .progress import Progress
 from .pruning import Climb, should_stop
-from .purse import Purse
-from .record import GENOME, OWNER, PLAN, RUNGS, UNFINISHED, Record
+from .purse import Purse, charged
+from .record import GENOME, OWNER, PLAN, RETRY_OF, RUNGS, UNFINISHED, Record
 from .recovery import interrupt, owner
 from .store import Store
 from .study_file import StudyFile
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from .space import Space
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
+HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
+CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits too tight
 
 
@@ -39,7 +43,9 @@ class Entry:
     trial: optuna.Trial
     network: Candidate
     rungs: dict[int, float] = field(default_factory=dict)
-    is_last: bool = False  # its limit is what was left in the purse
+    earlier: tuple[
+        Record, ...
+    ] = ()  # interrupted ones of the same network that it repeats, the nearest first
 
 
 @dataclass
@@ -55,6 +61,7 @@ class Coordinator:
     crew: Crew = field(default_factory=lambda: Crew([]))
     running: dict[int, Entry] = field(default_factory=dict)
     parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
+    halted: list[Entry] = field(default_factory=list)  # interrupted in good order, and paid
     trained: dict[str, Record] = field(default_factory=dict)  # by digest, fit to be reused
     climbs: dict[int, Climb] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)  # trials that were taken into account
@@ -69,6 +76,8 @@ class Coordinator:
         self.crew = crew
         while True:
             reason = self.reason_to_stop()
+            if self.stop_asked():
+                self._halt()
             if reason is not None and (not self.running or self.stop_asked()):
                 return reason
             started = reason is None and self._fill()
@@ -97,13 +106,24 @@ class Coordinator:
 
     def give_up(self) -> None:
         """Call every trial in hand interrupted; its parameters come first when the study goes on."""
-        numbers = {*self.running, *(entry.trial.number for entry in self.parked)}
         for entry in self.running.values():
             self.purse.settle(entry.trial)
+        entries = [*self.running.values(), *self.parked, *self.halted]
+        numbers = {entry.trial.number for entry in entries}
         trials = self.store.study.get_trials(deepcopy=False)
         interrupt(self.store, [t for t in trials if t.number in numbers])
         self.running.clear()
         self.parked.clear()
+        self.halted.clear()
+
+    def _halt(self) -> None:
+        """Give the trials in hand a moment to keep what they have come to."""
+        self.crew.halt()
+        until = time.monotonic() + HALT_SECONDS
+        while self.crew.at_work() and (left := until - time.monotonic()) > 0:
+            for event in self.crew.wait(min(left, TURN_SECONDS)):
+                self._heed(event)
+            self._charge_by_the_clock()
 
     # --- what to train next
 
@@ -150,13 +170,19 @@ class Coordinator:
         if exceeded:
             self._fruitless(telling.refuse(study, trial, "limit", "; ".join(map(str, exceeded))))
             return None
-        entry = Entry(trial, network)
+        entry = self._entry(trial, network)
         if self._is_reused(entry):
             return None
         if self._has_twin_running(entry):
             self.parked.append(entry)
             return None
         return entry
+
+    def _entry(self, trial: optuna.Trial, network: Candidate) -> Entry:
+        """Take a trial in hand; what an interrupted one of the same network had come to is its own."""
+        repeated = ancestors(self.store, trial.user_attrs.get(RETRY_OF))
+        earlier = tuple(record for record in repeated if record.digest == network.digest)
+        return Entry(trial, network, dict(earlier[0].rungs) if earlier else {}, earlier)
 
     def _is_reused(self, entry: Entry) -> bool:
         """End an entry whose network was trained before with what it reached then. Whether that was so."""
@@ -176,24 +202,28 @@ class Coordinator:
     def _fruitless(self, record: Record) -> None:
         self.fruitless += 1
         self._remember(record)
+        clear(self.store, record)
         self.progress.ended(record, self.purse.spent_seconds())
 
     def _start(self, entry: Entry, slot: Slot) -> None:
-        left, most = self.purse.trial_seconds(), self.file.budget.per_trial
+        share, most = self.purse.share(slot.setup.device), self.file.budget.per_trial
         if most is not None:  # in device seconds, as all that is charged; a job counts seconds on its slot
-            most *= self.purse.slots_per_device
-        entry.is_last = left is not None and (most is None or left < most)
+            most /= share
         job = Job(
             number=entry.trial.number,
             genome=entry.network.text,
             digest=entry.network.digest,
             recipe=self.file.recipe,
             rungs=self.file.budget.rungs,
-            seconds=left if entry.is_last else most,
-            charged_share=1.0 / self.purse.slots_per_device,
+            trial_seconds=most,
+            left_seconds=self.purse.trial_seconds(),
+            charged_share=share,
             memory_bytes=self.file.budget.memory,
+            predicted_bytes=entry.network.train_memory_bytes,
             latency=any(objective.name == "latency" for objective in self.file.objectives),
             folder=str(self.store.trial_folder(entry.trial.number)),
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+            earlier=tuple(str(self.store.trial_folder(record.number)) for record in entry.earlier),
         )
         self.running[entry.trial.number] = entry
         self.purse.mine[entry.trial.number] = 0.0
@@ -218,11 +248,10 @@ class Coordinator:
 
     def _finish(self, number: int, report: dict[str, Any]) -> None:
         entry = self.running.pop(number)
-        if report["outcome"] == "cut" and entry.is_last:
-            report["kind"] = "purse"
-            done, planned = report["epochs"], report["recipe"]["epochs"]
-            report["reason"] = f"the budget was spent after {done} of {planned} epochs"
-        self.purse.settle(entry.trial, report["seconds"])
+        self.purse.settle(entry.trial, charged(report))
+        if report["outcome"] == "interrupted":
+            self.halted.append(entry)
+            return
         file = self.file
         record = telling.finish(
             self.store.study, entry.trial, entry.network, report, file.objectives, file.sampler
@@ -233,6 +262,7 @@ class Coordinator:
         """Keep what a trained trial taught."""
         self.fruitless = 0
         self._remember(record)
+        clear(self.store, record)
         self.progress.ended(record, self.purse.spent_seconds())
 
     def _judge(self, number: int, epoch: int, scores: dict[str, float] | Any) -> None:
@@ -267,7 +297,7 @@ class Coordinator:
             return
         if telling.is_reusable(record, self.file.recipe.epochs):
             self.trained.setdefault(record.digest, record)
-        if record.rungs and record.params is not None:
+        if record.rungs and record.params is not None and record.outcome != "interrupted":
             planned = {"params": record.params, "macs": record.macs, "memory": record.memory_bytes}
             self.climbs[record.number] = Climb(record.rungs, self._costs(planned))
 
@@ -278,5 +308,6 @@ class Coordinator:
         for slot in self.crew.busy():
             assert slot.job is not None
             if slot.is_ready and slot.job.number in self.running:
-                self.purse.estimate(self.running[slot.job.number].trial, slot.elapsed_seconds())
+                seconds = slot.elapsed_seconds() * slot.job.charged_share
+                self.purse.estimate(self.running[slot.job.number].trial, seconds)
         self.progress.tick(self.purse.spent_seconds())

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from types import ModuleType
 from typing import Any
 
 from .errors import StudyError
-from .messages import Broken, Died, Event, Job, Ready, Setup, Verdict
+from .messages import HALT, Broken, Died, Event, Job, Ready, Setup, Verdict
 
 PRELOAD = ("torch", "search.child")  # imported once by the fork server: a child then starts in 0.03 s
 GRACE_SECONDS = 15.0  # a child this long over its limit hangs
@@ -40,7 +41,7 @@ class Slot:
         return time.monotonic() - self.began
 
     def is_overdue(self) -> bool:
-        limit = self.job.seconds if self.job else None
+        limit = self.job.limit_seconds() if self.job else None
         return limit is not None and self.elapsed_seconds() > limit + GRACE_SECONDS
 
 
@@ -57,6 +58,10 @@ class Crew:
     def busy(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.job is not None]
 
+    def at_work(self) -> list[Slot]:
+        """Return the slots whose trial has begun: the others' children are still being started."""
+        return [slot for slot in self.busy() if slot.is_ready]
+
     def slot_of(self, number: int) -> Slot:
         return next(slot for slot in self.slots if slot.job and slot.job.number == number)
 
@@ -72,6 +77,13 @@ class Crew:
         """Tell a trial that waits at a rung whether to stop."""
         with suppress(OSError):  # as above
             self.slot_of(number).pipe.send(verdict)
+
+    def halt(self) -> None:
+        """Ask the trials in hand to keep what they have come to and to stop; `wait` hears of it."""
+        for slot in self.at_work():
+            if slot.process.is_alive() and slot.process.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(slot.process.pid, HALT)
 
     def wait(self, timeout_seconds: float) -> list[Event]:
         """Return what the busy children said or suffered, after at most `timeout_seconds`.
@@ -132,7 +144,8 @@ def prepare(more: Sequence[str] = ()) -> None:
     There is one for the life of a process: a second call changes nothing.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    with _no_main():
+    resource_tracker.ensure_running()  # which begins it, too, but lets Ctrl-C through again
+    with without_main(), _without_interrupts():
         forkserver.ensure_running()
 
 
@@ -153,7 +166,7 @@ def start(setup: Setup) -> Slot:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, setup), daemon=True)
-    with _no_main():
+    with without_main():
         process.start()
     theirs.close()
     return Slot(setup, process, ours, began=time.monotonic())
@@ -186,7 +199,7 @@ def _cause(exit_code: int | None) -> str:
 
 
 @contextmanager
-def _no_main() -> Iterator[None]:
+def without_main() -> Iterator[None]:
     """Hide the user's script from multiprocessing, which would import it again in every child.
 
     The children need nothing of it, and a script without `if __name__ == "__main__"` would start itself.
@@ -197,3 +210,13 @@ def _no_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C, which reaches the whole group, from processes begun in here; ours comes at the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from .errors import StudyError
+from .sharing import sharing
 
 
-def slots(device: str, workers: int | None) -> list[str]:
-    """Return the device of each slot, such as ["cpu", "cpu"] or ["cuda:0", "cuda:1"].
+class Places(NamedTuple):
+    """The device of each slot, such as cpu, cpu or cuda:0, cuda:1, and why there are so many."""
 
-    By default one slot for each core, or for each visible GPU. Raises StudyError where a device is absent.
+    devices: tuple[str, ...]
+    why: str
+
+
+def places(device: str, workers: int | None, data_bytes: int, memory_bytes: int | None) -> Places:
+    """Return the slots of a study whose images take `data_bytes` and whose networks may take `memory_bytes`.
+
+    Where the number of workers is open: one for each core, or for each visible GPU as many as it feeds
+    (search.sharing). Raises StudyError where a device is absent.
     """
     import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "cpu" or (device == "auto" and gpus == 0):
-        return ["cpu"] * (workers or len(os.sched_getaffinity(0)))
+        cores = len(os.sched_getaffinity(0))
+        return Places(("cpu",) * (workers or cores), "as asked" if workers else "one for each core")
     if gpus == 0:
         raise StudyError(f"device is {device} and torch sees no GPU here; write `device: cpu` or auto")
     names = [f"cuda:{i}" for i in range(gpus)]
@@ -24,4 +35,8 @@ def slots(device: str, workers: int | None) -> list[str]:
         if device not in names:
             raise StudyError(f"device is {device} and torch sees {', '.join(names)}; name one of these")
         names = [device]
-    return [names[i % len(names)] for i in range(workers or len(names))]
+    if workers is not None:
+        return Places(tuple(names[i % len(names)] for i in range(workers)), "as asked")
+    found = [sharing(name, data_bytes, memory_bytes) for name in names]
+    fewest = min(found)
+    return Places(tuple(names * fewest.workers), fewest.why)

@@ -162,9 +162,9 @@ def _info(
         module,
         data.test,
         data,
-        training["device"] if _has(training["device"]) else "cpu",
-        precision=training["precision"] or "auto",
-        layout=training["layout"] or "auto",
+        _device(training["device"]),
+        precision=training.get("precision") or training["recipe"]["precision"],
+        layout=training.get("layout") or "auto",
     )
     return {
         "export": FORMAT,
@@ -188,10 +188,11 @@ def _info(
     }
 
 
-def _has(device: str) -> bool:
+def _device(trained_on: str) -> str:
+    """Where to evaluate a network whose report names its device: cpu, or a GPU by its maker's name."""
     import torch
 
-    return device == "cpu" or (device.startswith("cuda") and torch.cuda.is_available())
+    return "cuda" if trained_on != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def versions() -> dict[str, str]:

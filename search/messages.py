@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from trainer import Recipe
+
+HALT = signal.SIGUSR1  # to a child: keep what the trial has come to, and stop it
 
 
 class Setup(NamedTuple):
@@ -21,11 +24,13 @@ class Setup(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One trial to train. `seconds` limits building, training and evaluation together; `charged_share` of
-    them, 1 / slots on the device, is charged to the purse.
+    """One trial to train: building, training and evaluation, in seconds on its slot.
 
-    `folder` receives genome.yaml, weights.safetensors and report.json. `memory_bytes` is enforced on CPU by
-    the operating system, as growth of this process's address space.
+    trial_seconds: its limit, what earlier trials spent on the checkpoint that it goes on from included.
+    left_seconds: what the purse can pay now.  charged_share: 1 / slots on the device, charged of each second.
+    memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
+    folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
+    checkpoint_seconds.  earlier: folders of the trials that it repeats, the nearest first.
     """
 
     number: int
@@ -33,11 +38,20 @@ class Job(NamedTuple):
     digest: str
     recipe: Recipe
     rungs: tuple[int, ...]
-    seconds: float | None
+    trial_seconds: float | None
+    left_seconds: float | None
     charged_share: float
     memory_bytes: int | None
+    predicted_bytes: int
     latency: bool
     folder: str
+    checkpoint_seconds: float
+    earlier: tuple[str, ...] = ()
+
+    def limit_seconds(self) -> float | None:
+        """Return the most that it can take on its slot from now on."""
+        limits = [limit for limit in (self.trial_seconds, self.left_seconds) if limit is not None]
+        return min(limits, default=None)
 
 
 class Ready(NamedTuple):

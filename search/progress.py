@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -15,6 +15,7 @@ from .record import Record
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from .devices import Places
     from .recovery import Recovered
     from .store import Store
     from .study_file import StudyFile
@@ -28,7 +29,7 @@ class Progress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None: ...
     def began(self, number: int, params: int, macs: int) -> None: ...
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None: ...
@@ -48,7 +49,7 @@ class Silent:
         pass
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
         pass
 
@@ -115,10 +116,13 @@ def described(record: Record) -> str:
     return "  ".join(parts)
 
 
-def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]) -> str:
+def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places) -> str:
     """Return the first lines: what is run, where, and what was found of an earlier run."""
-    kinds = ", ".join(f"{places.count(place)} x {place}" for place in dict.fromkeys(places))
-    said = [f"study {file.name} in {store.folder}: {file.sampler} on {file.data.name}, {kinds}"]
+    devices = places.devices
+    kinds = ", ".join(f"{devices.count(device)} x {device}" for device in dict.fromkeys(devices))
+    said = [
+        f"study {file.name} in {store.folder}: {file.sampler} on {file.data.name}, {kinds} ({places.why})"
+    ]
     count = sum(record.is_counted for record in store.records())
     if count:
         said.append(f"going on after {count} trials and {words.seconds(spent)} on the device")
@@ -143,7 +147,7 @@ class Plain:
         pass
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
         self._tally.file = file
         self._say(opening(file, store, recovered, spent, places))
@@ -188,9 +192,9 @@ class Rich:
             self._live.__exit__(kind, error, trace)
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Sequence[str]
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
-        self._tally.file, self._devices = file, len(set(places))
+        self._tally.file, self._devices = file, len(set(places.devices))
         for record in store.records():
             self._tally.see(record)
         self._say(opening(file, store, recovered, spent, places))

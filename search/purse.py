@@ -7,8 +7,9 @@ half a second, so that a budget of three minutes takes about three minutes on th
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .record import CHARGED, SEEN_AT
 from .store import Store
@@ -20,14 +21,19 @@ WRITE_SECONDS = 1.0  # a kill loses at most what was charged since the last writ
 SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is begun
 
 
+def charged(report: Mapping[str, Any]) -> float:
+    """Return the device seconds that a trial's report stands for, without those of the trial that it repeats."""
+    seconds = float(report["seconds"]) - float(report.get("earlier_seconds", 0.0))
+    return seconds * float(report.get("charged_share", 1.0))
+
+
 @dataclass
 class Purse:
-    """What one coordinator knows of the spending. `slots_per_device` is the number that share a device."""
+    """What one coordinator knows of the spending. `places` is the device of each of its slots."""
 
     store: Store
     budget_seconds: float | None
-    devices: int
-    slots_per_device: int
+    places: Sequence[str]
     earlier_seconds: float = 0.0  # of trials that are not in `mine`
     mine: dict[int, float] = field(default_factory=dict)
     written: dict[int, float] = field(default_factory=dict)  # time.monotonic() of the last write
@@ -50,20 +56,24 @@ class Purse:
     def trial_seconds(self) -> float | None:
         """Return how long a trial that starts now may take on its slot, all other slots being busy too."""
         left = self.left_seconds()
-        return None if left is None else max(left, 0.0) / self.devices
+        return None if left is None else max(left, 0.0) / len(set(self.places))
 
-    def estimate(self, trial: optuna.Trial, slot_seconds: float) -> None:
+    def share(self, place: str) -> float:
+        """Return the device seconds that a second on a slot of this device costs."""
+        return 1.0 / self.places.count(place)
+
+    def estimate(self, trial: optuna.Trial, seconds: float) -> None:
         """Charge a running trial by the clock, written at most once a second."""
-        self.mine[trial.number] = max(slot_seconds / self.slots_per_device, self.mine.get(trial.number, 0.0))
+        self.mine[trial.number] = max(seconds, self.mine.get(trial.number, 0.0))
         now = time.monotonic()
         if now - self.written.get(trial.number, 0.0) >= WRITE_SECONDS:
             self.written[trial.number] = now
             self._write(trial)
 
-    def settle(self, trial: optuna.Trial, slot_seconds: float | None = None) -> float:
+    def settle(self, trial: optuna.Trial, seconds: float | None = None) -> float:
         """Charge what the trial really took; the estimate stands for one that did not live to say."""
-        if slot_seconds is not None:
-            self.mine[trial.number] = slot_seconds / self.slots_per_device
+        if seconds is not None:
+            self.mine[trial.number] = seconds
         self._write(trial)
         return self.mine.get(trial.number, 0.0)
 

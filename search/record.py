@@ -22,6 +22,7 @@ SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
 
 # What a child writes into the folder of its trial, the report last.
 GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
+CHECKPOINT_FILE = "checkpoint"  # there until the trial, or the one that repeats it, has ended
 
 UNFINISHED = frozenset({"running", "waiting"})
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 
 from .candidate import candidate
+from .lineage import clear
+from .purse import charged
 from .record import CHARGED, GENOME, OWNER, PLAN, REPORT_FILE, RESULT, RETRY_OF, SEEN_AT
 from .store import Store
 from .study_file import StudyFile
@@ -84,11 +86,8 @@ def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> b
     handle = _handle(store.study, trial)
     written = genome.loads(trial.user_attrs[GENOME])
     network = candidate(written, study.recipe.batch, study.recipe.optimizer)
-    if report["outcome"] == "cut":
-        report["kind"] = "purse"  # it may have been; then it must not be reused
-    share = report.get("charged_share", 1.0)
-    handle.set_user_attr(CHARGED, max(report["seconds"] * share, trial.user_attrs.get(CHARGED, 0.0)))
-    finish(store.study, handle, network, report, study.objectives, study.sampler)
+    handle.set_user_attr(CHARGED, max(charged(report), trial.user_attrs.get(CHARGED, 0.0)))
+    clear(store, finish(store.study, handle, network, report, study.objectives, study.sampler))
     return True
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import difference
 from .coordinator import Coordinator
 from .crew import crew, prepare
-from .devices import slots
+from .devices import places
 from .errors import StudyError
 from .export import export
 from .front import front
@@ -78,7 +78,7 @@ class Study:
             store = coordinate(claimed, directions, identity)
             with _storage_errors(store):
                 _check_same(store, self.file, data)
-                stop = _train(self.file, store, shown, stop_asked)
+                stop = _train(self.file, store, _bytes(data), shown, stop_asked)
                 return _result(self.file, store, data, stop, stop_asked())
 
 
@@ -121,26 +121,31 @@ def _check_same(store: Store, file: StudyFile, data: Data) -> None:
         store.study.set_user_attr(TEXT_ATTR, file.text())
 
 
-def _train(file: StudyFile, store: Store, progress: Progress, stop_asked: Callable[[], bool]) -> str:
+def _train(
+    file: StudyFile, store: Store, images_bytes: int, progress: Progress, stop_asked: Callable[[], bool]
+) -> str:
     """Recover what an earlier run left, then coordinate; return the reason to stop."""
     recovered = recover(store, file)
-    places = slots(file.device, file.workers)
-    devices = len(set(places))
+    slots = places(file.device, file.workers, images_bytes, file.budget.memory)
     drawn = len(store.records())
     if store.shared:  # coordinators that begin together must not draw the same
         drawn += zlib.crc32(owner().encode())
     store.study.sampler = sampler(file.sampler, file.seed, drawn)
-    purse = Purse(store, file.budget.device_time, devices, -(-len(places) // devices))
+    purse = Purse(store, file.budget.device_time, slots.devices)
     purse.refresh()
-    progress.opened(file, store, recovered, purse.spent_seconds(), places)
+    progress.opened(file, store, recovered, purse.spent_seconds(), slots)
     coordinator = Coordinator(file, file.space(), store, purse, progress, stop_asked)
     try:
         if (reason := coordinator.reason_to_stop()) is not None:
             return reason
-        with crew([_setup(file, place) for place in places]) as hands:
+        with crew([_setup(file, place) for place in slots.devices]) as hands:
             return coordinator.run(hands)
     finally:
         coordinator.give_up()
+
+
+def _bytes(data: Data) -> int:
+    return sum(split.x.nbytes + split.y.nbytes for split in (data.train, data.valid, data.test))
 
 
 def _setup(file: StudyFile, place: str) -> Setup:

@@ -30,6 +30,7 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state in place of an earlier one; whoever is killed in between leaves the earlier one."""
+        self._last = time.monotonic()  # also where it fails, which is not to be tried at every step
         content = io.BytesIO()
         torch.save({**state, "format": FORMAT}, content)
         payload = content.getvalue()

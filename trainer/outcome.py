@@ -16,6 +16,13 @@ _MEMORY_WORDS = (
     "alloc_failed",  # cuDNN's and cuBLAS's status
     "invalid buffer size",  # more bytes than an integer holds
     "storage size calculation overflowed",
+    "bad_alloc",
+)
+# All that oneDNN says where it gets no memory; longer sentences with these words are of other things.
+_MEMORY_SENTENCES = (
+    "could not create a primitive",
+    "could not execute a primitive",
+    "could not create a memory object",
 )
 
 
@@ -59,7 +66,8 @@ def is_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError | TooMuchMemory):
         return True
     said = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in said for words in _MEMORY_WORDS)
+    has_words = said in _MEMORY_SENTENCES or any(words in said for words in _MEMORY_WORDS)
+    return isinstance(error, RuntimeError) and has_words
 
 
 def _short(said: str) -> str:

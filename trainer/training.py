@@ -1,5 +1,6 @@
 """Training: a module on its way through a recipe, one epoch at a time."""
 
+import logging
 import math
 from typing import Any, NamedTuple
 
@@ -29,6 +30,8 @@ from trainer.weights import better
 AGREE_EVERY = 10  # steps between two looks of several ranks at whether to stop
 SETTLED_STEPS = 20  # after so many the time of a step is known
 EVALUATION_BATCH = 1024  # on CUDA; on a CPU large batches leave the cache
+
+log = logging.getLogger("trainer")
 
 
 class Trained(NamedTuple):
@@ -264,8 +267,11 @@ class Training:
         checkpoint = setting.checkpoint
         if checkpoint is None or not setting.ranks.is_first or not (always or checkpoint.is_due):
             return
-        state = gathered(self._module, self._step, self.progress, setting)
-        checkpoint.save({**self._origin, **state, "form": list(self.form), "compiled": self.is_compiled})
+        try:
+            state = gathered(self._module, self._step, self.progress, setting)
+            checkpoint.save({**self._origin, **state, "form": list(self.form), "compiled": self.is_compiled})
+        except (OSError, MemoryError, RuntimeError) as error:  # no room; the training is none the worse
+            log.warning("%s is not written: %s", checkpoint.path, " ".join(str(error).split())[:200])
         setting.parts.begin()  # what that took belongs to no part
 
     def _restore(self, kept: dict[str, Any]) -> Progress:

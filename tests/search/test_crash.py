@@ -203,6 +203,26 @@ def test_parameters_of_an_interrupted_trial_are_queued_once(
     assert result.records[trial.number].outcome == "interrupted"
 
 
+def job_of(number: int, text: str, folder: Path, **changes: Any) -> Job:
+    """A job of one epoch."""
+    job = Job(
+        number=number,
+        genome=text,
+        digest="-",
+        recipe=Recipe(epochs=1),
+        rungs=(),
+        trial_seconds=5.0,
+        left_seconds=None,
+        charged_share=1.0,
+        memory_bytes=None,
+        predicted_bytes=0,
+        latency=False,
+        folder=str(folder),
+        checkpoint_seconds=15.0,
+    )
+    return job._replace(**changes)
+
+
 HANGS = """genome: hangs
 input: [1, 8, 8]
 classes: 10
@@ -222,8 +242,7 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
         child = hands.slots[0].process
         assert child.pid is not None
         os.kill(child.pid, signal.SIGSTOP)  # as hung as can be
-        job = Job(7, HANGS, "-", Recipe(epochs=1), (), 0.2, 1.0, None, False, str(tmp_path))
-        hands.give(hands.slots[0], job)
+        hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=0.2))
         events: list[Any] = []
         while not events:
             events = hands.wait(0.05)
@@ -248,10 +267,7 @@ def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Pat
         child = slot.process.pid
         reports = []
         for number, text in enumerate((WIDE, HANGS)):
-            folder = str(tmp_path / str(number))
-            hands.give(
-                slot, Job(number, text, "-", Recipe(epochs=1), (), 5.0, 1.0, 300 * 2**20, False, folder)
-            )
+            hands.give(slot, job_of(number, text, tmp_path / str(number), memory_bytes=300 * 2**20))
             events: list[Any] = []
             while not any(isinstance(event, Finished) for event in events):
                 events = hands.wait(0.2)

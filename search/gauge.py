@@ -1,0 +1,60 @@
+"""Gauge: a process that says what room a device has, and how fast a small network trains there."""
+
+from __future__ import annotations
+
+import os
+import signal
+from itertools import pairwise
+from multiprocessing.connection import Connection
+
+import torch
+from torch import nn
+
+import trainer
+from trainer.remembered import machine
+from trainer.residence import free_bytes
+
+from .sharing import Room
+
+IMAGES, SIDE, CLASSES = 2048, 32, 10
+WIDTHS = (3, 16, 32, 64)
+
+
+def serve(pipe: Connection, device: str) -> None:
+    """Say what room there is; then train for as many seconds as asked, and say how fast, until nobody asks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
+    torch.set_num_threads(1)
+    place = torch.device(device)
+    try:
+        data = images().to(place)
+        pipe.send(Room(machine(place), free_bytes(place) or 0))
+        while True:
+            pipe.send(rate(data, device, pipe.recv()))
+    except (EOFError, OSError, RuntimeError):  # nobody asks any more, or the device has no room for another
+        os._exit(0)
+
+
+def rate(data: trainer.Data, device: str, seconds: float) -> float | None:
+    """Images a second in so many seconds of training; None where not a step was done."""
+    budget, recipe = trainer.Budget(per_trial=seconds), trainer.Recipe(epochs=10_000, compile="never")
+    return trainer.fit(network(), data, budget, recipe=recipe, device=device).images_per_second
+
+
+def network() -> nn.Module:
+    """A network as small as the smallest that one searches on images of 32x32."""
+    layers: list[nn.Module] = []
+    for i, (before, after) in enumerate(pairwise(WIDTHS)):
+        layers += [nn.Conv2d(before, after, 3, stride=1 + (i > 0), padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], CLASSES))
+
+
+def images() -> trainer.Data:
+    """Noise with labels. The random state is left alone."""
+    chance = torch.Generator().manual_seed(0)
+    size = (IMAGES, WIDTHS[0], SIDE, SIDE)
+    x = torch.randint(0, 256, size, dtype=torch.uint8, generator=chance)
+    split = trainer.Split(x, torch.arange(IMAGES) % CLASSES)
+    few = trainer.Split(x[:CLASSES], split.y[:CLASSES])
+    names = tuple(map(str, range(CLASSES)))
+    return trainer.Data("noise", size[1:], names, split, few, few, (0.5,) * 3, (0.29,) * 3, mirror=True)

@@ -1,0 +1,31 @@
+"""The memory that a trial may take of the host, kept by the operating system."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def memory_limit(more_bytes: int | None) -> Iterator[None]:
+    """Let this process's address space grow by so many bytes and no further; an allocation then fails.
+
+    torch alone reserves some 3 GB of addresses without using them, hence growth and not the total. Raised
+    again at the end, as even sending a message takes memory.
+    """
+    if more_bytes is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
+    resource.setrlimit(
+        resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard)
+    )
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,63 @@
+"""Memory that runs out under a trial of a study: the batch goes in halves, or the trial ends and the study goes on."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from search.study import Result
+
+Run = Callable[..., Result]
+
+CONV = {"op": "conv", "in": ["stem"], "kernel": 3, "width": 64}
+STACK = {"op": "stack", "in": ["stem"], "depth": 4, "width": 64}
+# Bytes to train 1024 images at once: foreseen; where nothing limits them, taken; taken in two halves
+CONV_BYTES, STACK_BYTES = (68_093_304, 137e6, 95e6), (306_081_656, 490e6, 310e6)
+
+
+def study(memory: str, body: dict[str, Any], *widths: int) -> dict[str, Any]:
+    nodes = {
+        "stem": {"op": "conv", "in": ["image"], "kernel": 3, "width": {"one_of": list(widths)}},
+        "body": body,
+        "out": {"op": "exit", "in": ["body"]},
+    }
+    return {
+        "space": {"nodes": nodes},
+        "budget": {"memory": memory},
+        "train": {"epochs": 1, "batch": 1024},
+        "workers": 1,
+        "objectives": "accuracy",
+    }
+
+
+def test_a_trial_goes_on_with_half_the_batch(run: Run) -> None:
+    result = run(**study("400MiB", STACK, 64), trials=1)
+    (record,) = result.records
+    assert record.outcome == "done", record.reason
+    assert record.metrics["accuracy"] > 0
+    report = json.loads((result.folder / "trials" / "0" / "report.json").read_text())
+    assert report["accumulate"] == 2
+    assert STACK_BYTES[0] == report["predicted_memory_bytes"] < 400 * 2**20
+    assert report["peak_memory_bytes"] > 0
+
+
+def test_a_trial_that_fails_says_what_was_predicted_and_seen_and_the_study_goes_on(run: Run) -> None:
+    result = run(**study("66MiB", CONV, 4, 64), trials=6)
+    assert len(result.records) == 6
+    by_width = {r.params: r for r in result.records if r.reused is None}
+    (failed,) = [r for r in by_width.values() if r.outcome == "failed"]
+    assert failed.kind == "out-of-memory" and failed.reason is not None
+    assert failed.reason.startswith("the device ran out of memory: ")
+    assert failed.reason.endswith(f" bytes seen at most, {CONV_BYTES[0]:,} bytes predicted)")
+    assert failed.seconds > 0
+    (done,) = [r for r in by_width.values() if r.outcome == "done"]
+    assert done.params is not None and failed.params is not None and done.params < failed.params
+
+
+@pytest.mark.parametrize("sentence", ["could not create a primitive", "std::bad_alloc"])
+def test_what_libraries_say_when_memory_ends(sentence: str) -> None:
+    from trainer.outcome import is_memory
+
+    assert is_memory(RuntimeError(sentence))
+    assert not is_memory(RuntimeError("could not create a primitive descriptor for a convolution"))

@@ -1,0 +1,104 @@
+"""How many workers share a device, and that its seconds are charged once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from search import sharing
+from search.devices import Places, places
+from search.purse import Purse
+from search.sharing import CONTEXT_BYTES, decided, heard, measured, needed
+from search.store import Store
+from trainer.remembered import remember
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("free", "each", "rates", "workers"),
+    [
+        (80 * GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 4),
+        (80 * GIB, 2 * GIB, (100.0, 190.0, 280.0, 300.0), 3),  # within 10 % of the best
+        (80 * GIB, 2 * GIB, (100.0, 105.0, 108.0, 109.0), 1),  # one fills the device
+        (80 * GIB, 2 * GIB, (100.0, 150.0, 90.0, 80.0), 2),  # more only disturb each other
+        (5 * GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 2),  # no room for a third
+        (GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 1),
+        (80 * GIB, 2 * GIB, (100.0, 190.0), 2),  # no more could be measured
+        (80 * GIB, 2 * GIB, (), 1),
+    ],
+)
+def test_the_fewest_workers_that_nearly_reach_the_most(
+    free: int, each: int, rates: tuple[float, ...], workers: int
+) -> None:
+    assert decided(free, each, rates).workers == workers
+
+
+def test_the_reason_is_what_was_found() -> None:
+    assert decided(80 * GIB, GIB, (100.0, 190.0)).why == "1 to 2 at once have a throughput of 1.00, 1.90 here"
+    assert decided(GIB, GIB, (100.0, 190.0)).why == "no more have room in its memory"
+    assert decided(8 * GIB, GIB, ()).why == "nothing was measured"
+
+
+def test_a_worker_needs_cuda_the_images_and_its_network() -> None:
+    assert needed(80 * GIB, GIB, 2 * GIB) == CONTEXT_BYTES + 3 * GIB
+    assert 80 * GIB // needed(80 * GIB, GIB, None) == 4, "by default there is room for four"
+    assert 4 * GIB // needed(4 * GIB, GIB, None) == 1, "unless images and CUDA leave next to none"
+
+
+def test_processes_are_measured_together() -> None:
+    rates = measured("cpu", 2, seconds=0.3)
+    assert len(rates) == 2 and all(rate > 0 for rate in rates)
+
+
+def test_a_process_that_ends_says_nothing() -> None:
+    with sharing.gauges("cpu", 1) as (pipe,):
+        room = heard(pipe)
+        assert room.free_bytes > 0 and "torch" in room.machine
+        pipe.send("no number of seconds")
+        assert heard(pipe) is None
+
+
+def test_what_was_measured_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "MOST", 2)
+    first = sharing.rates("cpu", "this one")
+    assert sharing.rates("cpu", "this one") == first
+    with sharing.gauges("cpu", 1) as (pipe,):
+        machine = heard(pipe).machine
+    remember(f"sharing {sharing.VERSION}, {machine}", [1.0, 5.0])
+    found = sharing.sharing("cpu", 0, 1)
+    assert found == (2, "1 to 2 at once have a throughput of 1.00, 5.00 here")
+
+
+def test_slots_of_a_cpu() -> None:
+    import os
+
+    assert places("cpu", 3, 0, None) == Places(("cpu",) * 3, "as asked")
+    assert places("cpu", None, 0, None) == Places(
+        ("cpu",) * len(os.sched_getaffinity(0)), "one for each core"
+    )
+
+
+@pytest.fixture
+def purse_of(tmp_path: Path) -> Callable[..., Any]:
+    def make(*devices: str) -> tuple[Purse, Any]:
+        study = optuna.create_study()
+        return Purse(Store("s", tmp_path, study, shared=False), 12.0, devices), study
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "devices",
+    [("cuda:0",) * 3, ("cuda:0", "cuda:1") * 2, ("cuda:0", "cuda:1", "cuda:0"), ("cuda:0",), ("cpu", "cpu")],
+)
+def test_a_second_of_all_slots_is_a_second_of_each_device(
+    purse_of: Callable[..., Any], devices: tuple[str, ...]
+) -> None:
+    purse, study = purse_of(*devices)
+    for device in devices:
+        purse.settle(study.ask(), 3.0 * purse.share(device))
+    assert purse.spent_seconds() == pytest.approx(3.0 * len(set(devices)))
+    assert purse.trial_seconds() == pytest.approx(purse.left_seconds() / len(set(devices)))
