@@ -24,6 +24,7 @@ from benchmarks._rounds import prepare, seconds
 from genome import zoo
 from genome.graph import Genome
 from trainer import Recipe, exits
+from trainer.batches import Batch
 from trainer.ceiling import Precision, measured
 from trainer.heap import keep_pages
 from trainer.optimizer import optimizer
@@ -88,7 +89,7 @@ def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
         descent.zero_grad(set_to_none=True)
         with Form(row.precision, row.layout).autocast(CPU):
             logits = exits.forward(module, x, CLASSES)
-        exits.loss(logits, y, exits.weights(module, len(logits)), 0.0).backward()
+        exits.loss(logits, Batch(x, y), exits.weights(module, len(logits)), 0.0).backward()
         descent.step()
 
     return module, step

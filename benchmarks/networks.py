@@ -9,7 +9,7 @@ in training (with dropout, drop-path and moved taps, as published) and in infere
 
 Weights are shared, and float64 outputs and gradients are compared before anything is timed.
 
-    python benchmarks/networks.py [--batch 16] [--rounds 11] [--only TEXT]
+    python benchmarks/networks.py [--batch 32] [--rounds 11] [--only TEXT]
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batch", type=int, default=16, help="images of a step in the first table")
+    parser.add_argument("--batch", type=int, default=32, help="images of a step in the first table")
     parser.add_argument("--rounds", type=int, default=11, help="of the first table; a fifth of the second")
     parser.add_argument("--only", default="", help="the networks whose name has this text")
     given = parser.parse_args()
