@@ -69,6 +69,8 @@ def serve(pipe: Connection, setup: Setup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(setup.threads)
+    if setup.keeps_pages:
+        trainer.keep_pages()
     if setup.device != "cpu":
         torch.cuda.set_device(setup.device)
     dataset = Dataset(setup.data, setup.root, setup.size, setup.mirror)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 from collections.abc import Iterator
@@ -13,15 +14,16 @@ from pathlib import Path
 def memory_limit(more_bytes: int | None) -> Iterator[None]:
     """Let this process's address space grow by so many bytes and no further; an allocation then fails.
 
-    torch alone reserves some 3 GB of addresses without using them, hence growth and not the total. Raised
-    again at the end, as even sending a message takes memory.
+    torch alone reserves some 3 GB of addresses without using them, hence growth and not the total. What is free in
+    the heap, such as an earlier trial left it, counts as growth when it is used. Raised again at the end, as even
+    sending a message takes memory.
     """
     if more_bytes is None:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
+    limit = pages * os.sysconf("SC_PAGE_SIZE") - heap_free_bytes() + more_bytes
     resource.setrlimit(
         resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard)
     )
@@ -29,3 +31,32 @@ def memory_limit(more_bytes: int | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+_HEAP = (
+    "arena",
+    "ordblks",
+    "smblks",
+    "hblks",
+    "hblkhd",
+    "usmblks",
+    "fsmblks",
+    "uordblks",
+    "fordblks",
+    "keepcost",
+)
+
+
+class _Heap(ctypes.Structure):
+    """glibc's struct mallinfo2."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _HEAP]
+
+
+def heap_free_bytes() -> int:
+    """Bytes that this process holds and does not use; 0 where libc does not say."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        return 0
+    libc.mallinfo2.restype = _Heap
+    return int(libc.mallinfo2().fordblks)

@@ -13,7 +13,8 @@ HALT = signal.SIGUSR1  # to a child: keep what the trial has come to, and stop i
 
 
 class Setup(NamedTuple):
-    """What a child needs once, when it starts. `threads` are torch's, in this child."""
+    """What a child needs once, when it starts. `threads` are torch's, in this child; `keeps_pages` says whether
+    memory that is freed stays with it, which is faster and takes somewhat more."""
 
     data: str
     root: str | None
@@ -21,6 +22,7 @@ class Setup(NamedTuple):
     mirror: bool | None
     device: str
     threads: int
+    keeps_pages: bool = False
 
 
 class Job(NamedTuple):

@@ -29,6 +29,8 @@ from .study_file import StudyFile, parse_study, read_study
 if TYPE_CHECKING:
     from trainer import Data
 
+ROOMY_BYTES = 2**30  # a heap that keeps what is freed has gaps; under a narrow limit a trial may want them
+
 
 @dataclass(frozen=True)
 class Result:
@@ -150,7 +152,9 @@ def _bytes(data: Data) -> int:
 
 def _setup(file: StudyFile, place: str) -> Setup:
     data = file.data
-    return Setup(data.name, data.root, data.size, data.mirror, place, threads=1)
+    memory = file.budget.memory
+    roomy = memory is None or memory >= ROOMY_BYTES
+    return Setup(data.name, data.root, data.size, data.mirror, place, threads=1, keeps_pages=roomy)
 
 
 def _result(file: StudyFile, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:

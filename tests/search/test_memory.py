@@ -1,13 +1,17 @@
 """Memory that runs out under a trial of a study: the batch goes in halves, or the trial ends and the study goes on."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from search.study import Result
 
+ROOT = Path(__file__).parents[2]
 Run = Callable[..., Result]
 
 CONV = {"op": "conv", "in": ["stem"], "kernel": 3, "width": 64}
@@ -61,3 +65,30 @@ def test_what_libraries_say_when_memory_ends(sentence: str) -> None:
 
     assert is_memory(RuntimeError(sentence))
     assert not is_memory(RuntimeError("could not create a primitive descriptor for a convolution"))
+
+
+KEPT = """
+import torch, trainer
+from search.memory import heap_free_bytes, memory_limit
+
+MEGA = 2**20
+trainer.keep_pages()
+blocks = [torch.ones(MEGA, dtype=torch.uint8) for _ in range(500)]
+pin = torch.ones(MEGA, dtype=torch.uint8)  # at the heap's end, so that it cannot shrink
+del blocks
+assert heap_free_bytes() > 490 * MEGA
+with memory_limit(200 * MEGA):
+    first = [torch.ones(MEGA, dtype=torch.uint8) for _ in range(150)]
+with memory_limit(200 * MEGA):
+    second = [torch.ones(MEGA, dtype=torch.uint8) for _ in range(150)]
+    try:
+        more = [torch.ones(MEGA, dtype=torch.uint8) for _ in range(1000)]
+    except RuntimeError as error:
+        print("limited" if "allocate memory" in str(error) else error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_heap_that_was_kept_is_no_room_beyond_the_limit() -> None:
+    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.returncode) == ("limited\n", 0), done.stderr
