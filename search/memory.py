@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from trainer.heap import free_bytes
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def memory_limit(more_bytes: int | None) -> Iterator[None]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") - heap_free_bytes() + more_bytes
+    limit = pages * os.sysconf("SC_PAGE_SIZE") - free_bytes() + more_bytes
     resource.setrlimit(
         resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard)
     )
@@ -31,32 +32,3 @@ def memory_limit(more_bytes: int | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-_HEAP = (
-    "arena",
-    "ordblks",
-    "smblks",
-    "hblks",
-    "hblkhd",
-    "usmblks",
-    "fsmblks",
-    "uordblks",
-    "fordblks",
-    "keepcost",
-)
-
-
-class _Heap(ctypes.Structure):
-    """glibc's struct mallinfo2."""
-
-    _fields_ = [(name, ctypes.c_size_t) for name in _HEAP]
-
-
-def heap_free_bytes() -> int:
-    """Bytes that this process holds and does not use; 0 where libc does not say."""
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "mallinfo2"):
-        return 0
-    libc.mallinfo2.restype = _Heap
-    return int(libc.mallinfo2().fordblks)

@@ -1,4 +1,4 @@
-"""Heap: memory that a training step frees stays with the process for the next step."""
+"""Heap: what this process holds and does not use, and how a training step finds it again."""
 
 import ctypes
 
@@ -17,3 +17,32 @@ def keep_pages() -> bool:
     if not hasattr(libc, "mallopt"):
         return False
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, NEVER))
+
+
+_FIELDS = (
+    "arena",
+    "ordblks",
+    "smblks",
+    "hblks",
+    "hblkhd",
+    "usmblks",
+    "fsmblks",
+    "uordblks",
+    "fordblks",
+    "keepcost",
+)
+
+
+class _Heap(ctypes.Structure):
+    """glibc's struct mallinfo2."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _FIELDS]
+
+
+def free_bytes() -> int:
+    """Bytes of the heap that this process holds and does not use; 0 where libc does not say."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        return 0
+    libc.mallinfo2.restype = _Heap
+    return int(libc.mallinfo2().fordblks)

@@ -48,7 +48,7 @@ def evaluate(
         raise ValueError("the split is empty; at least one image is needed for scores")
     place = device_of(device)
     module.to(place)
-    form = usual(module, place, data.pixels, precision, layout)
+    form = usual(module, place, precision, layout)
     form.lay_out(module)
     normalise = Normalise(data, place, form)
     losses: list[Tensor] = []

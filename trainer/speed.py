@@ -28,7 +28,7 @@ def latency(
         raise ValueError(f"repeats is {repeats}; it must be at least 1")
     place = device_of(device)
     module.to(place)
-    form = usual(module, place, input_shape[1] * input_shape[2], "fp32")
+    form = usual(module, place, "fp32")
     form.lay_out(module)
     x = laid_out(torch.zeros(1, *input_shape, device=place), form.memory_format)
     seconds = []

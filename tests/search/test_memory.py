@@ -29,7 +29,7 @@ def study(memory: str, body: dict[str, Any], *widths: int) -> dict[str, Any]:
     return {
         "space": {"nodes": nodes},
         "budget": {"memory": memory},
-        "train": {"epochs": 1, "batch": 1024},
+        "train": {"epochs": 1, "batch": 1024, "layout": "contiguous"},
         "workers": 1,
         "objectives": "accuracy",
     }
@@ -69,14 +69,15 @@ def test_what_libraries_say_when_memory_ends(sentence: str) -> None:
 
 KEPT = """
 import torch, trainer
-from search.memory import heap_free_bytes, memory_limit
+from search.memory import memory_limit
+from trainer.heap import free_bytes
 
 MEGA = 2**20
 trainer.keep_pages()
 blocks = [torch.ones(MEGA, dtype=torch.uint8) for _ in range(500)]
 pin = torch.ones(MEGA, dtype=torch.uint8)  # at the heap's end, so that it cannot shrink
 del blocks
-assert heap_free_bytes() > 490 * MEGA
+assert free_bytes() > 490 * MEGA
 with memory_limit(200 * MEGA):
     first = [torch.ones(MEGA, dtype=torch.uint8) for _ in range(150)]
 with memory_limit(200 * MEGA):

@@ -73,7 +73,7 @@ def test_the_budget_s_memory_is_kept(digits: Data, net: Make) -> None:
 
 
 def test_layout_and_latency(net: Make) -> None:
-    assert usual(net(), torch.device("cuda"), 64).layout == "channels_last"
+    assert usual(net(), torch.device("cuda")).layout == "channels_last"
     assert 0 < latency(net(), (1, 8, 8), "cuda") < 1
 
 
