@@ -4,13 +4,15 @@ Each trains the same built network from the same weights on the same images, wit
 after every epoch: networks of the zoo, and genomes drawn from the space of a study, on part of Fashion-MNIST and
 on the digits. `_expert.py` and `_tutorial.py` say what the two loops are; the tutorial's DataLoader has 0 or 2
 workers, whichever takes less CPU time. One thread; CPU time with that of children; loading the data and the first
-run of each way, with what it has to set up, are not timed.
+run of each way, with what it has to set up, are not timed. A training of fewer than 100 steps is not probed: give
+enough images and epochs to see what precision auto brings.
 
 Goals: at least as fast as the expert; against the tutorial 1.7 times in float32 and 2.5 times with precision auto
 on Fashion-MNIST, 3 times on the digits.
 
     python benchmarks/training.py [--data-root FOLDER]
-    python benchmarks/training.py --images 1024 --networks 5 --genomes 10 --macs 60000000    # an hour
+    python benchmarks/training.py --images 1600 --epochs 8 --networks 2 --genomes 3    # half an hour
+    python benchmarks/training.py --images 4096 --epochs 4 --networks 5 --genomes 10 --macs 60000000    # hours
 """
 
 from __future__ import annotations
@@ -171,6 +173,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     prepare(seed=given.seed)
+    trainer.keep_pages()  # as in the processes of a search, and for all ways alike
     print(setting(given.seed))
     for name in ("digits", "fashion-mnist"):
         try:
