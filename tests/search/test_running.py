@@ -132,6 +132,7 @@ def test_trials_are_pruned_at_rungs(run: Run) -> None:
 def test_latency_is_measured_where_it_is_asked_for(run: Run) -> None:
     result = run(objectives=["accuracy", "latency", "memory"], trials=2)
     for record in result.records:
+        assert record.outcome == "done", record
         assert 0 < record.metrics["latency"] < 1
         assert record.values == tuple(record.metrics[n] for n in ("accuracy", "latency", "memory"))
 
