@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainer.heap import free_bytes
+from trainer.heap import free_bytes, give_back
+
+GAPS = 0.1  # of the limit: more that lies free in the heap, in pieces, could be what a trial lacks
 
 
 @contextmanager
@@ -22,6 +24,8 @@ def memory_limit(more_bytes: int | None) -> Iterator[None]:
     if more_bytes is None:
         yield
         return
+    if free_bytes() > GAPS * more_bytes:
+        give_back()
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") - free_bytes() + more_bytes

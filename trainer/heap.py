@@ -19,6 +19,13 @@ def keep_pages() -> bool:
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, NEVER))
 
 
+def give_back() -> None:
+    """Give what is free to the system, where libc can."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 _FIELDS = (
     "arena",
     "ordblks",
@@ -41,8 +48,19 @@ class _Heap(ctypes.Structure):
 
 def free_bytes() -> int:
     """Bytes of the heap that this process holds and does not use; 0 where libc does not say."""
+    return int(_info().fordblks)
+
+
+def used_bytes() -> int:
+    """Bytes that this process has in use, large blocks outside of the heap included; 0 where libc does not say."""
+    info = _info()
+    return int(info.uordblks + info.hblkhd)
+
+
+def _info() -> _Heap:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallinfo2"):
-        return 0
+        return _Heap()
     libc.mallinfo2.restype = _Heap
-    return int(libc.mallinfo2().fordblks)
+    found: _Heap = libc.mallinfo2()
+    return found

@@ -10,12 +10,15 @@ from trainer import exits
 from trainer.average import Average
 from trainer.batches import Batch
 from trainer.guard import Guard
+from trainer.memory import Peak
 from trainer.optimizer import optimizer
 from trainer.parts import Parts
 from trainer.precision import Form
 from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 from trainer.schedule import CURVES
+
+SAMPLES = 3  # first steps whose memory is looked at
 
 
 class Step:
@@ -35,6 +38,7 @@ class Step:
         device: torch.device,
         parts: Parts,
         ranks: Ranks,
+        peak: Peak | None = None,
     ) -> None:
         self.run: Callable[..., Any] = module
         self.accumulate = recipe.accumulate
@@ -43,7 +47,7 @@ class Step:
         self.average = Average(module, recipe)
         self._module, self._recipe, self._form = module, recipe, form
         self._classes, self._steps, self._device = classes, steps, device
-        self._parts, self._ranks = parts, ranks
+        self._parts, self._peak, self._ranks = parts, peak, ranks
         # On CUDA a tensor, so that a captured step reads the rate of the day.
         self._lr = torch.tensor(recipe.lr, device=device) if device.type == "cuda" else None
         self.optimizer = optimizer(module, recipe, self._lr)
@@ -99,6 +103,8 @@ class Step:
         loss = self.loss(part)
         loss = loss if share == 1 else loss * share
         self._parts.mark("forward")
+        if self._peak is not None and self.taken < SAMPLES:  # between forward and backward most is held
+            self._peak.sample()
         loss.backward()  # type: ignore[no-untyped-call]
         self._parts.mark("backward")
         return loss.detach()

@@ -62,7 +62,15 @@ class Training:
             self._epochs = self._read()
             steps = recipe.epochs * self._epochs.steps
             self._step = Step(
-                module, recipe, self.form, len(data.classes), steps, device, setting.parts, setting.ranks
+                module,
+                recipe,
+                self.form,
+                len(data.classes),
+                steps,
+                device,
+                setting.parts,
+                setting.ranks,
+                setting.peak,
             )
             self._runner = Runner(module, self._step, recipe, setting)
             begun = Progress(torch.zeros((), device=device))
