@@ -163,9 +163,7 @@ def main() -> None:
     )
     parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
     parser.add_argument("--images", type=int, default=512, help="train images of Fashion-MNIST")
-    parser.add_argument(
-        "--epochs", type=int, default=2, help="on Fashion-MNIST; four times as many on the digits"
-    )
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--networks", type=int, default=1, help="of the zoo")
     parser.add_argument("--genomes", type=int, default=1, help="drawn from the study's space")
     parser.add_argument("--macs", type=int, default=6_000_000, help="most multiply-adds of a drawn genome")
@@ -186,8 +184,7 @@ def main() -> None:
             *published(data.input[1])[: given.networks],
             *drawn(name, given.genomes, given.seed, given.macs),
         ]
-        epochs = given.epochs * (4 if name == "digits" else 1)
-        recipe = Recipe(batch=BATCH[name], epochs=epochs, seed=given.seed, precision="fp32")
+        recipe = Recipe(batch=BATCH[name], epochs=given.epochs, seed=given.seed, precision="fp32")
         table(data, named, recipe, given.rounds)
 
 
