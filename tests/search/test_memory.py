@@ -35,17 +35,19 @@ def study(memory: str, body: dict[str, Any], *widths: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow  # what fits below a limit varies with processor and libraries: not for every machine
 def test_a_trial_goes_on_with_half_the_batch(run: Run) -> None:
-    result = run(**study("400MiB", STACK, 64), trials=1)
+    result = run(**study("340MiB", STACK, 64), trials=1)
     (record,) = result.records
     assert record.outcome == "done", record.reason
     assert record.metrics["accuracy"] > 0
     report = json.loads((result.folder / "trials" / "0" / "report.json").read_text())
     assert report["accumulate"] == 2
-    assert STACK_BYTES[0] == report["predicted_memory_bytes"] < 400 * 2**20
+    assert STACK_BYTES[0] == report["predicted_memory_bytes"] < 340 * 2**20
     assert report["peak_memory_bytes"] > 0
 
 
+@pytest.mark.slow  # as above
 def test_a_trial_that_fails_says_what_was_predicted_and_seen_and_the_study_goes_on(run: Run) -> None:
     result = run(**study("66MiB", CONV, 4, 64), trials=12)
     assert len(result.records) == 12
