@@ -53,11 +53,6 @@ class Data:
     std: tuple[float, ...]
     mirror: bool
 
-    @property
-    def pixels(self) -> int:
-        """Pixels of an image, channels not counted."""
-        return self.input[1] * self.input[2]
-
     def to(self, device: str | torch.device) -> "Data":
         """The same data on another device; tensors that are there already are not copied."""
         train, valid, test = (split.to(device) for split in (self.train, self.valid, self.test))
