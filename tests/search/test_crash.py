@@ -25,18 +25,19 @@ from search.study_file import StudyFile
 from trainer import Recipe
 
 ROOT = Path(__file__).parents[2]
-LONG = {"train": {"epochs": 6, "batch": 32}, "trials": 60, "budget": {"device_time": "1h", "rungs": [1, 2]}}
+LONG = {"trials": 60, "budget": {"device_time": "1h", "rungs": [1, 2]}}
 
 Command = subprocess.Popen[str]
 
 
 @pytest.fixture
-def started(tmp_path: Path, written: Callable[..., Path]) -> Iterator[Callable[[], Command]]:
+def started(tmp_path: Path, written: Callable[..., Path]) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` on a long study, in a session of its own."""
     begun: list[Command] = []
 
-    def start() -> Command:
-        words = ["search", str(written(**LONG)), "--runs", str(tmp_path / "runs")]
+    def start(epochs: int = 6) -> Command:
+        study = {**LONG, "train": {"epochs": epochs, "batch": 32}}
+        words = ["search", str(written(**study)), "--runs", str(tmp_path / "runs")]
         code = "from search.cli import main; main()"
         process = subprocess.Popen(
             [sys.executable, "-c", code, *words],
@@ -103,7 +104,7 @@ class StopsAfterRetries(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_kill_9_loses_nothing_that_was_finished(started: Callable[[], Command], tmp_path: Path) -> None:
+def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command], tmp_path: Path) -> None:
     command = started()
     read_until(command, "trial ")
     path = tmp_path / "tiny.yaml"
@@ -138,8 +139,8 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[[], Command], 
     assert result.spent_seconds == pytest.approx(sum(record.seconds for record in after))
 
 
-def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(started: Callable[[], Command], tmp_path: Path) -> None:
-    command = started()
+def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(started: Callable[..., Command], tmp_path: Path) -> None:
+    command = started(epochs=40)  # of some seconds: the other slot is in the middle of one when the first ends
     read_until(command, "trial ")
     os.killpg(command.pid, signal.SIGINT)  # a terminal sends it to the whole group
     out, err = command.communicate(timeout=20)
