@@ -40,9 +40,12 @@ class Place:
         return tuple(e.source for e in self.edges if e.take is None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Space:
-    """The union graph of all genomes it holds. Read from text by `search.space_text.space_of`."""
+    """The union graph of all genomes it holds. Read from text by `search.space_text.space_of`.
+
+    A space equals itself alone, so that what is worked out of it can be kept under it.
+    """
 
     name: str
     input: Shape

@@ -1,0 +1,148 @@
+"""Moves: from one genome of a space, or two, to another of the same space.
+
+A move changes some answers and walks the space again, so that its result is a genome of that space whatever it
+changed: questions that were not asked before take the answer of the gene of that name which the node had, where
+it fits, and are drawn else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any, NamedTuple, TypeAlias
+
+from genome.domain import Domain, Float, Int, OneOf
+from genome.graph import Genome
+
+from .departure import told
+from .sites import SCHEDULE, sites
+from .space import Space
+
+Answers: TypeAlias = Mapping[str, Any]
+
+# moves of one parent, each named after what it changes, and moves that need a second parent
+ALONE = ("gene", "type", "node", "edge", "exit", "length", "column", "member", "schedule")
+MATED = ("graft", "crossover")
+MOVES = ALONE + MATED
+
+NEAR = 0.15  # of a range: the usual length of a step along a real number
+TRIES = 4  # draws of a move that leads back to its parent
+
+
+class Moved(NamedTuple):
+    """What a move came to, and the move in words."""
+
+    genome: Genome
+    told: str
+
+
+def apply(space: Space, move: str, parent: Genome, rng: Random, mate: Genome | None = None) -> Moved | None:
+    """Apply one move to a genome of the space; None where there is nothing that it could change.
+
+    The result lies in the space and is not the parent. `mate` is the second parent of `graft` and `crossover`.
+    """
+    answers = space.encode(parent)
+    for _ in range(TRIES):
+        if move in MATED:
+            changed = _mated(space, move, answers, mate, rng)
+        else:
+            changed = _changed(space, move, answers, rng)
+        if changed is None:
+            return None
+        child = redone(space, answers, changed.answers, rng)
+        if child != parent:
+            return Moved(child, changed.told)
+    return None
+
+
+class Change(NamedTuple):
+    """Answers to put in the place of a parent's, and what they come to in words."""
+
+    answers: dict[str, Any]
+    told: str
+
+
+def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Genome:
+    """Walk the space with `changed` before `answers`; what neither answers follows a gene of that name, or chance."""
+    known = sites(space)
+    genes = {(site.place, site.gene): value for name, value in answers.items() if (site := known[name]).gene}
+
+    def ask(name: str, domain: Domain) -> Any:
+        for given in (changed, answers):
+            if name in given and given[name] in domain:
+                return given[name]
+        like = genes.get((known[name].place, known[name].gene))
+        return like if like is not None and like in domain else domain.draw(rng)
+
+    return space.decode(ask)
+
+
+def _changed(space: Space, move: str, answers: Answers, rng: Random) -> Change | None:
+    """Another answer to one question that this move is for."""
+    known = sites(space)
+    names = [name for name in answers if known[name].move == move]
+    if not names:
+        return None
+    name = rng.choice(names)
+    value = other(space.holes[name], answers[name], rng)
+    return Change({name: value}, f"{name} {told(answers[name])} -> {told(value)}")
+
+
+def other(domain: Domain, value: Any, rng: Random) -> Any:
+    """Another value of a domain: any other choice, or a number nearby. Domains of one value are no holes."""
+    if isinstance(domain, OneOf):
+        return rng.choice([choice for choice in domain.choices if choice != value])
+    if isinstance(domain, Int):
+        return _near_int(domain, value, rng)
+    return _near_float(domain, value, rng)
+
+
+def _near_int(domain: Int, value: int, rng: Random) -> int:
+    """A few grid steps up or down, in a long range more than in a short one."""
+    steps = (domain.high - domain.low) // domain.step
+    at = (value - domain.low) // domain.step
+    reach = max(1, round(abs(rng.gauss(0.0, NEAR)) * steps))
+    ends = [end for end in (at - reach, at + reach) if 0 <= end <= steps]
+    to = rng.choice(ends) if ends else (0 if at > steps - at else steps)
+    return domain.low + domain.step * to
+
+
+def _near_float(domain: Float, value: float, rng: Random) -> float:
+    import math
+
+    low, high, at = domain.low, domain.high, value
+    if domain.log:
+        low, high, at = math.log(low), math.log(high), math.log(value)
+    to = at + rng.gauss(0.0, NEAR) * (high - low)
+    to = 2 * low - to if to < low else 2 * high - to if to > high else to  # reflected at the ends
+    to = math.exp(to) if domain.log else to
+    return float(min(max(to, domain.low), domain.high))
+
+
+def _mated(space: Space, move: str, answers: Answers, mate: Genome | None, rng: Random) -> Change | None:
+    """Answers of the second parent: for one node, or for each node that chance gives it."""
+    if mate is None:
+        return None
+    theirs = space.encode(mate)
+    known = sites(space)
+    differing = sorted({known[name].place for name in {*answers, *theirs} if _differs(name, answers, theirs)})
+    if not differing or (move == "crossover" and len(differing) < 2):
+        return None
+    taken = _taken(differing, move, rng)
+    changed = {name: value for name, value in theirs.items() if known[name].place in taken}
+    return Change(changed, f"{', '.join(sorted(taken))} of the other")
+
+
+def _differs(name: str, answers: Answers, theirs: Answers) -> bool:
+    return name not in answers or name not in theirs or answers[name] != theirs[name]
+
+
+def _taken(differing: list[str], move: str, rng: Random) -> set[str]:
+    """The nodes that come from the second parent: one, or some but not all of those that differ."""
+    if move == "graft":
+        blocks = [place for place in differing if place != SCHEDULE]
+        return {rng.choice(blocks or differing)}
+    some = rng.randint(1, len(differing) - 1)
+    return set(rng.sample(differing, some))
+
+
