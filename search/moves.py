@@ -7,6 +7,7 @@ it fits, and are drawn else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
@@ -41,17 +42,14 @@ def apply(space: Space, move: str, parent: Genome, rng: Random, mate: Genome | N
 
     The result lies in the space and is not the parent. `mate` is the second parent of `graft` and `crossover`.
     """
-    answers = space.encode(parent)
+    answers, mated = space.encode(parent), move in MATED
     for _ in range(TRIES):
-        if move in MATED:
-            changed = _mated(space, move, answers, mate, rng)
-        else:
-            changed = _changed(space, move, answers, rng)
-        if changed is None:
+        made = _mated(space, move, answers, mate, rng) if mated else _changed(space, move, answers, rng)
+        if made is None:
             return None
-        child = redone(space, answers, changed.answers, rng)
+        child = redone(space, answers, made.answers, rng)
         if child != parent:
-            return Moved(child, changed.told)
+            return Moved(child, made.told)
     return None
 
 
@@ -108,8 +106,6 @@ def _near_int(domain: Int, value: int, rng: Random) -> int:
 
 
 def _near_float(domain: Float, value: float, rng: Random) -> float:
-    import math
-
     low, high, at = domain.low, domain.high, value
     if domain.log:
         low, high, at = math.log(low), math.log(high), math.log(value)
@@ -144,5 +140,3 @@ def _taken(differing: list[str], move: str, rng: Random) -> set[str]:
         return {rng.choice(blocks or differing)}
     some = rng.randint(1, len(differing) - 1)
     return set(rng.sample(differing, some))
-
-

@@ -139,8 +139,12 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     assert result.spent_seconds == pytest.approx(sum(record.seconds for record in after))
 
 
-def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(started: Callable[..., Command], tmp_path: Path) -> None:
-    command = started(epochs=40)  # of some seconds: the other slot is in the middle of one when the first ends
+def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(
+    started: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = started(
+        epochs=40
+    )  # of some seconds: the other slot is in the middle of one when the first ends
     read_until(command, "trial ")
     os.killpg(command.pid, signal.SIGINT)  # a terminal sends it to the whole group
     out, err = command.communicate(timeout=20)
