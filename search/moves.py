@@ -63,7 +63,9 @@ class Change(NamedTuple):
 def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Genome:
     """Walk the space with `changed` before `answers`; what neither answers follows a gene of that name, or chance."""
     known = sites(space)
-    genes = {(site.place, site.gene): value for name, value in answers.items() if (site := known[name]).gene}
+    genes: dict[tuple[str, str | None], Any] = {
+        (site.place, site.gene): value for name, value in answers.items() if (site := known[name]).gene
+    }
 
     def ask(name: str, domain: Domain) -> Any:
         for given in (changed, answers):
