@@ -1,0 +1,42 @@
+"""Which moves paid off: each is tried in proportion to how often its children beat their parents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .objective import dominates
+from .proposal import Individual
+from .selection import standing
+
+MEMORY = 300  # trials that count
+PRIOR = 2.0  # successes and failures, half and half, that each move is credited with unseen
+FLOOR = 0.02  # of all chance, that a move keeps whatever it came to
+
+
+def chances(past: Sequence[Individual], words: Sequence[str], objectives: int) -> list[float]:
+    """Return the chance of each move, in all 1 (probability matching: Thierens, GECCO 2005).
+
+    A child of several moves counts for each of them.
+    """
+    paid, tried = dict.fromkeys(words, PRIOR / 2), dict.fromkeys(words, PRIOR)
+    known = {one.number: one for one in past}
+    for one in past[-MEMORY:]:
+        if one.is_running or one.origin is None:
+            continue
+        parents = [known[number] for number in one.origin.parents if number in known]
+        for word in [move.partition(" ")[0] for move in one.origin.moves] if parents else []:
+            if word in tried:
+                tried[word] += 1
+                paid[word] += _beats(one, parents[0], objectives)
+    shares = [paid[word] / tried[word] for word in words]
+    whole, floor = sum(shares), FLOOR * len(words)
+    return [FLOOR + (1.0 - floor) * share / whole for share in shares]
+
+
+def _beats(child: Individual, parent: Individual, objectives: int) -> bool:
+    """Whether a child is better; with several objectives, nowhere worse."""
+    if objectives == 1 or not (child.is_measured and parent.is_measured):
+        return standing(child) < standing(parent)
+    assert child.costs is not None
+    assert parent.costs is not None
+    return dominates(child.costs, parent.costs)

@@ -1,0 +1,78 @@
+"""evolve: asynchronous evolution of genomes, aging for one objective, by rank and crowding for several."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from random import Random
+
+import genome
+from genome import Genome, GenomeError
+from genome.domain import DomainError
+
+from . import moves
+from .credit import chances
+from .proposal import Individual, Origin, Proposal
+from .selection import pick, pool
+from .space import Space
+
+INITIAL = 10  # networks drawn evenly before the first has children
+MORE = (0.3, 0.1)  # chances of a second and a third move
+FRESH = 0.05  # of all children are drawn evenly: what no parent has
+TRIES = 12  # children until one is new, and then as many draws
+
+
+class Evolve:
+    """A sampler: the children of good trials by moves that adapt (see `search.proposal.Proposer`).
+
+    No generation is waited for: each proposal looks at whatever trials have ended, so any number of workers share
+    one population through the storage.
+    """
+
+    word = "evolve"
+
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
+        self.space, self.seed, self.objectives = space, seed, objectives
+
+    def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
+        """Propose a child of the pool whose network is new, else a new draw, else the last that was met."""
+        rng = Random(f"{self.seed}/{len(past)}")
+        parents = pool(past, self.objectives)
+        begun = sum(one.is_measured or one.is_running for one in past)
+        breeds = len(parents) > 1 and begun >= INITIAL
+        weights = chances(past, moves.MOVES, self.objectives) if breeds else []
+        found: Proposal | None = None
+        for attempt in range(2 * TRIES):
+            if breeds and attempt < TRIES and rng.random() >= FRESH:
+                made = child(self.space, parents, weights, self.objectives, rng)
+            else:
+                made = Proposal(self.space.sample(rng), Origin(self.word))
+            if made is not None and is_new(made.genome, avoid):
+                return made
+            found = made or found
+        return found or Proposal(self.space.sample(rng), Origin(self.word))
+
+
+def child(
+    space: Space, parents: Sequence[Individual], weights: Sequence[float], objectives: int, rng: Random
+) -> Proposal | None:
+    """Breed: one move on the winner of a tournament, sometimes more; None where no move applied."""
+    first, second = (pick(parents, objectives, rng) for _ in range(2))
+    now, told, mated = first.genome, [], False
+    for _ in range(1 + sum(rng.random() < more for more in MORE)):
+        word = rng.choices(moves.MOVES, weights)[0]
+        moved = moves.apply(space, word, now, rng, second.genome)
+        if moved is not None:
+            now, mated = moved.genome, mated or word in moves.MATED
+            told.append(f"{word} {moved.told}")
+    if now == first.genome:
+        return None
+    numbers = (first.number, second.number) if mated else (first.number,)
+    return Proposal(now, Origin(Evolve.word, numbers, tuple(told)))
+
+
+def is_new(written: Genome, avoid: Collection[str]) -> bool:
+    """Whether a genome can be built and its network was not met before."""
+    try:
+        return genome.digest(genome.resolve(written)) not in avoid
+    except (GenomeError, DomainError):
+        return False
