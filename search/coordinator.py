@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import genome
 from genome import GenomeError
 from genome.domain import DomainError
 
 from . import telling
-from .ask import asker
+from .asking import Asking, Drawn, begin
 from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
 from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Verdict
 from .objective import LEARNT, MAXIMIZE, PLANNED
+from .past import Past
 from .progress import Progress
 from .pruning import Climb, should_stop
 from .purse import Purse, charged
@@ -28,7 +30,6 @@ from .study_file import StudyFile
 if TYPE_CHECKING:
     import optuna
 
-    from .space import Space
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
@@ -53,11 +54,12 @@ class Coordinator:
     """One run of a study. `stop_asked` says whether the person wants it to end."""
 
     file: StudyFile
-    space: Space
     store: Store
     purse: Purse
     progress: Progress
     stop_asked: Callable[[], bool]
+    past: Past
+    asking: Asking
     crew: Crew = field(default_factory=lambda: Crew([]))
     running: dict[int, Entry] = field(default_factory=dict)
     parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
@@ -149,26 +151,24 @@ class Coordinator:
         return True
 
     def _proposal(self) -> Entry | None:
-        """Ask for a trial; None when it needs no training, or not now."""
-        study = self.store.study
-        trial = study.ask()
-        if self.store.shared:
-            trial.set_user_attr(OWNER, owner())
-        try:
-            written = self.space.decode(asker(trial), everything=self.file.asks_all)
-            network = candidate(written, self.file.recipe.batch, self.file.recipe.optimizer)
-        except (GenomeError, DomainError) as error:
-            if self.file.sampler != "cmaes":
-                trial.set_constraint("legal", 1.0)
-            self._fruitless(telling.refuse(study, trial, "illegal", str(error)))
+        """Ask for a network and begin its trial; None when it needs no training, or not now."""
+        drawn = self.asking.draw()
+        attrs: dict[str, Any] = {OWNER: owner()} if self.store.shared else {}
+        network, illegal = self._network(drawn)
+        if network is None:
+            if drawn.genome is not None:
+                attrs[GENOME] = genome.dump(drawn.genome)
+            trial = begin(self.store, drawn, attrs, self._felt({"legal": 1.0}))
+            self._fruitless(telling.refuse(self.store.study, trial, "illegal", illegal))
             return None
-        trial.set_user_attr(GENOME, network.text)
-        trial.set_user_attr(PLAN, network.facts())
         limits = measured(network, self.file)
-        telling.constrain(trial, limits, self.file.sampler)
+        attrs |= {GENOME: network.text, PLAN: network.facts()}
+        trial = begin(self.store, drawn, attrs, self._felt({one.limit: one.over for one in limits}))
+        assert drawn.genome is not None
+        self.past.begun(trial.number, drawn.genome, network, drawn.origin)
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
-            self._fruitless(telling.refuse(study, trial, "limit", "; ".join(map(str, exceeded))))
+            self._fruitless(telling.refuse(self.store.study, trial, "limit", "; ".join(map(str, exceeded))))
             return None
         entry = self._entry(trial, network)
         if self._is_reused(entry):
@@ -177,6 +177,19 @@ class Coordinator:
             self.parked.append(entry)
             return None
         return entry
+
+    def _network(self, drawn: Drawn) -> tuple[Candidate | None, str]:
+        """Resolve what was drawn, or say why it is no network."""
+        if drawn.genome is None:
+            return None, drawn.error or "nothing was drawn"
+        try:
+            return candidate(drawn.genome, self.file.recipe.batch, self.file.recipe.optimizer), ""
+        except (GenomeError, DomainError) as error:
+            return None, str(error)
+
+    def _felt(self, constraints: dict[str, float]) -> dict[str, float]:
+        """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""
+        return {} if self.file.sampler == "cmaes" else constraints
 
     def _entry(self, trial: optuna.Trial, network: Candidate) -> Entry:
         """Take a trial in hand; what an interrupted one of the same network had come to is its own."""
@@ -286,12 +299,17 @@ class Coordinator:
     def _catch_up(self) -> None:
         """Read what is new in the storage: all of it at first, other coordinators' trials later."""
         for record in self.store.records():
-            if record.number not in self.known and record.outcome not in UNFINISHED:
+            if record.number in self.known or record.number in self.running:
+                continue
+            if record.outcome not in UNFINISHED:
                 self._remember(record)
+            elif record.outcome == "running":  # of another coordinator
+                self.past.add(record)
         self.purse.refresh()
 
     def _remember(self, record: Record) -> None:
         self.known.add(record.number)
+        self.past.add(record)
         self.told += record.is_counted
         if record.digest is None:
             return

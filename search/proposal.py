@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from genome import Genome
-
-ORIGIN = "origin"  # attribute of a trial: by which sampler, from which trials, by which moves
 
 
 class Origin(NamedTuple):
@@ -24,7 +22,8 @@ class Origin(NamedTuple):
         return {"by": self.by, "parents": list(self.parents), "moves": list(self.moves)}
 
     @staticmethod
-    def of_json(kept: dict[str, Any]) -> Origin:
+    def of_json(kept: Mapping[str, Any]) -> Origin:
+        """Read what `to_json` gave."""
         return Origin(kept["by"], tuple(kept["parents"]), tuple(kept["moves"]))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .proposal import Origin
+
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
@@ -16,6 +18,7 @@ PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused
 CHARGED = "charged_seconds"  # device seconds charged to the purse so far
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
+ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
 RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
@@ -32,7 +35,8 @@ class Record:
     """One trial as text and numbers.
 
     `outcome` is one of running, waiting, done, cut, pruned, refused, failed, interrupted; `values` stand
-    in the order of the study's objectives and are None where the trial has none to tell.
+    in the order of the study's objectives and are None where the trial has none to tell. `violation` is by how
+    much limits are broken, in shares of them.
     """
 
     number: int
@@ -52,6 +56,8 @@ class Record:
     metrics: Mapping[str, float] = field(default_factory=dict)
     rungs: Mapping[int, float] = field(default_factory=dict)
     retry_of: int | None = None
+    origin: Origin | None = None
+    violation: float = 0.0
 
     @property
     def is_counted(self) -> bool:
@@ -61,6 +67,7 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain values, the genome's text left out."""
         shown = {name: value for name, value in vars(self).items() if name != "genome"}
+        shown["origin"] = self.origin.to_json() if self.origin else None
         return {**shown, "metrics": dict(self.metrics), "rungs": {str(e): s for e, s in self.rungs.items()}}
 
 
@@ -86,4 +93,6 @@ def record(trial: FrozenTrial) -> Record:
         metrics=result.get("metrics", {}),
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
         retry_of=attrs.get(RETRY_OF),
+        origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
+        violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
     )

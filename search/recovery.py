@@ -14,7 +14,7 @@ import genome
 from .candidate import candidate
 from .lineage import clear
 from .purse import charged
-from .record import CHARGED, GENOME, OWNER, PLAN, REPORT_FILE, RESULT, RETRY_OF, SEEN_AT
+from .record import CHARGED, GENOME, ORIGIN, OWNER, PLAN, REPORT_FILE, RESULT, RETRY_OF, SEEN_AT
 from .store import Store
 from .study_file import StudyFile
 from .telling import finish
@@ -60,11 +60,20 @@ def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
     queued = {t.user_attrs.get(RETRY_OF) for t in store.study.get_trials(deepcopy=False)}
     for trial in trials:
         if trial.number not in queued:
-            store.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+            store.study.enqueue_trial(trial.params, user_attrs=_again(trial))
         handle = _handle(store.study, trial)
         reason = "interrupted before it was finished; its parameters are tried again"
         handle.set_user_attr(RESULT, {"outcome": "interrupted", "reason": reason})
         store.study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _again(trial: FrozenTrial) -> dict[str, Any]:
+    """What the trial that repeats this one has from the start; parameters, where there are any, give the genome."""
+    kept = (ORIGIN,) if trial.params else (GENOME, ORIGIN)
+    return {
+        RETRY_OF: trial.number,
+        **{name: trial.user_attrs[name] for name in kept if name in trial.user_attrs},
+    }
 
 
 def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:

@@ -1,4 +1,4 @@
-"""Optuna's samplers by name, seeded so that a study that is resumed does not draw the same again."""
+"""Samplers by name: ours, and Optuna's seeded so that a study that is resumed does not draw the same again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from genome.domain import Domain, OneOf
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-SAMPLERS = ("random", "tpe", "nsga2", "gp", "cmaes", "qmc")
+    from .proposal import Proposer
+    from .space import Space
+
+OURS = ("random", "evolve")  # read and propose genomes
+SAMPLERS = (*OURS, "tpe", "nsga2", "gp", "cmaes", "qmc")
 JOINT = frozenset({"gp", "cmaes", "qmc"})  # see only names that every trial answered: ask them all
 
 
@@ -28,6 +32,19 @@ def complaint(name: str, objectives: int, holes: Mapping[str, Domain]) -> str | 
     return None
 
 
+def proposer(name: str, space: Space, seed: int, objectives: int) -> Proposer:
+    """Return the sampler of ours of that name."""
+    from .even import Even
+    from .evolve import Evolve
+
+    match name:
+        case "random":
+            return Even(space, seed, objectives)
+        case "evolve":
+            return Evolve(space, seed, objectives)
+    raise ValueError(f"no sampler of ours is called {name}")
+
+
 def sampler(name: str, seed: int, drawn: int = 0) -> BaseSampler:
     """Return Optuna's sampler of that name.
 
@@ -41,8 +58,6 @@ def sampler(name: str, seed: int, drawn: int = 0) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match name:
-            case "random":
-                return samplers.RandomSampler(seed=stirred)
             case "tpe":
                 # multivariate for one objective is Optuna's default; the liar keeps slots apart
                 return samplers.TPESampler(seed=stirred, constant_liar=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import difference
+from .asking import Answers, Asking, Genomes
 from .coordinator import Coordinator
 from .crew import crew, prepare
 from .devices import places
@@ -18,16 +19,19 @@ from .export import export
 from .front import front
 from .interrupt import stop_signals
 from .messages import Setup
+from .past import Past
 from .progress import Progress, Silent
 from .purse import Purse
 from .record import Record
 from .recovery import owner, recover
-from .samplers import sampler
+from .samplers import OURS, proposer, sampler
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
 
 if TYPE_CHECKING:
     from trainer import Data
+
+    from .space import Space
 
 ROOMY_BYTES = 2**30  # a heap that keeps what is freed has gaps; under a narrow limit a trial may want them
 
@@ -129,14 +133,12 @@ def _train(
     """Recover what an earlier run left, then coordinate; return the reason to stop."""
     recovered = recover(store, file)
     slots = places(file.device, file.workers, images_bytes, file.budget.memory)
-    drawn = len(store.records())
-    if store.shared:  # coordinators that begin together must not draw the same
-        drawn += zlib.crc32(owner().encode())
-    store.study.sampler = sampler(file.sampler, file.seed, drawn)
+    space, past = file.space(), Past(file.objectives, file.recipe.epochs)
+    asking = _asking(file, space, store, past)
     purse = Purse(store, file.budget.device_time, slots.devices)
     purse.refresh()
     progress.opened(file, store, recovered, purse.spent_seconds(), slots)
-    coordinator = Coordinator(file, file.space(), store, purse, progress, stop_asked)
+    coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking)
     try:
         if (reason := coordinator.reason_to_stop()) is not None:
             return reason
@@ -144,6 +146,17 @@ def _train(
             return coordinator.run(hands)
     finally:
         coordinator.give_up()
+
+
+def _asking(file: StudyFile, space: Space, store: Store, past: Past) -> Asking:
+    """Who is asked for networks. Coordinators that begin together on one storage must not draw the same."""
+    apart = zlib.crc32(owner().encode()) if store.shared else 0
+    if file.sampler in OURS:
+        return Genomes(
+            store, space, proposer(file.sampler, space, file.seed + apart, len(file.objectives)), past
+        )
+    store.study.sampler = sampler(file.sampler, file.seed, len(store.records()) + apart)
+    return Answers(store, space, file.asks_all)
 
 
 def _bytes(data: Data) -> int:

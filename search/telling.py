@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .candidate import Candidate, Excess
+from .candidate import Candidate
 from .objective import Objective
 from .record import RESULT, Record, record
 
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
 # Failures that say something of the network, and so something to the sampler.
 TELLING = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
-
-
-def constrain(trial: optuna.Trial, limits: Sequence[Excess], sampler: str) -> None:
-    """Tell the sampler how far the network is inside or outside each limit (0 or below is inside)."""
-    if sampler != "cmaes":  # which would only warn that it cannot use them
-        for excess in limits:
-            trial.set_constraint(excess.limit, excess.over)
 
 
 def refuse(study: optuna.Study, trial: optuna.Trial, kind: str, reason: str) -> Record:

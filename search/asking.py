@@ -1,0 +1,126 @@
+"""What to try next: put together from Optuna's answers, or proposed as a genome by a sampler of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import genome
+from genome import Genome, GenomeError
+from genome.domain import DomainError
+
+from .ask import asker
+from .past import Past
+from .proposal import Origin, Proposer
+from .record import GENOME, ORIGIN
+from .space import Space
+from .store import Store
+
+if TYPE_CHECKING:
+    import optuna
+
+FIXED = "fixed_params"  # system attribute of a trial that was enqueued with parameters
+
+
+class Drawn(NamedTuple):
+    """What came of asking: a genome, or `error`, why there is none. `trial` is there already where Optuna made it."""
+
+    genome: Genome | None
+    trial: optuna.Trial | None = None
+    origin: Origin | None = None
+    error: str | None = None
+
+
+class Asking(Protocol):
+    """Who is asked for the next network of a study."""
+
+    def draw(self) -> Drawn: ...
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A sampler of Optuna, asked for one parameter a hole."""
+
+    store: Store
+    space: Space
+    everything: bool
+
+    def draw(self) -> Drawn:
+        trial = self.store.study.ask()
+        try:
+            return Drawn(self.space.decode(asker(trial), everything=self.everything), trial)
+        except (GenomeError, DomainError) as error:
+            return Drawn(None, trial, error=str(error))
+
+
+@dataclass(frozen=True)
+class Genomes:
+    """A sampler of ours: its trials keep a genome's text and have no parameters."""
+
+    store: Store
+    space: Space
+    proposer: Proposer
+    past: Past
+
+    def draw(self) -> Drawn:
+        trial, fixed = self._waiting()
+        given = _given(trial, fixed, self.space) if trial is not None else None
+        if given is not None:
+            return given
+        proposal = self.proposer.propose(self.past.individuals(), self.past.digests)
+        return Drawn(proposal.genome, trial, proposal.origin)
+
+    def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
+        """The next trial of the queue with the parameters it was given, if any; should another coordinator be
+        quicker, a trial with nothing in it."""
+        from optuna.trial import TrialState
+
+        study = self.store.study
+        queue = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if not queue:
+            return None, {}
+        trial = study.ask()
+        fixed = {one.number: one.system_attrs.get(FIXED, {}) for one in queue}
+        return trial, fixed.get(trial.number, {})
+
+
+def _given(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> Drawn | None:
+    """What a trial was enqueued with: a genome's text, or parameters; None where it has neither."""
+    attrs = trial.user_attrs
+    origin = Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None
+    try:
+        if GENOME in attrs:
+            given = genome.loads(attrs[GENOME])
+            space.encode(given)
+            return Drawn(given, trial, origin)
+        if params:
+            return Drawn(space.decode(lambda name, _: params[name]), trial, origin)
+    except (KeyError, ValueError) as error:
+        return Drawn(None, trial, origin, f"what was enqueued is no genome of this space ({error})")
+    return None
+
+
+def begin(
+    store: Store, drawn: Drawn, attrs: Mapping[str, Any], constraints: Mapping[str, float]
+) -> optuna.Trial:
+    """Return the trial of what was drawn, with its attributes and constraints; a new one is a single write."""
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    if drawn.origin is not None:
+        attrs = {**attrs, ORIGIN: drawn.origin.to_json()}
+    if drawn.trial is None:
+        study = store.study
+        template = create_trial(
+            state=TrialState.RUNNING,
+            user_attrs=dict(attrs),
+            system_attrs={f"constraints:{name}": over for name, over in constraints.items()},
+        )
+        return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
+    for name, value in attrs.items():
+        if drawn.trial.user_attrs.get(name) != value:
+            drawn.trial.set_user_attr(name, value)
+    for name, over in constraints.items():
+        drawn.trial.set_constraint(name, over)
+    return drawn.trial

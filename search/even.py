@@ -1,0 +1,31 @@
+"""random: networks drawn evenly, hole by hole; the baseline that every other sampler has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from random import Random
+
+from .evolve import is_new
+from .proposal import Individual, Origin, Proposal
+from .space import Space
+
+TRIES = 12  # draws until one is new
+
+
+class Even:
+    """A sampler that looks at nothing but what was met already (see `search.proposal.Proposer`)."""
+
+    word = "random"
+
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
+        self.space, self.seed = space, seed
+
+    def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
+        """Propose a draw whose network is new, or the last that was drawn."""
+        rng = Random(f"{self.seed}/{len(past)}")
+        drawn = self.space.sample(rng)
+        for _ in range(TRIES):
+            if is_new(drawn, avoid):
+                break
+            drawn = self.space.sample(rng)
+        return Proposal(drawn, Origin(self.word))
