@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.errors import StudyError
     from search.export import load_export
+    from search.genome_sampler import GenomeSampler
     from search.record import Record
     from search.space import Space
     from search.study import Result, Study
 
 _HOME = {
+    "GenomeSampler": "genome_sampler",
     "Record": "record",
     "Result": "study",
     "Space": "space",
@@ -22,7 +24,7 @@ _HOME = {
     "load_export": "export",
 }
 
-__all__ = ["Record", "Result", "Space", "Study", "StudyError", "load_export"]
+__all__ = ["GenomeSampler", "Record", "Result", "Space", "Study", "StudyError", "load_export"]
 
 
 def __getattr__(name: str) -> Any:

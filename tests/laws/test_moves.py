@@ -1,0 +1,123 @@
+"""Law 7, every move stays inside the space, over thousands of moves in the widest one and in those of the studies."""
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from genome.domain import Domain, Float, Int, OneOf
+from search import moves
+from search.sites import SCHEDULE, sites
+from search.space import Space
+from search.study_file import read_study
+from tests.widest import widest
+
+STUDIES = Path(__file__).parents[2] / "studies"
+SPACES = {
+    "widest": widest(),
+    **{path.stem: read_study(path).space() for path in sorted(STUDIES.glob("*.yaml"))},
+}
+MANY = settings(
+    max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.mark.parametrize("word", moves.MOVES)
+@MANY
+@given(st.integers(0, 2**64 - 1), st.sampled_from(sorted(SPACES)))
+def test_law_7_every_move_stays_inside_and_moves(word: str, seed: int, name: str) -> None:
+    space, rng = SPACES[name], Random(seed)
+    parent, mate = space.sample(rng), space.sample(rng)
+    moved = moves.apply(space, word, parent, rng, mate)
+    if moved is not None:
+        assert moved.genome in space
+        assert moved.genome != parent
+        assert moved.told
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_every_hole_belongs_to_one_move(name: str) -> None:
+    space = SPACES[name]
+    assert sites(space).keys() == space.holes.keys()
+    places = {place.name for place in space.places}
+    for hole, site in sites(space).items():
+        assert site.move in moves.ALONE
+        assert site.place in places or site.place == SCHEDULE
+        assert hole.startswith((f"{site.place}.", f"({site.place})", f"{site.place}<", "widths."))
+
+
+@pytest.mark.parametrize("word", moves.MOVES)
+def test_every_move_applies_somewhere_in_the_widest_space(word: str) -> None:
+    rng, space = Random(0), SPACES["widest"]
+    tried = (moves.apply(space, word, space.sample(rng), rng, space.sample(rng)) for _ in range(400))
+    assert any(moved is not None for moved in tried)
+
+
+def test_a_changed_type_keeps_the_genes_that_still_apply() -> None:
+    space, rng = SPACES["digits"], Random(3)
+    kept = Counter[bool]()
+    for _ in range(300):
+        parent = space.sample(rng)
+        moved = moves.apply(space, "type", parent, rng)
+        assert moved is not None
+        for name, node in parent.by_name.items():
+            now = moved.genome.by_name[name]
+            if now.op.word != node.op.word:
+                before, after = vars(node.op), vars(now.op)
+                both = {"conv", "separable"} >= {now.op.word, node.op.word} and name == "s1"
+                if both:
+                    kept[before["kernel"] == after["kernel"]] += 1
+    assert kept[True] > 5
+    assert kept[False] == 0
+
+
+def test_crossover_takes_whole_nodes_of_one_parent_or_the_other() -> None:
+    space, rng = SPACES["digits"], Random(5)
+    for _ in range(200):
+        a, b = space.sample(rng), space.sample(rng)
+        moved = moves.apply(space, "crossover", a, rng, b)
+        if moved is None:
+            continue
+        for node in moved.genome.nodes:
+            mine, theirs = a.by_name.get(node.name), b.by_name.get(node.name)
+            assert node.op in [one.op for one in (mine, theirs) if one is not None]
+
+
+@MANY
+@given(
+    st.sampled_from([Int(1, 9), Int(4, 40, 4), Float(0.1, 0.9), Float(1e-4, 1.0, log=True), OneOf(1, 3, 5)]),
+    st.integers(0, 2**32),
+)
+def test_another_value_is_in_the_domain_and_another(domain: Domain, seed: int) -> None:
+    rng = Random(seed)
+    value = domain.draw(rng)
+    found = moves.other(domain, value, rng)
+    assert found in domain
+    assert found != value
+
+
+def test_every_value_can_be_reached_from_any_other() -> None:
+    for domain in (Int(1, 6), Int(0, 20, 5), OneOf("a", "b", "c"), OneOf(False, True)):
+        rng, seen, value = Random(0), set(), domain.draw(Random(1))
+        for _ in range(500):
+            value = moves.other(domain, value, rng)
+            seen.add(value)
+        span = (
+            domain.choices if isinstance(domain, OneOf) else range(domain.low, domain.high + 1, domain.step)
+        )
+        assert seen == set(span)
+
+
+def test_a_space_of_one_genome_has_no_moves() -> None:
+    from genome.op import Shape
+    from genome.source import parse
+    from search.space_text import space_of
+
+    text = "widths: {rule: constant, base: 8}\nnodes:\n  out: {op: exit, in: [image]}\n"
+    one: Space = space_of(parse(text, "one.yaml"), (), "one", Shape(1, 8, 8), 10)
+    rng = Random(0)
+    only = one.sample(rng)
+    assert all(moves.apply(one, word, only, rng, only) is None for word in moves.MOVES)

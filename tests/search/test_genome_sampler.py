@@ -1,0 +1,129 @@
+"""Our samplers as plain samplers of Optuna: its own test cases, and what ours have beside them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler
+from optuna.testing.pytest_samplers import (
+    BasicSamplerTestCase,
+    MultiObjectiveSamplerTestCase,
+    RelativeSamplerTestCase,
+)
+
+import genome
+from genome.source import parse
+from search.ask import asker
+from search.genome_sampler import GenomeSampler
+from search.proposal import Origin
+from search.record import ORIGIN
+from search.samplers import OURS
+from search.space import Space
+from search.space_text import space_of
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+TEXT = """\
+widths: {rule: add, base: {int: [8, 24, 4]}, alpha: {float: [0, 40]}}
+nodes:
+  stem: {op: conv, in: [image], kernel: {one_of: [1, 3]}}
+  s1: {op: {one_of: [conv, {op: stack, depth: {int: [1, 4]}}, separable]}, in: [stem]}
+  (s2): {op: pool, in: [s1], kind: any}
+  join: {op: {one_of: [add, concat]}, in: [s2, (stem)]}
+  out: {op: exit, in: [join]}
+"""
+
+
+def space() -> Space:
+    from genome.op import Shape
+
+    return space_of(parse(TEXT, "space.yaml"), (), "tiny", Shape(1, 8, 8), 10)
+
+
+class TestOptunasOwn(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+    """All of Optuna's cases for samplers of one objective and of several, for each sampler of ours."""
+
+    @pytest.fixture(params=OURS)
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return lambda: GenomeSampler(space(), request.param, seed=0)
+
+
+def cost(trial: optuna.Trial, there: Space) -> float:
+    """Multiply-adds, as if fewer than a million were as bad as more."""
+    return float(abs(genome.resolve(there.decode(asker(trial))).macs - 1_000_000))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_trial_has_the_answers_of_its_genome_and_no_others(name: str) -> None:
+    there = space()
+    study = optuna.create_study(sampler=GenomeSampler(there, name, seed=1))
+    study.optimize(lambda trial: cost(trial, there), n_trials=25)
+    digests = []
+    for trial in study.trials:
+        decoded = there.decode(lambda hole, _, trial=trial: trial.params[hole])  # type: ignore[misc]
+        assert there.encode(decoded) == trial.params
+        digests.append(genome.digest(decoded))
+    assert len(set(digests)) == len(digests), "no network twice"
+
+
+def test_lineage_is_kept_and_points_back() -> None:
+    there = space()
+    study = optuna.create_study(sampler=GenomeSampler(there, "evolve", seed=1))
+    study.optimize(lambda trial: cost(trial, there), n_trials=30)
+    origins = [Origin.of_json(trial.user_attrs[ORIGIN]) for trial in study.trials]
+    assert all(origin.by == "evolve" for origin in origins)
+    assert sum(bool(origin.parents) for origin in origins) > 10
+    for number, origin in enumerate(origins):
+        assert all(parent < number for parent in origin.parents)
+        assert bool(origin.parents) == bool(origin.moves)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_same_seed_gives_the_same_trials(name: str) -> None:
+    def run() -> list[dict[str, Any]]:
+        there = space()
+        study = optuna.create_study(sampler=GenomeSampler(there, name, seed=4))
+        study.optimize(lambda trial: cost(trial, there), n_trials=15)
+        return [trial.params for trial in study.trials]
+
+    assert run() == run()
+
+
+def test_constraints_keep_children_inside() -> None:
+    there = space()
+
+    def objective(trial: optuna.Trial) -> float:
+        plan = genome.resolve(there.decode(asker(trial)))
+        trial.set_constraint("params", plan.params / 4_000 - 1.0)
+        return float(-plan.macs)
+
+    def broken(sampler: BaseSampler) -> int:
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(objective, n_trials=60)
+        return sum(trial.constraints["params"] > 0 for trial in study.trials[20:])
+
+    assert broken(GenomeSampler(there, "evolve", seed=0)) < broken(GenomeSampler(there, "random", seed=0))
+
+
+def test_several_objectives_evolve_towards_the_front() -> None:
+    there = space()
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        plan = genome.resolve(there.decode(asker(trial)))
+        return float(plan.params), float(-plan.depth)
+
+    def hypervolume(name: str, seed: int) -> float:
+        import numpy as np
+        from optuna._hypervolume import compute_hypervolume
+
+        study = optuna.create_study(
+            directions=["minimize", "minimize"], sampler=GenomeSampler(there, name, seed=seed)
+        )
+        study.optimize(objective, n_trials=80)
+        worst = np.array([100_000.0, 0.0])
+        values = np.minimum([trial.values for trial in study.trials], worst)
+        return float(compute_hypervolume(values, worst))
+
+    seeds = range(4)
+    assert sum(hypervolume("evolve", s) for s in seeds) > sum(hypervolume("random", s) for s in seeds)
