@@ -10,7 +10,8 @@ import numpy as np
 
 from .proposal import Individual
 
-POPULATION = 40  # parents are of this many: the youngest of one objective, the best of several
+YOUNG = 40  # of one objective, parents are among this many of the last trials
+BEST = 20  # of several, among this many of the best
 TOURNAMENT = 8
 PAIR = 2  # of a tournament by rank, as in NSGA-II
 
@@ -34,11 +35,11 @@ def pool(past: Sequence[Individual], objectives: int) -> list[Individual]:
     good = [one for one in past if one.is_measured and one.violation <= 0]
     if not good:
         broken = [one for one in past if one.violation > 0]
-        return sorted(broken, key=standing)[:POPULATION]
+        return sorted(broken, key=standing)[:BEST]
     if objectives == 1:
-        return sorted(good[-POPULATION:], key=standing)
+        return sorted(good[-YOUNG:], key=standing)
     whole = [one for one in good if one.progress >= 1.0] or good
-    return [whole[i] for i in ranked([one.costs or () for one in whole])[:POPULATION]]
+    return [whole[i] for i in ranked([one.costs or () for one in whole])[:BEST]]
 
 
 def pick(parents: Sequence[Individual], objectives: int, rng: Random) -> Individual:
