@@ -115,7 +115,8 @@ def begin(
         template = create_trial(
             state=TrialState.RUNNING,
             user_attrs=dict(attrs),
-            system_attrs={f"constraints:{name}": over for name, over in constraints.items()},
+            # each is a row of its own; what is kept says nothing that the plan does not
+            system_attrs={f"constraints:{name}": over for name, over in constraints.items() if over > 0},
         )
         return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
     for name, value in attrs.items():

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_constraints_keep_children_inside() -> None:
 
 
 def test_several_objectives_evolve_towards_the_front() -> None:
-    there = read_study("studies/unusual.yaml").space()
+    there = read_study(Path(__file__).parents[2] / "studies" / "unusual.yaml").space()
     target = there.encode(there.sample(Random(7)))
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
