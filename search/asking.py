@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -11,6 +12,7 @@ from genome import Genome, GenomeError
 from genome.domain import DomainError
 
 from .ask import asker
+from .even import Even
 from .past import Past
 from .proposal import Origin, Proposer
 from .record import GENOME, ORIGIN
@@ -20,6 +22,9 @@ from .store import Store
 if TYPE_CHECKING:
     import optuna
 
+log = logging.getLogger("search")
+
+REPEATS = 5  # known networks in a row after which Optuna's sampler is moved on
 FIXED = "fixed_params"  # system attribute of a trial that was enqueued with parameters
 
 
@@ -38,20 +43,40 @@ class Asking(Protocol):
     def draw(self) -> Drawn: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class Answers:
-    """A sampler of Optuna, asked for one parameter a hole."""
+    """A sampler of Optuna, asked for one parameter a hole.
+
+    Where it goes on repeating networks that are known, `even` draws one in its place.
+    """
 
     store: Store
     space: Space
     everything: bool
+    past: Past
+    even: Even
+    has_said: bool = False
 
     def draw(self) -> Drawn:
+        if self.past.repeats >= REPEATS:
+            self._move_on()
         trial = self.store.study.ask()
         try:
             return Drawn(self.space.decode(asker(trial), everything=self.everything), trial)
         except (GenomeError, DomainError) as error:
             return Drawn(None, trial, error=str(error))
+
+    def _move_on(self) -> None:
+        """Put a network that is new, where there is one, into the queue."""
+        drawn, origin = self.even.propose(self.past.individuals(), self.past.digests)
+        attrs = {ORIGIN: origin.to_json()}
+        self.store.study.enqueue_trial(self.space.encode(drawn), user_attrs=attrs)
+        if not self.has_said:
+            self.has_said = True
+            log.warning(
+                "the sampler came up with known networks %d times in a row; when it does, the next is drawn evenly",
+                REPEATS,
+            )
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,21 @@ from genome.source import SourceError, read
 from genome.text import genome_of
 
 from . import words
+from .start import begun_with
 from .study_file import check_study
 
 
-def check_file(path: Path, data_root: str | None = None) -> str:
-    """Say what a good file holds. Raises SourceError or StudyError with one line for each mistake."""
+def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
+    """Say what a good file holds. Raises SourceError or StudyError with one line for each mistake.
+
+    A study may begin with trials of other studies; these are looked for in `runs`.
+    """
     source = read(path)
     if "study" in source.value:
-        study = check_study(source, data_root)
-        return f"study {study.name}: {len(study.space().holes)} holes, on {study.data.name}"
+        study = check_study(source, data_root, path.parent)
+        first = begun_with(study, runs)
+        tail = f", {len(first)} to begin with" if first else ""
+        return f"study {study.name}: {len(study.space().holes)} holes, on {study.data.name}{tail}"
     if "genome" in source.value:
         written = genome_of(source)
         plan = genome.resolve(written)

@@ -14,6 +14,8 @@ EXAMPLES = """Examples:
 
   genome search studies/digits.yaml          launch a study, or go on with it
 
+  genome search mine.yaml --from digits      .. that begins with the best of another
+
   genome check studies/*.yaml                say what is wrong, at file:line
 
   genome show best.yaml --svg best.svg       a genome as table and picture
@@ -50,6 +52,12 @@ INTERRUPTED = 130  # as a shell reports Ctrl-C
 @app.command(epilog="Example: genome search studies/digits.yaml")
 def search(
     study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")],
+    best_of: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="STUDY[#TRIAL]", help="Begin with the best of another study, or one trial."
+        ),
+    ] = None,
     runs: Runs = RUNS,
     data_root: DataRoot = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
@@ -61,7 +69,7 @@ def search(
 
     loaded = Study.load(study, runs, data_root)
     live = sys.stdout.isatty() and not plain
-    result = loaded.run(Rich() if live else Plain())
+    result = loaded.run(Rich() if live else Plain(), best_of)
     again = f"genome search {study}" + (f" --runs {runs}" if runs != RUNS else "")
     typer.echo(result_text(result, loaded.file.objectives, again))
     if result.is_interrupted:
@@ -73,6 +81,7 @@ def search(
 @app.command(epilog="Example: genome check studies/*.yaml")
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Studies and genomes.")],
+    runs: Runs = RUNS,
     data_root: DataRoot = None,
 ) -> None:
     """Validate studies and genomes; say what is wrong, at file:line."""
@@ -81,7 +90,7 @@ def check(
     wrong = 0
     for file in files:
         try:
-            typer.echo(f"{file}  {check_file(file, data_root)}")
+            typer.echo(f"{file}  {check_file(file, runs, data_root)}")
         except _ours() as error:
             wrong += 1
             _complain(error)

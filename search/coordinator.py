@@ -165,6 +165,8 @@ class Coordinator:
         attrs |= {GENOME: network.text, PLAN: network.facts()}
         trial = begin(self.store, drawn, attrs, self._felt({one.limit: one.over for one in limits}))
         assert drawn.genome is not None
+        if RETRY_OF not in trial.user_attrs:
+            self.past.met(network.digest)
         self.past.begun(trial.number, drawn.genome, network, drawn.origin)
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:

@@ -11,7 +11,7 @@ from .dataset import SHAPES
 from .errors import StudyError
 from .study_file import StudyFile
 
-FREE = ("workers", "device")  # how, not what
+FREE = ("workers", "device", "start")  # how, not what; what is new under `start` comes next
 # may grow, and be lifted altogether by leaving them out
 GROWING = (
     ("budget", "device_time"),
@@ -42,7 +42,7 @@ def check_same(stored: StudyFile, now: StudyFile) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            f"name (only budget, trials, epochs, workers and device may change):\n{_shown(before, after)}"
+            f"name (only budget, trials, epochs, workers, device and start may change):\n{_shown(before, after)}"
         )
 
 

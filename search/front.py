@@ -26,6 +26,16 @@ def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Re
     return ranked[:1] if len(objectives) == 1 else ranked
 
 
+def ranking(records: Iterable[Record], objectives: Sequence[Objective], most: int) -> list[Record]:
+    """Return the best trials, each network once: the front, then the front of what is left, and so on."""
+    left, found = list(records), list[Record]()
+    while len(found) < most and (layer := front(left, objectives)):
+        found += layer
+        known = {r.digest or r.number for r in layer}
+        left = [r for r in left if (r.digest or r.number) not in known]
+    return found[:most]
+
+
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]:
     assert record.values is not None
     return tuple(o.cost(value) for o, value in zip(objectives, record.values, strict=True))

@@ -14,15 +14,23 @@ from .record import UNFINISHED, Record
 
 
 class Past:
-    """The individuals of one study, by number. `digests` are those of all networks that were met."""
+    """The individuals of one study, by number.
+
+    `digests` are those of all networks that were met, `repeats` how many of the last in a row had been met before.
+    """
 
     def __init__(self, objectives: Sequence[Objective], epochs: int) -> None:
         self.objectives, self.epochs = objectives, epochs
         self.digests: set[str] = set()
+        self.repeats = 0
         self._known: dict[int, Individual] = {}
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def met(self, digest: str) -> None:
+        """Count how often in a row a network comes that is known."""
+        self.repeats = self.repeats + 1 if digest in self.digests else 0
 
     def begun(self, number: int, written: Genome, network: Candidate, origin: Origin | None) -> None:
         """Take in a trial that was just begun, or is about to be told what came of it."""

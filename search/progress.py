@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from . import words
 from .front import front
 from .record import Record
+from .start import ref_of
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -73,6 +74,7 @@ class Tally:
     file: StudyFile | None = None
     best: Record | None = None
     unsaid: dict[str, int] = field(default_factory=dict)  # refused and reused since the last line
+    met_again: int = 0  # trials whose network had been trained before
 
     def add(self, record: Record) -> bool:
         """Take in a trial that ended. Whether it deserves a line: it was trained."""
@@ -95,7 +97,8 @@ class Tally:
         return words.seconds(spent) + (f" / {words.seconds(budget)}" if budget else "")
 
     def see(self, record: Record) -> None:
-        """Keep the trial where it is the best so far."""
+        """Count the trial where its network was met before, and keep it where it is the best so far."""
+        self.met_again += record.reused is not None
         known = [self.best] if self.best else []
         if self.file is not None:
             self.best = next(iter(front([*known, record], self.file.objectives)), None)
@@ -126,6 +129,9 @@ def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, p
     count = sum(record.is_counted for record in store.records())
     if count:
         said.append(f"going on after {count} trials and {words.seconds(spent)} on the device")
+    first = [ref for record in store.records() if record.outcome == "waiting" and (ref := ref_of(record))]
+    if first:
+        said.append(f"begins with {', '.join(first)}")
     if recovered.again:
         said.append(f"{len(recovered.again)} interrupted trial(s) come first")
     return "\n".join(said)
@@ -218,6 +224,8 @@ class Rich:
         lines = [f"  {line}" for line in self._hand.values()]
         lines.append(f"best  {described(best)}" if best else "best  none yet")
         lines.append(f"spent {self._tally.spending(spent)}{self._time_left(spent)}")
+        if self._tally.met_again:
+            lines.append(words.met_again(self._tally.met_again))
         if self._live is not None:
             self._live.update(Text("\n".join(lines)))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 
+from .asking import FIXED
 from .candidate import candidate
 from .lineage import clear
 from .purse import charged
@@ -60,7 +61,9 @@ def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
     queued = {t.user_attrs.get(RETRY_OF) for t in store.study.get_trials(deepcopy=False)}
     for trial in trials:
         if trial.number not in queued:
-            store.study.enqueue_trial(trial.params, user_attrs=_again(trial))
+            # what it was enqueued with itself, should it have ended before it was asked everything
+            given = trial.system_attrs.get(FIXED, {})
+            store.study.enqueue_trial({**given, **trial.params}, user_attrs=_again(trial))
         handle = _handle(store.study, trial)
         reason = "interrupted before it was finished; its parameters are tried again"
         handle.set_user_attr(RESULT, {"outcome": "interrupted", "reason": reason})

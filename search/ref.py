@@ -37,7 +37,7 @@ class Opened(NamedTuple):
 def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     """Open a study by its name in `runs`, or by its YAML file, to read it; it may be running meanwhile."""
     url = None
-    if name.endswith((".yaml", ".yml")):
+    if is_file(name):
         file = read_study(name, data_root)
         name, url = file.name, file.storage
     store = look(name, runs, url)
@@ -46,14 +46,22 @@ def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     return Opened(store, parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root))
 
 
-def genome_of(ref: str, runs: Path) -> Genome:
-    """Return the genome that a REF names. Raises StudyError, or genome.SourceError with `file:line`."""
+def is_file(study: str) -> bool:
+    """Whether a study is named by its file, not by its name."""
+    return study.endswith((".yaml", ".yml"))
+
+
+def genome_of(ref: str, runs: Path, folder: Path = Path()) -> Genome:
+    """Return the genome that a REF names; a file's path is relative to `folder`.
+
+    Raises StudyError, GenomeError for a name that the zoo has not, or SourceError with `file:line`.
+    """
     if ref.startswith("zoo:"):
         return genome.zoo.get(ref.removeprefix("zoo:"))
     study, mark, number = ref.rpartition("#")
-    if mark and not Path(ref).exists():
-        return genome.loads(_text(study, number, runs), path=ref)
-    return genome.load(ref)
+    if mark and not (folder / ref).exists():
+        return genome.loads(_text(study, number, runs, folder), path=ref)
+    return genome.load(folder / ref)
 
 
 def split_trial(ref: str) -> tuple[str, int | None]:
@@ -66,9 +74,10 @@ def split_trial(ref: str) -> tuple[str, int | None]:
     return study, int(number) if mark else None
 
 
-def _text(study: str, number: str, runs: Path) -> str:
+def _text(study: str, number: str, runs: Path, folder: Path) -> str:
     name, trial = split_trial(f"{study}#{number}")
     assert trial is not None
-    text = open_study(name, runs).trial(trial).genome
+    opened = open_study(str(folder / name) if is_file(name) else name, runs)
+    text = opened.trial(trial).genome
     assert text is not None
     return text

@@ -68,6 +68,18 @@ class Space:
         Raises:
             SpaceError: where the genome leaves the space.
         """
+        answers, made = self.nearest(genome)
+        where = departure(made, genome)
+        if where is not None:
+            raise SpaceError(where)
+        return answers
+
+    def nearest(self, genome: Genome) -> tuple[dict[str, Any], Genome]:
+        """The answers that `genome` has to what is asked, and the genome that they decode to.
+
+        Raises:
+            SpaceError: at the first hole for which the genome has no answer that is legal there.
+        """
         answers: dict[str, Any] = {}
 
         def answer(name: str, domain: Domain, known: Any) -> Any:
@@ -76,10 +88,7 @@ class Space:
             answers[name] = known
             return known
 
-        where = departure(walk(self, answer, genome), genome)
-        if where is not None:
-            raise SpaceError(where)
-        return answers
+        return answers, walk(self, answer, genome)
 
     def __contains__(self, genome: Genome) -> bool:
         try:

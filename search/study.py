@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import difference
+from . import difference, start
 from .asking import Answers, Asking, Genomes
 from .coordinator import Coordinator
 from .crew import crew, prepare
 from .devices import places
 from .errors import StudyError
+from .even import Even
 from .export import export
 from .front import front
 from .interrupt import stop_signals
@@ -29,6 +30,7 @@ from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
 
 if TYPE_CHECKING:
+    from genome import Genome
     from trainer import Data
 
     from .space import Space
@@ -65,11 +67,13 @@ class Study:
         """Read a study file. Raises StudyError or genome.SourceError with `file:line` for each mistake."""
         return cls(read_study(path, data_root), Path(runs))
 
-    def run(self, progress: Progress | None = None) -> Result:
+    def run(self, progress: Progress | None = None, best_of: str | None = None) -> Result:
         """Run the study, or go on where it stopped, until its budget is spent.
 
-        The first Ctrl-C or SIGTERM ends it in good order. Raises StudyError where it cannot run: held by
-        another coordinator, changed under way, other data; trainer.DataError where its data is missing.
+        The genomes under its `start:` come first, then the best of the study `best_of`, or its one trial of
+        STUDY#TRIAL. The first Ctrl-C or SIGTERM ends it in good order. Raises StudyError where it cannot run:
+        held by another coordinator, changed under way, other data, known genomes that do not fit the space;
+        trainer.DataError where its data is missing.
         """
         shown = progress or Silent()
         directions = [objective.direction for objective in self.file.objectives]
@@ -79,11 +83,13 @@ class Study:
             claim(self.file.name, self.runs, self.file.storage) as claimed,
         ):
             prepare(self.file.data.modules())  # the children's imports go on beside ours
+            first = _first(self.file, self.runs, best_of)
             data = _data(self.file)
             identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
             store = coordinate(claimed, directions, identity)
             with _storage_errors(store):
                 _check_same(store, self.file, data)
+                start.keep(store, first)
                 stop = _train(self.file, store, _bytes(data), shown, stop_asked)
                 return _result(self.file, store, data, stop, stop_asked())
 
@@ -101,6 +107,15 @@ def _storage_errors(store: Store) -> Iterator[None]:
         raise StudyError(
             f"the storage of study {store.name} failed ({cause}); what was finished is kept: mend it and run again"
         ) from error
+
+
+def _first(file: StudyFile, runs: Path, best_of: str | None) -> dict[str, Genome]:
+    """The genomes to begin with that are new to the study. An error among them leaves no study behind."""
+    if not file.start and best_of is None:
+        return {}
+    kept = start.kept(file.name, runs, file.storage)
+    given = start.begun_with(file, runs, kept)
+    return {**given, **(start.best_of(best_of, file, runs) if best_of else {})}
 
 
 def _data(file: StudyFile) -> Data:
@@ -134,6 +149,7 @@ def _train(
     recovered = recover(store, file)
     slots = places(file.device, file.workers, images_bytes, file.budget.memory)
     space, past = file.space(), Past(file.objectives, file.recipe.epochs)
+    start.enqueue(store, space)
     asking = _asking(file, space, store, past)
     purse = Purse(store, file.budget.device_time, slots.devices)
     purse.refresh()
@@ -156,7 +172,7 @@ def _asking(file: StudyFile, space: Space, store: Store, past: Past) -> Asking:
             store, space, proposer(file.sampler, space, file.seed + apart, len(file.objectives)), past
         )
     store.study.sampler = sampler(file.sampler, file.seed, len(store.records()) + apart)
-    return Answers(store, space, file.asks_all)
+    return Answers(store, space, file.asks_all, past, Even(space, file.seed + apart))
 
 
 def _bytes(data: Data) -> int:

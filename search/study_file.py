@@ -32,7 +32,8 @@ class StudyFile:
     """A study as a person wrote it, with every default filled in.
 
     `workers` None is one for each device slot; `trials` None is as many as the budget buys. `limits` are
-    highest values of a network: params, macs, depth, memory (bytes to run one image).
+    highest values of a network: params, macs, depth, memory (bytes to run one image). `start` are REFs of the
+    genomes to begin with.
     """
 
     name: str
@@ -49,6 +50,7 @@ class StudyFile:
     device: str
     trials: int | None
     storage: str | None
+    start: tuple[str, ...]
     source: Source
 
     def space(self) -> Space:
@@ -72,6 +74,7 @@ class StudyFile:
             "workers": self.workers or "auto",
             "device": self.device,
             **({"trials": self.trials} if self.trials else {}),
+            **({"start": list(self.start)} if self.start else {}),
             "space": self.source.value["space"],
         }
 
@@ -157,5 +160,6 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         device=written.device,
         trials=written.trials,
         storage=written.storage,
+        start=tuple(written.start),
         source=source,
     )

@@ -127,6 +127,9 @@ def counts(records: Sequence[Record]) -> str:
 def result_text(result: Result, objectives: Sequence[Objective], command: str) -> str:
     """Return the last lines of a search: why it ended, the best, and where they are or how to go on."""
     lines = [f"{result.stop}; {counts(result.records)}; {words.seconds(result.spent_seconds)} on the device"]
+    met = sum(record.reused is not None for record in result.records)
+    if met:
+        lines.append(words.met_again(met))
     if result.best:
         lines += ["", best_table(result.best, objectives), ""]
     else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["metric", "seconds", "short", "size", "table"]
+__all__ = ["met_again", "metric", "seconds", "short", "size", "table"]
 
 
 def seconds(value: float) -> str:
@@ -45,6 +45,12 @@ def metric(name: str, value: float | None) -> str:
         case "latency":
             return f"{value * 1000:.2f} ms"
     return str(value)
+
+
+def met_again(count: int) -> str:
+    """Return that so many trials were of a network that had been trained before."""
+    networks = "1 network was" if count == 1 else f"{count} networks were"
+    return f"{networks} met again and not trained again"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -86,6 +86,10 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _bytes(value: Any) -> Any:
     return parse_bytes(value, "memory")
 
@@ -161,6 +165,7 @@ class Written(_Section):
     device: Annotated[str, AfterValidator(_device)] = "auto"
     trials: Count | None = None
     storage: str | None = None
+    start: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     space: dict[str, Any]
 
 

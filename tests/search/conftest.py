@@ -1,5 +1,6 @@
 """Tiny studies on real digits: seconds each, with the real storage and real children."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from search import cli
 from search.progress import Silent
 from search.study import Result, Study
 
@@ -61,3 +63,28 @@ def run(tmp_path: Path, written: Callable[..., Path]) -> Callable[..., Result]:
         return Study.load(written(**changes), tmp_path / "runs").run(progress or Silent())
 
     return go
+
+
+class Said:
+    """What a command printed, and its exit status."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """A function that runs the command in tmp_path and says how it ended."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["genome", *map(str, words)])
+        with pytest.raises(SystemExit) as ending:
+            cli.main()
+        said = capsys.readouterr()
+        code = ending.value.code
+        return Said(code if isinstance(code, int) else 0, said.out, said.err)
+
+    return run

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search import cli
-from tests.search.conftest import ONE
+from tests.search.conftest import ONE, Said
 
 ROOT = Path(__file__).parents[2]
 GENOME = """genome: small
@@ -21,31 +20,6 @@ nodes:
   deep: {op: stack, in: [stem], depth: 2, body: {op: conv, kernel: 3}, width: 8}
   out: {op: exit, in: [deep]}
 """
-
-
-class Said:
-    """What a command printed, and its exit status."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Said]:
-    """A function that runs the command in tmp_path and says how it ended."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["genome", *map(str, words)])
-        with pytest.raises(SystemExit) as ending:
-            cli.main()
-        said = capsys.readouterr()
-        code = ending.value.code
-        return Said(code if isinstance(code, int) else 0, said.out, said.err)
-
-    return run
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+"""Known genomes as the first trials of a study: those its file names, and the best of another study."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import genome
+from genome import Genome, GenomeError
+from genome.source import SourceError
+
+from .errors import StudyError
+from .fitted import Fit, fitted
+from .front import ranking
+from .proposal import Origin
+from .record import GENOME, ORIGIN, Record
+from .ref import genome_of, open_study, split_trial
+from .space import Space
+from .store import Store, look
+from .study_file import StudyFile
+
+log = logging.getLogger("search")
+
+START = "start"  # who proposed them; also the attribute of a study that keeps their texts by REF
+MOST = 5  # genomes that are taken from another study
+
+
+def begun_with(file: StudyFile, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
+    """Return the genomes under `start:` as genomes of the space, by REF; those that are `known` are not read.
+
+    Raises StudyError with one line for each that is not there, or that does not fit the space and where.
+    """
+    space, folder = file.space(), Path(file.source.path).parent
+    fits = {ref: _read(space, ref, runs, folder) for ref in file.start if ref not in known}
+    wrong = [
+        str(file.source.error(("start", place), f"start: {fits[ref].complaint}"))
+        for place, ref in enumerate(file.start)
+        if ref in fits and fits[ref].genome is None
+    ]
+    if wrong:
+        raise StudyError("\n".join(wrong))
+    return {ref: fit.genome for ref, fit in fits.items() if fit.genome is not None}
+
+
+def _read(space: Space, ref: str, runs: Path, folder: Path) -> Fit:
+    """The genome of a REF as one of the space; what cannot be read does not fit either."""
+    try:
+        fit = fitted(space, genome_of(ref, runs, folder))
+    except (StudyError, SourceError, GenomeError) as error:
+        return Fit(None, str(error))
+    return fit if fit.genome is not None else Fit(None, f"{ref} does not fit: {fit.complaint}")
+
+
+def best_of(study: str, file: StudyFile, runs: Path) -> dict[str, Genome]:
+    """Return the best genomes of another study, or the one of STUDY#TRIAL, that fit the space, by REF.
+
+    Those that do not are said in the log. Raises StudyError where none fits.
+    """
+    space = file.space()
+    fits = {ref: fitted(space, one) for ref, one in _others(study, file.data.root, runs).items()}
+    for ref, fit in fits.items():
+        if fit.genome is None:
+            log.warning("%s is left out; it does not fit: %s", ref, fit.complaint)
+    found = {ref: fit.genome for ref, fit in fits.items() if fit.genome is not None}
+    if not found:
+        raise StudyError(f"nothing of {study} fits the space of {file.source.path}; begin without --from")
+    return found
+
+
+def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Genome]:
+    """The best genomes of a study, or the one of STUDY#TRIAL, by REF."""
+    name, number = split_trial(study)
+    opened = open_study(name, runs, data_root)
+    if number is not None:
+        records = [opened.trial(number)]
+    else:
+        records = [r for r in ranking(opened.store.records(), opened.file.objectives, MOST) if r.genome]
+    if not records:
+        raise StudyError(f"study {opened.file.name} has no finished trial to begin with")
+    texts = {f"{opened.file.name}#{record.number}": record.genome or "" for record in records}
+    return {ref: genome.loads(text, path=ref) for ref, text in texts.items()}
+
+
+def kept(name: str, runs: Path, url: str | None) -> dict[str, str]:
+    """Return what a study was begun with, as texts by REF; nothing where there is no such study yet."""
+    try:
+        return dict(look(name, runs, url).study.user_attrs.get(START, {}))
+    except StudyError:
+        return {}
+
+
+def keep(store: Store, found: Mapping[str, Genome]) -> None:
+    """Keep the genomes with the study, which then goes on without the files and studies they were read from."""
+    before = store.study.user_attrs.get(START, {})
+    new = {ref: genome.dump(one) for ref, one in found.items() if ref not in before}
+    if new:
+        store.study.set_user_attr(START, {**before, **new})
+
+
+def enqueue(store: Store, space: Space) -> None:
+    """Put what the study is begun with into its queue, in order; each that there is no trial of yet."""
+    met = {ref_of(record) for record in store.records()}
+    for ref, text in store.study.user_attrs.get(START, {}).items():
+        if ref not in met:
+            attrs = {GENOME: text, ORIGIN: Origin(START, moves=(ref,)).to_json()}
+            store.study.enqueue_trial(space.encode(genome.loads(text)), user_attrs=attrs)
+
+
+def ref_of(record: Record) -> str | None:
+    """Return the REF of the genome with which a study was begun by this trial; None for any other trial."""
+    return record.origin.moves[0] if record.origin and record.origin.by == START else None
