@@ -54,6 +54,7 @@ class Past:
             record.violation,
             record.outcome in UNFINISHED,
             record.origin,
+            record.seconds,
         )
 
     def individuals(self) -> list[Individual]:

@@ -40,7 +40,8 @@ class Individual:
 
     `costs` has one number for each objective, lower is better; None where nothing was measured. `progress` is the
     share of the whole training after which they were measured: below 1 for a trial that was pruned. `violation` is
-    by how much it breaks limits, 0 where it breaks none. A running trial has no costs and no violation.
+    by how much it breaks limits, 0 where it breaks none. `seconds` were charged for it. A running trial has no costs
+    and no violation.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Individual:
     violation: float = 0.0
     is_running: bool = False
     origin: Origin | None = None
+    seconds: float = 0.0
 
     @property
     def is_measured(self) -> bool:

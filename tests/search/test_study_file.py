@@ -101,7 +101,7 @@ BAD = [
     ),
     (
         HEAD + "sampler: annealing\n" + SPACE,
-        "s.yaml:3  sampler.name is 'annealing'; it may be random, tpe, nsga2, gp, cmaes, qmc",
+        "s.yaml:3  sampler.name is 'annealing'; it may be random, evolve, tpe, nsga2, gp, cmaes, qmc",
     ),
     (
         HEAD + "sampler: cmaes\nobjectives: [accuracy, macs]\n" + SPACE,
