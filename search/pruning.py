@@ -13,7 +13,8 @@ from dataclasses import dataclass
 MEDIAN_PEERS = 4  # a median of fewer says little
 HALVING_KEEPS = 3  # one in three goes on from each rung (eta of Li et al., MLSys 2020, arXiv:1810.05934)
 
-PRUNERS = ("none", "median", "halving")
+PAUSING = ("asha", "hyperband")  # trials pause at a rung; see search.promotion
+PRUNERS = ("none", "median", "halving", *PAUSING)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def outside_top_share(score: float, peers: Sequence[float]) -> bool:
 
 
 RULES: Mapping[str, Callable[[float, Sequence[float]], bool]] = {
-    "none": lambda score, peers: False,
+    **dict.fromkeys(("none", *PAUSING), lambda score, peers: False),
     "median": below_median,
     "halving": outside_top_share,
 }
