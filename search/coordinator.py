@@ -17,7 +17,8 @@ from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
 from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Verdict
-from .objective import LEARNT, MAXIMIZE, PLANNED
+from .objective import LEARNT, MAXIMIZE, PLANNED, Objective
+from .outlook import is_hopeless
 from .past import Past
 from .paused import Paused
 from .progress import Progress
@@ -356,23 +357,38 @@ class Coordinator:
         self._conclude(telling.drop(self.store.study, entry.trial, entry.rested))
 
     def _judge(self, number: int, epoch: int, scores: dict[str, float] | Any) -> None:
-        """Keep the value of a rung and say whether the trial goes on."""
+        """Keep what a trial reached at a rung, or at a point of its curve, and say whether it goes on."""
         entry = self.running[number]
         self.paused.epoch_seconds[number] = self._share(number) * scores["seconds"] / epoch
-        goal = next(objective for objective in self.file.objectives if objective.name in LEARNT)
+        goal = self._goal()
         value = scores["valid_accuracy" if goal.direction == MAXIMIZE else "valid_loss"]
         earlier = {rung: score for rung, score in entry.rungs.items() if rung < epoch}
         entry.rungs = {**earlier, epoch: -goal.cost(value)}
-        entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
-        if len(self.file.objectives) == 1:
-            entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
         me = Climb(entry.rungs, self._costs(entry.network.planned()))
         others = [climb for other, climb in self.climbs.items() if other != number]
         self.climbs[number] = me
         is_over = epoch >= self.file.recipe.epochs  # nothing is saved by pruning what is trained
-        stop = not is_over and should_stop(self.file.pruner, epoch, me, others)
+        stop = not is_over and self._shall_stop(epoch, me, others)
+        if (
+            stop or is_over or epoch in self.file.rungs
+        ):  # each writing costs; what lies between is only looked at
+            entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
+            if len(self.file.objectives) == 1:
+                entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
         entry.is_pausing = not (stop or is_over) and self._shall_pause(entry, epoch)
         self.crew.answer(number, Verdict(stop, entry.is_pausing))
+
+    def _shall_stop(self, epoch: int, me: Climb, others: list[Climb]) -> bool:
+        """Whether a trial that stands so far behind others, or whose curve leads nowhere, ends here."""
+        file = self.file
+        if epoch in file.rungs and should_stop(file.pruner, epoch, me, others):
+            return True
+        ceiling = 1.0 if self._goal().direction == MAXIMIZE else 0.0
+        return epoch in file.curve_points and is_hopeless(epoch, file.recipe.epochs, me, others, ceiling)
+
+    def _goal(self) -> Objective:
+        """Return the objective that trials are compared by while they are trained."""
+        return next(objective for objective in self.file.objectives if objective.name in LEARNT)
 
     def _shall_pause(self, entry: Entry, epoch: int) -> bool:
         others_run = len(self.running) > 1

@@ -56,9 +56,10 @@ def should_stop(pruner: str, epoch: int, me: Climb, others: Sequence[Climb]) -> 
     Its peers are the trials that passed the same rung at costs no higher than its own: with several
     objectives only such a trial shows that this one is beaten.
     """
-    peers = [other.scores[epoch] for other in others if epoch in other.scores and _no_dearer(other, me)]
+    peers = [other.scores[epoch] for other in others if epoch in other.scores and no_dearer(other, me)]
     return RULES[pruner](me.scores[epoch], peers)
 
 
-def _no_dearer(other: Climb, me: Climb) -> bool:
+def no_dearer(other: Climb, me: Climb) -> bool:
+    """Whether another trial's costs are nowhere above one's own."""
     return all(theirs <= mine for theirs, mine in zip(other.costs, me.costs, strict=True))

@@ -71,9 +71,9 @@ class StudyFile:
 
     @property
     def curve_points(self) -> tuple[int, ...]:
-        """The epochs after which a trial's learning curve is looked at: every tenth of the training."""
-        step = -(-self.recipe.epochs // 10)
-        return tuple(range(step, self.recipe.epochs, step)) if self.curve else ()
+        """The epochs after which a trial's learning curve is looked at: every tenth of the training, and the last."""
+        epochs = self.recipe.epochs
+        return (*range(-(-epochs // 10), epochs, -(-epochs // 10)), epochs) if self.curve else ()
 
     def plain(self) -> dict[str, Any]:
         """Return what makes it this study, as plain values: where things lie is left out."""
