@@ -66,7 +66,7 @@ def test_the_best_third_goes_on_from_where_it_paused(run: Run) -> None:
     result = run(told, **ASHA)
     assert result.stop == "all 9 trials were made"
     reached = [record.epochs for record in result.records]
-    assert sorted(set(reached)) == [1, 3, 9] and reached.count(1) >= 4
+    assert sorted(set(reached)) == [1, 3, 9] and reached.count(1) >= 2
     for record in result.records:
         assert told.epochs[record.number] == [*range(1, (record.epochs or 0) + 1)], (
             "each epoch is trained once"
@@ -112,7 +112,7 @@ def test_the_purse_is_spent_and_the_best_is_trained_in_full(run: Run) -> None:
     result = run(
         objectives="accuracy",
         pruner="hyperband",
-        train={**TRAIN, "batch": 64},
+        train=TRAIN,
         trials=None,
         budget={"device_time": "8s"},
     )
