@@ -369,9 +369,8 @@ class Coordinator:
         self.climbs[number] = me
         is_over = epoch >= self.file.recipe.epochs  # nothing is saved by pruning what is trained
         stop = not is_over and self._shall_stop(epoch, me, others)
-        if (
-            stop or is_over or epoch in self.file.rungs
-        ):  # each writing costs; what lies between is only looked at
+        # Each writing costs: points of the curve between rungs are only looked at.
+        if stop or is_over or epoch in self.file.rungs:
             entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
             if len(self.file.objectives) == 1:
                 entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
