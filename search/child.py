@@ -54,7 +54,7 @@ class Latency(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What came of a job. `earlier_seconds` of the report's were charged to the trial that it repeats."""
+    """What came of a job. `earlier_seconds` of the report's were charged before: to itself, to those it repeats."""
 
     report: trainer.Report
     latency: Latency = Latency(None, 0.0)
@@ -110,7 +110,7 @@ def _warm_up(data: trainer.Data, device: str) -> None:
 def work(job: Job, bench: Bench) -> dict[str, Any]:
     """Train one network, write its folder and return its report as plain values.
 
-    An interrupted one leaves no report but its checkpoint, from which another trial may go on.
+    An interrupted one leaves no report but its checkpoint, from which it, or another trial, may go on.
     """
     meter, peak = trainer.Meter(bench.device), trainer.Peak(torch.device(bench.device))
     checkpoint = trainer.Checkpoint(Path(job.folder) / CHECKPOINT_FILE, job.checkpoint_seconds)
@@ -153,9 +153,13 @@ def _fitted(
     with meter:
         module = genome.build(genome.loads(job.genome), seed=job.recipe.seed).to(bench.device)
 
+    paused = threading.Event()
+
     def on_rung(epoch: int, scores: Mapping[str, float]) -> bool:
         bench.pipe.send(Rung(job.number, epoch, dict(scores)))
         verdict: Verdict = bench.pipe.recv()
+        if verdict.pause:
+            paused.set()
         return verdict.stop
 
     report = trainer.fit(
@@ -169,7 +173,7 @@ def _fitted(
         started_seconds=meter.seconds,
         predicted_bytes=job.predicted_bytes,
         checkpoint=checkpoint,
-        stop_asked=bench.halted.is_set,
+        stop_asked=lambda: paused.is_set() or bench.halted.is_set(),
     )
     return Trained(report, _latency(job, bench, module, report), carried)
 
@@ -230,6 +234,7 @@ def _plain(job: Job, trained: Trained) -> dict[str, Any]:
     }
     plain["seconds"] = report.seconds + trained.latency.cost_seconds
     plain["earlier_seconds"], plain["charged_share"] = trained.earlier_seconds, job.charged_share
+    plain["paid_seconds"] = job.paid_seconds
     limit = _budget(job, trained.earlier_seconds).limit()
     if report.outcome == "cut" and limit is not None and limit[1] == "device_time":
         plain["kind"] = "purse"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,15 @@ from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
 from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Verdict
-from .objective import LEARNT, MAXIMIZE, PLANNED
+from .objective import LEARNT, MAXIMIZE, PLANNED, Objective
+from .outlook import is_hopeless
 from .past import Past
+from .paused import Paused
 from .progress import Progress
 from .pruning import Climb, should_stop
 from .purse import Purse, charged
 from .record import GENOME, OWNER, PLAN, RETRY_OF, RUNGS, UNFINISHED, Record
-from .recovery import interrupt, owner
+from .recovery import interrupt, owner, taken_over
 from .store import Store
 from .study_file import StudyFile
 
@@ -47,6 +49,15 @@ class Entry:
     earlier: tuple[
         Record, ...
     ] = ()  # interrupted ones of the same network that it repeats, the nearest first
+    bracket: int = 0
+    is_pausing: bool = False  # it was told to, and is writing its checkpoint
+    rested: Record | None = None  # what it had come to when it paused
+    paid: float = 0.0  # device seconds charged before that
+
+    def kept_by(self) -> list[int]:
+        """Return the trials, by number, in whose folders the checkpoint may be that it goes on from."""
+        own = [] if self.rested is None else [self.trial.number]
+        return own + [record.number for record in self.earlier]
 
 
 @dataclass
@@ -66,38 +77,49 @@ class Coordinator:
     halted: list[Entry] = field(default_factory=list)  # interrupted in good order, and paid
     trained: dict[str, Record] = field(default_factory=dict)  # by digest, fit to be reused
     climbs: dict[int, Climb] = field(default_factory=dict)
+    paused: Paused = field(init=False)
     known: set[int] = field(default_factory=set)  # trials that were taken into account
     told: int = 0  # trials that count towards the cap
     fruitless: int = 0
 
     def __post_init__(self) -> None:
+        self.paused = Paused(self.file, self.purse)
         self._catch_up()
 
     def run(self, crew: Crew) -> str:
         """Run with these children until there is a reason to stop, and return it as a sentence."""
         self.crew = crew
         while True:
-            reason = self.reason_to_stop()
+            reason = self.over()
             if self.stop_asked():
                 self._halt()
-            if reason is not None and (not self.running or self.stop_asked()):
+            if reason is not None:
                 return reason
-            started = reason is None and self._fill()
+            started = self._fill()
             for event in self.crew.wait(0.0 if started else TURN_SECONDS):
                 self._heed(event)
             self._settle_parked()
             self._charge_by_the_clock()
 
+    def over(self) -> str | None:
+        """Return why there is nothing left to do, or None where there is; then paused trials have ended, too."""
+        reason = self.reason_to_stop()
+        if reason is None or self.stop_asked():
+            return reason
+        if self.running or self._next_up() is not None:
+            return None
+        for number in list(self.paused.entries):
+            self._drop(number)
+        return reason
+
     def reason_to_stop(self) -> str | None:
         """Return why no further trial shall be begun, or None where one may."""
         if self.stop_asked():
             return "stopped by hand"
-        if self.purse.is_empty():
+        if self.purse.is_empty() or self.paused.is_late():
             return "the budget is spent"
-        if (
-            self.file.trials is not None
-            and self.told + len(self.running) + len(self.parked) >= self.file.trials
-        ):
+        in_hand = len(self.running) + len(self.parked) + len(self.paused.entries)
+        if self.file.trials is not None and self.told + in_hand >= self.file.trials:
             return f"all {self.file.trials} trials were made"
         if self.fruitless >= FRUITLESS:
             return (
@@ -106,8 +128,24 @@ class Coordinator:
             )
         return None
 
+    def adopt(self, numbers: Collection[int]) -> None:
+        """Take in hand the trials that an earlier run left paused."""
+        for trial in self.store.study.get_trials(deepcopy=False):
+            if trial.number in numbers:
+                handle, network, rested = taken_over(self.store, self.file, trial)
+                self.paused.entries[trial.number] = Entry(
+                    handle, network, dict(rested.rungs), rested=rested, paid=rested.seconds
+                )
+                self.purse.mine[trial.number] = rested.seconds
+                self.paused.learn(rested)
+                self._climb(rested)
+        self.purse.refresh()
+
     def give_up(self) -> None:
-        """Call every trial in hand interrupted; its parameters come first when the study goes on."""
+        """Call every trial in hand interrupted; its parameters come first when the study goes on.
+
+        Paused ones stay as they are: the next run takes them in hand.
+        """
         for entry in self.running.values():
             self.purse.settle(entry.trial)
         entries = [*self.running.values(), *self.parked, *self.halted]
@@ -132,6 +170,11 @@ class Coordinator:
     def _fill(self) -> bool:
         """Give a free slot a network, or refuse or reuse one. Whether there may be more to do at once."""
         free = self.crew.free()
+        if free and (number := self._next_up()) is not None:
+            self._promote(number, free[0])
+            return True
+        if self.reason_to_stop() is not None:
+            return False
         waiting = [entry for entry in self.parked if not self._has_twin_running(entry)]
         if not free or (not waiting and len(self.parked) > 2 * len(self.crew.slots)):
             return False
@@ -201,7 +244,7 @@ class Coordinator:
 
     def _is_reused(self, entry: Entry) -> bool:
         """End an entry whose network was trained before with what it reached then. Whether that was so."""
-        twin = self.trained.get(entry.network.digest)
+        twin = self.trained.get(entry.network.digest) or self.paused.twin(entry.network.digest)
         if twin is None:
             return False
         self._fruitless(telling.reuse(self.store.study, entry.trial, twin, self.file.sampler))
@@ -221,6 +264,8 @@ class Coordinator:
         self.progress.ended(record, self.purse.spent_seconds())
 
     def _start(self, entry: Entry, slot: Slot) -> None:
+        if entry.rested is None:
+            self.paused.enter(entry)
         share, most = self.purse.share(slot.setup.device), self.file.budget.per_trial
         if most is not None:  # in device seconds, as all that is charged; a job counts seconds on its slot
             most /= share
@@ -229,7 +274,7 @@ class Coordinator:
             genome=entry.network.text,
             digest=entry.network.digest,
             recipe=self.file.recipe,
-            rungs=self.file.budget.rungs,
+            rungs=self.paused.asked_at(entry),
             trial_seconds=most,
             left_seconds=self.purse.trial_seconds(),
             charged_share=share,
@@ -238,10 +283,11 @@ class Coordinator:
             latency=any(objective.name == "latency" for objective in self.file.objectives),
             folder=str(self.store.trial_folder(entry.trial.number)),
             checkpoint_seconds=CHECKPOINT_SECONDS,
-            earlier=tuple(str(self.store.trial_folder(record.number)) for record in entry.earlier),
+            earlier=tuple(str(self.store.trial_folder(number)) for number in entry.kept_by()),
+            paid_seconds=entry.paid,
         )
         self.running[entry.trial.number] = entry
-        self.purse.mine[entry.trial.number] = 0.0
+        self.purse.mine[entry.trial.number] = entry.paid
         self.crew.give(slot, job)
         self.progress.began(entry.trial.number, entry.network.params, entry.network.macs)
 
@@ -265,7 +311,7 @@ class Coordinator:
         entry = self.running.pop(number)
         self.purse.settle(entry.trial, charged(report))
         if report["outcome"] == "interrupted":
-            self.halted.append(entry)
+            self._pause(entry, report) if entry.is_pausing else self.halted.append(entry)
             return
         file = self.file
         record = telling.finish(
@@ -280,21 +326,77 @@ class Coordinator:
         clear(self.store, record)
         self.progress.ended(record, self.purse.spent_seconds())
 
+    def _pause(self, entry: Entry, report: dict[str, Any]) -> None:
+        """Keep a trial that stopped at its rung for later; end those that have fallen too far behind for that."""
+        number = entry.trial.number
+        entry.is_pausing, entry.paid = False, self.purse.mine[number]
+        entry.rested = telling.pause(entry.trial, entry.network, report)
+        self.fruitless = 0
+        self.paused.entries[number] = entry
+        self.progress.paused(number)
+        for behind in self.paused.fallen_behind(self.climbs):
+            self._drop(behind)
+
+    def _next_up(self) -> int | None:
+        """Return the paused trial that a free slot should go on with."""
+        if self.purse.is_empty() or self.stop_asked():
+            return None
+        is_closing = not self.running and self.reason_to_stop() is not None
+        return self.paused.next_up(self.climbs, is_closing)
+
+    def _promote(self, number: int, slot: Slot) -> None:
+        """Go on with a paused trial from its checkpoint."""
+        entry = self.paused.entries.pop(number)
+        telling.go_on(entry.trial)
+        self._start(entry, slot)
+
+    def _drop(self, number: int) -> None:
+        """End a paused trial with what it reached at its rung."""
+        entry = self.paused.entries.pop(number)
+        assert entry.rested is not None
+        self._conclude(telling.drop(self.store.study, entry.trial, entry.rested))
+
     def _judge(self, number: int, epoch: int, scores: dict[str, float] | Any) -> None:
-        """Keep the value of a rung and say whether the trial goes on."""
+        """Keep what a trial reached at a rung, or at a point of its curve, and say whether it goes on."""
         entry = self.running[number]
-        goal = next(objective for objective in self.file.objectives if objective.name in LEARNT)
+        self.paused.epoch_seconds[number] = self._share(number) * scores["seconds"] / epoch
+        goal = self._goal()
         value = scores["valid_accuracy" if goal.direction == MAXIMIZE else "valid_loss"]
-        entry.rungs[epoch] = -goal.cost(value)
-        entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
-        if len(self.file.objectives) == 1:
-            entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
+        earlier = {rung: score for rung, score in entry.rungs.items() if rung < epoch}
+        entry.rungs = {**earlier, epoch: -goal.cost(value)}
         me = Climb(entry.rungs, self._costs(entry.network.planned()))
         others = [climb for other, climb in self.climbs.items() if other != number]
         self.climbs[number] = me
         is_over = epoch >= self.file.recipe.epochs  # nothing is saved by pruning what is trained
-        stop = not is_over and should_stop(self.file.pruner, epoch, me, others)
-        self.crew.answer(number, Verdict(stop))
+        stop = not is_over and self._shall_stop(epoch, me, others)
+        # Each writing costs: points of the curve between rungs are only looked at.
+        if stop or is_over or epoch in self.file.rungs:
+            entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
+            if len(self.file.objectives) == 1:
+                entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
+        entry.is_pausing = not (stop or is_over) and self._shall_pause(entry, epoch)
+        self.crew.answer(number, Verdict(stop, entry.is_pausing))
+
+    def _shall_stop(self, epoch: int, me: Climb, others: list[Climb]) -> bool:
+        """Whether a trial that stands so far behind others, or whose curve leads nowhere, ends here."""
+        file = self.file
+        if epoch in file.rungs and should_stop(file.pruner, epoch, me, others):
+            return True
+        ceiling = 1.0 if self._goal().direction == MAXIMIZE else 0.0
+        return epoch in file.curve_points and is_hopeless(epoch, file.recipe.epochs, me, others, ceiling)
+
+    def _goal(self) -> Objective:
+        """Return the objective that trials are compared by while they are trained."""
+        return next(objective for objective in self.file.objectives if objective.name in LEARNT)
+
+    def _shall_pause(self, entry: Entry, epoch: int) -> bool:
+        others_run = len(self.running) > 1
+        is_closing = not others_run and self.reason_to_stop() is not None
+        return self.paused.shall_pause(entry, epoch, self.climbs, is_closing)
+
+    def _share(self, number: int) -> float:
+        job = self.crew.slot_of(number).job
+        return job.charged_share if job else 1.0
 
     # --- what is known
 
@@ -305,8 +407,10 @@ class Coordinator:
                 continue
             if record.outcome not in UNFINISHED:
                 self._remember(record)
-            elif record.outcome == "running":  # of another coordinator
+                self.paused.learn(record)
+            elif record.outcome != "waiting":  # of another coordinator
                 self.past.add(record)
+                self._climb(record)
         self.purse.refresh()
 
     def _remember(self, record: Record) -> None:
@@ -317,7 +421,11 @@ class Coordinator:
             return
         if telling.is_reusable(record, self.file.recipe.epochs):
             self.trained.setdefault(record.digest, record)
-        if record.rungs and record.params is not None and record.outcome != "interrupted":
+        if record.outcome != "interrupted":
+            self._climb(record)
+
+    def _climb(self, record: Record) -> None:
+        if record.rungs and record.params is not None:
             planned = {"params": record.params, "macs": record.macs, "memory": record.memory_bytes}
             self.climbs[record.number] = Climb(record.rungs, self._costs(planned))
 
@@ -328,6 +436,9 @@ class Coordinator:
         for slot in self.crew.busy():
             assert slot.job is not None
             if slot.is_ready and slot.job.number in self.running:
-                seconds = slot.elapsed_seconds() * slot.job.charged_share
-                self.purse.estimate(self.running[slot.job.number].trial, seconds)
+                entry = self.running[slot.job.number]
+                seconds = entry.paid + slot.elapsed_seconds() * slot.job.charged_share
+                self.purse.estimate(entry.trial, seconds)
+        for entry in self.paused.entries.values():
+            self.purse.sign(entry.trial)
         self.progress.tick(self.purse.spent_seconds())

@@ -36,11 +36,12 @@ def clear(store: Store, record: Record) -> None:
 
 
 def inherit(checkpoint: Checkpoint, folders: Sequence[str]) -> float:
-    """Take over what the nearest earlier trial kept in its folder; the seconds in it, 0 where nothing is of use.
+    """Take over what the nearest of these folders keeps; the seconds in it, 0 where nothing is of use.
 
-    A checkpoint that is in the trial's own place already was left by another study of that name.
+    A checkpoint in the trial's own folder, where that is none of them, was left by another study of that name.
     """
-    checkpoint.remove()
+    if str(checkpoint.path.parent) not in folders:
+        checkpoint.remove()
     kept = next((path for folder in folders if (path := Path(folder, CHECKPOINT_FILE)).exists()), None)
     if kept is None:
         return 0.0

@@ -30,9 +30,11 @@ class Job(NamedTuple):
 
     trial_seconds: its limit, what earlier trials spent on the checkpoint that it goes on from included.
     left_seconds: what the purse can pay now.  charged_share: 1 / slots on the device, charged of each second.
+    paid_seconds: device seconds charged for it before it paused.
     memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
     folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
-    checkpoint_seconds.  earlier: folders of the trials that it repeats, the nearest first.
+    checkpoint_seconds.  earlier: folders that may hold what it goes on from, the nearest first: its own where it
+    paused, those of the trials that it repeats.
     """
 
     number: int
@@ -49,6 +51,7 @@ class Job(NamedTuple):
     folder: str
     checkpoint_seconds: float
     earlier: tuple[str, ...] = ()
+    paid_seconds: float = 0.0
 
     def limit_seconds(self) -> float | None:
         """Return the most that it can take on its slot from now on."""
@@ -82,9 +85,10 @@ class Rung(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether the trial at a rung shall stop."""
+    """Whether the trial at a rung shall stop for good, or pause: keep what it has come to, and make room."""
 
     stop: bool
+    pause: bool = False
 
 
 class Finished(NamedTuple):

@@ -34,6 +34,7 @@ class Progress(Protocol):
     ) -> None: ...
     def began(self, number: int, params: int, macs: int) -> None: ...
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None: ...
+    def paused(self, number: int) -> None: ...
     def ended(self, record: Record, spent: float) -> None: ...
     def tick(self, spent: float) -> None: ...
 
@@ -58,6 +59,9 @@ class Silent:
         pass
 
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def paused(self, number: int) -> None:
         pass
 
     def ended(self, record: Record, spent: float) -> None:
@@ -134,6 +138,8 @@ def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, p
         said.append(f"begins with {', '.join(first)}")
     if recovered.again:
         said.append(f"{len(recovered.again)} interrupted trial(s) come first")
+    if recovered.paused:
+        said.append(f"{len(recovered.paused)} paused trial(s) wait at their rungs")
     return "\n".join(said)
 
 
@@ -162,6 +168,9 @@ class Plain:
         pass
 
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def paused(self, number: int) -> None:
         pass
 
     def ended(self, record: Record, spent: float) -> None:
@@ -211,6 +220,9 @@ class Rich:
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
         begun = self._hand.get(number, f"trial {number}").partition("  epoch")[0]
         self._hand[number] = f"{begun}  epoch {row['epoch']}/{epochs}  acc {row['valid_accuracy']:.4f}"
+
+    def paused(self, number: int) -> None:
+        self._hand.pop(number, None)
 
     def ended(self, record: Record, spent: float) -> None:
         self._hand.pop(record.number, None)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 MEDIAN_PEERS = 4  # a median of fewer says little
 HALVING_KEEPS = 3  # one in three goes on from each rung (eta of Li et al., MLSys 2020, arXiv:1810.05934)
 
-PRUNERS = ("none", "median", "halving")
+PAUSING = ("asha", "hyperband")  # trials pause at a rung; see search.promotion
+PRUNERS = ("none", "median", "halving", *PAUSING)
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def outside_top_share(score: float, peers: Sequence[float]) -> bool:
 
 
 RULES: Mapping[str, Callable[[float, Sequence[float]], bool]] = {
-    "none": lambda score, peers: False,
+    **dict.fromkeys(("none", *PAUSING), lambda score, peers: False),
     "median": below_median,
     "halving": outside_top_share,
 }
@@ -55,9 +56,10 @@ def should_stop(pruner: str, epoch: int, me: Climb, others: Sequence[Climb]) -> 
     Its peers are the trials that passed the same rung at costs no higher than its own: with several
     objectives only such a trial shows that this one is beaten.
     """
-    peers = [other.scores[epoch] for other in others if epoch in other.scores and _no_dearer(other, me)]
+    peers = [other.scores[epoch] for other in others if epoch in other.scores and no_dearer(other, me)]
     return RULES[pruner](me.scores[epoch], peers)
 
 
-def _no_dearer(other: Climb, me: Climb) -> bool:
+def no_dearer(other: Climb, me: Climb) -> bool:
+    """Whether another trial's costs are nowhere above one's own."""
     return all(theirs <= mine for theirs, mine in zip(other.costs, me.costs, strict=True))

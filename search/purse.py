@@ -18,13 +18,17 @@ if TYPE_CHECKING:
     import optuna
 
 WRITE_SECONDS = 1.0  # a kill loses at most what was charged since the last write
+SIGN_SECONDS = 30.0
 SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is begun
 
 
 def charged(report: Mapping[str, Any]) -> float:
-    """Return the device seconds that a trial's report stands for, without those of the trial that it repeats."""
+    """Return the device seconds that a trial's report stands for, without those of the trial that it repeats.
+
+    What it took before it paused was charged then; slots may have shared the device otherwise.
+    """
     seconds = float(report["seconds"]) - float(report.get("earlier_seconds", 0.0))
-    return seconds * float(report.get("charged_share", 1.0))
+    return seconds * float(report.get("charged_share", 1.0)) + float(report.get("paid_seconds", 0.0))
 
 
 @dataclass
@@ -76,6 +80,13 @@ class Purse:
             self.mine[trial.number] = seconds
         self._write(trial)
         return self.mine.get(trial.number, 0.0)
+
+    def sign(self, trial: optuna.Trial) -> None:
+        """Say now and then, on a shared storage, that a paused trial is in good hands."""
+        now = time.monotonic()
+        if self.store.shared and now - self.written.get(trial.number, 0.0) >= SIGN_SECONDS:
+            self.written[trial.number] = now
+            trial.set_user_attr(SEEN_AT, time.time())
 
     def _write(self, trial: optuna.Trial) -> None:
         trial.set_user_attr(CHARGED, round(self.mine.get(trial.number, 0.0), 6))

@@ -27,15 +27,15 @@ SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
 GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
 CHECKPOINT_FILE = "checkpoint"  # there until the trial, or the one that repeats it, has ended
 
-UNFINISHED = frozenset({"running", "waiting"})
+UNFINISHED = frozenset({"running", "waiting", "paused"})
 
 
 @dataclass(frozen=True)
 class Record:
     """One trial as text and numbers.
 
-    `outcome` is one of running, waiting, done, cut, pruned, refused, failed, interrupted; `values` stand
-    in the order of the study's objectives and are None where the trial has none to tell. `violation` is by how
+    `outcome` is one of running, waiting, paused, done, cut, pruned, refused, failed, interrupted; `values`
+    stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is by how
     much limits are broken, in shares of them.
     """
 

@@ -12,10 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 
 from .asking import FIXED
-from .candidate import candidate
+from .candidate import Candidate, candidate
 from .lineage import clear
 from .purse import charged
-from .record import CHARGED, GENOME, ORIGIN, OWNER, PLAN, REPORT_FILE, RESULT, RETRY_OF, SEEN_AT
+from .record import (
+    CHARGED,
+    GENOME,
+    ORIGIN,
+    OWNER,
+    PLAN,
+    REPORT_FILE,
+    RESULT,
+    RETRY_OF,
+    SEEN_AT,
+    Record,
+    record,
+)
 from .store import Store
 from .study_file import StudyFile
 from .telling import finish
@@ -28,10 +40,11 @@ SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for
 
 
 class Recovered(NamedTuple):
-    """Numbers of the trials that were finished from their report, and of those to be tried again."""
+    """Numbers of the trials that were finished from their report, of those to be tried again, and of paused ones."""
 
     finished: tuple[int, ...]
     again: tuple[int, ...]
+    paused: tuple[int, ...] = ()
 
 
 def owner() -> str:
@@ -46,9 +59,24 @@ def recover(store: Store, study: StudyFile) -> Recovered:
     trials = store.study.get_trials(deepcopy=False)
     abandoned = [t for t in trials if t.state == TrialState.RUNNING and _is_abandoned(store, t)]
     finished = [t.number for t in abandoned if _finish_from_report(store, study, t)]
-    again = [t for t in abandoned if t.number not in finished]
+    paused = [t.number for t in abandoned if t.number not in finished and _is_paused(t, study)]
+    again = [t for t in abandoned if t.number not in (*finished, *paused)]
     interrupt(store, again)
-    return Recovered(tuple(finished), tuple(t.number for t in again))
+    return Recovered(tuple(finished), tuple(t.number for t in again), tuple(paused))
+
+
+def _is_paused(trial: FrozenTrial, study: StudyFile) -> bool:
+    """Whether it waits at a rung of this training: of another length nothing can be gone on from."""
+    kept = record(trial)
+    return kept.outcome == "paused" and kept.planned_epochs == study.recipe.epochs
+
+
+def taken_over(store: Store, study: StudyFile, trial: FrozenTrial) -> tuple[optuna.Trial, Candidate, Record]:
+    """Return a paused trial of an earlier run as a live handle, its network and what it had come to."""
+    handle = _handle(store.study, trial)
+    if store.shared:
+        handle.set_user_attr(OWNER, owner())
+    return handle, _network(trial, study), record(trial)
 
 
 def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
@@ -96,11 +124,14 @@ def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> b
     if report is None:
         return False
     handle = _handle(store.study, trial)
-    written = genome.loads(trial.user_attrs[GENOME])
-    network = candidate(written, study.recipe.batch, study.recipe.optimizer)
+    network = _network(trial, study)
     handle.set_user_attr(CHARGED, max(charged(report), trial.user_attrs.get(CHARGED, 0.0)))
     clear(store, finish(store.study, handle, network, report, study.objectives, study.sampler))
     return True
+
+
+def _network(trial: FrozenTrial, study: StudyFile) -> Candidate:
+    return candidate(genome.loads(trial.user_attrs[GENOME]), study.recipe.batch, study.recipe.optimizer)
 
 
 def _report(store: Store, trial: FrozenTrial) -> dict[str, Any] | None:

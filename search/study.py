@@ -156,7 +156,8 @@ def _train(
     progress.opened(file, store, recovered, purse.spent_seconds(), slots)
     coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking)
     try:
-        if (reason := coordinator.reason_to_stop()) is not None:
+        coordinator.adopt(recovered.paused)
+        if (reason := coordinator.over()) is not None:
             return reason
         with crew([_setup(file, place) for place in slots.devices]) as hands:
             return coordinator.run(hands)

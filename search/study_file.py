@@ -15,9 +15,11 @@ from genome.source import Source, SourceError, parse, read
 from trainer import Budget, Recipe
 
 from . import complaints
+from .brackets import is_too_early, usual_rungs
 from .dataset import SHAPES, Dataset
 from .errors import StudyError
 from .objective import Objective
+from .pruning import PAUSING
 from .samplers import JOINT
 from .samplers import complaint as sampler_complaint
 from .space import Space
@@ -44,6 +46,7 @@ class StudyFile:
     sampler: str
     seed: int
     pruner: str
+    curve: bool
     recipe: Recipe
     asks_all: bool
     workers: int | None
@@ -58,6 +61,20 @@ class StudyFile:
         shape, classes = self.data.shape()
         return space_of(self.source, ("space",), self.name, Shape(*shape), classes)
 
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs after which a trial is compared with others; rules that let it pause have usual ones."""
+        if self.pruner not in PAUSING:
+            return self.budget.rungs
+        epochs = self.recipe.epochs
+        return tuple(rung for rung in self.budget.rungs if rung < epochs) or usual_rungs(epochs)
+
+    @property
+    def curve_points(self) -> tuple[int, ...]:
+        """The epochs after which a trial's learning curve is looked at: every tenth of the training, and the last."""
+        epochs = self.recipe.epochs
+        return (*range(-(-epochs // 10), epochs, -(-epochs // 10)), epochs) if self.curve else ()
+
     def plain(self) -> dict[str, Any]:
         """Return what makes it this study, as plain values: where things lie is left out."""
         budget = {**vars(self.budget), "rungs": list(self.budget.rungs)}
@@ -68,7 +85,7 @@ class StudyFile:
             "budget": {k: v for k, v in budget.items() if v is not None},
             "limits": dict(self.limits),
             "sampler": {"name": self.sampler, "seed": self.seed},
-            "pruner": self.pruner,
+            "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
             "train": self.recipe.to_dict(),
             "ask": "all" if self.asks_all else "active",
             "workers": self.workers or "auto",
@@ -131,12 +148,23 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
         return [str(error)]
     except ValueError as error:  # DataError of own images
         return [str(source.error(("data",), str(error)))]
-    rungs, epochs = study.budget.rungs, study.recipe.epochs
-    if rungs and rungs[-1] > epochs:
-        late = f"budget.rungs has epoch {rungs[-1]} and training ends at {epochs}; give rungs of 1..{epochs}"
-        return [str(source.error(("budget", "rungs"), late))]
+    if misplaced := _misplaced_rung(study):
+        return [str(source.error(("budget", "rungs"), misplaced))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
+
+
+def _misplaced_rung(study: StudyFile) -> str | None:
+    rungs, epochs = study.budget.rungs, study.recipe.epochs
+    if rungs and rungs[-1] > epochs:
+        return f"budget.rungs has epoch {rungs[-1]} and training ends at {epochs}; give rungs of 1..{epochs}"
+    if rungs and study.pruner in PAUSING and is_too_early(rungs[0], epochs):
+        usual = ", ".join(map(str, usual_rungs(epochs)))
+        return (
+            f"budget.rungs has epoch {rungs[0]}, under a tenth of {epochs}, where ranks say little of the end; "
+            f"give {study.pruner} later ones, such as [{usual}], or none"
+        )
+    return None
 
 
 def _filled(written: Any, source: Source, data_root: str | None, folder: Path | None) -> StudyFile:
@@ -154,6 +182,7 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         sampler=sampler.name,
         seed=sampler.seed,
         pruner=written.pruner.name or ("median" if budget.rungs else "none"),
+        curve=written.pruner.curve,
         recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
         asks_all=asks == "all" if asks else sampler.name in JOINT,
         workers=None if written.workers == "auto" else written.workers,

@@ -62,10 +62,40 @@ def finish(
     return _end(study, trial, "COMPLETE", result, values)
 
 
+def pause(trial: optuna.Trial, network: Candidate, report: Mapping[str, Any]) -> Record:
+    """Keep what a trial that pauses at a rung has come to; to samplers it is running."""
+    result = {
+        "outcome": "paused",
+        "reason": f"paused at the rung of epoch {report['epochs']}",
+        "epochs": report["epochs"],
+        "planned_epochs": report["recipe"]["epochs"],
+        "metrics": _metrics(network, report),
+    }
+    trial.set_user_attr(RESULT, result)
+    return Record(trial.number, digest=network.digest, **result)
+
+
+def go_on(trial: optuna.Trial) -> None:
+    """Say that a paused trial is trained again."""
+    trial.set_user_attr(RESULT, {"outcome": "running"})
+
+
+def drop(study: optuna.Study, trial: optuna.Trial, rested: Record) -> Record:
+    """End a paused trial with what it reached before."""
+    result = {
+        "outcome": "pruned",
+        "reason": f"{rested.reason} and not taken up again",
+        "epochs": rested.epochs,
+        "planned_epochs": rested.planned_epochs,
+        "metrics": dict(rested.metrics),
+    }
+    return _end(study, trial, "PRUNED", result)
+
+
 def reuse(study: optuna.Study, trial: optuna.Trial, twin: Record, sampler: str) -> Record:
     """End a trial whose network was trained before, with what that trial reached."""
     result = {
-        "outcome": twin.outcome,
+        "outcome": "pruned" if twin.outcome == "paused" else twin.outcome,
         "kind": twin.kind,
         "reason": twin.reason,
         "epochs": twin.epochs,

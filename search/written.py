@@ -130,6 +130,7 @@ class _Sampler(_Section):
 
 class _Pruner(_Section):
     name: Annotated[str, AfterValidator(_word(PRUNERS))] | None = None
+    curve: bool = False
 
 
 Count = Annotated[int, Field(ge=1)]

@@ -54,6 +54,15 @@ def test_canonical_text_reads_back_as_the_same_study() -> None:
     assert again.text() == study.text()
 
 
+def test_rules_that_let_trials_pause_have_rungs_of_their_own() -> None:
+    assert checked(HEAD + "pruner: asha\n" + SPACE).rungs == (3, 7)
+    assert checked(HEAD + "pruner: hyperband\nbudget: {rungs: [2, 20]}\n" + SPACE).rungs == (2,)
+    assert checked(HEAD + "pruner: none\n" + SPACE).rungs == ()
+    curves = checked(HEAD + "pruner: {name: asha, curve: true}\ntrain: {epochs: 12}\n" + SPACE)
+    assert curves.curve_points == (2, 4, 6, 8, 10, 12)
+    assert parse_study(curves.text(), "stored").curve
+
+
 BAD = [
     ("data: digits\n" + SPACE, "s.yaml:1  study is missing; begin with `study: NAME`"),
     ("study: tiny\n" + SPACE, "s.yaml:1  data is missing; add `data:`"),
@@ -112,8 +121,13 @@ BAD = [
         "s.yaml:3  sampler is cmaes, for two int or float holes and more, and the space has 1; use tpe",
     ),
     (
-        HEAD + "pruner: hyperband\n" + SPACE,
-        "s.yaml:3  pruner.name is 'hyperband'; it may be none, median, halving",
+        HEAD + "pruner: successive\n" + SPACE,
+        "s.yaml:3  pruner.name is 'successive'; it may be none, median, halving, asha, hyperband",
+    ),
+    (
+        HEAD + "pruner: asha\nbudget: {rungs: [1, 9]}\n" + SPACE,
+        "s.yaml:4  budget.rungs has epoch 1, under a tenth of 20, where ranks say little of the end; "
+        "give asha later ones, such as [3, 7], or none",
     ),
     (HEAD + "train: {lr: fast}\n" + SPACE, "s.yaml:3  train.lr is 'fast'; it must be a number above 0"),
     (HEAD + "ask: some\n" + SPACE, "s.yaml:3  ask is some; it may be active or all"),

@@ -1,0 +1,46 @@
+"""Outlook: whether a training may still come to beat the best, from its learning curve and from those that ended.
+
+How much a network still gains depends on the schedule more than on the network: the learning rate falls at the end of
+each training alike. So what a trial lacks is extrapolated by how that shrank from the same epoch on in finished trials,
+which is nearly log-normal, and not along a law of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist, fmean, stdev
+
+from .pruning import Climb, no_dearer
+
+FINISHED_PEERS = 5  # of fewer the spread is not known
+SMALLEST_CHANCE = 0.05
+SMALLEST_SHORTFALL = 1e-3  # below it a logarithm tells chance apart, not networks
+SMALLEST_SPREAD = 0.05  # of the logarithm: trials repeat no better than that
+
+
+def is_hopeless(epoch: int, epochs: int, me: Climb, others: Sequence[Climb], ceiling: float) -> bool:
+    """Whether the chance that this trial beats the best by its last epoch is under 5 %.
+
+    Its peers are trials that were trained to the end at costs no higher than its own.  ceiling: the score of a
+    network that errs nowhere: 1 of accuracies, 0 of losses (as scores: higher is better).
+    """
+    peers = [c for c in others if epoch in c.scores and epochs in c.scores and no_dearer(c, me)]
+    if len(peers) < FINISHED_PEERS:
+        return False
+    now = [_lack(ceiling - peer.scores[epoch]) for peer in peers]
+    end = [_lack(ceiling - peer.scores[epochs]) for peer in peers]
+    return chance_to_beat(min(end), _lack(ceiling - me.scores[epoch]), now, end) < SMALLEST_CHANCE
+
+
+def chance_to_beat(best: float, mine: float, now: Sequence[float], end: Sequence[float]) -> float:
+    """Return the chance that `mine` shrinks below `best`, as others shrank from `now` to `end`; all above 0."""
+    gains = [math.log(late / early) for early, late in zip(now, end, strict=True)]
+    spread = max(stdev(gains), SMALLEST_SPREAD) * math.sqrt(
+        1 + 1 / len(gains)
+    )  # of one more, and of the mean
+    return NormalDist(math.log(mine) + fmean(gains), spread).cdf(math.log(best))
+
+
+def _lack(shortfall: float) -> float:
+    return max(shortfall, SMALLEST_SHORTFALL)
