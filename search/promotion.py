@@ -1,9 +1,7 @@
 """Promotion: which of the trials that pause at a rung goes on next.
 
 The promoting form of asynchronous successive halving (Li et al., MLSys 2020, arXiv:1810.05934): whenever a slot is
-free, a paused trial in the top third of its rung goes on, from the highest rung down. With several objectives a trial
-stands where it does by how many others dominate it (Fonseca and Fleming, ICGA 1993), then by how alone it stands
-(the crowding distance of Deb et al., IEEE TEC 2002).
+free, a paused trial in the top third of its rung goes on, from the highest rung down.
 """
 
 from __future__ import annotations
@@ -11,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .brackets import bracket_of
+from .dominance import order
 from .pruning import HALVING_KEEPS, Climb
 
 Keeps = Callable[[int], int]
@@ -64,33 +62,4 @@ def ranked(climbs: Mapping[int, Climb], rung: int) -> list[int]:
     if not numbers:
         return []
     points = np.array([(-climbs[n].scores[rung], *climbs[n].costs) for n in numbers])
-    if points.shape[1] == 1:
-        order = np.argsort(points[:, 0], kind="stable")
-    else:
-        order = np.lexsort((-crowding(points), beaten_by(points)))
-    return [numbers[i] for i in order]
-
-
-def beaten_by(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return by how many others each point (N, costs) is dominated."""
-    no_worse = np.ones((len(points), len(points)), dtype=bool)
-    better = np.zeros_like(no_worse)
-    for costs in points.T:
-        no_worse &= costs[:, None] <= costs[None, :]
-        better |= costs[:, None] < costs[None, :]
-    count: NDArray[np.int64] = np.count_nonzero(no_worse & better, axis=0)
-    return count
-
-
-def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far apart the neighbours of each point (N, costs) are, of its own kind; infinite at the ends."""
-    levels = beaten_by(points)
-    distance = np.zeros(len(points))
-    for level in np.unique(levels):
-        (members,) = np.nonzero(levels == level)
-        for costs in points[members].T:
-            order = np.argsort(costs, kind="stable")
-            spread = costs[order[-1]] - costs[order[0]] or 1.0
-            distance[members[order[[0, -1]]]] = np.inf
-            distance[members[order[1:-1]]] += (costs[order[2:]] - costs[order[:-2]]) / spread
-    return distance
+    return [numbers[i] for i in order(points)]

@@ -3,6 +3,7 @@
 from collections import Counter
 from random import Random
 
+import numpy as np
 import pytest
 
 import genome
@@ -10,10 +11,11 @@ from genome.op import Shape
 from genome.source import parse
 from search import moves
 from search.credit import chances
+from search.dominance import order
 from search.even import Even
 from search.evolve import INITIAL, Evolve
 from search.proposal import Individual, Origin
-from search.selection import BEST, YOUNG, pick, pool, ranked, standing
+from search.selection import BEST, YOUNG, pick, pool, standing
 from search.space import Space
 from search.space_text import space_of
 
@@ -50,8 +52,8 @@ def test_a_standing_is_limits_then_training_then_cost() -> None:
     short = individual(2, there, 0.01, progress=0.3)
     broken, worse = individual(3, there, violation=0.5), individual(4, there, violation=2.0)
     untold = individual(5, there)
-    order = [inside, dearer, short, untold, broken, worse]
-    assert sorted([worse, short, untold, broken, dearer, inside], key=standing) == order
+    best_first = [inside, dearer, short, untold, broken, worse]
+    assert sorted([worse, short, untold, broken, dearer, inside], key=standing) == best_first
 
 
 def test_one_objective_breeds_from_the_young_and_the_old_die() -> None:
@@ -79,10 +81,10 @@ def test_where_nothing_is_inside_the_limits_the_least_over_breed() -> None:
 
 def test_the_ends_of_a_front_and_its_empty_places_come_first() -> None:
     front = [(0.0, 10.0), (1.0, 9.0), (1.1, 8.9), (5.0, 5.0), (10.0, 0.0)]
-    order = ranked([*front, (11.0, 11.0)])
-    assert set(order[:2]) == {0, 4}
-    assert order[2] == 3
-    assert order[-1] == 5
+    places = order(np.array([*front, (11.0, 11.0)]))
+    assert set(places[:2]) == {0, 4}
+    assert places[2] == 3
+    assert places[-1] == 5
 
 
 def test_tournaments_prefer_the_first() -> None:
