@@ -138,6 +138,7 @@ class Coordinator:
                 )
                 self.purse.mine[trial.number] = rested.seconds
                 self.paused.learn(rested)
+                self.past.add(rested)
                 self._climb(rested)
         self.purse.refresh()
 
@@ -333,6 +334,7 @@ class Coordinator:
         entry.rested = telling.pause(entry.trial, entry.network, report)
         self.fruitless = 0
         self.paused.entries[number] = entry
+        self.past.add(entry.rested)
         self.progress.paused(number)
         for behind in self.paused.fallen_behind(self.climbs):
             self._drop(behind)

@@ -52,7 +52,7 @@ class Past:
             _costs(record, self.objectives),
             min(1.0, (record.epochs or 0) / self.epochs),
             record.violation,
-            record.outcome in UNFINISHED,
+            record.outcome in UNFINISHED and record.outcome != "paused",
             record.origin,
             record.seconds,
         )
@@ -63,10 +63,10 @@ class Past:
 
 
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
-    """What was measured, lower is better; of a pruned trial what it had at its last rung."""
+    """What was measured, lower is better; of a pruned or paused trial what it had at its last rung."""
     if record.values is not None:
         return tuple(o.cost(value) for o, value in zip(objectives, record.values, strict=True))
-    if not record.rungs or record.outcome != "pruned":
+    if not record.rungs or record.outcome not in ("pruned", "paused"):
         return None
     planned: Mapping[str, float | None] = {
         "params": record.params,

@@ -63,7 +63,7 @@ def finish(
 
 
 def pause(trial: optuna.Trial, network: Candidate, report: Mapping[str, Any]) -> Record:
-    """Keep what a trial that pauses at a rung has come to; to samplers it is running."""
+    """Keep what a trial that pauses at a rung has come to."""
     result = {
         "outcome": "paused",
         "reason": f"paused at the rung of epoch {report['epochs']}",
@@ -72,7 +72,7 @@ def pause(trial: optuna.Trial, network: Candidate, report: Mapping[str, Any]) ->
         "metrics": _metrics(network, report),
     }
     trial.set_user_attr(RESULT, result)
-    return Record(trial.number, digest=network.digest, **result)
+    return record(trial.study._storage.get_trial(trial._trial_id))
 
 
 def go_on(trial: optuna.Trial) -> None:
