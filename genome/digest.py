@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from genome.graph import IMAGE, Genome, Loop
+from genome.graph import Genome, Loop
 from genome.op import Op
 from genome.plan import Plan
 from genome.resolve import resolve
+from genome.skeleton import Edges, skeleton
+from genome.step import SOURCE
 
 _BITS = (1 << 64) - 1
 _SOURCE, _DOWN, _UP, _SINGLE = (
@@ -24,10 +26,6 @@ _SOURCE, _DOWN, _UP, _SINGLE = (
     0x94D049BB133111EB,
     0xD6E8FEB86659FD93,
 )
-
-_IMAGE = -1  # its place
-
-Edges: TypeAlias = list[list[tuple[int, int]]]  # per node: the node at the other end, and the input's place
 
 
 def digest(genome: Genome | Plan) -> str:
@@ -41,7 +39,7 @@ def digest(genome: Genome | Plan) -> str:
     rank = _canonical(graph.labels, graph.ins, graph.outs)
     order = sorted(range(len(rank)), key=rank.__getitem__)
     at = {node: i for i, node in enumerate(order)}
-    at[_IMAGE] = _IMAGE
+    at[SOURCE] = SOURCE
     rows = [(graph.labels[v], sorted([(at[u], slot) for u, slot in graph.ins[v]])) for v in order]
     place = graph.place
     loops = sorted(
@@ -68,50 +66,24 @@ class _Graph(NamedTuple):
 
 
 def _graph(plan: Plan) -> _Graph:
-    """The nodes that do something: later passes of a loop follow from the first, and the readers of a node
-    that gives what it takes read what it reads."""
-    labels: list[int] = []
-    places: list[tuple[tuple[str, ...], bool]] = []
-    place = {IMAGE: _IMAGE}
-    looped = {member for loop in plan.genome.loops for member in loop.order}
-    for step in plan.steps:
-        name, op, ins, _ = step.node
-        if step.turn:
-            continue
-        if step.cell.mark is None and len(ins) == 1 and name not in looped:
-            place[name] = place[ins[0]]
-            continue
-        place[name] = len(labels)
-        # what a member comes to at its first pass may leave out what later passes read: all its genes count
-        labels.append(_mix(step.cell.mark or 0, _genes(op)) if name in looped else step.cell.mark or 0)
-        places.append((ins, len(ins) > 1 and op.in_order()))
-    ins_of, outs = _edges(places, place)
+    steps, ins, outs, place = skeleton(plan)
+    labels = [step.cell.mark or 0 for step in steps]
     for loop in plan.genome.loops:
         for i, member in enumerate(loop.order):
             if member in place:
-                labels[place[member]] = _mix(labels[place[member]], i + 1 + (loop.passes << 16))
+                v = place[member]
+                # what a member comes to at its first pass may leave out what later passes read: all its genes count
+                labels[v] = _mix(labels[v], _genes(steps[v].node.op))
+                labels[v] = _mix(labels[v], i + 1 + (loop.passes << 16))
     for i, exit_ in enumerate(plan.exits):
         v = place[plan.steps[exit_].node.name]
         labels[v] = _mix(labels[v], i)
-    return _Graph(labels, ins_of, outs, place)
+    return _Graph(labels, ins, outs, place)
 
 
 @lru_cache(maxsize=1 << 12)
 def _genes(op: Op) -> int:
     return int.from_bytes(blake2b(repr(op.described()).encode(), digest_size=8).digest())
-
-
-def _edges(places: list[tuple[tuple[str, ...], bool]], place: dict[str, int]) -> tuple[Edges, Edges]:
-    """The edges both ways, with the input's place where the order counts."""
-    outs: Edges = [[] for _ in places]
-    ins_of: Edges = []
-    for v, (names, ordered) in enumerate(places):
-        edges = [(place[name], slot if ordered else 0) for slot, name in enumerate(names)]
-        for u, slot in edges:
-            if u != _IMAGE:
-                outs[u].append((v, slot))
-        ins_of.append(edges)
-    return ins_of, outs
 
 
 def _mix(a: int, b: int) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .proposal import Proposer
     from .space import Space
 
-OURS = ("random", "evolve")  # read and propose genomes
+OURS = ("random", "evolve", "kernel")  # read and propose genomes
 SAMPLERS = (*OURS, "tpe", "nsga2", "gp", "cmaes", "qmc")
 JOINT = frozenset({"gp", "cmaes", "qmc"})  # see only names that every trial answered: ask them all
 
@@ -36,12 +36,15 @@ def proposer(name: str, space: Space, seed: int, objectives: int) -> Proposer:
     """Return the sampler of ours of that name."""
     from .even import Even
     from .evolve import Evolve
+    from .kernel import Kernel
 
     match name:
         case "random":
             return Even(space, seed, objectives)
         case "evolve":
             return Evolve(space, seed, objectives)
+        case "kernel":
+            return Kernel(space, seed, objectives)
     raise ValueError(f"no sampler of ours is called {name}")
 
 

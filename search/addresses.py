@@ -1,0 +1,73 @@
+"""Addresses: a genome as the answers to its space's questions, in numbers.
+
+What the graph alone can't say: a node of the same name has the same place in every genome of a space.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from genome.domain import Domain, Float, Int, OneOf
+from genome.graph import Genome
+from genome.plan import Plan
+from genome.text import written_name
+
+from .sites import SCHEDULE, sites
+from .space import Space
+
+HALF = math.sqrt(0.5)  # two answers that differ are 1 apart, squared
+MIDDLE = 0.5  # of its range: where a number stands that was not asked for
+
+
+def address(space: Space, written: Genome, plan: Plan) -> np.ndarray:
+    """Return a vector of the same length for every genome of the space, of which `plan` is the plan.
+
+    Between two of them a question of choices adds 1 to the squared distance where the answers differ, a number the
+    square of the difference in units of its range. Answers about nodes that no exit needs are left out.
+    """
+    known = sites(space)
+    live = {written_name(step.node.name, written.by_name) for step in plan.steps} | {SCHEDULE}
+    answers = {name: value for name, value in space.encode(written).items() if known[name].place in live}
+    vector, starts = np.zeros(_length(space)), _starts(space)
+    for name, domain in space.holes.items():
+        _put(vector, starts[name], domain, answers.get(name))
+    return vector
+
+
+def _put(vector: np.ndarray, at: int, domain: Domain, answer: Any) -> None:
+    if isinstance(domain, OneOf):
+        if answer is not None:
+            vector[at + domain.choices.index(answer)] = HALF
+        return
+    vector[at] = MIDDLE if answer is None else _position(domain, answer)
+    vector[at + 1] = 0.0 if answer is None else HALF
+
+
+def _position(domain: Int | Float, value: float) -> float:
+    """Where in its range a number is, from 0 to 1."""
+    low, high = domain.low, domain.high
+    if isinstance(domain, Float) and domain.log:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
+
+
+@lru_cache(maxsize=8)
+def _starts(space: Space) -> dict[str, int]:
+    """Where in the vector each hole's numbers begin."""
+    starts, at = {}, 0
+    for name, domain in space.holes.items():
+        starts[name] = at
+        at += _room(domain)
+    return starts
+
+
+def _length(space: Space) -> int:
+    return sum(_room(domain) for domain in space.holes.values())
+
+
+def _room(domain: Domain) -> int:
+    return len(domain.choices) if isinstance(domain, OneOf) else 2

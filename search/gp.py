@@ -1,0 +1,116 @@
+"""Gaussian processes over a sum of given kernels (Rasmussen and Williams, 2006): fit, condition, predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.optimize import minimize
+
+# targets have variance 1, of which the parts are expected to explain most, each its share
+NOISE = 0.1
+SPREAD = 1.0  # of the logarithm of each weight: a factor of e up or down is usual
+BOUNDS = (-9.0, 4.0)  # of the logarithm of each weight
+JITTER = 1e-6  # of variance, for what rounding takes from the diagonal
+ITERATIONS = 40  # of L-BFGS; the last digits of a weight change no ranking
+
+
+class FitError(Exception):
+    """Nothing can be learnt from these targets, or the algebra breaks down: one sentence."""
+
+
+class Weights(NamedTuple):
+    """The variance of each part's function, and of the noise of a target of scale 1."""
+
+    parts: np.ndarray
+    noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What is known of the function after its targets were seen. `factor` is of K + noise, `dual` is its inverse
+    times the targets."""
+
+    weights: Weights
+    factor: tuple[np.ndarray, bool]
+    dual: np.ndarray
+
+    def mean(self, cross: np.ndarray) -> np.ndarray:
+        """Return the mean of the function at m points; `cross` (parts, m, n) is between these and the known."""
+        return np.asarray(np.tensordot(self.weights.parts, cross, axes=1) @ self.dual)
+
+    def predict(self, cross: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of the function, without noise, at m points.
+
+        `cross` (parts, m, n) is each part between these and the n known points, `own` (parts, m) at them.
+        """
+        between = np.tensordot(self.weights.parts, cross, axes=1)  # (m, n)
+        explained = (between * cho_solve(self.factor, between.T).T).sum(axis=1)
+        variance = self.weights.parts @ own - explained
+        return self.mean(cross), np.sqrt(np.maximum(variance, JITTER))
+
+
+def weigh(parts: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> Weights:
+    """Return the weights of greatest posterior density: marginal likelihood times a log-normal prior.
+
+    `parts` (parts, n, n) are the kernels between the points, `scale` (n,) is the noise of each in units of the
+    usual one. The prior keeps weights of which few targets say little near equal shares.
+
+    Raises:
+        FitError: targets that are all equal or not finite, or a kernel that is none.
+    """
+    if not np.isfinite(targets).all() or not np.isfinite(parts).all():
+        raise FitError("targets or kernels are not finite")
+    if np.ptp(targets) == 0.0:
+        raise FitError(f"all {len(targets)} targets are equal")
+    prior = np.log([*np.full(len(parts), 1.0 / len(parts)), NOISE])
+    flat = parts.reshape(len(parts), -1)
+    try:
+        found = minimize(
+            _loss,
+            prior,
+            args=(flat, targets, scale, prior),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[BOUNDS] * len(prior),
+            options={"maxiter": ITERATIONS},
+        )
+    except LinAlgError as error:
+        raise FitError(f"the kernel is not positive definite ({error})") from None
+    best = np.exp(found.x)
+    return Weights(best[:-1], float(best[-1]))
+
+
+def _loss(
+    logs: np.ndarray, flat: np.ndarray, targets: np.ndarray, scale: np.ndarray, prior: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The negative log density of the weights (equation 5.8 and the prior) and its gradient (5.9)."""
+    size, weights = len(targets), np.exp(logs)
+    kernel = (weights[:-1] @ flat).reshape(size, size)
+    factor = _factored(kernel, weights[-1] * scale)
+    inverse = cho_solve(factor, np.eye(size), check_finite=False)
+    dual = inverse @ targets
+    away = (logs - prior) / SPREAD
+    loss = 0.5 * targets @ dual + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
+    pull = np.outer(dual, dual) - inverse
+    slopes = np.append(flat @ pull.ravel(), scale @ np.diag(pull))
+    return float(loss), -0.5 * weights * slopes + away / SPREAD
+
+
+def condition(weights: Weights, parts: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> Posterior:
+    """Return the posterior of given weights after these targets (equations 2.25 and 2.26).
+
+    Raises:
+        FitError: a kernel that is not positive definite.
+    """
+    try:
+        factor = _factored(np.tensordot(weights.parts, parts, axes=1), weights.noise * scale)
+    except LinAlgError as error:
+        raise FitError(f"the kernel is not positive definite ({error})") from None
+    return Posterior(weights, factor, cho_solve(factor, targets))
+
+
+def _factored(kernel: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, bool]:
+    return cho_factor(kernel + np.diag(noise + JITTER), lower=True, check_finite=False)  # type: ignore[no-any-return]

@@ -1,0 +1,214 @@
+"""kernel: Bayesian optimisation with a Gaussian process over graphs (NAS-BOWL: Ru et al., ICLR 2021,
+arXiv:2006.07556; here with a sum of kernels, see `search.likeness`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+import genome
+from genome import Genome, GenomeError
+from genome.domain import DomainError
+
+from . import feasible, gp, likeness, moves, targets
+from .evolve import Evolve, child
+from .likeness import Features
+from .proposal import Individual, Origin, Proposal
+from .sites import sites
+from .space import Space
+
+log = logging.getLogger("search")
+
+INITIAL = 6  # networks spread over sizes before the first is chosen by the model
+FEWEST = 3  # measured networks that a model is fitted to
+DRAWS = 60  # of each proposal, evenly from the space
+CHILDREN = 400  # of each proposal, of the best networks; in a small space many are the same
+CANDIDATES = 240  # new networks, after which no more children are made
+PARENTS = 50  # a tournament of evolve's among them: mostly of the best ten
+BEST, NEWEST, OTHERS = (
+    150,
+    100,
+    100,
+)  # trials that are learnt from, where there are more: cost grows as their cube
+LEAST_PROGRESS = 0.05  # of a training, for the noise of what it came to
+REMEMBERED = 1 << 13  # networks whose features are kept
+
+
+class Network(NamedTuple):
+    """What a genome comes to."""
+
+    digest: str
+    features: Features
+
+
+class Candidate(NamedTuple):
+    """A network that may be proposed."""
+
+    proposal: Proposal
+    features: Features
+
+
+class Kernel:
+    """A sampler: the candidate of greatest expected improvement (see `search.proposal.Proposer`).
+
+    Candidates are children of the best networks and even draws. What is still running counts as if it had come to
+    what is expected of it, so that workers beside each other spread (kriging believer: Ginsbourger et al., 2010).
+    """
+
+    word = "kernel"
+
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
+        self.space, self.seed = space, seed
+        self._evolve = Evolve(space, seed, objectives)
+        self._network = lru_cache(maxsize=REMEMBERED)(self._resolved)
+        self._sizes: dict[int, np.ndarray] = {}
+        self._has_failed = False
+
+    def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
+        """Propose the most promising of some hundred candidates; a child of evolution where no model can be fitted."""
+        rng = Random(f"{self.seed}/{len(past)}")
+        met = {*avoid, *(one.digest for one in past)}
+        measured = [one for one in past if one.is_measured and one.violation <= 0]
+        running = [one for one in past if one.is_running]
+        begun = len(measured) + len(running)
+        if begun < INITIAL or len(measured) < FEWEST:
+            return self._spread(begun, past, met, rng) or self._evolve.propose(past, avoid)
+        try:
+            return self._expected(past, measured, running, met, rng) or self._evolve.propose(past, avoid)
+        except gp.FitError as error:
+            self._say(error)
+            return self._evolve.propose(past, avoid)
+
+    def _say(self, error: gp.FitError) -> None:
+        """Tell it once: the same is likely to happen at each of the next trials."""
+        if not self._has_failed:
+            log.warning("sampler kernel: %s; it goes on as evolve until a model can be fitted", error)
+        self._has_failed = True
+
+    def _spread(
+        self, begun: int, past: Sequence[Individual], met: Collection[str], rng: Random
+    ) -> Proposal | None:
+        """One of some draws, by its place among them by parameters: the middle, then the quarters, the eighths."""
+        candidates = self._candidates(self._drawn(rng), met)
+        if not candidates:
+            return None
+        chances = self._chances(candidates, past)
+        likely = [one for one, chance in zip(candidates, chances, strict=True) if chance == chances.max()]
+        likely.sort(key=lambda one: float(one.features.sizes[0]))
+        return likely[int(halved(begun + 1) * len(likely))].proposal
+
+    def _expected(
+        self,
+        past: Sequence[Individual],
+        measured: Sequence[Individual],
+        running: Sequence[Individual],
+        met: Collection[str],
+        rng: Random,
+    ) -> Proposal | None:
+        """The candidate of greatest expected improvement, times the chance that it is inside the limits."""
+        costs = targets.scalar(np.array([one.costs for one in measured]), rng)
+        parents = [measured[i] for i in np.argsort(costs, kind="stable")[:PARENTS]]
+        candidates = self._candidates(chain(self._drawn(rng), self._children(parents, rng)), met)
+        if not candidates:
+            return None
+        order = learnt_from(costs, rng)
+        taught = [measured[i] for i in order]
+        known = [self._network(one.genome).features for one in [*taught, *running]]
+        kernels = likeness.kernels(known, [one.features for one in candidates])
+        noise = np.array([1.0 / max(one.progress, LEAST_PROGRESS) for one in taught])
+        gains = improvement(kernels, targets.scores(costs)[order], noise) * self._chances(candidates, past)
+        return candidates[int(gains.argmax())].proposal
+
+    def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
+        able = {*moves.MATED, *(site.move for site in sites(self.space).values())}
+        evenly = [float(word in able) for word in moves.MOVES]
+        for _ in range(CHILDREN):
+            made = child(self.space, parents, evenly, 1, rng)
+            if made is not None:
+                yield made._replace(origin=made.origin._replace(by=self.word))
+
+    def _drawn(self, rng: Random) -> Iterable[Proposal]:
+        for _ in range(DRAWS):
+            yield Proposal(self.space.sample(rng), Origin(self.word))
+
+    def _candidates(self, proposals: Iterable[Proposal], met: Collection[str]) -> list[Candidate]:
+        """The first of those that can be built and were not met, each network once."""
+        found: dict[str, Candidate] = {}
+        for proposal in proposals:
+            if len(found) == CANDIDATES:
+                break
+            try:
+                digest, features = self._network(proposal.genome)
+            except (GenomeError, DomainError):
+                continue
+            if digest not in met:
+                found.setdefault(digest, Candidate(proposal, features))
+        return list(found.values())
+
+    def _resolved(self, written: Genome) -> Network:
+        plan = genome.resolve(written)
+        return Network(genome.digest(plan), likeness.features(self.space, written, plan))
+
+    def _chances(self, candidates: Sequence[Candidate], past: Sequence[Individual]) -> np.ndarray:
+        """How likely each is inside the limits of the study."""
+        refused = [self._limited(one) for one in past if one.violation > 0]
+        if not refused:
+            return np.ones(len(candidates))
+        kept = [self._limited(one) for one in past if one.violation <= 0 and one.is_measured]
+        new = np.array([one.features.sizes[: likeness.LIMITED] for one in candidates])
+        return feasible.chances(new, np.array(kept), np.array(refused))
+
+    def _limited(self, one: Individual) -> np.ndarray:
+        if one.number not in self._sizes:
+            sizes = likeness.sizes(genome.resolve(one.genome))
+            self._sizes[one.number] = sizes[: likeness.LIMITED]
+        return self._sizes[one.number]
+
+
+def improvement(kernels: likeness.Kernels, scores: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return the expected improvement of each new point on the lowest mean of a measured one.
+
+    The known points are first those that were measured, with their scores, then those that are running.
+
+    Raises:
+        FitError: where no Gaussian process can be fitted to the scores.
+    """
+    n = len(scores)
+    measured = kernels.known[:, :n, :n]
+    weights = gp.weigh(measured, scores, noise)
+    posterior = gp.condition(weights, measured, scores, noise)
+    lowest = posterior.mean(measured).min()
+    believed = posterior.mean(kernels.known[:, n:, :n])
+    if len(believed):
+        scores, noise = np.append(scores, believed), np.append(noise, np.ones(len(believed)))
+        posterior = gp.condition(weights, kernels.known, scores, noise)
+    return expected_improvement(*posterior.predict(kernels.cross, kernels.own), lowest)
+
+
+def expected_improvement(mean: np.ndarray, deviation: np.ndarray, lowest: float) -> np.ndarray:
+    """Return E max(0, lowest - f) for f normal (Jones et al., J. Global Optimization 13, 1998, equation 15)."""
+    z = (lowest - mean) / deviation
+    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    return np.asarray(deviation * (z * ndtr(z) + density))
+
+
+def learnt_from(costs: np.ndarray, rng: Random) -> list[int]:
+    """Return the places of the trials to learn from: all, or of many the best, the newest, and some others."""
+    if len(costs) <= BEST + NEWEST + OTHERS:
+        return list(range(len(costs)))
+    best = np.argsort(costs, kind="stable")[:BEST].tolist()
+    chosen = {*best, *range(len(costs) - NEWEST, len(costs))}
+    rest = [i for i in range(len(costs)) if i not in chosen]
+    return sorted([*chosen, *rng.sample(rest, OTHERS)])
+
+
+def halved(i: int) -> float:
+    """Return the i-th number of van der Corput's sequence, from 1: 1/2, 1/4, 3/4, 1/8 and so on."""
+    return int(f"{i:b}"[::-1], 2) / (1 << i.bit_length())

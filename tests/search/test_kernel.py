@@ -1,0 +1,283 @@
+"""The kernel sampler: what it proposes, what it learns from, and when it gives way to evolution."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+import numpy as np
+import pytest
+from optuna._hypervolume import compute_hypervolume
+
+import genome
+from genome.graph import Genome
+from genome.op import Shape
+from genome.source import parse
+from search import feasible, gp, likeness, targets
+from search.addresses import address
+from search.even import Even
+from search.evolve import Evolve
+from search.kernel import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
+from search.likeness import Kernels
+from search.proposal import Individual, Proposal, Proposer
+from search.space import Space
+from search.space_text import space_of
+
+TEXT = """\
+space:
+  widths: {rule: add, base: {int: [4, 16, 4]}, alpha: {float: [0, 40]}}
+  nodes:
+    stem: {op: conv, in: [image], kernel: {one_of: [1, 3]}}
+    s1: {op: {one_of: [conv, {op: stack, depth: {int: [1, 4]}}, separable]}, in: [stem]}
+    (s2): {op: pool, in: [s1], kind: any}
+    join: {op: {one_of: [add, concat]}, in: [s2, (stem)]}
+    s3: {op: {one_of: [conv, pool, act]}, in: [join]}
+    out: {op: exit, in: [s3]}
+"""
+SPACE = space_of(parse(TEXT, "s.yaml"), ("space",), "s", Shape(3, 8, 8), 4)
+Cost = Callable[[genome.Plan], tuple[float, ...]]
+
+
+@cache
+def plan_of(written: Genome) -> genome.Plan:
+    return genome.resolve(written)
+
+
+def cost(plan: genome.Plan) -> tuple[float, ...]:
+    """Deep is good, a max pool is bad, and of multiply-adds a hundred thousand are right."""
+    pools = sum(step.node.op.word == "pool" for step in plan.steps)
+    return (abs(math.log10(plan.macs + 1) - 5.0) - 0.1 * plan.depth + 0.3 * pools,)
+
+
+def searched(
+    proposer: Proposer,
+    trials: int,
+    cost: Cost = cost,
+    most: float = math.inf,
+    past: Sequence[Individual] = (),
+) -> list[Individual]:
+    """Run a sampler; networks of more params than `most` are refused."""
+    found = [*past]
+    for _ in range(trials):
+        drawn = proposer.propose(found, {one.digest for one in found}).genome
+        plan = plan_of(drawn)
+        over = max(0.0, plan.params / most - 1.0)
+        digest = genome.digest(plan)
+        found.append(Individual(len(found), drawn, digest, None if over else cost(plan), violation=over))
+    return found
+
+
+def told(trials: int) -> list[Individual]:
+    return searched(Even(SPACE, seed=3), trials)
+
+
+def running(proposal: Proposal, number: int) -> Individual:
+    return Individual(number, proposal.genome, genome.digest(proposal.genome), is_running=True)
+
+
+def best(found: Sequence[Individual]) -> float:
+    return min(one.costs[0] for one in found if one.costs)
+
+
+# --- proposals
+
+
+@pytest.mark.parametrize("objectives", [1, 2])
+def test_proposals_lie_in_the_space_and_are_never_met_again(objectives: int) -> None:
+    def several(plan: genome.Plan) -> tuple[float, ...]:
+        return (cost(plan)[0], float(plan.params))[:objectives]
+
+    found = searched(Kernel(SPACE, 0, objectives), 14, several)
+    assert all(one.genome in SPACE for one in found)
+    assert len({one.digest for one in found}) == 14
+
+
+def test_the_same_past_gives_the_same_proposal() -> None:
+    past = told(15)
+    first, again = (Kernel(SPACE, seed=1).propose(past) for _ in range(2))
+    assert first == again
+    assert first.origin.by == "kernel"
+    kept = Kernel(SPACE, seed=1)
+    for seen in (5, 10, 15):
+        last = kept.propose(past[:seen])
+    assert last == first, "what it remembers changes nothing"
+    assert Kernel(SPACE, seed=2).propose(past) != first
+
+
+def test_what_is_avoided_is_not_proposed() -> None:
+    past = told(15)
+    kernel, avoid = Kernel(SPACE, seed=1), set()
+    for _ in range(4):
+        digest = genome.digest(kernel.propose(past, avoid).genome)
+        assert digest not in avoid
+        avoid.add(digest)
+
+
+def test_children_name_their_parents_and_moves() -> None:
+    past = told(30)
+    origins = [Kernel(SPACE, seed).propose(past).origin for seed in range(6)]
+    bred = [origin for origin in origins if origin.parents]
+    assert bred
+    assert all(origin.moves and set(origin.parents) <= set(range(30)) for origin in bred)
+
+
+def test_it_beats_random() -> None:
+    ours, theirs = ([best(searched(made(SPACE, seed), 18)) for seed in range(3)] for made in (Kernel, Even))
+    assert np.mean(ours) < np.mean(theirs)
+
+
+def test_of_two_objectives_it_finds_more_of_the_front_than_random() -> None:
+    """Depth against multiply-adds, by the area that is beaten of a box that holds all."""
+
+    def both(plan: genome.Plan) -> tuple[float, ...]:
+        return (-float(plan.depth), math.log10(plan.macs))
+
+    ours, theirs = (searched(made(SPACE, 1, 2), 24, both) for made in (Kernel, Even))
+    areas = [
+        compute_hypervolume(np.array([one.costs for one in found]), np.array([0.0, 7.0]))
+        for found in (ours, theirs)
+    ]
+    assert areas[0] > areas[1]
+
+
+# --- the first networks
+
+
+def test_the_first_are_spread_over_sizes() -> None:
+    found = searched(Kernel(SPACE, seed=0), INITIAL)
+    drawn = sorted(math.log(plan_of(SPACE.sample(Random(i))).params) for i in range(200))
+    at = sorted(np.searchsorted(drawn, math.log(plan_of(one.genome).params)) / 200 for one in found)
+    assert at[0] < 0.25 and at[-1] > 0.65
+    assert max(np.diff(at)) < 0.5
+
+
+def test_halves_quarters_eighths() -> None:
+    assert [halved(i) for i in range(1, 8)] == [1 / 2, 1 / 4, 3 / 4, 1 / 8, 5 / 8, 3 / 8, 7 / 8]
+
+
+# --- workers beside each other
+
+
+def test_what_is_running_is_not_worth_another_look() -> None:
+    """The same curve with and without a point that is running: improvement is gone there, and as it was far off."""
+    at, new = np.array([0.0, 1.0, 5.0, 6.0, 2.5]), np.array([2.5, 8.0])
+
+    def part(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.exp(-((a[:, None] - b) ** 2))[None]
+
+    def gains(known: np.ndarray) -> np.ndarray:
+        kernels = Kernels(part(known, known), part(new, known), np.ones((1, 2)))
+        return improvement(kernels, np.array([0.3, -0.2, 1.0, -0.9]), np.full(4, 1e-3))
+
+    alone, beside = gains(at[:4]), gains(at)
+    assert beside[0] < 0.5 * alone[0]
+    assert beside[1] == pytest.approx(alone[1], rel=0.02)
+
+
+# --- what it learns from
+
+
+def test_normal_scores_are_of_ranks() -> None:
+    assert targets.scores(np.array([3.0, 1e9, 1.0])) == pytest.approx([0.0, 0.967422, -0.967422], abs=1e-5)
+    assert targets.scores(np.array([1.0, 1.0]))[0] == 0.0
+
+
+def test_a_dominated_cost_is_never_the_better() -> None:
+    costs = np.array([[1.0, 5.0], [2.0, 6.0], [4.0, 1.0], [4.0, 2.0]])
+    for seed in range(50):
+        scalar = targets.scalar(costs, Random(seed))
+        assert scalar[0] < scalar[1]
+        assert scalar[2] < scalar[3]
+    assert {int(targets.scalar(costs, Random(seed)).argmin()) for seed in range(50)} == {0, 2}
+
+
+def test_of_many_trials_the_best_the_newest_and_others_are_learnt_from() -> None:
+    costs = np.arange(1000.0)[::-1] % 613
+    chosen = learnt_from(costs, Random(0))
+    assert len(chosen) == len(set(chosen)) <= 350
+    assert {*np.argsort(costs, kind="stable")[:150]} <= {*chosen}
+    assert {*range(900, 1000)} <= {*chosen}
+    assert learnt_from(costs[:100], Random(0)) == list(range(100))
+
+
+def test_networks_of_equal_digest_are_alike() -> None:
+    """An answer about a node that no exit needs is left out, and so is a node that changes nothing."""
+    whole = address(SPACE, (drawn := SPACE.sample(Random(1))), plan_of(drawn))
+    assert len(whole) == len(address(SPACE, SPACE.sample(Random(2)), plan_of(SPACE.sample(Random(2)))))
+    twin = drawn.renamed("another")
+    one, two = (likeness.features(SPACE, g, plan_of(g)) for g in (drawn, twin))
+    known = [likeness.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(6)))]
+    kernels = likeness.kernels([*known, one], [two])
+    assert kernels.cross[:-1, 0, -1] == pytest.approx(np.ones(len(kernels.cross) - 1))
+
+
+def test_every_part_is_a_kernel() -> None:
+    known = [likeness.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(20)))]
+    for part in likeness.kernels(known, []).known:
+        assert part == pytest.approx(part.T)
+        assert np.linalg.eigvalsh(part).min() > -1e-8
+
+
+# --- limits
+
+
+def test_chances_of_being_inside_the_limits() -> None:
+    kept, refused = np.array([[2.0, 2.0], [3.0, 1.0]]), np.array([[5.0, 1.0], [9.0, 9.0]])
+    new = np.array([[3.0, 2.0], [3.5, 2.0], [4.8, 2.0], [4.0, 6.0], [5.0, 1.0], [7.0, 0.0], [9.0, 9.5]])
+    assert feasible.chances(new, kept, refused).tolist() == [1.0, 0.75, 0.0, 0.25, 0.0, 0.25, 0.0]
+    assert feasible.chances(new, kept, refused[:0]).tolist() == [1.0] * 7
+    assert feasible.chances(new[3:5], kept[:0], refused).tolist() == [1.0, 0.0]
+
+
+def test_it_learns_where_the_limits_are() -> None:
+    """Three in four networks of the space are too large, and the larger the better."""
+    sizes = sorted(plan_of(SPACE.sample(Random(i))).params for i in range(100))
+    found = searched(Kernel(SPACE, 0), 24, lambda plan: (-math.log(plan.params),), most=sizes[25])
+    inside = [one for one in found[12:] if not one.violation]
+    assert len(inside) >= 6
+    assert best(inside) < -math.log(sizes[20])
+
+
+# --- without a model
+
+
+def test_it_goes_on_as_evolution_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    past = [replace(one, costs=(1.0,)) for one in told(15)]
+    kernel = Kernel(SPACE, seed=5)
+    with caplog.at_level(logging.WARNING, logger="search"):
+        made = [kernel.propose(past[:seen]) for seen in (13, 15)]
+    assert made == [Evolve(SPACE, seed=5).propose(past[:seen]) for seen in (13, 15)]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "sampler kernel: all 13 targets are equal; it goes on as evolve until a model can be fitted"
+    ]
+
+
+def test_nothing_measured_yet_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    past = [replace(one, costs=None) for one in told(15)]
+    assert Kernel(SPACE, 0).propose(past).genome in SPACE
+    some = [replace(one, costs=(math.nan,)) if one.number >= FEWEST else one for one in told(15)]
+    assert Kernel(SPACE, 0).propose(some).genome in SPACE
+    assert not caplog.records
+
+
+def test_a_space_that_is_used_up() -> None:
+    tiny = TEXT[: TEXT.index("  widths")] + (
+        "  nodes:\n    a: {op: conv, in: [image], kernel: {one_of: [1, 3]}, width: 4}\n    out: {op: exit, in: [a]}\n"
+    )
+    space: Space = space_of(parse(tiny, "t.yaml"), ("space",), "t", Shape(3, 8, 8), 4)
+    past: list[Individual] = []
+    for number in range(6):
+        drawn = Kernel(space, 0).propose(past, {one.digest for one in past}).genome
+        assert drawn in space
+        past.append(Individual(number, drawn, genome.digest(drawn), cost(plan_of(drawn))))
+    assert len({one.digest for one in past}) == 2
+
+
+def test_the_fit_error_is_a_sentence() -> None:
+    with pytest.raises(gp.FitError, match="all 4 targets are equal"):
+        improvement(Kernels(np.eye(4)[None], np.ones((1, 1, 4)), np.ones((1, 1))), np.zeros(4), np.ones(4))
