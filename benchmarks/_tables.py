@@ -17,6 +17,7 @@ from genome.graph import Genome
 from genome.op import Op, Shape
 from genome.source import parse
 from genome.text import flow, written_op
+from search.holes import Hole
 from search.space import Space
 from search.space_text import space_of
 
@@ -54,13 +55,12 @@ class Table:
 
     def genome(self, code: Code) -> Genome:
         """The genome at that place."""
-        ops = {place: ops[i] for (place, ops), i in zip(self.options.items(), code, strict=True)}
-        whole = self._plain
-        nodes = (
-            n._replace(op=ops[n.name], width=self._width(ops, n.name)) if n.name in ops else n
-            for n in whole.nodes
-        )
-        return replace(whole, nodes=tuple(nodes))
+        nodes = {node.name: node for node in self._any.nodes}
+        for (place, ops), i in zip(self.options.items(), code, strict=True):
+            width = self.space.by_name[place].width if ops[i].takes_width() else None
+            assert not isinstance(width, Hole)
+            nodes[place] = nodes[place]._replace(op=ops[i], width=width)
+        return replace(self._any, nodes=tuple(nodes.values()))
 
     def digest(self, code: Code) -> str:
         """The digest of the genome at that place."""
@@ -68,13 +68,8 @@ class Table:
             self._digests[code] = genome.digest(self.genome(code))
         return self._digests[code]
 
-    def _width(self, ops: dict[str, Op], name: str) -> int | None:
-        stated = self.space.by_name[name].width
-        assert stated is None or isinstance(stated, int)
-        return stated if ops[name].takes_width() else None
-
     @cached_property
-    def _plain(self) -> Genome:
+    def _any(self) -> Genome:
         return self.space.sample(Random(0))
 
     @cached_property

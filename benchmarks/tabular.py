@@ -58,7 +58,7 @@ def search(table: Table, ask: Searcher, queries: int, once: bool) -> Curve:
         row = reports.setdefault(digest, table.rows[code]) if once else table.rows[code]
         ask.tell(row)
         if not repeats:
-            best.append(max(best[-1:] + [row], key=lambda one: one.valid))
+            best.append(max([*best[-1:], row], key=lambda one: one.valid))
     return Curve(best)
 
 
