@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from genome.op import Cost, Op, Shape, Takes, op
+from genome.op import Cost, Op, Shape, Takes, Zeros, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +20,7 @@ class Zero(Op):
     """
 
     width: ClassVar[Takes] = "never"
+    zeros: ClassVar[Zeros] = "always"
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0]
