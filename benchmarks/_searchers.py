@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from importlib import import_module
 from random import Random
 from typing import Protocol
 
@@ -13,7 +11,7 @@ import optuna
 from benchmarks._tables import Code, Row, Table
 from search.ask import asker
 from search.proposal import Individual, Proposer
-from search.samplers import sampler
+from search.samplers import OURS, proposer, sampler
 
 
 class Searcher(Protocol):
@@ -25,7 +23,7 @@ class Searcher(Protocol):
 
 
 class Uniform:
-    """Random search: every network of the table is as likely."""
+    """Random search: every row of the table is as likely."""
 
     def __init__(self, table: Table, seed: int) -> None:
         self.codes, self.rng = list(table.rows), Random(seed)
@@ -100,22 +98,12 @@ class Proposed:
         self.past.append(Individual(len(self.past), genome, digest, costs=(-row.valid / 100,), origin=origin))
 
 
-OURS = {"evolve": "search.evolve:Evolve", "kernel": "search.kernel:Kernel"}
-
-
-def _ours(word: str, table: Table, seed: int) -> Proposed:
-    module, _, name = OURS[word].partition(":")
-    made: Callable[..., Proposer] = getattr(import_module(module), name)
-    return Proposed(made(table.space, seed, objectives=1), table)
-
-
 def searcher(word: str, table: Table, seed: int) -> Searcher:
-    """The searcher of that word."""
-    match word:
-        case "random":
-            return Uniform(table, seed)
-        case "regularised":
-            return Regularised(table, seed)
-        case "tpe" | "nsga2":
-            return Asked(word, table, seed)
-    return _ours(word, table, seed)
+    """The searcher of that word: uniform, regularised, or a sampler of studies."""
+    if word == "uniform":
+        return Uniform(table, seed)
+    if word == "regularised":
+        return Regularised(table, seed)
+    if word in OURS:
+        return Proposed(proposer(word, table.space, seed, objectives=1), table)
+    return Asked(word, table, seed)

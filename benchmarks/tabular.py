@@ -7,7 +7,10 @@ network that was best by validation.
 A query is a network that is trained. A study trains equal networks once: a repeat by their digest takes the report
 of the first and is no query (rows `once`). Plain samplers, outside of a study, train whatever they draw (rows `each`).
 
-    python benchmarks/tabular.py [--table nb201] [--data ../shared/data/nasbench] [--samplers random tpe]
+`uniform` draws rows of the table; `regularised` is regularised evolution on them (30 alive, the best of 10 breeds);
+the others are the samplers of studies, on the space: there a node's type is drawn first, then its kernel.
+
+    python benchmarks/tabular.py [--table nb201] [--data ../shared/data/nasbench] [--samplers tpe evolve]
                                  [--seeds 30] [--queries 200]
 """
 
@@ -21,15 +24,16 @@ from typing import NamedTuple
 
 import optuna
 
-from benchmarks._searchers import OURS, Searcher, searcher
+from benchmarks._searchers import Searcher, searcher
 from benchmarks._tables import TABLES, MissingTable, Row, Table
+from search.samplers import OURS
 
 MARKS = (25, 50, 100, 200)
 NEAR = 0.5  # points below the best of the table
-SEEDS = {"random": 200, "regularised": 200, "evolve": 200}  # of samplers that cost little; else:
-FEW = 30
+CHEAP = ("uniform", "regularised", "random", "evolve")
+SEEDS, FEW = 200, 30  # of the cheap ones, and of those that fit a model
 MOST = 20  # draws for each query, after which a sampler that only repeats itself is left alone
-PLAIN = ("random", "regularised", "tpe", "nsga2")
+PLAIN = ("uniform", "regularised", "tpe", "nsga2")
 
 
 class Curve(NamedTuple):
@@ -102,7 +106,7 @@ def main() -> None:
     print("|" + " --- |" * 10)
     for word in given.samplers:
         for once in (False, True) if word in PLAIN else (True,):
-            seeds = given.seeds or SEEDS.get(word, FEW)
+            seeds = given.seeds or (SEEDS if word in CHEAP else FEW)
             print(line(table, word, once, seeds, given.queries), flush=True)
 
 

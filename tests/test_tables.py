@@ -100,7 +100,7 @@ def test_nothing_commutes_with_a_layer_of_its_stage(macro: Table) -> None:
     assert macro.digest((0, 0, 1, 0, 0, 0, 0, 0)) != macro.digest((0, 0, 0, 1, 0, 0, 0, 0))
 
 
-@pytest.mark.parametrize("word", ["random", "regularised", "tpe", "nsga2", "evolve"])
+@pytest.mark.parametrize("word", ["uniform", "regularised", "random", "evolve", "tpe", "nsga2"])
 def test_a_sampler_trains_equal_networks_once(nb201: Table, word: str) -> None:
     curve = search(nb201, searcher(word, nb201, seed=0), queries=40, once=True)
     valid = [row.valid for row in curve.best]
