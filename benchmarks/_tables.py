@@ -81,40 +81,49 @@ def _op(word: str, **genes: object) -> Op:
     return genome.lookup(word)(**genes)
 
 
+def _again(op: Op, stride: int = 1) -> Op:
+    """The same as a stack of one: a choice has each type once, and here all options are as likely to be drawn."""
+    return _op("stack", depth=1, stride=stride, body=op)
+
+
+def _choice(ops: tuple[Op, ...]) -> str:
+    return flow({"one_of": [written_op(op) for op in ops]})
+
+
+NOTHING = _op("act", norm="none", activation="none")
+
+
 # --- NAS-Bench-201: a cell of four maps and six edges; one cell stands for the fifteen equal ones
 
 EDGES = ("e01", "e02", "e12", "e03", "e13", "e23")  # in the order of the table's cell strings
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 CELL = """\
 space:
-  widths: {{rule: constant, base: 16}}
+  widths: {rule: constant, base: 16}
   nodes:
-    e01: {{{edge}, in: [image]}}
-    e02: {{{edge}, in: [image]}}
-    e12: {{{edge}, in: [e01]}}
-    e03: {{{edge}, in: [image]}}
-    e13: {{{edge}, in: [e01]}}
-    n2: {{op: add, in: [e02, e12]}}
-    e23: {{{edge}, in: [n2]}}
-    n3: {{op: add, in: [e03, e13, e23]}}
-    out: {{op: exit, in: [n3]}}
+    e01: {op: EDGE, in: [image]}
+    e02: {op: EDGE, in: [image]}
+    e12: {op: EDGE, in: [e01]}
+    e03: {op: EDGE, in: [image]}
+    e13: {op: EDGE, in: [e01]}
+    n2: {op: add, in: [e02, e12]}
+    e23: {op: EDGE, in: [n2]}
+    n3: {op: add, in: [e03, e13, e23]}
+    out: {op: exit, in: [n3]}
 """
-EDGE = (
-    "op: {one_of: [zero, {op: act, norm: none, activation: none}, {op: conv, kernel: {one_of: [1, 3]},"
-    " order: act-conv-norm}, {op: pool, kind: avg, size: 3, stride: 1, padding: 1}]}"
-)
 
 
 def nb201(folder: Path) -> Table:
     """NAS-Bench-201 on CIFAR-10. Raises MissingTable where the folder has no such table."""
-    space = space_of(parse(CELL.format(edge=EDGE)), ("space",), "nb201", Shape(16, 8, 8), 10)
+    conv = _op("conv", kernel=1, order="act-conv-norm")
     ops = (
         _op("zero"),
-        _op("act", norm="none", activation="none"),
-        _op("conv", kernel=1, order="act-conv-norm"),
-        _op("conv", kernel=3, order="act-conv-norm"),
+        NOTHING,
+        conv,
+        _again(conv.having(kernel=3)),
         _op("pool", kind="avg", size=3, stride=1, padding=1),
     )
+    space = space_of(parse(CELL.replace("EDGE", _choice(ops))), ("space",), "nb201", Shape(16, 8, 8), 10)
     rows = {
         cell_code(line["arch_str"]): Row(float(line["cifar10_valid_acc"]), float(line["cifar10_test_acc"]))
         for line in _lines(folder / "nb201.csv.gz")
@@ -141,8 +150,7 @@ def macro(folder: Path) -> Table:
     text, before, width = ["space:", "  nodes:", "    stem: {op: conv, in: [image], width: 32}"], "stem", 32
     for name, ops in options.items():
         width *= 2 if name in STRIDED else 1
-        choice = flow({"one_of": [written_op(op) for op in ops]})
-        text.append(f"    {name}: {{op: {choice}, in: [{before}], width: {width}}}")
+        text.append(f"    {name}: {{op: {_choice(ops)}, in: [{before}], width: {width}}}")
         before = name
     text.append(f"    out: {{op: exit, in: [{before}]}}")
     space = space_of(parse("\n".join(text)), ("space",), "macro", Shape(3, 32, 32), 10)
@@ -157,13 +165,12 @@ def macro(folder: Path) -> Table:
 
 def _layer(stride: int) -> tuple[Op, ...]:
     """Nothing (a 1x1 convolution where the shape changes), and two residual units with depthwise kernels of 3 and
-    5. A type stands once in a choice: the second unit is written as a stack of one."""
-    nothing = _op("act", norm="none", activation="none")
+    5."""
     small, large = (_op("residual", unit="body", body=_op("separable", kernel=k)) for k in (3, 5))
     return (
-        nothing if stride == 1 else _op("conv", kernel=1, stride=2, order="conv-norm"),
+        NOTHING if stride == 1 else _op("conv", kernel=1, stride=2, order="conv-norm"),
         small.having(stride=stride),
-        _op("stack", depth=1, stride=stride, body=large),
+        _again(large, stride=stride),
     )
 
 

@@ -8,7 +8,7 @@ A query is a network that is trained. A study trains equal networks once: a repe
 of the first and is no query (rows `once`). Plain samplers, outside of a study, train whatever they draw (rows `each`).
 
 `uniform` draws rows of the table; `regularised` is regularised evolution on them (30 alive, the best of 10 breeds);
-the others are the samplers of studies, on the space: there a node's type is drawn first, then its kernel.
+the others are the samplers of studies, on the space.
 
     python benchmarks/tabular.py [--table nb201] [--data ../shared/data/nasbench] [--samplers tpe evolve]
                                  [--seeds 30] [--queries 200]
