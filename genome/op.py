@@ -109,6 +109,7 @@ def body(*, factory: Callable[[], Op], when: Callable[[Mapping[str, Any]], bool]
 
 
 Takes: TypeAlias = Literal["schedule", "stated", "never", "classes"]
+Zeros: TypeAlias = Literal["never", "given zeros", "always"]
 
 
 class Op:
@@ -122,6 +123,7 @@ class Op:
     ordered: ClassVar[bool] = False  # the order of the inputs changes the function (always so without `many`)
     loops: ClassVar[bool] = True  # may be a member of a loop
     width: ClassVar[Takes] = "schedule"  # where its width comes from
+    zeros: ClassVar[Zeros] = "never"  # when it gives zeros; the numbers it learns, if any, are in the way
 
     def expands(self) -> bool:
         """Whether it stands for several nodes, which `expand` writes."""

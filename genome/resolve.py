@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from genome.cell import Cell, Size, cell_of
 from genome.expand import expand
 from genome.graph import IMAGE, Genome, GenomeError, Node, Times
@@ -9,6 +11,7 @@ from genome.op import Shape
 from genome.order import Visit, visits
 from genome.plan import Plan, loop_weights
 from genome.step import SOURCE, Step
+from genome.zeros import without_zeros
 
 
 def resolve(genome: Genome) -> Plan:
@@ -25,7 +28,6 @@ def resolve(genome: Genome) -> Plan:
     steps: list[Step] = []
     newest: dict[str | None, int | None] = {IMAGE: SOURCE, None: None}
     shapes: dict[str | None, Shape | None] = {IMAGE: genome.input, None: None}
-    weights = norms = macs = 0
     for node, turn, reads in walk:
         name = node.name
         ins = tuple([shapes[r] for r in reads])
@@ -34,20 +36,31 @@ def resolve(genome: Genome) -> Plan:
         cell = _cell_at(node, ins, before.channels if before else width_of[name], floor)
         if before and cell.out != before:
             raise _unstable(node, before, cell.out)
-        cost = cell.cost
-        weights += cost.weights if floor is None else 0
-        norms += cost.norms
-        macs += cost.macs
         steps.append(Step(node, turn, tuple([newest[r] for r in reads]), ins, cell))
         newest[name] = len(steps) - 1
         shapes[name] = cell.out
+    if any(node.op.zeros == "always" for node in whole.nodes):
+        steps = without_zeros(steps, floors.loop_of)
     exits = [i for i, s in enumerate(steps) if s.node.op.width == "classes"]
     if len(exits) > 1:  # loops and nodes that name later ones may be evaluated in another order
         written = {node.name: i for i, node in enumerate(whole.nodes)}
         exits.sort(key=lambda i: written[steps[i].node.name])
-    if floors.loop_of:
-        weights += loop_weights([step for step in steps if step.node.name in floors.loop_of])
-    return Plan(whole, tuple(steps), tuple(exits), weights + norms, macs)
+    return Plan(
+        whole,
+        tuple(steps),
+        tuple(exits),
+        _params(steps, floors.loop_of),
+        sum(s.cell.cost.macs for s in steps),
+    )
+
+
+def _params(steps: list[Step], looped: Collection[str]) -> int:
+    """Learned numbers: weights of a loop's members once, norms once a pass."""
+    params = sum([s.cell.cost.norms + s.cell.cost.weights for s in steps if s.node.name not in looped])
+    if looped:
+        inside = [step for step in steps if step.node.name in looped]
+        params += loop_weights(inside) + sum(step.cell.cost.norms for step in inside)
+    return params
 
 
 class _Floors:

@@ -75,6 +75,13 @@ def act(kind: str, in_place: bool = False) -> nn.Module:
     return kinds[kind](inplace=True) if in_place else kinds[kind]()
 
 
+class Zeros(nn.Module):
+    """Zeros of the input's shape. What comes before gets gradients of zero, not none."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 0.0
+
+
 def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn.Module:
     """One module after the other, under the names of the parts (a second `norm` is `norm2`); a single one is
     itself. With `gathers` over the concatenation of several inputs."""

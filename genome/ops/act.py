@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
 from genome.parts import (
     ACTIVATION_OR_NONE,
     EPS,
@@ -34,6 +34,7 @@ class Act(Op):
     activation: str = gene(ACTIVATION_OR_NONE, default="relu")
 
     width: ClassVar[Takes] = "never"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.joins import FIT, FIT_TRIED, fit_cost, joined_shape
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
 from genome.parts import ACTIVATION_OR_NONE, NONE, RATE, RATE_TRIED, chain
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Add(Op):
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False
     width: ClassVar[Takes] = "stated"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def in_order(self) -> bool:
         """The last input is never dropped."""

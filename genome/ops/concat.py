@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +22,7 @@ class Concat(Op):
     ordered: ClassVar[bool] = True
     loops: ClassVar[bool] = False
     width: ClassVar[Takes] = "never"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0].with_channels(sum(i.channels for i in ins))

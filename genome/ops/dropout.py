@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
 from genome.parts import RATE, RATE_TRIED
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Dropout(Op):
     rate: float = gene(RATE, RATE_TRIED, default=0.5)
 
     width: ClassVar[Takes] = "never"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import Float, Int, OneOf
-from genome.op import Cost, Op, Shape, Takes, gene, op
+from genome.op import Cost, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +31,7 @@ class Lrn(Op):
     k: float = gene(Float(0.01, 100.0), OneOf(1.0, 2.0), default=2.0)
 
     width: ClassVar[Takes] = "never"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import Float, Int, OneOf
 from genome.joins import FIT, FIT_TRIED, fit_cost, joined_shape
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
 from genome.parts import RATE, RATE_TRIED
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Mean(Op):
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False
     width: ClassVar[Takes] = "stated"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def in_order(self) -> bool:
         return self.columns > 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import FLAG, Int, OneOf
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, gene, op
+from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +32,7 @@ class Pool(Op):
     ceil: bool = gene(FLAG, default=False)
 
     width: ClassVar[Takes] = "never"
+    zeros: ClassVar[Zeros] = "given zeros"
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         source = ins[0]

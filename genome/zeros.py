@@ -1,0 +1,62 @@
+"""Zeros: what a network computes for nothing, because it is added to nothing but zeros or read by none but them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from genome.cell import cell_of
+from genome.op import Op
+from genome.ops.add import Add
+from genome.step import SOURCE, Step
+
+
+def without_zeros(steps: list[Step], looped: Collection[str]) -> list[Step]:
+    """The steps with zeros left out of sums, and without those that no exit needs then.
+
+    A sum whose shape the zeros decide keeps them, and so do the members of loops.
+    """
+    zeros: set[int] = set()
+    lean: list[Step] = []
+    for i, step in enumerate(steps):
+        if step.node.name not in looped:
+            step = _summed(step, zeros)
+            if _is_zero(step, zeros):
+                zeros.add(i)
+        lean.append(step)
+    return _needed(lean, looped)
+
+
+def _is_zero(step: Step, zeros: set[int]) -> bool:
+    op, cost = step.node.op, step.cell.cost
+    if op.zeros == "given zeros":
+        return cost.weights == cost.norms == 0 and zeros.issuperset(s for s in step.sources if s is not None)
+    return op.zeros == "always"
+
+
+def _summed(step: Step, zeros: set[int]) -> Step:
+    """A sum without the zeros among what it adds."""
+    node, kept = step.node, [k for k, source in enumerate(step.sources) if source not in zeros]
+    if not _sums(node.op) or len(kept) in (0, len(node.ins)):
+        return step
+    ins = tuple([shape for k in kept if (shape := step.ins[k]) is not None])
+    cell = cell_of(node.op, ins, node.width if isinstance(node.width, int) else 0, None)
+    if cell.out != step.cell.out:
+        return step
+    read = node._replace(ins=tuple([node.ins[k] for k in kept]))
+    return Step(read, step.turn, tuple([step.sources[k] for k in kept]), ins, cell)
+
+
+def _sums(op: Op) -> bool:
+    return isinstance(op, Add) and not op.in_order()
+
+
+def _needed(steps: list[Step], looped: Collection[str]) -> list[Step]:
+    """The steps that an exit or a loop needs, their sources numbered anew."""
+    needed = {i for i, s in enumerate(steps) if s.node.op.width == "classes" or s.node.name in looped}
+    for i in range(len(steps) - 1, -1, -1):
+        if i in needed:
+            needed.update(s for s in steps[i].sources if s is not None and s != SOURCE)
+    at = {old: new for new, old in enumerate(sorted(needed))}
+    at |= {SOURCE: SOURCE}
+    kept = (steps[i] for i in sorted(needed))
+    return [s._replace(sources=tuple([None if k is None else at[k] for k in s.sources])) for s in kept]
