@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .proposal import Proposer
     from .space import Space
 
-OURS = ("random", "evolve", "kernel")  # read and propose genomes
+OURS = ("auto", "kernel", "evolve", "random")  # read and propose genomes
 SAMPLERS = (*OURS, "tpe", "nsga2", "gp", "cmaes", "qmc")
 JOINT = frozenset({"gp", "cmaes", "qmc"})  # see only names that every trial answered: ask them all
 
@@ -34,11 +34,14 @@ def complaint(name: str, objectives: int, holes: Mapping[str, Domain]) -> str | 
 
 def proposer(name: str, space: Space, seed: int, objectives: int) -> Proposer:
     """Return the sampler of ours of that name."""
+    from .auto import Auto
     from .even import Even
     from .evolve import Evolve
     from .kernel import Kernel
 
     match name:
+        case "auto":
+            return Auto(space, seed, objectives)
         case "random":
             return Even(space, seed, objectives)
         case "evolve":

@@ -124,7 +124,7 @@ def _one_source(data: _Data) -> _Data:
 
 
 class _Sampler(_Section):
-    name: Annotated[str, AfterValidator(_word(SAMPLERS))] = "tpe"
+    name: Annotated[str, AfterValidator(_word(SAMPLERS))] = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 

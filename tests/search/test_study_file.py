@@ -28,7 +28,7 @@ def test_three_keys_make_a_study() -> None:
     study = checked(HEAD + SPACE)
     assert study.objectives == (("accuracy", "maximize"),)
     assert study.budget.device_time == 600
-    assert (study.sampler, study.seed, study.pruner, study.workers) == ("tpe", 0, "none", None)
+    assert (study.sampler, study.seed, study.pruner, study.workers) == ("auto", 0, "none", None)
     assert set(study.space().holes) == {"stem.width"}
 
 
@@ -110,7 +110,7 @@ BAD = [
     ),
     (
         HEAD + "sampler: annealing\n" + SPACE,
-        "s.yaml:3  sampler.name is 'annealing'; it may be random, evolve, tpe, nsga2, gp, cmaes, qmc",
+        "s.yaml:3  sampler.name is 'annealing'; it may be auto, kernel, evolve, random, tpe, nsga2, gp, cmaes, qmc",
     ),
     (
         HEAD + "sampler: cmaes\nobjectives: [accuracy, macs]\n" + SPACE,
