@@ -64,12 +64,14 @@ def search(
 ) -> None:
     """Launch a study, or go on with it, until its budget is spent."""
     from search.progress import Plain, Rich
+    from search.spoken import spoken
     from search.study import Study
     from search.views import result_text
 
     loaded = Study.load(study, runs, data_root)
     live = sys.stdout.isatty() and not plain
-    result = loaded.run(Rich() if live else Plain(), best_of)
+    with spoken():
+        result = loaded.run(Rich() if live else Plain(), best_of)
     again = f"genome search {study}" + (f" --runs {runs}" if runs != RUNS else "")
     typer.echo(result_text(result, loaded.file.objectives, again))
     if result.is_interrupted:

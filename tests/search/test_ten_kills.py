@@ -1,0 +1,101 @@
+"""A study that is killed ten times at random and goes on each time: its history is whole."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from search.record import UNFINISHED, Record
+from search.store import look
+from search.study import Study
+
+ROOT = Path(__file__).parents[2]
+KILLS = 10
+STUDY = {
+    "sampler": {"name": "evolve", "seed": 0},
+    "train": {"epochs": 8, "batch": 32},
+    "budget": {"device_time": "70s", "rungs": [1, 3]},
+    "pruner": "halving",
+    "trials": None,
+    "finale": {"share": 0.2, "top": 2, "seeds": 2},
+}
+
+pytestmark = pytest.mark.slow
+
+
+def killed_after(path: Path, runs: Path, seconds: float) -> None:
+    """Run the study's command and kill it, with -9, some seconds after it began its first trial."""
+    code = "from search.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "search", str(path), "--runs", str(runs)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # the opening line: the children are being started
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) -> None:
+    path, runs, rng = written(**STUDY), tmp_path / "runs", Random(0)
+    ended: dict[int, Record] = {}
+    for _ in range(KILLS):
+        killed_after(path, runs, 1.0 + 3.0 * rng.random())
+        for record in look("tiny", runs).records():
+            if record.number in ended:
+                assert _told(record) == _told(ended[record.number]), "what was finished stays as it was"
+            elif record.outcome not in UNFINISHED:
+                ended[record.number] = record
+    before = look("tiny", runs).spent_seconds()
+    assert 0 < before < 70
+
+    result = Study.load(path, runs).run()
+    records = list(result.records)
+    assert [record.number for record in records] == list(range(len(records))), "no number is missing"
+    assert not [record for record in records if record.outcome in UNFINISHED]
+    for number, record in ended.items():
+        assert _told(records[number]) == _told(record)
+    _check_nothing_twice(records)
+    _check_lineage(records)
+    assert result.spent_seconds == pytest.approx(sum(record.seconds for record in records))
+    assert result.spent_seconds == pytest.approx(70, rel=0.05)
+    assert result.best and result.exported
+
+
+def _told(record: Record) -> tuple[object, ...]:
+    """What never changes of a trial that ended; a finale may add to what it was charged."""
+    return (record.number, record.outcome, record.values, record.digest, record.genome, record.origin)
+
+
+def _check_nothing_twice(records: list[Record]) -> None:
+    """A network is trained once; an interrupted trial is tried again once, and not by itself again."""
+    done = [r.digest for r in records if r.outcome in ("done", "pruned", "cut") and r.reused is None]
+    again = {r.number for r in records if r.outcome == "interrupted"}
+    repeated = [r.retry_of for r in records if r.retry_of is not None]
+    assert len(done) == len(set(done))
+    assert sorted(repeated) == sorted(set(repeated))
+    assert again == set(repeated), "each interrupted trial is repeated, and nothing else is"
+
+
+def _check_lineage(records: list[Record]) -> None:
+    """Every trial says where it comes from: from earlier trials that have a genome, its repeats from the same."""
+    assert any(record.origin and record.origin.parents for record in records)
+    for record in records:
+        assert record.origin is not None
+        for parent in record.origin.parents:
+            assert parent < record.number
+            assert records[parent].genome is not None
+        if record.retry_of is not None:
+            assert record.origin == records[record.retry_of].origin
+            assert record.digest == records[record.retry_of].digest
