@@ -21,7 +21,7 @@ Blocks: TypeAlias = tuple[Block, ...]
 Reads: TypeAlias = dict[int, Blocks]  # by the input's place
 Label: TypeAlias = tuple[
     Any, ...
-]  # what stands at one place of an axis; of a channel that is read: the source first
+]  # of a place of an axis; of a channel that is read it begins with the source
 
 
 def read(plan: Plan) -> list[Reads]:
@@ -61,7 +61,7 @@ def labels(reads: Reads) -> tuple[Label, ...]:
     return tuple(made)
 
 
-def replaced(parent: Reads, child: Reads) -> dict[str, str]:
+def replacing(parent: Reads, child: Reads) -> dict[str, str]:
     """For each source that only the child reads, the one whose place it took: those that only the parent reads, in
     order. The last unit of a longer stack takes the place of the last one before."""
     before, now = sources(parent), sources(child)

@@ -19,9 +19,8 @@ from genome.ops._kernels import Kernels
 from genome.plan import Plan
 from genome.step import Step
 
-Replaced: TypeAlias = Mapping[
-    str, Mapping[str, str]
-]  # by the reader: the sources that took the place of others
+# by the reader that both have: the sources that took the place of others
+Replaced: TypeAlias = Mapping[str, Mapping[str, str]]
 
 CONVOLUTIONS = (nn.Conv2d, Kernels, Active, Deform)
 SMOOTH = (nn.SiLU, nn.GELU, nn.LeakyReLU)  # zero at zero, and not flat there

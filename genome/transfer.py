@@ -7,18 +7,19 @@ its weights wherever an edge that came or went has moved it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from genome.anatomy import Address, Axis, Part, parts
 from genome.build import build
-from genome.channels import gathered, read, replaced
+from genome.channels import gathered, read, replacing
 from genome.network import Network
 from genome.plan import Plan
 from genome.starts import start
+
+Pair: TypeAlias = tuple[list[int], list[int]]  # places of an axis that belong together, in child and parent
 
 
 class Inherited(NamedTuple):
@@ -29,15 +30,6 @@ class Inherited(NamedTuple):
     sliced: int
     fresh: int
     share: float
-
-
-@dataclass(frozen=True)
-class Kinship:
-    """What a child has of its parent. `names`: nodes that both have; `replaced`: for each of them the sources that
-    took the place of others."""
-
-    names: frozenset[str]
-    replaced: Mapping[str, Mapping[str, str]]
 
 
 class Taken(NamedTuple):
@@ -67,15 +59,15 @@ def transfer(parent: Plan, weights: Mapping[str, Tensor], child: Plan, network: 
     Raises:
         ValueError: weights that are not the parent's, or not finite.
     """
-    kinship = _kinship(parent, child)
+    replaced = _replaced(parent, child)
     theirs = {part.address: part for part in parts(parent, _restored(parent, weights))}
     taken = []
     with torch.no_grad():
         for part in parts(child, network):
-            before = _counterpart(part.address, theirs, kinship)
-            renamed = kinship.replaced.get(part.address.node, {})
-            taken.append(Taken(part, before, _take(part, before, renamed) if before else 0))
-        start(child, network, parent, kinship.replaced)
+            renamed = replaced.get(part.address.node)
+            before = None if renamed is None else _counterpart(part.address, theirs, renamed)
+            taken.append(Taken(part, before, _take(part, before, renamed or {}) if before else 0))
+        start(child, network, parent, replaced)
     return _counted(taken)
 
 
@@ -91,18 +83,17 @@ def _restored(plan: Plan, weights: Mapping[str, Tensor]) -> Network:
     return network
 
 
-def _kinship(parent: Plan, child: Plan) -> Kinship:
+def _replaced(parent: Plan, child: Plan) -> dict[str, dict[str, str]]:
+    """For each node that both have the sources that took the place of others."""
     theirs, mine = gathered(parent, read(parent)), gathered(child, read(child))
     words = {step.node.name: step.node.op.word for step in parent.steps}
-    names = {step.node.name for step in child.steps if words.get(step.node.name) == step.node.op.word}
-    return Kinship(frozenset(names), {name: replaced(theirs[name], mine[name]) for name in names})
+    both = {step.node.name for step in child.steps if words.get(step.node.name) == step.node.op.word}
+    return {name: replacing(theirs[name], mine[name]) for name in both}
 
 
-def _counterpart(address: Address, theirs: Mapping[Address, Part], kinship: Kinship) -> Part | None:
+def _counterpart(address: Address, theirs: Mapping[Address, Part], renamed: Mapping[str, str]) -> Part | None:
     """The parent's tensor; a pass of a loop that the parent did not have takes the norms of the one before."""
-    if address.node not in kinship.names:
-        return None
-    edge = kinship.replaced[address.node].get(address.edge, address.edge)
+    edge = renamed.get(address.edge, address.edge)
     turns = (address._replace(edge=edge, turn=turn) for turn in range(address.turn, -1, -1))
     return next((theirs[turn] for turn in turns if turn in theirs), None)
 
@@ -114,10 +105,14 @@ def _take(child: Part, parent: Part, renamed: Mapping[str, str]) -> int:
     pairs = [_matched(mine, theirs, renamed) for mine, theirs in zip(child.axes, parent.axes, strict=True)]
     if not all(len(mine) for mine, _ in pairs):
         return 0
+    alike = child.tensor.shape == parent.tensor.shape and child.split == parent.split
+    every = [[*range(len(axis.labels))] for axis in child.axes]
+    if alike and all(mine == theirs == each for (mine, theirs), each in zip(pairs, every, strict=True)):
+        child.tensor.copy_(parent.tensor)
+        return child.tensor.numel()
     made = child.dense(child.tensor).clone()
     own = [
-        range(size) if axis.reads else mine
-        for axis, size, (mine, _) in zip(child.axes, made.shape, pairs, strict=True)
+        each if axis.reads else mine for axis, each, (mine, _) in zip(child.axes, every, pairs, strict=True)
     ]
     taken = torch.zeros_like(made, dtype=torch.bool)
     places = _grid([mine for mine, _ in pairs])
@@ -128,7 +123,7 @@ def _take(child: Part, parent: Part, renamed: Mapping[str, str]) -> int:
     return int(child.packed(taken).sum())
 
 
-def _matched(child: Axis, parent: Axis, renamed: Mapping[str, str]) -> tuple[list[int], list[int]]:
+def _matched(child: Axis, parent: Axis, renamed: Mapping[str, str]) -> Pair:
     """The places of labels that both have, in the child and in the parent."""
     at = {label: i for i, label in enumerate(parent.labels)}
     named = [(renamed.get(label[0], label[0]), *label[1:]) for label in child.labels]
