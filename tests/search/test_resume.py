@@ -235,6 +235,17 @@ def test_the_limit_of_a_trial_counts_both_and_the_purse_its_own(job: Job, bench:
     assert whole["seconds"] > 100 and 0 < charged(whole) < 20
 
 
+def test_a_trial_that_goes_on_says_with_which_weights_it_began(
+    job: Job, bench: Bench, tmp_path: Path
+) -> None:
+    parent = job._replace(number=5, folder=str(tmp_path / "5"), earlier=())
+    work(parent, bench)
+    whole = work(job._replace(parent=parent.folder), bench)
+    assert whole["seconds"] > 100, "it went on from the checkpoint"
+    assert whole["inherited"] == {"from": 5, "share": 1.0}
+    assert work(parent, bench)["inherited"] is None
+
+
 def test_what_the_trial_may_take_is_used_up(job: Job, bench: Bench) -> None:
     cut = work(job._replace(trial_seconds=99.0), bench)
     assert (cut["outcome"], cut["kind"], cut["epochs"]) == ("cut", "timeout", 1)
