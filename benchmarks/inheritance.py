@@ -4,7 +4,7 @@ Parents are drawn from the space of studies/digits.yaml and trained in full; the
 is trained for four epochs from its parent's weights, for as many from scratch, and twice in full from scratch with
 two seeds. Printed are the validation accuracies on the way, and by Spearman's rank correlation what a brief training
 tells of the full one: where inherited weights only show how good the parent was, they tell no more than the
-parent's own accuracy does; no brief training can tell more than the second seed. One thread; some ten minutes.
+parent's own accuracy does; no brief training can tell more than the second seed. One thread; eight minutes.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def shown(pairs: Sequence[Pair]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--parents", type=int, default=16, help="networks drawn; the better half has children"
+        "--parents", type=int, default=10, help="networks drawn; the better half has children"
     )
     parser.add_argument("--children", type=int, default=4, help="of each parent")
     parser.add_argument("--seed", type=int, default=0)
