@@ -27,7 +27,7 @@ from trainer.outcome import is_memory
 from trainer.residence import placed
 
 from .dataset import Dataset
-from .inherit import Inheritance, take_over
+from .inherit import Inheritance, begin, begun
 from .lineage import inherit
 from .memory import memory_limit
 from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
@@ -156,8 +156,10 @@ def _fitted(
     with meter:
         written = genome.loads(job.genome)
         module = genome.build(written, seed=job.recipe.seed)
-        # of a checkpoint that it goes on from, this is where that began
-        inherited = take_over(module, written, job.parent) if job.parent else None
+        if carried:
+            inherited = begun((job.folder, *job.earlier))
+        else:
+            inherited = begin(module, written, job.parent, job.folder) if job.parent else None
         module = module.to(bench.device)
 
     paused = threading.Event()

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from trainer import files
+
+from .record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from genome import Genome
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("search")
 
+NOTE_FILE = (
+    f"{CHECKPOINT_FILE}.inherited"  # beside the checkpoint of a trial that inherited, and cleared with it
+)
 NAMING_PARENTS = ("evolve", "kernel")  # samplers that make genomes from those of trials
 
 
@@ -54,3 +60,21 @@ def take_over(network: Network, written: Genome, folder: str) -> Inheritance | N
         log.warning("nothing is inherited from %s: %s", folder, " ".join(str(error).split()))
         return None
     return Inheritance(number, found.share)
+
+
+def begin(network: Network, written: Genome, parent: str, folder: str) -> Inheritance | None:
+    """`take_over`, noted in the trial's folder for whoever goes on from its checkpoint."""
+    found = take_over(network, written, parent)
+    files.write(Path(folder, NOTE_FILE), json.dumps(found.to_json() if found else None).encode())
+    return found
+
+
+def begun(folders: Sequence[str]) -> Inheritance | None:
+    """What a training that is gone on with began with, by the note in the nearest of these folders."""
+    for folder in folders:
+        try:
+            noted = json.loads(Path(folder, NOTE_FILE).read_bytes())
+        except (OSError, ValueError):
+            continue
+        return Inheritance(noted["from"], noted["share"]) if noted else None
+    return None

@@ -239,11 +239,16 @@ def test_a_trial_that_goes_on_says_with_which_weights_it_began(
     job: Job, bench: Bench, tmp_path: Path
 ) -> None:
     parent = job._replace(number=5, folder=str(tmp_path / "5"), earlier=())
-    work(parent, bench)
-    whole = work(job._replace(parent=parent.folder), bench)
-    assert whole["seconds"] > 100, "it went on from the checkpoint"
-    assert whole["inherited"] == {"from": 5, "share": 1.0}
     assert work(parent, bench)["inherited"] is None
+    heir = job._replace(number=6, folder=str(tmp_path / "6"), earlier=(), parent=parent.folder)
+    bench.halted.set()
+    begun = work(heir, bench)
+    bench.halted.clear()
+    assert begun["outcome"] == "interrupted"
+    again = job._replace(number=7, folder=str(tmp_path / "7"), earlier=(heir.folder,), parent=parent.folder)
+    assert work(again, bench)["inherited"] == {"from": 5, "share": 1.0}
+    scratch = work(job._replace(parent=parent.folder), bench)
+    assert scratch["seconds"] > 100 and scratch["inherited"] is None, "its checkpoint was begun from scratch"
 
 
 def test_what_the_trial_may_take_is_used_up(job: Job, bench: Bench) -> None:
