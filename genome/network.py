@@ -16,7 +16,7 @@ from genome.plan import Plan
 from genome.siblings import siblings
 from genome.step import SOURCE, Step
 
-_NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
+NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
 _TAKEN = nn.ModuleDict()
 
 
@@ -150,7 +150,7 @@ def _share(passes: list[nn.Module]) -> None:
     for same in parts.values():
         if isinstance(same[0], Kernels):
             share_kernels([part for part in same if isinstance(part, Kernels)])
-        elif not isinstance(same[0], _NORMS):
+        elif not isinstance(same[0], NORMS):
             own = [*same[0].named_parameters(recurse=False), *same[0].named_buffers(recurse=False)]
             for part in same[1:]:
                 for name, tensor in own:

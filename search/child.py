@@ -27,6 +27,7 @@ from trainer.outcome import is_memory
 from trainer.residence import placed
 
 from .dataset import Dataset
+from .inherit import Inheritance, begin, begun
 from .lineage import inherit
 from .memory import memory_limit
 from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
@@ -54,11 +55,13 @@ class Latency(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What came of a job. `earlier_seconds` of the report's were charged before: to itself, to those it repeats."""
+    """What came of a job. `earlier_seconds` of the report's were charged before: to itself, to those it repeats;
+    `inherited`: the weights that it began with."""
 
     report: trainer.Report
     latency: Latency = Latency(None, 0.0)
     earlier_seconds: float = 0.0
+    inherited: Inheritance | None = None
 
 
 def serve(pipe: Connection, setup: Setup) -> None:
@@ -151,7 +154,13 @@ def _fitted(
 ) -> Trained:
     """Build, train, and measure the latency where it is an objective."""
     with meter:
-        module = genome.build(genome.loads(job.genome), seed=job.recipe.seed).to(bench.device)
+        written = genome.loads(job.genome)
+        module = genome.build(written, seed=job.recipe.seed)
+        if carried:
+            inherited = begun((job.folder, *job.earlier))
+        else:
+            inherited = begin(module, written, job.parent, job.folder) if job.parent else None
+        module = module.to(bench.device)
 
     paused = threading.Event()
 
@@ -175,7 +184,7 @@ def _fitted(
         checkpoint=checkpoint,
         stop_asked=lambda: paused.is_set() or bench.halted.is_set(),
     )
-    return Trained(report, _latency(job, bench, module, report), carried)
+    return Trained(report, _latency(job, bench, module, report), carried, inherited)
 
 
 def _budget(job: Job, carried: float) -> trainer.Budget:
@@ -231,6 +240,7 @@ def _plain(job: Job, trained: Trained) -> dict[str, Any]:
         "number": job.number,
         "digest": job.digest,
         "latency": trained.latency.seconds,
+        "inherited": trained.inherited.to_json() if trained.inherited else None,
     }
     plain["seconds"] = report.seconds + trained.latency.cost_seconds
     plain["earlier_seconds"], plain["charged_share"] = trained.earlier_seconds, job.charged_share

@@ -22,9 +22,10 @@ from .outlook import is_hopeless
 from .past import Past
 from .paused import Paused
 from .progress import Progress
+from .proposal import Origin
 from .pruning import Climb, should_stop
 from .purse import Purse, charged
-from .record import GENOME, OWNER, PLAN, RETRY_OF, RUNGS, UNFINISHED, Record
+from .record import GENOME, ORIGIN, OWNER, PLAN, RETRY_OF, RUNGS, UNFINISHED, Record
 from .recovery import interrupt, owner, taken_over
 from .store import Store
 from .study_file import StudyFile
@@ -286,11 +287,19 @@ class Coordinator:
             checkpoint_seconds=CHECKPOINT_SECONDS,
             earlier=tuple(str(self.store.trial_folder(number)) for number in entry.kept_by()),
             paid_seconds=entry.paid,
+            parent=self._parent(entry) if self.file.inherits else None,
         )
         self.running[entry.trial.number] = entry
         self.purse.mine[entry.trial.number] = entry.paid
         self.crew.give(slot, job)
         self.progress.began(entry.trial.number, entry.network.params, entry.network.macs)
+
+    def _parent(self, entry: Entry) -> str | None:
+        """The folder of the trial whose weights an entry begins with: of its first parent's network, once trained."""
+        kept = entry.trial.user_attrs.get(ORIGIN)
+        parents = Origin.of_json(kept).parents if kept else ()
+        twin = self.trained.get(self.past.digest(parents[0]) or "") if parents else None
+        return str(self.store.trial_folder(twin.number)) if twin else None
 
     # --- what the children say
 

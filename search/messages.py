@@ -34,7 +34,7 @@ class Job(NamedTuple):
     memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
     folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
     checkpoint_seconds.  earlier: folders that may hold what it goes on from, the nearest first: its own where it
-    paused, those of the trials that it repeats.
+    paused, those of the trials that it repeats.  parent: folder of the trial whose weights it begins with.
     """
 
     number: int
@@ -52,6 +52,7 @@ class Job(NamedTuple):
     checkpoint_seconds: float
     earlier: tuple[str, ...] = ()
     paid_seconds: float = 0.0
+    parent: str | None = None
 
     def limit_seconds(self) -> float | None:
         """Return the most that it can take on its slot from now on."""

@@ -57,6 +57,10 @@ class Past:
             record.seconds,
         )
 
+    def digest(self, number: int) -> str | None:
+        """Return the digest of a trial's network, None where it has none."""
+        return self._known[number].digest if number in self._known else None
+
     def individuals(self) -> list[Individual]:
         """Return all of them, by number."""
         return [self._known[number] for number in sorted(self._known)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # attribute is a transaction of some milliseconds on SQLite.
 GENOME = "genome"  # canonical text
 PLAN = "plan"  # digest, params, macs, memory_bytes, depth
-RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused
+RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited
 CHARGED = "charged_seconds"  # device seconds charged to the purse so far
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
 ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
@@ -36,7 +36,8 @@ class Record:
 
     `outcome` is one of running, waiting, paused, done, cut, pruned, refused, failed, interrupted; `values`
     stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is by how
-    much limits are broken, in shares of them.
+    much limits are broken, in shares of them. `inherited` says from which trial it had its first weights, and what
+    share of them; what was measured is then not what it would be from scratch.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Record:
     retry_of: int | None = None
     origin: Origin | None = None
     violation: float = 0.0
+    inherited: Mapping[str, Any] | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -94,5 +96,6 @@ def record(trial: FrozenTrial) -> Record:
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
         retry_of=attrs.get(RETRY_OF),
         origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
+        inherited=result.get("inherited"),
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
     )

@@ -18,6 +18,7 @@ from . import complaints
 from .brackets import is_too_early, usual_rungs
 from .dataset import SHAPES, Dataset
 from .errors import StudyError
+from .inherit import NAMING_PARENTS
 from .objective import Objective
 from .pruning import PAUSING
 from .samplers import JOINT
@@ -33,9 +34,9 @@ DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor
 class StudyFile:
     """A study as a person wrote it, with every default filled in.
 
-    `workers` None is one for each device slot; `trials` None is as many as the budget buys. `limits` are
-    highest values of a network: params, macs, depth, memory (bytes to run one image). `start` are REFs of the
-    genomes to begin with.
+    `inherits`: a network begins with the weights of the trial that its genome was made from. `workers` None is one
+    for each device slot; `trials` None is as many as the budget buys. `limits` are highest values of a network:
+    params, macs, depth, memory (bytes to run one image). `start` are REFs of the genomes to begin with.
     """
 
     name: str
@@ -49,6 +50,7 @@ class StudyFile:
     curve: bool
     recipe: Recipe
     asks_all: bool
+    inherits: bool
     workers: int | None
     device: str
     trials: int | None
@@ -88,6 +90,7 @@ class StudyFile:
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
             "train": self.recipe.to_dict(),
             "ask": "all" if self.asks_all else "active",
+            **({"inherit": True} if self.inherits else {}),
             "workers": self.workers or "auto",
             "device": self.device,
             **({"trials": self.trials} if self.trials else {}),
@@ -150,6 +153,11 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
         return [str(source.error(("data",), str(error)))]
     if misplaced := _misplaced_rung(study):
         return [str(source.error(("budget", "rungs"), misplaced))]
+    if study.inherits and study.sampler not in NAMING_PARENTS:
+        said = (
+            f"inherit is true, and {study.sampler} makes no genome from those of trials; use sampler: evolve"
+        )
+        return [str(source.error(("inherit",), said))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
@@ -185,6 +193,7 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         curve=written.pruner.curve,
         recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
         asks_all=asks == "all" if asks else sampler.name in JOINT,
+        inherits=written.inherit,
         workers=None if written.workers == "auto" else written.workers,
         device=written.device,
         trials=written.trials,

@@ -52,6 +52,7 @@ def finish(
         "epochs": report["epochs"],
         "planned_epochs": report["recipe"]["epochs"],
         "metrics": metrics,
+        "inherited": report.get("inherited"),
     }
     if report["outcome"] == "pruned":
         return _end(study, trial, "PRUNED", result)

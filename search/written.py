@@ -162,6 +162,7 @@ class Written(_Section):
     pruner: Annotated[_Pruner, BeforeValidator(_named)] = Field(default_factory=_Pruner)
     train: _Train = Field(default_factory=_Train)  # type: ignore[valid-type]
     ask: Literal["active", "all"] | None = None
+    inherit: bool = False
     workers: Annotated[Any, AfterValidator(_workers)] = "auto"
     device: Annotated[str, AfterValidator(_device)] = "auto"
     trials: Count | None = None

@@ -235,6 +235,22 @@ def test_the_limit_of_a_trial_counts_both_and_the_purse_its_own(job: Job, bench:
     assert whole["seconds"] > 100 and 0 < charged(whole) < 20
 
 
+def test_a_trial_that_goes_on_says_with_which_weights_it_began(
+    job: Job, bench: Bench, tmp_path: Path
+) -> None:
+    parent = job._replace(number=5, folder=str(tmp_path / "5"), earlier=())
+    assert work(parent, bench)["inherited"] is None
+    heir = job._replace(number=6, folder=str(tmp_path / "6"), earlier=(), parent=parent.folder)
+    bench.halted.set()
+    begun = work(heir, bench)
+    bench.halted.clear()
+    assert begun["outcome"] == "interrupted"
+    again = job._replace(number=7, folder=str(tmp_path / "7"), earlier=(heir.folder,), parent=parent.folder)
+    assert work(again, bench)["inherited"] == {"from": 5, "share": 1.0}
+    scratch = work(job._replace(parent=parent.folder), bench)
+    assert scratch["seconds"] > 100 and scratch["inherited"] is None, "its checkpoint was begun from scratch"
+
+
 def test_what_the_trial_may_take_is_used_up(job: Job, bench: Bench) -> None:
     cut = work(job._replace(trial_seconds=99.0), bench)
     assert (cut["outcome"], cut["kind"], cut["epochs"]) == ("cut", "timeout", 1)

@@ -1,0 +1,252 @@
+"""Anatomy: what stands along each axis of each tensor of a network, in words that two networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from genome.channels import Label, Reads, gathered, labels, read
+from genome.network import NORMS, Concatenated, Fitted, Network
+from genome.op import Shape
+from genome.ops._active import Active
+from genome.ops._deform import Deform
+from genome.ops._exit import Head
+from genome.ops._joins import Join
+from genome.ops._kernels import Kernels
+from genome.ops._perturb import Noise
+from genome.ops._squeeze import Squeeze
+from genome.plan import Plan
+
+Split: TypeAlias = tuple[tuple[int, int], ...]  # channels and groups of each input of a kernel
+# of `Kernels`, by the identity of the weight, which the passes of a loop share
+Lengths: TypeAlias = dict[int, dict[int, tuple[int, int, int]]]
+
+
+class Axis(NamedTuple):
+    """What stands at each place of an axis. `reads`: its places are multiplied by what is read, so that zeros at a new
+    one keep the function."""
+
+    labels: tuple[Label, ...]
+    reads: bool = False
+
+
+class Address(NamedTuple):
+    """Where a tensor stands: its node, the input that it belongs to alone, how many weighted layers of the node come
+    before it, what it is, and for a norm in a loop its pass."""
+
+    node: str
+    edge: str
+    layer: int
+    kind: str
+    turn: int
+
+
+class Part(NamedTuple):
+    """A tensor of a network. Grouped kernels have a `split`, and are taken as the dense kernels that they stand for."""
+
+    address: Address
+    tensor: Tensor
+    axes: tuple[Axis, ...]
+    split: Split | None = None
+
+    def dense(self, tensor: Tensor) -> Tensor:
+        """A tensor like this one without groups: zeros where a group does not read."""
+        return tensor if self.split is None else _spread(tensor, self.split)
+
+    def packed(self, dense: Tensor) -> Tensor:
+        """What `dense` takes, again."""
+        return dense if self.split is None else _gathered(dense, self.split)
+
+
+def parts(plan: Plan, network: Network) -> Iterator[Part]:
+    """Every parameter and buffer that is saved with a network, each once."""
+    reads = read(plan)
+    whole, seen = gathered(plan, reads), set[int]()
+    lengths: Lengths = {}
+    for module in network.modules():
+        if isinstance(module, Kernels):
+            lengths.setdefault(id(module.weight), {}).update(module.lengths)
+    for step, own, module in zip(plan.steps, reads, network.nodes.values(), strict=True):
+        name = step.node.name
+        walk = _Walk(name, step.turn, own, whole[name], step.cell.seen, lengths, labels(own))
+        for part in walk.through(module):
+            if id(part.tensor) not in seen:
+                seen.add(id(part.tensor))
+                yield part
+
+
+@dataclass
+class _Walk:
+    """A way through a node's module. `channels` are those of the map at hand, `layer` counts weighted layers."""
+
+    node: str
+    turn: int
+    reads: Reads
+    whole: Reads
+    seen: Sequence[Shape]
+    lengths: Lengths
+    channels: tuple[Label, ...]
+    layer: int = 0
+    edge: str = ""
+
+    def through(self, module: nn.Module) -> Iterator[Part]:
+        match module:
+            case Fitted() | Concatenated():
+                yield from self.through(module.node)
+            case nn.Sequential():
+                for part in module:
+                    yield from self.through(part)
+            case Join() | Head():
+                yield from self._edges(module)
+            case Kernels():
+                yield from self._kernels(module)
+            case nn.Conv2d():
+                split = ((module.in_channels, module.groups),) if module.groups > 1 else None
+                taps = _taps(module.kernel_size[0], module.dilation[0], int(module.padding[0]))
+                yield from self._convolved(module, taps, split)
+            case Active():
+                yield from self._active(module)
+            case Deform():
+                yield from self._deform(module)
+            case Squeeze():
+                yield from self._squeeze(module)
+            case Noise():
+                yield from self._noise(module)
+            case _:
+                axes = (Axis(self.channels),) if isinstance(module, NORMS) else None
+                yield from self._plain(module, axes)
+
+    def _part(self, tensor: Tensor, kind: str, axes: Sequence[Axis], split: Split | None = None) -> Part:
+        return Part(Address(self.node, self.edge, self.layer, kind, self.turn), tensor, tuple(axes), split)
+
+    def _plain(self, module: nn.Module, axes: Sequence[Axis] | None) -> Iterator[Part]:
+        """What a norm has per channel, single numbers, and tensors of modules that are not known here: these are
+        taken over in the same shape alone."""
+        for name, tensor in module.state_dict(keep_vars=True).items():
+            own = axes if axes is not None and tensor.dim() else [_whole(size) for size in tensor.shape]
+            yield self._part(tensor, f"{type(module).__name__}.{name}", own)
+
+    def _edges(self, module: Join | Head) -> Iterator[Part]:
+        """The modules of each input, and the layer over all of them."""
+        for place, edge in module.edges.items():
+            own = {int(place): self.reads[int(place)]}
+            self.channels, self.layer, self.edge = labels(own), 0, own[int(place)][0].source
+            yield from self.through(edge)
+        self.edge, self.layer = "", 0
+        if isinstance(module, Head) and isinstance(module.linear, nn.Linear):
+            yield from self._classifier(module, module.linear)
+
+    def _classifier(self, head: Head, linear: nn.Linear) -> Iterator[Part]:
+        columns = labels(self.reads)
+        if not head.average:
+            sizes = [shape[1:] for shape in self.seen for _ in range(shape.channels)]
+            pairs = zip(columns, sizes, strict=True)
+            columns = tuple([(*c, y, x) for c, (h, w) in pairs for y, x in product(range(h), range(w))])
+        classes = _numbered(linear.out_features)
+        yield self._part(linear.weight, "weight", (classes, Axis(columns, reads=True)))
+        yield self._part(linear.bias, "bias", (classes,))
+
+    def _convolved(self, module: nn.Module, taps: Axis, split: Split | None = None) -> Iterator[Part]:
+        """A kernel over the channels at hand and its bias; what it gives is numbered."""
+        weight, bias = module.weight, module.bias
+        assert isinstance(weight, Tensor)
+        self.layer += 1
+        out = _numbered(len(weight))
+        yield self._part(weight, "weight", (out, Axis(self.channels, reads=True), taps, taps), split)
+        if isinstance(bias, Tensor):
+            yield self._part(bias, "bias", (out,))
+        self.channels = out.labels
+
+    def _kernels(self, module: Kernels) -> Iterator[Part]:
+        """What any pass of a loop reads; a filter per channel leaves the channels of this one as they are."""
+        window, packed = module.window, labels(self.whole)
+        taps = _taps(window.kernel, window.dilation, window.pad)
+        if module.depthwise:
+            self.layer += 1
+            yield self._part(module.weight, "weight", (Axis(packed), _whole(1), taps, taps))
+            if module.bias is not None:
+                yield self._part(module.bias, "bias", (Axis(packed),))
+            return
+        self.channels = packed
+        each = tuple([(c, groups) for _, (c, _, groups) in sorted(self.lengths[id(module.weight)].items())])
+        split = each if any(groups > 1 for _, groups in each) else None
+        yield from self._convolved(module, taps, split)
+
+    def _active(self, module: Active) -> Iterator[Part]:
+        taps = _taps(module.kernel, 1, module.kernel // 2)
+        yield from self._convolved(module, taps)
+        around = [(y, x) for y in taps.labels for x in taps.labels if (y, x) != ((0,), (0,))]
+        places = tuple(product(range(module.groups), around, "yx"))
+        yield self._part(module.position, "position", (Axis(places),))
+        yield self._part(module.steps, "steps", ())
+
+    def _deform(self, module: Deform) -> Iterator[Part]:
+        taps = _taps(module.kernel, module.dilation, module.padding)
+        at = tuple(product(range(module.groups), taps.labels, taps.labels))
+        made = tuple(product(at, "yx")) + (() if module.modulation == "none" else tuple(product(at, "m")))
+        yield self._part(
+            module.offset.weight, "offset", (Axis(made), Axis(self.channels, reads=True), taps, taps)
+        )
+        assert module.offset.bias is not None
+        yield self._part(module.offset.bias, "offset bias", (Axis(made),))
+        yield from self._convolved(module, taps)
+
+    def _squeeze(self, module: Squeeze) -> Iterator[Part]:
+        hidden, channels = _numbered(module.down.out_features), Axis(self.channels)
+        for kind, linear, out, into in (
+            ("down", module.down, hidden, channels),
+            ("up", module.up, channels, hidden),
+        ):
+            yield self._part(linear.weight, kind, (out, into._replace(reads=True)))
+            if linear.bias is not None:
+                yield self._part(linear.bias, f"{kind} bias", (out,))
+
+    def _noise(self, module: Noise) -> Iterator[Part]:
+        masks, shared = _numbered(len(module.masks)), module.masks.shape[1] < len(self.channels)
+        over = Axis((("shared",),)) if shared else Axis(self.channels)
+        height, width = module.masks.shape[2:]
+        yield self._part(module.masks, "masks", (masks, over, _whole(height), _whole(width)))
+        self.channels = tuple([(*c, *m) for c in self.channels for m in masks.labels])
+
+
+def _numbered(size: int) -> Axis:
+    return Axis(tuple([(k,) for k in range(size)]))
+
+
+def _whole(size: int) -> Axis:
+    """An axis that is taken over at the same length alone."""
+    return Axis(tuple([(k, size) for k in range(size)]))
+
+
+def _taps(kernel: int, dilation: int, padding: int) -> Axis:
+    """The taps of a kernel along one axis, by their distance from its centre in pixels."""
+    return Axis(tuple([(i * dilation - padding,) for i in range(kernel)]), reads=True)
+
+
+def _spread(weight: Tensor, split: Split) -> Tensor:
+    """(O, sum C_i / g_i, k, k) -> (O, sum C_i, k, k)"""
+    made = []
+    for part, (channels, groups) in zip(
+        torch.split(weight, [c // g for c, g in split], dim=1), split, strict=True
+    ):
+        dense = part.new_zeros(len(part), channels, *part.shape[2:])
+        for own, block in zip(_diagonal(dense, groups), part.chunk(groups), strict=True):
+            own.copy_(block)
+        made.append(dense)
+    return torch.cat(made, dim=1)
+
+
+def _gathered(dense: Tensor, split: Split) -> Tensor:
+    """(O, sum C_i, k, k) -> (O, sum C_i / g_i, k, k)"""
+    each = zip(torch.split(dense, [c for c, _ in split], dim=1), split, strict=True)
+    return torch.cat([torch.cat(_diagonal(part, groups)) for part, (_, groups) in each], dim=1)
+
+
+def _diagonal(dense: Tensor, groups: int) -> list[Tensor]:
+    """Views of the blocks that the groups of a kernel have in the dense one."""
+    return [rows.chunk(groups, dim=1)[i] for i, rows in enumerate(dense.chunk(groups))]
