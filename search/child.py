@@ -29,8 +29,9 @@ from trainer.residence import placed
 from .dataset import Dataset
 from .lineage import inherit
 from .memory import memory_limit
-from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
+from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Screening, Setup, Task, Verdict
 from .record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from .screening import screened
 
 WARM_UP_SECONDS = 0.1
 
@@ -85,9 +86,12 @@ def serve(pipe: Connection, setup: Setup) -> None:
     pipe.send(Ready())
     while True:
         try:
-            job: Job = pipe.recv()
+            job: Task = pipe.recv()
         except (EOFError, OSError):
             return
+        if isinstance(job, Screening):
+            pipe.send(screened(job, data, setup.device, halted.is_set))
+            continue
         report = work(job, bench)
         pipe.send(Finished(job.number, report))
         if report["kind"] == "device":

@@ -59,6 +59,25 @@ class Job(NamedTuple):
         return min(limits, default=None)
 
 
+class Screening(NamedTuple):
+    """Candidates of one trial, as genomes' texts, of which to measure proxies before one of them is trained.
+
+    seed: of the weights, as in training.  most_seconds: after which no further candidate is measured.
+    """
+
+    number: int
+    genomes: tuple[str, ...]
+    proxies: tuple[str, ...]
+    seed: int
+    most_seconds: float | None
+    charged_share: float
+    memory_bytes: int | None
+
+    def limit_seconds(self) -> float | None:
+        """Return the most that it can take on its slot, but for the candidate in hand."""
+        return self.most_seconds
+
+
 class Ready(NamedTuple):
     """The child has its data and waits for jobs."""
 
@@ -91,6 +110,14 @@ class Verdict(NamedTuple):
     pause: bool = False
 
 
+class Screened(NamedTuple):
+    """The proxies of a trial's candidates, None for one that has none, and the seconds that they took."""
+
+    number: int
+    rows: tuple[Mapping[str, float] | None, ...]
+    seconds: float
+
+
 class Finished(NamedTuple):
     """A trial's report as plain values, as its report.json holds it."""
 
@@ -105,4 +132,5 @@ class Died(NamedTuple):
     reason: str
 
 
-Event: TypeAlias = Row | Rung | Finished | Died
+Task: TypeAlias = Job | Screening
+Event: TypeAlias = Row | Rung | Screened | Finished | Died
