@@ -30,7 +30,7 @@ class Job(NamedTuple):
 
     trial_seconds: its limit, what earlier trials spent on the checkpoint that it goes on from included.
     left_seconds: what the purse can pay now.  charged_share: 1 / slots on the device, charged of each second.
-    paid_seconds: device seconds charged for it before it paused.
+    paid_seconds: device seconds charged for it before: until it paused, or to choose it.
     memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
     folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
     checkpoint_seconds.  earlier: folders that may hold what it goes on from, the nearest first: its own where it
@@ -60,9 +60,10 @@ class Job(NamedTuple):
 
 
 class Screening(NamedTuple):
-    """Candidates of one trial, as genomes' texts, of which to measure proxies before one of them is trained.
+    """Candidates, as genomes' texts, of which to measure proxies before one of them is trained.
 
-    seed: of the weights, as in training.  most_seconds: after which no further candidate is measured.
+    number: below 0, as none of them has a trial.  seed: of the weights, as in training.  most_seconds: after which no
+    further candidate is measured.
     """
 
     number: int
@@ -70,7 +71,6 @@ class Screening(NamedTuple):
     proxies: tuple[str, ...]
     seed: int
     most_seconds: float | None
-    charged_share: float
     memory_bytes: int | None
 
     def limit_seconds(self) -> float | None:
@@ -111,7 +111,7 @@ class Verdict(NamedTuple):
 
 
 class Screened(NamedTuple):
-    """The proxies of a trial's candidates, None for one that has none, and the seconds that they took."""
+    """The proxies of each candidate, None for one that has none, and the seconds that they took on the slot."""
 
     number: int
     rows: tuple[Mapping[str, float] | None, ...]

@@ -18,6 +18,7 @@ PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused
 CHARGED = "charged_seconds"  # device seconds charged to the purse so far
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
+PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, of a study that screens
 ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
 RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
@@ -36,7 +37,7 @@ class Record:
 
     `outcome` is one of running, waiting, paused, done, cut, pruned, refused, failed, interrupted; `values`
     stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is by how
-    much limits are broken, in shares of them.
+    much limits are broken, in shares of them. `proxies` is None where the trial was not screened.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Record:
     retry_of: int | None = None
     origin: Origin | None = None
     violation: float = 0.0
+    proxies: Mapping[str, float] | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -95,4 +97,5 @@ def record(trial: FrozenTrial) -> Record:
         retry_of=attrs.get(RETRY_OF),
         origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
+        proxies=attrs.get(PROXIES),
     )

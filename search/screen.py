@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Row: TypeAlias = Mapping[
     str, float
@@ -24,6 +24,10 @@ class Screen(NamedTuple):
 
     proxies: tuple[str, ...]
     keep: float
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as a study file has it."""
+        return {"proxies": list(self.proxies), "keep": self.keep}
 
     @property
     def candidates(self) -> int:

@@ -43,7 +43,7 @@ def _row(text: str, job: Screening, data: trainer.Data, device: str) -> dict[str
     except torch.AcceleratorError:
         raise
     except Exception as error:  # whatever a network can raise; trained, it would be the outcome of its trial
-        log.info("trial %d: a candidate was not screened: %s", job.number, " ".join(str(error).split()))
+        log.info("a candidate was not screened: %s", " ".join(str(error).split()))
         return None
 
 

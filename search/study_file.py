@@ -20,8 +20,9 @@ from .dataset import SHAPES, Dataset
 from .errors import StudyError
 from .objective import Objective
 from .pruning import PAUSING
-from .samplers import JOINT
+from .samplers import JOINT, OURS
 from .samplers import complaint as sampler_complaint
+from .screen import Screen
 from .space import Space
 from .space_text import space_of
 from .written import KEYS, Written
@@ -35,7 +36,7 @@ class StudyFile:
 
     `workers` None is one for each device slot; `trials` None is as many as the budget buys. `limits` are
     highest values of a network: params, macs, depth, memory (bytes to run one image). `start` are REFs of the
-    genomes to begin with.
+    genomes to begin with. `screen` None screens nothing.
     """
 
     name: str
@@ -47,6 +48,7 @@ class StudyFile:
     seed: int
     pruner: str
     curve: bool
+    screen: Screen | None
     recipe: Recipe
     asks_all: bool
     workers: int | None
@@ -86,6 +88,7 @@ class StudyFile:
             "limits": dict(self.limits),
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
+            **({"screen": self.screen.plain()} if self.screen else {}),
             "train": self.recipe.to_dict(),
             "ask": "all" if self.asks_all else "active",
             "workers": self.workers or "auto",
@@ -150,6 +153,9 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
         return [str(source.error(("data",), str(error)))]
     if misplaced := _misplaced_rung(study):
         return [str(source.error(("budget", "rungs"), misplaced))]
+    if study.screen and study.sampler not in OURS:
+        blind = f"screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is {study.sampler}"
+        return [str(source.error(("screen",), blind))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
@@ -183,6 +189,7 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         seed=sampler.seed,
         pruner=written.pruner.name or ("median" if budget.rungs else "none"),
         curve=written.pruner.curve,
+        screen=Screen(tuple(written.screen.proxies), written.screen.keep) if written.screen else None,
         recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
         asks_all=asks == "all" if asks else sampler.name in JOINT,
         workers=None if written.workers == "auto" else written.workers,

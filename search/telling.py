@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .candidate import Candidate
 from .objective import Objective
-from .record import RESULT, Record, record
+from .record import PROXIES, RESULT, Record, record
 
 if TYPE_CHECKING:
     import optuna
@@ -72,7 +72,7 @@ def pause(trial: optuna.Trial, network: Candidate, report: Mapping[str, Any]) ->
         "metrics": _metrics(network, report),
     }
     trial.set_user_attr(RESULT, result)
-    return Record(trial.number, digest=network.digest, **result)
+    return Record(trial.number, digest=network.digest, proxies=trial.user_attrs.get(PROXIES), **result)
 
 
 def go_on(trial: optuna.Trial) -> None:

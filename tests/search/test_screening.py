@@ -27,7 +27,7 @@ COLOURED = NARROW.replace("[1, 8, 8]", "[3, 8, 8]")
 
 
 def task(*genomes: str, **changes: Any) -> Screening:
-    job = Screening(7, genomes, ("params", "synflow", "snip"), 0, None, 1.0, None)
+    job = Screening(7, genomes, ("params", "synflow", "snip"), 0, None, None)
     return job._replace(**changes)
 
 
