@@ -141,7 +141,9 @@ def _proxies(words: list[str]) -> list[str]:
 
 
 class _Screen(_Section):
-    proxies: Annotated[list[str], AfterValidator(_proxies)] = Field(["synflow", "jacob_cov", "snip"])
+    proxies: Annotated[list[str], AfterValidator(_proxies)] = Field(
+        ["params", "synflow", "jacob_cov", "snip"]
+    )
     keep: Annotated[float, Field(ge=0.02, le=0.9)] = 0.25
 
 

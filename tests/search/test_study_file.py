@@ -67,7 +67,7 @@ def test_rules_that_let_trials_pause_have_rungs_of_their_own() -> None:
 def test_a_screen_is_off_unless_it_is_asked_for() -> None:
     assert checked(HEAD + SPACE).screen is None
     study = checked(HEAD + "sampler: random\nscreen: {}\n" + SPACE)
-    assert study.screen == (("synflow", "jacob_cov", "snip"), 0.25)
+    assert study.screen == (("params", "synflow", "jacob_cov", "snip"), 0.25)
     assert parse_study(study.text(), "stored").plain() == study.plain()
 
 
