@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -40,7 +40,9 @@ class Drawn(NamedTuple):
 class Asking(Protocol):
     """Who is asked for the next network of a study."""
 
-    def draw(self) -> Drawn: ...
+    def draw(self, avoid: Collection[str] = ()) -> Drawn:
+        """Return what to try next; a sampler of ours also keeps away from networks of these digests."""
+        ...
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Answers:
     even: Even
     has_said: bool = False
 
-    def draw(self) -> Drawn:
+    def draw(self, avoid: Collection[str] = ()) -> Drawn:
         if self.past.repeats >= REPEATS:
             self._move_on()
         trial = self.store.study.ask()
@@ -88,13 +90,18 @@ class Genomes:
     proposer: Proposer
     past: Past
 
-    def draw(self) -> Drawn:
+    def draw(self, avoid: Collection[str] = ()) -> Drawn:
         trial, fixed = self._waiting()
         given = _given(trial, fixed, self.space) if trial is not None else None
         if given is not None:
             return given
-        proposal = self.proposer.propose(self.past.individuals(), self.past.digests)
-        return Drawn(proposal.genome, trial, proposal.origin)
+        return self.propose(avoid)._replace(trial=trial)
+
+    def propose(self, avoid: Collection[str] = ()) -> Drawn:
+        """Propose a network that was not met, nor is to be avoided; what waits in the queue is left there."""
+        known = self.past.digests | set(avoid) if avoid else self.past.digests
+        proposal = self.proposer.propose(self.past.individuals(), known)
+        return Drawn(proposal.genome, None, proposal.origin)
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
         """The next trial of the queue with the parameters it was given, if any; should another coordinator be

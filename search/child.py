@@ -30,8 +30,9 @@ from .dataset import Dataset
 from .inherit import Inheritance, begin, begun
 from .lineage import inherit
 from .memory import memory_limit
-from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Setup, Verdict
+from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Screening, Setup, Task, Verdict
 from .record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from .screening import screened
 
 WARM_UP_SECONDS = 0.1
 
@@ -88,9 +89,12 @@ def serve(pipe: Connection, setup: Setup) -> None:
     pipe.send(Ready())
     while True:
         try:
-            job: Job = pipe.recv()
+            job: Task = pipe.recv()
         except (EOFError, OSError):
             return
+        if isinstance(job, Screening):
+            pipe.send(screened(job, data, setup.device, halted.is_set))
+            continue
         report = work(job, bench)
         pipe.send(Finished(job.number, report))
         if report["kind"] == "device":

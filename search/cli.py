@@ -156,6 +156,7 @@ def best(
     """List the best network of a study, or its Pareto front."""
     from search.front import front
     from search.ref import open_study
+    from search.sieve import summary
     from search.views import best_table, counts
 
     opened = open_study(study, runs, data_root)
@@ -165,6 +166,8 @@ def best(
         _print_json([record.to_json() for record in listed])
     elif listed:
         typer.echo(best_table(listed, opened.file.objectives))
+        if line := summary(records, opened.file.objectives):
+            typer.echo(f"\n{line}")
     if not listed:
         _say(f"study {opened.file.name} has no finished trial yet; {counts(records)}")
         raise typer.Exit(1)

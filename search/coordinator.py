@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from .asking import Asking, Drawn, begin
 from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
 from .lineage import ancestors, clear
-from .messages import Died, Event, Finished, Job, Row, Rung, Verdict
+from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
 from .objective import LEARNT, MAXIMIZE, PLANNED, Objective
 from .outlook import is_hopeless
 from .past import Past
@@ -25,8 +25,9 @@ from .progress import Progress
 from .proposal import Origin
 from .pruning import Climb, should_stop
 from .purse import Purse, charged
-from .record import GENOME, ORIGIN, OWNER, PLAN, RETRY_OF, RUNGS, UNFINISHED, Record
+from .record import CHARGED, GENOME, ORIGIN, OWNER, PLAN, PROXIES, RETRY_OF, RUNGS, UNFINISHED, Record
 from .recovery import interrupt, owner, taken_over
+from .sieve import Option, Sieve, Sifted
 from .store import Store
 from .study_file import StudyFile
 
@@ -53,7 +54,7 @@ class Entry:
     bracket: int = 0
     is_pausing: bool = False  # it was told to, and is writing its checkpoint
     rested: Record | None = None  # what it had come to when it paused
-    paid: float = 0.0  # device seconds charged before that
+    paid: float = 0.0  # device seconds charged before: until it paused, or to choose it
 
     def kept_by(self) -> list[int]:
         """Return the trials, by number, in whose folders the checkpoint may be that it goes on from."""
@@ -63,7 +64,7 @@ class Entry:
 
 @dataclass
 class Coordinator:
-    """One run of a study. `stop_asked` says whether the person wants it to end."""
+    """One run of a study. `stop_asked` says whether the person wants it to end; `sieve` is there where it screens."""
 
     file: StudyFile
     store: Store
@@ -72,6 +73,7 @@ class Coordinator:
     stop_asked: Callable[[], bool]
     past: Past
     asking: Asking
+    sieve: Sieve | None = None
     crew: Crew = field(default_factory=lambda: Crew([]))
     running: dict[int, Entry] = field(default_factory=dict)
     parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
@@ -107,7 +109,7 @@ class Coordinator:
         reason = self.reason_to_stop()
         if reason is None or self.stop_asked():
             return reason
-        if self.running or self._next_up() is not None:
+        if self.running or self._screening() or self._next_up() is not None:
             return None
         for number in list(self.paused.entries):
             self._drop(number)
@@ -119,7 +121,7 @@ class Coordinator:
             return "stopped by hand"
         if self.purse.is_empty() or self.paused.is_late():
             return "the budget is spent"
-        in_hand = len(self.running) + len(self.parked) + len(self.paused.entries)
+        in_hand = len(self.running) + len(self.parked) + len(self.paused.entries) + self._screening()
         if self.file.trials is not None and self.told + in_hand >= self.file.trials:
             return f"all {self.file.trials} trials were made"
         if self.fruitless >= FRUITLESS:
@@ -140,6 +142,8 @@ class Coordinator:
                 self.purse.mine[trial.number] = rested.seconds
                 self.paused.learn(rested)
                 self.past.add(rested)
+                if self.sieve:
+                    self.sieve.learn(rested)
                 self._climb(rested)
         self.purse.refresh()
 
@@ -182,23 +186,35 @@ class Coordinator:
             return False
         if self.store.shared:
             self._catch_up()
-        entry = waiting[0] if waiting else self._proposal()
+        entry = waiting[0] if waiting else self._proposal(free[0])
         if entry is None:
             return True
         if entry in self.parked:
             self.parked.remove(entry)
-        if (
-            self.purse.is_empty()
-        ):  # spent by other slots while this one was drawn: tried when the budget grows
+        return self._begins(entry, free[0])
+
+    def _begins(self, entry: Entry, slot: Slot) -> bool:
+        """Start a trial, unless what was to pay it is spent by now: it is then tried when the study goes on."""
+        if self.purse.is_empty() or self.stop_asked():
             self.parked.append(entry)
             return False
-        self._start(entry, free[0])
+        self._start(entry, slot)
         return True
 
-    def _proposal(self) -> Entry | None:
-        """Ask for a network and begin its trial; None when it needs no training, or not now."""
-        drawn = self.asking.draw()
+    def _proposal(self, slot: Slot) -> Entry | None:
+        """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
+        or not now."""
+        drawn = self.asking.draw(self.sieve.digests() if self.sieve else ())
+        if self.sieve and drawn.trial is None and (network := self._wanted(drawn)):
+            self._screen(self.sieve, Option(drawn, network), slot)
+            return None
+        return self._begun(drawn)
+
+    def _begun(self, drawn: Drawn, sifted: Sifted | None = None) -> Entry | None:
+        """Begin the trial of what was drawn, and perhaps screened; None when it needs no training, or not now."""
         attrs: dict[str, Any] = {OWNER: owner()} if self.store.shared else {}
+        if sifted:
+            attrs |= {PROXIES: sifted.proxies, CHARGED: sifted.charged_seconds}
         network, illegal = self._network(drawn)
         if network is None:
             if drawn.genome is not None:
@@ -218,6 +234,8 @@ class Coordinator:
             self._fruitless(telling.refuse(self.store.study, trial, "limit", "; ".join(map(str, exceeded))))
             return None
         entry = self._entry(trial, network)
+        if sifted:
+            self.purse.mine[trial.number] = entry.paid = sifted.charged_seconds
         if self._is_reused(entry):
             return None
         if self._has_twin_running(entry):
@@ -233,6 +251,31 @@ class Coordinator:
             return candidate(drawn.genome, self.file.recipe.batch, self.file.recipe.optimizer), ""
         except (GenomeError, DomainError) as error:
             return None, str(error)
+
+    def _wanted(self, drawn: Drawn) -> Candidate | None:
+        """The network of what was drawn, where it breaks no limit and is not known yet."""
+        network, _ = self._network(drawn)
+        if network is None or network.digest in self.past.digests:
+            return None
+        return None if any(excess.over > 0 for excess in measured(network, self.file)) else network
+
+    def _screen(self, sieve: Sieve, first: Option, slot: Slot) -> None:
+        """Let a slot measure the proxies of candidates; what it says begins the trial of one of them."""
+        share = self.purse.share(slot.setup.device)
+        number = sieve.gather(first, self._wanted, share)
+        task = Screening(
+            number=number,
+            genomes=tuple(option.network.text for option in sieve.batches[number].options),
+            proxies=sieve.screen.proxies,
+            seed=self.file.recipe.seed,
+            most_seconds=self._trial_seconds(slot),
+            memory_bytes=self.file.budget.memory,
+        )
+        self.crew.give(slot, task)
+
+    def _screening(self) -> int:
+        """How many trials will come of what is being screened."""
+        return len(self.sieve.batches) if self.sieve else 0
 
     def _felt(self, constraints: dict[str, float]) -> dict[str, float]:
         """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""
@@ -265,21 +308,23 @@ class Coordinator:
         clear(self.store, record)
         self.progress.ended(record, self.purse.spent_seconds())
 
+    def _trial_seconds(self, slot: Slot) -> float | None:
+        """The limit of a trial in seconds on a slot; the study's is in device seconds, as all that is charged."""
+        most = self.file.budget.per_trial
+        return None if most is None else most / self.purse.share(slot.setup.device)
+
     def _start(self, entry: Entry, slot: Slot) -> None:
         if entry.rested is None:
             self.paused.enter(entry)
-        share, most = self.purse.share(slot.setup.device), self.file.budget.per_trial
-        if most is not None:  # in device seconds, as all that is charged; a job counts seconds on its slot
-            most /= share
         job = Job(
             number=entry.trial.number,
             genome=entry.network.text,
             digest=entry.network.digest,
             recipe=self.file.recipe,
             rungs=self.paused.asked_at(entry),
-            trial_seconds=most,
+            trial_seconds=self._trial_seconds(slot),
             left_seconds=self.purse.trial_seconds(),
-            charged_share=share,
+            charged_share=self.purse.share(slot.setup.device),
             memory_bytes=self.file.budget.memory,
             predicted_bytes=entry.network.train_memory_bytes,
             latency=any(objective.name == "latency" for objective in self.file.objectives),
@@ -311,11 +356,24 @@ class Coordinator:
                 self._judge(number, epoch, scores)
             case Finished(number, report):
                 self._finish(number, dict(report))
+            case Screened(number, rows, seconds):
+                self._screened(number, rows, seconds)
+            case Died(number, _) if number < 0:
+                assert self.sieve is not None
+                self._screened(number, *self.sieve.lost(number))
             case Died(number, reason):
                 entry = self.running.pop(number)
                 self.purse.settle(entry.trial)
                 record = telling.fail(self.store.study, entry.trial, "killed", reason, self.file.sampler)
                 self._conclude(record)
+
+    def _screened(self, number: int, rows: Sequence[Mapping[str, float] | None], seconds: float) -> None:
+        """Begin the trial of the candidate that is chosen, which pays for the screening, on a slot that is free now."""
+        assert self.sieve is not None
+        sifted = self.sieve.chosen(number, rows, seconds)
+        entry = self._begun(sifted.drawn, sifted)
+        if entry is not None:
+            self._begins(entry, self.crew.free()[0])
 
     def _finish(self, number: int, report: dict[str, Any]) -> None:
         entry = self.running.pop(number)
@@ -342,6 +400,8 @@ class Coordinator:
         entry.is_pausing, entry.paid = False, self.purse.mine[number]
         entry.rested = telling.pause(entry.trial, entry.network, report)
         self.fruitless = 0
+        if self.sieve:
+            self.sieve.learn(entry.rested)
         self.paused.entries[number] = entry
         self.past.add(entry.rested)
         self.progress.paused(number)
@@ -407,7 +467,7 @@ class Coordinator:
 
     def _share(self, number: int) -> float:
         job = self.crew.slot_of(number).job
-        return job.charged_share if job else 1.0
+        return job.charged_share if isinstance(job, Job) else 1.0
 
     # --- what is known
 
@@ -427,6 +487,8 @@ class Coordinator:
     def _remember(self, record: Record) -> None:
         self.known.add(record.number)
         self.past.add(record)
+        if self.sieve:
+            self.sieve.learn(record)
         self.told += record.is_counted
         if record.digest is None:
             return
@@ -445,8 +507,7 @@ class Coordinator:
 
     def _charge_by_the_clock(self) -> None:
         for slot in self.crew.busy():
-            assert slot.job is not None
-            if slot.is_ready and slot.job.number in self.running:
+            if isinstance(slot.job, Job) and slot.is_ready and slot.job.number in self.running:
                 entry = self.running[slot.job.number]
                 seconds = entry.paid + slot.elapsed_seconds() * slot.job.charged_share
                 self.purse.estimate(entry.trial, seconds)

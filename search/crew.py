@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import StudyError
-from .messages import HALT, Broken, Died, Event, Job, Ready, Setup, Verdict
+from .messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 
 PRELOAD = ("torch", "search.child")  # imported once by the fork server: a child then starts in 0.03 s
 GRACE_SECONDS = 15.0  # a child this long over its limit hangs
@@ -32,7 +32,7 @@ class Slot:
     setup: Setup
     process: ForkServerProcess
     pipe: Connection
-    job: Job | None = None
+    job: Task | None = None
     began: float = 0.0  # time.monotonic() when the job was given
     is_ready: bool = False
 
@@ -65,7 +65,7 @@ class Crew:
     def slot_of(self, number: int) -> Slot:
         return next(slot for slot in self.slots if slot.job and slot.job.number == number)
 
-    def give(self, slot: Slot, job: Job) -> None:
+    def give(self, slot: Slot, job: Task) -> None:
         """Hand a job to a free slot; a child that died meanwhile is replaced first."""
         if not slot.process.is_alive():
             self._replace(slot)
@@ -110,7 +110,7 @@ class Crew:
                 return None
             case Broken(reason):
                 raise StudyError(reason)
-        if type(said).__name__ == "Finished":
+        if isinstance(said, Finished | Screened):
             slot.job, self.losses = None, 0
         return said  # type: ignore[no-any-return]
 

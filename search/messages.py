@@ -30,7 +30,7 @@ class Job(NamedTuple):
 
     trial_seconds: its limit, what earlier trials spent on the checkpoint that it goes on from included.
     left_seconds: what the purse can pay now.  charged_share: 1 / slots on the device, charged of each second.
-    paid_seconds: device seconds charged for it before it paused.
+    paid_seconds: device seconds charged for it before: until it paused, or to choose it.
     memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
     folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
     checkpoint_seconds.  earlier: folders that may hold what it goes on from, the nearest first: its own where it
@@ -58,6 +58,25 @@ class Job(NamedTuple):
         """Return the most that it can take on its slot from now on."""
         limits = [limit for limit in (self.trial_seconds, self.left_seconds) if limit is not None]
         return min(limits, default=None)
+
+
+class Screening(NamedTuple):
+    """Candidates, as genomes' texts, of which to measure proxies before one of them is trained.
+
+    number: below 0, as none of them has a trial.  seed: of the weights, as in training.  most_seconds: after which no
+    further candidate is measured.
+    """
+
+    number: int
+    genomes: tuple[str, ...]
+    proxies: tuple[str, ...]
+    seed: int
+    most_seconds: float | None
+    memory_bytes: int | None
+
+    def limit_seconds(self) -> float | None:
+        """Return the most that it can take on its slot, but for the candidate in hand."""
+        return self.most_seconds
 
 
 class Ready(NamedTuple):
@@ -92,6 +111,14 @@ class Verdict(NamedTuple):
     pause: bool = False
 
 
+class Screened(NamedTuple):
+    """The proxies of each candidate, None for one that has none, and the seconds that they took on the slot."""
+
+    number: int
+    rows: tuple[Mapping[str, float] | None, ...]
+    seconds: float
+
+
 class Finished(NamedTuple):
     """A trial's report as plain values, as its report.json holds it."""
 
@@ -106,4 +133,5 @@ class Died(NamedTuple):
     reason: str
 
 
-Event: TypeAlias = Row | Rung | Finished | Died
+Task: TypeAlias = Job | Screening
+Event: TypeAlias = Row | Rung | Screened | Finished | Died

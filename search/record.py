@@ -18,6 +18,7 @@ PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited
 CHARGED = "charged_seconds"  # device seconds charged to the purse so far
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
+PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, of a study that screens
 ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
 RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
@@ -35,9 +36,10 @@ class Record:
     """One trial as text and numbers.
 
     `outcome` is one of running, waiting, paused, done, cut, pruned, refused, failed, interrupted; `values`
-    stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is by how
-    much limits are broken, in shares of them. `inherited` says from which trial it had its first weights, and what
-    share of them; what was measured is then not what it would be from scratch.
+    stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is
+    by how much limits are broken, in shares of them. `inherited` says from which trial it had its first
+    weights, and what share of them; what was measured is then not what it would be from scratch. `proxies` is
+    None where the trial was not screened.
     """
 
     number: int
@@ -60,6 +62,7 @@ class Record:
     origin: Origin | None = None
     violation: float = 0.0
     inherited: Mapping[str, Any] | None = None
+    proxies: Mapping[str, float] | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -98,4 +101,5 @@ def record(trial: FrozenTrial) -> Record:
         origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
         inherited=result.get("inherited"),
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
+        proxies=attrs.get(PROXIES),
     )

@@ -21,6 +21,7 @@ from .record import (
     ORIGIN,
     OWNER,
     PLAN,
+    PROXIES,
     REPORT_FILE,
     RESULT,
     RETRY_OF,
@@ -100,7 +101,7 @@ def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
 
 def _again(trial: FrozenTrial) -> dict[str, Any]:
     """What the trial that repeats this one has from the start; parameters, where there are any, give the genome."""
-    kept = (ORIGIN,) if trial.params else (GENOME, ORIGIN)
+    kept = (ORIGIN, PROXIES) if trial.params else (GENOME, ORIGIN, PROXIES)
     return {
         RETRY_OF: trial.number,
         **{name: trial.user_attrs[name] for name in kept if name in trial.user_attrs},

@@ -26,6 +26,7 @@ from .purse import Purse
 from .record import Record
 from .recovery import owner, recover
 from .samplers import OURS, proposer, sampler
+from .sieve import Sieve, learnt
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
 
@@ -151,10 +152,11 @@ def _train(
     space, past = file.space(), Past(file.objectives, file.recipe.epochs)
     start.enqueue(store, space)
     asking = _asking(file, space, store, past)
+    sieve = _sieve(file, asking)
     purse = Purse(store, file.budget.device_time, slots.devices)
     purse.refresh()
     progress.opened(file, store, recovered, purse.spent_seconds(), slots)
-    coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking)
+    coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking, sieve)
     try:
         coordinator.adopt(recovered.paused)
         if (reason := coordinator.over()) is not None:
@@ -174,6 +176,13 @@ def _asking(file: StudyFile, space: Space, store: Store, past: Past) -> Asking:
         )
     store.study.sampler = sampler(file.sampler, file.seed, len(store.records()) + apart)
     return Answers(store, space, file.asks_all, past, Even(space, file.seed + apart))
+
+
+def _sieve(file: StudyFile, asking: Asking) -> Sieve | None:
+    """Who screens candidates, in a study that wants it."""
+    if file.screen is None or not isinstance(asking, Genomes):
+        return None
+    return Sieve(file.screen, learnt(file.objectives), asking.propose)
 
 
 def _bytes(data: Data) -> int:

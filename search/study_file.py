@@ -21,8 +21,9 @@ from .errors import StudyError
 from .inherit import NAMING_PARENTS
 from .objective import Objective
 from .pruning import PAUSING
-from .samplers import JOINT
+from .samplers import JOINT, OURS
 from .samplers import complaint as sampler_complaint
+from .screen import Screen
 from .space import Space
 from .space_text import space_of
 from .written import KEYS, Written
@@ -36,7 +37,8 @@ class StudyFile:
 
     `inherits`: a network begins with the weights of the trial that its genome was made from. `workers` None is one
     for each device slot; `trials` None is as many as the budget buys. `limits` are highest values of a network:
-    params, macs, depth, memory (bytes to run one image). `start` are REFs of the genomes to begin with.
+    params, macs, depth, memory (bytes to run one image). `start` are REFs of the genomes to begin with. `screen` None
+    screens nothing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StudyFile:
     seed: int
     pruner: str
     curve: bool
+    screen: Screen | None
     recipe: Recipe
     asks_all: bool
     inherits: bool
@@ -88,6 +91,7 @@ class StudyFile:
             "limits": dict(self.limits),
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
+            **({"screen": self.screen.plain()} if self.screen else {}),
             "train": self.recipe.to_dict(),
             "ask": "all" if self.asks_all else "active",
             **({"inherit": True} if self.inherits else {}),
@@ -158,6 +162,9 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
             f"inherit is true, and {study.sampler} makes no genome from those of trials; use sampler: evolve"
         )
         return [str(source.error(("inherit",), said))]
+    if study.screen and study.sampler not in OURS:
+        blind = f"screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is {study.sampler}"
+        return [str(source.error(("screen",), blind))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
@@ -191,6 +198,7 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         seed=sampler.seed,
         pruner=written.pruner.name or ("median" if budget.rungs else "none"),
         curve=written.pruner.curve,
+        screen=Screen(tuple(written.screen.proxies), written.screen.keep) if written.screen else None,
         recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
         asks_all=asks == "all" if asks else sampler.name in JOINT,
         inherits=written.inherit,

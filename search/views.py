@@ -10,7 +10,7 @@ import genome
 from genome import Genome, Plan
 from genome.totals import Total, totals
 
-from . import words
+from . import sieve, words
 from .objective import DIRECTIONS, Objective
 from .record import Record
 from .study import Result
@@ -134,6 +134,8 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
         lines += ["", best_table(result.best, objectives), ""]
     else:
         lines.append("no trial was finished")
+    if line := sieve.summary(result.records, objectives):
+        lines.append(line)
     if result.exported:
         lines.append(f"the best network is in {result.exported}")
     if result.is_interrupted:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from genome.source import shown
 from trainer import Budget, Recipe, parse_bytes
+from trainer.proxies import PROXIES
 
 from . import objective
 from .dataset import SHAPES
@@ -133,6 +134,19 @@ class _Pruner(_Section):
     curve: bool = False
 
 
+def _proxies(words: list[str]) -> list[str]:
+    if not words or len(set(words)) < len(words):
+        raise ValueError(f"is {shown(str(words))}; give one or more, each once: {', '.join(PROXIES)}")
+    return [_word(PROXIES)(word) for word in words]
+
+
+class _Screen(_Section):
+    proxies: Annotated[list[str], AfterValidator(_proxies)] = Field(
+        ["params", "synflow", "jacob_cov", "snip"]
+    )
+    keep: Annotated[float, Field(ge=0.02, le=0.9)] = 0.25
+
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -160,6 +174,7 @@ class Written(_Section):
     limits: _Limits = Field(default_factory=_Limits)
     sampler: Annotated[_Sampler, BeforeValidator(_named)] = Field(default_factory=_Sampler)
     pruner: Annotated[_Pruner, BeforeValidator(_named)] = Field(default_factory=_Pruner)
+    screen: _Screen | None = None
     train: _Train = Field(default_factory=_Train)  # type: ignore[valid-type]
     ask: Literal["active", "all"] | None = None
     inherit: bool = False
@@ -179,5 +194,6 @@ KEYS = {
     ("limits",): list(_Limits.model_fields),
     ("sampler",): list(_Sampler.model_fields),
     ("pruner",): list(_Pruner.model_fields),
+    ("screen",): list(_Screen.model_fields),
     ("train",): list(_Train.model_fields),
 }

@@ -15,18 +15,24 @@ Logits = tuple[Tensor, ...]
 
 def forward(module: Callable[[Tensor], Any], x: Tensor, classes: int) -> Logits:
     """Logits of every exit, each float32 (B, classes). Raises ModuleError for anything else."""
+    exits = logits(module, x)
+    for number, one in enumerate(exits, start=1):
+        if one.shape != (len(x), classes):
+            raise ModuleError(
+                f"exit {number} gave logits of shape {tuple(one.shape)}; it must be ({len(x)}, {classes})"
+            )
+    return tuple(one.float() for one in exits)
+
+
+def logits(module: Callable[[Tensor], Any], x: Tensor) -> Logits:
+    """What every exit gives, whatever its shape and number format. Raises ModuleError where it is no tensor."""
     output = module(x)
     exits = (output,) if isinstance(output, Tensor) else output
     if not isinstance(exits, tuple | list) or not exits or not all(isinstance(e, Tensor) for e in exits):
         raise ModuleError(
             f"forward gave {type(output).__name__}; it must give one logit tensor, or a tuple of them"
         )
-    for number, logits in enumerate(exits, start=1):
-        if logits.shape != (len(x), classes):
-            raise ModuleError(
-                f"exit {number} gave logits of shape {tuple(logits.shape)}; it must be ({len(x)}, {classes})"
-            )
-    return tuple(logits.float() for logits in exits)
+    return tuple(exits)
 
 
 def weights(module: nn.Module, exits: int) -> tuple[float, ...]:
@@ -41,12 +47,12 @@ def weights(module: nn.Module, exits: int) -> tuple[float, ...]:
     return tuple(float(weight) for weight in given)
 
 
-def loss(logits: Logits, batch: Batch, weight: tuple[float, ...], smoothing: float) -> Tensor:
+def loss(given: Logits, batch: Batch, weight: tuple[float, ...], smoothing: float) -> Tensor:
     """Weighted sum over the exits of the mean cross-entropy in float32, with smoothed labels.
 
     Where pairs of images were mixed, it is the same mix of their two losses.
     """
-    terms = [w * _loss(e, batch, smoothing) for w, e in zip(weight, logits, strict=True)]
+    terms = [w * _loss(e, batch, smoothing) for w, e in zip(weight, given, strict=True)]
     return sum(terms[1:], start=terms[0])
 
 

@@ -9,6 +9,7 @@ import pytest
 from genome.source import parse
 from search import difference
 from search.errors import StudyError
+from search.samplers import OURS
 from search.study_file import StudyFile, check_study, parse_study, read_study
 from tests.search.conftest import study_of
 
@@ -61,6 +62,13 @@ def test_rules_that_let_trials_pause_have_rungs_of_their_own() -> None:
     curves = checked(HEAD + "pruner: {name: asha, curve: true}\ntrain: {epochs: 12}\n" + SPACE)
     assert curves.curve_points == (2, 4, 6, 8, 10, 12)
     assert parse_study(curves.text(), "stored").curve
+
+
+def test_a_screen_is_off_unless_it_is_asked_for() -> None:
+    assert checked(HEAD + SPACE).screen is None
+    study = checked(HEAD + "sampler: random\nscreen: {}\n" + SPACE)
+    assert study.screen == (("params", "synflow", "jacob_cov", "snip"), 0.25)
+    assert parse_study(study.text(), "stored").plain() == study.plain()
 
 
 BAD = [
@@ -128,6 +136,28 @@ BAD = [
         HEAD + "pruner: asha\nbudget: {rungs: [1, 9]}\n" + SPACE,
         "s.yaml:4  budget.rungs has epoch 1, under a tenth of 20, where ranks say little of the end; "
         "give asha later ones, such as [3, 7], or none",
+    ),
+    (
+        HEAD + "sampler: random\nscreen: {proxies: [luck]}\n" + SPACE,
+        "s.yaml:4  screen.proxies is 'luck'; it may be params, macs, l2_norm, synflow, snip, grad_norm, jacob_cov, "
+        "naswot, zen",
+    ),
+    (
+        HEAD + "sampler: random\nscreen: {proxies: [snip, snip]}\n" + SPACE,
+        "s.yaml:4  screen.proxies is ['snip', 'snip']; give one or more, each once: params, macs, l2_norm, synflow, "
+        "snip, grad_norm, jacob_cov, naswot, zen",
+    ),
+    (
+        HEAD + "sampler: random\nscreen: {keep: 2}\n" + SPACE,
+        "s.yaml:4  screen.keep is 2; it must be less than or equal to 0.9",
+    ),
+    (
+        HEAD + "sampler: random\nscreen: {keeps: 0.5}\n" + SPACE,
+        "s.yaml:4  screen.keeps is not a key of a study; did you mean keep?",
+    ),
+    (
+        HEAD + "screen: {keep: 0.5}\nsampler: tpe\n" + SPACE,
+        f"s.yaml:3  screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is tpe",
     ),
     (HEAD + "train: {lr: fast}\n" + SPACE, "s.yaml:3  train.lr is 'fast'; it must be a number above 0"),
     (HEAD + "ask: some\n" + SPACE, "s.yaml:3  ask is some; it may be active or all"),

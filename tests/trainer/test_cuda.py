@@ -14,6 +14,7 @@ from trainer.data import Data
 from trainer.graphed import Graphed
 from trainer.parts import Parts
 from trainer.precision import Form, usual
+from trainer.proxies import PROXIES, proxies
 from trainer.ranks import Ranks
 from trainer.residence import Streamed
 from trainer.step import Step
@@ -22,6 +23,13 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 
 Make = Callable[..., nn.Module]
 RECIPE = Recipe(epochs=8, batch=32)
+
+
+def test_proxies_are_those_of_the_cpu(net: Make) -> None:
+    module, images, labels = net(), torch.randn(16, 1, 8, 8), torch.arange(16) % 10
+    here = proxies(module, images, labels, PROXIES)
+    there = proxies(module.to("cuda"), images.cuda(), labels.cuda(), PROXIES)
+    assert there == pytest.approx(here, rel=0.02)
 
 
 def test_a_network_learns_in_bf16_and_comes_home(digits: Data, net: Make) -> None:
