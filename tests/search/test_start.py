@@ -290,5 +290,6 @@ def test_from_another_study_on_the_command_line(
     )
     said = command("search", written(study="third", space=ONE), "--from", "other#1")
     lines = said.err.splitlines()
-    assert said.status == 2 and len(lines) == 1
-    assert lines[0].startswith("nothing of other#1 fits the space of ")
+    assert said.status == 2 and len(lines) == 2
+    assert lines[0] == "other#1 is left out; it does not fit: body is no node of this space"
+    assert lines[1].startswith("nothing of other#1 fits the space of ")
