@@ -241,7 +241,7 @@ def _plain(job: Job, trained: Trained) -> dict[str, Any]:
     report = trained.report
     plain = {
         **report.to_dict(),
-        "number": job.number,
+        "number": job.number if job.trial is None else job.trial,
         "digest": job.digest,
         "latency": trained.latency.seconds,
         "inherited": trained.inherited.to_json() if trained.inherited else None,

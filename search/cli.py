@@ -185,6 +185,7 @@ def export(
     from search.export import export as write
     from search.front import front
     from search.ref import open_study, split_trial
+    from search.views import taken
 
     name, number = split_trial(study)
     opened = open_study(name, runs, data_root)
@@ -194,7 +195,8 @@ def export(
     if not listed:
         raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
     folder = write(opened.store, opened.file, listed[0], to)
-    typer.echo(f"trial {listed[0].number} is in {folder}")
+    weights = taken(listed[0], opened.file.objectives)
+    typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {weights}" if weights else ""))
 
 
 @app.command(epilog="Example: genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3")

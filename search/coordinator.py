@@ -120,7 +120,7 @@ class Coordinator:
         if self.stop_asked():
             return "stopped by hand"
         if self.purse.is_empty() or self.paused.is_late():
-            return "the budget is spent"
+            return self.purse.why_empty()
         in_hand = len(self.running) + len(self.parked) + len(self.paused.entries) + self._screening()
         if self.file.trials is not None and self.told + in_hand >= self.file.trials:
             return f"all {self.file.trials} trials were made"

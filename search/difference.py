@@ -11,7 +11,8 @@ from .dataset import SHAPES
 from .errors import StudyError
 from .study_file import StudyFile
 
-FREE = ("workers", "device", "start")  # how, not what; what is new under `start` comes next
+# how, not what; what is new under `start` comes next, the finale when all is found
+FREE = ("workers", "device", "start", "finale")
 # may grow, and be lifted altogether by leaving them out
 GROWING = (
     ("budget", "device_time"),
@@ -42,7 +43,8 @@ def check_same(stored: StudyFile, now: StudyFile) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            f"name (only budget, trials, epochs, workers, device and start may change):\n{_shown(before, after)}"
+            "name (only budget, trials, epochs, finale, workers, device and start may change):\n"
+            f"{_shown(before, after)}"
         )
 
 

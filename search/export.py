@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trainer import files
 
 from .errors import StudyError
+from .objective import learnt
 from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
 from .store import Store
 from .study_file import StudyFile
@@ -39,11 +40,12 @@ print(info["classes"][module((x - mean) / std)[-1].argmax()])
 def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data | None = None) -> Path:
     """Write genome.yaml, weights.safetensors, report.json and USAGE.md of one trial into the folder `to`.
 
-    The test images are touched here, once for each export, and nowhere else. An earlier export in `to` is
+    The weights are those of the seed that did best on the validation images, where the finale trained the network
+    anew. The test images are touched here, once for each export, and nowhere else. An earlier export in `to` is
     replaced as a whole; any other folder that is not empty is refused. Raises StudyError.
     """
     _check_target(to)
-    source = store.trial_folder(record.number if record.reused is None else record.reused)
+    source = _source(store, file, record)
     try:
         text, weights = (source / GENOME_FILE).read_text(), (source / WEIGHTS_FILE).read_bytes()
         training = json.loads((source / REPORT_FILE).read_bytes())
@@ -57,11 +59,20 @@ def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data |
         "trial": record.number,
         "objectives": dict(file.objectives),
         "seeds": {"study": file.seed, "train": training["seed"]},
+        **({"over_seeds": record.finale.to_json()} if record.finale else {}),
     }
     name = f"{file.name}, trial {record.number}"
     content = packed(text, weights, training, data or file.data.load(), about, name)
     files.write_folder(to, content)
     return to
+
+
+def _source(store: Store, file: StudyFile, record: Record) -> Path:
+    """Return the folder with the weights that a trial's network is handed out with."""
+    seed = record.finale.best(learnt(file.objectives)) if record.finale else None
+    if seed is not None:
+        return store.seed_folder(record.number, seed)
+    return store.trial_folder(record.number if record.reused is None else record.reused)
 
 
 def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:

@@ -2,28 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from .objective import LEARNT, Objective, dominates
+from .objective import Objective, dominates, learnt
+from .over_seeds import OverSeeds
 from .record import Record
 
 
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
     """Return the best trials: the Pareto front, or the one best for one objective. Best learnt value first.
 
+    Where the finale has trained the best of the search anew, its networks come first, the best mean before all.
+    """
+    ranked = _by_finale(as_found(records, objectives), learnt(objectives))
+    return ranked[:1] if len(objectives) == 1 else ranked
+
+
+def as_found(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
+    """Return trials by what the search found: all for one objective, else the Pareto front. Best learnt value first.
+
     A network that was met twice is listed once, where it was trained; trials without values are left out.
     """
     trained = {r.digest or r.number: r for r in records if r.values is not None and r.reused is None}
     finished = list(trained.values())
     costs = {r.number: _costs(r, objectives) for r in finished}
+    if len(objectives) > 1:
+        finished = _unbeaten(finished, costs)
+    goal = objectives.index(learnt(objectives))
+    # few valid images make many equal accuracies: the loss tells more of them apart
+    return sorted(finished, key=lambda r: (costs[r.number][goal], r.metrics.get("loss", 0.0), r.number))
+
+
+def _unbeaten(finished: Sequence[Record], costs: Mapping[int, tuple[float, ...]]) -> list[Record]:
     unbeaten: list[Record] = []
     for r in sorted(finished, key=lambda r: costs[r.number]):  # what beats a trial comes before it
         if not any(dominates(costs[other.number], costs[r.number]) for other in unbeaten):
             unbeaten.append(r)
-    goal = next(i for i, objective in enumerate(objectives) if objective.name in LEARNT)
-    # few valid images make many equal accuracies: the loss tells more of them apart
-    ranked = sorted(unbeaten, key=lambda r: (costs[r.number][goal], r.metrics.get("loss", 0.0), r.number))
-    return ranked[:1] if len(objectives) == 1 else ranked
+    return unbeaten
+
+
+def _by_finale(ranked: list[Record], goal: Objective) -> list[Record]:
+    """Put first what the finale compared, by the mean over the seeds that all of it was trained with.
+
+    Not so before it has a verdict on the best of the search, be it that this one failed: another must not win by
+    being the only one that was tried. What failed with a seed is not compared, unless everything failed.
+    """
+    tried = [(r, r.finale) for r in ranked if r.finale and (r.finale.measured or r.finale.is_failed)]
+    compared = [(r, finale) for r, finale in tried if not finale.is_failed]
+    if not compared or tried[0][0] is not ranked[0]:
+        return ranked
+    seeds = set.intersection(*(set(finale.measured) for _, finale in compared))
+    if not seeds:
+        return ranked
+
+    def cost(pair: tuple[Record, OverSeeds]) -> tuple[float, ...]:
+        record, finale = pair
+        value, loss = finale.spread(goal.name, seeds), finale.spread("loss", seeds)
+        assert value is not None and loss is not None
+        return goal.cost(value.mean), loss.mean, record.number
+
+    first = [record for record, _ in sorted(compared, key=cost)]
+    numbers = {record.number for record in first}
+    return first + [record for record in ranked if record.number not in numbers]
 
 
 def ranking(records: Iterable[Record], objectives: Sequence[Objective], most: int) -> list[Record]:

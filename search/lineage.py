@@ -31,8 +31,13 @@ def ancestors(store: Store, retry_of: int | None) -> list[Record]:
 def clear(store: Store, record: Record) -> None:
     """Delete the checkpoints of a trial that ended and of those that it repeats, half-written ones, too."""
     for one in (record, *ancestors(store, record.retry_of)):
-        for left in store.trial_folder(one.number).glob(f"*{CHECKPOINT_FILE}*"):
-            left.unlink(missing_ok=True)
+        drop_checkpoint(store.trial_folder(one.number))
+
+
+def drop_checkpoint(folder: Path) -> None:
+    """Delete the checkpoint in a folder, and what was half written of one."""
+    for left in folder.glob(f"*{CHECKPOINT_FILE}*"):
+        left.unlink(missing_ok=True)
 
 
 def inherit(checkpoint: Checkpoint, folders: Sequence[str]) -> float:

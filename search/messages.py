@@ -34,7 +34,9 @@ class Job(NamedTuple):
     memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
     folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
     checkpoint_seconds.  earlier: folders that may hold what it goes on from, the nearest first: its own where it
-    paused, those of the trials that it repeats.  parent: folder of the trial whose weights it begins with.
+    paused, or is trained anew and was interrupted, those of the trials that it repeats.  parent: folder of the trial
+    whose weights it begins with.  trial: whose network it trains anew, for the finale; `number` then only tells the
+    jobs apart.
     """
 
     number: int
@@ -53,6 +55,7 @@ class Job(NamedTuple):
     earlier: tuple[str, ...] = ()
     paid_seconds: float = 0.0
     parent: str | None = None
+    trial: int | None = None
 
     def limit_seconds(self) -> float | None:
         """Return the most that it can take on its slot from now on."""

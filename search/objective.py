@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"
@@ -29,6 +29,11 @@ class Objective(NamedTuple):
     def cost(self, value: float) -> float:
         """Return the value as a cost: lower is better."""
         return -value if self.direction == MAXIMIZE else value
+
+
+def learnt(objectives: Sequence[Objective]) -> Objective:
+    """Return the objective that training tells, the first where there are two."""
+    return next(objective for objective in objectives if objective.name in LEARNT)
 
 
 def complaint(name: str, direction: str) -> str | None:

@@ -54,7 +54,7 @@ class Past:
             record.violation,
             record.outcome in UNFINISHED and record.outcome != "paused",
             record.origin,
-            record.seconds,
+            record.search_seconds,
         )
 
     def digest(self, number: int) -> str | None:

@@ -44,7 +44,7 @@ class Paused:
     def learn(self, record: Record) -> None:
         """Take in a trial of an earlier run, or of another coordinator."""
         if record.epochs and record.reused is None and record.retry_of is None:
-            self.epoch_seconds[record.number] = record.seconds / record.epochs
+            self.epoch_seconds[record.number] = record.search_seconds / record.epochs
         if self.is_used and record.epochs and record.reused is None:
             self.begun[bracket_of(self.file.rungs, record.rungs)] += 1
 
@@ -74,7 +74,7 @@ class Paused:
 
     def is_late(self) -> bool:
         """Whether too little is left of the purse to train one more network from the first epoch to the last."""
-        left = self.purse.trial_seconds()
+        left = self.purse.search_seconds()
         if left is None or not self.is_used or not self.epoch_seconds:
             return False
         return self._slot_seconds(self.file.recipe.epochs * self._mean_epoch_seconds()) > left
@@ -119,8 +119,11 @@ class Paused:
     def _last_up(self, climbs: Mapping[int, Climb], paused: Iterable[int]) -> int | None:
         """Return the best one that still comes to its end with what is left, else the one that comes nearest."""
         last = list(self._candidates(climbs, set(paused), everyone))
-        left = self.purse.trial_seconds() or 0.0
-        return next((n for n in last if self._left_seconds(n, climbs[n]) <= left), last[0] if last else None)
+        left = self.purse.search_seconds() or 0.0
+        nearest = (
+            last[0] if last and not self.purse.kept_seconds else None
+        )  # the finale makes more of what is left
+        return next((n for n in last if self._left_seconds(n, climbs[n]) <= left), nearest)
 
     def _candidates(self, climbs: Mapping[int, Climb], paused: set[int], keeps: Keeps) -> Iterator[int]:
         return candidates(self.file.rungs, climbs, paused, keeps)
@@ -133,7 +136,8 @@ class Paused:
         """Return how many epochs the whole purse pays; none while it is not known what one costs."""
         if self.purse.budget_seconds is None:
             return math.inf
-        return self.purse.budget_seconds / self._mean_epoch_seconds() if self.epoch_seconds else 0.0
+        seconds = self.purse.budget_seconds - self.purse.kept_seconds
+        return seconds / self._mean_epoch_seconds() if self.epoch_seconds else 0.0
 
     def _mean_epoch_seconds(self) -> float:
         return statistics.fmean(self.epoch_seconds.values())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from .devices import Places
+    from .over_seeds import OneSeed
     from .recovery import Recovered
     from .store import Store
     from .study_file import StudyFile
@@ -37,6 +38,10 @@ class Progress(Protocol):
     def paused(self, number: int) -> None: ...
     def ended(self, record: Record, spent: float) -> None: ...
     def tick(self, spent: float) -> None: ...
+    def said(self, line: str) -> None: ...
+    def seed_began(self, number: int, seed: int) -> None: ...
+    def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None: ...
+    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None: ...
 
 
 class Silent:
@@ -70,6 +75,18 @@ class Silent:
     def tick(self, spent: float) -> None:
         pass
 
+    def said(self, line: str) -> None:
+        pass
+
+    def seed_began(self, number: int, seed: int) -> None:
+        pass
+
+    def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+        pass
+
 
 @dataclass
 class Tally:
@@ -96,6 +113,11 @@ class Tally:
         tail = f"[spent {self.spending(spent)}]" + (f"  ({between} before it)" if between else "")
         return f"{described(record)}  {words.seconds(record.seconds)}  {tail}"
 
+    def seed_line(self, number: int, seed: int, one: OneSeed, spent: float) -> str:
+        """Return the line of a training of the finale."""
+        said = f"acc {one.accuracy:.4f}  loss {one.loss:.4f}" if one.is_measured else f"failed ({one.reason})"
+        return f"{named(number, seed)}  {said}  {words.seconds(one.seconds)}  [spent {self.spending(spent)}]"
+
     def spending(self, spent: float) -> str:
         budget = self.file.budget.device_time if self.file else None
         return words.seconds(spent) + (f" / {words.seconds(budget)}" if budget else "")
@@ -106,6 +128,11 @@ class Tally:
         known = [self.best] if self.best else []
         if self.file is not None:
             self.best = next(iter(front([*known, record], self.file.objectives)), None)
+
+
+def named(number: int, seed: int) -> str:
+    """Return what a training of the finale is called."""
+    return f"trial {number}, seed {seed}"
 
 
 def described(record: Record) -> str:
@@ -180,6 +207,18 @@ class Plain:
     def tick(self, spent: float) -> None:
         pass
 
+    def said(self, line: str) -> None:
+        self._say(line)
+
+    def seed_began(self, number: int, seed: int) -> None:
+        pass
+
+    def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+        self._say(self._tally.seed_line(number, seed, one, spent))
+
     def _say(self, line: str) -> None:
         print(line, file=self._out, flush=True)
 
@@ -189,7 +228,7 @@ class Rich:
 
     def __init__(self) -> None:
         self._tally = Tally()
-        self._hand: dict[int, str] = {}
+        self._hand: dict[int | tuple[int, int], str] = {}
         self._live: Live | None = None
         self._devices = 1
 
@@ -219,7 +258,7 @@ class Rich:
 
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
         begun = self._hand.get(number, f"trial {number}").partition("  epoch")[0]
-        self._hand[number] = f"{begun}  epoch {row['epoch']}/{epochs}  acc {row['valid_accuracy']:.4f}"
+        self._hand[number] = f"{begun}{_far(row, epochs)}"
 
     def paused(self, number: int) -> None:
         self._hand.pop(number, None)
@@ -241,6 +280,19 @@ class Rich:
         if self._live is not None:
             self._live.update(Text("\n".join(lines)))
 
+    def said(self, line: str) -> None:
+        self._say(line)
+
+    def seed_began(self, number: int, seed: int) -> None:
+        self._hand[number, seed] = named(number, seed)
+
+    def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
+        self._hand[number, seed] = f"{named(number, seed)}{_far(row, epochs)}"
+
+    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+        self._hand.pop((number, seed), None)
+        self._say(self._tally.seed_line(number, seed, one, spent))
+
     def _time_left(self, spent: float) -> str:
         budget = self._tally.file.budget.device_time if self._tally.file else None
         left = max(budget - spent, 0.0) / self._devices if budget else None
@@ -253,3 +305,7 @@ class Rich:
             self._live.console.print(
                 Text(line), soft_wrap=True
             )  # as text: a name may hold what rich reads as markup
+
+
+def _far(row: Mapping[str, Any], epochs: int) -> str:
+    return f"  epoch {row['epoch']}/{epochs}  acc {row['valid_accuracy']:.4f}"

@@ -33,11 +33,16 @@ def charged(report: Mapping[str, Any]) -> float:
 
 @dataclass
 class Purse:
-    """What one coordinator knows of the spending. `places` is the device of each of its slots."""
+    """What one coordinator knows of the spending.
+
+    places: the device of each of its slots.  kept_seconds: of the budget, for the finale; no trial is begun on them,
+    though one that was begun before may use them up.
+    """
 
     store: Store
     budget_seconds: float | None
     places: Sequence[str]
+    kept_seconds: float = 0.0
     earlier_seconds: float = 0.0  # of trials that are not in `mine`
     mine: dict[int, float] = field(default_factory=dict)
     written: dict[int, float] = field(default_factory=dict)  # time.monotonic() of the last write
@@ -55,12 +60,20 @@ class Purse:
 
     def is_empty(self) -> bool:
         left = self.left_seconds()
-        return left is not None and left < SMALLEST_SHARE * (self.budget_seconds or 0.0)
+        return left is not None and left - self.kept_seconds < SMALLEST_SHARE * (self.budget_seconds or 0.0)
+
+    def why_empty(self) -> str:
+        return "the search has spent its share of the budget" if self.kept_seconds else "the budget is spent"
 
     def trial_seconds(self) -> float | None:
         """Return how long a trial that starts now may take on its slot, all other slots being busy too."""
         left = self.left_seconds()
         return None if left is None else max(left, 0.0) / len(set(self.places))
+
+    def search_seconds(self) -> float | None:
+        """Return how long a trial that starts now may take so that the finale keeps its share."""
+        left = self.left_seconds()
+        return None if left is None else max(left - self.kept_seconds, 0.0) / len(set(self.places))
 
     def share(self, place: str) -> float:
         """Return the device seconds that a second on a slot of this device costs."""

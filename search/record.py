@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .over_seeds import OverSeeds
 from .proposal import Origin
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Record:
     stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is
     by how much limits are broken, in shares of them. `inherited` says from which trial it had its first
     weights, and what share of them; what was measured is then not what it would be from scratch. `proxies` is
-    None where the trial was not screened.
+    None where the trial was not screened. `finale` is what came of training its network anew; `seconds` are all
+    that was charged for it, there too.
     """
 
     number: int
@@ -63,6 +65,12 @@ class Record:
     violation: float = 0.0
     inherited: Mapping[str, Any] | None = None
     proxies: Mapping[str, float] | None = None
+    finale: OverSeeds | None = None
+
+    @property
+    def search_seconds(self) -> float:
+        """The device seconds that were charged before the finale."""
+        return self.seconds - (self.finale.seconds if self.finale else 0.0)
 
     @property
     def is_counted(self) -> bool:
@@ -73,10 +81,11 @@ class Record:
         """Return the record as plain values, the genome's text left out."""
         shown = {name: value for name, value in vars(self).items() if name != "genome"}
         shown["origin"] = self.origin.to_json() if self.origin else None
+        shown["finale"] = self.finale.to_json() if self.finale else None
         return {**shown, "metrics": dict(self.metrics), "rungs": {str(e): s for e, s in self.rungs.items()}}
 
 
-def record(trial: FrozenTrial) -> Record:
+def record(trial: FrozenTrial, finale: OverSeeds | None = None) -> Record:
     """Return the record of an Optuna trial; trials of other makers give what they can."""
     attrs = trial.user_attrs
     plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
@@ -94,7 +103,7 @@ def record(trial: FrozenTrial) -> Record:
         reused=result.get("reused"),
         epochs=result.get("epochs"),
         planned_epochs=result.get("planned_epochs"),
-        seconds=float(attrs.get(CHARGED, 0.0)),
+        seconds=float(attrs.get(CHARGED, 0.0)) + (finale.seconds if finale else 0.0),
         metrics=result.get("metrics", {}),
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
         retry_of=attrs.get(RETRY_OF),
@@ -102,4 +111,5 @@ def record(trial: FrozenTrial) -> Record:
         inherited=result.get("inherited"),
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
         proxies=attrs.get(PROXIES),
+        finale=finale,
     )

@@ -7,13 +7,15 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 
 from .asking import FIXED
 from .candidate import Candidate, candidate
-from .lineage import clear
+from .lineage import clear, drop_checkpoint
+from .over_seeds import OneSeed
 from .purse import charged
 from .record import (
     CHARGED,
@@ -58,7 +60,7 @@ def recover(store: Store, study: StudyFile) -> Recovered:
     from optuna.trial import TrialState
 
     trials = store.study.get_trials(deepcopy=False)
-    abandoned = [t for t in trials if t.state == TrialState.RUNNING and _is_abandoned(store, t)]
+    abandoned = [t for t in trials if t.state == TrialState.RUNNING and _is_nobodys(store, t)]
     finished = [t.number for t in abandoned if _finish_from_report(store, study, t)]
     paused = [t.number for t in abandoned if t.number not in finished and _is_paused(t, study)]
     again = [t for t in abandoned if t.number not in (*finished, *paused)]
@@ -108,20 +110,46 @@ def _again(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
-    """Whether no living coordinator has the trial: certain for an embedded study, whose lock we hold."""
+def recover_seeds(store: Store) -> None:
+    """Settle every training of the finale whose child had written its report when the coordinator ended."""
+    for trial in store.records():
+        for seed, one in trial.finale.seeds.items() if trial.finale else ():
+            if one.is_over or not is_abandoned(store, one.owner, one.seen_at):
+                continue
+            folder = store.seed_folder(trial.number, seed)
+            report = read_report(folder, trial.digest, trial.number)
+            if report is not None:
+                seconds = round(one.earlier_seconds + charged(report), 6)
+                done = OneSeed.of_report(report)
+                store.keep_seed(
+                    trial.number, seed, done._replace(seconds=seconds, earlier_seconds=one.earlier_seconds)
+                )
+                drop_checkpoint(folder)
+
+
+def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
+    """Whether no living coordinator has it in hand: certain for an embedded study, whose lock we hold.
+
+    owned_by, seen_at: what its coordinator wrote last.
+    """
     if not store.shared:
         return True
-    host, _, process = str(trial.user_attrs.get(OWNER, "")).rpartition(":")
+    host, _, process = (owned_by or "").rpartition(":")
     if host == socket.gethostname() and process.isdigit():
         return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
+    return time.time() - (seen_at or 0.0) > SILENT_SECONDS
+
+
+def _is_nobodys(store: Store, trial: FrozenTrial) -> bool:
     started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    return time.time() - float(trial.user_attrs.get(SEEN_AT, started)) > SILENT_SECONDS
+    attrs = trial.user_attrs
+    return is_abandoned(store, attrs.get(OWNER), float(attrs.get(SEEN_AT, started)))
 
 
 def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> bool:
     """Tell a trial whose child had written its report when the coordinator ended. Whether there was one."""
-    report = _report(store, trial)
+    digest = trial.user_attrs.get(PLAN, {}).get("digest")
+    report = read_report(store.trial_folder(trial.number), digest, trial.number)
     if report is None:
         return False
     handle = _handle(store.study, trial)
@@ -135,14 +163,14 @@ def _network(trial: FrozenTrial, study: StudyFile) -> Candidate:
     return candidate(genome.loads(trial.user_attrs[GENOME]), study.recipe.batch, study.recipe.optimizer)
 
 
-def _report(store: Store, trial: FrozenTrial) -> dict[str, Any] | None:
-    digest = trial.user_attrs.get(PLAN, {}).get("digest")
+def read_report(folder: Path, digest: str | None, number: int) -> dict[str, Any] | None:
+    """Return the report in a folder, None where there is none of this network and trial."""
     try:
-        report = json.loads((store.trial_folder(trial.number) / REPORT_FILE).read_bytes())
+        report = json.loads((folder / REPORT_FILE).read_bytes())
     except (OSError, ValueError):
         return None
     is_its_own = isinstance(report, dict) and report.get("digest") == digest is not None
-    return report if is_its_own and report.get("number") == trial.number else None
+    return report if is_its_own and report.get("number") == number else None
 
 
 def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .asking import Drawn
 from .candidate import Candidate
-from .objective import LEARNT, Objective
+from .objective import Objective, learnt
 from .record import Record
 from .screen import Evidence, Row, Screen, choice, correlations, trusted
 
@@ -112,11 +112,6 @@ def evidence(records: Iterable[Record], goal: Objective) -> list[Evidence]:
 def _reached(record: Record, goal: Objective) -> tuple[float, float]:
     is_whole = record.outcome in ("done", "cut")
     return (-math.inf if is_whole else -float(record.epochs or 0), goal.cost(record.metrics[goal.name]))
-
-
-def learnt(objectives: Sequence[Objective]) -> Objective:
-    """Return the objective that only training tells."""
-    return next(objective for objective in objectives if objective.name in LEARNT)
 
 
 def summary(records: Sequence[Record], objectives: Sequence[Objective]) -> str | None:

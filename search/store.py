@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import StudyError
 from .lock import hold
+from .over_seeds import OneSeed, key, over_seeds
 from .record import Record, record
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ class Store:
 
     def records(self) -> list[Record]:
         """Return every trial of the study, by number."""
-        return [record(trial) for trial in self.study.get_trials(deepcopy=False)]
+        finales = over_seeds(self.study.user_attrs)
+        return [record(t, finales.get(t.number)) for t in self.study.get_trials(deepcopy=False)]
+
+    def keep_seed(self, number: int, seed: int, one: OneSeed) -> None:
+        """Keep how far the finale has come with a trial's network and one seed."""
+        self.study.set_user_attr(key(number, seed), one.to_json())
 
     def spent_seconds(self) -> float:
         """Return the device seconds charged so far, over all trials and coordinators."""
@@ -47,6 +53,10 @@ class Store:
     def trial_folder(self, number: int) -> Path:
         """Return the folder of one trial's genome, weights and report."""
         return self.folder / "trials" / str(number)
+
+    def seed_folder(self, number: int, seed: int) -> Path:
+        """Return the folder of what the finale made of a trial's network with one seed."""
+        return self.trial_folder(number) / "seeds" / str(seed)
 
 
 class Claim(NamedTuple):

@@ -20,13 +20,15 @@ from .export import export
 from .front import front
 from .interrupt import stop_signals
 from .messages import Setup
+from .objective import learnt
 from .past import Past
 from .progress import Progress, Silent
 from .purse import Purse
 from .record import Record
-from .recovery import owner, recover
+from .recovery import owner, recover, recover_seeds
+from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
-from .sieve import Sieve, learnt
+from .sieve import Sieve
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
 
@@ -148,23 +150,36 @@ def _train(
 ) -> str:
     """Recover what an earlier run left, then coordinate; return the reason to stop."""
     recovered = recover(store, file)
+    recover_seeds(store)
     slots = places(file.device, file.workers, images_bytes, file.budget.memory)
     space, past = file.space(), Past(file.objectives, file.recipe.epochs)
     start.enqueue(store, space)
     asking = _asking(file, space, store, past)
     sieve = _sieve(file, asking)
-    purse = Purse(store, file.budget.device_time, slots.devices)
+    purse = Purse(store, file.budget.device_time, slots.devices, _kept_seconds(file, store))
     purse.refresh()
     progress.opened(file, store, recovered, purse.spent_seconds(), slots)
     coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking, sieve)
+    last = Retraining(file, store, purse, progress, stop_asked)
     try:
         coordinator.adopt(recovered.paused)
-        if (reason := coordinator.over()) is not None:
-            return reason
+        reason = coordinator.over()
+        if reason is not None and (stop_asked() or not last.is_due()):
+            return last.ending(reason)
         with crew([_setup(file, place) for place in slots.devices]) as hands:
-            return coordinator.run(hands)
+            reason = reason or coordinator.run(hands)
+            last.run(hands)
+        return last.ending(reason)
     finally:
         coordinator.give_up()
+
+
+def _kept_seconds(file: StudyFile, store: Store) -> float:
+    """Return what of the budget is still kept for the finale."""
+    if file.finale is None or file.budget.device_time is None:
+        return 0.0
+    spent = sum(record.finale.seconds for record in store.records() if record.finale)
+    return max(file.finale.share * file.budget.device_time - spent, 0.0)
 
 
 def _asking(file: StudyFile, space: Space, store: Store, past: Past) -> Asking:

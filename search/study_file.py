@@ -18,6 +18,7 @@ from . import complaints
 from .brackets import is_too_early, usual_rungs
 from .dataset import SHAPES, Dataset
 from .errors import StudyError
+from .finale import Finale
 from .inherit import NAMING_PARENTS
 from .objective import Objective
 from .pruning import PAUSING
@@ -38,7 +39,7 @@ class StudyFile:
     `inherits`: a network begins with the weights of the trial that its genome was made from. `workers` None is one
     for each device slot; `trials` None is as many as the budget buys. `limits` are highest values of a network:
     params, macs, depth, memory (bytes to run one image). `start` are REFs of the genomes to begin with. `screen` None
-    screens nothing.
+    screens nothing; `finale` None is none.
     """
 
     name: str
@@ -57,6 +58,7 @@ class StudyFile:
     workers: int | None
     device: str
     trials: int | None
+    finale: Finale | None
     storage: str | None
     start: tuple[str, ...]
     source: Source
@@ -98,6 +100,7 @@ class StudyFile:
             "workers": self.workers or "auto",
             "device": self.device,
             **({"trials": self.trials} if self.trials else {}),
+            "finale": self.finale._asdict() if self.finale else "none",
             **({"start": list(self.start)} if self.start else {}),
             "space": self.source.value["space"],
         }
@@ -205,7 +208,15 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         workers=None if written.workers == "auto" else written.workers,
         device=written.device,
         trials=written.trials,
+        finale=_finale(written.finale, budget),
         storage=written.storage,
         start=tuple(written.start),
         source=source,
     )
+
+
+def _finale(written: Any, budget: Budget) -> Finale | None:
+    """Where nothing is said of it, a finale is held where there is device time to keep for it."""
+    if written is None:
+        return Finale() if budget.device_time is not None else None
+    return Finale(written.share, written.top, written.seeds) if written.top else None

@@ -11,7 +11,7 @@ from genome import Genome, Plan
 from genome.totals import Total, totals
 
 from . import sieve, words
-from .objective import DIRECTIONS, Objective
+from .objective import DIRECTIONS, Objective, learnt
 from .record import Record
 from .study import Result
 
@@ -94,11 +94,13 @@ def _wrapped(text: str, columns: int) -> list[str]:
 
 def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:
     """Return trials as a table: the objectives first, then what else is known."""
-    names = [o.name for o in objectives]
+    names, goal = [o.name for o in objectives], learnt(objectives).name
     names += [name for name in DIRECTIONS if name not in names and any(name in r.metrics for r in records)]
+    has_finale = any(r.finale for r in records)
     rows = [
         [
             str(r.number),
+            *([over_seeds(r, goal)] if has_finale else []),
             *(words.metric(name, r.metrics.get(name)) for name in names),
             str(r.epochs) if r.epochs is not None else "-",
             words.seconds(r.seconds),
@@ -106,7 +108,26 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
         ]
         for r in records
     ]
-    return words.table(("trial", *names, "epochs", "seconds", "outcome"), rows)
+    finale = [f"{goal} over seeds"] if has_finale else []
+    return words.table(("trial", *finale, *names, "epochs", "seconds", "outcome"), rows)
+
+
+def over_seeds(record: Record, name: str) -> str:
+    """Return mean, deviation and number of the finale's trainings, such as 0.9812 ± 0.0021 (3), or that one failed."""
+    if record.finale is None:
+        return "-"
+    if record.finale.is_failed:
+        return "- (failed)"
+    return str(record.finale.spread(name) or "-")
+
+
+def taken(record: Record, objectives: Sequence[Objective]) -> str:
+    """Return which weights an export of a trial has: nothing to say without a finale."""
+    goal = learnt(objectives)
+    seed = record.finale.best(goal) if record.finale else None
+    if record.finale is None or seed is None:
+        return ""
+    return f"trained with seed {seed} of its finale; {goal.name} over seeds {record.finale.spread(goal.name)}"
 
 
 def _ending(record: Record) -> str:
@@ -137,7 +158,8 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
     if line := sieve.summary(result.records, objectives):
         lines.append(line)
     if result.exported:
-        lines.append(f"the best network is in {result.exported}")
+        weights = taken(result.best[0], objectives)
+        lines.append(f"the best network is in {result.exported}" + (f", {weights}" if weights else ""))
     if result.is_interrupted:
         lines.append(f"go on with: {command}")
     return "\n".join(lines)

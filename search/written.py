@@ -16,6 +16,7 @@ from trainer.proxies import PROXIES
 
 from . import objective
 from .dataset import SHAPES
+from .finale import Finale
 from .objective import DIRECTIONS, LEARNT, MAXIMIZE
 from .pruning import PRUNERS
 from .samplers import SAMPLERS
@@ -157,6 +158,20 @@ class _Limits(_Section):
     memory: Annotated[int, BeforeValidator(_bytes)] | None = None
 
 
+class _Finale(_Section):
+    share: Annotated[float, Field(gt=0, lt=1)] = Finale().share
+    top: Annotated[int, Field(ge=0, le=100)] = Finale().top
+    seeds: Annotated[int, Field(ge=1, le=100)] = Finale().seeds
+
+
+def _finale(value: Any) -> Any:
+    if value != "none" and not isinstance(value, dict):
+        raise ValueError(
+            f"is {shown(repr(value))}; it may be none, or such as {{share: 0.2, top: 3, seeds: 3}}"
+        )
+    return {"top": 0} if value == "none" else value
+
+
 def _section(name: str, parse_one: Callable[[dict[str, Any]], object], keys: list[str]) -> Any:
     judged: Any = {key: (Annotated[Any, _checked(parse_one, key)], None) for key in keys}
     return create_model(name, __base__=_Section, **judged)
@@ -181,6 +196,7 @@ class Written(_Section):
     workers: Annotated[Any, AfterValidator(_workers)] = "auto"
     device: Annotated[str, AfterValidator(_device)] = "auto"
     trials: Count | None = None
+    finale: Annotated[_Finale, BeforeValidator(_finale)] | None = None  # None: as the budget has it
     storage: str | None = None
     start: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     space: dict[str, Any]
@@ -196,4 +212,5 @@ KEYS = {
     ("pruner",): list(_Pruner.model_fields),
     ("screen",): list(_Screen.model_fields),
     ("train",): list(_Train.model_fields),
+    ("finale",): list(_Finale.model_fields),
 }

@@ -38,6 +38,7 @@ def study_of(**changes: Any) -> dict[str, Any]:
         "workers": 2,
         "device": "cpu",
         "trials": 6,
+        "finale": "none",
         "space": SPACE,
     }
     return {key: value for key, value in {**study, **changes}.items() if value is not None}

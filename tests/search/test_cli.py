@@ -78,6 +78,32 @@ def test_a_study_from_the_command_line(
     assert command("show", "tiny#x").err.startswith("'tiny#x' names no trial; write tiny#NUMBER")
 
 
+def test_the_finale_from_the_command_line(
+    command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    said = command("search", written(space=ONE, trials=3, finale={"top": 2, "seeds": 2}))
+    assert said.status == 0 and said.err == ""
+    assert "\nfinale: from scratch, trials " in said.out and ", seed 1  acc 0." in said.out
+    assert "all 3 trials were made; the finale is over; 3 trials: " in said.out
+    table = command("best", "tiny").out
+    assert table.startswith("trial  accuracy over seeds  accuracy")
+    first, *_ = json.loads(command("best", "tiny", "--json").out)
+    assert set(first["finale"]["seeds"]) == {"1", "2"}
+    by_seed = {int(seed): one["accuracy"] for seed, one in first["finale"]["seeds"].items()}
+    mean, deviation = first["finale"]["accuracy"]["mean"], first["finale"]["accuracy"]["deviation"]
+    spread = f"{mean:.4f} ± {deviation:.4f} (2)"
+    assert mean == pytest.approx(sum(by_seed.values()) / 2) and spread in table
+    info = json.loads((tmp_path / "runs" / "tiny" / "best" / "report.json").read_text())
+    assert (info["trial"], info["accuracy"]["valid"]) == (first["number"], max(by_seed.values()))
+    assert info["over_seeds"] == first["finale"]
+    taken = f"trained with seed {info['seeds']['train']} of its finale; accuracy over seeds {spread}"
+    assert f"the best network is in runs/tiny/best, {taken}\n" in said.out
+    exported = command("export", "tiny", "--to", "mine").out
+    assert exported == f"trial {first['number']} is in mine, {taken}\n"
+    mine = json.loads((tmp_path / "mine" / "report.json").read_text())
+    assert mine["files"] == info["files"], "export and best hand out the same"
+
+
 def test_show_adds_up(command: Callable[..., Said], small: Path) -> None:
     said = command("show", small)
     rows = [line.split() for line in said.out.split("\n\n")[0].splitlines()[1:]]

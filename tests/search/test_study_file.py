@@ -9,6 +9,7 @@ import pytest
 from genome.source import parse
 from search import difference
 from search.errors import StudyError
+from search.finale import Finale
 from search.samplers import OURS
 from search.study_file import StudyFile, check_study, parse_study, read_study
 from tests.search.conftest import study_of
@@ -69,6 +70,23 @@ def test_a_screen_is_off_unless_it_is_asked_for() -> None:
     study = checked(HEAD + "sampler: random\nscreen: {}\n" + SPACE)
     assert study.screen == (("params", "synflow", "jacob_cov", "snip"), 0.25)
     assert parse_study(study.text(), "stored").plain() == study.plain()
+
+
+@pytest.mark.parametrize(
+    ("lines", "finale"),
+    [
+        ("", Finale(0.2, 3, 3)),
+        ("budget: {device_time: 1m}\ntrials: 9\n", Finale()),
+        ("trials: 9\n", None),
+        ("trials: 9\nfinale: {seeds: 5}\n", Finale(seeds=5)),
+        ("finale: {share: 0.3, top: 1}\n", Finale(0.3, 1, 3)),
+        ("finale: none\n", None),
+    ],
+)
+def test_a_finale_is_held_where_there_is_time_to_keep_for_it(lines: str, finale: Finale | None) -> None:
+    study = checked(HEAD + lines + SPACE)
+    assert study.finale == finale
+    assert parse_study(study.text(), "stored").finale == finale
 
 
 BAD = [
@@ -165,6 +183,15 @@ BAD = [
         HEAD + "workers: many\n" + SPACE,
         "s.yaml:3  workers is 'many'; it may be auto or a whole number 1..256",
     ),
+    (
+        HEAD + "finale: some\n" + SPACE,
+        "s.yaml:3  finale is 'some'; it may be none, or such as {share: 0.2, top: 3, seeds: 3}",
+    ),
+    (HEAD + "finale: {share: 1}\n" + SPACE, "s.yaml:3  finale.share is 1; it must be less than 1"),
+    (
+        HEAD + "finale: {seed: 1}\n" + SPACE,
+        "s.yaml:3  finale.seed is not a key of a study; did you mean seeds?",
+    ),
     (HEAD + "device: tpu\n" + SPACE, "s.yaml:3  device is 'tpu'; it may be auto, cpu, cuda or cuda:N"),
 ]
 
@@ -224,6 +251,7 @@ def test_what_may_grow_under_a_study() -> None:
     begun = grown(budget={"device_time": 60, "per_trial": 5})
     difference.check_same(begun, grown(budget={"device_time": 61, "per_trial": "1m"}, workers=1, trials=60))
     difference.check_same(begun, grown(budget={"device_time": 60}, trials=None, device="auto"))
+    difference.check_same(begun, grown(budget={"device_time": 60, "per_trial": 5}, finale={"seeds": 5}))
     difference.check_same(
         begun, grown(budget={"device_time": 60, "per_trial": 5}, train={"epochs": 3, "batch": 256})
     )

@@ -1,0 +1,133 @@
+"""What a network reached when the finale trained it anew with several seeds, and how that is kept.
+
+Optuna lets nobody write to a finished trial, so each training is one attribute of the study, under the numbers of its
+trial and its seed: written as a whole, by the one coordinator that has it in hand.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .objective import MAXIMIZE, Objective
+
+KEY = re.compile(r"finale:(\d+):(\d+)")
+
+
+class OneSeed(NamedTuple):
+    """One training. `outcome` is one of running, interrupted, done, cut (at its own limit) and failed.
+
+    epochs: those of the recipe.  seconds: charged, on the device, all runs of a study together.  earlier_seconds:
+    those charged before the present run.  owner, seen_at: as on a trial, on shared storages.
+    """
+
+    outcome: str
+    epochs: int
+    seconds: float = 0.0
+    earlier_seconds: float = 0.0
+    kind: str | None = None
+    reason: str | None = None
+    accuracy: float | None = None
+    loss: float | None = None
+    owner: str | None = None
+    seen_at: float | None = None
+
+    @staticmethod
+    def of_report(report: Mapping[str, Any]) -> OneSeed:
+        """Return what a report says, without its cost. A training that the purse cut is only interrupted."""
+        outcome, kind, epochs = report["outcome"], report["kind"], report["recipe"]["epochs"]
+        accuracy, loss = report["valid_accuracy"], report["valid_loss"]
+        if outcome == "interrupted" or kind == "purse":
+            return OneSeed("interrupted", epochs)
+        if outcome == "failed" or accuracy is None or loss is None:
+            return OneSeed("failed", epochs, kind=kind or "error", reason=report["reason"])
+        return OneSeed(outcome, epochs, kind=kind, accuracy=accuracy, loss=loss)
+
+    @property
+    def is_measured(self) -> bool:
+        return self.outcome in ("done", "cut")
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_measured or self.outcome == "failed"
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation over so many seeds; no deviation of a single one."""
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+    def __str__(self) -> str:
+        spread = "" if self.deviation is None else f" ± {self.deviation:.4f}"
+        return f"{self.mean:.4f}{spread} ({self.seeds})"
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """The trainings of one network, by seed."""
+
+    seeds: Mapping[int, OneSeed]
+
+    @property
+    def measured(self) -> dict[int, OneSeed]:
+        return {seed: one for seed, one in self.seeds.items() if one.is_measured}
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether one of them broke: the network cannot be relied on."""
+        return any(one.outcome == "failed" for one in self.seeds.values())
+
+    @property
+    def seconds(self) -> float:
+        """The device seconds that were charged for them."""
+        return sum(one.seconds for one in self.seeds.values())
+
+    def spread(self, name: str, among: Iterable[int] | None = None) -> Spread | None:
+        """Return mean and deviation of accuracy or loss over these seeds, by default all that were measured."""
+        values = [getattr(self.measured[seed], name) for seed in (self.measured if among is None else among)]
+        if not values:
+            return None
+        return Spread(
+            statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values)
+        )
+
+    def best(self, goal: Objective) -> int | None:
+        """Return the seed that did best on the validation images, None where none was measured."""
+
+        def cost(seed: int) -> tuple[float, ...]:
+            one = self.measured[seed]
+            assert one.accuracy is not None and one.loss is not None
+            learnt = one.accuracy if goal.direction == MAXIMIZE else one.loss
+            return goal.cost(learnt), one.loss, seed
+
+        return min(self.measured, key=cost, default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spread of accuracy and loss, and each training, as plain values."""
+        spreads = {name: self.spread(name) for name in ("accuracy", "loss")}
+        return {
+            **{name: spread._asdict() if spread else None for name, spread in spreads.items()},
+            "seeds": {str(seed): one.to_json() for seed, one in self.seeds.items()},
+        }
+
+
+def key(number: int, seed: int) -> str:
+    """Return the name of the study's attribute that holds one training."""
+    return f"finale:{number}:{seed}"
+
+
+def over_seeds(attrs: Mapping[str, Any]) -> dict[int, OverSeeds]:
+    """Read a study's attributes: what the finale found so far, by the number of the trial."""
+    found: dict[int, dict[int, OneSeed]] = {}
+    for name, kept in attrs.items():
+        if match := KEY.fullmatch(name):
+            found.setdefault(int(match[1]), {})[int(match[2])] = OneSeed(**kept)
+    return {number: OverSeeds(dict(sorted(seeds.items()))) for number, seeds in found.items()}
