@@ -335,7 +335,7 @@ class Coordinator:
             parent=self._parent(entry) if self.file.inherits else None,
         )
         self.running[entry.trial.number] = entry
-        self.purse.mine[entry.trial.number] = entry.paid
+        self.purse.open(entry.trial.number, entry.paid)
         self.crew.give(slot, job)
         self.progress.began(entry.trial.number, entry.network.params, entry.network.macs)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import clock
 from .record import CHECKPOINT_FILE, Record
 from .store import Store
 
@@ -29,9 +30,10 @@ def ancestors(store: Store, retry_of: int | None) -> list[Record]:
 
 
 def clear(store: Store, record: Record) -> None:
-    """Delete the checkpoints of a trial that ended and of those that it repeats, half-written ones, too."""
+    """Delete what a trial that ended, and those that it repeats, needed while it was not over."""
     for one in (record, *ancestors(store, record.retry_of)):
         drop_checkpoint(store.trial_folder(one.number))
+        clock.stop(store.trial_folder(one.number))
 
 
 def drop_checkpoint(folder: Path) -> None:

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from . import clock
 from .record import CHARGED, SEEN_AT
 from .store import Store
 
 if TYPE_CHECKING:
     import optuna
 
-WRITE_SECONDS = 1.0  # a kill loses at most what was charged since the last write
+WRITE_SECONDS = 1.0  # others on a shared storage, and readers, see what a trial costs so soon
 SIGN_SECONDS = 30.0
 SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is begun
 
@@ -79,9 +80,15 @@ class Purse:
         """Return the device seconds that a second on a slot of this device costs."""
         return 1.0 / self.places.count(place)
 
+    def open(self, number: int, paid_seconds: float) -> None:
+        """Begin to charge a trial; what it was charged before stands."""
+        self.mine[number] = paid_seconds
+        clock.note(self.store.trial_folder(number), paid_seconds)
+
     def estimate(self, trial: optuna.Trial, seconds: float) -> None:
-        """Charge a running trial by the clock, written at most once a second."""
+        """Charge a running trial by the clock, written to the storage at most once a second."""
         self.mine[trial.number] = max(seconds, self.mine.get(trial.number, 0.0))
+        clock.note(self.store.trial_folder(trial.number), self.mine[trial.number])
         now = time.monotonic()
         if now - self.written.get(trial.number, 0.0) >= WRITE_SECONDS:
             self.written[trial.number] = now

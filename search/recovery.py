@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 
+from . import clock
 from .asking import FIXED
 from .candidate import Candidate, candidate
 from .lineage import clear, drop_checkpoint
@@ -64,8 +65,17 @@ def recover(store: Store, study: StudyFile) -> Recovered:
     finished = [t.number for t in abandoned if _finish_from_report(store, study, t)]
     paused = [t.number for t in abandoned if t.number not in finished and _is_paused(t, study)]
     again = [t for t in abandoned if t.number not in (*finished, *paused)]
+    for trial in again:
+        _charge_noted(store, trial)
     interrupt(store, again)
     return Recovered(tuple(finished), tuple(t.number for t in again), tuple(paused))
+
+
+def _charge_noted(store: Store, trial: FrozenTrial) -> None:
+    """Charge a trial for what its clock shows since it was last charged."""
+    seconds = clock.noted(store.trial_folder(trial.number))
+    if seconds > trial.user_attrs.get(CHARGED, 0.0):
+        _handle(store.study, trial).set_user_attr(CHARGED, round(seconds, 6))
 
 
 def _is_paused(trial: FrozenTrial, study: StudyFile) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from search import clock
 from search.crew import crew
 from search.errors import StudyError
 from search.messages import Died, Finished, Job, Setup
@@ -113,6 +114,7 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     ):
         Study.load(path, tmp_path / "runs").run()
     command.kill()
+    killed_at = time.time()
     command.wait()
     wait_for_end(command.pid)
     before = look("tiny", tmp_path / "runs").records()
@@ -120,6 +122,12 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     running = [record for record in before if record.outcome == "running"]
     assert finished and 1 <= len(running) <= 3
     assert sum(record.seconds for record in running) > 0, "what running trials spent is kept"
+    folders = {
+        record.number: tmp_path / "runs" / "tiny" / "trials" / str(record.number) for record in running
+    }
+    clocks = {number: clock.noted(folder) for number, folder in folders.items()}
+    for folder in folders.values():
+        assert killed_at - (folder / clock.CLOCK_FILE).stat().st_mtime < 1.0, "a kill costs a moment"
 
     progress = StopsAfterRetries()
     result = Study.load(path, tmp_path / "runs").run(progress)
@@ -133,7 +141,9 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     retried = {record.retry_of: record for record in after if record.retry_of is not None}
     assert set(retried) == set(progress.recovered.again)
     for record in again:
-        assert (after[record.number].outcome, after[record.number].seconds) == ("interrupted", record.seconds)
+        assert after[record.number].outcome == "interrupted"
+        charged = max(record.seconds, clocks[record.number])
+        assert after[record.number].seconds == pytest.approx(charged, abs=1e-5)
         assert record.digest in (None, retried[record.number].digest)
         assert retried[record.number].outcome in ("done", "pruned")
     assert result.spent_seconds == pytest.approx(sum(record.seconds for record in after))
