@@ -68,7 +68,7 @@ class Kernel:
         self.space, self.seed = space, seed
         self._evolve = Evolve(space, seed, objectives)
         self._network = lru_cache(maxsize=REMEMBERED)(self._resolved)
-        self._sizes: dict[int, np.ndarray] = {}
+        self._sizes: dict[int, np.ndarray | None] = {}  # by the number of the trial
         self._has_failed = False
 
     def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
@@ -158,18 +158,25 @@ class Kernel:
 
     def _chances(self, candidates: Sequence[Candidate], past: Sequence[Individual]) -> np.ndarray:
         """How likely each is inside the limits of the study."""
-        refused = [self._limited(one) for one in past if one.violation > 0]
-        if not refused:
+        refused = self._limited([one for one in past if one.violation > 0])
+        if not len(refused):
             return np.ones(len(candidates))
-        kept = [self._limited(one) for one in past if one.violation <= 0 and one.is_measured]
+        kept = self._limited([one for one in past if one.violation <= 0 and one.is_measured])
         new = np.array([one.features.sizes[: likeness.LIMITED] for one in candidates])
-        return feasible.chances(new, np.array(kept), np.array(refused))
+        return feasible.chances(new, kept, refused)
 
-    def _limited(self, one: Individual) -> np.ndarray:
-        if one.number not in self._sizes:
-            sizes = likeness.sizes(genome.resolve(one.genome))
-            self._sizes[one.number] = sizes[: likeness.LIMITED]
-        return self._sizes[one.number]
+    def _limited(self, networks: Sequence[Individual]) -> np.ndarray:
+        """The sizes that a study may limit, of those that can be built."""
+        for one in networks:
+            if one.number not in self._sizes:
+                self._sizes[one.number] = self._sized(one.genome)
+        return np.array([sizes for one in networks if (sizes := self._sizes[one.number]) is not None])
+
+    def _sized(self, written: Genome) -> np.ndarray | None:
+        try:
+            return likeness.sizes(genome.resolve(written))[: likeness.LIMITED]
+        except (GenomeError, DomainError):  # refused as illegal
+            return None
 
 
 def improvement(kernels: likeness.Kernels, scores: np.ndarray, noise: np.ndarray) -> np.ndarray:

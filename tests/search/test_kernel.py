@@ -119,14 +119,14 @@ def test_what_is_avoided_is_not_proposed() -> None:
 
 def test_children_name_their_parents_and_moves() -> None:
     past = told(30)
-    origins = [Kernel(SPACE, seed).propose(past).origin for seed in range(6)]
+    origins = [Kernel(SPACE, seed).propose(past).origin for seed in range(3)]
     bred = [origin for origin in origins if origin.parents]
     assert bred
     assert all(origin.moves and set(origin.parents) <= set(range(30)) for origin in bred)
 
 
 def test_it_beats_random() -> None:
-    ours, theirs = ([best(searched(made(SPACE, seed), 18)) for seed in range(3)] for made in (Kernel, Even))
+    ours, theirs = ([best(searched(made(SPACE, seed), 14)) for seed in range(3)] for made in (Kernel, Even))
     assert np.mean(ours) < np.mean(theirs)
 
 
@@ -136,7 +136,7 @@ def test_of_two_objectives_it_finds_more_of_the_front_than_random() -> None:
     def both(plan: genome.Plan) -> tuple[float, ...]:
         return (-float(plan.depth), math.log10(plan.macs))
 
-    ours, theirs = (searched(made(SPACE, 1, 2), 24, both) for made in (Kernel, Even))
+    ours, theirs = (searched(made(SPACE, 1, 2), 18, both) for made in (Kernel, Even))
     areas = [
         compute_hypervolume(np.array([one.costs for one in found]), np.array([0.0, 7.0]))
         for found in (ours, theirs)
@@ -198,9 +198,9 @@ def test_a_dominated_cost_is_never_the_better() -> None:
 def test_of_many_trials_the_best_the_newest_and_others_are_learnt_from() -> None:
     costs = np.arange(1000.0)[::-1] % 613
     chosen = learnt_from(costs, Random(0))
-    assert len(chosen) == len(set(chosen)) <= 350
-    assert {*np.argsort(costs, kind="stable")[:150]} <= {*chosen}
-    assert {*range(900, 1000)} <= {*chosen}
+    assert len(chosen) == len(set(chosen)) <= 300
+    assert {*np.argsort(costs, kind="stable")[:120]} <= {*chosen}
+    assert {*range(910, 1000)} <= {*chosen}
     assert learnt_from(costs[:100], Random(0)) == list(range(100))
 
 
@@ -228,9 +228,12 @@ def test_every_part_is_a_kernel() -> None:
 def test_chances_of_being_inside_the_limits() -> None:
     kept, refused = np.array([[2.0, 2.0], [3.0, 1.0]]), np.array([[5.0, 1.0], [9.0, 9.0]])
     new = np.array([[3.0, 2.0], [3.5, 2.0], [4.8, 2.0], [4.0, 6.0], [5.0, 1.0], [7.0, 0.0], [9.0, 9.5]])
-    assert feasible.chances(new, kept, refused).tolist() == [1.0, 0.75, 0.0, 0.25, 0.0, 0.25, 0.0]
+    found = feasible.chances(new, kept, refused)
+    assert found == pytest.approx([1.0, 0.75, 0.5, 0.25, 0.025, 0.25, 1 / 60])
+    diverged = np.array([[1.0, 1.0], *refused])
+    assert feasible.chances(new, kept, diverged) == pytest.approx(found), "inside: no limit was broken"
     assert feasible.chances(new, kept, refused[:0]).tolist() == [1.0] * 7
-    assert feasible.chances(new[3:5], kept[:0], refused).tolist() == [1.0, 0.0]
+    assert feasible.chances(new[3:5], kept[:0], refused).tolist() == [1.0, 0.1]
 
 
 def test_it_learns_where_the_limits_are() -> None:
@@ -238,8 +241,17 @@ def test_it_learns_where_the_limits_are() -> None:
     sizes = sorted(plan_of(SPACE.sample(Random(i))).params for i in range(100))
     found = searched(Kernel(SPACE, 0), 24, lambda plan: (-math.log(plan.params),), most=sizes[25])
     inside = [one for one in found[12:] if not one.violation]
-    assert len(inside) >= 6
+    assert len(inside) >= 5
     assert best(inside) < -math.log(sizes[20])
+
+
+def test_an_illegal_genome_says_nothing_of_limits() -> None:
+    past = told(12)
+    nodes = tuple(
+        node._replace(ins=("image", "image")) if node.name == "out" else node for node in past[0].genome.nodes
+    )
+    illegal = Individual(12, replace(past[0].genome, nodes=nodes), "", violation=1.0)
+    assert Kernel(SPACE, 0).propose([*past, illegal]).genome in SPACE
 
 
 # --- without a model
