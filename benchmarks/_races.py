@@ -1,0 +1,105 @@
+"""Studies that race: the same space, data, budget and recipe, with one sampler or another."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+import trainer
+from search.progress import Silent
+from search.record import Record
+from search.study import Result, Study
+
+SPACE = """\
+widths: {rule: {one_of: [constant, add, multiply]}, base: {int: [8, 24, 4]}, alpha: {float: [1, 4]}}
+nodes:
+  stem: {op: conv, in: [image], kernel: {one_of: [3, 5]}, stride: {one_of: [1, 2]}}
+  s1:
+    op:
+      one_of:
+        - {op: dense, layers: {int: [2, 4]}, growth: {one_of: [4, 8, 12]}, bottleneck: any}
+        - {op: stack, depth: {int: [1, 3]}, body: {op: {one_of: [conv, separable, residual, mlpconv]}}}
+        - {op: fractal, columns: {int: [2, 3]}, body: {op: {one_of: [conv, separable]}}}
+    in: [stem]
+  p1: {op: pool, in: [s1], kind: any}
+  s2:
+    op: stack
+    in: [p1]
+    depth: {int: [1, 3]}
+    stride: {one_of: [1, 2]}
+    body: {op: {one_of: [conv, separable, {op: residual, unit: any, order: any, fit: any}]}}
+  join: {op: {one_of: [add, concat, mean]}, in: [s2, (p1)], fit: any}
+  (s3): {op: {one_of: [conv, separable, mlpconv]}, in: [join], kernel: {one_of: [1, 3]}}
+  out: {op: exit, in: [s3], norm: {one_of: [none, batch]}, pool: {one_of: [average, flatten]}}
+"""
+
+
+def subset(root: str, images: int, test: int, to: Path) -> Path:
+    """Write the first train and test images of Fashion-MNIST as an archive of one's own images; return its path."""
+    whole = trainer.load("fashion-mnist", root)
+    x = np.concatenate([np.asarray(whole.train.x), np.asarray(whole.valid.x)])[:images]
+    y = np.concatenate([np.asarray(whole.train.y), np.asarray(whole.valid.y)])[:images]
+    path = to / f"fashion-{images}.npz"
+    np.savez(
+        path,
+        train_x=x,
+        train_y=y,
+        test_x=np.asarray(whole.test.x)[:test],
+        test_y=np.asarray(whole.test.y)[:test],
+    )
+    return path
+
+
+def study_of(name: str, data: Path, seconds: float, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
+    """A study as its file holds it."""
+    return {
+        "study": name,
+        "data": {"path": str(data)},
+        "budget": {
+            "device_time": f"{seconds:g}s",
+            "per_trial": "40s",
+            "rungs": [max(1, epochs // 9), epochs // 3],
+        },
+        "limits": {"params": 150_000, "macs": 6_000_000},
+        "train": {"epochs": epochs, "batch": 64, "lr": 0.1},
+        "device": "cpu",
+        "sampler": {"name": "random", "seed": seed},
+        "finale": "none",
+        "space": yaml.safe_load(SPACE),
+        **more,
+    }
+
+
+@dataclass
+class Watch(Silent):
+    """Notes the best validation accuracy so far against the device seconds spent; stops at a target, if one is set."""
+
+    target: float = float("inf")
+    best: list[tuple[float, float]] = field(
+        default_factory=list
+    )  # (seconds, accuracy), each better than the last
+    is_reached: bool = False
+
+    def ended(self, record: Record, spent: float) -> None:
+        accuracy = (
+            record.metrics.get("accuracy", 0.0) if record.outcome == "done" and record.reused is None else 0.0
+        )
+        if accuracy > max((score for _, score in self.best), default=0.0):
+            self.best.append((spent, accuracy))
+        if accuracy >= self.target and not self.is_reached:
+            self.is_reached = True
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C: what is running is kept, nothing is lost
+
+
+def raced(study: dict[str, Any], folder: Path, watch: Watch) -> Result:
+    """Run a study in a folder of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{study['study']}.yaml"
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    return Study.load(path, folder / "runs").run(watch)
