@@ -134,7 +134,7 @@ def _trial(coordinator: Coordinator) -> Spent:
     """One trial without its training, as `Coordinator._start` and the child would go through it."""
     asked: list[tuple[float, Entry | None]] = []
     while not asked or asked[-1][1] is None:
-        asked.append(_timed(coordinator._proposal))
+        asked.append(_timed(lambda: coordinator._begun(coordinator.asking.draw())))
     ask, entry = asked[-1]
     assert entry is not None
     number = entry.trial.number
