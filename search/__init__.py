@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.errors import StudyError
     from search.export import load_export
-    from search.genome_sampler import GenomeSampler
     from search.record import Record
+    from search.samplers.genome_sampler import GenomeSampler
     from search.space import Space
     from search.study import Result, Study
 
 _HOME = {
-    "GenomeSampler": "genome_sampler",
+    "GenomeSampler": "samplers.genome_sampler",
     "Record": "record",
     "Result": "study",
     "Space": "space",

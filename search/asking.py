@@ -12,10 +12,10 @@ from genome import Genome, GenomeError
 from genome.domain import DomainError
 
 from .ask import asker
-from .even import Even
 from .past import Past
 from .proposal import Origin, Proposer
 from .record import GENOME, ORIGIN
+from .samplers.even import Even
 from .space import Space
 from .store import Store
 

@@ -15,15 +15,15 @@ from . import telling
 from .asking import Asking, Drawn, begin
 from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
+from .fidelity.outlook import is_hopeless
+from .fidelity.paused import Paused
+from .fidelity.pruning import Climb, should_stop
 from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
 from .objective import LEARNT, MAXIMIZE, PLANNED, Objective
-from .outlook import is_hopeless
 from .past import Past
-from .paused import Paused
 from .progress import Progress
 from .proposal import Origin
-from .pruning import Climb, should_stop
 from .purse import Purse, charged
 from .record import CHARGED, GENOME, ORIGIN, OWNER, PLAN, PROXIES, RETRY_OF, RUNGS, UNFINISHED, Record
 from .recovery import interrupt, owner, taken_over
@@ -64,7 +64,11 @@ class Entry:
 
 @dataclass
 class Coordinator:
-    """One run of a study. `stop_asked` says whether the person wants it to end; `sieve` is there where it screens."""
+    """One run of a study.
+
+    stop_asked: whether the person wants it to end.  sieve: there where it screens.  spares: gives the search what the
+    finale turns out not to need, and says whether that was something.
+    """
 
     file: StudyFile
     store: Store
@@ -74,6 +78,7 @@ class Coordinator:
     past: Past
     asking: Asking
     sieve: Sieve | None = None
+    spares: Callable[[], bool] = lambda: False
     crew: Crew = field(default_factory=lambda: Crew([]))
     running: dict[int, Entry] = field(default_factory=dict)
     parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
@@ -109,7 +114,7 @@ class Coordinator:
         reason = self.reason_to_stop()
         if reason is None or self.stop_asked():
             return reason
-        if self.running or self._screening() or self._next_up() is not None:
+        if self.running or self._screening() or self._next_up() is not None or self.spares():
             return None
         for number in list(self.paused.entries):
             self._drop(number)

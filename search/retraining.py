@@ -67,6 +67,15 @@ class Retraining:
         self.queue = self._tasks()
         return bool(self.queue) and self._can_pay(self.queue[0])
 
+    def spares(self) -> bool:
+        """Keep no more of the budget than the finale needs for the networks as they stand. Whether that frees some
+        for the search: a share is kept for large networks, and small ones are soon trained."""
+        needed = HEADROOM * sum(self._price(task) for task in self._tasks())
+        if self.purse.kept_seconds <= needed:
+            return False
+        self.purse.kept_seconds = needed
+        return not self.purse.is_empty()
+
     def run(self, crew: Crew) -> None:
         """Train with these children what the purse can pay, or until a stop is asked for."""
         if self.stop_asked() or not self.is_due():

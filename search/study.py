@@ -15,7 +15,6 @@ from .coordinator import Coordinator
 from .crew import crew, prepare
 from .devices import places
 from .errors import StudyError
-from .even import Even
 from .export import export
 from .front import front
 from .interrupt import stop_signals
@@ -28,6 +27,7 @@ from .record import Record
 from .recovery import owner, recover, recover_seeds
 from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
+from .samplers.even import Even
 from .sieve import Sieve
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
@@ -159,8 +159,8 @@ def _train(
     purse = Purse(store, file.budget.device_time, slots.devices, _kept_seconds(file, store))
     purse.refresh()
     progress.opened(file, store, recovered, purse.spent_seconds(), slots)
-    coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking, sieve)
     last = Retraining(file, store, purse, progress, stop_asked)
+    coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking, sieve, last.spares)
     try:
         coordinator.adopt(recovered.paused)
         reason = coordinator.over()

@@ -15,13 +15,13 @@ from genome.source import Source, SourceError, parse, read
 from trainer import Budget, Recipe
 
 from . import complaints
-from .brackets import is_too_early, usual_rungs
 from .dataset import SHAPES, Dataset
 from .errors import StudyError
+from .fidelity.brackets import is_too_early, usual_rungs
+from .fidelity.pruning import PAUSING
 from .finale import Finale
 from .inherit import NAMING_PARENTS
 from .objective import Objective
-from .pruning import PAUSING
 from .samplers import JOINT, OURS
 from .samplers import complaint as sampler_complaint
 from .screen import Screen

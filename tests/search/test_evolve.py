@@ -10,12 +10,12 @@ import genome
 from genome.op import Shape
 from genome.source import parse
 from search import moves
-from search.credit import chances
 from search.dominance import order
-from search.even import Even
-from search.evolve import INITIAL, Evolve
 from search.proposal import Individual, Origin
-from search.selection import BEST, YOUNG, pick, pool, standing
+from search.samplers.credit import chances
+from search.samplers.even import Even
+from search.samplers.evolve import INITIAL, Evolve
+from search.samplers.selection import BEST, YOUNG, pick, pool, standing
 from search.space import Space
 from search.space_text import space_of
 

@@ -20,10 +20,10 @@ from optuna.testing.pytest_samplers import (
 import genome
 from genome.source import parse
 from search.ask import asker
-from search.genome_sampler import GenomeSampler
 from search.proposal import Origin
 from search.record import ORIGIN
 from search.samplers import OURS
+from search.samplers.genome_sampler import GenomeSampler
 from search.space import Space
 from search.space_text import space_of
 from search.study_file import read_study

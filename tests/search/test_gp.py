@@ -9,8 +9,8 @@ from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from search import gp
-from search.kernel import expected_improvement
+from search.samplers import gp
+from search.samplers.kernel import expected_improvement
 
 RNG = np.random.default_rng(0)
 X, NEW = RNG.uniform(-2, 2, (30, 2)), RNG.uniform(-3, 3, (7, 2))

@@ -17,13 +17,13 @@ import genome
 from genome.graph import Genome
 from genome.op import Shape
 from genome.source import parse
-from search import feasible, gp, likeness, targets
-from search.addresses import address
-from search.even import Even
-from search.evolve import Evolve
-from search.kernel import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
-from search.likeness import Kernels
 from search.proposal import Individual, Proposal, Proposer
+from search.samplers import feasible, gp, likeness, targets
+from search.samplers.addresses import address
+from search.samplers.even import Even
+from search.samplers.evolve import Evolve
+from search.samplers.kernel import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
+from search.samplers.likeness import Kernels
 from search.space import Space
 from search.space_text import space_of
 

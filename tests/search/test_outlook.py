@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.outlook import chance_to_beat, is_hopeless
-from search.pruning import Climb
+from search.fidelity.outlook import chance_to_beat, is_hopeless
+from search.fidelity.pruning import Climb
 
 EPOCHS = 20
 

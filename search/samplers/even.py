@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from random import Random
 
+from ..proposal import Individual, Origin, Proposal
+from ..space import Space
 from .evolve import is_new
-from .proposal import Individual, Origin, Proposal
-from .space import Space
 
 TRIES = 12  # draws until one is new
 

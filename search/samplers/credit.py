@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .objective import dominates
-from .proposal import Individual
+from ..objective import dominates
+from ..proposal import Individual
 from .selection import standing
 
 MEMORY = 300  # trials that count

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from genome.graph import Genome
 from genome.plan import Plan
 
+from ..space import Space
 from .addresses import address
-from .space import Space
 from .wl import Histogram, histograms
 
 LIMITED = 5  # of the sizes: a study may limit them

@@ -19,11 +19,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 import genome
 
-from .ask import distribution
-from .proposal import Individual, Origin, Proposal, Proposer
-from .record import ORIGIN
-from .samplers import proposer
-from .space import Space
+from ..ask import distribution
+from ..proposal import Individual, Origin, Proposal, Proposer
+from ..record import ORIGIN
+from ..samplers import proposer
+from ..space import Space
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..purse import Purse
+from ..record import Record
+from ..study_file import StudyFile
 from .brackets import bracket_of, next_bracket, opened
 from .promotion import Keeps, candidates, everyone, last_share, peers, ranked, stands_at, top_share
 from .pruning import PAUSING, Climb
-from .purse import Purse
-from .record import Record
-from .study_file import StudyFile
 
 if TYPE_CHECKING:
-    from .coordinator import Entry
+    from ..coordinator import Entry
 
 MOST_PAUSED = 16  # at a rung: only the next ones in its order can ever go on, and checkpoints fill disks
 

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Collection, Sequence
 from statistics import median
 
+from ..proposal import Individual, Proposal
+from ..space import Space
 from .evolve import INITIAL, Evolve
 from .kernel import Kernel
-from .proposal import Individual, Proposal
-from .space import Space
 
 log = logging.getLogger("search")
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ..dominance import order
 from .brackets import bracket_of
-from .dominance import order
 from .pruning import HALVING_KEEPS, Climb
 
 Keeps = Callable[[int], int]

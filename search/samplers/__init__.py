@@ -12,8 +12,8 @@ from genome.domain import Domain, OneOf
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-    from .proposal import Proposer
-    from .space import Space
+    from ..proposal import Proposer
+    from ..space import Space
 
 OURS = ("auto", "kernel", "evolve", "random")  # read and propose genomes
 SAMPLERS = (*OURS, "tpe", "nsga2", "gp", "cmaes", "qmc")

@@ -1,5 +1,5 @@
 """kernel: Bayesian optimisation with a Gaussian process over graphs (NAS-BOWL: Ru et al., ICLR 2021,
-arXiv:2006.07556; here with a sum of kernels, see `search.likeness`)."""
+arXiv:2006.07556; here with a sum of kernels, see `search.samplers.likeness`)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 
-from . import feasible, gp, likeness, moves, targets
+from .. import moves
+from ..proposal import Individual, Origin, Proposal
+from ..sites import sites
+from ..space import Space
+from . import feasible, gp, likeness, targets
 from .evolve import Evolve, child
 from .likeness import Features
-from .proposal import Individual, Origin, Proposal
-from .sites import sites
-from .space import Space
 
 log = logging.getLogger("search")
 

@@ -9,11 +9,11 @@ import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 
-from . import moves
+from .. import moves
+from ..proposal import Individual, Origin, Proposal
+from ..space import Space
 from .credit import chances
-from .proposal import Individual, Origin, Proposal
 from .selection import pick, pool
-from .space import Space
 
 INITIAL = 10  # networks drawn evenly before the first has children
 MORE = (0.3, 0.1)  # chances of a second and a third move

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 MEDIAN_PEERS = 4  # a median of fewer says little
 HALVING_KEEPS = 3  # one in three goes on from each rung (eta of Li et al., MLSys 2020, arXiv:1810.05934)
 
-PAUSING = ("asha", "hyperband")  # trials pause at a rung; see search.promotion
+PAUSING = ("asha", "hyperband")  # trials pause at a rung; see search.fidelity.promotion
 PRUNERS = ("none", "median", "halving", *PAUSING)
 
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .dominance import order
-from .proposal import Individual
+from ..dominance import order
+from ..proposal import Individual
 
 YOUNG = 40  # of one objective, parents are among this many of the last trials
 BEST = 20  # of several, among this many of the best
