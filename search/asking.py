@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import genome
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 REPEATS = 5  # known networks in a row after which Optuna's sampler is moved on
+LOOK_SECONDS = 1.0  # in which what a person enqueues is seen
 FIXED = "fixed_params"  # system attribute of a trial that was enqueued with parameters
 
 
@@ -81,6 +83,13 @@ class Answers:
             )
 
 
+@dataclass
+class Quiet:
+    """Until when, by time.monotonic(), the queue is taken to be empty: looking costs as much as proposing."""
+
+    until: float = 0.0
+
+
 @dataclass(frozen=True)
 class Genomes:
     """A sampler of ours: its trials keep a genome's text and have no parameters."""
@@ -89,6 +98,7 @@ class Genomes:
     space: Space
     proposer: Proposer
     past: Past
+    quiet: Quiet = field(default_factory=Quiet)
 
     def draw(self, avoid: Collection[str] = ()) -> Drawn:
         trial, fixed = self._waiting()
@@ -108,9 +118,12 @@ class Genomes:
         quicker, a trial with nothing in it."""
         from optuna.trial import TrialState
 
+        if time.monotonic() < self.quiet.until:
+            return None, {}
         study = self.store.study
         queue = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if not queue:
+            self.quiet.until = time.monotonic() + LOOK_SECONDS
             return None, {}
         trial = study.ask()
         fixed = {one.number: one.system_attrs.get(FIXED, {}) for one in queue}
