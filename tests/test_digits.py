@@ -38,6 +38,7 @@ TYPES = {
     "squeeze": Net("a: {op: conv, in: [stem], width: 16}\n  z: {op: squeeze, in: [a]}"),
     "act": Net("a: {op: conv, in: [stem], width: 16, order: conv}\n  z: {op: act, in: [a], norm: batch}"),
     "dropout": Net("a: {op: conv, in: [stem], width: 16}\n  z: {op: dropout, in: [a], rate: 0.2}"),
+    "zero": Net("a: {op: zero, in: [stem]}\n  b: {op: conv, in: [stem], width: 16}\n  z: {op: concat, in: [a, b]}"),
     "lrn": Net("a: {op: conv, in: [stem], width: 16}\n  z: {op: lrn, in: [a]}"),
     "add": Net("a: {op: conv, in: [stem], width: 16, order: conv-norm}\n"
                "  z: {op: add, in: [a, stem], activation: relu, drop_path: 0.1}"),

@@ -18,12 +18,14 @@ def synflow(module: nn.Module, batch: Batch) -> float:
     by iteratively conserving synaptic flow" (NeurIPS 2020, arXiv:2006.05467); without norms and on a whole network as
     Abdelfattah et al. (arXiv:2101.08134) have it.
     """
-    straight = specimen(module).double().eval()  # one image is too few for a batch norm, which is left out
+    straight = specimen(module).double().eval()
     _leave_out_norms(straight)
     with torch.no_grad():
         for tensor in (*kernels(straight), *biases(straight)):
             tensor.abs_()
-    flow = total(exits.logits(straight, torch.ones_like(batch.x[:1], dtype=torch.float64)))
+    # twice the same image: a group norm refuses a single value, though what it gives is left out
+    ones = torch.ones(2, *batch.x.shape[1:], dtype=torch.float64, device=batch.x.device)
+    flow = total(exits.logits(straight, ones)) / len(ones)
     value = _saliency(flow, kernels(straight))
     return math.log(value) if value > 0 else -math.inf
 
