@@ -20,6 +20,7 @@ from benchmarks._races import Watch, raced, study_of, subset
 WAYS: dict[str, dict[str, Any]] = {
     "auto, halving": {"sampler": "auto", "pruner": "halving"},
     "auto": {"sampler": "auto", "pruner": "none"},
+    "kernel, halving": {"sampler": "kernel", "pruner": "halving"},
     "evolve, halving": {"sampler": "evolve", "pruner": "halving"},
     "tpe, halving": {"sampler": "tpe", "pruner": "halving"},
     "tpe": {"sampler": "tpe", "pruner": "none"},

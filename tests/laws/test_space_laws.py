@@ -1,4 +1,4 @@
-"""The eight laws of a space, each over thousands of genomes drawn from the widest one."""
+"""The eight laws of a space, each over a thousand genomes drawn from the widest one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from search.holes import SpaceError
 from tests.widest import widest
 
 SPACE = widest()
-THOUSANDS = settings(
-    max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+MANY = settings(
+    max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 seeds = st.integers(0, 2**64 - 1)
 
@@ -46,21 +46,21 @@ class Asked:
         return self.answers[name]
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_1_encoding_then_decoding_gives_the_genome(seed: int) -> None:
     drawn = _drawn(seed)
     assert _from(SPACE.encode(drawn)) == drawn
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_2_decoding_then_encoding_gives_the_answers(seed: int) -> None:
     asked = Asked(seed)
     assert SPACE.encode(SPACE.decode(asked)) == asked.answers
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_3_one_name_has_one_distribution(seed: int) -> None:
     asked = Asked(seed)
@@ -72,7 +72,7 @@ def test_law_3_one_name_has_one_distribution(seed: int) -> None:
         assert everything.domains == SPACE.holes  # joint samplers see every name, whatever is chosen
 
 
-@THOUSANDS
+@MANY
 @given(seeds, st.data())
 def test_law_4_questions_depend_on_earlier_answers_alone(seed: int, data: st.DataObject) -> None:
     first = Asked(seed)
@@ -89,7 +89,7 @@ def test_law_4_questions_depend_on_earlier_answers_alone(seed: int, data: st.Dat
     assert list(rest.domains)[: cut + 1] == names[: cut + 1]
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_5_nothing_derived_is_stored(seed: int) -> None:
     drawn = _drawn(seed)
@@ -104,7 +104,7 @@ def test_law_5_nothing_derived_is_stored(seed: int) -> None:
         assert set(written["nodes"][node.name]) <= own
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_6_text_and_back(seed: int) -> None:
     drawn = _drawn(seed)
@@ -114,7 +114,7 @@ def test_law_6_text_and_back(seed: int) -> None:
     assert genome.dump(again) == text
 
 
-@THOUSANDS
+@MANY
 @given(seeds, seeds)
 def test_law_7_changing_answers_stays_inside(seed: int, other: int) -> None:
     """A child made by answering some questions as another parent did is in the space."""
@@ -136,7 +136,7 @@ def _outside(domain: Domain, coin: Random) -> Any:
     return coin.choice([domain.low - 1, domain.high + 1, "text", None])
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_8_encode_refuses_what_it_cannot_place(seed: int) -> None:
     """Move one scheduled or stated number out of its range: the refusal names the hole."""
@@ -155,7 +155,7 @@ def test_law_8_encode_refuses_what_it_cannot_place(seed: int) -> None:
     assert moved not in SPACE
 
 
-@THOUSANDS
+@MANY
 @given(seeds)
 def test_law_8_an_edge_or_a_node_that_is_not_in_the_space_is_named(seed: int) -> None:
     drawn, coin = _drawn(seed), Random(seed)

@@ -338,7 +338,9 @@ WIDE = {
 }
 
 
-@pytest.mark.parametrize("batch", [32, 1024])  # a step of some 0.2 s, and of some 5 s
+@pytest.mark.parametrize(
+    "batch", [pytest.param(32, marks=pytest.mark.slow), 1024]
+)  # a step of some 0.2 s, and of some 5 s
 def test_ctrl_c_in_a_long_epoch_ends_the_study_within_seconds(
     start: Callable[..., Command], written: Callable[..., Path], tmp_path: Path, batch: int
 ) -> None:

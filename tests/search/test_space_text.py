@@ -445,7 +445,7 @@ def test_two_holes_have_two_names() -> None:
 SEEDS = [LOOP, widest_text()]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)), min_size=1, max_size=3),

@@ -101,6 +101,7 @@ torch.save(report.last_weights, {out!r})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 def test_killed_again_and_again_it_comes_out_the_same(digits: Data, net: Make, tmp_path: Path) -> None:
     recipe = Recipe(epochs=12, cutout=2, average="ema", layout="contiguous", precision="fp32")
