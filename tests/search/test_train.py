@@ -155,7 +155,7 @@ def weights_of(folder: Path) -> bytes:
 
 def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None:
     small.write_text(TEXT.replace("width: 8}", "width: 8, dropout: 0.2}"))
-    words = ("train", small, *QUICK, "--epochs", 40, "--set", "average=ema", "--to")
+    words = ("train", small, *QUICK, "--epochs", 20, "--set", "average=ema", "--to")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert said(genome(*words, whole))[0] == 0
     for number, wait in enumerate((signal.SIGINT, signal.SIGKILL)):
@@ -170,7 +170,7 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
             assert status == 130 and err == "stopped; the same command goes on where it was\n"
             assert time.monotonic() - began < 5
     status, out, _ = said(genome(*words, killed))
-    assert status == 0 and "seed 0 (going on from its checkpoint)" in out and "epoch 1/40" not in out
+    assert status == 0 and "seed 0 (going on from its checkpoint)" in out and "epoch 1/20" not in out
     assert weights_of(killed) == weights_of(whole)
     ours, theirs = report_of(killed), report_of(whole)
     assert ours["accuracy"] == theirs["accuracy"]
