@@ -16,6 +16,7 @@ log = logging.getLogger("search")
 LONG_SECONDS = (
     3.0  # of a training, from which a model that takes some tenths of a second to ask is worth its time
 )
+LEAST_PROGRESS = 0.05  # of a training that was pruned, to tell from it how long a whole one takes
 MANY = 500  # measured trials, from which a model of some hundred of them knows no more than evolution does
 
 
@@ -40,14 +41,14 @@ class Auto:
 def chosen(past: Sequence[Individual]) -> tuple[str, str]:
     """Return which sampler fits a study with these trials, and why; the reason is empty while too few tell.
 
-    The first trials alone say how long a training takes, so that a study that is resumed chooses the same.
+    The first trials alone say how long a whole training takes, so that a study that is resumed chooses the same.
     """
     measured = [one for one in past if one.is_measured and one.seconds > 0]
     if len(measured) < INITIAL:
         return "kernel", ""
     if len(measured) > MANY:
         return "evolve", f"more than {MANY} networks were trained"
-    usual = median(one.seconds for one in measured[:INITIAL])
+    usual = median(one.seconds / max(one.progress, LEAST_PROGRESS) for one in measured[:INITIAL])
     if usual < LONG_SECONDS:
         return "evolve", f"a training takes {usual:.1f} s, under {LONG_SECONDS:.0f} s"
     return "kernel", f"a training takes {usual:.1f} s, and each shall teach the most"

@@ -13,12 +13,12 @@ from search.samplers.kernel import Kernel
 from tests.search.test_evolve import space
 
 
-def trained(count: int, seconds: float) -> list[Individual]:
+def trained(count: int, seconds: float, progress: float = 1.0) -> list[Individual]:
     there, found = space(), []
     for number in range(count):
         drawn = there.sample(Random(number))
         cost = (number * 7 % 11 / 11,)
-        found.append(Individual(number, drawn, genome.digest(drawn), cost, seconds=seconds))
+        found.append(Individual(number, drawn, genome.digest(drawn), cost, progress, seconds=seconds))
     return found
 
 
@@ -27,6 +27,7 @@ def test_long_trainings_are_worth_a_model_and_short_ones_are_not() -> None:
     assert chosen(trained(INITIAL, LONG_SECONDS / 2))[0] == "evolve"
     assert chosen(trained(INITIAL, LONG_SECONDS * 2))[0] == "kernel"
     assert chosen(trained(MANY + 1, 3600.0))[0] == "evolve"
+    assert chosen(trained(INITIAL, LONG_SECONDS / 2, progress=0.1))[0] == "kernel", "pruned at a tenth"
 
 
 def test_the_first_trials_decide_so_a_study_that_is_resumed_chooses_the_same() -> None:
