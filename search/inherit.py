@@ -24,7 +24,7 @@ log = logging.getLogger("search")
 NOTE_FILE = (
     f"{CHECKPOINT_FILE}.inherited"  # beside the checkpoint of a trial that inherited, and cleared with it
 )
-NAMING_PARENTS = ("evolve", "kernel")  # samplers that make genomes from those of trials
+NAMING_PARENTS = ("auto", "kernel", "evolve")  # samplers that make genomes from those of trials
 
 
 class Inheritance(NamedTuple):
