@@ -15,12 +15,10 @@ from . import telling
 from .asking import Asking, Drawn, begin
 from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
-from .fidelity.outlook import is_hopeless
+from .fidelity.judging import Judging
 from .fidelity.paused import Paused
-from .fidelity.pruning import Climb, should_stop
 from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
-from .objective import LEARNT, MAXIMIZE, PLANNED, Objective
 from .past import Past
 from .progress import Progress
 from .proposal import Origin
@@ -84,14 +82,14 @@ class Coordinator:
     parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
     halted: list[Entry] = field(default_factory=list)  # interrupted in good order, and paid
     trained: dict[str, Record] = field(default_factory=dict)  # by digest, fit to be reused
-    climbs: dict[int, Climb] = field(default_factory=dict)
+    judging: Judging = field(init=False)
     paused: Paused = field(init=False)
     known: set[int] = field(default_factory=set)  # trials that were taken into account
     told: int = 0  # trials that count towards the cap
     fruitless: int = 0
 
     def __post_init__(self) -> None:
-        self.paused = Paused(self.file, self.purse)
+        self.judging, self.paused = Judging(self.file), Paused(self.file, self.purse)
         self._catch_up()
 
     def run(self, crew: Crew) -> str:
@@ -149,7 +147,7 @@ class Coordinator:
                 self.past.add(rested)
                 if self.sieve:
                     self.sieve.learn(rested)
-                self._climb(rested)
+                self.judging.learn(rested)
         self.purse.refresh()
 
     def give_up(self) -> None:
@@ -410,7 +408,7 @@ class Coordinator:
         self.paused.entries[number] = entry
         self.past.add(entry.rested)
         self.progress.paused(number)
-        for behind in self.paused.fallen_behind(self.climbs):
+        for behind in self.paused.fallen_behind(self.judging.climbs):
             self._drop(behind)
 
     def _next_up(self) -> int | None:
@@ -418,7 +416,7 @@ class Coordinator:
         if self.purse.is_empty() or self.stop_asked():
             return None
         is_closing = not self.running and self.reason_to_stop() is not None
-        return self.paused.next_up(self.climbs, is_closing)
+        return self.paused.next_up(self.judging.climbs, is_closing)
 
     def _promote(self, number: int, slot: Slot) -> None:
         """Go on with a paused trial from its checkpoint."""
@@ -436,15 +434,12 @@ class Coordinator:
         """Keep what a trial reached at a rung, or at a point of its curve, and say whether it goes on."""
         entry = self.running[number]
         self.paused.epoch_seconds[number] = self._share(number) * scores["seconds"] / epoch
-        goal = self._goal()
-        value = scores["valid_accuracy" if goal.direction == MAXIMIZE else "valid_loss"]
+        value = self.judging.value(scores)
         earlier = {rung: score for rung, score in entry.rungs.items() if rung < epoch}
-        entry.rungs = {**earlier, epoch: -goal.cost(value)}
-        me = Climb(entry.rungs, self._costs(entry.network.planned()))
-        others = [climb for other, climb in self.climbs.items() if other != number]
-        self.climbs[number] = me
+        entry.rungs = {**earlier, epoch: -self.judging.goal.cost(value)}
+        self.judging.climbed(number, entry.rungs, entry.network.planned())
         is_over = epoch >= self.file.recipe.epochs  # nothing is saved by pruning what is trained
-        stop = not is_over and self._shall_stop(epoch, me, others)
+        stop = not is_over and self.judging.shall_stop(number, epoch)
         # Each writing costs: points of the curve between rungs are only looked at.
         if stop or is_over or epoch in self.file.rungs:
             entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
@@ -453,22 +448,10 @@ class Coordinator:
         entry.is_pausing = not (stop or is_over) and self._shall_pause(entry, epoch)
         self.crew.answer(number, Verdict(stop, entry.is_pausing))
 
-    def _shall_stop(self, epoch: int, me: Climb, others: list[Climb]) -> bool:
-        """Whether a trial that stands so far behind others, or whose curve leads nowhere, ends here."""
-        file = self.file
-        if epoch in file.rungs and should_stop(file.pruner, epoch, me, others):
-            return True
-        ceiling = 1.0 if self._goal().direction == MAXIMIZE else 0.0
-        return epoch in file.curve_points and is_hopeless(epoch, file.recipe.epochs, me, others, ceiling)
-
-    def _goal(self) -> Objective:
-        """Return the objective that trials are compared by while they are trained."""
-        return next(objective for objective in self.file.objectives if objective.name in LEARNT)
-
     def _shall_pause(self, entry: Entry, epoch: int) -> bool:
         others_run = len(self.running) > 1
         is_closing = not others_run and self.reason_to_stop() is not None
-        return self.paused.shall_pause(entry, epoch, self.climbs, is_closing)
+        return self.paused.shall_pause(entry, epoch, self.judging.climbs, is_closing)
 
     def _share(self, number: int) -> float:
         job = self.crew.slot_of(number).job
@@ -486,7 +469,7 @@ class Coordinator:
                 self.paused.learn(record)
             elif record.outcome != "waiting":  # of another coordinator
                 self.past.add(record)
-                self._climb(record)
+                self.judging.learn(record)
         self.purse.refresh()
 
     def _remember(self, record: Record) -> None:
@@ -500,15 +483,7 @@ class Coordinator:
         if telling.is_reusable(record, self.file.recipe.epochs):
             self.trained.setdefault(record.digest, record)
         if record.outcome != "interrupted":
-            self._climb(record)
-
-    def _climb(self, record: Record) -> None:
-        if record.rungs and record.params is not None:
-            planned = {"params": record.params, "macs": record.macs, "memory": record.memory_bytes}
-            self.climbs[record.number] = Climb(record.rungs, self._costs(planned))
-
-    def _costs(self, planned: Any) -> tuple[float, ...]:
-        return tuple(o.cost(planned[o.name]) for o in self.file.objectives if o.name in PLANNED)
+            self.judging.learn(record)
 
     def _charge_by_the_clock(self) -> None:
         for slot in self.crew.busy():
