@@ -108,6 +108,7 @@ def test_equals_of_a_paused_trial_are_not_trained(run: Run) -> None:
     assert any(record.outcome == "done" for record in trained)
 
 
+@pytest.mark.slow
 def test_the_purse_is_spent_and_the_best_is_trained_in_full(run: Run) -> None:
     result = run(
         objectives="accuracy",

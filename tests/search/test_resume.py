@@ -105,6 +105,7 @@ def checkpoints(result: Result) -> list[Path]:
     return [*result.folder.rglob(f"*{CHECKPOINT_FILE}*")]
 
 
+@pytest.mark.slow
 def test_killed_twice_it_goes_on_each_time_and_is_paid_once(
     start: Callable[..., Command], run: Run, written: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -178,6 +178,7 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
         assert (a["train_loss"], a["valid_loss"]) == (b["train_loss"], b["valid_loss"])
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_network(small: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     # without norms, whose statistics are those of each process's share, both do the same arithmetic
