@@ -161,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--data", nargs="+", choices=list(BATCH), default=["digits", "fashion-mnist"])
     parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
     parser.add_argument("--images", type=int, default=512, help="train images of Fashion-MNIST")
     parser.add_argument("--epochs", type=int, default=6)
@@ -173,7 +174,7 @@ def main() -> None:
     prepare(seed=given.seed)
     trainer.keep_pages()  # as in the processes of a search, and for all ways alike
     print(setting(given.seed))
-    for name in ("digits", "fashion-mnist"):
+    for name in given.data:
         try:
             data = trainer.load(name, root=given.data_root, download=False)
         except trainer.DataError as error:
