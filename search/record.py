@@ -91,7 +91,7 @@ def record(trial: FrozenTrial, finale: OverSeeds | None = None) -> Record:
     plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
     return Record(
         number=trial.number,
-        outcome=result.get("outcome", trial.state.name.lower()),
+        outcome=_outcome(trial, result),
         values=tuple(trial.values) if trial.state.name == "COMPLETE" and trial.values else None,
         genome=attrs.get(GENOME),
         digest=plan.get("digest"),
@@ -113,3 +113,11 @@ def record(trial: FrozenTrial, finale: OverSeeds | None = None) -> Record:
         proxies=attrs.get(PROXIES),
         finale=finale,
     )
+
+
+def _outcome(trial: FrozenTrial, result: Mapping[str, Any]) -> str:
+    """What became of a trial. Its result is written before its state: a kill between the two leaves it running."""
+    told = result.get("outcome")
+    if told is not None and (trial.state.is_finished() or told == "paused"):
+        return str(told)
+    return trial.state.name.lower()

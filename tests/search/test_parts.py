@@ -151,3 +151,19 @@ def test_numbers_as_people_read_them() -> None:
         "a      10",
         "bb      5",
     ]
+
+
+def test_a_result_without_its_state_is_of_a_running_trial() -> None:
+    import optuna
+
+    from search.record import RESULT, record
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study()
+    trial = study.ask()
+    for told, outcome in (("done", "running"), ("interrupted", "running"), ("paused", "paused")):
+        trial.set_user_attr(RESULT, {"outcome": told})
+        assert record(study.trials[0]).outcome == outcome
+    trial.set_user_attr(RESULT, {"outcome": "done"})
+    study.tell(trial, 1.0)
+    assert record(study.trials[0]).outcome == "done"
