@@ -27,6 +27,7 @@ from .study_file import StudyFile
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 SHORTEST_SECONDS = 0.01
+AMPLE = 1.5  # times what trainings took before is kept for them: a busier machine must not cost the finale
 HALT_SECONDS = 2.0  # in which a training that is interrupted may write its checkpoint
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 
@@ -70,7 +71,9 @@ class Retraining:
     def spares(self) -> bool:
         """Keep no more of the budget than the finale needs for the networks as they stand. Whether that frees some
         for the search: a share is kept for large networks, and small ones are soon trained."""
-        needed = HEADROOM * sum(self._price(task) for task in self._tasks())
+        prices = [self._price(task) for task in self._tasks()]
+        # and what trials take that are under way when the search has spent its part
+        needed = AMPLE * sum(prices) + len(self.purse.places) * max(prices, default=0.0)
         if self.purse.kept_seconds <= needed:
             return False
         self.purse.kept_seconds = needed

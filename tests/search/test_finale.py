@@ -222,12 +222,12 @@ def test_the_search_leaves_the_finale_what_it_needs_and_no_more(run: Run) -> Non
         budget={"device_time": 8},
         trials=None,
         objectives="accuracy",
-        finale={"share": 0.5, "top": 2, "seeds": 2},
+        finale={"share": 0.7, "top": 1, "seeds": 2},
     )
-    searched = [record.search_seconds for record in result.records]
-    assert 0.48 * 8 <= sum(searched) <= 8 - sum(one.seconds for one in trained(result).values())
+    searched = sum(record.search_seconds for record in result.records)
+    assert 0.4 * 8 < searched <= 8 - sum(one.seconds for one in trained(result).values()), "more than 30 %"
     assert result.stop == "the search has spent its share of the budget; the finale is over"
-    assert len(trained(result)) == 4
+    assert len(trained(result)) == 2
     spent(result)
     assert result.spent_seconds < 8
 
