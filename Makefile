@@ -21,7 +21,7 @@ INSTALLED_DEV := $(VENV)/installed-dev
 
 help:
 	@echo 'make search      run $(STUDY) and leave the best network under runs/'
-	@echo 'make test        run the tests (some five minutes on two cores)'
+	@echo 'make test        run the tests (five to six minutes on two cores)'
 	@echo 'make test-slow   run the long tests'
 	@echo 'make lint        check style and types'
 	@echo 'make format      put the code into its style'
