@@ -18,34 +18,18 @@ from optuna.testing.pytest_samplers import (
 )
 
 import genome
-from genome.source import parse
 from search.ask import asker
 from search.proposal import Origin
 from search.record import ORIGIN
 from search.samplers import OURS
 from search.samplers.genome_sampler import GenomeSampler
 from search.space import Space
-from search.space_text import space_of
 from search.study_file import read_study
+from tests.search.test_evolve import space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 ALONE = [name for name in OURS if name != "auto"]  # which is one of the others
-TEXT = """\
-widths: {rule: add, base: {int: [8, 24, 4]}, alpha: {float: [0, 40]}}
-nodes:
-  stem: {op: conv, in: [image], kernel: {one_of: [1, 3]}}
-  s1: {op: {one_of: [conv, {op: stack, depth: {int: [1, 4]}}, separable]}, in: [stem]}
-  (s2): {op: pool, in: [s1], kind: any}
-  join: {op: {one_of: [add, concat]}, in: [s2, (stem)]}
-  out: {op: exit, in: [join]}
-"""
-
-
-def space() -> Space:
-    from genome.op import Shape
-
-    return space_of(parse(TEXT, "space.yaml"), (), "tiny", Shape(1, 8, 8), 10)
 
 
 class TestOptunasOwn(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
