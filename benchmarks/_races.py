@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 import trainer
-from search.progress import Silent
+from search.progress import Progress, Silent
 from search.record import Record
 from search.study import Result, Study
 
@@ -42,10 +42,12 @@ nodes:
 
 def subset(root: str, images: int, test: int, to: Path) -> Path:
     """Write the first train and test images of Fashion-MNIST as an archive of one's own images; return its path."""
+    path = to / f"fashion-{images}-{test}.npz"
+    if path.exists():
+        return path
     whole = trainer.load("fashion-mnist", root)
     x = np.concatenate([np.asarray(whole.train.x), np.asarray(whole.valid.x)])[:images]
     y = np.concatenate([np.asarray(whole.train.y), np.asarray(whole.valid.y)])[:images]
-    path = to / f"fashion-{images}.npz"
     np.savez(
         path,
         train_x=x,
@@ -56,7 +58,9 @@ def subset(root: str, images: int, test: int, to: Path) -> Path:
     return path
 
 
-def study_of(name: str, data: Path, seconds: float, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
+def study_of(
+    name: str, data: Path, seconds: float, seed: int, epochs: int, *, macs: int = 2_000_000, **more: Any
+) -> dict[str, Any]:
     """A study as its file holds it. One worker: what came first is the same on every machine."""
     return {
         "study": name,
@@ -66,7 +70,7 @@ def study_of(name: str, data: Path, seconds: float, seed: int, epochs: int, **mo
             "per_trial": "40s",
             "rungs": [max(1, epochs // 9), epochs // 3],
         },
-        "limits": {"params": 150_000, "macs": 6_000_000},
+        "limits": {"params": 150_000, "macs": macs},
         "train": {"epochs": epochs, "batch": 64, "lr": 0.1},
         "device": "cpu",
         "workers": 1,
@@ -98,7 +102,7 @@ class Watch(Silent):
             os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C: what is running is kept, nothing is lost
 
 
-def raced(study: dict[str, Any], folder: Path, watch: Watch) -> Result:
+def raced(study: dict[str, Any], folder: Path, watch: Progress) -> Result:
     """Run a study in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{study['study']}.yaml"

@@ -1,0 +1,189 @@
+"""What each sampler's winner is worth: Fashion-MNIST, equal device seconds, then equal full training and test images.
+
+Every way searches the same space on the same subset with the same recipe, successive halving and finale, one worker on
+one core, for so many device seconds a seed. Its winner, and a ResNet-20 and a PyramidNet-20 (additive) brought to the
+parameter count of the default's winner, are then trained alike on more images, and scored on all test images. What was
+found is kept in `--folder`; the same command goes on with it.
+
+    python -m benchmarks.real --data-root FOLDER --folder runs/real [--seconds 600] [--seeds 0 1 2] [--cores 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import genome
+import trainer
+from benchmarks._races import raced, study_of, subset
+from genome import Genome
+from genome.zoo import pyramidnet, resnet
+from search.progress import Silent
+
+WAYS = ("auto", "random", "tpe", "nsga2", "evolve")
+OURS = "auto"
+PUBLISHED = ("resnet", "pyramidnet")
+INPUT, CLASSES = (1, 28, 28), 10
+
+
+def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None:
+    """Run one study, or go on with it, and keep what it found."""
+    kept = given.folder / f"{way}-{seed}.json"
+    if kept.exists():
+        return
+    study = study_of(
+        way,
+        data,
+        given.seconds,
+        seed,
+        given.epochs,
+        macs=given.macs,
+        sampler={"name": way, "seed": seed},
+        pruner="halving",
+        finale={"share": 0.2, "top": 3, "seeds": 3},
+    )
+    result = raced(study, given.folder / f"study-{way}-{seed}", Silent())
+    assert result.exported is not None, f"{way}, seed {seed}: {result.stop}"
+    found = {
+        "genome": (result.exported / "genome.yaml").read_text(),
+        "networks": sum(record.is_counted for record in result.records),
+        "seconds": result.spent_seconds,
+        "valid": json.loads((result.exported / "report.json").read_text())["accuracy"]["valid"],
+    }
+    _write(kept, found)
+
+
+def in_full(name: str, written: Genome, given: argparse.Namespace, data: Path) -> None:
+    """Train a network on many images, score it on all test images, and keep that."""
+    kept = given.folder / f"{name}-full.json"
+    if kept.exists():
+        return
+    plan = genome.resolve(written)
+    images = trainer.load(str(data))
+    network = genome.build(plan, seed=0)
+    report = trainer.fit(network, images, recipe=trainer.Recipe(epochs=given.full_epochs))
+    assert report.best_weights is not None, report.reason
+    network.load_state_dict(report.best_weights)
+    scores = trainer.evaluate(network, images.test, images)
+    _write(
+        kept,
+        {
+            "test": scores.accuracy,
+            "valid": report.valid_accuracy,
+            "params": plan.params,
+            "macs": plan.macs,
+            "seconds": report.seconds,
+        },
+    )
+
+
+def resnet_of(params: int) -> Genome:
+    """A ResNet-20 whose channels, 16, 32 and 64, are scaled to come nearest to a parameter count."""
+    whole = resnet(20, INPUT, CLASSES)
+    scaled = [_scaled(whole, base) for base in range(4, 40)]
+    return _nearest(scaled, params)
+
+
+def pyramidnet_of(params: int) -> Genome:
+    """A PyramidNet-20 whose alpha comes nearest to a parameter count."""
+    return _nearest([pyramidnet(20, alpha, input=INPUT, classes=CLASSES) for alpha in range(1, 120)], params)
+
+
+def _scaled(whole: Genome, base: int) -> Genome:
+    nodes = [
+        node._replace(width=node.width * base // 16) if isinstance(node.width, int) else node
+        for node in whole.nodes
+    ]
+    return replace(whole, nodes=tuple(nodes))
+
+
+def _nearest(networks: Iterable[Genome], params: int) -> Genome:
+    return min(networks, key=lambda one: abs(genome.resolve(one).params - params))
+
+
+def winner(way: str, seed: int, given: argparse.Namespace) -> Genome:
+    return genome.loads(_read(given.folder / f"{way}-{seed}.json")["genome"])
+
+
+def contest(given: argparse.Namespace) -> list[tuple[str, Genome]]:
+    """The networks to train in full: each way's winners, and the published of the size of ours."""
+    networks = [(f"{way}-{seed}", winner(way, seed, given)) for seed in given.seeds for way in given.ways]
+    if OURS in given.ways:
+        for seed in given.seeds:
+            params = genome.resolve(winner(OURS, seed, given)).params
+            networks += [(f"resnet-{seed}", resnet_of(params)), (f"pyramidnet-{seed}", pyramidnet_of(params))]
+    return networks
+
+
+def table(given: argparse.Namespace) -> None:
+    """Print what was found."""
+    print("\n| way | test accuracy, each seed | mean | params | multiply-adds | networks tried |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for way in (*given.ways, *PUBLISHED):
+        ones = [_read(given.folder / f"{way}-{seed}-full.json") for seed in given.seeds]
+        tests = [one["test"] for one in ones]
+        counts, sizes = [one["params"] for one in ones], [one["macs"] for one in ones]
+        tried = "-"
+        if way not in PUBLISHED:
+            tried = ", ".join(
+                str(_read(given.folder / f"{way}-{seed}.json")["networks"]) for seed in given.seeds
+            )
+        spread = f" ± {statistics.stdev(tests):.4f}" if len(tests) > 1 else ""
+        print(
+            f"| {way} | {', '.join(f'{one:.4f}' for one in tests)} | {statistics.mean(tests):.4f}{spread} "
+            f"| {', '.join(f'{params:,}' for params in counts)} "
+            f"| {', '.join(f'{macs / 1e6:.1f}M' for macs in sizes)} | {tried} |"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text()))
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(found, indent=1))
+    part.replace(path)
+    print(path.stem, {key: value for key, value in found.items() if key != "genome"}, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-root", required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="keeps the studies and what they found")
+    parser.add_argument("--seconds", type=float, default=600.0, help="of device time, for each study")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS[:3]))
+    parser.add_argument("--images", type=int, default=4000, help="of the search")
+    parser.add_argument("--epochs", type=int, default=6, help="of the search")
+    parser.add_argument("--macs", type=int, default=4_000_000, help="limit")
+    parser.add_argument("--full-images", type=int, default=20_000)
+    parser.add_argument("--full-epochs", type=int, default=12)
+    parser.add_argument("--cores", type=int, default=1, help="how many run side by side")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    few = subset(given.data_root, given.images, 500, given.folder)
+    many = subset(given.data_root, given.full_images, 10_000, given.folder)
+    with ProcessPoolExecutor(given.cores) as pool:
+        searches = [
+            pool.submit(searched, way, seed, given, few) for seed in given.seeds for way in given.ways
+        ]
+        for search in searches:
+            search.result()
+        trainings = [pool.submit(in_full, name, written, given, many) for name, written in contest(given)]
+        for training in trainings:
+            training.result()
+    table(given)
+
+
+if __name__ == "__main__":
+    main()
