@@ -13,6 +13,7 @@ from genome import Genome, GenomeError
 from genome.domain import DomainError
 
 from .ask import asker
+from .handle import Asked, Handle, Proposed
 from .past import Past
 from .proposal import Origin, Proposer
 from .record import GENOME, ORIGIN
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 REPEATS = 5  # known networks in a row after which Optuna's sampler is moved on
-LOOK_SECONDS = 1.0  # in which what a person enqueues is seen
+LOOK_SECONDS = 10.0  # in which what a person enqueues is seen
 FIXED = "fixed_params"  # system attribute of a trial that was enqueued with parameters
 
 
@@ -146,27 +147,16 @@ def _given(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> Draw
     return None
 
 
-def begin(
-    store: Store, drawn: Drawn, attrs: Mapping[str, Any], constraints: Mapping[str, float]
-) -> optuna.Trial:
-    """Return the trial of what was drawn, with its attributes and constraints; a new one is a single write."""
-    import optuna
-    from optuna.trial import TrialState, create_trial
-
+def begin(store: Store, drawn: Drawn, attrs: Mapping[str, Any], constraints: Mapping[str, float]) -> Handle:
+    """Return the trial of what was drawn, with its attributes and constraints."""
     if drawn.origin is not None:
         attrs = {**attrs, ORIGIN: drawn.origin.to_json()}
     if drawn.trial is None:
-        study = store.study
-        template = create_trial(
-            state=TrialState.RUNNING,
-            user_attrs=dict(attrs),
-            # each is a row of its own; what is kept says nothing that the plan does not
-            system_attrs={f"constraints:{name}": over for name, over in constraints.items() if over > 0},
-        )
-        return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
+        return Proposed.begin(store.study, attrs, constraints)
+    handle = Asked(drawn.trial)
     for name, value in attrs.items():
-        if drawn.trial.user_attrs.get(name) != value:
-            drawn.trial.set_user_attr(name, value)
+        if handle.attrs.get(name) != value:
+            handle.keep(name, value)
     for name, over in constraints.items():
-        drawn.trial.set_constraint(name, over)
-    return drawn.trial
+        handle.constrain(name, over)
+    return handle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import genome
 from genome import GenomeError
@@ -17,6 +17,7 @@ from .candidate import Candidate, candidate, measured
 from .crew import Crew, Slot
 from .fidelity.judging import Judging
 from .fidelity.paused import Paused
+from .handle import Handle
 from .lineage import ancestors, clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
 from .past import Past
@@ -29,10 +30,6 @@ from .sieve import Option, Sieve, Sifted
 from .store import Store
 from .study_file import StudyFile
 
-if TYPE_CHECKING:
-    import optuna
-
-
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
@@ -41,9 +38,9 @@ FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, o
 
 @dataclass
 class Entry:
-    """A trial in hand: Optuna's handle, its network, and how far it has climbed."""
+    """A trial in hand: its handle, its network, and how far it has climbed."""
 
-    trial: optuna.Trial
+    trial: Handle
     network: Candidate
     rungs: dict[int, float] = field(default_factory=dict)
     earlier: tuple[
@@ -223,18 +220,18 @@ class Coordinator:
             if drawn.genome is not None:
                 attrs[GENOME] = genome.dump(drawn.genome)
             trial = begin(self.store, drawn, attrs, self._felt({"legal": 1.0}))
-            self._fruitless(telling.refuse(self.store.study, trial, "illegal", illegal))
+            self._fruitless(telling.refuse(trial, "illegal", illegal))
             return None
         limits = measured(network, self.file)
         attrs |= {GENOME: network.text, PLAN: network.facts()}
         trial = begin(self.store, drawn, attrs, self._felt({one.limit: one.over for one in limits}))
         assert drawn.genome is not None
-        if RETRY_OF not in trial.user_attrs:
+        if RETRY_OF not in trial.attrs:
             self.past.met(network.digest)
         self.past.begun(trial.number, drawn.genome, network, drawn.origin)
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
-            self._fruitless(telling.refuse(self.store.study, trial, "limit", "; ".join(map(str, exceeded))))
+            self._fruitless(telling.refuse(trial, "limit", "; ".join(map(str, exceeded))))
             return None
         entry = self._entry(trial, network)
         if sifted:
@@ -284,9 +281,9 @@ class Coordinator:
         """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""
         return {} if self.file.sampler == "cmaes" else constraints
 
-    def _entry(self, trial: optuna.Trial, network: Candidate) -> Entry:
+    def _entry(self, trial: Handle, network: Candidate) -> Entry:
         """Take a trial in hand; what an interrupted one of the same network had come to is its own."""
-        repeated = ancestors(self.store, trial.user_attrs.get(RETRY_OF))
+        repeated = ancestors(self.store, trial.attrs.get(RETRY_OF))
         earlier = tuple(record for record in repeated if record.digest == network.digest)
         return Entry(trial, network, dict(earlier[0].rungs) if earlier else {}, earlier)
 
@@ -295,7 +292,7 @@ class Coordinator:
         twin = self.trained.get(entry.network.digest) or self.paused.twin(entry.network.digest)
         if twin is None:
             return False
-        self._fruitless(telling.reuse(self.store.study, entry.trial, twin, self.file.sampler))
+        self._fruitless(telling.reuse(entry.trial, twin, self.file.sampler))
         return True
 
     def _has_twin_running(self, entry: Entry) -> bool:
@@ -344,7 +341,7 @@ class Coordinator:
 
     def _parent(self, entry: Entry) -> str | None:
         """The folder of the trial whose weights an entry begins with: of its first parent's network, once trained."""
-        kept = entry.trial.user_attrs.get(ORIGIN)
+        kept = entry.trial.attrs.get(ORIGIN)
         parents = Origin.of_json(kept).parents if kept else ()
         twin = self.trained.get(self.past.digest(parents[0]) or "") if parents else None
         return str(self.store.trial_folder(twin.number)) if twin else None
@@ -367,7 +364,7 @@ class Coordinator:
             case Died(number, reason):
                 entry = self.running.pop(number)
                 self.purse.settle(entry.trial)
-                record = telling.fail(self.store.study, entry.trial, "killed", reason, self.file.sampler)
+                record = telling.fail(entry.trial, "killed", reason, self.file.sampler)
                 self._conclude(record)
 
     def _screened(self, number: int, rows: Sequence[Mapping[str, float] | None], seconds: float) -> None:
@@ -380,14 +377,13 @@ class Coordinator:
 
     def _finish(self, number: int, report: dict[str, Any]) -> None:
         entry = self.running.pop(number)
-        self.purse.settle(entry.trial, charged(report))
+        self.purse.charge(number, charged(report))
         if report["outcome"] == "interrupted":
+            self.purse.settle(entry.trial)
             self._pause(entry, report) if entry.is_pausing else self.halted.append(entry)
             return
-        file = self.file
-        record = telling.finish(
-            self.store.study, entry.trial, entry.network, report, file.objectives, file.sampler
-        )
+        file, seconds = self.file, self.purse.mine[number]
+        record = telling.finish(entry.trial, entry.network, report, file.objectives, file.sampler, seconds)
         self._conclude(record)
 
     def _conclude(self, record: Record) -> None:
@@ -428,7 +424,7 @@ class Coordinator:
         """End a paused trial with what it reached at its rung."""
         entry = self.paused.entries.pop(number)
         assert entry.rested is not None
-        self._conclude(telling.drop(self.store.study, entry.trial, entry.rested))
+        self._conclude(telling.drop(entry.trial, entry.rested))
 
     def _judge(self, number: int, epoch: int, scores: dict[str, float] | Any) -> None:
         """Keep what a trial reached at a rung, or at a point of its curve, and say whether it goes on."""
@@ -442,9 +438,9 @@ class Coordinator:
         stop = not is_over and self.judging.shall_stop(number, epoch)
         # Each writing costs: points of the curve between rungs are only looked at.
         if stop or is_over or epoch in self.file.rungs:
-            entry.trial.set_user_attr(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
+            entry.trial.keep(RUNGS, {str(rung): score for rung, score in entry.rungs.items()})
             if len(self.file.objectives) == 1:
-                entry.trial.report(value, epoch)  # Optuna's own pages show it; it refuses several objectives
+                entry.trial.at(epoch, value)
         entry.is_pausing = not (stop or is_over) and self._shall_pause(entry, epoch)
         self.crew.answer(number, Verdict(stop, entry.is_pausing))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from genome import Genome
@@ -54,7 +55,7 @@ class Individual:
     origin: Origin | None = None
     seconds: float = 0.0
 
-    @property
+    @cached_property  # asked of every trial for every proposal
     def is_measured(self) -> bool:
         """Whether it was trained and something finite came of it."""
         return self.costs is not None and all(math.isfinite(cost) for cost in self.costs)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import clock
+from .handle import Handle
 from .record import CHARGED, SEEN_AT
 from .store import Store
-
-if TYPE_CHECKING:
-    import optuna
 
 WRITE_SECONDS = 1.0  # others on a shared storage, and readers, see what a trial costs so soon
 SIGN_SECONDS = 30.0
@@ -85,7 +83,7 @@ class Purse:
         self.mine[number] = paid_seconds
         clock.note(self.store.trial_folder(number), paid_seconds)
 
-    def estimate(self, trial: optuna.Trial, seconds: float) -> None:
+    def estimate(self, trial: Handle, seconds: float) -> None:
         """Charge a running trial by the clock, written to the storage at most once a second."""
         self.mine[trial.number] = max(seconds, self.mine.get(trial.number, 0.0))
         clock.note(self.store.trial_folder(trial.number), self.mine[trial.number])
@@ -94,21 +92,22 @@ class Purse:
             self.written[trial.number] = now
             self._write(trial)
 
-    def settle(self, trial: optuna.Trial, seconds: float | None = None) -> float:
-        """Charge what the trial really took; the estimate stands for one that did not live to say."""
-        if seconds is not None:
-            self.mine[trial.number] = seconds
-        self._write(trial)
-        return self.mine.get(trial.number, 0.0)
+    def charge(self, number: int, seconds: float) -> None:
+        """Charge what a trial really took, in place of the estimate."""
+        self.mine[number] = round(seconds, 6)
 
-    def sign(self, trial: optuna.Trial) -> None:
+    def settle(self, trial: Handle) -> None:
+        """Write what the trial was charged; the estimate stands for one that did not live to say."""
+        self._write(trial)
+
+    def sign(self, trial: Handle) -> None:
         """Say now and then, on a shared storage, that a paused trial is in good hands."""
         now = time.monotonic()
         if self.store.shared and now - self.written.get(trial.number, 0.0) >= SIGN_SECONDS:
             self.written[trial.number] = now
-            trial.set_user_attr(SEEN_AT, time.time())
+            trial.keep(SEEN_AT, time.time())
 
-    def _write(self, trial: optuna.Trial) -> None:
-        trial.set_user_attr(CHARGED, round(self.mine.get(trial.number, 0.0), 6))
+    def _write(self, trial: Handle) -> None:
+        trial.keep(CHARGED, round(self.mine.get(trial.number, 0.0), 6))
         if self.store.shared:
-            trial.set_user_attr(SEEN_AT, time.time())
+            trial.keep(SEEN_AT, time.time())

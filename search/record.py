@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # attribute is a transaction of some milliseconds on SQLite.
 GENOME = "genome"  # canonical text
 PLAN = "plan"  # digest, params, macs, memory_bytes, depth
-RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited
-CHARGED = "charged_seconds"  # device seconds charged to the purse so far
+RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited, seconds
+CHARGED = "charged_seconds"  # device seconds charged so far; a result that has seconds has the last word
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
 PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, of a study that screens
 ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
@@ -103,7 +103,7 @@ def record(trial: FrozenTrial, finale: OverSeeds | None = None) -> Record:
         reused=result.get("reused"),
         epochs=result.get("epochs"),
         planned_epochs=result.get("planned_epochs"),
-        seconds=float(attrs.get(CHARGED, 0.0)) + (finale.seconds if finale else 0.0),
+        seconds=float(result.get("seconds", attrs.get(CHARGED, 0.0))) + (finale.seconds if finale else 0.0),
         metrics=result.get("metrics", {}),
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
         retry_of=attrs.get(RETRY_OF),

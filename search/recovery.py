@@ -15,6 +15,7 @@ import genome
 from . import clock
 from .asking import FIXED
 from .candidate import Candidate, candidate
+from .handle import Asked, Handle
 from .lineage import clear, drop_checkpoint
 from .over_seeds import OneSeed
 from .purse import charged
@@ -75,7 +76,7 @@ def _charge_noted(store: Store, trial: FrozenTrial) -> None:
     """Charge a trial for what its clock shows since it was last charged."""
     seconds = clock.noted(store.trial_folder(trial.number))
     if seconds > trial.user_attrs.get(CHARGED, 0.0):
-        _handle(store.study, trial).set_user_attr(CHARGED, round(seconds, 6))
+        _handle(store.study, trial).keep(CHARGED, round(seconds, 6))
 
 
 def _is_paused(trial: FrozenTrial, study: StudyFile) -> bool:
@@ -84,11 +85,11 @@ def _is_paused(trial: FrozenTrial, study: StudyFile) -> bool:
     return kept.outcome == "paused" and kept.planned_epochs == study.recipe.epochs
 
 
-def taken_over(store: Store, study: StudyFile, trial: FrozenTrial) -> tuple[optuna.Trial, Candidate, Record]:
+def taken_over(store: Store, study: StudyFile, trial: FrozenTrial) -> tuple[Handle, Candidate, Record]:
     """Return a paused trial of an earlier run as a live handle, its network and what it had come to."""
     handle = _handle(store.study, trial)
     if store.shared:
-        handle.set_user_attr(OWNER, owner())
+        handle.keep(OWNER, owner())
     return handle, _network(trial, study), record(trial)
 
 
@@ -107,7 +108,7 @@ def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
             store.study.enqueue_trial({**given, **trial.params}, user_attrs=_again(trial))
         handle = _handle(store.study, trial)
         reason = "interrupted before it was finished; its parameters are tried again"
-        handle.set_user_attr(RESULT, {"outcome": "interrupted", "reason": reason})
+        handle.keep(RESULT, {"outcome": "interrupted", "reason": reason})
         store.study.tell(trial.number, state=TrialState.FAIL)
 
 
@@ -164,8 +165,8 @@ def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> b
         return False
     handle = _handle(store.study, trial)
     network = _network(trial, study)
-    handle.set_user_attr(CHARGED, max(charged(report), trial.user_attrs.get(CHARGED, 0.0)))
-    clear(store, finish(store.study, handle, network, report, study.objectives, study.sampler))
+    seconds = round(max(charged(report), trial.user_attrs.get(CHARGED, 0.0)), 6)
+    clear(store, finish(handle, network, report, study.objectives, study.sampler, seconds))
     return True
 
 
@@ -183,8 +184,8 @@ def read_report(folder: Path, digest: str | None, number: int) -> dict[str, Any]
     return report if is_its_own and report.get("number") == number else None
 
 
-def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
-    """Return a live handle on a stored trial, as `study.ask` gave one to the coordinator that is gone."""
+def _handle(study: optuna.Study, trial: FrozenTrial) -> Handle:
+    """Return a handle on a stored trial, as the coordinator that is gone had one."""
     import optuna
 
-    return optuna.Trial(study, trial._trial_id)
+    return Asked(optuna.Trial(study, trial._trial_id))

@@ -4,45 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .candidate import Candidate
+from .handle import Handle
 from .objective import Objective
-from .record import RESULT, Record, record
-
-if TYPE_CHECKING:
-    import optuna
+from .record import RESULT, Record
 
 # Failures that say something of the network, and so something to the sampler.
 TELLING = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
 
 
-def refuse(study: optuna.Study, trial: optuna.Trial, kind: str, reason: str) -> Record:
+def refuse(trial: Handle, kind: str, reason: str) -> Record:
     """End a trial before training: pruned and, by its constraints, infeasible, so that samplers keep away."""
-    return _end(study, trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
+    return _end(trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
 
 
-def fail(study: optuna.Study, trial: optuna.Trial, kind: str, reason: str, sampler: str) -> Record:
-    """End a trial that broke; where the network is to blame, samplers are told so."""
-    result = {"outcome": "failed", "kind": kind, "reason": reason}
+def fail(trial: Handle, kind: str, reason: str, sampler: str, seconds: float | None = None) -> Record:
+    """End a trial that broke, for these device seconds or what it was charged so far.
+
+    Where the network is to blame, samplers are told so.
+    """
+    result = {"outcome": "failed", "kind": kind, "reason": reason, "seconds": seconds}
     if kind not in TELLING:
-        return _end(study, trial, "FAIL", result)
+        return _end(trial, "FAIL", result)
     if sampler != "cmaes":
-        trial.set_constraint("trainable", 1.0)
-    return _end(study, trial, "PRUNED", result)
+        trial.constrain("trainable", 1.0)
+    return _end(trial, "PRUNED", result)
 
 
 def finish(
-    study: optuna.Study,
-    trial: optuna.Trial,
+    trial: Handle,
     network: Candidate,
     report: Mapping[str, Any],
     objectives: Sequence[Objective],
     sampler: str,
+    seconds: float,
 ) -> Record:
-    """End a trial that was trained, as its report says."""
+    """End a trial that was trained, as its report says, for so many device seconds."""
     if report["outcome"] == "failed":
-        return fail(study, trial, report["kind"] or "error", report["reason"], sampler)
+        return fail(trial, report["kind"] or "error", report["reason"], sampler, seconds)
     metrics = _metrics(network, report)
     values = [metrics.get(objective.name) for objective in objectives]
     result = {
@@ -53,17 +54,17 @@ def finish(
         "planned_epochs": report["recipe"]["epochs"],
         "metrics": metrics,
         "inherited": report.get("inherited"),
+        "seconds": seconds,
     }
     if report["outcome"] == "pruned":
-        return _end(study, trial, "PRUNED", result)
+        return _end(trial, "PRUNED", result)
     if not all(value is not None and math.isfinite(value) for value in values):
-        return fail(
-            study, trial, report["kind"] or "error", f"{report['reason']}; nothing was measured", sampler
-        )
-    return _end(study, trial, "COMPLETE", result, values)
+        reason = f"{report['reason']}; nothing was measured"
+        return fail(trial, report["kind"] or "error", reason, sampler, seconds)
+    return _end(trial, "COMPLETE", result, values)
 
 
-def pause(trial: optuna.Trial, network: Candidate, report: Mapping[str, Any]) -> Record:
+def pause(trial: Handle, network: Candidate, report: Mapping[str, Any]) -> Record:
     """Keep what a trial that pauses at a rung has come to."""
     result = {
         "outcome": "paused",
@@ -72,16 +73,16 @@ def pause(trial: optuna.Trial, network: Candidate, report: Mapping[str, Any]) ->
         "planned_epochs": report["recipe"]["epochs"],
         "metrics": _metrics(network, report),
     }
-    trial.set_user_attr(RESULT, result)
-    return record(trial.study._storage.get_trial(trial._trial_id))
+    trial.keep(RESULT, result)
+    return trial.rest()
 
 
-def go_on(trial: optuna.Trial) -> None:
+def go_on(trial: Handle) -> None:
     """Say that a paused trial is trained again."""
-    trial.set_user_attr(RESULT, {"outcome": "running"})
+    trial.keep(RESULT, {"outcome": "running"})
 
 
-def drop(study: optuna.Study, trial: optuna.Trial, rested: Record) -> Record:
+def drop(trial: Handle, rested: Record) -> Record:
     """End a paused trial with what it reached before."""
     result = {
         "outcome": "pruned",
@@ -90,10 +91,10 @@ def drop(study: optuna.Study, trial: optuna.Trial, rested: Record) -> Record:
         "planned_epochs": rested.planned_epochs,
         "metrics": dict(rested.metrics),
     }
-    return _end(study, trial, "PRUNED", result)
+    return _end(trial, "PRUNED", result)
 
 
-def reuse(study: optuna.Study, trial: optuna.Trial, twin: Record, sampler: str) -> Record:
+def reuse(trial: Handle, twin: Record, sampler: str) -> Record:
     """End a trial whose network was trained before, with what that trial reached."""
     result = {
         "outcome": "pruned" if twin.outcome == "paused" else twin.outcome,
@@ -105,10 +106,10 @@ def reuse(study: optuna.Study, trial: optuna.Trial, twin: Record, sampler: str) 
         "reused": twin.number,
     }
     if twin.values is not None:
-        return _end(study, trial, "COMPLETE", result, list(twin.values))
+        return _end(trial, "COMPLETE", result, list(twin.values))
     if twin.outcome == "failed" and sampler != "cmaes":
-        trial.set_constraint("trainable", 1.0)
-    return _end(study, trial, "PRUNED", result)
+        trial.constrain("trainable", 1.0)
+    return _end(trial, "PRUNED", result)
 
 
 def is_reusable(record: Record, epochs: int) -> bool:
@@ -135,14 +136,10 @@ def _metrics(network: Candidate, report: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _end(
-    study: optuna.Study,
-    trial: optuna.Trial,
+    trial: Handle,
     state: str,
     result: dict[str, Any],
     values: Sequence[float | None] | None = None,
 ) -> Record:
-    from optuna.trial import TrialState
-
-    trial.set_user_attr(RESULT, {key: value for key, value in result.items() if value is not None})
-    told = study.tell(trial, values, state=TrialState[state])  # type: ignore[arg-type]
-    return record(told)
+    trial.keep(RESULT, {key: value for key, value in result.items() if value is not None})
+    return trial.end(state, values)

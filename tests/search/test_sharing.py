@@ -9,6 +9,7 @@ import pytest
 
 from search import sharing
 from search.devices import Places, places
+from search.handle import Asked
 from search.purse import Purse
 from search.sharing import CONTEXT_BYTES, decided, heard, measured, needed
 from search.store import Store
@@ -99,6 +100,8 @@ def test_a_second_of_all_slots_is_a_second_of_each_device(
 ) -> None:
     purse, study = purse_of(*devices)
     for device in devices:
-        purse.settle(study.ask(), 3.0 * purse.share(device))
+        trial = Asked(study.ask())
+        purse.charge(trial.number, 3.0 * purse.share(device))
+        purse.settle(trial)
     assert purse.spent_seconds() == pytest.approx(3.0 * len(set(devices)))
     assert purse.trial_seconds() == pytest.approx(purse.left_seconds() / len(set(devices)))
