@@ -35,7 +35,8 @@ import genome
 from genome.domain import Domain
 from search.ask import distribution
 from search.candidate import candidate
-from search.coordinator import Coordinator, Entry
+from search.coordinator import Coordinator
+from search.entry import Entry
 from search.past import Past
 from search.progress import Silent
 from search.proposal import Origin
@@ -137,7 +138,7 @@ def _trial(coordinator: Coordinator) -> Spent:
         asked.append(_timed(lambda: coordinator._begun(coordinator.asking.draw())))
     ask, entry = asked[-1]
     assert entry is not None
-    number = entry.trial.number
+    number = entry.number
     coordinator.running[number] = entry
     build, _ = _timed(lambda: genome.build(genome.loads(entry.network.text)))
     report = {

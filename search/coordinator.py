@@ -7,25 +7,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import genome
-from genome import GenomeError
-from genome.domain import DomainError
-
 from . import telling
-from .asking import Asking, Drawn, begin
-from .candidate import Candidate, candidate, measured
+from .asking import Asking, Drawn
 from .crew import Crew, Slot
+from .entry import Entry
 from .fidelity.judging import Judging
 from .fidelity.paused import Paused
-from .handle import Handle
-from .lineage import ancestors, clear
+from .lineage import clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
+from .opening import Opening
 from .past import Past
 from .progress import Progress
 from .proposal import Origin
 from .purse import Purse, charged
-from .record import CHARGED, GENOME, ORIGIN, OWNER, PLAN, PROXIES, RETRY_OF, RUNGS, UNFINISHED, Record
-from .recovery import interrupt, owner, taken_over
+from .record import ORIGIN, RUNGS, UNFINISHED, Record
+from .recovery import interrupt, taken_over
 from .sieve import Option, Sieve, Sifted
 from .store import Store
 from .study_file import StudyFile
@@ -34,27 +30,6 @@ TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are notice
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits too tight
-
-
-@dataclass
-class Entry:
-    """A trial in hand: its handle, its network, and how far it has climbed."""
-
-    trial: Handle
-    network: Candidate
-    rungs: dict[int, float] = field(default_factory=dict)
-    earlier: tuple[
-        Record, ...
-    ] = ()  # interrupted ones of the same network that it repeats, the nearest first
-    bracket: int = 0
-    is_pausing: bool = False  # it was told to, and is writing its checkpoint
-    rested: Record | None = None  # what it had come to when it paused
-    paid: float = 0.0  # device seconds charged before: until it paused, or to choose it
-
-    def kept_by(self) -> list[int]:
-        """Return the trials, by number, in whose folders the checkpoint may be that it goes on from."""
-        own = [] if self.rested is None else [self.trial.number]
-        return own + [record.number for record in self.earlier]
 
 
 @dataclass
@@ -78,15 +53,16 @@ class Coordinator:
     running: dict[int, Entry] = field(default_factory=dict)
     parked: list[Entry] = field(default_factory=list)  # their network is being trained right now
     halted: list[Entry] = field(default_factory=list)  # interrupted in good order, and paid
-    trained: dict[str, Record] = field(default_factory=dict)  # by digest, fit to be reused
     judging: Judging = field(init=False)
     paused: Paused = field(init=False)
+    opening: Opening = field(init=False)
     known: set[int] = field(default_factory=set)  # trials that were taken into account
     told: int = 0  # trials that count towards the cap
     fruitless: int = 0
 
     def __post_init__(self) -> None:
         self.judging, self.paused = Judging(self.file), Paused(self.file, self.purse)
+        self.opening = Opening(self.file, self.store, self.past, self.paused)
         self._catch_up()
 
     def run(self, crew: Crew) -> str:
@@ -155,7 +131,7 @@ class Coordinator:
         for entry in self.running.values():
             self.purse.settle(entry.trial)
         entries = [*self.running.values(), *self.parked, *self.halted]
-        numbers = {entry.trial.number for entry in entries}
+        numbers = {entry.number for entry in entries}
         trials = self.store.study.get_trials(deepcopy=False)
         interrupt(self.store, [t for t in trials if t.number in numbers])
         self.running.clear()
@@ -205,64 +181,28 @@ class Coordinator:
         """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
         or not now."""
         drawn = self.asking.draw(self.sieve.digests() if self.sieve else ())
-        if self.sieve and drawn.trial is None and (network := self._wanted(drawn)):
+        if self.sieve and drawn.trial is None and (network := self.opening.wanted(drawn)):
             self._screen(self.sieve, Option(drawn, network), slot)
             return None
         return self._begun(drawn)
 
     def _begun(self, drawn: Drawn, sifted: Sifted | None = None) -> Entry | None:
         """Begin the trial of what was drawn, and perhaps screened; None when it needs no training, or not now."""
-        attrs: dict[str, Any] = {OWNER: owner()} if self.store.shared else {}
+        opened = self.opening.open(drawn, sifted)
         if sifted:
-            attrs |= {PROXIES: sifted.proxies, CHARGED: sifted.charged_seconds}
-        network, illegal = self._network(drawn)
-        if network is None:
-            if drawn.genome is not None:
-                attrs[GENOME] = genome.dump(drawn.genome)
-            trial = begin(self.store, drawn, attrs, self._felt({"legal": 1.0}))
-            self._fruitless(telling.refuse(trial, "illegal", illegal))
+            self.purse.charge(opened.number, sifted.charged_seconds)
+        if isinstance(opened, Record):
+            self._fruitless(opened)
             return None
-        limits = measured(network, self.file)
-        attrs |= {GENOME: network.text, PLAN: network.facts()}
-        trial = begin(self.store, drawn, attrs, self._felt({one.limit: one.over for one in limits}))
-        assert drawn.genome is not None
-        if RETRY_OF not in trial.attrs:
-            self.past.met(network.digest)
-        self.past.begun(trial.number, drawn.genome, network, drawn.origin)
-        exceeded = [excess for excess in limits if excess.over > 0]
-        if exceeded:
-            self._fruitless(telling.refuse(trial, "limit", "; ".join(map(str, exceeded))))
+        if self._has_twin_running(opened):
+            self.parked.append(opened)
             return None
-        entry = self._entry(trial, network)
-        if sifted:
-            self.purse.mine[trial.number] = entry.paid = sifted.charged_seconds
-        if self._is_reused(entry):
-            return None
-        if self._has_twin_running(entry):
-            self.parked.append(entry)
-            return None
-        return entry
-
-    def _network(self, drawn: Drawn) -> tuple[Candidate | None, str]:
-        """Resolve what was drawn, or say why it is no network."""
-        if drawn.genome is None:
-            return None, drawn.error or "nothing was drawn"
-        try:
-            return candidate(drawn.genome, self.file.recipe.batch, self.file.recipe.optimizer), ""
-        except (GenomeError, DomainError) as error:
-            return None, str(error)
-
-    def _wanted(self, drawn: Drawn) -> Candidate | None:
-        """The network of what was drawn, where it breaks no limit and is not known yet."""
-        network, _ = self._network(drawn)
-        if network is None or network.digest in self.past.digests:
-            return None
-        return None if any(excess.over > 0 for excess in measured(network, self.file)) else network
+        return opened
 
     def _screen(self, sieve: Sieve, first: Option, slot: Slot) -> None:
         """Let a slot measure the proxies of candidates; what it says begins the trial of one of them."""
         share = self.purse.share(slot.setup.device)
-        number = sieve.gather(first, self._wanted, share)
+        number = sieve.gather(first, self.opening.wanted, share)
         task = Screening(
             number=number,
             genomes=tuple(option.network.text for option in sieve.batches[number].options),
@@ -277,30 +217,16 @@ class Coordinator:
         """How many trials will come of what is being screened."""
         return len(self.sieve.batches) if self.sieve else 0
 
-    def _felt(self, constraints: dict[str, float]) -> dict[str, float]:
-        """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""
-        return {} if self.file.sampler == "cmaes" else constraints
-
-    def _entry(self, trial: Handle, network: Candidate) -> Entry:
-        """Take a trial in hand; what an interrupted one of the same network had come to is its own."""
-        repeated = ancestors(self.store, trial.attrs.get(RETRY_OF))
-        earlier = tuple(record for record in repeated if record.digest == network.digest)
-        return Entry(trial, network, dict(earlier[0].rungs) if earlier else {}, earlier)
-
-    def _is_reused(self, entry: Entry) -> bool:
-        """End an entry whose network was trained before with what it reached then. Whether that was so."""
-        twin = self.trained.get(entry.network.digest) or self.paused.twin(entry.network.digest)
-        if twin is None:
-            return False
-        self._fruitless(telling.reuse(entry.trial, twin, self.file.sampler))
-        return True
-
     def _has_twin_running(self, entry: Entry) -> bool:
         return any(other.network.digest == entry.network.digest for other in self.running.values())
 
     def _settle_parked(self) -> None:
         """End the parked entries whose twin has finished; those whose twin broke wait for a slot."""
-        self.parked = [entry for entry in self.parked if not self._is_reused(entry)]
+        known = [(entry, self.opening.reused(entry)) for entry in self.parked]
+        self.parked = [entry for entry, record in known if record is None]
+        for _, record in known:
+            if record is not None:
+                self._fruitless(record)
 
     def _fruitless(self, record: Record) -> None:
         self.fruitless += 1
@@ -317,7 +243,7 @@ class Coordinator:
         if entry.rested is None:
             self.paused.enter(entry)
         job = Job(
-            number=entry.trial.number,
+            number=entry.number,
             genome=entry.network.text,
             digest=entry.network.digest,
             recipe=self.file.recipe,
@@ -328,22 +254,22 @@ class Coordinator:
             memory_bytes=self.file.budget.memory,
             predicted_bytes=entry.network.train_memory_bytes,
             latency=any(objective.name == "latency" for objective in self.file.objectives),
-            folder=str(self.store.trial_folder(entry.trial.number)),
+            folder=str(self.store.trial_folder(entry.number)),
             checkpoint_seconds=CHECKPOINT_SECONDS,
             earlier=tuple(str(self.store.trial_folder(number)) for number in entry.kept_by()),
             paid_seconds=entry.paid,
             parent=self._parent(entry) if self.file.inherits else None,
         )
-        self.running[entry.trial.number] = entry
-        self.purse.open(entry.trial.number, entry.paid)
+        self.running[entry.number] = entry
+        self.purse.open(entry.number, entry.paid)
         self.crew.give(slot, job)
-        self.progress.began(entry.trial.number, entry.network.params, entry.network.macs)
+        self.progress.began(entry.number, entry.network.params, entry.network.macs)
 
     def _parent(self, entry: Entry) -> str | None:
         """The folder of the trial whose weights an entry begins with: of its first parent's network, once trained."""
         kept = entry.trial.attrs.get(ORIGIN)
         parents = Origin.of_json(kept).parents if kept else ()
-        twin = self.trained.get(self.past.digest(parents[0]) or "") if parents else None
+        twin = self.opening.trained.get(self.past.digest(parents[0]) or "") if parents else None
         return str(self.store.trial_folder(twin.number)) if twin else None
 
     # --- what the children say
@@ -395,7 +321,7 @@ class Coordinator:
 
     def _pause(self, entry: Entry, report: dict[str, Any]) -> None:
         """Keep a trial that stopped at its rung for later; end those that have fallen too far behind for that."""
-        number = entry.trial.number
+        number = entry.number
         entry.is_pausing, entry.paid = False, self.purse.mine[number]
         entry.rested = telling.pause(entry.trial, entry.network, report)
         self.fruitless = 0
@@ -477,7 +403,7 @@ class Coordinator:
         if record.digest is None:
             return
         if telling.is_reusable(record, self.file.recipe.epochs):
-            self.trained.setdefault(record.digest, record)
+            self.opening.trained.setdefault(record.digest, record)
         if record.outcome != "interrupted":
             self.judging.learn(record)
 

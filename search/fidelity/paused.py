@@ -16,7 +16,7 @@ from .promotion import Keeps, candidates, everyone, last_share, peers, ranked, s
 from .pruning import PAUSING, Climb
 
 if TYPE_CHECKING:
-    from ..coordinator import Entry
+    from ..entry import Entry
 
 MOST_PAUSED = 16  # at a rung: only the next ones in its order can ever go on, and checkpoints fill disks
 
@@ -96,7 +96,7 @@ class Paused:
         """Whether a trial that arrives at a rung makes room: it is not the one to go on with."""
         if not self.is_used or epoch not in self.file.rungs:
             return False
-        number = entry.trial.number
+        number = entry.number
         return self.next_up(climbs, is_closing, number) != number
 
     def fallen_behind(self, climbs: Mapping[int, Climb]) -> list[int]:
