@@ -55,7 +55,18 @@ class Past:
             record.outcome in UNFINISHED and record.outcome != "paused",
             record.origin,
             record.search_seconds,
+            self._climb(record),
+            self._goal,
         )
+
+    @property
+    def _goal(self) -> int:
+        """Where among the objectives the one is that trials are compared by while they are trained."""
+        return next(i for i, objective in enumerate(self.objectives) if objective.name in LEARNT)
+
+    def _climb(self, record: Record) -> tuple[tuple[float, float], ...]:
+        rungs = sorted(record.rungs.items()) if record.reused is None else ()
+        return tuple((epoch / self.epochs, -score) for epoch, score in rungs)
 
     def digest(self, number: int) -> str | None:
         """Return the digest of a trial's network, None where it has none."""

@@ -41,8 +41,9 @@ class Individual:
 
     `costs` has one number for each objective, lower is better; None where nothing was measured. `progress` is the
     share of the whole training after which they were measured: below 1 for a trial that was pruned. `violation` is
-    by how much it breaks limits, 0 where it breaks none. `seconds` were charged for it. A running trial has no costs
-    and no violation.
+    by how much it breaks limits, 0 where it breaks none. `seconds` were charged for it. `climb` has what it had at its
+    rungs on the way: the progress, and the cost there of the objective `goal`. A running trial has no costs and no
+    violation.
     """
 
     number: int
@@ -54,6 +55,8 @@ class Individual:
     is_running: bool = False
     origin: Origin | None = None
     seconds: float = 0.0
+    climb: tuple[tuple[float, float], ...] = ()
+    goal: int = 0
 
     @cached_property  # asked of every trial for every proposal
     def is_measured(self) -> bool:

@@ -128,7 +128,14 @@ class GenomeSampler(BaseSampler):
             sum(max(0.0, excess) for excess in trial.constraints.values()) + (not legal),
             not trial.state.is_finished(),
             Origin.of_json(kept) if kept else None,
+            climb=_climb(trial, study.directions),
         )
+
+
+def _climb(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> tuple[tuple[float, float], ...]:
+    """What was reported on the way, lower is better; nothing of several objectives."""
+    sign = -1.0 if directions[0] == StudyDirection.MAXIMIZE else 1.0
+    return tuple((float(step), sign * value) for step, value in sorted(trial.intermediate_values.items()))
 
 
 def _costs(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> tuple[float, ...] | None:

@@ -21,7 +21,7 @@ from .. import moves
 from ..proposal import Individual, Origin, Proposal
 from ..sites import sites
 from ..space import Space
-from . import feasible, gp, likeness, targets
+from . import feasible, gp, level, likeness, targets
 from .evolve import Evolve, child
 from .likeness import Features
 
@@ -114,7 +114,7 @@ class Kernel:
         rng: Random,
     ) -> Proposal | None:
         """The candidate of greatest expected improvement, times the chance that it is inside the limits."""
-        costs = targets.scalar(np.array([one.costs for one in measured]), rng)
+        costs = targets.scalar(level.levelled(measured), rng)
         parents = [measured[i] for i in np.argsort(costs, kind="stable")[:PARENTS]]
         candidates = self._candidates(chain(self._drawn(rng), self._children(parents, rng)), met)
         if not candidates:

@@ -1,0 +1,52 @@
+"""Level: what trials that ended early would have come to, so that they compare with those trained to the end.
+
+A trial that was pruned at a rung has the cost of a brief training there. Beside the costs of whole trainings that says
+above all that it was pruned; beside what others had at the same rung it says how good the network is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..proposal import Individual
+
+FEWEST = 2  # trials that went further, to learn from what became of them
+PRIOR = 2.0  # trials, spread as all at the rung are, that gained alike: a slope of 1 where few went further
+FLATTEST = 0.1  # slope: who is ahead at a rung stays expected to be
+
+
+def levelled(measured: Sequence[Individual]) -> np.ndarray:
+    """Return the costs of measured trials, (n, objectives), as if each had been trained to the end.
+
+    Of those that ended at a rung the cost that falls in training is foreseen by a line through the trials that went
+    further, from their costs at that rung to what they came to, the last rung first. Such a fit is not bent by who
+    was let go on: that was decided by the rung's cost itself, which the line is a function of.
+    """
+    costs = np.array([one.costs for one in measured], dtype=float)
+    ends = np.array([_ended_at(one) for one in measured])
+    for rung in sorted({end for end in ends if np.isfinite(end)}, reverse=True):
+        here = [i for i, one in enumerate(measured) if rung in dict(one.climb)]
+        at = np.array([dict(measured[i].climb)[rung] for i in here])
+        ended = ends[here] == rung
+        goal = measured[here[int(ended.argmax())]].goal
+        if (~ended).sum() >= FEWEST:
+            came_to = costs[[i for i, left in zip(here, ended, strict=True) if not left], goal]
+            foreseen = _line(at[~ended], came_to, at)
+            costs[[i for i, left in zip(here, ended, strict=True) if left], goal] = foreseen[ended]
+    return costs
+
+
+def _ended_at(one: Individual) -> float:
+    """The rung whose cost is all that is known of a trial; none for one that was trained to the end, or cut."""
+    is_early = one.progress < 1.0 and one.climb and one.costs and one.climb[-1][1] == one.costs[one.goal]
+    return one.climb[-1][0] if is_early else np.inf
+
+
+def _line(x: np.ndarray, y: np.ndarray, everyone: np.ndarray) -> np.ndarray:
+    """Return what a line from x to y gives for everyone."""
+    prior = PRIOR * everyone.var()
+    apart = x - x.mean()
+    slope = (apart @ (y - y.mean()) + prior) / max(apart @ apart + prior, 1e-12)
+    return np.asarray(y.mean() + max(slope, FLATTEST) * (everyone - x.mean()))
