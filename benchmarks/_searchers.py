@@ -1,37 +1,51 @@
-"""Searchers of a tabular benchmark: plain ones on codes, Optuna's samplers on the space, and ours on genomes."""
+"""Searchers of a benchmark: plain ones on a table's rows, Optuna's samplers on the space, and ours on genomes."""
 
 from __future__ import annotations
 
 from collections import deque
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import optuna
 
-from benchmarks._tables import Code, Row, Table
+from benchmarks._tables import Code, Table
+from genome import Genome
 from search.ask import asker
 from search.proposal import Individual, Proposer
 from search.samplers import OURS, proposer, sampler
+from search.space import Space
+
+
+class Told(NamedTuple):
+    """What came of a network: its digest, accuracy in percent, and the seconds of its training, where known.
+
+    `violation` is by how much it breaks limits: above 0 it was refused, and its accuracy is 0.
+    """
+
+    digest: str
+    valid: float
+    violation: float = 0.0
+    seconds: float = 0.0
 
 
 class Searcher(Protocol):
-    """Asks for one network after the other and is told what each came to."""
+    """Asks for one network after the other and is told what came of each."""
 
-    def ask(self) -> Code: ...
+    def ask(self) -> Genome: ...
 
-    def tell(self, row: Row) -> None: ...
+    def tell(self, told: Told) -> None: ...
 
 
 class Uniform:
     """Random search: every row of the table is as likely."""
 
     def __init__(self, table: Table, seed: int) -> None:
-        self.codes, self.rng = list(table.rows), Random(seed)
+        self.table, self.codes, self.rng = table, list(table.rows), Random(seed)
 
-    def ask(self) -> Code:
-        return self.rng.choice(self.codes)
+    def ask(self) -> Genome:
+        return self.table.genome(self.rng.choice(self.codes))
 
-    def tell(self, row: Row) -> None:
+    def tell(self, told: Told) -> None:
         pass
 
 
@@ -42,68 +56,88 @@ class Regularised:
     POPULATION, SAMPLE = 30, 10
 
     def __init__(self, table: Table, seed: int) -> None:
-        self.options = [len(ops) for ops in table.options.values()]
+        self.table, self.options = table, [len(ops) for ops in table.options.values()]
         self.rng = Random(seed)
         self.alive: deque[tuple[float, Code]] = deque(maxlen=self.POPULATION)
         self.asked: Code = ()
 
-    def ask(self) -> Code:
+    def ask(self) -> Genome:
         if len(self.alive) < self.POPULATION:
             self.asked = tuple([self.rng.randrange(n) for n in self.options])
         else:
             sample = self.rng.sample(list(self.alive), self.SAMPLE)
             self.asked = self._mutated(max(sample, key=lambda one: one[0])[1])
-        return self.asked
+        return self.table.genome(self.asked)
 
     def _mutated(self, parent: Code) -> Code:
         at = self.rng.randrange(len(parent))
         other = self.rng.choice([i for i in range(self.options[at]) if i != parent[at]])
         return (*parent[:at], other, *parent[at + 1 :])
 
-    def tell(self, row: Row) -> None:
-        self.alive.append((row.valid, self.asked))
+    def tell(self, told: Told) -> None:
+        self.alive.append((told.valid, self.asked))
 
 
 class Asked:
-    """A sampler of Optuna that answers the holes of the space, one parameter each."""
+    """A sampler of Optuna that answers the holes of the space, one parameter each. What is refused is told as in
+    studies: as pruned and by its constraint."""
 
-    def __init__(self, name: str, table: Table, seed: int) -> None:
-        self.table = table
+    def __init__(self, name: str, space: Space, seed: int) -> None:
+        self.space = space
         self.study = optuna.create_study(sampler=sampler(name, seed), direction="maximize")
 
-    def ask(self) -> Code:
+    def ask(self) -> Genome:
         self.trial = self.study.ask()
-        return self.table.code(self.table.space.decode(asker(self.trial)))
+        return self.space.decode(asker(self.trial))
 
-    def tell(self, row: Row) -> None:
-        self.study.tell(self.trial, row.valid)
+    def tell(self, told: Told) -> None:
+        if told.violation > 0:
+            self.trial.set_constraint("limits", told.violation)
+            self.study.tell(self.trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            self.study.tell(self.trial, told.valid)
 
 
 class Proposed:
     """A sampler of ours."""
 
-    def __init__(self, proposer: Proposer, table: Table) -> None:
-        self.proposer, self.table = proposer, table
+    def __init__(self, proposer: Proposer) -> None:
+        self.proposer = proposer
         self.past: list[Individual] = []
         self.met: set[str] = set()
 
-    def ask(self) -> Code:
+    def ask(self) -> Genome:
         self.proposal = self.proposer.propose(self.past, self.met)
-        return self.table.code(self.proposal.genome)
+        return self.proposal.genome
 
-    def tell(self, row: Row) -> None:
+    def tell(self, told: Told) -> None:
         genome, origin = self.proposal
-        digest = self.table.digest(self.table.code(genome))
-        self.met.add(digest)
-        self.past.append(Individual(len(self.past), genome, digest, costs=(-row.valid / 100,), origin=origin))
+        costs = None if told.violation > 0 else (-told.valid / 100,)
+        self.met.add(told.digest)
+        self.past.append(
+            Individual(
+                len(self.past),
+                genome,
+                told.digest,
+                costs,
+                violation=told.violation,
+                origin=origin,
+                seconds=told.seconds,
+            )
+        )
 
 
 def searcher(word: str, table: Table, seed: int) -> Searcher:
-    """The searcher of that word: uniform, regularised, or a sampler of studies."""
+    """The searcher of that word on a table: uniform, regularised, or a sampler of studies."""
     if word == "uniform":
         return Uniform(table, seed)
     if word == "regularised":
         return Regularised(table, seed)
+    return of_study(word, table.space, seed)
+
+
+def of_study(word: str, space: Space, seed: int) -> Searcher:
+    """A sampler of studies, ours or Optuna's, by its word."""
     if word in OURS:
-        return Proposed(proposer(word, table.space, seed, objectives=1), table)
-    return Asked(word, table, seed)
+        return Proposed(proposer(word, space, seed, objectives=1))
+    return Asked(word, space, seed)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import optuna
 
-from benchmarks._searchers import Searcher, searcher
+from benchmarks._searchers import Searcher, Told, searcher
 from benchmarks._tables import TABLES, MissingTable, Row, Table
 from search.samplers import OURS
 
@@ -56,11 +56,11 @@ def search(table: Table, ask: Searcher, queries: int, once: bool) -> Curve:
     for _ in range(MOST * queries):
         if len(best) == queries:
             break
-        code = ask.ask()
+        code = table.code(ask.ask())
         digest = table.digest(code)
         repeats = once and digest in reports
         row = reports.setdefault(digest, table.rows[code]) if once else table.rows[code]
-        ask.tell(row)
+        ask.tell(Told(digest, row.valid))
         if not repeats:
             best.append(max([*best[-1:], row], key=lambda one: one.valid))
     return Curve(best)

@@ -1,0 +1,81 @@
+"""Networks of the space that races are held on, trained for a moment each, and what they came to kept on disk."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+import genome
+import trainer
+from benchmarks._races import study_of
+from benchmarks._searchers import Told
+from genome import Genome, GenomeError
+from genome.domain import DomainError
+from search.candidate import candidate, measured
+from search.study_file import StudyFile, parse_study
+from trainer import Data, Recipe, Split
+
+
+@dataclass
+class Trained:
+    """Says what a genome comes to: trained by the study's recipe on data, unless the file has its digest.
+
+    An illegal network, or one over the study's limits, is refused. One of which nothing is measured has accuracy 0.
+    """
+
+    file: StudyFile
+    data: Data
+    path: Path
+    known: dict[str, Told] = field(default_factory=dict)
+
+    def __call__(self, written: Genome) -> Told:
+        try:
+            network = candidate(written, self.file.recipe.batch, self.file.recipe.optimizer)
+        except (GenomeError, DomainError):
+            return Told("", 0.0, violation=1.0)
+        over = sum(max(0.0, excess.over) for excess in measured(network, self.file))
+        if over > 0:
+            return Told(network.digest, 0.0, violation=over)
+        if network.digest not in self.known:
+            self._read()  # another process may have trained it
+        if network.digest not in self.known:
+            self._train(written, network.digest)
+        return self.known[network.digest]
+
+    def _train(self, written: Genome, digest: str) -> None:
+        began = time.process_time()
+        report = trainer.fit(genome.build(written, seed=0), self.data, recipe=self.recipe)
+        told = Told(digest, 100 * (report.valid_accuracy or 0.0), seconds=time.process_time() - began)
+        self.known[digest] = told
+        kept = {"digest": digest, "valid": told.valid, "seconds": told.seconds}
+        with self.path.open("a") as file:
+            file.write(json.dumps(kept) + "\n")
+
+    def _read(self) -> None:
+        if self.path.exists():
+            for line in self.path.read_text().splitlines():
+                told = Told(**json.loads(line))
+                self.known.setdefault(told.digest, told)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The study's, in one form: a probe would choose by the clock."""
+        return replace(self.file.recipe, precision="fp32", layout="channels_last", compile="never")
+
+
+def trained(root: str, images: int, valid: int, epochs: int, folder: Path) -> Trained:
+    """The objective of so many images of Fashion-MNIST and epochs; `folder` keeps what was trained."""
+    study = study_of("others", folder, 60, 0, epochs, budget={"device_time": "60s"})
+    study["data"] = "fashion-mnist"
+    whole = trainer.load("fashion-mnist", root)
+    data = replace(whole, train=_first(whole.train, images), valid=_first(whole.valid, valid))
+    path = folder / f"trained-{images}-{valid}-{epochs}.jsonl"
+    return Trained(parse_study(yaml.safe_dump(study, sort_keys=False), "<study>"), data, path)
+
+
+def _first(split: Split, count: int) -> Split:
+    return Split(split.x[:count], split.y[:count])
