@@ -1,10 +1,11 @@
 """Device seconds until a study is as good as random search was with the whole budget, Fashion-MNIST subset.
 
-For each seed random search, without pruning, spends the budget; what its best network reached in validation is the
-target. Each other way then runs on the same space, data, recipe, budget and seed until one of its networks, trained
-to the end, reaches that. A way that does not within the budget counts with the whole of it, and is marked.
+Random search, without pruning, spends the whole budget with every seed; the mean over the seeds of the best validation
+accuracy of a network trained to the end is the target. Each other way then runs on the same space, data, recipe and
+budget until one of its networks, trained to the end, reaches that. A way that does not within the budget counts with
+the whole of it, and is marked. One worker for each study; `--cores` studies run side by side.
 
-    python benchmarks/economy.py --data-root FOLDER [--seconds 120] [--seeds 5] [--images 2400] [--epochs 9]
+    python -m benchmarks.economy --data-root FOLDER [--seconds 240] [--seeds 5] [--cores 1]
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks._races import Watch, raced, study_of, subset
 
@@ -22,21 +24,68 @@ WAYS: dict[str, dict[str, Any]] = {
     "auto": {"sampler": "auto", "pruner": "none"},
     "kernel, halving": {"sampler": "kernel", "pruner": "halving"},
     "evolve, halving": {"sampler": "evolve", "pruner": "halving"},
+    "random, halving": {"sampler": "random", "pruner": "halving"},
     "tpe, halving": {"sampler": "tpe", "pruner": "halving"},
     "tpe": {"sampler": "tpe", "pruner": "none"},
     "nsga2, halving": {"sampler": "nsga2", "pruner": "halving"},
     "nsga2": {"sampler": "nsga2", "pruner": "none"},
 }
+PLAIN = {"sampler": "random", "pruner": "none"}
 
 
-def needed(
-    way: dict[str, Any], seed: int, target: float, given: Any, data: Path, folder: Path
-) -> tuple[float, bool]:
-    """The device seconds that a way needs, and whether it got there."""
-    settings = {**way, "sampler": {"name": way["sampler"], "seed": seed}}
+class Race(NamedTuple):
+    """What every study of the comparison has in common."""
+
+    data: Path
+    seconds: float
+    epochs: int
+    macs: int
+    scratch: Path
+
+
+class Ran(NamedTuple):
+    """What one study came to: its best accuracy, the device seconds spent when it stopped, and trained networks."""
+
+    accuracy: float
+    seconds: float
+    is_reached: bool
+    networks: int
+
+
+def ran(race: Race, name: str, way: dict[str, Any], seed: int, target: float = float("inf")) -> Ran:
+    """Run one study until it reaches the target, or the end of its budget."""
     watch = Watch(target)
-    result = raced(study_of("race", data, given.seconds, seed, given.epochs, **settings), folder, watch)
-    return (watch.best[-1][0], True) if watch.is_reached else (result.spent_seconds, False)
+    settings = {**way, "sampler": {"name": way["sampler"], "seed": seed}}
+    study = study_of("race", race.data, race.seconds, seed, race.epochs, macs=race.macs, **settings)
+    result = raced(study, race.scratch / f"{name}-{seed}", watch)
+    when, accuracy = watch.best[-1] if watch.best else (result.spent_seconds, 0.0)
+    trained = sum(record.epochs is not None and record.reused is None for record in result.records)
+    return Ran(accuracy, when if watch.is_reached else result.spent_seconds, watch.is_reached, trained)
+
+
+def compared(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> None:
+    """Print the target and what each way needs."""
+    plain = [pool.submit(ran, race, "plain", PLAIN, seed) for seed in range(given.seeds)]
+    bests = [one.result() for one in plain]
+    if not all(one.accuracy for one in bests):
+        raise SystemExit(f"random search finished no network in {race.seconds:g} s; give it more --seconds")
+    target = statistics.mean(one.accuracy for one in bests)
+    shown = ", ".join(f"{one.accuracy:.4f} ({one.networks} networks)" for one in bests)
+    print(f"random, {race.seconds:g} s a seed: {shown}; target {target:.4f}", flush=True)
+    print(
+        "\n| way | seconds, each seed | median | times fewer than random | reached |\n" + "| --- " * 5 + "|"
+    )
+    runs = {
+        name: [pool.submit(ran, race, name, WAYS[name], seed, target) for seed in range(given.seeds)]
+        for name in given.ways
+    }
+    for name, studies in runs.items():
+        found = [one.result() for one in studies]
+        middle = statistics.median(one.seconds for one in found)
+        each = ", ".join(f"{one.seconds:.0f}{'' if one.is_reached else ' (not)'}" for one in found)
+        reached = sum(one.is_reached for one in found)
+        times = f"{race.seconds / middle:.1f}x"
+        print(f"| {name} | {each} | {middle:.0f} | {times} | {reached} of {len(found)} |", flush=True)
 
 
 def main() -> None:
@@ -44,33 +93,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", required=True)
-    parser.add_argument("--seconds", type=float, default=120.0, help="of device time, for each study")
+    parser.add_argument("--seconds", type=float, default=240.0, help="of device time, for each study")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=2400)
+    parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=9)
+    parser.add_argument("--macs", type=int, default=1_000_000, help="limit")
+    parser.add_argument("--cores", type=int, default=1, help="how many studies run side by side")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
-    found: dict[str, list[tuple[float, bool]]] = {name: [] for name in given.ways}
-    with tempfile.TemporaryDirectory() as scratch:
-        data = subset(given.data_root, given.images, 500, Path(scratch))
-        for seed in range(given.seeds):
-            watch = Watch()
-            study = study_of("random", data, given.seconds, seed, given.epochs, pruner="none")
-            whole = raced(study, Path(scratch, f"{seed}-random"), watch)
-            when, target = watch.best[-1]
-            count = sum(record.is_counted for record in whole.records)
-            print(f"seed {seed}: random {target:.4f} after {when:.0f} s, {count} networks", flush=True)
-            for name in given.ways:
-                one = needed(WAYS[name], seed, target, given, data, Path(scratch, f"{seed}-{name}"))
-                found[name].append(one)
-                print(f"  {name}: {one[0]:.0f} s{'' if one[1] else ', not reached'}", flush=True)
-    print(
-        f"\n| way | median seconds | times fewer than {given.seconds:g} | reached |\n| --- | --- | --- | --- |"
-    )
-    for name, ones in found.items():
-        middle = statistics.median(seconds for seconds, _ in ones)
-        reached = sum(is_reached for _, is_reached in ones)
-        print(f"| {name} | {middle:.0f} | {given.seconds / middle:.1f}x | {reached} of {len(ones)} |")
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(given.cores) as pool:
+        data = subset(given.data_root, given.images, 500, Path(folder))
+        compared(given, Race(data, given.seconds, given.epochs, given.macs, Path(folder)), pool)
 
 
 if __name__ == "__main__":
