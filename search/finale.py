@@ -19,9 +19,10 @@ class Finale(NamedTuple):
     top: int = 3
     seeds: int = 3
 
-    def fresh_seeds(self, used: int) -> tuple[int, ...]:
-        """Return so many seeds, none of them the one of the search: who was lucky with that was chosen for it."""
-        return tuple(islice((seed for seed in count() if seed != used), self.seeds))
+    def fresh_seeds(self, used: int, more: int = 0) -> tuple[int, ...]:
+        """Return so many seeds and some more, none of them the one of the search: who was lucky with that was chosen
+        for it."""
+        return tuple(islice((seed for seed in count() if seed != used), self.seeds + more))
 
 
 class Task(NamedTuple):

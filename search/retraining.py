@@ -61,6 +61,7 @@ class Retraining:
     hand: dict[int, Training] = field(default_factory=dict)  # by number of the job
     failed: set[int] = field(default_factory=set)  # trials whose network broke with one seed
     numbers: count[int] = field(default_factory=count)
+    rounds: int = 0  # beyond those of the study: each trains every network with one more seed
 
     def is_due(self) -> bool:
         """Whether there is something to train that the purse can pay."""
@@ -81,12 +82,13 @@ class Retraining:
 
     def run(self, crew: Crew) -> None:
         """Train with these children what the purse can pay, or until a stop is asked for."""
+        is_last = self._is_last()
         if self.stop_asked() or not self.is_due():
             return
         self.crew = crew
         self.progress.said(self._opening())
         try:
-            while self.hand or self.queue:
+            while self.hand or self.queue or (is_last and self._goes_round()):
                 if self.stop_asked() or self._is_spent():
                     self._halt()
                     return
@@ -118,7 +120,23 @@ class Retraining:
         if finale is None:
             return []
         ranked = as_found(self.store.records(), self.file.objectives)
-        return tasks(ranked[: finale.top], finale.fresh_seeds(recipe.seed), recipe.epochs)
+        return tasks(ranked[: finale.top], finale.fresh_seeds(recipe.seed, self.rounds), recipe.epochs)
+
+    def _is_last(self) -> bool:
+        """Whether the search ended because what it had left pays no training: what the finale leaves is lost."""
+        left = self.purse.search_seconds()
+        return left is not None and left <= max((self._price(task) for task in self._tasks()), default=0.0)
+
+    def _goes_round(self) -> bool:
+        """Queue every network with one more seed, where the purse can pay all of them."""
+        self.rounds += 1
+        again = self._tasks()
+        left = self.purse.left_seconds()
+        if self.failed or left is None or left <= HEADROOM * sum(self._price(task) for task in again):
+            self.rounds -= 1
+            return False
+        self.queue = again
+        return bool(again)
 
     def _opening(self) -> str:
         numbers = dict.fromkeys(str(task.record.number) for task in self.queue)

@@ -23,6 +23,7 @@ from search.over_seeds import OneSeed, OverSeeds
 from search.progress import Silent
 from search.purse import charged
 from search.record import CHARGED, CHECKPOINT_FILE, Record
+from search.retraining import HEADROOM
 from search.store import TEXT_ATTR, Store, look
 from search.study import Result
 from trainer import Checkpoint
@@ -392,6 +393,25 @@ def test_what_the_purse_ends_goes_on_when_the_budget_grows(
     assert trained(longer)[at].outcome == "done"
     assert report_of(longer, *at)["earlier_seconds"] > 0, "it went on from its checkpoint"
     spent(longer)
+
+
+def test_what_the_finale_leaves_pays_no_further_round(run: Run) -> None:
+    changes = {**SMALL, "trials": None, "finale": {"share": 0.5, "top": 2, "seeds": 1}}
+    result = run(**changes, budget={"device_time": 8})
+    assert result.stop.endswith("the finale is over")
+    ranked = [record for record in result.records if record.finale]
+    assert len(ranked) == 2
+    seeds = [sorted(record.finale.measured) for record in ranked if record.finale]
+    assert seeds[0] == seeds[1] and seeds[0][0] == 1, "each was trained as often"
+    epochs = ranked[0].planned_epochs or 0
+    prices = [expected_seconds(record, (), epochs, None) for record in ranked]
+    assert 8 - result.spent_seconds <= HEADROOM * sum(prices)
+    spent(result)
+
+
+def test_a_finale_after_so_many_trials_goes_no_further(run: Run) -> None:
+    result = run(**SMALL, budget={"device_time": "1h"})
+    assert len(trained(result)) == 4
 
 
 def test_more_epochs_hold_another_finale(run: Run) -> None:
