@@ -15,6 +15,8 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 INSTALLED_DEV := $(VENV)/installed-dev
 
+HOURS := economy others real
+
 .PHONY: help search test test-slow lint format bench pictures clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one .venv would tread on each other
@@ -25,7 +27,7 @@ help:
 	@echo 'make test-slow   run the long tests'
 	@echo 'make lint        check style and types'
 	@echo 'make format      put the code into its style'
-	@echo 'make bench       run the benchmarks'
+	@echo 'make bench       run the benchmarks, but for those of hours: $(HOURS)'
 	@echo 'make pictures    draw the node types of docs/nodes again'
 	@echo 'make clean       remove caches and built files; runs/ and .venv stay'
 
@@ -48,7 +50,8 @@ format: $(INSTALLED_DEV)
 	@$(PY) -m ruff format .
 
 bench: $(INSTALLED_DEV)
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script"; done
+	@set -e; for script in $(filter-out $(HOURS:%=benchmarks/%.py), $(wildcard benchmarks/[a-z]*.py)); do \
+	    echo "== $$script"; PYTHONPATH=. $(PY) "$$script"; done
 
 pictures: $(INSTALLED)
 	@$(VENV)/bin/genome show docs/genome.yaml --svg docs/genome.svg >/dev/null

@@ -40,7 +40,7 @@ nodes:
 """
 
 
-def subset(root: str, images: int, test: int, to: Path) -> Path:
+def subset(root: str | None, images: int, test: int, to: Path) -> Path:
     """Write the first train and test images of Fashion-MNIST as an archive of one's own images; return its path."""
     path = to / f"fashion-{images}-{test}.npz"
     if path.exists():

@@ -5,12 +5,13 @@ accuracy of a network trained to the end is the target. Each other way then runs
 budget until one of its networks, trained to the end, reaches that. A way that does not within the budget counts with
 the whole of it, and is marked. One worker for each study; `--cores` studies run side by side.
 
-    python -m benchmarks.economy --data-root FOLDER [--seconds 240] [--seeds 5] [--cores 1]
+    python -m benchmarks.economy [--data-root FOLDER] [--seconds 240] [--seeds 5] [--cores 1]
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -92,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data-root", required=True)
+    parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
     parser.add_argument("--seconds", type=float, default=240.0, help="of device time, for each study")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--images", type=int, default=4000)

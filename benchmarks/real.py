@@ -5,7 +5,7 @@ one core, for so many device seconds a seed. Its winner, and a ResNet-20 and a P
 parameter count of the default's winner, are then trained alike on more images, and scored on all test images. What was
 found is kept in `--folder`; the same command goes on with it.
 
-    python -m benchmarks.real --data-root FOLDER --folder runs/real [--seconds 600] [--seeds 0 1 2] [--cores 1]
+    python -m benchmarks.real [--data-root FOLDER] [--folder runs/real] [--seconds 600] [--seeds 0 1 2] [--cores 1]
 """
 
 from __future__ import annotations
@@ -158,8 +158,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data-root", required=True)
-    parser.add_argument("--folder", type=Path, required=True, help="keeps the studies and what they found")
+    parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/real"), help="keeps the studies and what they found"
+    )
     parser.add_argument("--seconds", type=float, default=600.0, help="of device time, for each study")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS[:3]))
