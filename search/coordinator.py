@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import telling
@@ -246,7 +246,7 @@ class Coordinator:
             number=entry.number,
             genome=entry.network.text,
             digest=entry.network.digest,
-            recipe=self.file.recipe,
+            recipe=replace(self.file.recipe, seed=entry.network.seed(self.file.recipe.seed)),
             rungs=self.paused.asked_at(entry),
             trial_seconds=self._trial_seconds(slot),
             left_seconds=self.purse.trial_seconds(),

@@ -53,6 +53,16 @@ def test_one_seed_one_study(run: Run, written: Callable[..., Path], tmp_path: Pa
     assert reached(first) == reached(second)
 
 
+def test_every_network_has_a_seed_of_its_own(run: Run) -> None:
+    result = run()
+    seeds = {}
+    for record in result.records:
+        if record.outcome == "done" and record.reused is None:
+            report = json.loads((result.folder / "trials" / str(record.number) / "report.json").read_text())
+            seeds[record.digest] = report["recipe"]["seed"]
+    assert len(set(seeds.values())) == len(seeds) > 1
+
+
 def test_the_budget_is_spent_to_within_five_per_cent(run: Run) -> None:
     result = run(budget={"device_time": 3}, train={"epochs": 4, "batch": 128}, trials=None)
     assert result.stop == "the budget is spent"
