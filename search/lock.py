@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from .errors import StudyError
+
+GLANCES = 4  # at the lock, before it counts as held: `is_held` holds it for a moment itself
+GLANCE_SECONDS = 0.05
 
 
 @contextmanager
@@ -23,18 +27,39 @@ def hold(path: Path, what: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _took(file):
             holder = os.pread(file, 300, 0).decode("utf-8", "replace").strip() or "another process"
-            raise StudyError(
-                f"{what} is being run by {holder}; wait for it, or stop it and run this again"
-            ) from None
+            raise StudyError(f"{what} is being run by {holder}; wait for it, or stop it and run this again")
         os.ftruncate(file, 0)
         os.pwrite(file, _me().encode(), 0)
         yield
     finally:
         os.close(file)  # which also drops the lock
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock file at `path`."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _took(file: int) -> bool:
+    for glance in range(GLANCES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(GLANCE_SECONDS if glance < GLANCES - 1 else 0.0)
+    return False
 
 
 def _me() -> str:

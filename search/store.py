@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from .errors import StudyError
 from .lock import hold
@@ -76,7 +77,7 @@ def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
     """
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
-    file = _sqlite_file(url) if url else folder / "study.db"
+    file = sqlite_file(url) if url else folder / "study.db"
     if file is None:
         yield Claim(name, folder, str(url), shared=True)
         return
@@ -95,20 +96,51 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
-def look(name: str, runs: Path, url: str | None = None) -> Store:
-    """Open an existing study to read it, also while it is being run."""
+def look(name: str, runs: Path, url: str | None = None, lock_seconds: float = LOCK_SECONDS) -> Store:
+    """Open an existing study to read it, also while it is being run. An SQLite file cannot be written through it.
+
+    Raises StudyError where there is none, or where its storage cannot be read within `lock_seconds`.
+    """
     import optuna
 
     folder = runs / name
-    file = _sqlite_file(url) if url else folder / "study.db"
+    file = sqlite_file(url) if url else folder / "study.db"
     if file is not None and not file.is_file():
         raise StudyError(f"no study {name} in {runs}{_known(runs)}; name its folder with --runs")
-    storage = _storage(url or f"sqlite:///{file}")
-    try:
-        study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
-        raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
+    with reading(url or f"sqlite:///{file}"):
+        storage = _storage(url or f"sqlite:///{file}", lock_seconds, is_to_read=True)
+        try:
+            study = optuna.load_study(study_name=name, storage=storage)
+        except KeyError:
+            raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
     return Store(name, folder, study, shared=file is None)
+
+
+def study_names(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
+    """Return the names of all studies in a storage. Raises StudyError as `look` does."""
+    import optuna
+
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
+        raise StudyError(f"there is no storage {_without_password(url)}")
+    with reading(url):
+        return optuna.get_all_study_names(_storage(url, lock_seconds, is_to_read=True))
+
+
+@contextmanager
+def reading(url: str) -> Iterator[None]:
+    """Turn every way in which a storage cannot be read into a sentence: locked, damaged, empty, of other tables."""
+    import sqlalchemy.exc
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        said = _first_line(cause if isinstance(cause, Exception) else error)
+        if "no such table" in said:
+            said = "it is empty, or no study was begun in it"
+        raise StudyError(f"the study's storage {_without_password(url)} cannot be read ({said})") from None
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
@@ -152,24 +184,34 @@ def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
         time.sleep(0.1)
 
 
-def _storage(url: str) -> optuna.storages.BaseStorage:
-    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence."""
+def _storage(
+    url: str, lock_seconds: float = LOCK_SECONDS, is_to_read: bool = False
+) -> optuna.storages.BaseStorage:
+    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence.
+
+    is_to_read: nothing is made that is not there, and an SQLite file is never written.
+    """
     import optuna
     import sqlalchemy.exc
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect = {"timeout": LOCK_SECONDS} if url.startswith("sqlite") else {}
+    connect = {"timeout": lock_seconds} if url.startswith("sqlite") else {}
     options = {"pool_pre_ping": True, "connect_args": connect}
+    place = _read_only(url) if is_to_read else url
     try:
         try:
-            rdb = optuna.storages.RDBStorage(url, engine_kwargs=options)
+            rdb = optuna.storages.RDBStorage(place, options, skip_table_creation=is_to_read)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
-            rdb = optuna.storages.RDBStorage(url, engine_kwargs=options)
+            rdb = optuna.storages.RDBStorage(place, options, skip_table_creation=is_to_read)
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
         raise StudyError(
             f"storage: {_without_password(url)} cannot be used ({_first_line(error)}); "
             "give a database URL such as postgresql://user@host/name, or leave it out"
+        ) from None
+    except RuntimeError as error:  # tables of another version of Optuna
+        raise StudyError(
+            f"the study's storage {_without_password(url)} cannot be read by this Optuna ({_first_line(error)})"
         ) from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise StudyError(
@@ -179,11 +221,17 @@ def _storage(url: str) -> optuna.storages.BaseStorage:
     return optuna.storages.get_storage(rdb)
 
 
-def _sqlite_file(url: str | None) -> Path | None:
+def sqlite_file(url: str | None) -> Path | None:
     """Return the file of an SQLite URL, or None for a database server."""
     if url is None or not url.startswith("sqlite"):
         return None
     return Path(url.partition(":///")[2].partition("?")[0])
+
+
+def _read_only(url: str) -> str:
+    file = sqlite_file(url)
+    # quoted twice: SQLAlchemy undoes it once, SQLite once more
+    return url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=ro&uri=true"
 
 
 def _use_write_ahead_log(file: Path) -> None:

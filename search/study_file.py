@@ -120,6 +120,18 @@ def parse_study(text: str, path: str, data_root: str | None = None) -> StudyFile
     return check_study(parse(text, path), data_root)
 
 
+def stored_study(text: str, path: str) -> StudyFile:
+    """Read the text that a storage keeps of a study that was checked when it began.
+
+    Its space is not looked at again, so its data may be on another machine. Raises StudyError or SourceError.
+    """
+    source = parse(text, path)
+    try:
+        return _filled(Written.model_validate(_complete(source)), source, None, None)
+    except ValidationError as error:
+        raise StudyError("\n".join(complaints.lines(source, error.errors(), KEYS))) from None
+
+
 def check_study(source: Source, data_root: str | None = None, folder: Path | None = None) -> StudyFile:
     """Check a study and fill in its defaults; a path to own images may be relative to `folder`.
 
