@@ -27,6 +27,8 @@ EXAMPLES = """Examples:
   genome export digits#12 --to mine          genome, weights and report of one
 
   genome train digits#12 --seeds 3           one network in full, with checkpoints
+
+  genome dashboard digits                    what a study has found, in the browser
 """
 
 app = typer.Typer(
@@ -249,6 +251,35 @@ def train(
         if stop_asked():
             _say("stopped; the same command goes on where it was")
             raise typer.Exit(INTERRUPTED)
+
+
+@app.command(epilog="Example: genome dashboard studies/digits.yaml")
+def dashboard(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]", help="A study's name in --runs, its YAML file, or the URL of a storage."
+        ),
+    ] = None,
+    runs: Runs = RUNS,
+    host: Annotated[
+        str, typer.Option(help="Where to listen. Elsewhere than on this machine a token is asked for.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8080,
+    data_root: DataRoot = None,
+) -> None:
+    """Show studies in the browser, also while they run: what was found, from what, at what cost."""
+    from importlib.util import find_spec
+
+    from search.errors import StudyError
+
+    if missing := [name for name in ("starlette", "jinja2", "uvicorn") if find_spec(name) is None]:
+        raise StudyError(
+            f"the dashboard needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`"
+        )
+    from search.dashboard.serve import serve, shown
+
+    serve(shown(study, runs, data_root), host, port, lambda line: typer.echo(line))
 
 
 def main() -> None:

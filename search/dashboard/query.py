@@ -1,0 +1,170 @@
+"""What the address asks of the table of trials: an order, filters and a page, checked at the border."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from .seen import Seen
+
+PAGE = 100  # trials
+METRICS = ("accuracy", "loss", "params", "macs", "memory", "latency")
+SORTS = ("number", "outcome", *METRICS, "epochs", "seconds")
+RANGED = ("accuracy", "loss", "params", "macs", "seconds")
+ENDS = {f"{column}_{end}": (column, end) for column in RANGED for end in ("from", "to")}
+OUTCOMES = (
+    *("done", "cut", "pruned", "reused", "refused", "failed"),
+    *("interrupted", "running", "paused", "waiting"),
+)
+LONGEST = 40  # characters of what was given that a complaint repeats
+DEFAULT_SORT = "-number"
+
+
+class QueryError(ValueError):
+    """What the address asks for cannot be; the message is one sentence."""
+
+
+class Page(NamedTuple):
+    """One page of the trials that satisfy a query: `found` of them on `pages` pages, the first is page 1."""
+
+    trials: Sequence[Seen]
+    number: int
+    pages: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Query:
+    """`sort` is a column, with a minus before it for the highest first; `ends` has the given ends of ranges."""
+
+    sort: str = DEFAULT_SORT
+    outcome: str = ""
+    op: str = ""
+    ends: Mapping[str, float] = field(default_factory=dict)
+    page: int = 1
+
+    @classmethod
+    def parse(cls, given: Iterable[tuple[str, str]]) -> Query:
+        """Read the parameters of an address; empty ones count as not given. Raises QueryError."""
+        query, met = cls(), set[str]()
+        for name, text in given:
+            if name in met:
+                raise QueryError(f"{_said(name)} is given twice; give it once")
+            met.add(name)
+            if text:
+                query = query._with(name, text)
+        return query
+
+    def _with(self, name: str, text: str) -> Query:
+        if name in ENDS:
+            return replace(self, ends={**self.ends, name: _number(name, text)})
+        match name:
+            case "page":
+                return replace(self, page=_page(text))
+            case "sort":
+                return replace(self, sort=_one_of(SORTS, name, text, text.removeprefix("-")))
+            case "outcome":
+                return replace(self, outcome=_one_of(OUTCOMES, name, text, text))
+            case "op":
+                return replace(self, op=_op(text))
+        known = ", ".join(("sort", "outcome", "op", *ENDS, "page"))
+        raise QueryError(f"{_said(name)} is nothing that this page knows; it knows {known}")
+
+    def turned(self, column: str) -> Query:
+        """Return the query that sorts by a column: the other way round where it does so already."""
+        return replace(self, sort=f"-{column}" if self.sort == column else column, page=1)
+
+    def at(self, page: int) -> Query:
+        """Return the same query for another page."""
+        return replace(self, page=page)
+
+    @property
+    def address(self) -> str:
+        """What stands behind the ? of an address; what is usual is left out."""
+        given = {
+            "sort": self.sort if self.sort != DEFAULT_SORT else "",
+            "outcome": self.outcome,
+            "op": self.op,
+        }
+        given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
+        given["page"] = str(self.page) if self.page > 1 else ""
+        return urlencode({name: text for name, text in given.items() if text})
+
+    def keeps(self, one: Seen) -> bool:
+        """Whether a trial satisfies the filters; one that lacks a number is in no range of it."""
+        if self.outcome and one.outcome != self.outcome:
+            return False
+        if self.op and self.op not in one.ops:
+            return False
+        for name, end in self.ends.items():
+            column, side = ENDS[name]
+            value = column_value(one, column)
+            if value is None or (value < end if side == "from" else value > end):
+                return False
+        return True
+
+    def of(self, trials: Iterable[Seen]) -> Page:
+        """Return the page that is asked for, the last one where there are fewer."""
+        found = self._sorted([one for one in trials if self.keeps(one)])
+        pages = max(1, -(-len(found) // PAGE))
+        number = min(self.page, pages)
+        return Page(found[(number - 1) * PAGE : number * PAGE], number, pages, len(found))
+
+    def _sorted(self, trials: list[Seen]) -> list[Seen]:
+        """Return them in order; those that lack the number come last, equals by number."""
+        column, falls = self.sort.removeprefix("-"), self.sort.startswith("-")
+        by_number = sorted(trials, key=lambda one: one.record.number)
+        if column == "outcome":
+            return sorted(by_number, key=lambda one: one.outcome, reverse=falls)
+        sign = -1.0 if falls else 1.0
+        values = {one.record.number: column_value(one, column) for one in by_number}
+
+        def key(one: Seen) -> float:
+            value = values[one.record.number]
+            return math.inf if value is None else sign * value
+
+        return sorted(by_number, key=key)
+
+
+def column_value(one: Seen, column: str) -> float | None:
+    """Return the number of a trial in a column of the table, None where it has none."""
+    if column in METRICS:
+        return one.metric(column)
+    value: float | None = getattr(one.record, column)
+    return value
+
+
+def _one_of(choices: Sequence[str], name: str, text: str, word: str) -> str:
+    if word not in choices:
+        raise QueryError(f"{name} is {_said(text)}; it may be {', '.join(choices)}")
+    return text
+
+
+def _page(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
+        raise QueryError(f"page is {_said(text)}; it may be 1, 2, 3 ..")
+    return int(text)
+
+
+def _op(text: str) -> str:
+    if not (text.isascii() and text.isidentifier()):
+        raise QueryError(f"op is {_said(text)}; it may be a node type, such as conv")
+    return text
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise QueryError(f"{name} is {_said(text)}; it may be a number, such as 0.95 or 100000")
+    return value
+
+
+def _said(text: str) -> str:
+    return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")

@@ -1,0 +1,86 @@
+"""The server: an address on this machine, and the dashboard behind it until Ctrl-C."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import uvicorn
+
+from search.errors import StudyError
+from search.ref import is_file
+from search.study_file import read_study
+
+from . import link
+from .app import create_app
+from .guard import is_loopback
+
+BACKLOG = 128  # connections that wait
+
+
+class Shown(NamedTuple):
+    """What a dashboard shows: a folder of runs or the storage at `url`, and the page where it begins."""
+
+    runs: Path
+    url: str | None
+    page: str
+
+
+def shown(study: str | None, runs: Path, data_root: str | None = None) -> Shown:
+    """Return what STUDY names: a study file, the URL of a storage, a study in `runs`, or nothing for all there."""
+    if study is None:
+        return Shown(runs, None, "/")
+    if "://" in study:
+        return Shown(runs, study, "/")
+    if is_file(study):
+        file = read_study(study, data_root)
+        return Shown(runs, file.storage, link.study(file.name) or "/")
+    return Shown(runs, None, link.study(study) or "/")
+
+
+def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve a dashboard until the process is told to stop; `say` gets the warning and the address.
+
+    Raises StudyError where the address cannot be had.
+    """
+    token = None if is_loopback(host) else secrets.token_urlsafe(24)
+    app = create_app(what.runs, what.url, host, token)
+    with _listening(host, port) as listening:
+        if token:
+            say(
+                f"warning: whoever reaches {host} and knows the token below can read these studies, unencrypted; "
+                "without --host only this machine can"
+            )
+        say(f"dashboard: {address(listening, host)}{what.page}{f'?token={token}' if token else ''}")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        uvicorn.Server(config).run([listening])
+
+
+def address(listening: socket.socket, host: str) -> str:
+    """Return the address of a listening socket, without a page."""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that already takes connections: the address that is printed answers at once."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise StudyError(
+            f"the dashboard cannot listen at {host}, port {port} ({why}); give another --port, 0 for any that is free"
+        ) from None

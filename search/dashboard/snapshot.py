@@ -1,0 +1,134 @@
+"""A study as it was at one moment; what is worked out of it is worked out once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from search.front import front
+from search.objective import MINIMIZE, Objective, learnt
+from search.purse import SMALLEST_SHARE
+from search.record import Record
+from search.study_file import StudyFile
+
+from .seen import Seen
+
+
+class State(NamedTuple):
+    """running, finished or stopped, and why in a sentence."""
+
+    word: str
+    why: str
+
+
+class Step(NamedTuple):
+    """The best value after so many device seconds, and the trial that has it."""
+
+    seconds: float
+    value: float
+    number: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A study and its trials by number. `folder` has their reports, None where its name is no name of a folder."""
+
+    name: str
+    file: StudyFile
+    trials: tuple[Seen, ...]
+    is_running: bool
+    folder: Path | None
+
+    @property
+    def goal(self) -> Objective:
+        return learnt(self.file.objectives)
+
+    @property
+    def cost(self) -> Objective:
+        """The objective that stands against what is learnt: the first other one, or params."""
+        others = (o for o in self.file.objectives if o != self.goal)
+        return next(others, Objective("params", MINIMIZE))
+
+    @cached_property
+    def by_number(self) -> Mapping[int, Seen]:
+        return {one.record.number: one for one in self.trials}
+
+    @cached_property
+    def records(self) -> list[Record]:
+        return [one.record for one in self.trials]
+
+    @cached_property
+    def best(self) -> list[Record]:
+        """What `genome best` lists."""
+        return front(self.records, self.file.objectives)
+
+    @cached_property
+    def spent_seconds(self) -> float:
+        return sum(r.seconds for r in self.records)
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, int]:
+        """How many trials ended how, the most frequent first."""
+        return dict(Counter(one.outcome for one in self.trials).most_common())
+
+    @cached_property
+    def ops(self) -> list[str]:
+        """Every node type that some trial has."""
+        return sorted(frozenset[str]().union(*(one.ops for one in self.trials)))
+
+    @cached_property
+    def children(self) -> Mapping[int, list[Seen]]:
+        """The trials that came from each trial."""
+        found: dict[int, list[Seen]] = {}
+        for one in self.trials:
+            for number in one.parents:
+                found.setdefault(number, []).append(one)
+        return found
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The best value of the search so far, each time it became better; the last step is where it stands now."""
+        spent, found = 0.0, list[Step]()
+        measured = [one for one in self.trials if one.ended is not None]
+        for one in sorted(measured, key=lambda one: (one.ended, one.record.number)):
+            spent += one.record.search_seconds
+            value = one.metric(self.goal.name) if one.record.values is not None else None
+            if value is not None and (not found or self.goal.cost(value) < self.goal.cost(found[-1].value)):
+                found.append(Step(spent, value, one.record.number))
+        return [*found, found[-1]._replace(seconds=spent)] if found else []
+
+    @cached_property
+    def state(self) -> State:
+        if self.is_running:
+            return State("running", "it is being run")
+        told = sum(r.is_counted for r in self.records)
+        if self.file.trials is not None and told >= self.file.trials:
+            return State("finished", f"all {self.file.trials} trials were made")
+        if self._is_spent():
+            return State("finished", "the budget is spent")
+        return State("stopped", "it was stopped before its end; `genome search` goes on with it")
+
+    def _is_spent(self) -> bool:
+        """Whether no further trial may be begun, as the purse sees it."""
+        budget, finale = self.file.budget.device_time, self.file.finale
+        if budget is None:
+            return False
+        held = sum(r.finale.seconds for r in self.records if r.finale)
+        kept = max(finale.share * budget - held, 0.0) if finale else 0.0
+        return budget - self.spent_seconds - kept < SMALLEST_SHARE * budget
+
+    @cached_property
+    def began_at(self) -> datetime | None:
+        return min((one.began for one in self.trials if one.began), default=None)
+
+    @cached_property
+    def seen_at(self) -> datetime | None:
+        """The last sign of life that the storage keeps."""
+        moments = [moment for one in self.trials for moment in (one.began, one.ended) if moment]
+        signs = [datetime.fromtimestamp(one.sign) for one in self.trials if one.sign is not None]
+        return max(moments + signs, default=None)

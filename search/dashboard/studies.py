@@ -1,0 +1,44 @@
+"""What the page of all studies shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.errors import StudyError
+
+from . import link
+from .library import Library, Missing
+from .snapshot import Snapshot
+
+
+def studies(library: Library) -> dict[str, Any]:
+    """Return the page's values. Raises StudyError where the storage itself cannot be read."""
+    rows = [_row(library, name) for name in library.names()]
+    return {"studies": rows, "is_running": any(row.get("state") == "running" for row in rows)}
+
+
+def head(shown: Snapshot) -> dict[str, Any]:
+    """Return what is said of a study wherever it is named."""
+    goal, best = shown.goal.name, shown.best[:1]
+    return {
+        "name": shown.name,
+        "href": link.study(shown.name),
+        "state": shown.state.word,
+        "why": shown.state.why,
+        "trials": len(shown.trials),
+        "outcomes": shown.outcomes,
+        "spent_seconds": shown.spent_seconds,
+        "budget_seconds": shown.file.budget.device_time,
+        "planned_trials": shown.file.trials,
+        "goal": goal,
+        "best": {"number": best[0].number, goal: best[0].metrics.get(goal)} if best else None,
+        "began_at": shown.began_at,
+        "seen_at": shown.seen_at,
+    }
+
+
+def _row(library: Library, name: str) -> dict[str, Any]:
+    try:
+        return head(library.snapshot(name))
+    except (StudyError, Missing) as error:
+        return {"name": name, "href": link.study(name), "trouble": str(error)}

@@ -1,0 +1,88 @@
+"""The pages' templates. Whatever they are given is text: every value is escaped, and none is marked as safe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from search import words
+
+from . import charts, link
+from .assets import Asset
+from .query import OUTCOMES, Query
+from .study import metrics_of
+
+LIVE_SECONDS, IDLE_SECONDS = (
+    4,
+    30,
+)  # after which an open page looks again: while something runs, and otherwise
+
+
+class Templates:
+    """Jinja's environment with what the pages write numbers with."""
+
+    def __init__(self, assets: Mapping[str, Asset]) -> None:
+        folder = Path(__file__).with_name("html")
+        self._made = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(folder),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._made.filters |= {
+            "duration": words.seconds,
+            "metric": lambda value, name: words.metric(name, value),
+            "moment": _moment,
+            "said": _said,
+            "title": _title,
+        }
+        self._made.globals |= {
+            "asset": lambda name: f"/static/{name}?{assets[name].digest}",
+            "trial_link": link.trial,
+            "metrics_of": metrics_of,
+            "scatter_of": charts.scatter,
+            "best_so_far_of": charts.best_so_far,
+            "curve_of": charts.learning,
+            "usual": Query(),
+            "outcome_names": OUTCOMES,
+            "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
+        }
+
+    def page(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return a page with its values in their places."""
+        return self._made.get_template(name).render({**values, "values": values})
+
+
+def _moment(value: datetime | None) -> str:
+    return value.isoformat(sep=" ", timespec="seconds") if value else "-"
+
+
+def _title(name: str) -> str:
+    """A key as the name of a row: valid_accuracy becomes valid accuracy."""
+    return name.replace("_", " ")
+
+
+def _said(value: Any, name: str = "") -> str:
+    """A number or word of a report, in its usual form."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() if name.endswith("_bytes"):
+            return words.size(value)
+        case int() | float() if name.endswith("seconds"):
+            return f"{value:.3g} s" if value < 1 else words.seconds(value)
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+        case list():
+            return ", ".join(_said(inner, name) for inner in value)
+        case dict():
+            return ", ".join(f"{_title(str(key))} {_said(inner, name)}" for key, inner in value.items())
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,145 @@
+"""What the page of one trial shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import genome
+from genome.source import SourceError
+from genome.totals import totals
+from search.recovery import read_report
+
+from . import link
+from .library import Missing
+from .seen import Seen
+from .snapshot import Snapshot
+from .study import row
+
+MOST_RELATIVES = 100  # children, and steps back to where a trial grew from
+CURVE = ("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second")
+# what is shown of a report, beside its curve
+REPORT = (
+    *(
+        "epochs",
+        "best_epoch",
+        "valid_accuracy",
+        "valid_loss",
+        "exits",
+        "latency",
+        "seconds",
+        "earlier_seconds",
+    ),
+    *("parts", "images_per_second", "step_seconds", "mfu", "peak_memory_bytes", "predicted_memory_bytes"),
+    *("precision", "layout", "accumulate", "is_compiled", "device", "threads", "torch", "seed"),
+)
+
+
+def trial(shown: Snapshot, number: int) -> dict[str, Any]:
+    """Return the page's values. Raises Missing where the study has no such trial."""
+    one = found(shown, number)
+    report = _report(shown, one)
+    nodes, trouble = _nodes(one.record.genome)
+    return {
+        "study": shown.name,
+        "study_href": link.study(shown.name),
+        "is_running": shown.is_running and one.outcome in ("running", "paused", "waiting"),
+        **one.record.to_json(),
+        **row(shown, one),
+        "reused": _related(shown, one.record.reused),
+        "planned_epochs": one.record.planned_epochs,
+        "began_at": one.began,
+        "ended_at": one.ended,
+        "genome": one.record.genome,
+        "picture": f"{link.trial(shown.name, number)}/picture.svg" if nodes else None,
+        "download": f"{link.trial(shown.name, number)}/genome.yaml" if one.record.genome else None,
+        "nodes": nodes,
+        "trouble": trouble,
+        "report": {name: report[name] for name in REPORT if report.get(name) is not None},
+        "curve": _curve(report),
+        "parents": [_kin(shown, parent, how) for parent, how in one.parents.items()],
+        "children": [
+            _kin(shown, child.record.number, child.parents[number]) for child in _children(shown, number)
+        ],
+        "children_count": len(shown.children.get(number, ())),
+        "line": _line(shown, one),
+    }
+
+
+def found(shown: Snapshot, number: int) -> Seen:
+    """Return a trial of a study. Raises Missing where there is none of that number."""
+    one = shown.by_number.get(number)
+    if one is None:
+        raise Missing(f"study {shown.name} has no trial {number}")
+    return one
+
+
+def _nodes(text: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """The genome's nodes with what they cost, or why there are none."""
+    if text is None:
+        return [], "no genome was kept of this trial"
+    try:
+        written = genome.loads(text)
+        known = totals(written, genome.resolve(written))
+    except (genome.GenomeError, SourceError) as error:
+        return [], f"the genome cannot be read by this version ({error})"
+    return [
+        {
+            "name": node.name,
+            "op": node.op.word,
+            "in": list(node.ins),
+            "shape": str(known[node.name].out) if known[node.name].out else None,
+            "params": known[node.name].params,
+            "macs": known[node.name].macs,
+        }
+        for node in written.nodes
+    ], None
+
+
+def _report(shown: Snapshot, one: Seen) -> Mapping[str, Any]:
+    """The report that its training left; nothing where there is none, or where it is on another machine."""
+    if shown.folder is None:
+        return {}
+    folder = shown.folder / "trials" / str(one.record.number)
+    return read_report(folder, one.record.digest, one.record.number) or {}
+
+
+def _curve(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The epochs of a report; a row that is none is left out."""
+    rows = report.get("curve")
+    if not isinstance(rows, Sequence):
+        return []
+    return [{name: r.get(name) for name in CURVE} for r in rows if isinstance(r, Mapping)]
+
+
+def _children(shown: Snapshot, number: int) -> Sequence[Seen]:
+    return shown.children.get(number, [])[:MOST_RELATIVES]
+
+
+def _kin(shown: Snapshot, number: int, how: str) -> dict[str, Any]:
+    """A relative of a trial: the moves are those by which it was itself made."""
+    one = shown.by_number.get(number)
+    moves = list(one.record.origin.moves) if one and one.record.origin else []
+    return {"how": how, "moves": moves, **(_related(shown, number) or {})}
+
+
+def _related(shown: Snapshot, number: int | None) -> dict[str, Any] | None:
+    if number is None:
+        return None
+    one = shown.by_number.get(number)
+    href = link.trial(shown.name, number) if one else None
+    learnt = one.metric(shown.goal.name) if one else None
+    return {"number": number, "href": href, "outcome": one.outcome if one else None, shown.goal.name: learnt}
+
+
+def _line(shown: Snapshot, one: Seen) -> list[dict[str, Any]]:
+    """The trials from which this one grew, by first parents, the nearest first."""
+    made, met = list[dict[str, Any]](), {one.record.number}
+    while len(made) < MOST_RELATIVES and one.parents:
+        number, how = next(iter(one.parents.items()))
+        if number in met or number not in shown.by_number:
+            break
+        met.add(number)
+        made.append(_kin(shown, number, how))
+        one = shown.by_number[number]
+    return made
