@@ -10,6 +10,7 @@ def study(name: str) -> str | None:
     return None if "/" in name or name in ("", ".", "..") else f"/study/{quote(name, safe='')}"
 
 
-def trial(name: str, number: int) -> str:
-    """Return the address of a trial of a study that has one."""
-    return f"{study(name)}/trial/{number}"
+def trial(name: str, number: int) -> str | None:
+    """Return the address of a trial, None where its study has none."""
+    above = study(name)
+    return f"{above}/trial/{number}" if above else None

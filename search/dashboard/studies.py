@@ -19,7 +19,6 @@ def studies(library: Library) -> dict[str, Any]:
 
 def head(shown: Snapshot) -> dict[str, Any]:
     """Return what is said of a study wherever it is named."""
-    goal, best = shown.goal.name, shown.best[:1]
     return {
         "name": shown.name,
         "href": link.study(shown.name),
@@ -30,11 +29,18 @@ def head(shown: Snapshot) -> dict[str, Any]:
         "spent_seconds": shown.spent_seconds,
         "budget_seconds": shown.file.budget.device_time,
         "planned_trials": shown.file.trials,
-        "goal": goal,
-        "best": {"number": best[0].number, goal: best[0].metrics.get(goal)} if best else None,
+        "goal": shown.goal.name,
+        "best": _best(shown),
         "began_at": shown.began_at,
         "seen_at": shown.seen_at,
     }
+
+
+def _best(shown: Snapshot) -> dict[str, Any] | None:
+    if not shown.best:
+        return None
+    number, goal = shown.best[0].number, shown.goal.name
+    return {"number": number, "href": link.trial(shown.name, number), goal: shown.best[0].metrics.get(goal)}
 
 
 def _row(library: Library, name: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import jinja2
 
 from search import words
 
-from . import charts, link
+from . import charts
 from .assets import Asset
-from .query import OUTCOMES, Query
+from .query import OUTCOMES
 from .study import metrics_of
 
 LIVE_SECONDS, IDLE_SECONDS = (
@@ -44,12 +44,10 @@ class Templates:
         }
         self._made.globals |= {
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
-            "trial_link": link.trial,
             "metrics_of": metrics_of,
             "scatter_of": charts.scatter,
             "best_so_far_of": charts.best_so_far,
             "curve_of": charts.learning,
-            "usual": Query(),
             "outcome_names": OUTCOMES,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
         }

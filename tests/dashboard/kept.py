@@ -1,0 +1,118 @@
+"""Studies written straight into a real storage, as a coordinator keeps them, and pages as a browser reads them."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.trial import TrialState, create_trial
+from starlette.testclient import TestClient
+
+import genome
+from search.dashboard.app import create_app
+from search.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
+from search.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from search.study_file import parse_study
+from tests.search.conftest import study_of
+
+LOCAL = "http://127.0.0.1:8080"
+
+
+def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any) -> Store:
+    """A study that nobody runs any more, without trials."""
+    text = parse_study(yaml.safe_dump(study_of(**changes)), "<test>").text()
+    with claim(name, runs, url) as claimed:
+        return coordinate(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
+
+
+def text_of(kernel: int = 3, width: int = 4, op: str = "conv", name: str = "tiny") -> str:
+    """The canonical text of a small genome."""
+    nodes = {
+        "stem": {"op": op, "in": ["image"], "kernel": kernel, "width": width},
+        "out": {"op": "exit", "in": ["stem"]},
+    }
+    plain = {"genome": name, "input": [1, 8, 8], "classes": 10, "nodes": nodes}
+    return genome.dump(genome.loads(yaml.safe_dump(plain, sort_keys=False)))
+
+
+def add(
+    store: Store,
+    outcome: str = "done",
+    accuracy: float | None = 0.5,
+    text: str | None = None,
+    origin: dict[str, Any] | None = None,
+    plan: dict[str, Any] | None = None,
+    **result: Any,
+) -> int:
+    """Keep a finished trial; returns its number."""
+    text = text_of() if text is None else text
+    plan = {"params": 100, "macs": 1000, "memory_bytes": 64, "depth": 2, **(plan or {})}
+    learnt = {} if accuracy is None else {"accuracy": accuracy, "loss": 1 - accuracy}
+    metrics = {**learnt, "params": plan["params"], "macs": plan["macs"], **result.pop("metrics", {})}
+    told = {"outcome": outcome, "metrics": metrics, "seconds": 1.0, **result}
+    is_whole = outcome in ("done", "cut") and accuracy is not None
+    attrs = {GENOME: text, PLAN: plan, RESULT: told, CHARGED: told["seconds"]}
+    if origin is not None:
+        attrs[ORIGIN] = {"parents": [], "moves": [], **origin}
+    state = TrialState.COMPLETE if is_whole else TrialState.FAIL
+    values = [accuracy, plan["macs"]] if is_whole else None
+    store.study.add_trial(create_trial(state=state, values=values, user_attrs=attrs))
+    return len(store.study.get_trials(deepcopy=False)) - 1
+
+
+def foreign(url: str, name: str) -> optuna.Study:
+    """A study of somebody else's."""
+    return optuna.create_study(storage=url, study_name=name)
+
+
+def client(runs: Path, url: str | None = None, **settings: Any) -> TestClient:
+    """A browser that shows what goes wrong as the page that says so."""
+    return TestClient(
+        create_app(runs, url, **settings),
+        base_url=LOCAL,
+        raise_server_exceptions=False,
+        follow_redirects=False,
+    )
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: elements with their attributes, and the text between them."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+    def all(self, tag: str, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for name, attrs in self.elements if name == tag and attribute in attrs]
+
+    def is_harmless(self) -> bool:
+        """Whether nothing in it runs, or leads elsewhere, that the templates did not write."""
+        names = {name for _, attrs in self.elements for name in attrs}
+        links = [
+            value for tag in ("a", "form", "use") for value in self.all(tag, "href") + self.all(tag, "action")
+        ]
+        return (
+            all(src.startswith("/static/live.js?") for src in self.all("script", "src"))
+            and sum(tag == "script" for tag, _ in self.elements) == 1
+            and not {tag for tag, _ in self.elements} & {"style", "iframe", "object", "embed", "base"}
+            and not any(name.startswith("on") or name in ("style", "srcdoc", "formaction") for name in names)
+            and all(link[:1] in ("/", "#") and link[:2] != "//" for link in links)
+            and all(
+                src.startswith("/study/") and src.endswith("/picture.svg") for src in self.all("img", "src")
+            )
+        )

@@ -1,0 +1,69 @@
+"""Charts: points are where their numbers say, ticks are round and on the axis, the front is what none beats."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from search.dashboard import chart as charts
+from search.dashboard.chart import Point, axis, chart, front_of, stairs, ticks
+
+values = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-9)
+
+
+@given(st.lists(values, min_size=1, max_size=20), st.sampled_from(["accuracy", "params", "seconds"]))
+def test_ticks_are_on_the_axis_and_few(shown: list[float], name: str) -> None:
+    made = axis(name, shown)
+    assume(made.high - made.low > 1e-6 * max(map(abs, shown)))
+    found = ticks(made)
+    assert found == sorted(set(found)) and all(made.low <= at <= made.high for at in found)
+    assert 1 <= len(found) <= 12
+
+
+@given(st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1)), min_size=1, max_size=30))
+def test_points_keep_their_order_inside_the_plot(pairs: list[tuple[float, float]]) -> None:
+    drawn = chart("t", "params", "accuracy", [Point(x, y, i, "done") for i, (x, y) in enumerate(pairs)])
+    assert drawn is not None
+    for mark in drawn.marks:
+        assert charts.LEFT <= mark.x <= drawn.right and charts.TOP <= mark.y <= drawn.bottom
+    for (one, (x, y)), (other, (x2, y2)) in itertools.combinations(zip(drawn.marks, pairs, strict=True), 2):
+        assert (one.x - other.x) * (x - x2) >= 0 and (one.y - other.y) * (y - y2) <= 0
+
+
+points = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30)
+
+
+@given(points, st.booleans(), st.booleans())
+def test_the_front_is_what_none_beats(pairs: list[tuple[int, int]], x_rises: bool, y_rises: bool) -> None:
+    made = [Point(x, y, i, "done") for i, (x, y) in enumerate(pairs)]
+
+    def costs(point: Point) -> tuple[float, float]:
+        return (-point.x if x_rises else point.x), (-point.y if y_rises else point.y)
+
+    def beats(one: Point, other: Point) -> bool:
+        a, b = costs(one), costs(other)
+        return a != b and a[0] <= b[0] and a[1] <= b[1]
+
+    unbeaten = {costs(point) for point in made if not any(beats(other, point) for other in made)}
+    found = front_of(made, x_rises, y_rises)
+    assert {costs(point) for point in found} == unbeaten and len(found) == len(unbeaten)
+
+
+def test_what_is_not_finite_is_left_out() -> None:
+    made = [Point(1.0, math.nan, 0, "done"), Point(math.inf, 0.5, 1, "done"), Point(2.0, 0.5, 2, "done")]
+    drawn = chart("t", "params", "accuracy", made)
+    assert drawn is not None and [mark.number for mark in drawn.marks] == [2]
+    assert chart("t", "params", "accuracy", made[:2]) is None
+
+
+def test_a_wide_range_of_sizes_is_logarithmic() -> None:
+    assert axis("params", [100, 1e6]).is_log and not axis("params", [100, 200]).is_log
+    assert axis("params", [100, 1e6]).share(1e4) == pytest.approx(0.5)
+
+
+def test_stairs_keep_a_value_until_the_next() -> None:
+    assert stairs([(0, 1), (2, 3), (5, 4)]) == [(0, 1), (2, 1), (2, 3), (5, 3), (5, 4)]

@@ -1,0 +1,130 @@
+"""Laws of the table: every trial is on one page, filters keep what satisfies them, orders are orders."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.dashboard.query import ENDS, OUTCOMES, PAGE, SORTS, Query, QueryError, column_value
+from search.dashboard.seen import Seen
+from search.record import Record
+
+numbers = st.none() | st.integers(0, 20)
+
+
+@st.composite
+def trials(draw: st.DrawFn) -> list[Seen]:
+    drawn = draw(
+        st.lists(
+            st.tuples(numbers, numbers, st.sampled_from(OUTCOMES[:3]), numbers, st.booleans()), max_size=30
+        )
+    )
+    copies = draw(st.integers(1, 12))
+    return [
+        Seen(
+            Record(
+                i,
+                outcome,
+                genome=f"genome: g\nnodes:\n  stem: {{op: {'conv' if is_conv else 'pool'}, in: [image]}}\n",
+                metrics={} if accuracy is None else {"accuracy": accuracy / 20},
+                params=params,
+                epochs=epochs,
+                seconds=float(i % 7),
+            )
+        )
+        for i, (accuracy, params, outcome, epochs, is_conv) in enumerate(drawn * copies)
+    ]
+
+
+queries = st.builds(
+    Query,
+    sort=st.sampled_from([sign + column for column in SORTS for sign in ("", "-")]),
+    outcome=st.sampled_from(["", *OUTCOMES[:3]]),
+    op=st.sampled_from(["", "conv", "pool"]),
+    ends=st.dictionaries(st.sampled_from(sorted(ENDS)), st.floats(0, 20), max_size=3),
+)
+
+
+@given(trials(), queries)
+def test_every_trial_that_is_kept_is_on_one_page(all_of_them: list[Seen], query: Query) -> None:
+    first = query.of(all_of_them)
+    pages = [query.at(number).of(all_of_them) for number in range(1, first.pages + 1)]
+    listed = [one.record.number for page in pages for one in page.trials]
+    kept = [one.record.number for one in all_of_them if query.keeps(one)]
+    assert sorted(listed) == kept and first.found == len(kept)
+    assert all(len(page.trials) <= PAGE for page in pages)
+    assert all(len(page.trials) == PAGE for page in pages[:-1])
+    assert query.at(first.pages + 5).of(all_of_them) == pages[-1]
+
+
+@given(trials(), queries)
+def test_a_filter_keeps_what_satisfies_it(all_of_them: list[Seen], query: Query) -> None:
+    for one in all_of_them:
+        is_inside = (not query.outcome or one.outcome == query.outcome) and (
+            not query.op or f"op: {query.op}," in (one.record.genome or "")
+        )
+        for name, end in query.ends.items():
+            value = column_value(one, name.rpartition("_")[0])
+            is_inside &= value is not None and (value >= end if name.endswith("_from") else value <= end)
+        assert query.keeps(one) == is_inside
+
+
+@given(trials(), queries)
+def test_an_order_is_an_order(all_of_them: list[Seen], query: Query) -> None:
+    column, falls = query.sort.removeprefix("-"), query.sort.startswith("-")
+    page = query.of(all_of_them)
+    if column == "outcome":
+        words = [one.outcome for one in page.trials]
+        assert words == sorted(words, reverse=falls)
+        return
+    values = [column_value(one, column) for one in page.trials]
+    known = [value for value in values if value is not None]
+    assert values[: len(known)] == known, "those that lack the number come last"
+    assert known == sorted(known, reverse=falls)
+
+
+@given(queries, st.integers(1, 10**8))
+def test_an_address_gives_the_query_back(query: Query, page: int) -> None:
+    asked = query.at(page)
+    again = Query.parse(parse_qsl(asked.address))
+    assert again.ends == pytest.approx(asked.ends)
+    assert (again.sort, again.outcome, again.op, again.page) == (asked.sort, asked.outcome, asked.op, page)
+
+
+def test_what_is_empty_is_not_given() -> None:
+    assert Query.parse([("op", ""), ("params_from", ""), ("page", "")]) == Query()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("sort", "genome", "it may be number, outcome"),
+        ("sort", "--number", "it may be"),
+        ("outcome", "-done", "it may be done"),
+        ("outcome", "DONE", "it may be done"),
+        ("op", "a b", "it may be a node type"),
+        ("op", "ö", "it may be a node type"),
+        ("page", "0", "it may be 1, 2"),
+        ("page", "-1", "it may be 1, 2"),
+        ("page", "1e3", "it may be 1, 2"),
+        ("page", "9" * 5000, "it may be 1, 2"),
+        ("page", "²", "it may be 1, 2"),
+        ("params_from", "many", "it may be a number"),
+        ("params_from", "nan", "it may be a number"),
+        ("accuracy_to", "1e999", "it may be a number"),
+        ("number_from", "1", "is nothing that this page knows"),
+        ("x" * 5000, "1", "is nothing that this page knows"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(name: str, text: str, said: str) -> None:
+    with pytest.raises(QueryError, match=said) as told:
+        Query.parse([(name, text)])
+    assert "\n" not in str(told.value) and len(str(told.value)) < 300
+
+
+def test_what_is_given_twice_is_refused() -> None:
+    with pytest.raises(QueryError, match="twice"):
+        Query.parse([("page", "1"), ("page", "2")])
