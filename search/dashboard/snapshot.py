@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.front import front
-from search.objective import MINIMIZE, Objective, learnt
+from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.purse import SMALLEST_SHARE
 from search.record import Record
 from search.study_file import StudyFile
 
+from .chart import Point, front_of
 from .seen import Seen
+
+MOST_POINTS = 10_000  # newest trials in the chart
 
 
 class State(NamedTuple):
@@ -91,7 +94,21 @@ class Snapshot:
         return found
 
     @cached_property
-    def steps(self) -> list[Step]:
+    def points(self) -> tuple[Point, ...]:
+        """The trained networks, what they cost across and what they learnt up, each once; their front is marked."""
+        goal, cost = self.goal, self.cost
+        made = []
+        for one in self.trials[-MOST_POINTS:]:
+            x, y = one.metric(cost.name), one.record.metrics.get(goal.name)
+            if x is not None and y is not None and one.record.reused is None:
+                made.append(Point(x, y, one.record.number, one.outcome))
+        whole = [point for point in made if point.outcome in ("done", "cut")]
+        first = front_of(whole, cost.direction == MAXIMIZE, goal.direction == MAXIMIZE)
+        numbers = {point.number for point in first}
+        return tuple(point._replace(is_front=point.number in numbers) for point in made)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
         """The best value of the search so far, each time it became better; the last step is where it stands now."""
         spent, found = 0.0, list[Step]()
         measured = [one for one in self.trials if one.ended is not None]
@@ -100,7 +117,7 @@ class Snapshot:
             value = one.metric(self.goal.name) if one.record.values is not None else None
             if value is not None and (not found or self.goal.cost(value) < self.goal.cost(found[-1].value)):
                 found.append(Step(spent, value, one.record.number))
-        return [*found, found[-1]._replace(seconds=spent)] if found else []
+        return (*found, found[-1]._replace(seconds=spent)) if found else ()
 
     @cached_property
     def state(self) -> State:

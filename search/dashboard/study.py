@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from search.objective import MAXIMIZE
 from search.record import Record
 from search.sieve import summary
 from search.views import over_seeds
 
 from . import link
-from .chart import Point, front_of
 from .failures import failures
 from .query import METRICS, Page, Query, column_value
 from .seen import Seen
@@ -19,7 +17,6 @@ from .snapshot import Snapshot
 from .studies import head
 
 MOST_BEST = 20  # trials of the front that are listed
-MOST_POINTS = 10_000  # newest trials in the chart
 
 
 def study(shown: Snapshot, query: Query) -> dict[str, Any]:
@@ -38,26 +35,12 @@ def study(shown: Snapshot, query: Query) -> dict[str, Any]:
         "finale_seconds": sum(r.finale.seconds for r in shown.records if r.finale),
         "front": {"count": len(shown.best), "rows": _front(shown)},
         "proxies": summary(shown.records, file.objectives),
-        "scatter": {"x": shown.cost.name, "y": shown.goal.name, "points": points(shown)},
+        "scatter": {"x": shown.cost.name, "y": shown.goal.name, "points": shown.points},
         "best_so_far": shown.steps,
         "failures": failures(shown.trials),
         "ops": shown.ops,
         "table": _table(shown, query, page),
     }
-
-
-def points(shown: Snapshot) -> list[Point]:
-    """Return the trained networks in the numbers of the chart, each network once; its front is marked."""
-    goal, cost = shown.goal, shown.cost
-    made = []
-    for one in shown.trials[-MOST_POINTS:]:
-        x, y = one.metric(cost.name), one.record.metrics.get(goal.name)
-        if x is not None and y is not None and one.record.reused is None:
-            made.append(Point(x, y, one.record.number, one.outcome))
-    whole = [point for point in made if point.outcome in ("done", "cut")]
-    first = front_of(whole, cost.direction == MAXIMIZE, goal.direction == MAXIMIZE)
-    numbers = {point.number for point in first}
-    return [point._replace(is_front=point.number in numbers) for point in made]
 
 
 def metrics_of(objectives: Iterable[str]) -> list[str]:

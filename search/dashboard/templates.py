@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup
 
 from search import words
 
 from . import charts
 from .assets import Asset
+from .chart import Chart
 from .query import OUTCOMES
 from .study import metrics_of
 
+KEPT = 16  # charts: thousands of points take a tenth of a second, and stay until a trial ends
 LIVE_SECONDS, IDLE_SECONDS = (
     4,
     30,
 )  # after which an open page looks again: while something runs, and otherwise
+
+
+class Drawn(NamedTuple):
+    """A chart as it stands in a page."""
+
+    title: str
+    svg: Markup
 
 
 class Templates:
@@ -35,6 +46,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        drawn = lru_cache(maxsize=KEPT)(self._drawn)
         self._made.filters |= {
             "duration": words.seconds,
             "metric": lambda value, name: words.metric(name, value),
@@ -45,12 +57,19 @@ class Templates:
         self._made.globals |= {
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
             "metrics_of": metrics_of,
-            "scatter_of": charts.scatter,
-            "best_so_far_of": charts.best_so_far,
-            "curve_of": charts.learning,
+            "draw_scatter": partial(drawn, charts.scatter),
+            "draw_best_so_far": partial(drawn, charts.best_so_far),
+            "draw_curve": partial(self._drawn, charts.learning),
             "outcome_names": OUTCOMES,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
         }
+
+    def _drawn(self, make: Callable[..., Chart | None], href: str, *given: Any) -> Drawn | None:
+        chart = make(*given)
+        if chart is None:
+            return None
+        svg = self._made.get_template("parts.html").make_module().svg  # type: ignore[attr-defined]
+        return Drawn(chart.title, svg(chart, href))
 
     def page(self, name: str, values: Mapping[str, Any]) -> str:
         """Return a page with its values in their places."""
