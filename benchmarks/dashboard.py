@@ -4,8 +4,8 @@ The study is filled as in `sampling_cost.py` and served by the command itself, o
 is asked for over a new connection; what is counted is the time until the status line is there (the page is whole then,
 the server does not stream), and beside it the CPU time of the server, which a busy machine changes less. Cold is the
 first request to a fresh server: it reads all trials. While the study is `running`, one trial is changed before each
-request, so that nothing of the page is kept. Other samplers than ours (`--sampler tpe`) keep each hole as a parameter
-of the trial in Optuna's storage, which takes longer to read cold.
+request, so that the numbers are worked out anew. Samplers of Optuna's (`--sampler tpe`) also keep each hole as a
+parameter of the trial, which the dashboard leaves out.
 
 Goal: under 300 ms once warm.
 

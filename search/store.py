@@ -96,8 +96,17 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
-def look(name: str, runs: Path, url: str | None = None, lock_seconds: float = LOCK_SECONDS) -> Store:
+def look(
+    name: str,
+    runs: Path,
+    url: str | None = None,
+    lock_seconds: float = LOCK_SECONDS,
+    with_params: bool = True,
+) -> Store:
     """Open an existing study to read it, also while it is being run. An SQLite file cannot be written through it.
+
+    with_params: False leaves Optuna's parameters out; with an Optuna sampler they are most of what there is to read,
+    and records do without.
 
     Raises StudyError where there is none, or where its storage cannot be read within `lock_seconds`.
     """
@@ -108,7 +117,7 @@ def look(name: str, runs: Path, url: str | None = None, lock_seconds: float = LO
     if file is not None and not file.is_file():
         raise StudyError(f"no study {name} in {runs}{_known(runs)}; name its folder with --runs")
     with reading(url or f"sqlite:///{file}"):
-        storage = _storage(url or f"sqlite:///{file}", lock_seconds, is_to_read=True)
+        storage = _storage(url or f"sqlite:///{file}", lock_seconds, True, with_params)
         try:
             study = optuna.load_study(study_name=name, storage=storage)
         except KeyError:
@@ -185,7 +194,7 @@ def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
 
 
 def _storage(
-    url: str, lock_seconds: float = LOCK_SECONDS, is_to_read: bool = False
+    url: str, lock_seconds: float = LOCK_SECONDS, is_to_read: bool = False, with_params: bool = True
 ) -> optuna.storages.BaseStorage:
     """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence.
 
@@ -217,8 +226,22 @@ def _storage(
         raise StudyError(
             f"the study's storage {_without_password(url)} cannot be opened ({_first_line(error)})"
         ) from None
+    if not with_params:
+        _leave_params_out(rdb)
     # the layer that optuna.create_study would put around a URL: finished trials are read once
     return optuna.storages.get_storage(rdb)
+
+
+def _leave_params_out(storage: optuna.storages.RDBStorage) -> None:
+    """Let the storage find no parameters; should Optuna call their table otherwise, they are read after all."""
+    import sqlalchemy
+
+    def without(asked: Any) -> None:
+        mapper = asked.bind_mapper
+        if asked.is_select and mapper is not None and mapper.class_.__name__ == "TrialParamModel":
+            asked.statement = asked.statement.where(sqlalchemy.false())
+
+    sqlalchemy.event.listen(storage.scoped_session, "do_orm_execute", without)
 
 
 def sqlite_file(url: str | None) -> Path | None:

@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"genome": set(), "trainer": set(), "search": {"genome", "trainer"}}  # what each may import of ours
-HEAVY = ("torch", "torchvision", "optuna", "sklearn", "scipy", "networkx", "pydantic", "pygraphviz")
+HEAVY = (
+    *("torch", "torchvision", "optuna", "sklearn", "scipy", "networkx", "pydantic", "pygraphviz"),
+    *("jinja2", "starlette", "uvicorn"),
+)
 
 
 MAKES_MODULES = {

@@ -57,7 +57,10 @@ class Library:
                 name not in self._open or self._open[name][0] != mark
             ):  # a file was put in the place of another
                 self._open.pop(name, None)
-                self._open[name] = mark, Reading(look(name, self.runs, self.url, LOCK_SECONDS), url)
+                self._open[name] = (
+                    mark,
+                    Reading(look(name, self.runs, self.url, LOCK_SECONDS, with_params=False), url),
+                )
             return self._open[name][1]
 
 
