@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,44 +96,47 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
-def look(
-    name: str,
-    runs: Path,
-    url: str | None = None,
-    lock_seconds: float = LOCK_SECONDS,
-    with_params: bool = True,
-) -> Store:
-    """Open an existing study to read it, also while it is being run. An SQLite file cannot be written through it.
+def look(name: str, runs: Path, url: str | None = None) -> Store:
+    """Open an existing study to read it, also while it is being run. Raises StudyError where there is none."""
+    return _found(name, runs, url, _storage)
 
-    with_params: False leaves Optuna's parameters out; with an Optuna sampler they are most of what there is to read,
-    and records do without.
+
+def glance(name: str, runs: Path, url: str | None = None, lock_seconds: float = LOCK_SECONDS) -> Store:
+    """Open an existing study for its records alone: no byte of an SQLite file can be changed, and parameters are left
+    out, which with an Optuna sampler are most of what there is to read.
 
     Raises StudyError where there is none, or where its storage cannot be read within `lock_seconds`.
     """
+    return _found(name, runs, url, lambda place: _storage_to_read(place, lock_seconds))
+
+
+def _found(
+    name: str, runs: Path, url: str | None, opened: Callable[[str], optuna.storages.BaseStorage]
+) -> Store:
     import optuna
 
     folder = runs / name
     file = sqlite_file(url) if url else folder / "study.db"
     if file is not None and not file.is_file():
         raise StudyError(f"no study {name} in {runs}{_known(runs)}; name its folder with --runs")
-    with reading(url or f"sqlite:///{file}"):
-        storage = _storage(url or f"sqlite:///{file}", lock_seconds, True, with_params)
+    place = url or f"sqlite:///{file}"
+    with reading(place):
         try:
-            study = optuna.load_study(study_name=name, storage=storage)
+            study = optuna.load_study(study_name=name, storage=opened(place))
         except KeyError:
             raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
     return Store(name, folder, study, shared=file is None)
 
 
 def study_names(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
-    """Return the names of all studies in a storage. Raises StudyError as `look` does."""
+    """Return the names of all studies in a storage. Raises StudyError as `glance` does."""
     import optuna
 
     file = sqlite_file(url)
     if file is not None and not file.is_file():
         raise StudyError(f"there is no storage {_without_password(url)}")
     with reading(url):
-        return optuna.get_all_study_names(_storage(url, lock_seconds, is_to_read=True))
+        return optuna.get_all_study_names(_storage_to_read(url, lock_seconds))
 
 
 @contextmanager
@@ -193,26 +196,40 @@ def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
         time.sleep(0.1)
 
 
-def _storage(
-    url: str, lock_seconds: float = LOCK_SECONDS, is_to_read: bool = False, with_params: bool = True
-) -> optuna.storages.BaseStorage:
-    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence.
+def _storage(url: str) -> optuna.storages.BaseStorage:
+    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence."""
+    import optuna
 
-    is_to_read: nothing is made that is not there, and an SQLite file is never written.
-    """
+    # the layer that optuna.create_study would put around a URL: finished trials are read once
+    return optuna.storages.get_storage(_opened(url, url, LOCK_SECONDS, makes_tables=True))
+
+
+def _storage_to_read(url: str, lock_seconds: float) -> optuna.storages.BaseStorage:
+    """Return Optuna's storage at a URL, where nothing is made that is not there; it finds no parameters."""
+    import optuna
+
+    file = sqlite_file(url)
+    # quoted twice: SQLAlchemy undoes it once, SQLite once more
+    place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=ro&uri=true"
+    opened = _opened(place, url, lock_seconds, makes_tables=False)
+    _leave_params_out(opened)
+    return optuna.storages.get_storage(opened)
+
+
+def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:
+    """Open the storage at `place`; complaints speak of `url`."""
     import optuna
     import sqlalchemy.exc
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     connect = {"timeout": lock_seconds} if url.startswith("sqlite") else {}
     options = {"pool_pre_ping": True, "connect_args": connect}
-    place = _read_only(url) if is_to_read else url
     try:
         try:
-            rdb = optuna.storages.RDBStorage(place, options, skip_table_creation=is_to_read)
+            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
-            rdb = optuna.storages.RDBStorage(place, options, skip_table_creation=is_to_read)
+            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
         raise StudyError(
             f"storage: {_without_password(url)} cannot be used ({_first_line(error)}); "
@@ -226,10 +243,6 @@ def _storage(
         raise StudyError(
             f"the study's storage {_without_password(url)} cannot be opened ({_first_line(error)})"
         ) from None
-    if not with_params:
-        _leave_params_out(rdb)
-    # the layer that optuna.create_study would put around a URL: finished trials are read once
-    return optuna.storages.get_storage(rdb)
 
 
 def _leave_params_out(storage: optuna.storages.RDBStorage) -> None:
@@ -249,12 +262,6 @@ def sqlite_file(url: str | None) -> Path | None:
     if url is None or not url.startswith("sqlite"):
         return None
     return Path(url.partition(":///")[2].partition("?")[0])
-
-
-def _read_only(url: str) -> str:
-    file = sqlite_file(url)
-    # quoted twice: SQLAlchemy undoes it once, SQLite once more
-    return url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=ro&uri=true"
 
 
 def _use_write_ahead_log(file: Path) -> None:

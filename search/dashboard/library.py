@@ -12,7 +12,7 @@ from search.lock import is_held
 from search.over_seeds import OverSeeds, over_seeds
 from search.record import UNFINISHED
 from search.recovery import SILENT_SECONDS
-from search.store import TEXT_ATTR, Store, check_format, look, reading, sqlite_file, study_names
+from search.store import TEXT_ATTR, Store, check_format, glance, reading, sqlite_file, study_names
 from search.study_file import stored_study
 from search.written import NAME
 
@@ -59,7 +59,7 @@ class Library:
                 self._open.pop(name, None)
                 self._open[name] = (
                     mark,
-                    Reading(look(name, self.runs, self.url, LOCK_SECONDS, with_params=False), url),
+                    Reading(glance(name, self.runs, self.url, LOCK_SECONDS), url),
                 )
             return self._open[name][1]
 

@@ -13,7 +13,7 @@ import pytest
 from search.dashboard import library
 from search.errors import StudyError
 from search.lock import hold, is_held
-from search.store import FORMAT_ATTR, look
+from search.store import FORMAT_ATTR, glance
 from tests.dashboard.kept import Page, add, begin, client, foreign
 
 
@@ -149,7 +149,7 @@ def test_looking_changes_no_byte(tmp_path: Path) -> None:
         assert web.get(address).status_code == 200
     assert hashlib.sha256(file.read_bytes()).digest() == before
     with pytest.raises(Exception, match=r"readonly|commit"):
-        look("tiny", tmp_path).study.set_user_attr("a", 1)
+        glance("tiny", tmp_path).study.set_user_attr("a", 1)
 
 
 def test_whether_it_runs_is_read_from_its_lock(tmp_path: Path) -> None:

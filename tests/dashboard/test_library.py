@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from search.dashboard.library import Library, Missing
-from search.store import look
+from search.store import glance, look
 from tests.dashboard.kept import add, begin
 
 
@@ -22,7 +22,7 @@ def test_parameters_are_left_out_and_records_are_the_same(tmp_path: Path) -> Non
     trial = store.study.get_trials()[0]
     trial.params, trial.distributions = {"a": 0.5, "b": "x"}, drawn
     store.study.add_trial(trial)
-    whole, lean = look("tiny", tmp_path), look("tiny", tmp_path, with_params=False)
+    whole, lean = look("tiny", tmp_path), glance("tiny", tmp_path)
     assert [len(one.params) for one in whole.study.trials] == [0, 2]
     assert [one.params for one in lean.study.trials] == [{}, {}], "Optuna has another name for the table"
     assert lean.records() == whole.records()
