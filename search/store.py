@@ -136,7 +136,11 @@ def study_names(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
     if file is not None and not file.is_file():
         raise StudyError(f"there is no storage {_without_password(url)}")
     with reading(url):
-        return optuna.get_all_study_names(_storage_to_read(url, lock_seconds))
+        opened = _opened_to_read(url, lock_seconds)
+        try:
+            return optuna.get_all_study_names(opened)
+        finally:
+            opened.engine.dispose()
 
 
 @contextmanager
@@ -208,12 +212,16 @@ def _storage_to_read(url: str, lock_seconds: float) -> optuna.storages.BaseStora
     """Return Optuna's storage at a URL, where nothing is made that is not there; it finds no parameters."""
     import optuna
 
+    opened = _opened_to_read(url, lock_seconds)
+    _leave_params_out(opened)
+    return optuna.storages.get_storage(opened)
+
+
+def _opened_to_read(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
     file = sqlite_file(url)
     # quoted twice: SQLAlchemy undoes it once, SQLite once more
     place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=ro&uri=true"
-    opened = _opened(place, url, lock_seconds, makes_tables=False)
-    _leave_params_out(opened)
-    return optuna.storages.get_storage(opened)
+    return _opened(place, url, lock_seconds, makes_tables=False)
 
 
 def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:

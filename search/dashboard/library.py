@@ -34,7 +34,7 @@ class Library:
 
     def __init__(self, runs: Path, url: str | None = None) -> None:
         self.runs, self.url = runs, url
-        self._open: dict[str, tuple[Any, Reading]] = {}
+        self._open: dict[str, tuple[tuple[int, ...] | None, Reading]] = {}
         self._lock = Lock()
 
     def names(self) -> list[str]:
@@ -49,19 +49,17 @@ class Library:
 
     def _reading(self, name: str) -> Reading:
         with self._lock:
-            if name not in self._open and name not in self.names():
+            mark, known = self._open.get(name, (None, None))
+            if known is not None and mark is not None and mark == _mark(known.url):
+                return known
+            # it was never asked for, or its file is gone, or another file has its place
+            self._open.pop(name, None)
+            if name not in self.names():
                 raise Missing(f"there is no study {name}")
             url = self.url or f"sqlite:///{self.runs / name / 'study.db'}"
-            mark = _mark(url)
-            if (
-                name not in self._open or self._open[name][0] != mark
-            ):  # a file was put in the place of another
-                self._open.pop(name, None)
-                self._open[name] = (
-                    mark,
-                    Reading(glance(name, self.runs, self.url, LOCK_SECONDS), url),
-                )
-            return self._open[name][1]
+            made = Reading(glance(name, self.runs, self.url, LOCK_SECONDS), url)
+            self._open[name] = _mark(url), made
+            return made
 
 
 class Reading:
@@ -123,11 +121,13 @@ class Reading:
         return any(one.sign is not None and one.sign > limit for one in unfinished)
 
 
-def _mark(url: str) -> tuple[int, int] | None:
-    """What tells the file of an embedded storage from another in its place."""
+def _mark(url: str) -> tuple[int, ...] | None:
+    """What tells the file of an embedded storage from another in its place; None where there is no file."""
     file = sqlite_file(url)
+    if file is None:
+        return ()
     try:
-        found = file.stat() if file is not None else None
+        found = file.stat()
     except OSError:
         return None
-    return (found.st_dev, found.st_ino) if found else None
+    return found.st_dev, found.st_ino

@@ -182,6 +182,28 @@ def test_a_study_without_trials_has_a_page(tmp_path: Path) -> None:
     assert "No trial is finished yet." in page.text and "0 of 0 trials" in page.text
 
 
+def test_what_is_renewed_is_there_from_the_start(tmp_path: Path) -> None:
+    """A section that appears only later would never be put into a page that is open."""
+    store, web = begin(tmp_path), client(tmp_path)
+
+    def renewed(address: str) -> list[str | None]:
+        elements = Page(web.get(address).text).elements
+        return [attrs.get("id") for _, attrs in elements if "data-live" in attrs]
+
+    before = renewed("/study/tiny")
+    assert len(before) >= 4 and None not in before and len(set(before)) == len(before)
+    add(store, accuracy=None, outcome="failed", reason="it broke")
+    add(store, plan={"digest": "d"})
+    assert renewed("/study/tiny") == before
+    bare = renewed("/study/tiny/trial/1")
+    folder = store.trial_folder(1)
+    folder.mkdir(parents=True)
+    report = {"number": 1, "digest": "d", "device": "cpu", "curve": [{"epoch": 1, "valid_accuracy": 0.5}]}
+    (folder / "report.json").write_text(json.dumps(report))
+    assert "cpu" in Page(web.get("/study/tiny/trial/1").text).text
+    assert renewed("/study/tiny/trial/1") == bare and len(set(bare)) == len(bare) >= 4
+
+
 def test_a_folder_without_studies_has_a_page(tmp_path: Path) -> None:
     assert "There is no study here yet" in Page(client(tmp_path / "none").get("/").text).text
 
