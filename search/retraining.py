@@ -125,7 +125,8 @@ class Retraining:
     def _is_last(self) -> bool:
         """Whether the search ended because what it had left pays no training: what the finale leaves is lost."""
         left = self.purse.search_seconds()
-        return left is not None and left <= max((self._price(task) for task in self._tasks()), default=0.0)
+        most = max((self._price(task) for task in self._tasks()), default=0.0)
+        return left is not None and (self.purse.is_empty() or left <= most)
 
     def _goes_round(self) -> bool:
         """Queue every network with one more seed, where the purse can pay all of them."""

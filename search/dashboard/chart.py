@@ -12,6 +12,7 @@ from search import words
 WIDTH, HEIGHT = 640.0, 320.0  # pixels, of the whole picture
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 12.0, 44.0  # room around the plot
 TICKS = 5
+FINEST = 1e-9  # what is nearer to each other, or to 0, is shown as the same
 WIDE = 30.0  # times from lowest to highest, from which on a scale is logarithmic
 SHAPES = ("done", "cut", "pruned", "front")
 LOGARITHMIC = ("params", "macs", "memory", "latency")
@@ -109,8 +110,10 @@ def axis(name: str, values: Sequence[float]) -> Axis:
     low, high = min(values), max(values)
     if name in LOGARITHMIC and low > 0 and high > WIDE * low:
         return Axis(name, low, high, True)
-    if low == high:
-        low, high = low - (abs(low) or 1.0) * 0.05, high + (abs(high) or 1.0) * 0.05
+    largest = max(abs(low), abs(high))
+    if high - low <= FINEST * max(largest, FINEST):  # one number, as far as a picture can tell
+        pad = 0.05 * largest if largest > FINEST else 0.05
+        low, high = low - pad, high + pad
     room = 0.0 if low == 0.0 else 0.03 * (high - low)
     return Axis(name, low - room, high + 0.03 * (high - low), False)
 

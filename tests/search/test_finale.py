@@ -228,7 +228,10 @@ def test_the_search_leaves_the_finale_what_it_needs_and_no_more(run: Run) -> Non
     searched = sum(record.search_seconds for record in result.records)
     assert 0.4 * 8 < searched <= 8 - sum(one.seconds for one in trained(result).values()), "more than 30 %"
     assert result.stop == "the search has spent its share of the budget; the finale is over"
-    assert len(trained(result)) == 2
+    assert len(trained(result)) >= 2
+    (network,) = [record for record in result.records if record.finale]
+    price = expected_seconds(network, (), network.planned_epochs or 0, None)
+    assert 8 - result.spent_seconds <= HEADROOM * price, "what is left pays no further seed"
     spent(result)
     assert result.spent_seconds < 8
 
@@ -325,6 +328,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[Path], Command]]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
     run: Run, start: Callable[[Path], Command], written: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -393,20 +397,6 @@ def test_what_the_purse_ends_goes_on_when_the_budget_grows(
     assert trained(longer)[at].outcome == "done"
     assert report_of(longer, *at)["earlier_seconds"] > 0, "it went on from its checkpoint"
     spent(longer)
-
-
-def test_what_the_finale_leaves_pays_no_further_round(run: Run) -> None:
-    changes = {**SMALL, "trials": None, "finale": {"share": 0.5, "top": 2, "seeds": 1}}
-    result = run(**changes, budget={"device_time": 8})
-    assert result.stop.endswith("the finale is over")
-    ranked = [record for record in result.records if record.finale]
-    assert len(ranked) == 2
-    seeds = [sorted(record.finale.measured) for record in ranked if record.finale]
-    assert seeds[0] == seeds[1] and seeds[0][0] == 1, "each was trained as often"
-    epochs = ranked[0].planned_epochs or 0
-    prices = [expected_seconds(record, (), epochs, None) for record in ranked]
-    assert 8 - result.spent_seconds <= HEADROOM * sum(prices)
-    spent(result)
 
 
 def test_a_finale_after_so_many_trials_goes_no_further(run: Run) -> None:

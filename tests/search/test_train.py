@@ -153,6 +153,7 @@ def weights_of(folder: Path) -> bytes:
     return (folder / "seed-0/weights.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None:
     small.write_text(TEXT.replace("width: 8}", "width: 8, dropout: 0.2}"))
     words = ("train", small, *QUICK, "--epochs", 20, "--set", "average=ema", "--to")
