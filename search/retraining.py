@@ -133,7 +133,7 @@ class Retraining:
         self.rounds += 1
         again = self._tasks()
         left = self.purse.left_seconds()
-        if self.failed or left is None or left <= HEADROOM * sum(self._price(task) for task in again):
+        if self.failed or left is None or left <= AMPLE * sum(self._price(task) for task in again):
             self.rounds -= 1
             return False
         self.queue = again
