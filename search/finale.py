@@ -20,8 +20,8 @@ class Finale(NamedTuple):
     seeds: int = 3
 
     def fresh_seeds(self, used: int, more: int = 0) -> tuple[int, ...]:
-        """Return so many seeds and some more, none of them the one of the search: who was lucky with that was chosen
-        for it."""
+        """Return so many seeds and some more, none of them that of the study, from which those of the search are
+        made: who was lucky with its seed was chosen for it."""
         return tuple(islice((seed for seed in count() if seed != used), self.seeds + more))
 
 
