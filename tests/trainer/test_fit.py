@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -57,14 +58,16 @@ def test_best_and_last_weights_are_what_the_report_says(
 ) -> None:
     module, report = learned
     assert report.best_weights is not None and report.last_weights is not None
+    assert report.precision is not None and report.layout is not None  # bf16 where a probe found it quicker
+    score = partial(evaluate, module, digits.valid, digits, precision=report.precision, layout=report.layout)
     assert all(report.last_weights[name].equal(value) for name, value in module.state_dict().items())
     home = {value.data_ptr() for value in module.state_dict().values()}
     assert not home & {value.data_ptr() for value in report.best_weights.values()}
     module.load_state_dict(report.best_weights)
-    scores = evaluate(module, digits.valid, digits, batch=256)
+    scores = score(batch=256)
     assert (scores.accuracy, scores.loss) == (report.valid_accuracy, pytest.approx(report.valid_loss))
     module.load_state_dict(report.last_weights)
-    assert evaluate(module, digits.valid, digits).accuracy == report.curve[-1].valid_accuracy
+    assert score().accuracy == report.curve[-1].valid_accuracy
 
 
 def test_a_report_survives_json(learned: tuple[nn.Module, Report]) -> None:
