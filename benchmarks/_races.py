@@ -68,7 +68,7 @@ def study_of(
         "budget": {
             "device_time": f"{seconds:g}s",
             "per_trial": "40s",
-            "rungs": [max(1, epochs // 9), epochs // 3],
+            "rungs": [-(-epochs // 9), -(-epochs // 3)],
         },
         "limits": {"params": 150_000, "macs": macs},
         "train": {"epochs": epochs, "batch": 64, "lr": 0.1},

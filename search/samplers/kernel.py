@@ -21,8 +21,10 @@ from .. import moves
 from ..proposal import Individual, Origin, Proposal
 from ..sites import sites
 from ..space import Space
-from . import feasible, gp, level, likeness, targets
+from . import brief, feasible, gp, level, likeness, targets
+from .brief import Observations
 from .evolve import Evolve, child
+from .level import Sight
 from .likeness import Features
 
 log = logging.getLogger("search")
@@ -114,17 +116,18 @@ class Kernel:
         rng: Random,
     ) -> Proposal | None:
         """The candidate of greatest expected improvement, times the chance that it is inside the limits."""
-        costs = targets.scalar(level.levelled(measured), rng)
-        parents = [measured[i] for i in np.argsort(costs, kind="stable")[:PARENTS]]
+        seen = level.sights(measured)
+        costs = targets.scalar(np.array([one.costs for one in seen]), rng)
+        ended = costs[: len(measured)]
+        parents = [measured[i] for i in np.argsort(ended, kind="stable")[:PARENTS]]
         candidates = self._candidates(chain(self._drawn(rng), self._children(parents, rng)), met)
         if not candidates:
             return None
-        order = learnt_from(costs, rng)
-        taught = [measured[i] for i in order]
-        known = [self._network(one.genome).features for one in [*taught, *running]]
+        taught = learnt_from(ended, rng)
+        known = [self._network(one.genome).features for one in [*(measured[i] for i in taught), *running]]
         kernels = likeness.kernels(known, [one.features for one in candidates])
-        noise = np.array([1.0 / max(one.progress, LEAST_PROGRESS) for one in taught])
-        gains = improvement(kernels, targets.scores(costs)[order], noise) * self._chances(candidates, past)
+        observed = observations(seen, targets.scores(costs), taught)
+        gains = improvement(kernels, observed) * self._chances(candidates, past)
         return candidates[int(gains.argmax())].proposal
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
@@ -180,24 +183,39 @@ class Kernel:
             return None
 
 
-def improvement(kernels: likeness.Kernels, scores: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int]) -> Observations:
+    """Return what was seen of the trials at these places, as of points numbered in their order."""
+    point = {trial: i for i, trial in enumerate(taught)}
+    chosen = [i for i, one in enumerate(seen) if one.trial in point]
+    return Observations(
+        np.array([point[seen[i].trial] for i in chosen]),
+        np.array([seen[i].is_brief for i in chosen]),
+        np.array([1.0 / max(seen[i].progress, LEAST_PROGRESS) for i in chosen]),
+        scores[chosen],
+    )
+
+
+def improvement(kernels: likeness.Kernels, observed: Observations) -> np.ndarray:
     """Return the expected improvement of each new point on the lowest mean of a measured one.
 
-    The known points are first those that were measured, with their scores, then those that are running.
+    The known points are first those that were observed, then those that are running.
 
     Raises:
         FitError: where no Gaussian process can be fitted to the scores.
     """
-    n = len(scores)
-    measured = kernels.known[:, :n, :n]
-    weights = gp.weigh(measured, scores, noise)
-    posterior = gp.condition(weights, measured, scores, noise)
-    lowest = posterior.mean(measured).min()
-    believed = posterior.mean(kernels.known[:, n:, :n])
+    n = int(observed.points.max()) + 1
+    measured, running = kernels.known[:, :n, :n], kernels.known[:, n:, :n]
+    among = brief.among(measured, observed)
+    weights = gp.weigh(among, observed.scores, observed.noise)
+    posterior = gp.condition(weights, among, observed.scores, observed.noise)
+    lowest = posterior.mean(brief.between(measured, observed)).min()
+    believed = posterior.mean(brief.between(running, observed))
     if len(believed):
-        scores, noise = np.append(scores, believed), np.append(noise, np.ones(len(believed)))
-        posterior = gp.condition(weights, kernels.known, scores, noise)
-    return expected_improvement(*posterior.predict(kernels.cross, kernels.own), lowest)
+        observed = observed.believing(believed)
+        among = brief.among(kernels.known, observed)
+        posterior = gp.condition(weights, among, observed.scores, observed.noise)
+    new = brief.between(kernels.cross, observed), brief.at(kernels.own, observed)
+    return expected_improvement(*posterior.predict(*new), lowest)
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, lowest: float) -> np.ndarray:

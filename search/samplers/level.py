@@ -6,7 +6,9 @@ above all that it was pruned; beside what others had at the same rung it says ho
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,27 +17,52 @@ from ..proposal import Individual
 FEWEST = 2  # trials that went further, to learn from what became of them
 PRIOR = 2.0  # trials, spread as all at the rung are, that gained alike: a slope of 1 where few went further
 FLATTEST = 0.1  # slope: who is ahead at a rung stays expected to be
+MOST_RUNGS = 3  # at which trials are seen on the way: those where most ended; rules may end them at any epoch
 
 
-def levelled(measured: Sequence[Individual]) -> np.ndarray:
-    """Return the costs of measured trials, (n, objectives), as if each had been trained to the end.
+class Sight(NamedTuple):
+    """What one trial had at a rung, or at its end, as what a whole training would have come to.
 
-    Of those that ended at a rung the cost that falls in training is foreseen by a line through the trials that went
-    further, from their costs at that rung to what they came to, the last rung first. Such a fit is not bent by who
-    was let go on: that was decided by the rung's cost itself, which the line is a function of.
+    trial: its place among the measured.  is_brief: whether at a rung, not trained to the end, nor cut.  progress: the
+    share of a whole training after which that was seen.  costs: (objectives,).
+    """
+
+    trial: int
+    is_brief: bool
+    progress: float
+    costs: np.ndarray
+
+
+def sights(measured: Sequence[Individual]) -> list[Sight]:
+    """Return all that was seen of measured trials: first where each ended, in their order, then on the way.
+
+    On the way those rungs count at which most ended. The cost that falls in training is foreseen there by a line
+    through the trials that went further, from their costs at that rung to what they came to, the last rung first.
+    Such a fit is not bent by who was let go on: that was decided by the rung's cost, which the line is a function of.
     """
     costs = np.array([one.costs for one in measured], dtype=float)
     ends = np.array([_ended_at(one) for one in measured])
-    for rung in sorted({end for end in ends if np.isfinite(end)}, reverse=True):
+    rungs = Counter(end for end in ends if np.isfinite(end))
+    usual = {rung for rung, _ in rungs.most_common(MOST_RUNGS)}
+    passed: list[Sight] = []
+    for rung in sorted(rungs, reverse=True):
         here = [i for i, one in enumerate(measured) if rung in dict(one.climb)]
         at = np.array([dict(measured[i].climb)[rung] for i in here])
         ended = ends[here] == rung
-        goal = measured[here[int(ended.argmax())]].goal
+        one = measured[here[int(ended.argmax())]]
         if (~ended).sum() >= FEWEST:
-            came_to = costs[[i for i, left in zip(here, ended, strict=True) if not left], goal]
-            foreseen = _line(at[~ended], came_to, at)
-            costs[[i for i, left in zip(here, ended, strict=True) if left], goal] = foreseen[ended]
-    return costs
+            came_to = costs[[i for i, left in zip(here, ended, strict=True) if not left], one.goal]
+            for i, left, foreseen in zip(here, ended, _line(at[~ended], came_to, at), strict=True):
+                if left:
+                    costs[i, one.goal] = foreseen
+                elif rung in usual:
+                    passed.append(Sight(i, True, one.progress, _with(costs[i], one.goal, foreseen)))
+    last = [Sight(i, bool(np.isfinite(end)), measured[i].progress, costs[i]) for i, end in enumerate(ends)]
+    return [*last, *passed]
+
+
+def _with(costs: np.ndarray, goal: int, cost: float) -> np.ndarray:
+    return np.where(np.arange(len(costs)) == goal, cost, costs)
 
 
 def _ended_at(one: Individual) -> float:

@@ -20,6 +20,7 @@ from genome.source import parse
 from search.proposal import Individual, Proposal, Proposer
 from search.samplers import feasible, gp, likeness, targets
 from search.samplers.addresses import address
+from search.samplers.brief import Observations
 from search.samplers.even import Even
 from search.samplers.evolve import Evolve
 from search.samplers.kernel import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
@@ -171,7 +172,9 @@ def test_what_is_running_is_not_worth_another_look() -> None:
 
     def gains(known: np.ndarray) -> np.ndarray:
         kernels = Kernels(part(known, known), part(new, known), np.ones((1, 2)))
-        return improvement(kernels, np.array([0.3, -0.2, 1.0, -0.9]), np.full(4, 1e-3))
+        scores = np.array([0.3, -0.2, 1.0, -0.9])
+        seen = Observations(np.arange(4), np.zeros(4, dtype=bool), np.full(4, 1e-3), scores)
+        return improvement(kernels, seen)
 
     alone, beside = gains(at[:4]), gains(at)
     assert beside[0] < 0.5 * alone[0]
@@ -292,4 +295,5 @@ def test_a_space_that_is_used_up() -> None:
 
 def test_the_fit_error_is_a_sentence() -> None:
     with pytest.raises(gp.FitError, match="all 4 targets are equal"):
-        improvement(Kernels(np.eye(4)[None], np.ones((1, 1, 4)), np.ones((1, 1))), np.zeros(4), np.ones(4))
+        seen = Observations(np.arange(4), np.zeros(4, dtype=bool), np.ones(4), np.zeros(4))
+        improvement(Kernels(np.eye(4)[None], np.ones((1, 1, 4)), np.ones((1, 1))), seen)

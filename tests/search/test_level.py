@@ -1,5 +1,7 @@
 """What trials that ended early are expected to have come to."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from search.objective import Objective
 from search.past import Past
 from search.proposal import Individual
 from search.record import Record
-from search.samplers.level import levelled
+from search.samplers.level import sights
 
 WRITTEN = lenet()
 EPOCHS = 6
@@ -22,6 +24,11 @@ def trial(number: int, *curve: tuple[int, float], violation: float = 0.0) -> Ind
     climb = tuple((epoch / EPOCHS, cost) for epoch, cost in curve)
     last, cost = climb[-1]
     return Individual(number, WRITTEN, str(number), (cost,), progress=last, climb=climb, violation=violation)
+
+
+def levelled(measured: Sequence[Individual]) -> np.ndarray:
+    """What all of them came to or would have, (n, objectives)."""
+    return np.array([one.costs for one in sights(measured)[: len(measured)]])
 
 
 def test_a_line_through_those_that_went_further_says_what_the_others_would_have_come_to() -> None:
@@ -49,6 +56,20 @@ def test_a_trial_that_was_cut_keeps_what_it_was_measured_at() -> None:
     whole = [trial(i, (1, x), (EPOCHS, x / 2)) for i, x in enumerate((0.3, 0.4, 0.5))]
     cut = Individual(3, WRITTEN, "3", (0.33,), progress=0.8, climb=((1 / EPOCHS, 0.9),))
     assert levelled([*whole, cut])[3, 0] == 0.33
+
+
+def test_who_went_further_is_seen_on_the_way_too() -> None:
+    """At a rung where others ended, as what the line through them all says that it would have come to."""
+    whole = [
+        trial(i, (1, x), (2, x), (EPOCHS, y)) for i, (x, y) in enumerate([(0.3, 0.1), (0.4, 0.3), (0.5, 0.2)])
+    ]
+    seen = sights([*whole, trial(3, (1, 0.6))])
+    assert [one.trial for one in seen] == [0, 1, 2, 3, 0, 1, 2]
+    assert [one.is_brief for one in seen] == [False] * 3 + [True] * 4
+    assert [one.progress for one in seen] == [1.0] * 3 + [1 / EPOCHS] * 4
+    ahead, middle, behind = (float(one.costs[0]) for one in seen[4:])
+    assert middle == pytest.approx(0.2)
+    assert 0.1 < ahead < middle < behind < float(seen[3].costs[0])
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=12), st.lists(st.floats(0.0, 1.0), max_size=8))

@@ -1,0 +1,56 @@
+"""Brief trainings beside whole ones in one Gaussian process: what is seen at a rung is what a whole training comes to,
+plus a function of the network of its own, for who learns fast at first is not who learns most (autoregressive models of
+several fidelities: Kennedy and O'Hagan, Biometrika 87(1), 2000)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Observations(NamedTuple):
+    """What was seen of n points, (k,) each: which of them, whether of a brief training, its noise, and its score."""
+
+    points: np.ndarray
+    are_brief: np.ndarray
+    noise: np.ndarray
+    scores: np.ndarray
+
+    def believing(self, scores: np.ndarray) -> Observations:
+        """Return these and as many whole trainings of further points as there are scores."""
+        more = len(scores)
+        return Observations(
+            np.append(self.points, self.points.max() + 1 + np.arange(more)),
+            np.append(self.are_brief, np.zeros(more, dtype=bool)),
+            np.append(self.noise, np.ones(more)),
+            np.append(self.scores, scores),
+        )
+
+
+def among(known: np.ndarray, observed: Observations) -> np.ndarray:
+    """Return the parts between observations; where some are brief, one more: what these have in common beyond others.
+
+    known: (parts, n, n), between points.  Returns (parts, k, k).
+    """
+    parts = known[:, observed.points][:, :, observed.points]
+    both = np.logical_and.outer(observed.are_brief, observed.are_brief)
+    return _with(parts, parts.mean(axis=0) * both, observed)
+
+
+def between(rows: np.ndarray, observed: Observations) -> np.ndarray:
+    """Return the parts between whole trainings of m points and observations, (parts, m, k).
+
+    rows: (parts, m, n), between these points and the observed ones.
+    """
+    parts = rows[:, :, observed.points]
+    return _with(parts, np.zeros(parts.shape[1:]), observed)
+
+
+def at(own: np.ndarray, observed: Observations) -> np.ndarray:
+    """Return the parts at whole trainings of m points, (parts, m), as `between` has them."""
+    return _with(own, np.zeros(own.shape[1:]), observed)
+
+
+def _with(parts: np.ndarray, more: np.ndarray, observed: Observations) -> np.ndarray:
+    return np.concatenate([parts, more[None]]) if observed.are_brief.any() else parts
