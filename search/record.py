@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .over_seeds import OverSeeds
 from .proposal import Origin
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 # Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
 # attribute is a transaction of some milliseconds on SQLite.
@@ -85,8 +82,36 @@ class Record:
         return {**shown, "metrics": dict(self.metrics), "rungs": {str(e): s for e, s in self.rungs.items()}}
 
 
-def record(trial: FrozenTrial, finale: OverSeeds | None = None) -> Record:
-    """Return the record of an Optuna trial; trials of other makers give what they can."""
+class State(Protocol):
+    """Where Optuna says that a trial is."""
+
+    @property
+    def name(self) -> str: ...
+
+    def is_finished(self) -> bool: ...
+
+
+class Kept(Protocol):
+    """What is read of a trial: of Optuna's own, or of a row of its tables."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def values(self) -> Sequence[float] | None: ...
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]: ...
+
+    @property
+    def constraints(self) -> Mapping[str, float]: ...
+
+
+def record(trial: Kept, finale: OverSeeds | None = None) -> Record:
+    """Return the record of a trial; trials of other makers give what they can."""
     attrs = trial.user_attrs
     plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
     return Record(
@@ -115,7 +140,7 @@ def record(trial: FrozenTrial, finale: OverSeeds | None = None) -> Record:
     )
 
 
-def _outcome(trial: FrozenTrial, result: Mapping[str, Any]) -> str:
+def _outcome(trial: Kept, result: Mapping[str, Any]) -> str:
     """What became of a trial. Its result is written before its state: a kill between the two leaves it running."""
     told = result.get("outcome")
     if told is not None and (trial.state.is_finished() or told == "paused"):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 from .errors import StudyError
 from .lock import hold
@@ -98,21 +97,6 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
 
 def look(name: str, runs: Path, url: str | None = None) -> Store:
     """Open an existing study to read it, also while it is being run. Raises StudyError where there is none."""
-    return _found(name, runs, url, _storage)
-
-
-def glance(name: str, runs: Path, url: str | None = None, lock_seconds: float = LOCK_SECONDS) -> Store:
-    """Open an existing study for its records alone: no byte of an SQLite file can be changed, and parameters are left
-    out, which with an Optuna sampler are most of what there is to read.
-
-    Raises StudyError where there is none, or where its storage cannot be read within `lock_seconds`.
-    """
-    return _found(name, runs, url, lambda place: _storage_to_read(place, lock_seconds))
-
-
-def _found(
-    name: str, runs: Path, url: str | None, opened: Callable[[str], optuna.storages.BaseStorage]
-) -> Store:
     import optuna
 
     folder = runs / name
@@ -122,25 +106,10 @@ def _found(
     place = url or f"sqlite:///{file}"
     with reading(place):
         try:
-            study = optuna.load_study(study_name=name, storage=opened(place))
+            study = optuna.load_study(study_name=name, storage=_storage(place))
         except KeyError:
             raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
     return Store(name, folder, study, shared=file is None)
-
-
-def study_names(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
-    """Return the names of all studies in a storage. Raises StudyError as `glance` does."""
-    import optuna
-
-    file = sqlite_file(url)
-    if file is not None and not file.is_file():
-        raise StudyError(f"there is no storage {_without_password(url)}")
-    with reading(url):
-        opened = _opened_to_read(url, lock_seconds)
-        try:
-            return optuna.get_all_study_names(opened)
-        finally:
-            opened.engine.dispose()
 
 
 @contextmanager
@@ -153,10 +122,10 @@ def reading(url: str) -> Iterator[None]:
         yield
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        said = _first_line(cause if isinstance(cause, Exception) else error)
+        said = first_line(cause if isinstance(cause, Exception) else error)
         if "no such table" in said:
             said = "it is empty, or no study was begun in it"
-        raise StudyError(f"the study's storage {_without_password(url)} cannot be read ({said})") from None
+        raise StudyError(f"the study's storage {without_password(url)} cannot be read ({said})") from None
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
@@ -205,64 +174,35 @@ def _storage(url: str) -> optuna.storages.BaseStorage:
     import optuna
 
     # the layer that optuna.create_study would put around a URL: finished trials are read once
-    return optuna.storages.get_storage(_opened(url, url, LOCK_SECONDS, makes_tables=True))
+    return optuna.storages.get_storage(_opened(url))
 
 
-def _storage_to_read(url: str, lock_seconds: float) -> optuna.storages.BaseStorage:
-    """Return Optuna's storage at a URL, where nothing is made that is not there; it finds no parameters."""
-    import optuna
-
-    opened = _opened_to_read(url, lock_seconds)
-    _leave_params_out(opened)
-    return optuna.storages.get_storage(opened)
-
-
-def _opened_to_read(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
-    file = sqlite_file(url)
-    # quoted twice: SQLAlchemy undoes it once, SQLite once more
-    place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=ro&uri=true"
-    return _opened(place, url, lock_seconds, makes_tables=False)
-
-
-def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:
-    """Open the storage at `place`; complaints speak of `url`."""
+def _opened(url: str) -> optuna.storages.RDBStorage:
     import optuna
     import sqlalchemy.exc
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect = {"timeout": lock_seconds} if url.startswith("sqlite") else {}
+    connect = {"timeout": LOCK_SECONDS} if url.startswith("sqlite") else {}
     options = {"pool_pre_ping": True, "connect_args": connect}
     try:
         try:
-            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
+            return optuna.storages.RDBStorage(url, options)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
-            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
+            return optuna.storages.RDBStorage(url, options)
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
         raise StudyError(
-            f"storage: {_without_password(url)} cannot be used ({_first_line(error)}); "
+            f"storage: {without_password(url)} cannot be used ({first_line(error)}); "
             "give a database URL such as postgresql://user@host/name, or leave it out"
         ) from None
     except RuntimeError as error:  # tables of another version of Optuna
         raise StudyError(
-            f"the study's storage {_without_password(url)} cannot be read by this Optuna ({_first_line(error)})"
+            f"the study's storage {without_password(url)} cannot be read by this Optuna ({first_line(error)})"
         ) from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise StudyError(
-            f"the study's storage {_without_password(url)} cannot be opened ({_first_line(error)})"
+            f"the study's storage {without_password(url)} cannot be opened ({first_line(error)})"
         ) from None
-
-
-def _leave_params_out(storage: optuna.storages.RDBStorage) -> None:
-    """Let the storage find no parameters; should Optuna call their table otherwise, they are read after all."""
-    import sqlalchemy
-
-    def without(asked: Any) -> None:
-        mapper = asked.bind_mapper
-        if asked.is_select and mapper is not None and mapper.class_.__name__ == "TrialParamModel":
-            asked.statement = asked.statement.where(sqlalchemy.false())
-
-    sqlalchemy.event.listen(storage.scoped_session, "do_orm_execute", without)
 
 
 def sqlite_file(url: str | None) -> Path | None:
@@ -292,10 +232,12 @@ def _known(runs: Path) -> str:
     return f" (it has {', '.join(names[:8])})" if names else ""
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """Return a storage's URL as it may be shown."""
     scheme, mark, rest = url.partition("://")
     return scheme + mark + rest.rpartition("@")[2]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what a database says is wrong, without what it adds."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

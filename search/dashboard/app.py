@@ -18,7 +18,7 @@ from search.errors import StudyError
 from .assets import assets
 from .drawing import drawing
 from .guard import PICTURE_POLICY, Guard
-from .library import Library, Missing
+from .library import BeingRead, Library, Missing
 from .plain import plain
 from .query import Query, QueryError
 from .studies import studies
@@ -33,13 +33,22 @@ NO_PAGE = "there is no such page"
 
 
 def create_app(
-    runs: Path, url: str | None = None, host: str = "127.0.0.1", token: str | None = None
+    runs: Path,
+    url: str | None = None,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    patience: float | None = None,
+    first: str | None = None,
 ) -> Guard:
     """Return the dashboard of a folder of runs, or of a storage, as an ASGI application.
 
-    host: where it will listen, which says by what names it may be called.  token: asked of every request.
+    host: where it will listen, which says by what names it may be called.  token: asked of every request.  patience:
+    seconds after which a page says that its study is still being read; None never says so.  first: a study that is
+    read before anyone asks for it.
     """
-    pages = Pages(Library(runs, url))
+    pages = Pages(Library(runs, url), patience)
+    if first is not None:
+        pages.library.begin(first)
     routes = [
         Route("/", pages.studies),
         Route(f"/{TWIN}", pages.studies),
@@ -49,7 +58,7 @@ def create_app(
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
         Route("/static/{file}", pages.static),
     ]
-    kinds = (StudyError, Missing, QueryError, HTTPException, Exception)
+    kinds = (BeingRead, StudyError, Missing, QueryError, HTTPException, Exception)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, pages.trouble))
     app.router.redirect_slashes = False
     return Guard(app, host, token)
@@ -58,27 +67,28 @@ def create_app(
 class Pages:
     """The answers to requests."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
+    def __init__(self, library: Library, patience: float | None) -> None:
+        self.library, self.patience = library, patience
         self.assets = assets()
         self.templates = Templates(self.assets)
 
     def studies(self, request: Request) -> Response:
         _take_no_query(request)
-        return self._answer("studies.html", studies(self.library), request.url.path.endswith(TWIN))
+        is_twin = request.url.path.endswith(TWIN)
+        return self._answer("studies.html", studies(self.library, self._patience(is_twin)), is_twin)
 
     def study(self, request: Request) -> Response:
         name, is_twin = self._name(request.path_params["name"])
         query = Query.parse(request.query_params.multi_items())
-        values = study(self.library.snapshot(name), query)
+        values = study(self.library.snapshot(name, self._patience(is_twin)), query)
         return self._answer("study.html", values, is_twin, query=query)
 
     def trial(self, request: Request) -> Response:
         _take_no_query(request)
         asked: str = request.path_params["number"]
-        number = _number(asked.removesuffix(TWIN))
-        values = trial(self.library.snapshot(request.path_params["name"]), number)
-        return self._answer("trial.html", values, asked.endswith(TWIN))
+        number, is_twin = _number(asked.removesuffix(TWIN)), asked.endswith(TWIN)
+        values = trial(self.library.snapshot(request.path_params["name"], self._patience(is_twin)), number)
+        return self._answer("trial.html", values, is_twin)
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._text(request)
@@ -100,7 +110,9 @@ class Pages:
         return Response(asset.content, headers=headers, media_type=asset.type)
 
     def trouble(self, request: Request, error: Exception) -> Response:
-        """Say in one sentence what is wrong."""
+        """Say in one sentence what is wrong; a page of a study that is still being read looks again by itself."""
+        if isinstance(error, BeingRead):
+            return HTMLResponse(self.templates.page("reading.html", {"said": str(error)}), 202)
         status, said = _said(error)
         headers = getattr(error, "headers", None)
         if request.url.path.endswith(TWIN):
@@ -114,6 +126,10 @@ class Pages:
         if is_twin:
             return JSONResponse(plain(values))
         return HTMLResponse(self.templates.page(template, {**values, **more}))
+
+    def _patience(self, is_twin: bool) -> float | None:
+        """How long an answer waits for a study: a program that asks for a twin cannot look again by itself."""
+        return None if is_twin else self.patience
 
     def _name(self, asked: str) -> tuple[str, bool]:
         """The study that is asked for, and whether as a twin; a study may itself be called so.json."""

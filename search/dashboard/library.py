@@ -3,111 +3,197 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple, TypeVar
 
+from search import tables
 from search.errors import StudyError
 from search.lock import is_held
 from search.over_seeds import OverSeeds, over_seeds
 from search.record import UNFINISHED
 from search.recovery import SILENT_SECONDS
-from search.store import TEXT_ATTR, Store, check_format, glance, reading, sqlite_file, study_names
+from search.store import TEXT_ATTR, check_format, sqlite_file
 from search.study_file import stored_study
 from search.written import NAME
 
+from .beside import Beside
 from .seen import Seen, seen
 from .snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
 LOCK_SECONDS = 2.0  # a page says that a storage is locked rather than to wait for long
+SETTLED_SECONDS = 2.0  # what was written so long ago has another time than whatever is written next
+
+Brief = dict[str, Any]
+Told = TypeVar("Told")
 
 
 class Missing(LookupError):
     """There is nothing of that name; the message is one sentence."""
 
 
+class BeingRead(Exception):
+    """A study is being read for the first time, and this takes longer than the caller would wait."""
+
+
 class Library:
-    """Opens a study when it is first asked for; of its trials, those that were not over are read again."""
+    """Opens a study when it is first asked for; of its trials, those that were not over are read again.
+
+    `patience` is how many seconds a caller waits for a study that was never read; None waits for as long as it takes.
+    """
 
     def __init__(self, runs: Path, url: str | None = None) -> None:
         self.runs, self.url = runs, url
-        self._open: dict[str, tuple[tuple[int, ...] | None, Reading]] = {}
+        self._open: dict[str, Reading] = {}
         self._lock = Lock()
 
     def names(self) -> list[str]:
         """Return the names of all studies. Raises StudyError where the storage cannot be read."""
-        if self.url is not None:
-            return sorted(study_names(self.url, LOCK_SECONDS))
-        return sorted(file.parent.name for file in self.runs.glob("*/study.db"))
+        if self.url is None:
+            return sorted(file.parent.name for file in self.runs.glob("*/study.db"))
+        with tables.asking(self.url, LOCK_SECONDS) as ask:
+            return sorted(tables.study_ids(ask))
 
-    def snapshot(self, name: str) -> Snapshot:
-        """Return a study as it is now. Raises Missing, or StudyError where it cannot be read."""
-        return self._reading(name).snapshot()
+    def begin(self, name: str) -> None:
+        """Begin to read a study beside whatever is done meanwhile."""
+        self._reading(name).begin()
+
+    def snapshot(self, name: str, patience: float | None = None) -> Snapshot:
+        """Return a study as it is now. Raises Missing, BeingRead, or StudyError where it cannot be read."""
+        return self._of(name, lambda reading: reading.shown(patience))
+
+    def brief(self, name: str, make: Callable[[Snapshot], Brief], patience: float | None = None) -> Brief:
+        """Return what `make` says of a study; a study that rests is not read again for it. Raises as `snapshot`."""
+        return self._of(name, lambda reading: reading.brief(make, patience))
+
+    def _of(self, name: str, ask: Callable[[Reading], Told]) -> Told:
+        reading = self._reading(name)
+        try:
+            return ask(reading)
+        except Missing:
+            with self._lock:
+                if self._open.get(name) is reading:
+                    del self._open[name]
+            raise
 
     def _reading(self, name: str) -> Reading:
         with self._lock:
-            mark, known = self._open.get(name, (None, None))
-            if known is not None and mark is not None and mark == _mark(known.url):
-                return known
+            known = self._open.get(name)
             # it was never asked for, or its file is gone, or another file has its place
-            self._open.pop(name, None)
-            if name not in self.names():
-                raise Missing(f"there is no study {name}")
-            url = self.url or f"sqlite:///{self.runs / name / 'study.db'}"
-            made = Reading(glance(name, self.runs, self.url, LOCK_SECONDS), url)
-            self._open[name] = _mark(url), made
-            return made
+            if known is None or known.is_gone():
+                known = self._open[name] = Reading(name, self)
+            return known
 
 
 class Reading:
-    """An open study, and what was read of it last."""
+    """A study of a library, and what was read of it last."""
 
-    def __init__(self, store: Store, url: str) -> None:
-        self.store, self.url = store, url
-        self._known: dict[int, tuple[FrozenTrial, OverSeeds | None, Seen]] = {}
+    def __init__(self, name: str, library: Library) -> None:
+        self.name, self.runs, self.library = name, library.runs, library
+        self.url = library.url or f"sqlite:///{library.runs / name / 'study.db'}"
+        self._mark: tuple[int, ...] | None = None
+        self._id: int | None = None
+        self._rows: dict[int, tables.Row] = {}
+        self._known: dict[int, tuple[tables.Row, OverSeeds | None, Seen]] = {}
         self._last: Snapshot | None = None
         self._text = ""
+        self._brief: tuple[Stamp, Brief] | None = None
+        self._is_shown = False
+        self._first = Beside(self.snapshot)
         self._lock = Lock()
+
+    def is_gone(self) -> bool:
+        """Whether the file that was read is no longer in its place."""
+        return self._mark is not None and self._mark != _mark(self.url)
+
+    def begin(self) -> None:
+        """Read it for the first time, beside."""
+        if self._last is None:
+            self._first.begin()
+
+    def shown(self, patience: float | None) -> Snapshot:
+        """Return the study as it is now, and keep its trials for the next time."""
+        self._is_shown = True
+        self._wait(patience)
+        return self.snapshot()
 
     def snapshot(self) -> Snapshot:
         """Return the study as it is now: the same object where nothing has changed."""
-        with self._lock, reading(self.url):
-            attrs, trials = self._read()
-            text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
-            if file is None or text != self._text:
-                file, self._text = stored_study(text, f"{self.store.name} as begun"), text
-            is_new = self._take(trials, over_seeds(attrs)) or file is not (self._last and self._last.file)
-            is_running = self._is_running()
-            if self._last is None or is_new or is_running != self._last.is_running:
-                shown = tuple(known for _, _, known in self._known.values())
-                name = self.store.name
-                folder = self.store.folder if NAME.fullmatch(name) else None
-                self._last = Snapshot(name, file, shown, is_running, folder)
-            return self._last
+        with self._lock:
+            return self._now()
 
-    def _read(self) -> tuple[dict[str, Any], list[FrozenTrial]]:
-        try:
-            attrs = self.store.study.user_attrs
-            check_format(attrs, self.store.name)
+    def brief(self, make: Callable[[Snapshot], Brief], patience: float | None) -> Brief:
+        """Return what `make` says of it. It stays, and the trials go, where nobody looks at them and nobody writes."""
+        stamp = self._stamp()
+        if stamp is not None and self._brief is not None and self._brief[0] == stamp:
+            return self._brief[1]
+        self._wait(patience)
+        said = make(self.snapshot())
+        if stamp is not None:
+            self._brief = stamp, said
+            if not self._is_shown:
+                self._let_go()
+        return said
+
+    def _wait(self, patience: float | None) -> None:
+        """Wait until it was read once. Raises BeingRead, or what went wrong."""
+        if self._last is None and patience is not None and not self._first.is_done(patience):
+            raise BeingRead(f"study {self.name} is being read")
+
+    def _let_go(self) -> None:
+        with self._lock:
+            self._rows, self._known, self._last = {}, {}, None
+
+    def _now(self) -> Snapshot:
+        attrs = self._read()
+        text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
+        if file is None or text != self._text:
+            file, self._text = stored_study(text, f"{self.name} as begun"), text
+        is_new = self._take(over_seeds(attrs)) or file is not (self._last and self._last.file)
+        is_running = self._is_running()
+        if self._last is None or is_new or is_running != self._last.is_running:
+            shown = tuple(self._known[key][2] for key in sorted(self._known))
+            folder = self.runs / self.name if NAME.fullmatch(self.name) else None
+            self._last = Snapshot(self.name, file, shown, is_running, folder)
+        return self._last
+
+    def _read(self) -> dict[str, Any]:
+        """Read what may have changed; returns what is kept of the study itself."""
+        if self.library.url is None and self.name not in self.library.names():
+            raise Missing(f"there is no study {self.name}")
+        mark = _mark(self.url)
+        with tables.asking(self.url, LOCK_SECONDS) as ask:
+            study = self._found(ask)
+            attrs = tables.study_attrs(ask, study)
+            check_format(attrs, self.name)
             if TEXT_ATTR not in attrs:
                 raise StudyError(
-                    f"study {self.store.name} does not say yet what it is; it begins this moment, or was killed so"
+                    f"study {self.name} does not say yet what it is; it begins this moment, or was killed so"
                 )
-            return attrs, self.store.study.get_trials(deepcopy=False)
-        except KeyError:
-            raise StudyError(f"study {self.store.name} is no longer in its storage") from None
+            self._rows |= tables.read(ask, study, self._rows)
+        self._mark = mark
+        return attrs
 
-    def _take(self, trials: list[FrozenTrial], finales: dict[int, OverSeeds]) -> bool:
+    def _found(self, ask: tables.Ask) -> int:
+        """Optuna's key of the study; one of that name that was begun anew is read anew."""
+        found = tables.study_ids(ask).get(self.name)
+        if found is None and self.library.url is not None:
+            raise Missing(f"there is no study {self.name}")
+        if found is None:
+            raise StudyError(f"the storage holds no study {self.name}; start it with `genome search`")
+        if found != self._id:
+            self._rows, self._known, self._id = {}, {}, found
+        return found
+
+    def _take(self, finales: Mapping[int, OverSeeds]) -> bool:
         """Take in what was read; whether something of it is new."""
-        is_new = len(trials) != len(self._known)
-        for trial in trials:
-            finale, known = finales.get(trial.number), self._known.get(trial.number)
-            if known is not None and known[1] == finale and (known[0] is trial or known[0] == trial):
+        is_new = False
+        for row in self._rows.values():
+            finale, known = finales.get(row.number), self._known.get(row.number)
+            if known is not None and known[1] == finale and (known[0] is row or known[0] == row):
                 continue
-            self._known[trial.number] = trial, finale, seen(trial, finale)
+            self._known[row.number] = row, finale, seen(row, finale)
             is_new = True
         return is_new
 
@@ -115,10 +201,39 @@ class Reading:
         """Whether a coordinator lives: it holds the lock of an embedded study, or writes to a shared one."""
         file = sqlite_file(self.url)
         if file is not None:
-            return is_held(file.with_name(file.name + ".lock"))
+            return _is_held(file)
         limit = time.time() - SILENT_SECONDS
         unfinished = (one for _, _, one in self._known.values() if one.record.outcome in UNFINISHED)
         return any(one.sign is not None and one.sign > limit for one in unfinished)
+
+    def _stamp(self) -> Stamp | None:
+        """What changes with any write; None where nothing tells, or where somebody writes at present."""
+        file = sqlite_file(self.url)
+        if file is None or _is_held(file):
+            return None
+        made = tuple(_file_stamp(one) for one in (file, file.with_name(file.name + "-wal")))
+        newest = max((one.changed for one in made if one is not None), default=0) / 1e9
+        return made if time.time() - newest > SETTLED_SECONDS else None
+
+
+class FileStamp(NamedTuple):
+    """Which file it is, how large, and when it was written to, in unix nanoseconds."""
+
+    device: int
+    node: int
+    size: int
+    changed: int
+
+
+Stamp = tuple[FileStamp | None, ...]
+
+
+def _file_stamp(file: Path) -> FileStamp | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return FileStamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _mark(url: str) -> tuple[int, ...] | None:
@@ -126,8 +241,9 @@ def _mark(url: str) -> tuple[int, ...] | None:
     file = sqlite_file(url)
     if file is None:
         return ()
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    found = _file_stamp(file)
+    return (found.device, found.node) if found else None
+
+
+def _is_held(file: Path) -> bool:
+    return is_held(file.with_name(file.name + ".lock"))

@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from search.over_seeds import OverSeeds
 from search.record import SEEN_AT, Record, record
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+from search.tables import Row
 
 _OP = re.compile(r"\{op: ([a-z_0-9]+)")
 PLANNED = {
@@ -67,7 +64,7 @@ class Seen:
         return value
 
 
-def seen(trial: FrozenTrial, finale: OverSeeds | None) -> Seen:
-    """Return an Optuna trial as the pages show it."""
+def seen(trial: Row, finale: OverSeeds | None) -> Seen:
+    """Return a trial as the pages show it."""
     sign = trial.user_attrs.get(SEEN_AT)
     return Seen(record(trial, finale), trial.datetime_start, trial.datetime_complete, sign)

@@ -19,14 +19,16 @@ from .app import create_app
 from .guard import is_loopback
 
 BACKLOG = 128  # connections that wait
+PATIENCE_SECONDS = 0.2  # a page that takes longer to read its study says so
 
 
 class Shown(NamedTuple):
-    """What a dashboard shows: a folder of runs or the storage at `url`, and the page where it begins."""
+    """What a dashboard shows: a folder of runs or the storage at `url`, and the page and study where it begins."""
 
     runs: Path
     url: str | None
     page: str
+    study: str | None = None
 
 
 def shown(study: str | None, runs: Path, data_root: str | None = None) -> Shown:
@@ -37,8 +39,8 @@ def shown(study: str | None, runs: Path, data_root: str | None = None) -> Shown:
         return Shown(runs, study, "/")
     if is_file(study):
         file = read_study(study, data_root)
-        return Shown(runs, file.storage, link.study(file.name) or "/")
-    return Shown(runs, None, link.study(study) or "/")
+        return Shown(runs, file.storage, link.study(file.name) or "/", file.name)
+    return Shown(runs, None, link.study(study) or "/", study)
 
 
 def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None:
@@ -47,7 +49,7 @@ def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None
     Raises StudyError where the address cannot be had.
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
-    app = create_app(what.runs, what.url, host, token)
+    app = create_app(what.runs, what.url, host, token, PATIENCE_SECONDS, what.study)
     with _listening(host, port) as listening:
         if token:
             say(

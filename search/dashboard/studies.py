@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from search.errors import StudyError
 
 from . import link
-from .library import Library, Missing
+from .library import BeingRead, Library, Missing
 from .snapshot import Snapshot
 
 
-def studies(library: Library) -> dict[str, Any]:
-    """Return the page's values. Raises StudyError where the storage itself cannot be read."""
-    rows = [_row(library, name) for name in library.names()]
-    return {"studies": rows, "is_running": any(row.get("state") == "running" for row in rows)}
+def studies(library: Library, patience: float | None = None) -> dict[str, Any]:
+    """Return the page's values; a study that takes longer than `patience` seconds to be read says so.
+
+    Raises StudyError where the storage itself cannot be read.
+    """
+    names, limit = library.names(), None if patience is None else time.monotonic() + patience
+    rows = [_row(library, name, limit) for name in names]
+    return {
+        "studies": rows,
+        "is_running": any(row.get("state") == "running" for row in rows),
+        "is_being_read": any("is_being_read" in row for row in rows),
+    }
 
 
 def head(shown: Snapshot) -> dict[str, Any]:
@@ -43,8 +52,11 @@ def _best(shown: Snapshot) -> dict[str, Any] | None:
     return {"number": number, "href": link.trial(shown.name, number), goal: shown.best[0].metrics.get(goal)}
 
 
-def _row(library: Library, name: str) -> dict[str, Any]:
+def _row(library: Library, name: str, limit: float | None) -> dict[str, Any]:
+    patience = None if limit is None else max(0.0, limit - time.monotonic())
     try:
-        return head(library.snapshot(name))
+        return library.brief(name, head, patience)
+    except BeingRead:
+        return {"name": name, "href": link.study(name), "is_being_read": True}
     except (StudyError, Missing) as error:
         return {"name": name, "href": link.study(name), "trouble": str(error)}

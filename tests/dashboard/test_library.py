@@ -4,28 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import optuna
 import pytest
 
 from search.dashboard.library import Library, Missing
-from search.store import glance, look
 from tests.dashboard.kept import add, begin
-
-
-def test_parameters_are_left_out_and_records_are_the_same(tmp_path: Path) -> None:
-    store = begin(tmp_path, sampler="tpe")
-    add(store)
-    drawn = {
-        "a": optuna.distributions.FloatDistribution(0, 1),
-        "b": optuna.distributions.CategoricalDistribution("xy"),
-    }
-    trial = store.study.get_trials()[0]
-    trial.params, trial.distributions = {"a": 0.5, "b": "x"}, drawn
-    store.study.add_trial(trial)
-    whole, lean = look("tiny", tmp_path), glance("tiny", tmp_path)
-    assert [len(one.params) for one in whole.study.trials] == [0, 2]
-    assert [one.params for one in lean.study.trials] == [{}, {}], "Optuna has another name for the table"
-    assert lean.records() == whole.records()
 
 
 def test_what_has_not_changed_is_not_made_again(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 
 const main = document.querySelector("main");
 const lost = document.getElementById("lost");
-const every = 1000 * Number(main.dataset.every || 0);
+let every = 1000 * Number(main.dataset.every || 0);
 
 async function look() {
   if (document.hidden) return;
   try {
     const answer = await fetch(location.href.split("#")[0], { credentials: "same-origin" });
-    if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if ("waits" in main.dataset && answer.status !== 202) location.reload();
+    else if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
     lost.hidden = answer.ok;
   } catch {
     lost.hidden = false;
@@ -17,6 +18,7 @@ async function look() {
 }
 
 function show(fresh) {
+  every = 1000 * Number(fresh.querySelector("main").dataset.every || 0) || every;
   for (const now of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(now.id);
     // where a person is at work nothing moves: a link that has the focus, a text that is being marked

@@ -1,0 +1,219 @@
+"""Trials straight from the tables of Optuna's storage, for one who only looks.
+
+Rows take a fifth of the time that Optuna's own objects take, without the second in which Optuna is imported. The tables
+are those of Optuna's schema v3.2.0.a (since Optuna 3.2; `optuna/storages/_rdb/models.py`); parameters, intermediate
+values and heartbeats are left out. No byte of an SQLite file can be changed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from enum import Enum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from .errors import StudyError
+from .store import first_line, sqlite_file, without_password
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+SCHEMA = "v3.2.0.a"
+FINITE, INFINITE = "FINITE", {"INF_POS": math.inf, "INF_NEG": -math.inf}
+CONSTRAINTS = "constraints"  # the system attribute that holds them, or begins the name of one for each
+
+Ask = Callable[[str], Sequence[Sequence[Any]]]
+"""Returns the rows of a query."""
+
+
+class State(Enum):
+    """Where Optuna says that a trial is."""
+
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+    def is_finished(self) -> bool:
+        return self not in (State.RUNNING, State.WAITING)
+
+
+class Row(NamedTuple):
+    """A trial, with the names that Optuna gives to what it keeps; moments are of this machine's clock, without zone."""
+
+    number: int
+    state: State
+    values: Sequence[float] | None
+    datetime_start: datetime | None
+    datetime_complete: datetime | None
+    user_attrs: Mapping[str, Any]
+    constraints: Mapping[str, float]
+
+
+@contextmanager
+def asking(url: str, lock_seconds: float) -> Iterator[Ask]:
+    """Open a storage to read it as it is at one moment.
+
+    Raises StudyError where it is not there, cannot be read within `lock_seconds`, or has tables of another kind.
+    """
+    file = sqlite_file(url)
+    if file is None:
+        opened = _server(url)
+    elif file.is_file():
+        opened = _file(f"file:{quote(str(file))}?mode=ro", lock_seconds)
+    else:
+        raise StudyError(f"there is no storage {without_password(url)}")
+    with _as_sentences(url), opened as ask:
+        _check_schema(url, ask)
+        yield ask
+
+
+def study_ids(ask: Ask) -> dict[str, int]:
+    """Return all studies of a storage: Optuna's key by their names."""
+    return {name: key for key, name in ask("SELECT study_id, study_name FROM studies")}
+
+
+def study_attrs(ask: Ask, study: int) -> dict[str, Any]:
+    """Return what is kept of a study itself."""
+    rows = ask(f"SELECT a.key, a.value_json FROM study_user_attributes a WHERE a.study_id = {study}")
+    return {key: json.loads(value) for key, value in rows}
+
+
+def read(ask: Ask, study: int, known: Mapping[int, Row]) -> dict[int, Row]:
+    """Return the trials of a study by Optuna's key: those that are not known yet, or were not over when last read."""
+    count = ask(f"SELECT count(*) FROM trials t WHERE t.study_id = {study}")[0][0]
+    unfinished = [key for key, row in known.items() if not row.state.is_finished()]
+    among = [f"t.trial_id > {max(known, default=-1)}"]
+    among += [f"t.trial_id IN ({', '.join(map(str, unfinished))})"] if unfinished else []
+    found = _read(ask, f"t.study_id = {study} AND ({' OR '.join(among)})")
+    if len(known.keys() | found.keys()) < count:
+        # on a server the key that was given first may be seen last
+        found = _read(ask, f"t.study_id = {study}")
+    return found
+
+
+def _read(ask: Ask, where: str) -> dict[int, Row]:
+    """States come first: what belongs to a trial that is over was all written before, whatever others write now."""
+    trials = ask(
+        "SELECT t.trial_id, t.number, t.state, t.datetime_start, t.datetime_complete "
+        f"FROM trials t WHERE {where} ORDER BY t.number"
+    )
+    attrs = _attributes(ask, "trial_user_attributes", where)
+    constraints = _attributes(
+        ask,
+        "trial_system_attributes",
+        f"{where} AND substr(a.key, 1, {len(CONSTRAINTS)}) = '{CONSTRAINTS}'",
+    )
+    values = _values(ask, where)
+    return {
+        key: Row(
+            number,
+            State[state],
+            values.get(key),
+            _here(start),
+            _here(complete),
+            attrs.get(key, {}),
+            _constraints(constraints.get(key, {})),
+        )
+        for key, number, state, start, complete in trials
+    }
+
+
+def _attributes(ask: Ask, table: str, where: str) -> dict[int, dict[str, Any]]:
+    rows = ask(
+        f"SELECT a.trial_id, a.key, a.value_json FROM {table} a JOIN trials t ON t.trial_id = a.trial_id "
+        f"WHERE {where}"
+    )
+    found: dict[int, dict[str, Any]] = {}
+    for key, name, value in rows:
+        found.setdefault(key, {})[name] = json.loads(value)
+    return found
+
+
+def _values(ask: Ask, where: str) -> dict[int, list[float]]:
+    """The values of each trial, in the order of the objectives."""
+    rows = ask(
+        "SELECT v.trial_id, v.value, v.value_type FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id "
+        f"WHERE {where} ORDER BY v.trial_id, v.objective"
+    )
+    found: dict[int, list[float]] = {}
+    for key, value, kind in rows:
+        found.setdefault(key, []).append(value if kind == FINITE else INFINITE[kind])
+    return found
+
+
+def _constraints(attrs: Mapping[str, Any]) -> dict[str, float]:
+    """The constraints among system attributes: in one list, as they once were, and each under its name."""
+    listed = {str(i): value for i, value in enumerate(attrs.get(CONSTRAINTS) or [])}
+    named = {key[len(CONSTRAINTS) + 1 :]: value for key, value in attrs.items() if key != CONSTRAINTS}
+    return {**listed, **named}
+
+
+def _here(moment: str | datetime | None) -> datetime | None:
+    """A moment as it is kept, in UTC, by this machine's clock."""
+    if moment is None:
+        return None
+    kept = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return kept.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
+@contextmanager
+def _file(uri: str, lock_seconds: float) -> Iterator[Ask]:
+    with closing(sqlite3.connect(uri, uri=True, timeout=lock_seconds, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        yield lambda query: connection.execute(query).fetchall()
+
+
+@contextmanager
+def _server(url: str) -> Iterator[Ask]:
+    with _engine(url).connect() as connection:
+        yield lambda query: connection.exec_driver_sql(query).all()
+
+
+@lru_cache(maxsize=1)
+def _engine(url: str) -> sqlalchemy.Engine:
+    import sqlalchemy
+
+    return sqlalchemy.create_engine(url, pool_pre_ping=True)
+
+
+def _check_schema(url: str, ask: Ask) -> None:
+    (found,) = [row[0] for row in ask("SELECT version_num FROM alembic_version")] or [None]
+    if found != SCHEMA:
+        raise StudyError(
+            f"the study's storage {without_password(url)} cannot be read: its tables are those of another Optuna "
+            f"({found}, and here {SCHEMA})"
+        )
+
+
+@contextmanager
+def _as_sentences(url: str) -> Iterator[None]:
+    """Turn every way in which a storage cannot be read into a sentence: locked, damaged, empty, of other tables."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _unreadable(url, error) from None
+    except Exception as error:
+        if sqlite_file(url) is None and _is_the_storages(error):
+            raise _unreadable(url, error) from None
+        raise
+
+
+def _is_the_storages(error: Exception) -> bool:
+    import sqlalchemy.exc
+
+    return isinstance(error, sqlalchemy.exc.SQLAlchemyError | ImportError)
+
+
+def _unreadable(url: str, error: Exception) -> StudyError:
+    said = first_line(error)
+    if "no such table" in said:
+        said = "it is empty, or no study was begun in it"
+    return StudyError(f"the study's storage {without_password(url)} cannot be read ({said})")
