@@ -17,7 +17,7 @@ INSTALLED_DEV := $(VENV)/installed-dev
 
 HOURS := economy others real
 
-.PHONY: help search test test-slow lint format bench pictures clean
+.PHONY: help search test test-slow browser lint format bench pictures clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one .venv would tread on each other
 
@@ -25,6 +25,7 @@ help:
 	@echo 'make search      run $(STUDY) and leave the best network under runs/'
 	@echo 'make test        run the tests (five to six minutes on two cores)'
 	@echo 'make test-slow   run the long tests'
+	@echo 'make browser     install the Chromium that some tests need (Debian, Ubuntu; as root)'
 	@echo 'make lint        check style and types'
 	@echo 'make format      put the code into its style'
 	@echo 'make bench       run the benchmarks, but for those of hours: $(HOURS)'
@@ -39,6 +40,9 @@ test: $(INSTALLED_DEV)
 
 test-slow: $(INSTALLED_DEV)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal -m slow $(ARGS)
+
+browser:
+	@.ci/browser
 
 lint: $(INSTALLED_DEV)
 	@$(PY) -m ruff check .

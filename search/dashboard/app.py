@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from starlette.applications import Starlette
@@ -43,12 +45,12 @@ def create_app(
     """Return the dashboard of a folder of runs, or of a storage, as an ASGI application.
 
     host: where it will listen, which says by what names it may be called.  token: asked of every request.  patience:
-    seconds after which a page says that its study is still being read; None never says so.  first: a study that is
-    read before anyone asks for it.
+    seconds after which a page says that its study is still being read; None never says so.  first: with patience, a
+    study whose page is made once before anyone asks for it.
     """
     pages = Pages(Library(runs, url), patience)
-    if first is not None:
-        pages.library.begin(first)
+    if patience is not None:
+        Thread(target=pages.prepare, args=(first,), daemon=True).start()
     routes = [
         Route("/", pages.studies),
         Route(f"/{TWIN}", pages.studies),
@@ -71,6 +73,14 @@ class Pages:
         self.library, self.patience = library, patience
         self.assets = assets()
         self.templates = Templates(self.assets)
+
+    def prepare(self, first: str | None) -> None:
+        """Make once what the first pages need. What goes wrong with a study is told when somebody asks for it."""
+        self.templates.compile()
+        with suppress(Exception):
+            if first is not None:
+                values = study(self.library.snapshot(first), Query())
+                self._answer("study.html", values, False, query=Query())
 
     def studies(self, request: Request) -> Response:
         _take_no_query(request)

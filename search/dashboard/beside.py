@@ -18,10 +18,6 @@ class Beside:
         self._lock = Lock()
         self._run: Run | None = None
 
-    def begin(self) -> None:
-        """Begin it, where it is not being done already."""
-        self._current()
-
     def is_done(self, seconds: float) -> bool:
         """Wait for so long; whether it was done by then. Raises what it raised, once."""
         run = self._current()

@@ -55,10 +55,6 @@ class Library:
         with tables.asking(self.url, LOCK_SECONDS) as ask:
             return sorted(tables.study_ids(ask))
 
-    def begin(self, name: str) -> None:
-        """Begin to read a study beside whatever is done meanwhile."""
-        self._reading(name).begin()
-
     def snapshot(self, name: str, patience: float | None = None) -> Snapshot:
         """Return a study as it is now. Raises Missing, BeingRead, or StudyError where it cannot be read."""
         return self._of(name, lambda reading: reading.shown(patience))
@@ -106,11 +102,6 @@ class Reading:
     def is_gone(self) -> bool:
         """Whether the file that was read is no longer in its place."""
         return self._mark is not None and self._mark != _mark(self.url)
-
-    def begin(self) -> None:
-        """Read it for the first time, beside."""
-        if self._last is None:
-            self._first.begin()
 
     def shown(self, patience: float | None) -> Snapshot:
         """Return the study as it is now, and keep its trials for the next time."""

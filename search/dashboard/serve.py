@@ -19,7 +19,7 @@ from .app import create_app
 from .guard import is_loopback
 
 BACKLOG = 128  # connections that wait
-PATIENCE_SECONDS = 0.2  # a page that takes longer to read its study says so
+PATIENCE_SECONDS = 0.15  # a page that takes longer to read its study says so
 
 
 class Shown(NamedTuple):

@@ -71,6 +71,11 @@ class Templates:
         svg = self._made.get_template("parts.html").make_module().svg  # type: ignore[attr-defined]
         return Drawn(chart.title, svg(chart, href))
 
+    def compile(self) -> None:
+        """Compile all templates; else the first page that needs one does."""
+        for name in self._made.list_templates():
+            self._made.get_template(name)
+
     def page(self, name: str, values: Mapping[str, Any]) -> str:
         """Return a page with its values in their places."""
         return self._made.get_template(name).render({**values, "values": values})

@@ -1,0 +1,239 @@
+"""The pages in a real browser, served by the command: what a person does, and what an accessibility check finds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from search.store import Store
+from tests.dashboard.kept import add, begin, text_of
+from tests.dashboard.server import Server
+from tests.dashboard.test_hostile import HOSTILE
+
+PAGES = (
+    "/",
+    "/study/tiny",
+    "/study/tiny?sort=-accuracy&op=conv&params_to=150000",
+    "/study/tiny?outcome=waiting",
+    "/study/bare",
+    "/study/tiny/trial/2",
+    "/study/tiny/trial/3",
+    "/study/tiny/trial/5",
+)
+BEST, ACCURACIES = 5, (0.5, 0.25, 0.75, None, None, 0.875, 0.625)
+NARROW = {"viewport": {"width": 390, "height": 844}}
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+GRAVE = ("serious", "critical")
+
+Tab = Callable[..., Any]
+
+
+class Served(NamedTuple):
+    """Where the studies are shown, and where they are kept."""
+
+    address: str
+    runs: Path
+    url: str
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A study with trials of several kinds, one without, and some of hostile names, in one storage."""
+    runs = tmp_path_factory.mktemp("browser") / "runs"
+    url = f"sqlite:///{runs.parent}/all.db"
+    fill(begin(runs, "tiny", url, trials=20))
+    begin(runs, "bare", url)
+    for name in hostile_names():
+        add(
+            begin(runs, name, url),
+            "failed",
+            None,
+            name,
+            {"by": name, "moves": [name]},
+            kind=name,
+            reason=name,
+        )
+    server = Server(url, "--runs", str(runs), "--port", "0")
+    yield Served(f"http://127.0.0.1:{server.address.port}", runs, url)
+    server.end()
+
+
+def hostile_names() -> list[str]:
+    return [text.replace("/", "!") for text in HOSTILE if "\0" not in text]
+
+
+def fill(store: Store) -> None:
+    """Seven trials: each network is larger than the one before, one failed, one was refused, the best has a report."""
+    for number, accuracy in enumerate(ACCURACIES):
+        op = "separable" if number == 1 else "conv"
+        text = text_of(kernel=3, width=4 + number, op=op)
+        plan = {"params": 100 * (number + 1), "macs": 1000 * (number + 1), "digest": str(number) * 32}
+        origin = {"by": "evolve", "parents": [number - 1] if number else [], "moves": ["wider stem"]}
+        ended = {
+            3: ("failed", "the loss is not finite at step 3"),
+            4: ("refused", "it has 501 params, over 500"),
+        }
+        outcome, reason = ended.get(number, ("done", None))
+        add(
+            store, outcome, accuracy, text, origin, plan, reason=reason, epochs=3, seconds=10.0 * (number + 1)
+        )
+    folder = store.trial_folder(BEST)
+    folder.mkdir(parents=True)
+    curve = [
+        {"epoch": i, "valid_accuracy": 0.2 * i, "train_loss": 1 / i, "seconds": 1.0} for i in (1, 2, 3, 4)
+    ]
+    report = {
+        "number": BEST,
+        "digest": str(BEST) * 32,
+        "device": "cpu",
+        "curve": curve,
+        "parts": {"step": 1.0},
+    }
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def rows(page: Any) -> list[int]:
+    """The numbers of the trials in the table, from above."""
+    return [int(text) for text in page.locator("#table tbody th").all_inner_texts()]
+
+
+def test_a_person_finds_the_best_genome_and_takes_it_home(tab: Tab, served: Served) -> None:
+    page = tab(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(served.address)
+    page.get_by_role("link", name="tiny", exact=True).click()
+    page.get_by_role("heading", name="tiny", exact=True).wait_for()
+    page.locator("#best tbody a").first.click()
+    page.wait_for_url(f"**/study/tiny/trial/{BEST}")
+    assert "0.8750" in page.locator("#outcome").inner_text()
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    text = text_of(kernel=3, width=4 + BEST)
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").first.click()
+    assert download.value.suggested_filename == f"tiny-{BEST}.yaml"
+    assert Path(download.value.path()).read_text() == text
+    page.get_by_role("link", name="trial 4").first.click()
+    page.get_by_role("heading", name="Trial 4 of tiny").wait_for()
+
+
+def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    assert rows(page) == [6, 5, 4, 3, 2, 1, 0]
+    page.locator("#table thead").get_by_role("link", name="accuracy").click()
+    page.locator('#table th[aria-sort="ascending"]', has_text="accuracy").wait_for()
+    page.locator("#table thead").get_by_role("link", name="accuracy").click()
+    page.locator('#table th[aria-sort="descending"]', has_text="accuracy").wait_for()
+    assert rows(page) == [5, 2, 6, 0, 1, 3, 4]
+    page.get_by_label("outcome").select_option("done")
+    page.get_by_label("with").select_option("conv")
+    page.locator('input[name="params_to"]').fill("600")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_text("3 of 7 trials").wait_for()
+    assert rows(page) == [5, 2, 0]
+    page.reload()
+    assert rows(page) == [5, 2, 0], "the address says what is shown"
+    page.go_back()
+    page.get_by_text("7 of 7 trials").wait_for()
+
+
+def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('#table tbody') !== null"):
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", (
+        "the focus is seen"
+    )
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/study/tiny/trial/6")
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_narrow_page_does_not_scroll_sideways(tab: Tab, served: Served, address: str) -> None:
+    page = tab(**NARROW)
+    page.goto(served.address + address)
+    page.locator("main h1").wait_for()
+    across = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+    assert across[0] <= across[1] == 390
+
+
+@pytest.mark.parametrize("address", [*PAGES, "/study/none"])
+def test_nothing_grave_is_found_by_axe(tab: Tab, served: Served, address: str) -> None:
+    page = tab(expected="404 (Not Found)" if address not in PAGES else None)
+    page.goto(served.address + address)
+    page.locator("main h1").wait_for()
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        grave = [one for one in found["violations"] if one["impact"] in GRAVE]
+        assert [(scheme, one["id"], one["nodes"][0]["html"]) for one in grave] == []
+        assert "color-contrast" in {one["id"] for one in found["passes"]}, "the rules were run"
+
+
+def test_it_follows_the_scheme_of_the_system(tab: Tab, served: Served) -> None:
+    page, seen = tab(), []
+    page.goto(f"{served.address}/study/tiny")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        seen.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (sum(map(int, colour.strip("rgb()").split(","))) for colour in seen)
+    assert light > 600 and dark < 150
+
+
+def test_the_name_of_a_study_is_text_wherever_it_stands(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(served.address)
+    links = {name: page.get_by_role("link", name=name, exact=True).first for name in hostile_names()}
+    for name, href in {name: link.get_attribute("href") for name, link in links.items()}.items():
+        page.goto(served.address + href)
+        assert page.locator("h1").text_content() == name
+        page.locator("#table tbody a").first.click()
+        page.locator("#outcome", has_text="failed").wait_for()
+        assert name in page.locator("#outcome").text_content()
+
+
+def test_an_open_page_shows_what_came_since(tab: Tab, served: Served) -> None:
+    """The page looks again by itself; the clock is the browser's, and jumps."""
+    store = begin(served.runs, "growing", served.url)
+    add(store)
+    page = tab()
+    page.clock.install()
+    page.goto(f"{served.address}/study/growing")
+    page.get_by_text("1 of 1 trials").wait_for()
+    add(store, accuracy=0.75)
+    page.clock.run_for(31_000)
+    page.get_by_text("2 of 2 trials").wait_for()
+    assert "0.7500" in page.locator("#best").inner_text()
+
+
+def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Path) -> None:
+    add(begin(tmp_path / "made"))
+    shutil.copytree(tmp_path / "made", tmp_path / "runs")  # nobody has the copy open
+    holder = sqlite3.connect(tmp_path / "runs" / "tiny" / "study.db", isolation_level=None)
+    holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
+    holder.execute("BEGIN EXCLUSIVE")
+    server = Server("--runs", str(tmp_path / "runs"), "--port", "0")
+    try:
+        page = tab()
+        page.goto(f"http://127.0.0.1:{server.address.port}/study/tiny")
+        page.get_by_text("study tiny is being read").wait_for()
+        holder.execute("ROLLBACK")
+        page.get_by_text("1 of 1 trials").wait_for()
+    finally:
+        holder.close()
+        server.end()
