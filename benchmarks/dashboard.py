@@ -1,13 +1,19 @@
-"""First byte of each page of the dashboard over a study of 5,000 trials of 60 holes, cold and warm.
+"""First byte of each page of the dashboard over a study of 5,000 trials of 60 holes, and its table in a browser.
 
 The study is filled as in `sampling_cost.py` and served by the command itself, on a free port of this machine. Each page
 is asked for over a new connection; what is counted is the time until the status line is there (the page is whole then,
-the server does not stream), and beside it the CPU time of the server, which a busy machine changes less. Cold is the
-first request to a fresh server: it reads all trials. While the study is `running`, one trial is changed before each
-request, so that the numbers are worked out anew. Samplers of Optuna's (`--sampler tpe`) also keep each hole as a
-parameter of the trial, which the dashboard leaves out.
+the server does not stream), and beside it the CPU time of the server, which a busy machine changes less.
 
-Goal: under 300 ms once warm.
+- cold: the first request to a fresh server, which has read nothing. A page answers after 150 ms that its study is being
+  read (202) and comes by itself; `whole` is when it has come. Twins, pictures and texts wait until it is read.
+- named: the same, where the server was given the study and has had two seconds, as when a person clicks its address.
+- warm: asked again.  running: the study is `running`, and one trial is changed before each request, so that the numbers
+  are worked out anew. Samplers of Optuna's (`--sampler tpe`) also keep each hole as a parameter, which is not read.
+
+In a browser (headless Chromium, where there is one): from the click that sorts or filters the table until the rows
+are shown, and how long a frame takes while the page is scrolled through.
+
+Goal: under 300 ms, cold and warm; for twins, pictures and texts, once read.
 
     python benchmarks/dashboard.py [--trials 5000] [--sampler evolve] [--times 7]
 """
@@ -16,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +31,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -35,6 +43,7 @@ from search.store import TEXT_ATTR, Store, claim, coordinate
 from search.study_file import parse_study
 
 GOAL_SECONDS = 0.3
+NAMED_SECONDS = 2.0
 STUDY = "/study/study"
 PAGES = (
     "/",
@@ -50,17 +59,19 @@ PAGES = (
 
 
 class Answer(NamedTuple):
-    """Seconds until the first byte, CPU seconds of the server, and the size of the page."""
+    """Seconds until the first byte, CPU seconds of the server, size and status; `whole`: seconds until it was all."""
 
     first_byte: float
     cpu: float
     size: int
+    status: int
+    whole: float
 
 
 @contextmanager
-def served(runs: Path) -> Iterator[tuple[str, int]]:
+def served(runs: Path, *named: str) -> Iterator[tuple[str, int]]:
     """The host and port of a fresh server, and the number of its process."""
-    command = [sys.executable, "-m", "search", "dashboard", "--runs", str(runs), "--port", "0"]
+    command = [sys.executable, "-m", "search", "dashboard", *named, "--runs", str(runs), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -71,16 +82,26 @@ def served(runs: Path) -> Iterator[tuple[str, int]]:
 
 
 def ask(place: str, process: int, page: str) -> Answer:
-    """Ask for a page over a new connection."""
-    connection = HTTPConnection(place, timeout=600)
+    """Ask for a page over a new connection, again while it says to wait."""
     began, cpu = time.perf_counter(), cpu_seconds(process)
+    status, first_byte, content = once(place, page)
+    said = status
+    while said == 202 or (page == "/" and b"it is being read" in content):
+        time.sleep(0.05)
+        said, _, content = once(place, page)
+    assert said == 200, page
+    return Answer(first_byte, cpu_seconds(process) - cpu, len(content), status, time.perf_counter() - began)
+
+
+def once(place: str, page: str) -> tuple[int, float, bytes]:
+    """The status of an answer, the seconds until it was there, and what it holds."""
+    connection, began = HTTPConnection(place, timeout=600), time.perf_counter()
     connection.request("GET", page)
     answer = connection.getresponse()
     first_byte = time.perf_counter() - began
-    size = len(answer.read())
+    content = answer.read()
     connection.close()
-    assert answer.status == 200, page
-    return Answer(first_byte, cpu_seconds(process) - cpu, size)
+    return answer.status, first_byte, content
 
 
 def cpu_seconds(process: int) -> float:
@@ -91,19 +112,37 @@ def cpu_seconds(process: int) -> float:
 
 def middle(answers: list[Answer]) -> Answer:
     """The median first byte, the mean CPU time: its clock is coarse."""
-    return Answer(
-        statistics.median(answer.first_byte for answer in answers),
-        statistics.fmean(answer.cpu for answer in answers),
-        answers[-1].size,
+    return answers[-1]._replace(
+        first_byte=statistics.median(answer.first_byte for answer in answers),
+        cpu=statistics.fmean(answer.cpu for answer in answers),
     )
 
 
-def rows(runs: Path, store: Store, times: int) -> Iterator[tuple[str, Answer, Answer, Answer]]:
-    """Each page: cold, warm, and warm while a trial runs."""
-    cold = {}
+class Row(NamedTuple):
+    """A page in each state of its server."""
+
+    page: str
+    cold: Answer
+    named: Answer
+    warm: Answer
+    running: Answer
+
+    def is_met(self) -> bool:
+        """Whether every answer came in time; what waits for its study has the time of reading it once."""
+        waits = "picture" in self.page or "genome" in self.page or ".json" in self.page
+        timely = (self.named, self.warm, self.running) if waits else self[1:]
+        return max(answer.first_byte for answer in timely) < GOAL_SECONDS
+
+
+def rows(runs: Path, store: Store, times: int) -> Iterator[Row]:
+    """Each page in each state."""
+    cold, named = {}, {}
     for page in PAGES:
         with served(runs) as server:
             cold[page] = ask(*server, page)
+        with served(runs, "study") as server:
+            time.sleep(NAMED_SECONDS)
+            named[page] = ask(*server, page)
     trial = store.study.ask()
     with served(runs) as server:
         for page in PAGES:
@@ -113,7 +152,54 @@ def rows(runs: Path, store: Store, times: int) -> Iterator[tuple[str, Answer, An
             for i in range(times):
                 trial.set_user_attr("charged_seconds", float(i))
                 running.append(ask(*server, page))
-            yield page, cold[page], middle(warm), middle(running)
+            yield Row(page, cold[page], named[page], middle(warm), middle(running))
+
+
+def in_browser(runs: Path, times: int) -> Iterator[tuple[str, float]]:
+    """What a person waits for in the table, and how long frames take while the page is scrolled."""
+    from playwright.sync_api import sync_playwright
+
+    with served(runs, "study") as (place, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        time.sleep(NAMED_SECONDS)
+        began = time.perf_counter()
+        page.goto(f"http://{place}{STUDY}")
+        yield "page opened, with its charts", time.perf_counter() - began
+        sorts, filters = [], []
+        for i in range(times):
+            began, way = time.perf_counter(), ("ascending", "descending")[i % 2]
+            page.locator("#table thead").get_by_role("link", name="accuracy").click()
+            page.locator(f'#table th[aria-sort="{way}"]', has_text="accuracy").wait_for()
+            sorts.append(time.perf_counter() - began)
+        for i in range(times):
+            page.locator('input[name="params_to"]').fill(str(100_000 - i))
+            began, before = time.perf_counter(), page.url
+            page.get_by_role("button", name="Filter").click()
+            page.wait_for_url(lambda url, before=before: url != before)
+            page.locator("#table tbody tr").first.wait_for()
+            filters.append(time.perf_counter() - began)
+        yield "sort, click to rows", statistics.median(sorts)
+        yield "filter, click to rows", statistics.median(filters)
+        frames = sorted(page.evaluate(SCROLL))
+        yield "frame while scrolling, median", frames[len(frames) // 2]
+        yield "frame while scrolling, 95 %", frames[int(0.95 * len(frames))]
+        browser.close()
+
+
+# 120 frames of 60 pixels each; how long each took, in seconds
+SCROLL = """async () => {
+  scrollTo(0, 0);
+  const took = [];
+  let last = await new Promise(requestAnimationFrame);
+  for (let i = 0; i < 120; i++) {
+    scrollBy(0, 60);
+    const now = await new Promise(requestAnimationFrame);
+    took.push((now - last) / 1000);
+    last = now;
+  }
+  return took;
+}"""
 
 
 def main() -> None:
@@ -129,23 +215,28 @@ def main() -> None:
         with claim("study", Path(folder), None) as claimed:
             store = coordinate(claimed, ["maximize"], {TEXT_ATTR: file.text()})
         fill(store, file, given.trials)
-        print(
-            f"{given.trials:,} trials of {len(file.space().holes)} holes, {given.sampler}; first byte (CPU)"
-        )
-        print("| page | kB | cold | warm | warm, running |")
-        print("|" + " --- |" * 5)
-        slowest = 0.0
-        for page, cold, warm, running in rows(Path(folder), store, given.times):
-            slowest = max(slowest, warm.first_byte, running.first_byte)
+        holes = len(file.space().holes)
+        print(f"{given.trials:,} trials of {holes} holes, {given.sampler}; first byte (CPU)")
+        print("| page | kB | cold | whole | named | warm | running |")
+        print("|" + " --- |" * 7)
+        met = []
+        for row in rows(Path(folder), store, given.times):
+            met.append(row.is_met())
             print(
-                f"| {page} | {warm.size / 1e3:.0f} | {said(cold)} | {said(warm)} | {said(running)} |",
+                f"| {row.page} | {row.warm.size / 1e3:.0f} | {said(row.cold)} | {1e3 * row.cold.whole:.0f} ms | "
+                f"{said(row.named)} | {said(row.warm)} | {said(row.running)} |",
                 flush=True,
             )
-    print(f"slowest once warm {1e3 * slowest:.0f} ms; {verdict(slowest < GOAL_SECONDS)}")
+        print(f"under {1e3 * GOAL_SECONDS:.0f} ms: {verdict(all(met))}")
+        if shutil.which("chromium") and find_spec("playwright"):
+            print("\n| in a browser | |\n| --- | --- |")
+            for what, seconds in in_browser(Path(folder), given.times):
+                print(f"| {what} | {1e3 * seconds:.0f} ms |", flush=True)
 
 
 def said(answer: Answer) -> str:
-    return f"{1e3 * answer.first_byte:.0f} ms ({1e3 * answer.cpu:.0f} ms)"
+    status = "" if answer.status == 200 else f", {answer.status}"
+    return f"{1e3 * answer.first_byte:.0f} ms ({1e3 * answer.cpu:.0f} ms{status})"
 
 
 if __name__ == "__main__":

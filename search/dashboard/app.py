@@ -45,11 +45,11 @@ def create_app(
     """Return the dashboard of a folder of runs, or of a storage, as an ASGI application.
 
     host: where it will listen, which says by what names it may be called.  token: asked of every request.  patience:
-    seconds after which a page says that its study is still being read; None never says so.  first: with patience, a
-    study whose page is made once before anyone asks for it.
+    seconds after which a page says that its study is still being read; None never says so.  first: a study whose
+    page is made once before anyone asks for it.
     """
     pages = Pages(Library(runs, url), patience)
-    if patience is not None:
+    if first is not None:
         Thread(target=pages.prepare, args=(first,), daemon=True).start()
     routes = [
         Route("/", pages.studies),
@@ -74,13 +74,11 @@ class Pages:
         self.assets = assets()
         self.templates = Templates(self.assets)
 
-    def prepare(self, first: str | None) -> None:
-        """Make once what the first pages need. What goes wrong with a study is told when somebody asks for it."""
-        self.templates.compile()
+    def prepare(self, first: str) -> None:
+        """Read a study and make its page once. What goes wrong with it is told when somebody asks for it."""
         with suppress(Exception):
-            if first is not None:
-                values = study(self.library.snapshot(first), Query())
-                self._answer("study.html", values, False, query=Query())
+            values = study(self.library.snapshot(first), Query())
+            self._answer("study.html", values, False, query=Query())
 
     def studies(self, request: Request) -> Response:
         _take_no_query(request)

@@ -50,6 +50,17 @@ def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None
     """
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     app = create_app(what.runs, what.url, host, token, PATIENCE_SECONDS, what.study)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    config.load()  # what it imports, before the first request
     with _listening(host, port) as listening:
         if token:
             say(
@@ -57,16 +68,6 @@ def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None
                 "without --host only this machine can"
             )
         say(f"dashboard: {address(listening, host)}{what.page}{f'?token={token}' if token else ''}")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
         uvicorn.Server(config).run([listening])
 
 

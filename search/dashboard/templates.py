@@ -63,6 +63,8 @@ class Templates:
             "outcome_names": OUTCOMES,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
         }
+        for name in self._made.list_templates():
+            self._made.get_template(name)  # compiled now, not by the first page that needs it
 
     def _drawn(self, make: Callable[..., Chart | None], href: str, *given: Any) -> Drawn | None:
         chart = make(*given)
@@ -70,11 +72,6 @@ class Templates:
             return None
         svg = self._made.get_template("parts.html").make_module().svg  # type: ignore[attr-defined]
         return Drawn(chart.title, svg(chart, href))
-
-    def compile(self) -> None:
-        """Compile all templates; else the first page that needs one does."""
-        for name in self._made.list_templates():
-            self._made.get_template(name)
 
     def page(self, name: str, values: Mapping[str, Any]) -> str:
         """Return a page with its values in their places."""
