@@ -214,6 +214,6 @@ def _is_the_storages(error: Exception) -> bool:
 
 def _unreadable(url: str, error: Exception) -> StudyError:
     said = first_line(error)
-    if "no such table" in said:
+    if "alembic_version" in said:  # the first table that is asked for is not there
         said = "it is empty, or no study was begun in it"
     return StudyError(f"the study's storage {without_password(url)} cannot be read ({said})")
