@@ -6,23 +6,26 @@ import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from search.errors import StudyError
 
+from . import link
 from .assets import assets
 from .drawing import drawing
 from .guard import PICTURE_POLICY, Guard
 from .library import Library, Missing
 from .plain import plain
-from .query import Query, QueryError
+from .plots import PLOTS
+from .query import Query, QueryError, merged
 from .studies import studies
-from .study import study
+from .study import PARTS, against, part, study
 from .templates import Templates
 from .trial import found, trial
 
@@ -44,10 +47,12 @@ def create_app(
         Route("/", pages.studies),
         Route(f"/{TWIN}", pages.studies),
         Route("/study/{name}", pages.study),
+        Route("/study/{name}/part/{part}", pages.part),
+        Route("/study/{name}/plot/{plot}.json", pages.plot),
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
-        Route("/static/{file}", pages.static),
+        Route("/static/{file:path}", pages.static),
     ]
     kinds = (StudyError, Missing, QueryError, HTTPException, Exception)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, pages.trouble))
@@ -73,6 +78,31 @@ class Pages:
         values = study(self.library.snapshot(name), query)
         return self._answer("study.html", values, is_twin, query=query)
 
+    def part(self, request: Request) -> Response:
+        """One part of a study's page; 204 where it is as it was at `since`."""
+        asked, since = _since(request)
+        query = Query.parse(asked)
+        shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["part"]
+        if name not in PARTS:
+            raise Missing(NO_PAGE)
+        if since == shown.mark:
+            return Response(status_code=204)
+        answer = self._answer(f"part/{name}.html", part(shown, name, query), False, query=query)
+        if since is None:  # a person asked: the address of the page says what is shown now
+            now = urlsplit(request.headers.get("hx-current-url", "")).query
+            address = Query.parse(merged(name, parse_qsl(now), asked)).address
+            answer.headers["hx-push-url"] = f"{link.study(shown.name)}{'?' if address else ''}{address}"
+        return answer
+
+    def plot(self, request: Request) -> Response:
+        query = Query.parse(request.query_params.multi_items())
+        shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["plot"]
+        if name == "against":
+            return JSONResponse(plain(against(shown, query)))
+        if name not in PLOTS:
+            raise Missing(NO_PAGE)
+        return JSONResponse(plain(PLOTS[name](shown)))
+
     def trial(self, request: Request) -> Response:
         _take_no_query(request)
         asked: str = request.path_params["number"]
@@ -96,8 +126,10 @@ class Pages:
         if asset is None:
             raise Missing(NO_PAGE)
         # its digest is in its address: what it holds never changes
-        headers = {"cache-control": "max-age=31536000, immutable"}
-        return Response(asset.content, headers=headers, media_type=asset.type)
+        headers = {"cache-control": "max-age=31536000, immutable", "vary": "accept-encoding"}
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(asset.content, headers=headers, media_type=asset.type)
+        return Response(asset.packed, headers={**headers, "content-encoding": "gzip"}, media_type=asset.type)
 
     def trouble(self, request: Request, error: Exception) -> Response:
         """Say in one sentence what is wrong."""
@@ -105,6 +137,8 @@ class Pages:
         headers = getattr(error, "headers", None)
         if request.url.path.endswith(TWIN):
             return JSONResponse({"error": said}, status, headers)
+        if "hx-request" in request.headers:  # a script shows the sentence where the page has its place for it
+            return PlainTextResponse(said, status, headers)
         return HTMLResponse(
             self.templates.page("trouble.html", {"status": status, "said": said}), status, headers
         )
@@ -128,6 +162,12 @@ class Pages:
         if text is None:
             raise Missing(f"no genome was kept of trial {number}")
         return name, number, text
+
+
+def _since(request: Request) -> tuple[list[tuple[str, str]], str | None]:
+    """The parameters of an address without `since`, and that."""
+    given = request.query_params.multi_items()
+    return [pair for pair in given if pair[0] != "since"], request.query_params.get("since")
 
 
 def _take_no_query(request: Request) -> None:

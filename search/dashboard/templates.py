@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +17,9 @@ from search import words
 from . import charts
 from .assets import Asset
 from .chart import Chart
-from .query import OUTCOMES
+from .query import LIMITED, OUTCOMES
 from .study import metrics_of
 
-KEPT = 16  # charts: thousands of points take a tenth of a second, and stay until a trial ends
 LIVE_SECONDS, IDLE_SECONDS = (
     4,
     30,
@@ -46,7 +45,6 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        drawn = lru_cache(maxsize=KEPT)(self._drawn)
         self._made.filters |= {
             "duration": words.seconds,
             "metric": lambda value, name: words.metric(name, value),
@@ -57,10 +55,9 @@ class Templates:
         self._made.globals |= {
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
             "metrics_of": metrics_of,
-            "draw_scatter": partial(drawn, charts.scatter),
-            "draw_best_so_far": partial(drawn, charts.best_so_far),
             "draw_curve": partial(self._drawn, charts.learning),
             "outcome_names": OUTCOMES,
+            "limited": LIMITED,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
         }
 
