@@ -20,16 +20,20 @@ from . import link
 from .assets import assets
 from .drawing import drawing
 from .guard import PICTURE_POLICY, Guard
+from .learned import learned
+from .learner import Learner
 from .library import Library, Missing
 from .plain import plain
 from .plots import PLOTS
 from .query import Query, QueryError, merged
+from .snapshot import Snapshot
 from .studies import studies
 from .study import PARTS, against, part, study
 from .templates import Templates
 from .trial import found, trial
 
 TWIN = ".json"
+LEARNED = ("learned", "genes")  # parts that are worked out in the background
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 NO_PAGE = "there is no such page"
@@ -47,6 +51,8 @@ def create_app(
         Route("/", pages.studies),
         Route(f"/{TWIN}", pages.studies),
         Route("/study/{name}", pages.study),
+        Route("/study/{name}/genes", pages.genes),
+        Route(f"/study/{{name}}/genes{TWIN}", pages.genes),
         Route("/study/{name}/part/{part}", pages.part),
         Route("/study/{name}/plot/{plot}.json", pages.plot),
         Route("/study/{name}/trial/{number}", pages.trial),
@@ -67,6 +73,7 @@ class Pages:
         self.library = library
         self.assets = assets()
         self.templates = Templates(self.assets)
+        self.learners: dict[str, Learner] = {}
 
     def studies(self, request: Request) -> Response:
         _take_no_query(request)
@@ -83,6 +90,10 @@ class Pages:
         asked, since = _since(request)
         query = Query.parse(asked)
         shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["part"]
+        if name in LEARNED:
+            values = self._learned(shown)
+            is_same = since is not None and since == values["mark"]
+            return Response(status_code=204) if is_same else self._answer(f"part/{name}.html", values, False)
         if name not in PARTS:
             raise Missing(NO_PAGE)
         if since == shown.mark:
@@ -93,6 +104,11 @@ class Pages:
             address = Query.parse(merged(name, parse_qsl(now), asked)).address
             answer.headers["hx-push-url"] = f"{link.study(shown.name)}{'?' if address else ''}{address}"
         return answer
+
+    def genes(self, request: Request) -> Response:
+        _take_no_query(request)
+        shown = self.library.snapshot(request.path_params["name"])
+        return self._answer("genes.html", self._learned(shown), request.url.path.endswith(TWIN))
 
     def plot(self, request: Request) -> Response:
         query = Query.parse(request.query_params.multi_items())
@@ -148,6 +164,9 @@ class Pages:
         if is_twin:
             return JSONResponse(plain(values))
         return HTMLResponse(self.templates.page(template, {**values, **more}))
+
+    def _learned(self, shown: Snapshot) -> dict[str, Any]:
+        return learned(shown, self.learners.setdefault(shown.name, Learner()))
 
     def _name(self, asked: str) -> tuple[str, bool]:
         """The study that is asked for, and whether as a twin; a study may itself be called so.json."""

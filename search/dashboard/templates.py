@@ -17,6 +17,7 @@ from search import words
 from . import charts
 from .assets import Asset
 from .chart import Chart
+from .genes import Box
 from .query import LIMITED, OUTCOMES
 from .study import metrics_of
 
@@ -46,6 +47,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._made.filters |= {
+            "along": _along,
             "duration": words.seconds,
             "metric": lambda value, name: words.metric(name, value),
             "moment": _moment,
@@ -75,6 +77,12 @@ class Templates:
 
 def _moment(value: datetime | None) -> str:
     return value.isoformat(sep=" ", timespec="seconds") if value else "-"
+
+
+def _along(value: float, ends: Box) -> float:
+    """Where a value stands between the low end and the high one of all, from 0 to 100."""
+    share = (value - ends.low) / ((ends.high - ends.low) or 1.0)
+    return round(100 * min(max(share, 0.0), 1.0), 1)
 
 
 def _title(name: str) -> str:

@@ -25,7 +25,7 @@ LOCAL = "http://127.0.0.1:8080"
 
 def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any) -> Store:
     """A study that nobody runs any more, without trials."""
-    text = parse_study(yaml.safe_dump(study_of(**changes)), "<test>").text()
+    text = parse_study(yaml.safe_dump(study_of(**changes), sort_keys=False), "<test>").text()
     with claim(name, runs, url) as claimed:
         return coordinate(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
 

@@ -71,7 +71,7 @@ function layout(plot, address) {
     title: { text: scale.name, standoff: 6 },
     type: { log: "log", date: "date", number: "linear" }[scale.kind],
     gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"),
-    automargin: true, ...(scale.kind === "log" ? { tickformat: "~s", nticks: 8 } : {}),
+    automargin: true, ...(scale.kind === "log" ? { tickformat: "~s", dtick: decades(plot) > 3 ? 1 : "D2" } : {}),
   });
   return {
     xaxis: axis(plot.x),
@@ -86,6 +86,11 @@ function layout(plot, address) {
     hovermode: "closest",
     uirevision: address, // what a person has zoomed to stays until another picture is asked for
   };
+}
+
+function decades(plot) {
+  const xs = plot.series.flatMap((one) => one.x);
+  return Math.log10(Math.max(...xs) / Math.min(...xs));
 }
 
 function appear(plot, at, event) {
