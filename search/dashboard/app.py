@@ -92,7 +92,7 @@ class Pages:
         shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["part"]
         if name in LEARNED:
             values = self._learned(shown)
-            is_same = since is not None and since == values["mark"]
+            is_same = bool(since) and since == values["mark"]
             return Response(status_code=204) if is_same else self._answer(f"part/{name}.html", values, False)
         if name not in PARTS:
             raise Missing(NO_PAGE)
@@ -102,7 +102,9 @@ class Pages:
         if since is None:  # a person asked: the address of the page says what is shown now
             now = urlsplit(request.headers.get("hx-current-url", "")).query
             address = Query.parse(merged(name, parse_qsl(now), asked)).address
-            answer.headers["hx-push-url"] = f"{link.study(shown.name)}{'?' if address else ''}{address}"
+            # what is asked while a person types is no page to come back to
+            how = "hx-replace-url" if name == "best" else "hx-push-url"
+            answer.headers[how] = f"{link.study(shown.name)}{'?' if address else ''}{address}"
         return answer
 
     def genes(self, request: Request) -> Response:

@@ -39,8 +39,8 @@ def test_the_address_of_the_page_says_what_its_parts_show(tmp_path: Path) -> Non
     sorted_ = web.get("/study/tiny/part/table?sort=accuracy&op=", headers=now)
     assert sorted_.headers["hx-push-url"] == "/study/tiny?sort=accuracy&cost=macs&at_most=5"
     limited = web.get("/study/tiny/part/best?at_most=100k&size=macs", headers=now)
-    assert limited.headers["hx-push-url"] == "/study/tiny?op=conv&cost=macs&at_most=100000&size=macs"
-    assert web.get(limited.headers["hx-push-url"]).status_code == 200
+    assert limited.headers["hx-replace-url"] == "/study/tiny?op=conv&cost=macs&at_most=100000&size=macs"
+    assert web.get(limited.headers["hx-replace-url"]).status_code == 200
     assert "hx-push-url" not in web.get("/study/tiny/part/table?since=0").headers
 
 

@@ -128,8 +128,9 @@ card.addEventListener("pointerleave", () => vanish(HIDE_AFTER));
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") card.hidden = true; });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figures().forEach(paint));
 document.addEventListener("htmx:after:swap", (event) => {
-  const id = event.detail.ctx.target?.id;
-  if (id === "summary") drawAll(); // it is renewed only where something is new
+  const { target, response } = event.detail.ctx, id = target?.id;
+  if (response?.status !== 200) return; // nothing is new
+  if (id === "summary") drawAll();
   if (id === "against") draw(document.getElementById("plot-against"));
 });
 drawAll();
