@@ -175,7 +175,9 @@ def test_what_is_renewed_is_there_from_the_start(tmp_path: Path) -> None:
 
     def renewed(address: str) -> list[str | None]:
         elements = Page(web.get(address).text).elements
-        parts = [attrs for _, attrs in elements if (attrs.get("hx-trigger") or "").startswith("every")]
+        parts = [
+            attrs for _, attrs in elements if (attrs.get("hx-trigger") or "").startswith(("every", "renewed"))
+        ]
         return [attrs.get("id") for attrs in parts + [a for _, a in elements if "data-live" in a]]
 
     before = renewed("/study/tiny")

@@ -57,7 +57,7 @@ if (every) setTimeout(again, every);
 // Parts that htmx renews by themselves: not while nobody looks, nor under a person's hands.
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, sourceEvent } = event.detail.ctx;
-  const polls = sourceEvent?.type === "every";
+  const polls = sourceEvent?.type === "every" || sourceEvent?.type === "renewed";
   const busy = marks(sourceElement) || sourceElement.querySelector(":checked:not(option)");
   if (polls && (document.hidden || busy)) event.preventDefault();
 });

@@ -130,7 +130,10 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figu
 document.addEventListener("htmx:after:swap", (event) => {
   const { target, response } = event.detail.ctx, id = target?.id;
   if (response?.status !== 200) return; // nothing is new
-  if (id === "summary") drawAll();
+  if (id === "summary") {
+    drawAll();
+    htmx.trigger(document.body, "renewed");
+  }
   if (id === "against") draw(document.getElementById("plot-against"));
 });
 drawAll();
