@@ -103,13 +103,14 @@ def is_evidence(record: Record, goal: Objective) -> bool:
 def evidence(records: Iterable[Record], goal: Objective) -> list[Evidence]:
     """Return what trials found, as places: of pruned and paused ones those that came further stand before others."""
     reached = [
-        (record.proxies or {}, _reached(record, goal)) for record in records if is_evidence(record, goal)
+        (record.proxies or {}, reached(record, goal)) for record in records if is_evidence(record, goal)
     ]
     places = {cost: place for place, cost in enumerate(sorted({cost for _, cost in reached}))}
     return [Evidence(row, float(places[cost])) for row, cost in reached]
 
 
-def _reached(record: Record, goal: Objective) -> tuple[float, float]:
+def reached(record: Record, goal: Objective) -> tuple[float, float]:
+    """Return how far a trained network came, lower is better: whole trials first, then by epochs, then by goal."""
     is_whole = record.outcome in ("done", "cut")
     return (-math.inf if is_whole else -float(record.epochs or 0), goal.cost(record.metrics[goal.name]))
 

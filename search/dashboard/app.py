@@ -8,27 +8,34 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from search.errors import StudyError
 
+from . import link
 from .assets import assets
 from .drawing import drawing
 from .guard import PICTURE_POLICY, Guard
+from .learned import learned
+from .learner import Learner
 from .library import BeingRead, Library, Missing
 from .plain import plain
-from .query import Query, QueryError
+from .plots import PLOTS
+from .query import Query, QueryError, merged
+from .snapshot import Snapshot
 from .studies import studies
-from .study import study
+from .study import PARTS, against, part, study
 from .templates import Templates
 from .trial import found, trial
 
 TWIN = ".json"
+LEARNED = ("learned", "genes")  # parts that are worked out in the background
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 NO_PAGE = "there is no such page"
@@ -55,10 +62,14 @@ def create_app(
         Route("/", pages.studies),
         Route(f"/{TWIN}", pages.studies),
         Route("/study/{name}", pages.study),
+        Route("/study/{name}/genes", pages.genes),
+        Route(f"/study/{{name}}/genes{TWIN}", pages.genes),
+        Route("/study/{name}/part/{part}", pages.part),
+        Route("/study/{name}/plot/{plot}.json", pages.plot),
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
-        Route("/static/{file}", pages.static),
+        Route("/static/{file:path}", pages.static),
     ]
     kinds = (BeingRead, StudyError, Missing, QueryError, HTTPException, Exception)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, pages.trouble))
@@ -73,6 +84,7 @@ class Pages:
         self.library, self.patience = library, patience
         self.assets = assets()
         self.templates = Templates(self.assets)
+        self.learners: dict[str, Learner] = {}
 
     def prepare(self, first: str) -> None:
         """Read a study and make its page once. What goes wrong with it is told when somebody asks for it."""
@@ -90,6 +102,43 @@ class Pages:
         query = Query.parse(request.query_params.multi_items())
         values = study(self.library.snapshot(name, self._patience(is_twin)), query)
         return self._answer("study.html", values, is_twin, query=query)
+
+    def part(self, request: Request) -> Response:
+        """One part of a study's page; 204 where it is as it was at `since`."""
+        asked, since = _since(request)
+        query = Query.parse(asked)
+        shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["part"]
+        if name in LEARNED:
+            values = self._learned(shown)
+            is_same = bool(since) and since == values["mark"]
+            return Response(status_code=204) if is_same else self._answer(f"part/{name}.html", values, False)
+        if name not in PARTS:
+            raise Missing(NO_PAGE)
+        if since == shown.mark:
+            return Response(status_code=204)
+        answer = self._answer(f"part/{name}.html", part(shown, name, query), False, query=query)
+        if since is None:  # a person asked: the address of the page says what is shown now
+            now = urlsplit(request.headers.get("hx-current-url", "")).query
+            address = Query.parse(merged(name, parse_qsl(now), asked)).address
+            # what is asked while a person types is no page to come back to
+            how = "hx-replace-url" if name == "best" else "hx-push-url"
+            answer.headers[how] = f"{link.study(shown.name)}{'?' if address else ''}{address}"
+        return answer
+
+    def genes(self, request: Request) -> Response:
+        _take_no_query(request)
+        is_twin = request.url.path.endswith(TWIN)
+        shown = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
+        return self._answer("genes.html", self._learned(shown), is_twin)
+
+    def plot(self, request: Request) -> Response:
+        query = Query.parse(request.query_params.multi_items())
+        shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["plot"]
+        if name == "against":
+            return JSONResponse(plain(against(shown, query)))
+        if name not in PLOTS:
+            raise Missing(NO_PAGE)
+        return JSONResponse(plain(PLOTS[name](shown)))
 
     def trial(self, request: Request) -> Response:
         _take_no_query(request)
@@ -114,8 +163,10 @@ class Pages:
         if asset is None:
             raise Missing(NO_PAGE)
         # its digest is in its address: what it holds never changes
-        headers = {"cache-control": "max-age=31536000, immutable"}
-        return Response(asset.content, headers=headers, media_type=asset.type)
+        headers = {"cache-control": "max-age=31536000, immutable", "vary": "accept-encoding"}
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(asset.content, headers=headers, media_type=asset.type)
+        return Response(asset.packed, headers={**headers, "content-encoding": "gzip"}, media_type=asset.type)
 
     def trouble(self, request: Request, error: Exception) -> Response:
         """Say in one sentence what is wrong; a page of a study that is still being read looks again by itself."""
@@ -125,6 +176,8 @@ class Pages:
         headers = getattr(error, "headers", None)
         if request.url.path.endswith(TWIN):
             return JSONResponse({"error": said}, status, headers)
+        if "hx-request" in request.headers:  # a script shows the sentence where the page has its place for it
+            return PlainTextResponse(said, status, headers)
         return HTMLResponse(
             self.templates.page("trouble.html", {"status": status, "said": said}), status, headers
         )
@@ -139,6 +192,9 @@ class Pages:
         """How long an answer waits for a study: a program that asks for a twin cannot look again by itself."""
         return None if is_twin else self.patience
 
+    def _learned(self, shown: Snapshot) -> dict[str, Any]:
+        return learned(shown, self.learners.setdefault(shown.name, Learner()))
+
     def _name(self, asked: str) -> tuple[str, bool]:
         """The study that is asked for, and whether as a twin; a study may itself be called so.json."""
         if not asked.endswith(TWIN) or asked in self.library.names():
@@ -152,6 +208,12 @@ class Pages:
         if text is None:
             raise Missing(f"no genome was kept of trial {number}")
         return name, number, text
+
+
+def _since(request: Request) -> tuple[list[tuple[str, str]], str | None]:
+    """The parameters of an address without `since`, and that."""
+    given = request.query_params.multi_items()
+    return [pair for pair in given if pair[0] != "since"], request.query_params.get("since")
 
 
 def _take_no_query(request: Request) -> None:

@@ -157,16 +157,6 @@ def front_of(points: Sequence[Point], x_rises: bool, y_rises: bool) -> list[Poin
     return found
 
 
-def stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the corners of the line that keeps each value until the next one."""
-    made: list[tuple[float, float]] = []
-    for x, y in points:
-        if made:
-            made.append((x, made[-1][1]))
-        made.append((x, y))
-    return made
-
-
 def _mark(point: Point, across: Axis, up: Axis) -> Mark:
     says = f"trial {point.number}: {up.name} {words.metric(up.name, point.y)}, {_said(across.name, point.x)}"
     x, y = round(_x(across, point.x), 1), round(_y(up, point.y), 1)

@@ -20,8 +20,18 @@ OUTCOMES = (
     *("done", "cut", "pruned", "reused", "refused", "failed"),
     *("interrupted", "running", "paused", "waiting"),
 )
+# what each part of the page has of the address
+OWN: Mapping[str, frozenset[str]] = {
+    "table": frozenset({"sort", "outcome", "op", *ENDS, "page"}),
+    "against": frozenset({"cost"}),
+    "best": frozenset({"at_most", "size"}),
+}
 LONGEST = 40  # characters of what was given that a complaint repeats
 DEFAULT_SORT = "-number"
+_COUNT = re.compile(r"(\d{1,15}(?:\.\d{0,15})?)([kKmM]?)", re.ASCII)
+_TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
+COSTS = ("params", "macs", "seconds")  # what accuracy may always stand against
+LIMITED = ("params", "macs")  # what a network may be asked to have at most
 
 
 class QueryError(ValueError):
@@ -39,13 +49,19 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True)
 class Query:
-    """`sort` is a column, with a minus before it for the highest first; `ends` has the given ends of ranges."""
+    """`sort` is a column, with a minus before it for the highest first; `ends` has the given ends of ranges.
+
+    `cost` is what stands against accuracy in the chart; `at_most` asks for the best network of that `size`.
+    """
 
     sort: str = DEFAULT_SORT
     outcome: str = ""
     op: str = ""
     ends: Mapping[str, float] = field(default_factory=dict)
     page: int = 1
+    cost: str = ""
+    at_most: float | None = None
+    size: str = LIMITED[0]
 
     @classmethod
     def parse(cls, given: Iterable[tuple[str, str]]) -> Query:
@@ -71,7 +87,13 @@ class Query:
                 return replace(self, outcome=_one_of(OUTCOMES, name, text, text))
             case "op":
                 return replace(self, op=_op(text))
-        known = ", ".join(("sort", "outcome", "op", *ENDS, "page"))
+            case "cost":
+                return replace(self, cost=_one_of((*COSTS, "memory", "latency"), name, text, text))
+            case "at_most":
+                return replace(self, at_most=_count(name, text))
+            case "size":
+                return replace(self, size=_one_of(LIMITED, name, text, text))
+        known = ", ".join(("sort", "outcome", "op", *ENDS, "page", "cost", "at_most", "size"))
         raise QueryError(f"{_said(name)} is nothing that this page knows; it knows {known}")
 
     def turned(self, column: str) -> Query:
@@ -81,6 +103,10 @@ class Query:
     def at(self, page: int) -> Query:
         """Return the same query for another page."""
         return replace(self, page=page)
+
+    def costing(self, cost: str) -> Query:
+        """Return the same query with another cost against accuracy."""
+        return replace(self, cost=cost)
 
     @property
     def address(self) -> str:
@@ -92,6 +118,9 @@ class Query:
         }
         given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
         given["page"] = str(self.page) if self.page > 1 else ""
+        given["cost"] = self.cost
+        if self.at_most is not None:
+            given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}
         return urlencode({name: text for name, text in given.items() if text})
 
     def keeps(self, one: Seen) -> bool:
@@ -130,6 +159,14 @@ class Query:
         return sorted(by_number, key=key)
 
 
+def merged(
+    part: str, page: Iterable[tuple[str, str]], given: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return the parameters of the page's address once one part of it is asked for anew."""
+    own, known = OWN.get(part, frozenset()), frozenset[str]().union(*OWN.values())
+    return [pair for pair in page if pair[0] in known - own] + [pair for pair in given if pair[0] in own]
+
+
 def column_value(one: Seen, column: str) -> float | None:
     """Return the number of a trial in a column of the table, None where it has none."""
     if column in METRICS:
@@ -163,6 +200,14 @@ def _number(name: str, text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise QueryError(f"{name} is {_said(text)}; it may be a number, such as 0.95 or 100000")
+    return value
+
+
+def _count(name: str, text: str) -> float:
+    """A count as people write it: 100000, 100,000, 100k or 1.5M."""
+    found = _COUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    if not found or not (value := float(found[1]) * _TIMES[found[2].lower()]) < math.inf:
+        raise QueryError(f"{name} is {_said(text)}; it may be a count, such as 100000, 100k or 1.5M")
     return value
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +19,12 @@ from search.record import Record
 from search.study_file import StudyFile
 
 from .chart import Point, front_of
+from .query import column_value
 from .seen import Seen
 
 MOST_POINTS = 10_000  # newest trials in the chart
+WHOLE = ("done", "cut")  # trained to their end
+_marks = itertools.count(time.time_ns())
 
 
 class State(NamedTuple):
@@ -39,13 +44,17 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study and its trials by number. `folder` has their reports, None where its name is no name of a folder."""
+    """A study and its trials by number. `folder` has their reports, None where its name is no name of a folder.
+
+    mark: tells it from every other snapshot, those of other servers too.
+    """
 
     name: str
     file: StudyFile
     trials: tuple[Seen, ...]
     is_running: bool
     folder: Path | None
+    mark: str = field(default_factory=lambda: f"{next(_marks):x}", compare=False)
 
     @property
     def goal(self) -> Objective:
@@ -71,6 +80,16 @@ class Snapshot:
         return front(self.records, self.file.objectives)
 
     @cached_property
+    def ranked(self) -> list[Record]:
+        """The networks that were trained to their end by what they learnt, the best first, each once."""
+        trained = {r.digest or r.number: r for r in self.records if r.values is not None and r.reused is None}
+        known = [r for r in trained.values() if self.goal.name in r.metrics]
+        cost = self.goal.cost
+        return sorted(
+            known, key=lambda r: (cost(r.metrics[self.goal.name]), r.metrics.get("loss", 0.0), r.number)
+        )
+
+    @cached_property
     def spent_seconds(self) -> float:
         return sum(r.seconds for r in self.records)
 
@@ -93,17 +112,27 @@ class Snapshot:
                 found.setdefault(number, []).append(one)
         return found
 
+    def against(self, cost: str) -> tuple[Point, ...]:
+        """The trained networks, what they cost across and what they learnt up, each once; their front is marked.
+
+        cost: an objective, or seconds.
+        """
+        if cost not in self._points:
+            self._points[cost] = self._against(cost)
+        return self._points[cost]
+
     @cached_property
-    def points(self) -> tuple[Point, ...]:
-        """The trained networks, what they cost across and what they learnt up, each once; their front is marked."""
-        goal, cost = self.goal, self.cost
-        made = []
+    def _points(self) -> dict[str, tuple[Point, ...]]:
+        return {}
+
+    def _against(self, cost: str) -> tuple[Point, ...]:
+        goal, made = self.goal, list[Point]()
         for one in self.trials[-MOST_POINTS:]:
-            x, y = one.metric(cost.name), one.record.metrics.get(goal.name)
+            x, y = column_value(one, cost), one.record.metrics.get(goal.name)
             if x is not None and y is not None and one.record.reused is None:
                 made.append(Point(x, y, one.record.number, one.outcome))
-        whole = [point for point in made if point.outcome in ("done", "cut")]
-        first = front_of(whole, cost.direction == MAXIMIZE, goal.direction == MAXIMIZE)
+        whole = [point for point in made if point.outcome in WHOLE]
+        first = front_of(whole, Objective(cost, MAXIMIZE) in self.file.objectives, goal.direction == MAXIMIZE)
         numbers = {point.number for point in first}
         return tuple(point._replace(is_front=point.number in numbers) for point in made)
 

@@ -1,46 +1,33 @@
-"""What the page of one study shows."""
+"""What the page of one study shows, part by part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from search.record import Record
-from search.sieve import summary
 from search.views import over_seeds
 
-from . import link
+from . import link, plots
 from .failures import failures
-from .query import METRICS, Page, Query, column_value
+from .limit import best_within
+from .plot import Plot
+from .query import COSTS, METRICS, Page, Query, column_value
 from .seen import Seen
 from .snapshot import Snapshot
 from .studies import head
 
-MOST_BEST = 20  # trials of the front that are listed
+MOST_BEST = 20  # trials of a front that are listed
 
 
 def study(shown: Snapshot, query: Query) -> dict[str, Any]:
     """Return the page's values: the whole study, and one page of its trials."""
-    file = shown.file
-    page = query.of(shown.trials)
-    return {
-        **head(shown),
-        "is_running": shown.is_running,
-        "data": file.data.name,
-        "sampler": file.sampler,
-        "pruner": file.pruner,
-        "epochs": file.recipe.epochs,
-        "limits": dict(file.limits),
-        "objectives": dict(file.objectives),
-        "finale_seconds": sum(r.finale.seconds for r in shown.records if r.finale),
-        "front": {"count": len(shown.best), "rows": _front(shown)},
-        "proxies": summary(shown.records, file.objectives),
-        "scatter": {"x": shown.cost.name, "y": shown.goal.name, "points": shown.points},
-        "best_so_far": shown.steps,
-        "failures": failures(shown.trials),
-        "ops": shown.ops,
-        "table": _table(shown, query, page),
-    }
+    return {name: value for make in PARTS.values() for name, value in make(shown, query).items()}
+
+
+def part(shown: Snapshot, name: str, query: Query) -> dict[str, Any]:
+    """Return the values of one part of the page. Raises KeyError where there is none of that name."""
+    return {**_common(shown, query), **PARTS[name](shown, query)}
 
 
 def metrics_of(objectives: Iterable[str]) -> list[str]:
@@ -50,8 +37,65 @@ def metrics_of(objectives: Iterable[str]) -> list[str]:
     return [*names, *(name for name in usual if name not in names)]
 
 
-def _table(shown: Snapshot, query: Query, page: Page) -> dict[str, Any]:
+def against(shown: Snapshot, query: Query) -> Plot | None:
+    """Return the plot of what was learnt against the cost that is asked for."""
+    return plots.front(shown, _cost(shown, query))
+
+
+def _common(shown: Snapshot, query: Query) -> dict[str, Any]:
     return {
+        "name": shown.name,
+        "href": link.study(shown.name),
+        "goal": shown.goal.name,
+        "is_running": shown.is_running,
+        "objectives": dict(shown.file.objectives),
+        "mark": shown.mark,
+    }
+
+
+def _summary(shown: Snapshot, query: Query) -> dict[str, Any]:
+    file = shown.file
+    return {
+        **_common(shown, query),
+        **head(shown),
+        "data": file.data.name,
+        "sampler": file.sampler,
+        "pruner": file.pruner,
+        "epochs": file.recipe.epochs,
+        "limits": dict(file.limits),
+        "finale_seconds": _finale_seconds(shown),
+    }
+
+
+def _best(shown: Snapshot, query: Query) -> dict[str, Any]:
+    return {
+        "front": {"count": len(shown.best), "rows": _front(shown)},
+        "finale_seconds": _finale_seconds(shown),
+        "within": best_within(shown, query),
+    }
+
+
+def _against(shown: Snapshot, query: Query) -> dict[str, Any]:
+    """The front of the chart as a table; the chart has its own address."""
+    cost = _cost(shown, query)
+    first = sorted((p for p in shown.against(cost) if p.is_front), key=lambda p: (p.x, p.y))
+    return {
+        "against": {
+            "cost": cost,
+            "costs": [*dict.fromkeys((shown.cost.name, *COSTS))],
+            "count": len(first),
+            "rows": [row(shown, shown.by_number[p.number]) for p in first[-MOST_BEST:]],
+        }
+    }
+
+
+def _failed(shown: Snapshot, query: Query) -> dict[str, Any]:
+    return {"failures": failures(shown.trials)}
+
+
+def _table(shown: Snapshot, query: Query) -> dict[str, Any]:
+    page: Page = query.of(shown.trials)
+    table = {
         "sort": query.sort,
         "outcome": query.outcome,
         "op": query.op,
@@ -61,6 +105,16 @@ def _table(shown: Snapshot, query: Query, page: Page) -> dict[str, Any]:
         "found": page.found,
         "rows": [row(shown, one) for one in page.trials],
     }
+    return {"trials": len(shown.trials), "ops": shown.ops, "table": table}
+
+
+PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {
+    "summary": _summary,
+    "best": _best,
+    "against": _against,
+    "failures": _failed,
+    "table": _table,
+}
 
 
 def row(shown: Snapshot, one: Seen) -> dict[str, Any]:
@@ -78,10 +132,18 @@ def row(shown: Snapshot, one: Seen) -> dict[str, Any]:
     }
 
 
+def _cost(shown: Snapshot, query: Query) -> str:
+    return query.cost or shown.cost.name
+
+
+def _finale_seconds(shown: Snapshot) -> float:
+    return sum(r.finale.seconds for r in shown.records if r.finale)
+
+
 def _front(shown: Snapshot) -> Sequence[dict[str, Any]]:
-    return [_best(shown, record) for record in shown.best[:MOST_BEST]]
+    return [_listed(shown, record) for record in shown.best[:MOST_BEST]]
 
 
-def _best(shown: Snapshot, record: Record) -> dict[str, Any]:
+def _listed(shown: Snapshot, record: Record) -> dict[str, Any]:
     seeds = over_seeds(record, shown.goal.name) if record.finale else None
     return {**row(shown, shown.by_number[record.number]), "over_seeds": seeds}

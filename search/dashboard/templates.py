@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +17,10 @@ from search import words
 from . import charts
 from .assets import Asset
 from .chart import Chart
-from .query import OUTCOMES
+from .genes import Box
+from .query import LIMITED, OUTCOMES
 from .study import metrics_of
 
-KEPT = 16  # charts: thousands of points take a tenth of a second, and stay until a trial ends
 LIVE_SECONDS, IDLE_SECONDS = (
     4,
     30,
@@ -46,8 +46,8 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        drawn = lru_cache(maxsize=KEPT)(self._drawn)
         self._made.filters |= {
+            "along": _along,
             "duration": words.seconds,
             "metric": lambda value, name: words.metric(name, value),
             "moment": _moment,
@@ -57,10 +57,9 @@ class Templates:
         self._made.globals |= {
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
             "metrics_of": metrics_of,
-            "draw_scatter": partial(drawn, charts.scatter),
-            "draw_best_so_far": partial(drawn, charts.best_so_far),
             "draw_curve": partial(self._drawn, charts.learning),
             "outcome_names": OUTCOMES,
+            "limited": LIMITED,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
         }
         for name in self._made.list_templates():
@@ -80,6 +79,12 @@ class Templates:
 
 def _moment(value: datetime | None) -> str:
     return value.isoformat(sep=" ", timespec="seconds") if value else "-"
+
+
+def _along(value: float, ends: Box) -> float:
+    """Where a value stands between the low end and the high one of all, from 0 to 100."""
+    share = (value - ends.low) / ((ends.high - ends.low) or 1.0)
+    return round(100 * min(max(share, 0.0), 1.0), 1)
 
 
 def _title(name: str) -> str:

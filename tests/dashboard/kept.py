@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from search.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from search.study_file import parse_study
 from tests.search.conftest import study_of
 
+OURS = re.compile(r"/static/(live|plots|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z")
 LOCAL = "http://127.0.0.1:8080"
 
 
 def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any) -> Store:
     """A study that nobody runs any more, without trials."""
-    text = parse_study(yaml.safe_dump(study_of(**changes)), "<test>").text()
+    text = parse_study(yaml.safe_dump(study_of(**changes), sort_keys=False), "<test>").text()
     with claim(name, runs, url) as claimed:
         return coordinate(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
 
@@ -107,8 +109,8 @@ class Page(HTMLParser):
             value for tag in ("a", "form", "use") for value in self.all(tag, "href") + self.all(tag, "action")
         ]
         return (
-            all(src.startswith("/static/live.js?") for src in self.all("script", "src"))
-            and sum(tag == "script" for tag, _ in self.elements) == 1
+            all(OURS.match(src) for src in self.all("script", "src"))
+            and sum(tag == "script" for tag, _ in self.elements) == len(self.all("script", "src"))
             and not {tag for tag, _ in self.elements} & {"style", "iframe", "object", "embed", "base"}
             and not any(name.startswith("on") or name in ("style", "srcdoc", "formaction") for name in names)
             and all(link[:1] in ("/", "#") and link[:2] != "//" for link in links)

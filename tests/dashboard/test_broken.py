@@ -157,7 +157,7 @@ def test_whether_it_runs_is_read_from_its_lock(tmp_path: Path) -> None:
     with hold(file, "study tiny"):
         assert is_held(file)
         assert web.get("/study/tiny.json").json()["state"] == "running"
-        assert 'data-every="4"' in web.get("/study/tiny").text
+        assert 'hx-trigger="every 4s"' in web.get("/study/tiny").text
         with pytest.raises(StudyError, match="is being run by process"), hold(file, "study tiny"):
             pass
     assert not is_held(file) and not is_held(tmp_path / "none")

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from search.dashboard import chart as charts
-from search.dashboard.chart import Point, axis, chart, front_of, stairs, ticks
+from search.dashboard.chart import Point, axis, chart, front_of, ticks
 
 values = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-9)
 
@@ -63,7 +63,3 @@ def test_what_is_not_finite_is_left_out() -> None:
 def test_a_wide_range_of_sizes_is_logarithmic() -> None:
     assert axis("params", [100, 1e6]).is_log and not axis("params", [100, 200]).is_log
     assert axis("params", [100, 1e6]).share(1e4) == pytest.approx(0.5)
-
-
-def test_stairs_keep_a_value_until_the_next() -> None:
-    assert stairs([(0, 1), (2, 3), (5, 4)]) == [(0, 1), (2, 1), (2, 3), (5, 3), (5, 4)]

@@ -56,22 +56,9 @@ def test_the_study(web: TestClient, result: Result) -> None:
     assert twin["objectives"] == {"accuracy": "maximize", "macs": "minimize"}
     links = page.all("a", "href")
     assert all(f"/study/tiny/trial/{number}" in links for number in range(TRIALS))
-    front = {point["number"] for point in twin["scatter"]["points"] if point["is_front"]}
-    assert front == {r.number for r in result.best}
-    values = [step["value"] for step in twin["best_so_far"]]
-    assert values == sorted(values)
-    assert twin["best_so_far"][-1]["seconds"] == pytest.approx(result.spent_seconds)
+    assert twin["against"]["cost"] == "macs"
+    assert {row["number"] for row in twin["against"]["rows"]} == {r.number for r in result.best}
     assert page.is_harmless()
-
-
-def test_each_point_of_the_chart_is_a_link_with_a_title(web: TestClient) -> None:
-    source = web.get("/study/tiny").text
-    drawn = source[source.index("<svg") : source.index("</svg>") + len("</svg>")]
-    links = ElementTree.fromstring(drawn).iter("a")
-    titles = {link.get("href"): link.findtext("title") for link in links}
-    points = web.get("/study/tiny.json").json()["scatter"]["points"]
-    assert titles.keys() == {f"/study/tiny/trial/{point['number']}" for point in points}
-    assert all(f"accuracy {p['y']:.4f}" in (titles[f"/study/tiny/trial/{p['number']}"] or "") for p in points)
 
 
 def test_each_trial(web: TestClient, result: Result) -> None:
@@ -188,7 +175,10 @@ def test_what_is_renewed_is_there_from_the_start(tmp_path: Path) -> None:
 
     def renewed(address: str) -> list[str | None]:
         elements = Page(web.get(address).text).elements
-        return [attrs.get("id") for _, attrs in elements if "data-live" in attrs]
+        parts = [
+            attrs for _, attrs in elements if (attrs.get("hx-trigger") or "").startswith(("every", "renewed"))
+        ]
+        return [attrs.get("id") for attrs in parts + [a for _, a in elements if "data-live" in a]]
 
     before = renewed("/study/tiny")
     assert len(before) >= 4 and None not in before and len(set(before)) == len(before)

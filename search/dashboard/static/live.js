@@ -3,6 +3,7 @@
 
 const main = document.querySelector("main");
 const lost = document.getElementById("lost");
+const gone = lost.textContent;
 let every = 1000 * Number(main.dataset.every || 0);
 
 async function look() {
@@ -54,3 +55,24 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 }
 
 if (every) setTimeout(again, every);
+
+// Parts that htmx renews by themselves: not while nobody looks, nor under a person's hands.
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceElement, sourceEvent } = event.detail.ctx;
+  const polls = sourceEvent?.type === "every" || sourceEvent?.type === "renewed";
+  const busy = marks(sourceElement) || sourceElement.querySelector(":checked:not(option)");
+  if (polls && (document.hidden || busy)) event.preventDefault();
+});
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.detail.ctx.response.status < 400) lost.hidden = true;
+});
+document.addEventListener("htmx:response:error", (event) => {
+  const { response, text } = event.detail.ctx;
+  complain(response.status < 500 ? text : gone);
+});
+document.addEventListener("htmx:error", () => complain(gone));
+
+function complain(said) {
+  lost.textContent = said;
+  lost.hidden = false;
+}

@@ -1,0 +1,68 @@
+"""What may be answered at a hole, as a few kinds of answers: each choice, or ranges of numbers."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+from genome.domain import Domain, Float, Int, OneOf
+
+MOST_CHOICES = 12  # that are told apart; the last of more stands for all others
+MOST_NUMBERS = 8  # whole numbers that are told apart
+RANGES = 6
+OTHER = "others"
+
+
+def labels(domain: Domain) -> tuple[str, ...]:
+    """Return the kinds of answers by name, in their order."""
+    match domain:
+        case OneOf(choices=choices):
+            named = [_word(choice) for choice in choices]
+            return tuple(named if len(named) <= MOST_CHOICES else [*named[: MOST_CHOICES - 1], OTHER])
+        case Int() if _count(domain) <= MOST_NUMBERS:
+            return tuple(str(value) for value in range(domain.low, domain.high + 1, domain.step))
+        case Int():
+            return tuple(_range(domain, i) for i in range(RANGES))
+        case Float():
+            ends = [_end(domain, i) for i in range(RANGES + 1)]
+            return tuple(f"{low:.3g} to {high:.3g}" for low, high in pairwise(ends))
+
+
+def kind(domain: Domain, answer: Any) -> int:
+    """Return which kind of answer this one is, an index of `labels`."""
+    match domain:
+        case OneOf(choices=choices):
+            return min(choices.index(answer), MOST_CHOICES - 1)
+        case Int() if _count(domain) <= MOST_NUMBERS:
+            return (int(answer) - domain.low) // domain.step
+        case Int():
+            return (int(answer) - domain.low) // domain.step * RANGES // _count(domain)
+        case Float():
+            low, high, here = domain.low, domain.high, float(answer)
+            if domain.log:
+                low, high, here = math.log(low), math.log(high), math.log(here)
+            return min(int((here - low) / ((high - low) or 1.0) * RANGES), RANGES - 1)
+
+
+def _word(choice: Any) -> str:
+    return {True: "yes", False: "no"}[choice] if isinstance(choice, bool) else str(choice)
+
+
+def _count(domain: Int) -> int:
+    """How many whole numbers there are."""
+    return (domain.high - domain.low) // domain.step + 1
+
+
+def _range(domain: Int, i: int) -> str:
+    """The whole numbers of one range, by its ends."""
+    count = _count(domain)
+    first, last = -(-i * count // RANGES), -(-(i + 1) * count // RANGES) - 1
+    low, high = domain.low + first * domain.step, domain.low + last * domain.step
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _end(domain: Float, i: int) -> float:
+    if domain.log:
+        return float(domain.low * (domain.high / domain.low) ** (i / RANGES))
+    return domain.low + (domain.high - domain.low) * i / RANGES

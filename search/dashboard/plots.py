@@ -1,0 +1,167 @@
+"""The plots of a study's page, as values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from search import words
+from search.recovery import read_report
+
+from . import link
+from .chart import LOGARITHMIC, WIDE, Point
+from .plot import Plot, Scale, Series, finite, sparse, thinned
+from .seen import Seen
+from .snapshot import Snapshot
+
+TOP, RUNNING = 5, 6  # trials whose curves are drawn
+KEPT = 512  # reports
+UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+SYMBOLS = {"done": "circle", "cut": "square", "pruned": "triangle-up", "other": "x-thin-open"}
+ROLES = {"done": "good", "cut": "warm", "pruned": "muted", "other": "bad"}
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def front(shown: Snapshot, cost: str) -> Plot | None:
+    """Return what was learnt against what it costs, the Pareto front as a line through its points."""
+    goal, points = shown.goal.name, finite(shown.against(cost))
+    if not points:
+        return None
+    low, high = min(p.x for p in points), max(p.x for p in points)
+    is_log = low > 0 and (cost in LOGARITHMIC or cost == "seconds") and high > WIDE / 3 * low
+    drawn = thinned(points, is_log)
+    groups: dict[str, list[Point]] = {}
+    for p in drawn:
+        groups.setdefault(p.outcome if p.outcome in SYMBOLS else "other", []).append(p)
+    best = sorted((p for p in drawn if p.is_front), key=lambda p: (p.x, p.y))
+    series = [_points(word, groups[word], ROLES[word], SYMBOLS[word]) for word in SYMBOLS if word in groups]
+    line = Series("the Pareto front", "steps", "front", *_columns(best), symbol="diamond")
+    few = f", {len(drawn):,} drawn" if len(drawn) < len(points) else ""
+    return Plot(
+        f"{goal} against {cost}",
+        Scale(cost, "log" if is_log else "number"),
+        Scale(goal),
+        [*series, line],
+        f"{len(points):,} trained networks{few}; {len(best)} on the Pareto front",
+        href=link.study(shown.name),
+    )
+
+
+def progress(shown: Snapshot) -> Plot | None:
+    """Return the best value against the device seconds that were spent until then."""
+    steps, goal = shown.steps, shown.goal.name
+    if not steps:
+        return None
+    unit, length = _unit(steps[-1].seconds)
+    line = Series(
+        f"best {goal}",
+        "steps",
+        "front",
+        [step.seconds / length for step in steps],
+        [step.value for step in steps],
+        [step.number for step in steps],
+    )
+    found = f"{words.metric(goal, steps[-1].value)} by trial {steps[-1].number}"
+    note = f"{found}, found after {words.seconds(steps[-2 if len(steps) > 1 else -1].seconds)}"
+    across = Scale(f"device time, {unit}")
+    return Plot(f"best {goal} so far", across, Scale(goal), [line], note, href=link.study(shown.name))
+
+
+def budget(shown: Snapshot) -> Plot | None:
+    """Return the device time spent over the time of day, and the budget as a line across."""
+    ended = sorted((one.ended, one.record.search_seconds) for one in shown.trials if one.ended)
+    if not ended or shown.began_at is None:
+        return None
+    whole = shown.file.budget.device_time
+    unit, length = _unit(whole or shown.spent_seconds)
+    corners, spent = [(shown.began_at.timestamp(), 0.0)], 0.0
+    for moment, seconds in ended:
+        spent += seconds
+        corners.append((moment.timestamp(), spent))
+    # the finale, and what runs now, is charged but has not ended
+    corners.append(((shown.seen_at or ended[-1][0]).timestamp(), shown.spent_seconds))
+    drawn = sparse(corners)
+    line = Series("spent", "line", "cool", [_moment(at) for at, _ in drawn], [at / length for _, at in drawn])
+    left = (
+        f"{words.seconds(max(whole - shown.spent_seconds, 0.0))} left of {words.seconds(whole)}"
+        if whole
+        else ""
+    )
+    note = left or f"{words.seconds(shown.spent_seconds)} spent; there is no limit"
+    level = (f"budget, {words.seconds(whole)}", whole / length) if whole else None
+    return Plot(
+        "device time spent", Scale("time", "date"), Scale(f"device time, {unit}"), [line], note, level
+    )
+
+
+def curves(shown: Snapshot) -> Plot | None:
+    """Return the learning curves of the trials that run and of the best ones, over each other."""
+    running = [one for one in shown.trials if one.outcome == "running"][-RUNNING:]
+    top = [shown.by_number[r.number] for r in shown.ranked[:TOP]]
+    series = [
+        *(_curve(shown, one, "cool", DASHES[i % len(DASHES)], ", running") for i, one in enumerate(running)),
+        *(_curve(shown, one, f"c{i}", DASHES[i % len(DASHES)], "") for i, one in enumerate(top)),
+    ]
+    drawn = [one for one in series if one is not None]
+    if not drawn:
+        return None
+    title = f"learning curves of the best {len(top)}" + (" and of what runs" if running else "")
+    note = f"{shown.goal.name} on the validation images after each epoch"
+    across, href = Scale("epoch"), link.study(shown.name)
+    return Plot(title, across, Scale(shown.goal.name), drawn, note, href=href)
+
+
+PLOTS: Mapping[str, Callable[[Snapshot], Plot | None]] = {
+    "progress": progress,
+    "budget": budget,
+    "curves": curves,
+}
+
+
+def _points(name: str, points: list[Point], role: str, symbol: str) -> Series:
+    return Series(name, "points", role, *_columns(points), symbol=symbol)
+
+
+def _columns(points: list[Point]) -> tuple[list[float], list[float], list[int]]:
+    return [p.x for p in points], [p.y for p in points], [p.number for p in points]
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    """The unit in which so much time is a number of one or two digits before the point."""
+    return next((unit for unit in UNITS if seconds >= 2 * unit[1]), UNITS[-1])
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at).isoformat(sep=" ", timespec="seconds")
+
+
+def _curve(shown: Snapshot, one: Seen, role: str, dash: str, more: str) -> Series | None:
+    """The curve that its report has, or its values at the rungs."""
+    kept = shown.folder / "trials" / str(one.record.number) if shown.folder else None
+    is_over = one.record.values is not None
+    rows = _reported(kept, one.record.digest, one.record.number, shown.goal.name) if kept and is_over else ()
+    turn = 1.0 if shown.goal.cost(1.0) < 0 else -1.0  # scores at rungs are higher where better
+    rows = rows or tuple((float(epoch), turn * score) for epoch, score in sorted(one.record.rungs.items()))
+    if not rows:
+        return None
+    xs, ys = [x for x, _ in rows], [y for _, y in rows]
+    name = f"trial {one.record.number}{more}"
+    return Series(name, "line", role, xs, ys, [one.record.number] * len(rows), dash=dash)
+
+
+@lru_cache(maxsize=KEPT)
+def _reported(folder: Path, digest: str | None, number: int, goal: str) -> tuple[tuple[float, float], ...]:
+    """The curve of a trial that has ended, which changes no more; nothing where it was not kept here."""
+    rows = (read_report(folder, digest, number) or {}).get("curve")
+    if not isinstance(rows, list):
+        return ()
+    pairs = [(row.get("epoch"), row.get(f"valid_{goal}")) for row in rows if isinstance(row, dict)]
+    return tuple((float(x), float(y)) for x, y in pairs if _is_number(x) and _is_number(y))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value)
