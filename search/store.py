@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from .errors import StudyError
-from .lock import hold
+from .lock import hold, holder
 from .over_seeds import OneSeed, key, over_seeds
 from .record import Record, record
 
@@ -110,6 +111,57 @@ def glance(name: str, runs: Path, url: str | None = None, lock_seconds: float = 
     return _found(name, runs, url, lambda place: _storage_to_read(place, lock_seconds))
 
 
+@contextmanager
+def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float = 2.0) -> Iterator[Store]:
+    """Open an existing study to write a little to it, also while it is being run; nothing is made that is not there.
+
+    Raises StudyError where there is none, and where it cannot be written: locked for longer than `lock_seconds`,
+    read-only, damaged, or an SQLite file that is run on another machine, which would spoil it.
+    """
+    file = sqlite_file(url) if url else runs / name / "study.db"
+    place = url or f"sqlite:///{file}"
+    if file is not None:
+        _check_machine(name, file)
+    with reading(place, "written"):
+        if file is not None and file.is_file():
+            _check_writable(file, lock_seconds)
+        opened: list[optuna.storages.RDBStorage] = []
+
+        def open_it(given: str) -> optuna.storages.RDBStorage:
+            opened.append(_storage_to_write(given, lock_seconds))
+            return opened[0]
+
+        try:
+            store = _found(name, runs, url, open_it)
+            check_format(store.study.user_attrs, name)
+            yield store
+        finally:
+            for one in opened:
+                one.engine.dispose()
+
+
+def _check_machine(name: str, file: Path) -> None:
+    """Refuse to write into an SQLite file that another machine writes: its log is no file that two can share."""
+    held = holder(file.with_name(file.name + ".lock"))
+    if held is not None and held.host not in ("", socket.gethostname()):
+        raise StudyError(f"study {name} is being run by {held.said}; it can be changed on that machine alone")
+
+
+def _check_writable(file: Path, lock_seconds: float) -> None:
+    """Raise as a write would, but soon: Optuna tries again for long. It begins one, and takes it back."""
+    import sqlalchemy.exc
+
+    try:
+        connection = sqlite3.connect(file, timeout=lock_seconds, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise sqlalchemy.exc.DatabaseError(None, None, error) from None
+
+
 def _found(
     name: str, runs: Path, url: str | None, opened: Callable[[str], optuna.storages.BaseStorage]
 ) -> Store:
@@ -144,8 +196,9 @@ def study_names(url: str, lock_seconds: float = LOCK_SECONDS) -> list[str]:
 
 
 @contextmanager
-def reading(url: str) -> Iterator[None]:
-    """Turn every way in which a storage cannot be read into a sentence: locked, damaged, empty, of other tables."""
+def reading(url: str, done: str = "read") -> Iterator[None]:
+    """Turn every way in which a storage cannot be read, or written, into a sentence: locked, damaged, empty, of other
+    tables."""
     import sqlalchemy.exc
     from optuna.exceptions import StorageInternalError
 
@@ -156,7 +209,7 @@ def reading(url: str) -> Iterator[None]:
         said = _first_line(cause if isinstance(cause, Exception) else error)
         if "no such table" in said:
             said = "it is empty, or no study was begun in it"
-        raise StudyError(f"the study's storage {_without_password(url)} cannot be read ({said})") from None
+        raise StudyError(f"the study's storage {_without_password(url)} cannot be {done} ({said})") from None
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
@@ -217,11 +270,20 @@ def _storage_to_read(url: str, lock_seconds: float) -> optuna.storages.BaseStora
     return optuna.storages.get_storage(opened)
 
 
+def _storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
+    """Return Optuna's storage at a URL, where nothing is made that is not there."""
+    file = sqlite_file(url)
+    return _opened(url if file is None else _uri(file, "rw"), url, lock_seconds, makes_tables=False)
+
+
+def _uri(file: Path, mode: str) -> str:
+    # quoted twice: SQLAlchemy undoes it once, SQLite once more
+    return f"sqlite:///file:{quote(quote(str(file)))}?mode={mode}&uri=true"
+
+
 def _opened_to_read(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
     file = sqlite_file(url)
-    # quoted twice: SQLAlchemy undoes it once, SQLite once more
-    place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=ro&uri=true"
-    return _opened(place, url, lock_seconds, makes_tables=False)
+    return _opened(url if file is None else _uri(file, "ro"), url, lock_seconds, makes_tables=False)
 
 
 def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:

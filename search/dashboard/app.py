@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from starlette.routing import Route
 
 from search.errors import StudyError
 
+from .act import Acts
 from .assets import assets
+from .compare import compare, compared, difference_picture, pair
 from .drawing import drawing
+from .form import FormError
 from .guard import PICTURE_POLICY, Guard
 from .library import Library, Missing
 from .plain import plain
@@ -44,12 +48,16 @@ def create_app(
         Route("/", pages.studies),
         Route(f"/{TWIN}", pages.studies),
         Route("/study/{name}", pages.study),
+        Route("/study/{name}/compare", pages.compare),
+        Route(f"/study/{{name}}/compare{TWIN}", pages.compare),
+        Route("/study/{name}/compare/{numbers}/{side}/picture.svg", pages.difference),
+        *pages.acts.routes(),
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
         Route("/static/{file}", pages.static),
     ]
-    kinds = (StudyError, Missing, QueryError, HTTPException, Exception)
+    kinds = (StudyError, Missing, QueryError, FormError, HTTPException, Exception)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, pages.trouble))
     app.router.redirect_slashes = False
     return Guard(app, host, token)
@@ -61,7 +69,9 @@ class Pages:
     def __init__(self, library: Library) -> None:
         self.library = library
         self.assets = assets()
-        self.templates = Templates(self.assets)
+        token = secrets.token_urlsafe(32)
+        self.acts = Acts(library, token)
+        self.templates = Templates(self.assets, token)
 
     def studies(self, request: Request) -> Response:
         _take_no_query(request)
@@ -70,15 +80,30 @@ class Pages:
     def study(self, request: Request) -> Response:
         name, is_twin = self._name(request.path_params["name"])
         query = Query.parse(request.query_params.multi_items())
-        values = study(self.library.snapshot(name), query)
+        shown = self.library.snapshot(name)
+        values = {**study(shown, query), "act": self.acts.values(shown)}
         return self._answer("study.html", values, is_twin, query=query)
+
+    def compare(self, request: Request) -> Response:
+        shown = self.library.snapshot(request.path_params["name"])
+        values = compare(shown, compared(request.query_params.multi_items()))
+        return self._answer("compare.html", values, request.url.path.endswith(TWIN))
+
+    def difference(self, request: Request) -> Response:
+        shown = self.library.snapshot(request.path_params["name"])
+        headers = {"content-security-policy": PICTURE_POLICY}
+        side = request.path_params["side"]
+        if side not in ("before", "after"):
+            raise Missing(NO_PAGE)
+        drawn = difference_picture(shown, *pair(request.path_params["numbers"]), side == "after")
+        return Response(drawn, headers=headers, media_type="image/svg+xml")
 
     def trial(self, request: Request) -> Response:
         _take_no_query(request)
         asked: str = request.path_params["number"]
         number = _number(asked.removesuffix(TWIN))
-        values = trial(self.library.snapshot(request.path_params["name"]), number)
-        return self._answer("trial.html", values, asked.endswith(TWIN))
+        shown = self.library.snapshot(request.path_params["name"])
+        return self._answer("trial.html", trial(shown, number), asked.endswith(TWIN))
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._text(request)
@@ -149,6 +174,10 @@ def _said(error: Exception) -> tuple[int, str]:
             return 400, str(error)
         case StudyError():
             return 503, str(error)
+        case FormError():
+            return error.status, str(error)
+        case HTTPException(status_code=405):
+            return 405, "this address takes a form that a page of the dashboard sends, and shows nothing"
         case HTTPException(status_code=404):
             return 404, NO_PAGE
         case HTTPException():

@@ -63,7 +63,7 @@ class Axis(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart in pixels. `line` are the corners of a line as SVG writes them."""
+    """A chart in pixels. `line` are the corners of a line as SVG writes them, `lines` those of several."""
 
     title: str
     x_name: str
@@ -72,6 +72,7 @@ class Chart(NamedTuple):
     y_ticks: Sequence[Tick]
     marks: Sequence[Mark]
     line: str
+    lines: Sequence[str] = ()
 
     width: float = WIDTH
     height: float = HEIGHT
@@ -103,6 +104,19 @@ def chart(
         [_mark(p, across, up) for p in points],
         corners,
     )
+
+
+def overlaid(
+    title: str, x_name: str, y_name: str, lines: Sequence[Sequence[tuple[float, float]]]
+) -> Chart | None:
+    """Return the chart of several lines, each in its place among them; None where there is no point."""
+    every = [corner for line in lines for corner in line]
+    empty = chart(title, x_name, y_name, [], every)
+    if empty is None:
+        return None
+    across, up = axis(x_name, [x for x, _ in every]), axis(y_name, [y for _, y in every])
+    drawn = [" ".join(f"{_x(across, x):.1f},{_y(up, y):.1f}" for x, y in line) for line in lines]
+    return empty._replace(line="", lines=drawn)
 
 
 def axis(name: str, values: Sequence[float]) -> Axis:

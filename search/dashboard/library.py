@@ -16,6 +16,7 @@ from search.store import TEXT_ATTR, Store, check_format, glance, reading, sqlite
 from search.study_file import stored_study
 from search.written import NAME
 
+from .hands import Hands
 from .seen import Seen, seen
 from .snapshot import Snapshot
 
@@ -81,11 +82,13 @@ class Reading:
                 file, self._text = stored_study(text, f"{self.store.name} as begun"), text
             is_new = self._take(trials, over_seeds(attrs)) or file is not (self._last and self._last.file)
             is_running = self._is_running()
-            if self._last is None or is_new or is_running != self._last.is_running:
+            hands = Hands.of_attrs(attrs)
+            is_new |= is_running != (self._last and self._last.is_running)
+            if self._last is None or is_new or hands != self._last.hands:
                 shown = tuple(known for _, _, known in self._known.values())
                 name = self.store.name
                 folder = self.store.folder if NAME.fullmatch(name) else None
-                self._last = Snapshot(name, file, shown, is_running, folder)
+                self._last = Snapshot(name, file, shown, is_running, folder, hands, self._run_began())
             return self._last
 
     def _read(self) -> tuple[dict[str, Any], list[FrozenTrial]]:
@@ -119,6 +122,12 @@ class Reading:
         limit = time.time() - SILENT_SECONDS
         unfinished = (one for _, _, one in self._known.values() if one.record.outcome in UNFINISHED)
         return any(one.sign is not None and one.sign > limit for one in unfinished)
+
+    def _run_began(self) -> float | None:
+        """When a coordinator took the lock of an embedded study, last; in unix seconds."""
+        file = sqlite_file(self.url)
+        lock = file and file.with_name(file.name + ".lock")
+        return lock.stat().st_mtime if lock and lock.is_file() else None
 
 
 def _mark(url: str) -> tuple[int, ...] | None:

@@ -44,6 +44,7 @@ class Query:
     sort: str = DEFAULT_SORT
     outcome: str = ""
     op: str = ""
+    starred: bool = False
     ends: Mapping[str, float] = field(default_factory=dict)
     page: int = 1
 
@@ -71,7 +72,9 @@ class Query:
                 return replace(self, outcome=_one_of(OUTCOMES, name, text, text))
             case "op":
                 return replace(self, op=_op(text))
-        known = ", ".join(("sort", "outcome", "op", *ENDS, "page"))
+            case "starred":
+                return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
+        known = ", ".join(("sort", "outcome", "op", "starred", *ENDS, "page"))
         raise QueryError(f"{_said(name)} is nothing that this page knows; it knows {known}")
 
     def turned(self, column: str) -> Query:
@@ -89,6 +92,7 @@ class Query:
             "sort": self.sort if self.sort != DEFAULT_SORT else "",
             "outcome": self.outcome,
             "op": self.op,
+            "starred": "yes" if self.starred else "",
         }
         given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
         given["page"] = str(self.page) if self.page > 1 else ""

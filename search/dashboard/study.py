@@ -22,7 +22,7 @@ MOST_BEST = 20  # trials of the front that are listed
 def study(shown: Snapshot, query: Query) -> dict[str, Any]:
     """Return the page's values: the whole study, and one page of its trials."""
     file = shown.file
-    page = query.of(shown.trials)
+    page = query.of(shown.starred if query.starred else shown.trials)
     return {
         **head(shown),
         "is_running": shown.is_running,
@@ -55,6 +55,7 @@ def _table(shown: Snapshot, query: Query, page: Page) -> dict[str, Any]:
         "sort": query.sort,
         "outcome": query.outcome,
         "op": query.op,
+        "starred": query.starred,
         "ends": query.ends,
         "page": page.number,
         "pages": page.pages,
@@ -75,6 +76,8 @@ def row(shown: Snapshot, one: Seen) -> dict[str, Any]:
         "seconds": made.seconds,
         "by": made.origin.by if made.origin else None,
         "reason": made.reason,
+        "starred": made.number in shown.hands.stars,
+        "note": shown.hands.notes.get(made.number),
     }
 
 
