@@ -101,8 +101,9 @@ def _costs(shown: Snapshot, trials: Sequence[Seen]) -> list[dict[str, Any]]:
 
 
 def _value(one: Seen, name: str) -> float | None:
-    value: float | None = getattr(one.record, name) if name in ("epochs", "seconds") else one.metric(name)
-    return value
+    if name == "seconds":  # a finale is not part of the comparison: only the best have one
+        return one.record.search_seconds
+    return one.record.epochs if name == "epochs" else one.metric(name)
 
 
 def _best(values: Sequence[float | None], way: str, counts: bool = True) -> list[bool]:

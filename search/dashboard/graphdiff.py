@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import genome
 from genome import Genome
+from genome.op import Op
 from genome.picture.columns import columns
-from genome.picture.figure import Arrow, Box, Figure, Line, figure, shortened
+from genome.picture.figure import Arrow, Box, Figure, Line, described, figure, shortened
 from genome.picture.layout import place
 from genome.picture.svg import svg
 from genome.source import SourceError
@@ -57,17 +58,31 @@ def graphdiff(before: Genome, after: Genome) -> Graphdiff:
     return Graphdiff(
         diff.added,
         diff.dropped,
-        tuple(Changed(name, _parts(parts)) for name, parts in diff.changed.items()),
+        tuple(Changed(name, _parts(before, after, name, parts)) for name, parts in diff.changed.items()),
         tuple(_part(name, a, b) for name, a, b in whole if a != b),
     )
 
 
-def _parts(parts: Mapping[str, tuple[Any, Any]]) -> tuple[Part, ...]:
-    return tuple(_part(name, before, after) for name, (before, after) in parts.items())
+def _parts(
+    before: Genome, after: Genome, name: str, parts: Mapping[str, tuple[Any, Any]]
+) -> tuple[Part, ...]:
+    """What of a node has changed; another node type is said with its genes at once."""
+    if "op" in parts:
+        kinds = _part("op", before.by_name[name].op, after.by_name[name].op)
+        return kinds, *(_part(part, *parts[part]) for part in ("in", "width") if part in parts)
+    return tuple(_part(part, a, b) for part, (a, b) in parts.items())
 
 
 def _part(name: str, before: Any, after: Any) -> Part:
-    return Part(name, shortened(told(before), LONGEST), shortened(told(after), LONGEST))
+    return Part(name, _told(before), _told(after))
+
+
+def _told(value: Any) -> str:
+    """A part of a genome in words: of a node type with what is not at its default."""
+    if isinstance(value, Op):
+        word, _, genes = described(value).partition(": ")
+        value = f"{word} ({genes})" if genes else word
+    return shortened(value if isinstance(value, str) else told(value), LONGEST)
 
 
 @lru_cache(maxsize=KEPT)
@@ -94,8 +109,7 @@ def _marked(plain: Figure, mine: Genome, others: Genome, diff: Graphdiff, is_aft
         if node.name in own:
             boxes.append(_said(box, word, f"{'+' if is_after else chr(0x2212)} {word}"))
         elif node.name in changed:
-            said = (f"≠ {one.part}: {one.after if is_after else one.before}" for one in changed[node.name])
-            boxes.append(_said(box, "changed", *said))
+            boxes.append(_said(box, "changed", *(_own(one, is_after) for one in changed[node.name])))
         else:
             boxes.append(box)
     known = {(source, node.name) for node in others.nodes for source in node.ins}
@@ -105,6 +119,12 @@ def _marked(plain: Figure, mine: Genome, others: Genome, diff: Graphdiff, is_aft
         return one if (names[one.tail], names[one.head]) in known else one._replace(mark=word)
 
     return plain._replace(boxes=tuple(boxes), arrows=tuple(map(arrow, plain.arrows)))
+
+
+def _own(one: Part, is_after: bool) -> str:
+    """What a box says of its change; its node type stands in it anyway."""
+    value = one.after if is_after else one.before
+    return f"≠ {one.part}" if one.part == "op" else f"≠ {one.part}: {value}"
 
 
 def _said(box: Box, mark: str, *said: str) -> Box:
