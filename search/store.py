@@ -128,7 +128,7 @@ def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float =
         opened: list[optuna.storages.RDBStorage] = []
 
         def open_it(given: str) -> optuna.storages.RDBStorage:
-            opened.append(_storage_to_write(given, lock_seconds))
+            opened.append(storage_to_write(given, lock_seconds))
             return opened[0]
 
         try:
@@ -270,7 +270,7 @@ def _storage_to_read(url: str, lock_seconds: float) -> optuna.storages.BaseStora
     return optuna.storages.get_storage(opened)
 
 
-def _storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
+def storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
     """Return Optuna's storage at a URL, where nothing is made that is not there."""
     file = sqlite_file(url)
     return _opened(url if file is None else _uri(file, "rw"), url, lock_seconds, makes_tables=False)

@@ -91,10 +91,7 @@ class Guard:
         return PlainTextResponse("open the address with the token that `genome dashboard` printed\n", 403)
 
     def _is_ours(self, headers: Headers) -> bool:
-        try:
-            name = urlsplit("//" + headers.get("host", "")).hostname or ""
-        except ValueError:
-            return False
+        name = named(headers)
         return name in self.names or (not self.is_local and _is_number(name))
 
     def _welcome(self, request: Request) -> Response:
@@ -107,9 +104,17 @@ class Guard:
         return answer
 
 
+def named(headers: Headers) -> str:
+    """Return the name by which a request calls this machine, without the port; nothing where it is none."""
+    try:
+        return urlsplit("//" + headers.get("host", "")).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _refused_form(headers: Headers) -> Response | None:
     """Why a form is not taken; None for one that a page of this server has sent, of a fitting type and size."""
-    if not _is_from_here(headers):
+    if not is_from_here(headers):
         return PlainTextResponse("a form is taken from a page of this dashboard alone\n", 403)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != TYPE:
@@ -122,7 +127,7 @@ def _refused_form(headers: Headers) -> Response | None:
     return None
 
 
-def _is_from_here(headers: Headers) -> bool:
+def is_from_here(headers: Headers) -> bool:
     """Whether a browser says that the page that sends this has the same origin. One that says nothing is refused."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is None and site is None:

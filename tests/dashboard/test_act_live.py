@@ -23,7 +23,13 @@ from tests.dashboard.test_act import FITS, ORIGIN, send, token
 from tests.search.conftest import study_of
 
 ROOT = Path(__file__).parents[2]
-LONG = {"trials": 500, "budget": {"device_time": "1h"}, "train": {"epochs": 4, "batch": 32}, "finale": "none"}
+LONG = {
+    "workers": 1,
+    "trials": 500,
+    "budget": {"device_time": "1h"},
+    "train": {"epochs": 4, "batch": 32},
+    "finale": "none",
+}
 SECONDS = 120.0
 
 
