@@ -32,6 +32,8 @@ from .snapshot import Snapshot
 from .trial import found
 
 LONGEST_GENOME = 100_000  # characters
+HAND = "hand"  # a move of a person's: the genome was made by it
+PLACE = re.compile(r"\btext:(?=\d)")
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 Fields = Mapping[str, str]
 
@@ -123,7 +125,7 @@ class Acts:
         try:
             return act(shown, fields, number) or "/"
         except (GenomeError, SourceError) as error:
-            raise FormError(f"this is no genome: {_one_line(error)}") from None
+            raise FormError(f"this is no genome: {PLACE.sub('line ', _one_line(error))}") from None
         except StudyError as error:
             raise FormError(_one_line(error), 409) from None
 
@@ -139,7 +141,7 @@ def _given(fields: Fields) -> tuple[Genome, str]:
         return genome.zoo.get(name), f"zoo:{name}"
     if len(text) > LONGEST_GENOME:
         raise FormError(f"a genome's text has at most {LONGEST_GENOME:,} characters, not {len(text):,}", 413)
-    return genome.loads(text, path="line"), "edited" if fields["parent"] else "written"
+    return genome.loads(text, path="text"), HAND
 
 
 def _space(shown: Snapshot) -> Space:

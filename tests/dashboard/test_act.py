@@ -128,7 +128,7 @@ def test_a_genome_is_put_into_the_queue(runs: Path) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, "/study/tiny/trial/2")
     twin = web.get("/study/tiny/trial/2.json").json()
     assert (twin["outcome"], twin["by"]) == ("waiting", "enqueued")
-    assert twin["origin"] == {"by": "enqueued", "parents": [1], "moves": ["edited"]}
+    assert twin["origin"] == {"by": "enqueued", "parents": [1], "moves": ["hand"]}
     assert [parent["number"] for parent in twin["parents"]] == [1]
     (waiting,) = look("tiny", runs).study.get_trials(states=(TrialState.WAITING,))
     assert genome.loads(waiting.user_attrs["genome"]).by_name["body"].width == 9
@@ -162,7 +162,7 @@ def _nodes(text: str) -> Any:
 BAD: list[tuple[str, dict[str, str], int, str]] = [
     ("enqueue", {}, 400, "give the text of a genome, or the name"),
     ("enqueue", {"text": FITS, "zoo": "resnet-20"}, 400, "and not both"),
-    ("enqueue", {"text": "nodes: ["}, 400, "this is no genome: line:"),
+    ("enqueue", {"text": "nodes: ["}, 400, "this is no genome: line "),
     ("enqueue", {"text": "\x00\x07"}, 400, "this is no genome"),
     ("enqueue", {"text": FITS.replace("width: 9", "width: 99")}, 409, "body.width is 99"),
     ("enqueue", {"text": FITS.replace("op: conv, in: [stem]", "op: nonsense, in: [stem]")}, 400, "nonsense"),
