@@ -63,6 +63,7 @@ PAGES = (
     f"{STUDY}/trial/77.json",
     f"{STUDY}/trial/77/picture.svg",
     f"{STUDY}/trial/77/genome.yaml",
+    f"{STUDY}/compare?trial=77&trial=78&trial=79&trial=80",
 )
 
 

@@ -266,9 +266,20 @@ def dashboard(
         str, typer.Option(help="Where to listen. Elsewhere than on this machine a token is asked for.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any that is free.")] = 8080,
+    optuna: Annotated[
+        bool,
+        typer.Option(
+            "--optuna",
+            help="Optuna's own dashboard too, at the next port. It may change the study and asks for no token, so on "
+            "this machine alone.",
+        ),
+    ] = False,
     data_root: DataRoot = None,
 ) -> None:
-    """Show studies in the browser, also while they run: what was found, from what, at what cost."""
+    """Show studies in the browser, also while they run: what was found, from what, at what cost.
+
+    From there a study can be stopped and resumed, and given networks to try.
+    """
     from importlib.util import find_spec
 
     from search.errors import StudyError
@@ -279,7 +290,7 @@ def dashboard(
         )
     from search.dashboard.serve import serve, shown
 
-    serve(shown(study, runs, data_root), host, port, lambda line: typer.echo(line))
+    serve(shown(study, runs, data_root), host, port, lambda line: typer.echo(line), optuna)
 
 
 def main() -> None:

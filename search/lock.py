@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import StudyError
 
 GLANCES = 4  # at the lock, before it counts as held: `is_held` holds it for a moment itself
 GLANCE_SECONDS = 0.05
+LONGEST = 300  # bytes of what a holder says of itself
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def hold(path: Path, what: str) -> Iterator[None]:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         if not _took(file):
-            holder = os.pread(file, 300, 0).decode("utf-8", "replace").strip() or "another process"
+            holder = os.pread(file, LONGEST, 0).decode("utf-8", "replace").strip() or "another process"
             raise StudyError(f"{what} is being run by {holder}; wait for it, or stop it and run this again")
         os.ftruncate(file, 0)
         os.pwrite(file, _me().encode(), 0)
@@ -50,6 +52,24 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(file)
     return False
+
+
+class Holder(NamedTuple):
+    """Who holds a lock, as it says itself, and the name of its machine."""
+
+    said: str
+    host: str
+
+
+def holder(path: Path) -> Holder | None:
+    """Return who holds the lock file at `path`, None where no living process does."""
+    if not is_held(path):
+        return None
+    try:
+        said = path.read_text("utf-8", "replace")[:LONGEST].strip()
+    except OSError:
+        said = ""
+    return Holder(said or "another process", said.partition(" on ")[2].partition(" ")[0])
 
 
 def _took(file: int) -> bool:

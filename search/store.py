@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from .errors import StudyError
-from .lock import hold
+from .lock import hold, holder
 from .over_seeds import OneSeed, key, over_seeds
 from .record import Record, record
 
@@ -97,6 +99,63 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
 
 def look(name: str, runs: Path, url: str | None = None) -> Store:
     """Open an existing study to read it, also while it is being run. Raises StudyError where there is none."""
+    return _found(name, runs, url, _storage)
+
+
+@contextmanager
+def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float = 2.0) -> Iterator[Store]:
+    """Open an existing study to write a little to it, also while it is being run; nothing is made that is not there.
+
+    Raises StudyError where there is none, and where it cannot be written: locked for longer than `lock_seconds`,
+    read-only, damaged, or an SQLite file that is run on another machine, which would spoil it.
+    """
+    file = sqlite_file(url) if url else runs / name / "study.db"
+    place = url or f"sqlite:///{file}"
+    if file is not None:
+        _check_machine(name, file)
+    with reading(place, "written"):
+        if file is not None and file.is_file():
+            _check_writable(file, lock_seconds)
+        opened: list[optuna.storages.RDBStorage] = []
+
+        def open_it(given: str) -> optuna.storages.RDBStorage:
+            opened.append(storage_to_write(given, lock_seconds))
+            return opened[0]
+
+        try:
+            store = _found(name, runs, url, open_it)
+            check_format(store.study.user_attrs, name)
+            yield store
+        finally:
+            for one in opened:
+                one.engine.dispose()
+
+
+def _check_machine(name: str, file: Path) -> None:
+    """Refuse to write into an SQLite file that another machine writes: its log is no file that two can share."""
+    held = holder(file.with_name(file.name + ".lock"))
+    if held is not None and held.host not in ("", socket.gethostname()):
+        raise StudyError(f"study {name} is being run by {held.said}; it can be changed on that machine alone")
+
+
+def _check_writable(file: Path, lock_seconds: float) -> None:
+    """Raise as a write would, but soon: Optuna tries again for long. It begins one, and takes it back."""
+    import sqlalchemy.exc
+
+    try:
+        connection = sqlite3.connect(file, timeout=lock_seconds, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise sqlalchemy.exc.DatabaseError(None, None, error) from None
+
+
+def _found(
+    name: str, runs: Path, url: str | None, opened: Callable[[str], optuna.storages.BaseStorage]
+) -> Store:
     import optuna
 
     folder = runs / name
@@ -106,15 +165,16 @@ def look(name: str, runs: Path, url: str | None = None) -> Store:
     place = url or f"sqlite:///{file}"
     with reading(place):
         try:
-            study = optuna.load_study(study_name=name, storage=_storage(place))
+            study = optuna.load_study(study_name=name, storage=opened(place))
         except KeyError:
             raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
     return Store(name, folder, study, shared=file is None)
 
 
 @contextmanager
-def reading(url: str) -> Iterator[None]:
-    """Turn every way in which a storage cannot be read into a sentence: locked, damaged, empty, of other tables."""
+def reading(url: str, done: str = "read") -> Iterator[None]:
+    """Turn every way in which a storage cannot be read, or written, into a sentence: locked, damaged, empty, of other
+    tables."""
     import sqlalchemy.exc
     from optuna.exceptions import StorageInternalError
 
@@ -125,7 +185,7 @@ def reading(url: str) -> Iterator[None]:
         said = first_line(cause if isinstance(cause, Exception) else error)
         if "no such table" in said:
             said = "it is empty, or no study was begun in it"
-        raise StudyError(f"the study's storage {without_password(url)} cannot be read ({said})") from None
+        raise StudyError(f"the study's storage {without_password(url)} cannot be {done} ({said})") from None
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
@@ -174,22 +234,31 @@ def _storage(url: str) -> optuna.storages.BaseStorage:
     import optuna
 
     # the layer that optuna.create_study would put around a URL: finished trials are read once
-    return optuna.storages.get_storage(_opened(url))
+    return optuna.storages.get_storage(_opened(url, url, LOCK_SECONDS, makes_tables=True))
 
 
-def _opened(url: str) -> optuna.storages.RDBStorage:
+def storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
+    """Return Optuna's storage at a URL, where nothing is made that is not there."""
+    file = sqlite_file(url)
+    # quoted twice: SQLAlchemy undoes it once, SQLite once more
+    place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=rw&uri=true"
+    return _opened(place, url, lock_seconds, makes_tables=False)
+
+
+def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:
+    """Open the storage at `place`; complaints speak of `url`."""
     import optuna
     import sqlalchemy.exc
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect = {"timeout": LOCK_SECONDS} if url.startswith("sqlite") else {}
+    connect = {"timeout": lock_seconds} if url.startswith("sqlite") else {}
     options = {"pool_pre_ping": True, "connect_args": connect}
     try:
         try:
-            return optuna.storages.RDBStorage(url, options)
+            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
-            return optuna.storages.RDBStorage(url, options)
+            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
     except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
         raise StudyError(
             f"storage: {without_password(url)} cannot be used ({first_line(error)}); "

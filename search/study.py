@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import difference, start
+from . import begun, difference, start
 from .asking import Answers, Asking, Genomes
 from .coordinator import Coordinator
 from .crew import crew, prepare
@@ -31,6 +31,7 @@ from .samplers.even import Even
 from .sieve import Sieve
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study
+from .wish import Wish
 
 if TYPE_CHECKING:
     from genome import Genome
@@ -74,7 +75,8 @@ class Study:
         """Run the study, or go on where it stopped, until its budget is spent.
 
         The genomes under its `start:` come first, then the best of the study `best_of`, or its one trial of
-        STUDY#TRIAL. The first Ctrl-C or SIGTERM ends it in good order. Raises StudyError where it cannot run:
+        STUDY#TRIAL. The first Ctrl-C or SIGTERM ends it in good order, and
+        so does a stop that is asked for in its storage. Raises StudyError where it cannot run:
         held by another coordinator, changed under way, other data, known genomes that do not fit the space;
         trainer.DataError where its data is missing.
         """
@@ -82,7 +84,7 @@ class Study:
         directions = [objective.direction for objective in self.file.objectives]
         with (
             shown,
-            stop_signals() as stop_asked,
+            stop_signals() as by_signal,
             claim(self.file.name, self.runs, self.file.storage) as claimed,
         ):
             prepare(self.file.data.modules())  # the children's imports go on beside ours
@@ -93,6 +95,8 @@ class Study:
             with _storage_errors(store):
                 _check_same(store, self.file, data)
                 start.keep(store, first)
+                begun.keep(store, self.file)
+                stop_asked = Wish(store, by_signal)
                 stop = _train(self.file, store, _bytes(data), shown, stop_asked)
                 return _result(self.file, store, data, stop, stop_asked())
 

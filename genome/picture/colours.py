@@ -32,6 +32,17 @@ _STYLE = """
 .genome .unused rect{{stroke-dasharray:3 3}}
 """
 
+# an edge around what is marked; the words in the box say the same
+_MARK = (
+    ".genome .{0} rect{{stroke:{1};stroke-width:3.5}}.genome .{0} path{{stroke:{1}}}"
+    ".genome .{0} polygon,.genome .{0} .size:last-child{{fill:{1}}}\n"
+)
+_MARKS = {
+    "added": ("#116329", "#56d364"),
+    "dropped": ("#a40e26", "#ff8f8a"),
+    "changed": ("#9a5b00", "#e3b341"),
+}
+
 _LIGHT = {
     "page": "#ffffff",
     "text": "#1f2328",
@@ -52,13 +63,16 @@ _DARK = {
 }
 
 
-def style(words: Sequence[str]) -> str:
-    """The style sheet of a picture; the boxes of `words[i]` have the class `wi`."""
+def style(words: Sequence[str], is_marked: bool = False) -> str:
+    """The style sheet of a picture; the boxes of `words[i]` have the class `wi`. `is_marked`: some have a mark."""
     base = _STYLE.format(family=FAMILY, **SIZES, **_LIGHT)
     light = "".join(_rule(i, word, 0.92, 0.48, 0.62) for i, word in enumerate(words))
     # What a dark page changes is colour; the rest of the sheet stands.
     dark = _STYLE.format(family=FAMILY, **SIZES, **_DARK)
     dark += "".join(_rule(i, word, 0.17, 0.55, 0.40) for i, word in enumerate(words))
+    if is_marked:
+        light += "".join(_MARK.format(mark, colour) for mark, (colour, _) in _MARKS.items())
+        dark += "".join(_MARK.format(mark, colour) for mark, (_, colour) in _MARKS.items())
     return f"{base}{light}@media (prefers-color-scheme:dark){{{dark}}}"
 
 

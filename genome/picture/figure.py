@@ -26,12 +26,13 @@ class Line(NamedTuple):
 
 
 class Box(NamedTuple):
-    """One node, or the image. `tip` is what is shown under the pointer."""
+    """One node, or the image. `tip` is what is shown under the pointer; `mark`: added, dropped or changed."""
 
     kind: Kind
     word: str
     lines: tuple[Line, ...]
     tip: tuple[str, ...]
+    mark: str = ""
 
 
 class Arrow(NamedTuple):
@@ -43,6 +44,7 @@ class Arrow(NamedTuple):
     back: bool
     label: str
     tip: str
+    mark: str = ""
 
 
 class Frame(NamedTuple):

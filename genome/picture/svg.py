@@ -24,11 +24,12 @@ def svg(figure: Figure, layout: Layout) -> str:
     height = layout.height + HEAD + 2 * MARGIN
     left = (width - layout.width) / 2
     words = sorted({box.word for box in figure.boxes})
+    is_marked = any(box.mark for box in figure.boxes) or any(arrow.mark for arrow in figure.arrows)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="genome" role="img" aria-label="{name}"'
         f' width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
         f"<title>{name}</title>",
-        f"<style>{colours.style(words)}</style>",
+        f"<style>{colours.style(words, is_marked)}</style>",
         f'<rect class="page" width="{width:.0f}" height="{height:.0f}"/>',
         f'<text class="title" x="{MARGIN:g}" y="{MARGIN + 15:g}">{name}</text>',
         f'<text class="summary" x="{MARGIN:g}" y="{MARGIN + 34:g}">{_text(figure.summary)}</text>',
@@ -53,7 +54,7 @@ def _box(box: Box, at: Rect, words: list[str]) -> str:
     # A motif is drawn as a pile: it stands for several nodes.
     pile = f'<rect {_place(at.moved(4, 4))} rx="{corner:g}"/>' if box.kind == "motif" else ""
     return (
-        f'<g class="box {box.kind} w{words.index(box.word)}"><title>{_text(*box.tip)}</title>'
+        f'<g class="box {box.kind} w{words.index(box.word)}{_marked(box)}"><title>{_text(*box.tip)}</title>'
         f'{pile}<rect {_place(at)} rx="{corner:g}"/>{"".join(_lines(box, at))}</g>'
     )
 
@@ -71,9 +72,13 @@ def _arrow(arrow: Arrow, curve: Curve) -> str:
     start, *rest = [f"{_n(x)} {_n(y)}" for x, y in curve.points]
     head = " ".join(f"{_n(x)},{_n(y)}" for x, y in _head(curve, thick))
     return (
-        f'<g class="arrow{" back" if arrow.back else ""}"><title>{_text(arrow.tip)}</title>'
+        f'<g class="arrow{" back" if arrow.back else ""}{_marked(arrow)}"><title>{_text(arrow.tip)}</title>'
         f'<path d="M{start}C{" ".join(rest)}" stroke-width="{thick:.1f}"/><polygon points="{head}"/></g>'
     )
+
+
+def _marked(what: Box | Arrow) -> str:
+    return f" {what.mark}" if what.mark else ""
 
 
 def _head(curve: Curve, thick: float) -> tuple[Point, Point, Point]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -19,8 +20,11 @@ from starlette.routing import Route
 from search.errors import StudyError
 
 from . import link
+from .act import Acts
 from .assets import assets
+from .compare import compare, compared, difference_picture, pair
 from .drawing import drawing
+from .form import FormError
 from .guard import PICTURE_POLICY, Guard
 from .learned import learned
 from .learner import Learner
@@ -66,12 +70,16 @@ def create_app(
         Route(f"/study/{{name}}/genes{TWIN}", pages.genes),
         Route("/study/{name}/part/{part}", pages.part),
         Route("/study/{name}/plot/{plot}.json", pages.plot),
+        Route("/study/{name}/compare", pages.compare),
+        Route(f"/study/{{name}}/compare{TWIN}", pages.compare),
+        Route("/study/{name}/compare/{numbers}/{side}/picture.svg", pages.difference),
+        *pages.acts.routes(),
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
         Route("/static/{file:path}", pages.static),
     ]
-    kinds = (BeingRead, StudyError, Missing, QueryError, HTTPException, Exception)
+    kinds = (BeingRead, StudyError, Missing, QueryError, FormError, HTTPException, Exception)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, pages.trouble))
     app.router.redirect_slashes = False
     return Guard(app, host, token)
@@ -83,14 +91,15 @@ class Pages:
     def __init__(self, library: Library, patience: float | None) -> None:
         self.library, self.patience = library, patience
         self.assets = assets()
-        self.templates = Templates(self.assets)
+        token = secrets.token_urlsafe(32)
+        self.acts = Acts(library, token)
+        self.templates = Templates(self.assets, token)
         self.learners: dict[str, Learner] = {}
 
     def prepare(self, first: str) -> None:
         """Read a study and make its page once. What goes wrong with it is told when somebody asks for it."""
         with suppress(Exception):
-            values = study(self.library.snapshot(first), Query())
-            self._answer("study.html", values, False, query=Query())
+            self._study_page(self.library.snapshot(first), Query(), False)
 
     def studies(self, request: Request) -> Response:
         _take_no_query(request)
@@ -100,7 +109,10 @@ class Pages:
     def study(self, request: Request) -> Response:
         name, is_twin = self._name(request.path_params["name"])
         query = Query.parse(request.query_params.multi_items())
-        values = study(self.library.snapshot(name, self._patience(is_twin)), query)
+        return self._study_page(self.library.snapshot(name, self._patience(is_twin)), query, is_twin)
+
+    def _study_page(self, shown: Snapshot, query: Query, is_twin: bool) -> Response:
+        values = {**study(shown, query), "act": self.acts.values(shown)}
         return self._answer("study.html", values, is_twin, query=query)
 
     def part(self, request: Request) -> Response:
@@ -116,7 +128,8 @@ class Pages:
             raise Missing(NO_PAGE)
         if since == shown.mark:
             return Response(status_code=204)
-        answer = self._answer(f"part/{name}.html", part(shown, name, query), False, query=query)
+        values = {**part(shown, name, query), "act": self.acts.values(shown)}
+        answer = self._answer(f"part/{name}.html", values, False, query=query)
         if since is None:  # a person asked: the address of the page says what is shown now
             now = urlsplit(request.headers.get("hx-current-url", "")).query
             address = Query.parse(merged(name, parse_qsl(now), asked)).address
@@ -139,6 +152,21 @@ class Pages:
         if name not in PLOTS:
             raise Missing(NO_PAGE)
         return JSONResponse(plain(PLOTS[name](shown)))
+
+    def compare(self, request: Request) -> Response:
+        is_twin = request.url.path.endswith(TWIN)
+        shown = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
+        values = compare(shown, compared(request.query_params.multi_items()))
+        return self._answer("compare.html", values, is_twin)
+
+    def difference(self, request: Request) -> Response:
+        shown = self.library.snapshot(request.path_params["name"])
+        headers = {"content-security-policy": PICTURE_POLICY}
+        side = request.path_params["side"]
+        if side not in ("before", "after"):
+            raise Missing(NO_PAGE)
+        drawn = difference_picture(shown, *pair(request.path_params["numbers"]), side == "after")
+        return Response(drawn, headers=headers, media_type="image/svg+xml")
 
     def trial(self, request: Request) -> Response:
         _take_no_query(request)
@@ -235,6 +263,10 @@ def _said(error: Exception) -> tuple[int, str]:
             return 400, str(error)
         case StudyError():
             return 503, str(error)
+        case FormError():
+            return error.status, str(error)
+        case HTTPException(status_code=405):
+            return 405, "this address takes a form that a page of the dashboard sends, and shows nothing"
         case HTTPException(status_code=404):
             return 404, NO_PAGE
         case HTTPException():

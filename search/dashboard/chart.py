@@ -14,6 +14,8 @@ LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 12.0, 44.0  # room around the plot
 TICKS = 5
 FINEST = 1e-9  # what is nearer to each other, or to 0, is shown as the same
 WIDE = 30.0  # times from lowest to highest, from which on a scale is logarithmic
+MOST_POWERS = 11  # of ten, that a logarithmic scale shows
+DASH = 5.0  # pixels to each side of a line's only point
 SHAPES = ("done", "cut", "pruned", "front")
 LOGARITHMIC = ("params", "macs", "memory", "latency")
 
@@ -63,7 +65,7 @@ class Axis(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart in pixels. `line` are the corners of a line as SVG writes them."""
+    """A chart in pixels. `line` are the corners of a line as SVG writes them, `lines` those of several."""
 
     title: str
     x_name: str
@@ -72,6 +74,7 @@ class Chart(NamedTuple):
     y_ticks: Sequence[Tick]
     marks: Sequence[Mark]
     line: str
+    lines: Sequence[str] = ()
 
     width: float = WIDTH
     height: float = HEIGHT
@@ -105,6 +108,20 @@ def chart(
     )
 
 
+def overlaid(
+    title: str, x_name: str, y_name: str, lines: Sequence[Sequence[tuple[float, float]]]
+) -> Chart | None:
+    """Return the chart of several lines, each in its place among them; None where there is no point."""
+    every = [corner for line in lines for corner in line]
+    empty = chart(title, x_name, y_name, [], every)
+    if empty is None:
+        return None
+    across, up = axis(x_name, [x for x, _ in every]), axis(y_name, [y for _, y in every])
+    return empty._replace(
+        line="", lines=[_written([(_x(across, x), _y(up, y)) for x, y in one]) for one in lines]
+    )
+
+
 def axis(name: str, values: Sequence[float]) -> Axis:
     """Return an axis on which all these values are."""
     low, high = min(values), max(values)
@@ -123,7 +140,8 @@ def ticks(shown: Axis) -> list[float]:
     if shown.is_log:
         first, last = math.floor(math.log10(shown.low)), math.ceil(math.log10(shown.high))
         factors = (1, 2, 5) if last - first <= 2 else (1, 3) if last - first <= 4 else (1,)
-        made = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+        every = -(-(last - first) // MOST_POWERS)  # of very many powers of ten, some
+        made = [factor * 10.0**power for power in range(first, last + 1, every) for factor in factors]
         return [value for value in made if shown.low <= value <= shown.high]
     rough = (shown.high - shown.low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
@@ -144,6 +162,14 @@ def label(name: str, value: float) -> str:
         case "params" | "macs":
             return short(value)
     return f"{value:.4g}"
+
+
+def _written(corners: Sequence[tuple[float, float]]) -> str:
+    """The corners of a line as SVG writes them; a single one is a short dash, which can be seen."""
+    if len(corners) == 1:
+        ((x, y),) = corners
+        corners = [(x - DASH, y), (x + DASH, y)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
 
 
 def front_of(points: Sequence[Point], x_rises: bool, y_rises: bool) -> list[Point]:

@@ -10,9 +10,9 @@ import genome
 from genome.source import SourceError
 
 KEPT = 256  # pictures
-_drawing = Lock()
+one_at_a_time = Lock()
 
-_EMPTY = (
+EMPTY = (
     '<svg xmlns="http://www.w3.org/2000/svg" role="img" width="640" height="40" viewBox="0 0 640 40">'
     '<text x="8" y="25" font-family="sans-serif" font-size="14" fill="#888888">{}</text></svg>\n'
 )
@@ -22,8 +22,8 @@ _EMPTY = (
 def drawing(text: str) -> str:
     """Return the picture of a genome as an SVG document; where it cannot be drawn, one that says why."""
     try:
-        with _drawing:
+        with one_at_a_time:
             return genome.draw(genome.loads(text))
     except (genome.GenomeError, SourceError) as error:
         said = "".join(c if c.isprintable() else " " for c in str(error))
-        return _EMPTY.format(html.escape(said))
+        return EMPTY.format(html.escape(said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import socket
 from collections.abc import MutableMapping
 from typing import Any
@@ -15,7 +16,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .form import MOST_BYTES, TYPE
+
 METHODS = ("GET", "HEAD")
+# the addresses that take a form; each asks for the page's token besides
+FORMS = re.compile(r"/study/[^/]+/(?:stop|resume|enqueue|trial/\d{1,9}/(?:star|note))", re.ASCII)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -28,7 +33,8 @@ PICTURE_POLICY = (
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # to this machine alone; with none at all a browser would not say either from where a form comes
+    "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
@@ -71,8 +77,11 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         if not self._is_ours(request.headers):
             return PlainTextResponse("this is no name of the dashboard's machine\n", 400)
-        if request.method not in METHODS:
-            return PlainTextResponse("the dashboard is only read\n", 405, {"allow": ", ".join(METHODS)})
+        is_form = request.method == "POST" and FORMS.fullmatch(request.url.path) is not None
+        if request.method not in METHODS and not is_form:
+            return PlainTextResponse("this address is only read\n", 405, {"allow": ", ".join(METHODS)})
+        if is_form and (refusal := _refused_form(request.headers)):
+            return refusal
         if self.token is None:
             return None
         if _is_same(request.cookies.get(self.cookie, ""), self.token):
@@ -82,10 +91,7 @@ class Guard:
         return PlainTextResponse("open the address with the token that `genome dashboard` printed\n", 403)
 
     def _is_ours(self, headers: Headers) -> bool:
-        try:
-            name = urlsplit("//" + headers.get("host", "")).hostname or ""
-        except ValueError:
-            return False
+        name = named(headers)
         return name in self.names or (not self.is_local and _is_number(name))
 
     def _welcome(self, request: Request) -> Response:
@@ -96,6 +102,40 @@ class Guard:
         answer = RedirectResponse(target, 303)
         answer.set_cookie(self.cookie, self.token or "", httponly=True, samesite="lax")
         return answer
+
+
+def named(headers: Headers) -> str:
+    """Return the name by which a request calls this machine, without the port; nothing where it is none."""
+    try:
+        return urlsplit("//" + headers.get("host", "")).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _refused_form(headers: Headers) -> Response | None:
+    """Why a form is not taken; None for one that a page of this server has sent, of a fitting type and size."""
+    if not is_from_here(headers):
+        return PlainTextResponse("a form is taken from a page of this dashboard alone\n", 403)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != TYPE:
+        return PlainTextResponse(f"a form is sent as {TYPE}\n", 415)
+    length = headers.get("content-length", "")
+    if not (length.isascii() and length.isdigit()):
+        return PlainTextResponse("a form says how long it is\n", 411)
+    if len(length) > 9 or int(length) > MOST_BYTES:
+        return PlainTextResponse(f"a form has at most {MOST_BYTES:,} bytes\n", 413)
+    return None
+
+
+def is_from_here(headers: Headers) -> bool:
+    """Whether a browser says that the page that sends this has the same origin. One that says nothing is refused."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is None and site is None:
+        return False
+    if site is not None and site != "same-origin":
+        return False
+    host = headers.get("host", "")
+    return origin is None or origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
 
 
 def _with_headers(send: Send) -> Send:

@@ -19,6 +19,7 @@ from search.study_file import stored_study
 from search.written import NAME
 
 from .beside import Beside
+from .hands import Hands
 from .seen import Seen, seen
 from .snapshot import Snapshot
 
@@ -143,10 +144,12 @@ class Reading:
             file, self._text = stored_study(text, f"{self.name} as begun"), text
         is_new = self._take(over_seeds(attrs)) or file is not (self._last and self._last.file)
         is_running = self._is_running()
-        if self._last is None or is_new or is_running != self._last.is_running:
+        hands = Hands.of_attrs(attrs)
+        is_new |= is_running != (self._last and self._last.is_running)
+        if self._last is None or is_new or hands != self._last.hands:
             shown = tuple(self._known[key][2] for key in sorted(self._known))
             folder = self.runs / self.name if NAME.fullmatch(self.name) else None
-            self._last = Snapshot(self.name, file, shown, is_running, folder)
+            self._last = Snapshot(self.name, file, shown, is_running, folder, hands, self._run_began())
         return self._last
 
     def _read(self) -> dict[str, Any]:
@@ -196,6 +199,12 @@ class Reading:
         limit = time.time() - SILENT_SECONDS
         unfinished = (one for _, _, one in self._known.values() if one.record.outcome in UNFINISHED)
         return any(one.sign is not None and one.sign > limit for one in unfinished)
+
+    def _run_began(self) -> float | None:
+        """When a coordinator took the lock of an embedded study, last; in unix seconds."""
+        file = sqlite_file(self.url)
+        lock = file and file.with_name(file.name + ".lock")
+        return lock.stat().st_mtime if lock and lock.is_file() else None
 
     def _stamp(self) -> Stamp | None:
         """What changes with any write; None where nothing tells, or where somebody writes at present."""

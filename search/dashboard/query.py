@@ -22,7 +22,7 @@ OUTCOMES = (
 )
 # what each part of the page has of the address
 OWN: Mapping[str, frozenset[str]] = {
-    "table": frozenset({"sort", "outcome", "op", *ENDS, "page"}),
+    "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page"}),
     "against": frozenset({"cost"}),
     "best": frozenset({"at_most", "size"}),
 }
@@ -57,6 +57,7 @@ class Query:
     sort: str = DEFAULT_SORT
     outcome: str = ""
     op: str = ""
+    starred: bool = False
     ends: Mapping[str, float] = field(default_factory=dict)
     page: int = 1
     cost: str = ""
@@ -93,7 +94,9 @@ class Query:
                 return replace(self, at_most=_count(name, text))
             case "size":
                 return replace(self, size=_one_of(LIMITED, name, text, text))
-        known = ", ".join(("sort", "outcome", "op", *ENDS, "page", "cost", "at_most", "size"))
+            case "starred":
+                return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
+        known = ", ".join(("sort", "outcome", "op", "starred", *ENDS, "page", "cost", "at_most", "size"))
         raise QueryError(f"{_said(name)} is nothing that this page knows; it knows {known}")
 
     def turned(self, column: str) -> Query:
@@ -115,6 +118,7 @@ class Query:
             "sort": self.sort if self.sort != DEFAULT_SORT else "",
             "outcome": self.outcome,
             "op": self.op,
+            "starred": "yes" if self.starred else "",
         }
         given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
         given["page"] = str(self.page) if self.page > 1 else ""

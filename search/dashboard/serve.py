@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from search.errors import StudyError
 from search.ref import is_file
 from search.study_file import read_study
 
-from . import link
+from . import link, optunas
 from .app import create_app
 from .guard import is_loopback
 
@@ -43,11 +44,16 @@ def shown(study: str | None, runs: Path, data_root: str | None = None) -> Shown:
     return Shown(runs, None, link.study(study) or "/", study)
 
 
-def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None:
+def serve(what: Shown, host: str, port: int, say: Callable[[str], None], with_optuna: bool = False) -> None:
     """Serve a dashboard until the process is told to stop; `say` gets the warning and the address.
 
-    Raises StudyError where the address cannot be had.
+    with_optuna: Optuna's own beside it, at the next port. Raises StudyError where the address cannot be had, or
+    Optuna's cannot be offered.
     """
+    other = None
+    if with_optuna:
+        optunas.check(host)
+        other = optunas.storage_of(what.runs, what.url, what.page)
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     app = create_app(what.runs, what.url, host, token, PATIENCE_SECONDS, what.study)
     config = uvicorn.Config(
@@ -61,13 +67,15 @@ def serve(what: Shown, host: str, port: int, say: Callable[[str], None]) -> None
         timeout_graceful_shutdown=1,
     )
     config.load()  # what it imports, before the first request
-    with _listening(host, port) as listening:
+    with _listening(host, port) as listening, ExitStack() as beside:
         if token:
             say(
-                f"warning: whoever reaches {host} and knows the token below can read these studies, unencrypted; "
-                "without --host only this machine can"
+                f"warning: whoever reaches {host} and knows the token below can read and change these studies, "
+                "unencrypted; without --host only this machine can"
             )
         say(f"dashboard: {address(listening, host)}{what.page}{f'?token={token}' if token else ''}")
+        if other:
+            beside.enter_context(optunas.beside(other, host, min(listening.getsockname()[1] + 1, 65535)))
         uvicorn.Server(config).run([listening])
 
 

@@ -19,6 +19,7 @@ from search.record import Record
 from search.study_file import StudyFile
 
 from .chart import Point, front_of
+from .hands import Hands
 from .query import column_value
 from .seen import Seen
 
@@ -46,7 +47,7 @@ class Step(NamedTuple):
 class Snapshot:
     """A study and its trials by number. `folder` has their reports, None where its name is no name of a folder.
 
-    mark: tells it from every other snapshot, those of other servers too.
+    mark: tells it from every other snapshot, those of other servers too.  run_began: unix seconds, where a lock tells.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Snapshot:
     trials: tuple[Seen, ...]
     is_running: bool
     folder: Path | None
+    hands: Hands = field(default_factory=Hands)
+    run_began: float | None = None
     mark: str = field(default_factory=lambda: f"{next(_marks):x}", compare=False)
 
     @property
@@ -147,6 +150,20 @@ class Snapshot:
             if value is not None and (not found or self.goal.cost(value) < self.goal.cost(found[-1].value)):
                 found.append(Step(spent, value, one.record.number))
         return (*found, found[-1]._replace(seconds=spent)) if found else ()
+
+    @cached_property
+    def is_stopping(self) -> bool:
+        """Whether a stop was asked for since this run began; where no lock says when, since its last trial did."""
+        asked = self.hands.stop_at
+        if not self.is_running or asked is None:
+            return False
+        last = max((one.began for one in self.trials if one.began), default=None)
+        since = self.run_began or (last.timestamp() if last else 0.0)
+        return asked > since
+
+    @cached_property
+    def starred(self) -> tuple[Seen, ...]:
+        return tuple(one for one in self.trials if one.record.number in self.hands.stars)
 
     @cached_property
     def state(self) -> State:

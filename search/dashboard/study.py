@@ -67,6 +67,11 @@ def _summary(shown: Snapshot, query: Query) -> dict[str, Any]:
     }
 
 
+def _act(shown: Snapshot, query: Query) -> dict[str, Any]:
+    """What can be done to it depends on whether it runs; the rest of it is not of a study alone."""
+    return {"state": shown.state.word}
+
+
 def _best(shown: Snapshot, query: Query) -> dict[str, Any]:
     return {
         "front": {"count": len(shown.best), "rows": _front(shown)},
@@ -94,11 +99,12 @@ def _failed(shown: Snapshot, query: Query) -> dict[str, Any]:
 
 
 def _table(shown: Snapshot, query: Query) -> dict[str, Any]:
-    page: Page = query.of(shown.trials)
+    page: Page = query.of(shown.starred if query.starred else shown.trials)
     table = {
         "sort": query.sort,
         "outcome": query.outcome,
         "op": query.op,
+        "starred": query.starred,
         "ends": query.ends,
         "page": page.number,
         "pages": page.pages,
@@ -110,6 +116,7 @@ def _table(shown: Snapshot, query: Query) -> dict[str, Any]:
 
 PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {
     "summary": _summary,
+    "act": _act,
     "best": _best,
     "against": _against,
     "failures": _failed,
@@ -129,6 +136,8 @@ def row(shown: Snapshot, one: Seen) -> dict[str, Any]:
         "seconds": made.seconds,
         "by": made.origin.by if made.origin else None,
         "reason": made.reason,
+        "starred": made.number in shown.hands.stars,
+        "note": shown.hands.notes.get(made.number),
     }
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
+import genome
 from search import words
 
 from . import charts
@@ -37,7 +38,7 @@ class Drawn(NamedTuple):
 class Templates:
     """Jinja's environment with what the pages write numbers with."""
 
-    def __init__(self, assets: Mapping[str, Asset]) -> None:
+    def __init__(self, assets: Mapping[str, Asset], token: str) -> None:
         folder = Path(__file__).with_name("html")
         self._made = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder),
@@ -58,8 +59,11 @@ class Templates:
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
             "metrics_of": metrics_of,
             "draw_curve": partial(self._drawn, charts.learning),
+            "draw_curves": partial(self._drawn, charts.learning_overlaid),
             "outcome_names": OUTCOMES,
             "limited": LIMITED,
+            "form_token": token,
+            "zoo_names": genome.zoo.names,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,
         }
         for name in self._made.list_templates():

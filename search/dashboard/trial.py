@@ -63,6 +63,11 @@ def trial(shown: Snapshot, number: int) -> dict[str, Any]:
         ],
         "children_count": len(shown.children.get(number, ())),
         "line": _line(shown, one),
+        "against_parents": [
+            {"number": parent, "href": link.compare(shown.name, (parent, number))}
+            for parent in one.parents
+            if parent in shown.by_number
+        ],
     }
 
 
@@ -102,6 +107,11 @@ def _report(shown: Snapshot, one: Seen) -> Mapping[str, Any]:
         return {}
     folder = shown.folder / "trials" / str(one.record.number)
     return read_report(folder, one.record.digest, one.record.number) or {}
+
+
+def curve_of(shown: Snapshot, one: Seen) -> list[dict[str, Any]]:
+    """Return the epochs of a trial as its report has them; none where there is no report here."""
+    return _curve(_report(shown, one))
 
 
 def _curve(report: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def test_every_answer_has_the_headers(runs: Path, address: str, status: int) -> 
     assert answer.status_code == status
     assert answer.headers["content-security-policy"] == POLICY
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert HEADERS.keys() <= answer.headers.keys()
 
 

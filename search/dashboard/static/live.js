@@ -35,9 +35,11 @@ function marks(section) {
 
 function replace(now, next) {
   const open = [...now.querySelectorAll("details")].map((one) => one.open);
+  const picked = [...now.querySelectorAll("input:checked")].map((one) => one.value);
   const across = [...now.querySelectorAll(".wide")].map((one) => one.scrollLeft);
   now.replaceChildren(...next.childNodes);
   now.querySelectorAll("details").forEach((one, i) => { one.open = open[i] ?? false; });
+  now.querySelectorAll("input[type=checkbox]").forEach((one) => { one.checked = picked.includes(one.value); });
   now.querySelectorAll(".wide").forEach((one, i) => { one.scrollLeft = across[i] ?? 0; });
 }
 

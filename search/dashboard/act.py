@@ -1,0 +1,165 @@
+"""Acting on a study: each form of a page is one address that takes it, does one thing and leads back.
+
+Nothing is done to a running search but through its storage: it takes what waits in its queue, and looks there whether
+it shall stop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+import genome
+from genome import Genome, GenomeError
+from genome.source import SourceError
+from search import queued
+from search.errors import StudyError
+from search.space import Space
+from search.store import writing
+from search.wish import ask_to_stop
+
+from . import hands, link
+from .form import FormError, read_form
+from .library import Library
+from .resume import Searches
+from .snapshot import Snapshot
+from .trial import found
+
+LONGEST_GENOME = 100_000  # characters
+HAND = "hand"  # a move of a person's: the genome was made by it
+PLACE = re.compile(r"\btext:(?=\d)")
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+Fields = Mapping[str, str]
+
+
+class Acts:
+    """What can be done to the studies of a library. `token`: what every form must have."""
+
+    def __init__(self, library: Library, token: str) -> None:
+        self.library, self.token = library, token
+        self.searches = Searches(library.runs, library.url)
+
+    def routes(self) -> list[Route]:
+        """Return the addresses of the forms. The guard knows them, too."""
+        return [
+            self._route("/stop", (), self.stop),
+            self._route("/resume", (), self.resume),
+            self._route("/enqueue", ("text", "zoo", "parent"), self.enqueue),
+            self._route("/trial/{number:int}/star", ("starred",), self.star),
+            self._route("/trial/{number:int}/note", ("note",), self.note),
+        ]
+
+    def values(self, shown: Snapshot) -> dict[str, Any]:
+        """Return what a page says of what can be done."""
+        return {
+            "stopping": shown.is_stopping,
+            "resume": self.searches.of(shown),
+            "waiting": shown.outcomes.get("waiting", 0),
+            "starred": len(shown.hands.stars),
+        }
+
+    def stop(self, shown: Snapshot, fields: Fields, number: int) -> str | None:
+        if not shown.is_running:
+            raise FormError(f"study {shown.name} is not being run", 409)
+        with self._writing(shown) as store:
+            ask_to_stop(store)
+        return link.study(shown.name)
+
+    def resume(self, shown: Snapshot, fields: Fields, number: int) -> str | None:
+        self.searches.begin(shown)
+        return link.study(shown.name)
+
+    def enqueue(self, shown: Snapshot, fields: Fields, number: int) -> str | None:
+        given, how = _given(fields)
+        parents = _parents(shown, fields["parent"])
+        space = _space(shown)
+        made = queued.fit(shown.file, space, given)
+        with self._writing(shown) as store:
+            made_number = queued.enqueue(store, space, made, how, parents)
+        return link.trial(shown.name, made_number)
+
+    def star(self, shown: Snapshot, fields: Fields, number: int) -> str | None:
+        is_starred = fields["starred"]
+        if is_starred not in ("yes", "no"):
+            raise FormError("starred may be yes or no")
+        with self._writing(shown) as store:
+            hands.star(store, found(shown, number).record.number, is_starred == "yes")
+        return link.trial(shown.name, number)
+
+    def note(self, shown: Snapshot, fields: Fields, number: int) -> str | None:
+        text = fields["note"].strip()
+        if len(text) > hands.LONGEST_NOTE:
+            raise FormError(f"a note has at most {hands.LONGEST_NOTE:,} characters, not {len(text):,}")
+        with self._writing(shown) as store:
+            hands.note(store, found(shown, number).record.number, text)
+        return link.trial(shown.name, number)
+
+    def _writing(self, shown: Snapshot) -> Any:
+        return writing(shown.name, self.library.runs, self.library.url)
+
+    def _route(
+        self,
+        address: str,
+        names: Collection[str],
+        act: Callable[[Snapshot, Fields, int], str | None],
+    ) -> Route:
+        async def answer(request: Request) -> Response:
+            fields = await read_form(request, self.token, names)
+            name, number = request.path_params["name"], request.path_params.get("number", -1)
+            back = await run_in_threadpool(self._done, act, name, fields, number)
+            return RedirectResponse(back, 303)
+
+        return Route(f"/study/{{name}}{address}", answer, methods=["POST"])
+
+    def _done(
+        self, act: Callable[[Snapshot, Fields, int], str | None], name: str, fields: Fields, number: int
+    ) -> str:
+        """Do it, and return where to go then. What cannot be done is the sender's to mend."""
+        shown = self.library.snapshot(name)
+        try:
+            return act(shown, fields, number) or "/"
+        except (GenomeError, SourceError) as error:
+            raise FormError(f"this is no genome: {PLACE.sub('line ', _one_line(error))}") from None
+        except StudyError as error:
+            raise FormError(_one_line(error), 409) from None
+
+
+def _given(fields: Fields) -> tuple[Genome, str]:
+    """The genome that a form gives, and how: as text, or by a name of the zoo."""
+    text, name = fields["text"], fields["zoo"]
+    if bool(text.strip()) == bool(name):
+        raise FormError("give the text of a genome, or the name of a network of the zoo, and not both")
+    if name:
+        if name not in genome.zoo.names():
+            raise FormError(f"the zoo has no network {name[:40]!r}")
+        return genome.zoo.get(name), f"zoo:{name}"
+    if len(text) > LONGEST_GENOME:
+        raise FormError(f"a genome's text has at most {LONGEST_GENOME:,} characters, not {len(text):,}", 413)
+    return genome.loads(text, path="text"), HAND
+
+
+def _space(shown: Snapshot) -> Space:
+    try:
+        return shown.file.space()
+    except (
+        ValueError
+    ) as error:  # its data is not here, or it was begun by a version that knew other node types
+        raise FormError(f"the study's space cannot be read here: {_one_line(error)}", 409) from None
+
+
+def _parents(shown: Snapshot, text: str) -> tuple[int, ...]:
+    if not text:
+        return ()
+    if not (NUMBER.fullmatch(text) and int(text) in shown.by_number):
+        raise FormError(f"study {shown.name} has no trial {text[:20]!r}")
+    return (int(text),)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,60 @@
+"""Networks that a person puts into a study's queue while it is there: they are trained before what is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import genome
+from genome import Genome, GenomeError
+
+from .asking import FIXED
+from .candidate import candidate, measured
+from .errors import StudyError
+from .fitted import fitted
+from .proposal import Origin
+from .record import GENOME, ORIGIN
+from .store import Store
+from .study_file import StudyFile
+
+if TYPE_CHECKING:
+    from .space import Space
+
+BY = "enqueued"  # who proposed them
+MOST_WAITING = 100  # trials in the queue
+
+
+def fit(file: StudyFile, space: Space, given: Genome) -> Genome:
+    """Return a genome as one of a study's space. Raises StudyError, one sentence, where it does not fit or is over the
+    study's limits."""
+    found = fitted(space, given)
+    if found.genome is None:
+        raise StudyError(f"it does not fit the study's space: {found.complaint}")
+    try:
+        network = candidate(found.genome, file.recipe.batch, file.recipe.optimizer)
+    except GenomeError as error:
+        raise StudyError(f"it cannot be built: {error}") from None
+    if exceeded := [str(one) for one in measured(network, file) if one.over > 0]:
+        raise StudyError(f"it is over the study's limits: {'; '.join(exceeded)}")
+    return found.genome
+
+
+def enqueue(store: Store, space: Space, made: Genome, how: str, parents: Sequence[int] = ()) -> int:
+    """Put a genome of the space into the queue, in one transaction, and return the number of its trial.
+
+    how: where it is from, in a word.  parents: the trials from whose genomes it was made.
+    Raises StudyError where too many wait already.
+    """
+    from optuna.trial import TrialState, create_trial
+
+    waiting = store.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if len(waiting) >= MOST_WAITING:
+        raise StudyError(f"{len(waiting)} trials wait already; let the study train some of them first")
+    origin = Origin(BY, tuple(parents), (how,))
+    template = create_trial(
+        state=TrialState.WAITING,
+        user_attrs={GENOME: genome.dump(made), ORIGIN: origin.to_json()},
+        system_attrs={FIXED: space.encode(made)},
+    )
+    storage = store.study._storage
+    return storage.get_trial_number_from_id(storage.create_new_trial(store.study._study_id, template))

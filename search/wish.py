@@ -1,0 +1,42 @@
+"""The wish that a run of a study ends: a signal, or what somebody wrote into its storage, such as the dashboard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .store import Store
+
+STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
+LOOK_SECONDS = 2.0  # from one look into the storage to the next
+SHARE = 0.02  # of the time, that looking takes at most
+
+
+def ask_to_stop(store: Store) -> None:
+    """Ask all that run a study now to end, as Ctrl-C does."""
+    store.study.set_user_attr(STOP, time.time())
+
+
+class Wish:
+    """Whether a run shall end. What was asked before it began was asked of an earlier run.
+
+    by_signal: whether a signal asked for it.
+    """
+
+    def __init__(self, store: Store, by_signal: Callable[[], bool]) -> None:
+        self._store, self._by_signal = store, by_signal
+        self._before = self._kept()
+        self._is_asked = False
+        self._next = time.monotonic() + LOOK_SECONDS
+
+    def __call__(self) -> bool:
+        if not self._is_asked and not self._by_signal() and time.monotonic() >= self._next:
+            began = time.monotonic()
+            self._is_asked = self._kept() != self._before
+            ended = time.monotonic()
+            self._next = ended + max(LOOK_SECONDS, (ended - began) / SHARE)
+        return self._is_asked or self._by_signal()
+
+    def _kept(self) -> Any:
+        return self._store.study.user_attrs.get(STOP)
