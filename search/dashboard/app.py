@@ -10,12 +10,13 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from search.errors import StudyError
 
 from .assets import assets
+from .downloads import download
 from .drawing import drawing
 from .guard import PICTURE_POLICY, Guard
 from .library import Library, Missing
@@ -25,6 +26,7 @@ from .studies import studies
 from .study import study
 from .templates import Templates
 from .trial import found, trial
+from .unfolding import parse_open
 
 TWIN = ".json"
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
@@ -47,6 +49,7 @@ def create_app(
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
+        Route("/study/{name}/trial/{number}/{part}/{file}", pages.download),
         Route("/static/{file}", pages.static),
     ]
     kinds = (StudyError, Missing, QueryError, HTTPException, Exception)
@@ -74,22 +77,28 @@ class Pages:
         return self._answer("study.html", values, is_twin, query=query)
 
     def trial(self, request: Request) -> Response:
-        _take_no_query(request)
+        names = parse_open(request.query_params.multi_items())
         asked: str = request.path_params["number"]
         number = _number(asked.removesuffix(TWIN))
-        values = trial(self.library.snapshot(request.path_params["name"]), number)
+        values = trial(self.library.snapshot(request.path_params["name"]), number, names)
         return self._answer("trial.html", values, asked.endswith(TWIN))
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._text(request)
-        file = f"{_UNSAFE.sub('_', name)}-{number}.yaml"
-        headers = {"content-disposition": f'attachment; filename="{file}"'}
-        return Response(text, headers=headers, media_type="text/plain")
+        return Response(text, headers=_saved_as(name, f"{number}.yaml"), media_type="text/plain")
 
     def picture(self, request: Request) -> Response:
+        names = parse_open(request.query_params.multi_items())
         _, _, text = self._text(request)
         headers = {"content-security-policy": PICTURE_POLICY}
-        return Response(drawing(text), headers=headers, media_type="image/svg+xml")
+        return Response(drawing(text, names), headers=headers, media_type="image/svg+xml")
+
+    def download(self, request: Request) -> Response:
+        asked = request.path_params
+        shown, number = self.library.snapshot(asked["name"]), _number(asked["number"])
+        pieces, size = download(shown, found(shown, number), asked["part"], asked["file"])
+        headers = {**_saved_as(shown.name, f"{number}-{asked['file']}"), "content-length": str(size)}
+        return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
 
     def static(self, request: Request) -> Response:
         asset = self.assets.get(request.path_params["file"])
@@ -133,6 +142,11 @@ class Pages:
 def _take_no_query(request: Request) -> None:
     if name := next(iter(request.query_params), None):
         raise QueryError(f"{name[:40]!r} is nothing that this page knows; it takes no parameters")
+
+
+def _saved_as(study: str, file: str) -> dict[str, str]:
+    """What tells a browser to save an answer, and under which name: letters, digits and a few signs alone."""
+    return {"content-disposition": f'attachment; filename="{_UNSAFE.sub("_", study)}-{file}"'}
 
 
 def _number(text: str) -> int:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from genome.draw import picture_words
+from genome.picture.colours import style
+
 FOLDER = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -20,10 +23,11 @@ class Asset(NamedTuple):
 
 
 def assets() -> Mapping[str, Asset]:
-    """Return every asset by its name."""
-    return {file.name: _asset(file) for file in sorted(FOLDER.iterdir()) if file.suffix in TYPES}
+    """Return every asset by its name; `picture.css` has the colours of the pictures that stand in a page."""
+    files = sorted(file for file in FOLDER.iterdir() if file.suffix in TYPES)
+    colours = _asset(style(picture_words()).encode(), ".css")
+    return {**{file.name: _asset(file.read_bytes(), file.suffix) for file in files}, "picture.css": colours}
 
 
-def _asset(file: Path) -> Asset:
-    content = file.read_bytes()
-    return Asset(content, TYPES[file.suffix], hashlib.sha256(content).hexdigest()[:16])
+def _asset(content: bytes, suffix: str) -> Asset:
+    return Asset(content, TYPES[suffix], hashlib.sha256(content).hexdigest()[:16])

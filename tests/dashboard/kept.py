@@ -107,12 +107,13 @@ class Page(HTMLParser):
             value for tag in ("a", "form", "use") for value in self.all(tag, "href") + self.all(tag, "action")
         ]
         return (
-            all(src.startswith("/static/live.js?") for src in self.all("script", "src"))
-            and sum(tag == "script" for tag, _ in self.elements) == 1
+            all(src.startswith("/static/") for src in self.all("script", "src"))
+            and all("src" in attrs for tag, attrs in self.elements if tag == "script")
             and not {tag for tag, _ in self.elements} & {"style", "iframe", "object", "embed", "base"}
             and not any(name.startswith("on") or name in ("style", "srcdoc", "formaction") for name in names)
             and all(link[:1] in ("/", "#") and link[:2] != "//" for link in links)
             and all(
-                src.startswith("/study/") and src.endswith("/picture.svg") for src in self.all("img", "src")
+                src.startswith("/study/") and src.partition("?open=")[0].endswith("/picture.svg")
+                for src in self.all("img", "src")
             )
         )
