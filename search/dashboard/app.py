@@ -16,7 +16,7 @@ from starlette.routing import Route
 from search.errors import StudyError
 
 from .assets import assets
-from .downloads import download
+from .downloads import opened, pieces, size_of
 from .drawing import drawing
 from .guard import PICTURE_POLICY, Guard
 from .library import Library, Missing
@@ -29,6 +29,7 @@ from .trial import found, trial
 from .unfolding import parse_open
 
 TWIN = ".json"
+BYTES = "application/octet-stream"
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 NO_PAGE = "there is no such page"
@@ -96,9 +97,13 @@ class Pages:
     def download(self, request: Request) -> Response:
         asked = request.path_params
         shown, number = self.library.snapshot(asked["name"]), _number(asked["number"])
-        pieces, size = download(shown, found(shown, number), asked["part"], asked["file"])
-        headers = {**_saved_as(shown.name, f"{number}-{asked['file']}"), "content-length": str(size)}
-        return StreamingResponse(pieces, headers=headers, media_type="application/octet-stream")
+        file = opened(shown, found(shown, number), asked["part"], asked["file"])
+        saved = _saved_as(shown.name, f"{number}-{asked['file']}")
+        headers = {**saved, "content-length": str(size_of(file))}
+        if request.method == "HEAD":
+            file.close()
+            return Response(headers=headers, media_type=BYTES)
+        return StreamingResponse(pieces(file), headers=headers, media_type=BYTES)
 
     def static(self, request: Request) -> Response:
         asset = self.assets.get(request.path_params["file"])

@@ -49,29 +49,30 @@ def offers(shown: Snapshot, one: Seen) -> list[Offer]:
     found = []
     for (part, name), says in SAYS.items():
         try:
-            with _open(shown, one, part, name) as file:
-                size = os.fstat(file.fileno()).st_size
+            with opened(shown, one, part, name) as file:
+                size = size_of(file)
         except Missing:
             continue
         found.append(Offer(name, says, f"{above}/{part}/{name}", size))
     return found
 
 
-def download(shown: Snapshot, one: Seen, part: str, name: str) -> tuple[Iterator[bytes], int]:
-    """Return the pieces of a file and its size in bytes. Raises Missing where there is none."""
-    file = _open(shown, one, part, name)
-    size = os.fstat(file.fileno()).st_size
-    return _pieces(file, size), size
+def size_of(file: BinaryIO) -> int:
+    """Return the size of an open file in bytes."""
+    return os.fstat(file.fileno()).st_size
 
 
-def _pieces(file: BinaryIO, left: int) -> Iterator[bytes]:
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Return what a file holds now, piece by piece, and close it."""
     with file:
+        left = size_of(file)
         while left and (piece := file.read(min(PIECE, left))):
             left -= len(piece)
             yield piece
 
 
-def _open(shown: Snapshot, one: Seen, part: str, name: str) -> BinaryIO:
+def opened(shown: Snapshot, one: Seen, part: str, name: str) -> BinaryIO:
+    """Return a file of a trial, open. Raises Missing where there is none."""
     if (part, name) not in SAYS or shown.folder is None:
         raise Missing("there is no such file")
     number = one.record.number
