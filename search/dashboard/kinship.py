@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from search import words
 
@@ -22,6 +22,8 @@ ROUND = 8.0  # radius of the corners of lines, in pixels
 WIDTH = 760.0  # pixels
 LONGEST_LABEL = 88  # characters of what made a trial
 _LONG = re.compile(r"\d+\.\d{4,40}(?:e-?\d{1,2})?", re.ASCII)  # a number with more digits than are read
+
+Leads: TypeAlias = Callable[[int], Sequence[int]]  # from a trial to its parents, or to its children
 
 
 class Row(NamedTuple):
@@ -62,19 +64,28 @@ class _Place(NamedTuple):
 def tree(shown: Snapshot, one: Seen) -> Tree:
     """Return the lineage of a trial, cut to a number of rows that a person can read."""
     number = one.record.number
-    parents = {
-        n: [p for p in s.parents if p in shown.by_number and p != n] for n, s in shown.by_number.items()
-    }
-    children = _by_value(shown)
+
+    def parents(of: int) -> list[int]:
+        return [n for n in shown.by_number[of].parents if n in shown.by_number and n != of]
+
+    def children(of: int) -> list[int]:
+        """The best first: those are shown where not all can be."""
+        return [c.record.number for c in sorted(shown.children.get(of, ()), key=lambda c: _cost(shown, c))]
+
     all_older = _reached(number, parents)
-    all_younger = [n for n in _reached(number, children) if n not in frozenset(all_older)]
+    met = frozenset(all_older)
+    all_younger = [n for n in _reached(number, children) if n not in met]
     older = _older(number, parents, all_older)[: max(MOST_OLDER, MOST - 1 - len(all_younger))]
     younger = all_younger[: MOST - 1 - len(older)]
     above = _above(number, 0, parents, set(older))
     below = _below(number, 0, children, set(younger))
     places = [*above, _Place(number, 0, None), *below]
     best = frozenset(record.number for record in shown.best)
-    rows = [_row(shown, place, i, number, best) for i, place in enumerate(places)]
+    drawn = {frozenset((p.number, p.to)) for p in places}
+    rows = [
+        _row(shown, place, i, place.number == number, place.number in best, drawn)
+        for i, place in enumerate(places)
+    ]
     at = {row.number: row for row in rows}
     ends = [_ends(at[p.number], at[p.to]) for p in places if p.to is not None]
     for old, young in ends:  # what leads to a row from the right comes before its text
@@ -90,40 +101,34 @@ def tree(shown: Snapshot, one: Seen) -> Tree:
     )
 
 
-def _by_value(shown: Snapshot) -> Mapping[int, list[int]]:
-    """The children of each trial, the best first: those are shown where not all can be."""
-    goal = shown.goal
-
-    def cost(one: Seen) -> tuple[float, int]:
-        value = one.metric(goal.name)
-        return (math.inf if value is None else goal.cost(value), one.record.number)
-
-    return {n: [c.record.number for c in sorted(ones, key=cost)] for n, ones in shown.children.items()}
+def _cost(shown: Snapshot, one: Seen) -> tuple[float, int]:
+    value = one.metric(shown.goal.name)
+    return math.inf if value is None else shown.goal.cost(value), one.record.number
 
 
-def _reached(start: int, leads: Mapping[int, Sequence[int]]) -> list[int]:
+def _reached(start: int, leads: Leads) -> list[int]:
     """All trials that are reached from one, the nearest first."""
     met, found = {start}, [start]
     for at in found:
-        new = [n for n in leads.get(at, ()) if n not in met]
+        new = [n for n in leads(at) if n not in met]
         met.update(new)
         found += dict.fromkeys(new)
     return found[1:]
 
 
-def _older(start: int, parents: Mapping[int, Sequence[int]], reached: Sequence[int]) -> list[int]:
+def _older(start: int, parents: Leads, reached: Sequence[int]) -> list[int]:
     """The ancestors in the order in which they are worth a row: the line of first parents, then the nearest."""
     line, at = list[int](), start
-    while len(line) < LONGEST_LINE and parents[at] and parents[at][0] not in (start, *line):
-        at = parents[at][0]
+    while len(line) < LONGEST_LINE and (own := parents(at)) and own[0] not in (start, *line):
+        at = own[0]
         line.append(at)
     return list(dict.fromkeys([*line, *reached]))
 
 
-def _above(number: int, lane: int, parents: Mapping[int, Sequence[int]], left: set[int]) -> list[_Place]:
+def _above(number: int, lane: int, parents: Leads, left: set[int]) -> list[_Place]:
     """The places of the ancestors of a trial: its first parent in its own lane, the others beside."""
     made: list[_Place] = []
-    for i, parent in enumerate(parents[number]):
+    for i, parent in enumerate(parents(number)):
         if parent in left:
             left.discard(parent)
             own = lane + i
@@ -131,9 +136,9 @@ def _above(number: int, lane: int, parents: Mapping[int, Sequence[int]], left: s
     return made
 
 
-def _below(number: int, lane: int, children: Mapping[int, Sequence[int]], left: set[int]) -> list[_Place]:
+def _below(number: int, lane: int, children: Leads, left: set[int]) -> list[_Place]:
     """The places of the descendants of a trial: an only child in its own lane, several one lane further in."""
-    own = [child for child in children.get(number, ()) if child in left]
+    own = [child for child in children(number) if child in left]
     left.difference_update(own)
     made: list[_Place] = []
     for child in own:
@@ -142,13 +147,24 @@ def _below(number: int, lane: int, children: Mapping[int, Sequence[int]], left: 
     return made
 
 
-def _row(shown: Snapshot, place: _Place, i: int, this: int, best: Collection[int]) -> Row:
+def _row(
+    shown: Snapshot,
+    place: _Place,
+    i: int,
+    is_this: bool,
+    is_best: bool,
+    drawn: Collection[frozenset[int | None]],
+) -> Row:
     one = shown.by_number[place.number]
     value = one.metric(shown.goal.name)
     said = words.metric(shown.goal.name, value) if value is not None else ""
     moves = list(one.record.origin.moves) if one.record.origin else []
     hows = [f"{how} ({parent})" for parent, how in one.parents.items() if how != "parent"]
-    made = _LONG.sub(lambda found: f"{float(found[0]):.4g}", ", ".join([*moves, *hows]))
+    others = [parent for parent in one.parents if frozenset((parent, place.number)) not in drawn]
+    also = f"also from {_listed(others)}" if others else ""
+    made = _LONG.sub(
+        lambda found: f"{float(found[0]):.4g}", ", ".join(part for part in (*moves, *hows, also) if part)
+    )
     x = LEFT + LANE * place.lane
     return Row(
         place.number,
@@ -160,8 +176,8 @@ def _row(shown: Snapshot, place: _Place, i: int, this: int, best: Collection[int
         x,
         i * ROW + 30.0,
         x + TEXT,
-        place.number == this,
-        place.number in best,
+        is_this,
+        is_best,
     )
 
 

@@ -183,10 +183,20 @@ def test_the_tree_has_ancestors_above_and_children_below(tmp_path: Path) -> None
     assert [n for n, row in found.items() if row["is_this"]] == [3]
     assert found[3]["x"] == found[2]["x"] == found[0]["x"] < found[1]["x"] == found[5]["x"]
     assert found[4]["made"] == "move 4" and found[4]["value"] == "0.3040"
-    assert len(tree["lines"]) == 6 and (tree["older"], tree["younger"]) == (0, 0)
+    assert (
+        found[6]["made"] == "move 6"
+        and len(tree["lines"]) == 6
+        and (tree["older"], tree["younger"]) == (0, 0)
+    )
     page = Page(client(tmp_path).get("/study/tiny/trial/3").text)
     links = page.all("a", "href")
     assert all(f"/study/tiny/trial/{number}" in links for number in found)
+
+
+def test_a_parent_without_a_line_of_its_own_is_named(tmp_path: Path) -> None:
+    grown(begin(tmp_path), [[], [0], [1, 0]])
+    found, _ = rows(tmp_path, 2)
+    assert found[2]["made"] == "move 2, also from trial 0" and found[1]["made"] == "move 1"
 
 
 def test_fifteen_generations_are_all_there_and_go_straight_down(tmp_path: Path) -> None:
