@@ -50,9 +50,10 @@ function name(title) {
   const owner = title.parentElement;
   const outer = owner.closest("a") ?? owner;
   outer.dataset.said = title.textContent;
-  outer.setAttribute("aria-label", title.textContent.replaceAll("\n", ", "));
-  if (outer.dataset.node && outer.tagName !== "a") outer.setAttribute("role", "img");
-  if (owner.classList.contains("arrow")) outer.removeAttribute("aria-label");
+  const said = title.textContent.replaceAll("\n", ", ");
+  if (outer.localName === "a") outer.setAttribute("aria-description", said); // its name is the text in it
+  else if (outer.dataset.node) outer.setAttribute("role", "img");
+  if (outer.getAttribute("role") === "img") outer.setAttribute("aria-label", said);
   title.remove();
 }
 
