@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, TypeAlias, cast
 
 from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.motif import Fragment, Motif
 
 MOST_NODES = 5_000  # a bound on nested motifs, far above the deepest published network
+Parts: TypeAlias = dict[str, tuple[str, ...]]  # under the name of each motif, the names of what it wrote
+
+
+class Unfolded(NamedTuple):
+    """A genome with some of its motifs written out: these by name, and under each name what stands in its place."""
+
+    genome: Genome
+    motifs: dict[str, Node]
+    parts: Parts
 
 
 def expand(genome: Genome) -> Genome:
@@ -21,18 +31,37 @@ def expand(genome: Genome) -> Genome:
     loops = genome.loops
     nodes = genome.nodes
     while any(node.op.expands() for node in nodes):
-        nodes, loops = _once(nodes, loops)
+        nodes, loops, _ = _once(nodes, loops)
     return genome if nodes is genome.nodes else replace(genome, nodes=nodes, loops=loops)
 
 
-def _once(nodes: tuple[Node, ...], loops: tuple[Loop, ...]) -> tuple[tuple[Node, ...], tuple[Loop, ...]]:
-    """Write out one level of motifs."""
+def unfold(genome: Genome, names: Collection[str]) -> Unfolded:
+    """The same genome with the motifs of these names written out, those too that another one of them wrote; what is
+    no motif there is passed over.
+
+    Raises:
+        GenomeError: what `expand` refuses; two nodes of one name.
+    """
+    nodes, loops = genome.nodes, genome.loops
+    motifs: dict[str, Node] = {}
+    parts: Parts = {}
+    while chosen := {n.name: n for n in nodes if n.name in names and n.op.expands()}:
+        nodes, loops, wrote = _once(nodes, loops, chosen)
+        motifs |= chosen
+        parts |= wrote
+    return Unfolded(replace(genome, nodes=nodes, loops=loops) if motifs else genome, motifs, parts)
+
+
+def _once(
+    nodes: tuple[Node, ...], loops: tuple[Loop, ...], chosen: Collection[str] | None = None
+) -> tuple[tuple[Node, ...], tuple[Loop, ...], Parts]:
+    """Write out one level of motifs: all, or those that are chosen."""
     members = {member for loop in loops for member in loop.order}
     made: list[Node] = []
     more: list[Loop] = []
-    parts: dict[str, tuple[str, ...]] = {}
+    parts: Parts = {}
     for node in nodes:
-        if not node.op.expands():
+        if not node.op.expands() or (chosen is not None and node.name not in chosen):
             made.append(node)
             continue
         fragment = _fragment(node)
@@ -49,7 +78,7 @@ def _once(nodes: tuple[Node, ...], loops: tuple[Loop, ...]) -> tuple[tuple[Node,
         parts[node.name] = tuple([part.name for part in fragment.nodes])
     last = {name: names[-1] for name, names in parts.items()}
     read = tuple([node._replace(ins=tuple([last.get(i, i) for i in node.ins])) for node in made])
-    return read, (*(_inside(loop, parts) for loop in loops), *more)
+    return read, (*(_inside(loop, parts) for loop in loops), *more), parts
 
 
 def _fragment(node: Node) -> Fragment:
@@ -60,7 +89,7 @@ def _fragment(node: Node) -> Fragment:
     return cast(Motif, node.op).expand(node.name, node.ins, node.width)
 
 
-def _inside(loop: Loop, parts: dict[str, tuple[str, ...]]) -> Loop:
+def _inside(loop: Loop, parts: Parts) -> Loop:
     """The loop with the nodes of motifs in place of the motifs."""
     written = [parts.get(member, (member,)) for member in loop.order]
     update = None if loop.update is None else sum(map(len, written[: loop.update]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from genome.expand import Unfolded
 from genome.graph import IMAGE, Genome, Loop, Node
 from genome.op import Op, Shape
 from genome.plan import Plan
@@ -26,12 +28,15 @@ class Line(NamedTuple):
 
 
 class Box(NamedTuple):
-    """One node, or the image. `tip` is what is shown under the pointer; `mark`: added, dropped or changed."""
+    """One node, or the image. `tip` is what is shown under the pointer; `room` are the width and height in pixels
+    that it has at least; `mark`: added, dropped or changed."""
 
     kind: Kind
     word: str
     lines: tuple[Line, ...]
     tip: tuple[str, ...]
+    name: str = IMAGE
+    room: tuple[float, float] = (0.0, 0.0)
     mark: str = ""
 
 
@@ -48,10 +53,20 @@ class Arrow(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The boxes of one block, by index."""
+    """The boxes of one block, or of an unfolded motif, by index. `outer` is the frame around it, by index."""
 
     label: str
     members: tuple[int, ...]
+    outer: int | None = None
+    name: str = ""
+    tip: tuple[str, ...] = ()
+
+
+class Cycle(NamedTuple):
+    """The boxes of a loop, by index, in order of evaluation."""
+
+    members: tuple[int, ...]
+    passes: int
 
 
 class Figure(NamedTuple):
@@ -62,6 +77,7 @@ class Figure(NamedTuple):
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     frames: tuple[Frame, ...]
+    cycles: tuple[Cycle, ...] = ()
 
 
 def figure(genome: Genome, plan: Plan) -> Figure:
@@ -72,9 +88,47 @@ def figure(genome: Genome, plan: Plan) -> Figure:
     boxes = [
         Box("image", IMAGE, (Line("name", IMAGE), Line("size", str(genome.input))), (str(genome.input),))
     ]
-    boxes += [_box(n, known[n.name], n.name in framed) for n in genome.nodes]
+    boxes += [_box(n, known[n.name], n.block if n.name in framed else None) for n in genome.nodes]
     title = shortened(genome.name, LONGEST_TITLE)
     return Figure(title, _summary(plan), tuple(boxes), tuple(_arrows(genome, known)), tuple(frames))
+
+
+def unfolded_figure(shown: Unfolded, plan: Plan) -> Figure:
+    """The figure of a genome with some motifs written out: each of these is a frame, within that of another motif
+    where that one wrote it."""
+    genome, known = shown.genome, totals(shown.genome, plan)
+    of = {part: motif for motif, parts in shown.parts.items() for part in parts}
+    boxes = [
+        Box("image", IMAGE, (Line("name", IMAGE), Line("size", str(genome.input))), (str(genome.input),))
+    ]
+    boxes += [_box(n, known[n.name], of.get(n.name), "+ ") for n in genome.nodes]
+    place = {node.name: i for i, node in enumerate(genome.nodes, start=1)}
+    return Figure(
+        shortened(genome.name, LONGEST_TITLE),
+        _summary(plan),
+        tuple(boxes),
+        tuple(_arrows(genome, known)),
+        tuple(_motif_frames(shown, of, known, place)),
+        tuple(Cycle(tuple(place[m] for m in loop.order), loop.passes) for loop in genome.loops),
+    )
+
+
+def _motif_frames(
+    shown: Unfolded, of: dict[str, str], known: dict[str, Total], place: dict[str, int]
+) -> Iterator[Frame]:
+    """The frames of the motifs that are written out, outer ones before those within."""
+    inside: dict[str, list[str]] = {name: [] for name in shown.motifs}
+    for name in place:
+        motif = of.get(name)
+        while motif is not None:
+            inside[motif].append(name)
+            motif = of.get(motif)
+    at = {name: i for i, name in enumerate(shown.motifs)}
+    for name, node in shown.motifs.items():
+        own, label = inside[name], f"\N{MINUS SIGN} {name}: {described(node.op)}"
+        sums = Total(None, sum(known[n].params for n in own), sum(known[n].macs for n in own))
+        tip = (_written(node), *_counts(sums))
+        yield Frame(shortened(label), tuple(place[n] for n in own), at.get(of.get(name, "")), name, tip)
 
 
 def _summary(plan: Plan) -> str:
@@ -85,16 +139,28 @@ def _summary(plan: Plan) -> str:
     )
 
 
-def _box(node: Node, total: Total, framed: bool) -> Box:
-    name = node.name.partition("/")[2] if framed else node.name
-    line = f"{node.name}: {flow({**written_op(node.op), 'in': list(node.ins)})}"
+def _box(node: Node, total: Total, frame: str | None, sign: str = "") -> Box:
+    """The box of a node; a motif's name has the sign before it, and what its frame says is left out of a name."""
+    name = node.name.removeprefix(f"{frame}/")
+    name = sign + name if node.op.motif else name
+    line = _written(node)
     if total.out is None:
-        return Box("unused", node.op.word, _lines(name, node.op, "no exit reads this"), (line, "unused"))
+        lines = _lines(name, node.op, "no exit reads this")
+        return Box("unused", node.op.word, lines, (line, "unused"), node.name)
     kind: Kind = "motif" if node.op.motif else "exit" if node.op.width == "classes" else "node"
     size = f"{total.out.channels} classes" if kind == "exit" else str(total.out)
     has = [f"{short(n)} {what}" for n, what in ((total.params, "params"), (total.macs, "MACs")) if n]
-    tip = (line, f"output {total.out}", f"{total.params:,} params", f"{total.macs:,} MACs per image")
-    return Box(kind, node.op.word, _lines(name, node.op, size, *([", ".join(has)] if has else [])), tip)
+    tip = (line, f"output {total.out}", *_counts(total))
+    lines = _lines(name, node.op, size, *([", ".join(has)] if has else []))
+    return Box(kind, node.op.word, lines, tip, node.name)
+
+
+def _written(node: Node) -> str:
+    return f"{node.name}: {flow({**written_op(node.op), 'in': list(node.ins)})}"
+
+
+def _counts(total: Total) -> tuple[str, str]:
+    return f"{total.params:,} params", f"{total.macs:,} MACs per image"
 
 
 def _lines(name: str, op: Op, *sizes: str) -> tuple[Line, ...]:

@@ -79,9 +79,9 @@ def place(figure: Figure) -> Layout:
 
 def size(box: Box) -> Point:
     """Width and height of a box around its text, in pixels."""
-    across = max(lettering.width(line.text, line.style) for line in box.lines)
+    across = max((lettering.width(line.text, line.style) for line in box.lines), default=0.0)
     down = sum(lettering.height(line.style) for line in box.lines)
-    return across + 2 * PADDING[0], down + 2 * PADDING[1]
+    return max(across + 2 * PADDING[0], box.room[0]), max(down + 2 * PADDING[1], box.room[1])
 
 
 def _graphviz(dot: str) -> bytes:
@@ -109,14 +109,18 @@ def _dot(figure: Figure) -> str:
     for i, box in enumerate(figure.boxes):
         across, down = size(box)
         lines.append(f"{i} [width={across / INCH:.3f}, height={down / INCH:.3f}];")
-    lines += [_cluster(i, frame) for i, frame in enumerate(figure.frames)]
+    lines += [_cluster(figure.frames, i) for i, frame in enumerate(figure.frames) if frame.outer is None]
     lines += [_edge(i, arrow) for i, arrow in enumerate(figure.arrows)]
     return "\n".join([*lines, "}"])
 
 
-def _cluster(i: int, frame: Frame) -> str:
-    label = _blank(frame.label, "label")
-    return f"subgraph cluster_{i} {{ margin=10; label={label}; labeljust=l; {' '.join(map(str, frame.members))} }}"
+def _cluster(frames: Sequence[Frame], i: int) -> str:
+    label = _blank(frames[i].label, "label")
+    inner = [k for k, frame in enumerate(frames) if frame.outer == i]
+    apart = {member for k in inner for member in frames[k].members}
+    own = [str(member) for member in frames[i].members if member not in apart]
+    within = " ".join([*own, *(_cluster(frames, k) for k in inner)])
+    return f"subgraph cluster_{i} {{ margin=10; label={label}; labeljust=l; {within} }}"
 
 
 def _edge(i: int, arrow: Arrow) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from genome.picture import colours, lettering
 from genome.picture.figure import Arrow, Box, Figure, Frame
@@ -14,29 +15,43 @@ MARGIN = 20.0
 HEAD = 54.0  # the name and the sums above the picture, in pixels
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 CORNER = {"image": 14.0, "exit": 14.0, "motif": 5.0, "node": 5.0, "unused": 5.0}
+LEGEND = 22.0  # height of a row of the legend, in pixels
+SCALE = (1, 16, 256)  # channels of the arrows in the legend
 
 
-def svg(figure: Figure, layout: Layout) -> str:
+class Links(NamedTuple):
+    """What makes a picture one to walk through: under names of motifs, the address that each leads to. The boxes of
+    `words[i]` have the class `wi` in every such picture, so that a page may hold their colours."""
+
+    motifs: Mapping[str, str]
+    words: Sequence[str]
+
+
+def svg(figure: Figure, layout: Layout, links: Links | None = None) -> str:
     """The picture as one SVG document."""
     name = _text(figure.name)
     written = max(lettering.width(figure.name, "title"), lettering.width(figure.summary, "summary"))
     width = max(layout.width, written) + 2 * MARGIN
-    height = layout.height + HEAD + 2 * MARGIN
+    words = list(links.words) if links else sorted({box.word for box in figure.boxes})
+    legend = list(_legend(figure, words, width)) if links else []
+    head = HEAD + LEGEND * len(legend)
+    height = layout.height + head + 2 * MARGIN
     left = (width - layout.width) / 2
-    words = sorted({box.word for box in figure.boxes})
     is_marked = any(box.mark for box in figure.boxes) or any(arrow.mark for arrow in figure.arrows)
+    motifs = links.motifs if links else {}
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="genome" role="img" aria-label="{name}"'
-        f' width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="genome" role="{"group" if links else "img"}"'
+        f' aria-label="{name}" width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">',
         f"<title>{name}</title>",
         f"<style>{colours.style(words, is_marked)}</style>",
         f'<rect class="page" width="{width:.0f}" height="{height:.0f}"/>',
         f'<text class="title" x="{MARGIN:g}" y="{MARGIN + 15:g}">{name}</text>',
         f'<text class="summary" x="{MARGIN:g}" y="{MARGIN + 34:g}">{_text(figure.summary)}</text>',
-        f'<g transform="translate({_n(left)} {_n(MARGIN + HEAD)})">',
-        *(_frame(f, r) for f, r in zip(figure.frames, layout.frames, strict=True)),
+        *legend,
+        f'<g transform="translate({_n(left)} {_n(MARGIN + head)})">',
+        *(_frame(f, r, motifs) for f, r in zip(figure.frames, layout.frames, strict=True)),
         *(_arrow(a, c) for a, c in zip(figure.arrows, layout.arrows, strict=True)),
-        *(_box(b, r, words) for b, r in zip(figure.boxes, layout.boxes, strict=True)),
+        *(_box(b, r, words, links) for b, r in zip(figure.boxes, layout.boxes, strict=True)),
         *(_label(a.label, c.label) for a, c in zip(figure.arrows, layout.arrows, strict=True) if c.label),
         "</g>",
         "</svg>",
@@ -44,19 +59,60 @@ def svg(figure: Figure, layout: Layout) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _frame(frame: Frame, at: Rect) -> str:
+def _legend(figure: Figure, words: list[str], width: float) -> Iterator[str]:
+    """Rows of what the colours and the thickness of arrows mean."""
+    met = [word for word in words if any(box.word == word for box in figure.boxes)]
+    wide = [n for n in SCALE if n <= 4 * max((arrow.channels for arrow in figure.arrows), default=0)]
+    parts = [
+        (
+            word,
+            f'<g class="box w{words.index(word)}"><rect x="{{x}}" y="{{y}}" width="12" height="12" rx="3"/></g>',
+        )
+        for word in met
+    ]
+    parts += [
+        (
+            f"{n} channel{'s' if n > 1 else ''}",
+            f'<g class="arrow"><path d="M{{x}} {{middle}}h12" stroke-width="{_thick(n):.1f}"/></g>',
+        )
+        for n in wide
+    ]
+    x, row, made = MARGIN, 0, list[str]()
+    for word, mark in parts:
+        room = 12 + 5 + lettering.width(word, "op") + 16
+        if made and x + room > width - MARGIN:
+            yield "".join(made)
+            x, row, made = MARGIN, row + 1, []
+        y = MARGIN + HEAD - 8 + LEGEND * row
+        made.append(mark.format(x=_n(x), y=_n(y), middle=_n(y + 6)))
+        made.append(f'<text class="op" x="{_n(x + 17)}" y="{_n(y + 10.5)}">{_text(word)}</text>')
+        x += room
+    yield "".join(made)
+
+
+def _frame(frame: Frame, at: Rect, motifs: Mapping[str, str]) -> str:
     label = f'<text class="label" x="{_n(at.x + 8)}" y="{_n(at.y + 14)}">{_text(frame.label)}</text>'
+    if frame.name in motifs:
+        label = _linked(frame.name, motifs, f"<title>{_text(*frame.tip, 'click to fold it')}</title>{label}")
     return f'<rect class="frame" {_place(at)} rx="8"/>{label}'
 
 
-def _box(box: Box, at: Rect, words: list[str]) -> str:
+def _box(box: Box, at: Rect, words: list[str], links: Links | None) -> str:
     corner = CORNER[box.kind]
     # A motif is drawn as a pile: it stands for several nodes.
     pile = f'<rect {_place(at.moved(4, 4))} rx="{corner:g}"/>' if box.kind == "motif" else ""
-    return (
-        f'<g class="box {box.kind} w{words.index(box.word)}{_marked(box)}"><title>{_text(*box.tip)}</title>'
+    is_linked = links is not None and box.name in links.motifs
+    tip = (*box.tip, "click to unfold it") if is_linked else box.tip
+    own = f' data-node="{_text(box.name)}"' if links is not None and not is_linked else ""
+    drawn = (
+        f'<g class="box {box.kind} w{words.index(box.word)}{_marked(box)}"{own}><title>{_text(*tip)}</title>'
         f'{pile}<rect {_place(at)} rx="{corner:g}"/>{"".join(_lines(box, at))}</g>'
     )
+    return _linked(box.name, links.motifs, drawn) if links is not None and is_linked else drawn
+
+
+def _linked(name: str, motifs: Mapping[str, str], drawn: str) -> str:
+    return f'<a href="{html.escape(motifs[name])}" data-node="{_text(name)}">{drawn}</a>'
 
 
 def _lines(box: Box, at: Rect) -> Iterator[str]:
@@ -68,17 +124,22 @@ def _lines(box: Box, at: Rect) -> Iterator[str]:
 
 
 def _arrow(arrow: Arrow, curve: Curve) -> str:
-    thick = 0.8 + 0.3 * math.log2(max(arrow.channels, 1))
+    thick = _thick(arrow.channels)
     start, *rest = [f"{_n(x)} {_n(y)}" for x, y in curve.points]
     head = " ".join(f"{_n(x)},{_n(y)}" for x, y in _head(curve, thick))
+    tip = _text(*arrow.tip.split("\n"))
     return (
-        f'<g class="arrow{" back" if arrow.back else ""}{_marked(arrow)}"><title>{_text(arrow.tip)}</title>'
+        f'<g class="arrow{" back" if arrow.back else ""}{_marked(arrow)}"><title>{tip}</title>'
         f'<path d="M{start}C{" ".join(rest)}" stroke-width="{thick:.1f}"/><polygon points="{head}"/></g>'
     )
 
 
 def _marked(what: Box | Arrow) -> str:
     return f" {what.mark}" if what.mark else ""
+
+
+def _thick(channels: int) -> float:
+    return 0.8 + 0.3 * math.log2(max(channels, 1))
 
 
 def _head(curve: Curve, thick: float) -> tuple[Point, Point, Point]:

@@ -14,7 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from search.errors import StudyError
@@ -23,6 +29,7 @@ from . import link
 from .act import Acts
 from .assets import assets
 from .compare import compare, compared, difference_picture, pair
+from .downloads import opened, pieces, size_of
 from .drawing import drawing
 from .form import FormError
 from .guard import PICTURE_POLICY, Guard
@@ -37,9 +44,11 @@ from .studies import studies
 from .study import PARTS, against, part, study
 from .templates import Templates
 from .trial import found, trial
+from .unfolding import parse_open
 
 TWIN = ".json"
 LEARNED = ("learned", "genes")  # parts that are worked out in the background
+BYTES = "application/octet-stream"
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 NO_PAGE = "there is no such page"
@@ -77,6 +86,7 @@ def create_app(
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
+        Route("/study/{name}/trial/{number}/{part}/{file}", pages.download),
         Route("/static/{file:path}", pages.static),
     ]
     kinds = (BeingRead, StudyError, Missing, QueryError, FormError, HTTPException, Exception)
@@ -169,22 +179,32 @@ class Pages:
         return Response(drawn, headers=headers, media_type="image/svg+xml")
 
     def trial(self, request: Request) -> Response:
-        _take_no_query(request)
+        names = parse_open(request.query_params.multi_items())
         asked: str = request.path_params["number"]
         number, is_twin = _number(asked.removesuffix(TWIN)), asked.endswith(TWIN)
-        values = trial(self.library.snapshot(request.path_params["name"], self._patience(is_twin)), number)
-        return self._answer("trial.html", values, is_twin)
+        shown = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
+        return self._answer("trial.html", trial(shown, number, names), is_twin)
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._text(request)
-        file = f"{_UNSAFE.sub('_', name)}-{number}.yaml"
-        headers = {"content-disposition": f'attachment; filename="{file}"'}
-        return Response(text, headers=headers, media_type="text/plain")
+        return Response(text, headers=_saved_as(name, f"{number}.yaml"), media_type="text/plain")
 
     def picture(self, request: Request) -> Response:
+        names = parse_open(request.query_params.multi_items())
         _, _, text = self._text(request)
         headers = {"content-security-policy": PICTURE_POLICY}
-        return Response(drawing(text), headers=headers, media_type="image/svg+xml")
+        return Response(drawing(text, names), headers=headers, media_type="image/svg+xml")
+
+    def download(self, request: Request) -> Response:
+        asked = request.path_params
+        shown, number = self.library.snapshot(asked["name"]), _number(asked["number"])
+        file = opened(shown, found(shown, number), asked["part"], asked["file"])
+        saved = _saved_as(shown.name, f"{number}-{asked['file']}")
+        headers = {**saved, "content-length": str(size_of(file))}
+        if request.method == "HEAD":
+            file.close()
+            return Response(headers=headers, media_type=BYTES)
+        return StreamingResponse(pieces(file), headers=headers, media_type=BYTES)
 
     def static(self, request: Request) -> Response:
         asset = self.assets.get(request.path_params["file"])
@@ -247,6 +267,11 @@ def _since(request: Request) -> tuple[list[tuple[str, str]], str | None]:
 def _take_no_query(request: Request) -> None:
     if name := next(iter(request.query_params), None):
         raise QueryError(f"{name[:40]!r} is nothing that this page knows; it takes no parameters")
+
+
+def _saved_as(study: str, file: str) -> dict[str, str]:
+    """What tells a browser to save an answer, and under which name: letters, digits and a few signs alone."""
+    return {"content-disposition": f'attachment; filename="{_UNSAFE.sub("_", study)}-{file}"'}
 
 
 def _number(text: str) -> int:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from genome.draw import picture_words
+from genome.picture.colours import style
+
 FOLDER = Path(__file__).with_name("static")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -28,11 +31,12 @@ class Asset:
 
 
 def assets() -> Mapping[str, Asset]:
-    """Return every asset by its name, those of others as `vendor/NAME`."""
+    """Return every asset by its name, those of others as `vendor/NAME`; `picture.css` has the colours of the pictures
+    that stand in a page."""
     files = [file for file in sorted(FOLDER.rglob("*")) if file.suffix in TYPES]
-    return {file.relative_to(FOLDER).as_posix(): _asset(file) for file in files}
+    made = {file.relative_to(FOLDER).as_posix(): _asset(file.read_bytes(), file.suffix) for file in files}
+    return {**made, "picture.css": _asset(style(picture_words()).encode(), ".css")}
 
 
-def _asset(file: Path) -> Asset:
-    content = file.read_bytes()
-    return Asset(content, TYPES[file.suffix], hashlib.sha256(content).hexdigest()[:16])
+def _asset(content: bytes, suffix: str) -> Asset:
+    return Asset(content, TYPES[suffix], hashlib.sha256(content).hexdigest()[:16])

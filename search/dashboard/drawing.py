@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Collection
 from functools import lru_cache
 from threading import Lock
 
 import genome
+from genome.draw import draw_unfolded
 from genome.source import SourceError
 
+from .unfolding import query_of, unfolded
+
 KEPT = 256  # pictures
+MOST_NODES = 300  # boxes that a person finds a way through, and that Graphviz places in seconds
 one_at_a_time = Lock()
 
 EMPTY = (
@@ -19,11 +24,25 @@ EMPTY = (
 
 
 @lru_cache(maxsize=KEPT)
-def drawing(text: str) -> str:
-    """Return the picture of a genome as an SVG document; where it cannot be drawn, one that says why."""
+def drawing(text: str, names: frozenset[str] = frozenset()) -> str:
+    """Return the picture of a genome with the motifs of these names unfolded, as an SVG document; where it cannot be
+    drawn, one that says why. Raises QueryError for a name that is no motif of it."""
     try:
+        nodes = len(unfolded(text, names).genome.nodes)
+        if names and nodes > MOST_NODES:
+            return _said(
+                f"{nodes} nodes are too many for one picture, which has at most {MOST_NODES}; fold some"
+            )
         with one_at_a_time:
-            return genome.draw(genome.loads(text))
+            return draw_unfolded(genome.loads(text), names, _address)
     except (genome.GenomeError, SourceError) as error:
-        said = "".join(c if c.isprintable() else " " for c in str(error))
-        return EMPTY.format(html.escape(said))
+        return _said(str(error))
+
+
+def _address(names: Collection[str]) -> str:
+    """From one picture to another; an address without a query would be the page that a picture stands in."""
+    return query_of(names) or "?open="
+
+
+def _said(text: str) -> str:
+    return EMPTY.format(html.escape("".join(c if c.isprintable() else " " for c in text)))

@@ -6,40 +6,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import genome
+from genome.draw import picture_words
 from genome.source import SourceError
 from genome.totals import totals
 from search.recovery import read_report
 
 from . import link
+from .costs import costs
+from .downloads import offers
+from .kinship import tree
 from .library import Missing
+from .report import REPORT, groups, seconds_by_part
 from .seen import Seen
 from .snapshot import Snapshot
 from .study import row
+from .unfolding import query_of, unfolded
 
 MOST_RELATIVES = 100  # children, and steps back to where a trial grew from
 CURVE = ("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second")
-# what is shown of a report, beside its curve
-REPORT = (
-    *(
-        "epochs",
-        "best_epoch",
-        "valid_accuracy",
-        "valid_loss",
-        "exits",
-        "latency",
-        "seconds",
-        "earlier_seconds",
-    ),
-    *("parts", "images_per_second", "step_seconds", "mfu", "peak_memory_bytes", "predicted_memory_bytes"),
-    *("precision", "layout", "accumulate", "is_compiled", "device", "threads", "torch", "seed"),
-)
 
 
-def trial(shown: Snapshot, number: int) -> dict[str, Any]:
-    """Return the page's values. Raises Missing where the study has no such trial."""
+def trial(shown: Snapshot, number: int, names: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return the page's values, the genome with the motifs of these names unfolded.
+
+    Raises Missing where the study has no such trial, QueryError where its genome has no such motif.
+    """
     one = found(shown, number)
     report = _report(shown, one)
-    nodes, trouble = _nodes(one.record.genome)
+    nodes, trouble = _nodes(one.record.genome, names)
     return {
         "study": shown.name,
         "study_href": link.study(shown.name),
@@ -52,10 +46,15 @@ def trial(shown: Snapshot, number: int) -> dict[str, Any]:
         "ended_at": one.ended,
         "genome": one.record.genome,
         "picture": f"{link.trial(shown.name, number)}/picture.svg" if nodes else None,
+        "open": query_of(names),
         "download": f"{link.trial(shown.name, number)}/genome.yaml" if one.record.genome else None,
+        "files": offers(shown, one),
         "nodes": nodes,
+        "costs": costs(nodes),
         "trouble": trouble,
         "report": {name: report[name] for name in REPORT if report.get(name) is not None},
+        "report_groups": groups(report),
+        "seconds_by_part": seconds_by_part(report),
         "curve": _curve(report),
         "parents": [_kin(shown, parent, how) for parent, how in one.parents.items()],
         "children": [
@@ -68,6 +67,9 @@ def trial(shown: Snapshot, number: int) -> dict[str, Any]:
             for parent in one.parents
             if parent in shown.by_number
         ],
+        "retry_of": _related(shown, one.record.retry_of),
+        "giver": _related(shown, _giver(one)),
+        "tree": tree(shown, one),
     }
 
 
@@ -79,26 +81,34 @@ def found(shown: Snapshot, number: int) -> Seen:
     return one
 
 
-def _nodes(text: str | None) -> tuple[list[dict[str, Any]], str | None]:
+def _nodes(text: str | None, names: frozenset[str]) -> tuple[list[dict[str, Any]], str | None]:
     """The genome's nodes with what they cost, or why there are none."""
     if text is None:
         return [], "no genome was kept of this trial"
     try:
-        written = genome.loads(text)
-        known = totals(written, genome.resolve(written))
+        shown = unfolded(text, names).genome
+        known = totals(shown, genome.resolve(shown))
     except (genome.GenomeError, SourceError) as error:
         return [], f"the genome cannot be read by this version ({error})"
+    place = {word: i for i, word in enumerate(picture_words())}
     return [
         {
             "name": node.name,
             "op": node.op.word,
+            "colour": f"w{place[node.op.word]}",
             "in": list(node.ins),
             "shape": str(known[node.name].out) if known[node.name].out else None,
             "params": known[node.name].params,
             "macs": known[node.name].macs,
         }
-        for node in written.nodes
+        for node in shown.nodes
     ], None
+
+
+def _giver(one: Seen) -> int | None:
+    """The trial that gave it its first weights."""
+    number = one.record.inherited.get("from") if one.record.inherited else None
+    return number if isinstance(number, int) else None
 
 
 def _report(shown: Snapshot, one: Seen) -> Mapping[str, Any]:

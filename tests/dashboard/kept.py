@@ -19,7 +19,7 @@ from search.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from search.study_file import parse_study
 from tests.search.conftest import study_of
 
-OURS = re.compile(r"/static/(live|plots|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z")
+OURS = re.compile(r"/static/(live|plots|picture|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z")
 LOCAL = "http://127.0.0.1:8080"
 
 
@@ -110,11 +110,12 @@ class Page(HTMLParser):
         ]
         return (
             all(OURS.match(src) for src in self.all("script", "src"))
-            and sum(tag == "script" for tag, _ in self.elements) == len(self.all("script", "src"))
+            and all("src" in attrs for tag, attrs in self.elements if tag == "script")
             and not {tag for tag, _ in self.elements} & {"style", "iframe", "object", "embed", "base"}
             and not any(name.startswith("on") or name in ("style", "srcdoc", "formaction") for name in names)
             and all(link[:1] in ("/", "#") and link[:2] != "//" for link in links)
             and all(
-                src.startswith("/study/") and src.endswith("/picture.svg") for src in self.all("img", "src")
+                src.startswith("/study/") and src.partition("?open=")[0].endswith("/picture.svg")
+                for src in self.all("img", "src")
             )
         )

@@ -1,0 +1,120 @@
+"""What can be had of a trial's folder, and of the export of the study's best where it is this trial's.
+
+A file is one of a few names in a folder that the study's own folder holds; where a link stands in the way, there is
+none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from search.export import FORMAT, USAGE_FILE
+from search.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+
+from . import link
+from .library import Missing
+from .seen import Seen
+from .snapshot import Snapshot
+
+TRAINED, EXPORT = "trained", "export"
+SAYS = {
+    (TRAINED, WEIGHTS_FILE): "its weights",
+    (TRAINED, REPORT_FILE): "the report of its training",
+    (EXPORT, GENOME_FILE): "the exported genome",
+    (EXPORT, WEIGHTS_FILE): "the exported weights",
+    (EXPORT, REPORT_FILE): "the report of the export, with the test images",
+    (EXPORT, USAGE_FILE): "how to use the export",
+}
+PIECE = 1 << 18  # bytes that are sent at once
+LARGEST_REPORT = 1 << 24  # bytes of a report that is read
+
+
+class Offer(NamedTuple):
+    """A file that can be downloaded. `size` is in bytes."""
+
+    name: str
+    says: str
+    href: str
+    size: int
+
+
+def offers(shown: Snapshot, one: Seen) -> list[Offer]:
+    """Return the files of a trial that are there."""
+    above = link.trial(shown.name, one.record.number)
+    found = []
+    for (part, name), says in SAYS.items():
+        try:
+            with opened(shown, one, part, name) as file:
+                size = size_of(file)
+        except Missing:
+            continue
+        found.append(Offer(name, says, f"{above}/{part}/{name}", size))
+    return found
+
+
+def size_of(file: BinaryIO) -> int:
+    """Return the size of an open file in bytes."""
+    return os.fstat(file.fileno()).st_size
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Return what a file holds now, piece by piece, and close it."""
+    with file:
+        left = size_of(file)
+        while left and (piece := file.read(min(PIECE, left))):
+            left -= len(piece)
+            yield piece
+
+
+def opened(shown: Snapshot, one: Seen, part: str, name: str) -> BinaryIO:
+    """Return a file of a trial, open. Raises Missing where there is none."""
+    if (part, name) not in SAYS or shown.folder is None:
+        raise Missing("there is no such file")
+    number = one.record.number
+    if part == TRAINED:
+        return _plain_file(shown.folder, "trials", str(number), name)
+    if not _is_exports(shown.folder, one):
+        raise Missing(f"the export of study {shown.name} is not of trial {number}")
+    return _plain_file(shown.folder, "best", name)
+
+
+def _is_exports(folder: Path, one: Seen) -> bool:
+    """Whether the export in the study's folder is of this trial."""
+    try:
+        with _plain_file(folder, "best", REPORT_FILE) as file:
+            info: Any = json.loads(file.read(LARGEST_REPORT))
+    except (Missing, OSError, ValueError):
+        return False
+    is_export = isinstance(info, dict) and info.get("export") == FORMAT
+    return is_export and (info.get("trial"), info.get("digest")) == (one.record.number, one.record.digest)
+
+
+def _plain_file(folder: Path, *parts: str) -> BinaryIO:
+    """Open a file below a folder. Raises Missing where it is no plain file, or where a link leads on the way."""
+    at = -1
+    try:
+        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        for i, part in enumerate(parts):
+            # O_NONBLOCK: a pipe that has the place of a file would keep us waiting
+            last = os.O_NONBLOCK if i == len(parts) - 1 else os.O_DIRECTORY
+            above, at = at, os.open(part, os.O_RDONLY | os.O_NOFOLLOW | last, dir_fd=at)
+            os.close(above)
+        if not stat.S_ISREG(os.fstat(at).st_mode):
+            raise Missing(f"{parts[-1]} is no file")
+    except OSError:
+        _close(at)
+        raise Missing(f"no {parts[-1]} is kept of it") from None
+    except Missing:
+        _close(at)
+        raise
+    return os.fdopen(at, "rb")
+
+
+def _close(at: int) -> None:
+    if at >= 0:
+        os.close(at)

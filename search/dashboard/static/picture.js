@@ -1,0 +1,130 @@
+// Puts the picture of a genome itself into the page, in place of its image: its motifs unfold where they are.
+"use strict";
+
+const holder = document.getElementById("picture");
+const trouble = document.getElementById("picture-trouble");
+const card = document.createElement("div");
+card.className = "tip";
+card.hidden = true;
+card.setAttribute("aria-hidden", "true"); // a reader hears the same as the name of what has the focus
+
+let asked = 0;
+
+async function unfold(address, node) {
+  const turn = ++asked;
+  holder.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(address, { credentials: "same-origin" });
+    // the page has the colours in a sheet of its own, and its policy lets in no other
+    const text = (await answer.text()).replace(/<style>[^]*?<\/style>/, "");
+    const drawn = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    if (turn !== asked) return false;
+    const is_picture = answer.ok && drawn.classList.contains("genome");
+    trouble.textContent = is_picture ? "" : drawn.textContent.trim() || holder.dataset.lost;
+    if (is_picture) put(drawn, address, node);
+    return is_picture;
+  } catch {
+    trouble.textContent = holder.dataset.lost;
+    return false;
+  } finally {
+    holder.removeAttribute("aria-busy");
+  }
+}
+
+function put(drawn, address, node) {
+  for (const title of drawn.querySelectorAll("title")) name(title);
+  for (const link of drawn.querySelectorAll("a")) link.dataset.leads = new URL(link.getAttribute("href"), new URL(address, location.href)).href;
+  const at = [holder.scrollLeft, holder.scrollTop];
+  holder.replaceChildren(document.importNode(drawn, true), card);
+  [holder.scrollLeft, holder.scrollTop] = at;
+  card.hidden = true;
+  const all = nodes();
+  for (const one of all) one.setAttribute("tabindex", "-1");
+  const first = all.find((one) => one.dataset.node === node) ?? all[0];
+  first?.setAttribute("tabindex", "0");
+  if (node) first?.focus();
+}
+
+// What would be a tooltip of the browser's becomes the name of the thing, and stands in the card.
+function name(title) {
+  const owner = title.parentElement;
+  const outer = owner.closest("a") ?? owner;
+  outer.dataset.said = title.textContent;
+  const said = title.textContent.replaceAll("\n", ", ");
+  if (outer.localName === "a") outer.setAttribute("aria-description", said); // its name is the text in it
+  else if (outer.dataset.node) outer.setAttribute("role", "img");
+  if (outer.getAttribute("role") === "img") outer.setAttribute("aria-label", said);
+  title.remove();
+}
+
+function nodes() {
+  return [...holder.querySelectorAll("[data-node]")];
+}
+
+function tell(event) {
+  const one = event.target.closest?.("[data-said]");
+  if (!one || one.localName === "svg") return hide();
+  const [first, ...rest] = one.dataset.said.split("\n");
+  const head = document.createElement("strong");
+  head.textContent = first;
+  card.replaceChildren(head, ...rest.map((line) => Object.assign(document.createElement("div"), { textContent: line })));
+  card.hidden = false;
+  const box = one.getBoundingClientRect();
+  const frame = holder.getBoundingClientRect();
+  const left = box.left - frame.left + holder.scrollLeft;
+  const most = holder.scrollLeft + holder.clientWidth - card.offsetWidth - 8;
+  card.style.left = `${Math.max(holder.scrollLeft + 4, Math.min(left, most))}px`;
+  const below = box.bottom - frame.top + holder.scrollTop + 6;
+  const above = box.top - frame.top + holder.scrollTop - card.offsetHeight - 6;
+  const fits = below + card.offsetHeight < holder.scrollTop + holder.clientHeight || above < holder.scrollTop;
+  card.style.top = `${fits ? below : above}px`;
+}
+
+function hide() {
+  card.hidden = true;
+}
+
+async function follow(event) {
+  const link = event.target.closest("a[data-leads]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  const to = new URL(link.dataset.leads);
+  const open = to.searchParams.get("open");
+  const here = location.pathname + (open ? `?open=${open}` : "");
+  if (!(await unfold(to.href, link.dataset.node))) return;
+  history.replaceState(null, "", here + location.hash);
+  await costs();
+}
+
+async function costs() {
+  const answer = await fetch(location.href.split("#")[0], { credentials: "same-origin" });
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("costs");
+  const now = document.getElementById("costs");
+  const open = now.querySelector("details")?.open;
+  now.replaceChildren(...fresh.childNodes);
+  if (open) now.querySelector("details").open = true;
+}
+
+function step(event) {
+  if (event.key === "Escape") hide();
+  const way = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  const all = nodes();
+  const at = all.indexOf(document.activeElement);
+  if (!way || at < 0) return;
+  event.preventDefault();
+  const next = all[Math.max(0, Math.min(all.length - 1, at + way))];
+  all[at].setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+}
+
+if (holder) {
+  holder.addEventListener("click", follow);
+  holder.addEventListener("keydown", step);
+  holder.addEventListener("pointerover", tell);
+  holder.addEventListener("pointerleave", hide);
+  holder.addEventListener("focusin", tell);
+  holder.addEventListener("focusout", hide);
+  unfold(holder.dataset.picture);
+}
