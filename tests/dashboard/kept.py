@@ -19,7 +19,9 @@ from search.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from search.study_file import parse_study
 from tests.search.conftest import study_of
 
-OURS = re.compile(r"/static/(live|plots|picture|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z")
+OURS = re.compile(
+    r"/static/(live|plots|picture|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z"
+)
 LOCAL = "http://127.0.0.1:8080"
 
 
