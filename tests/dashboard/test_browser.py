@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from search.store import Store
+from search.store import Store, look
 from tests.dashboard.kept import add, begin, text_of
 from tests.dashboard.server import Server
 from tests.dashboard.test_hostile import HOSTILE
@@ -24,8 +24,18 @@ PAGES = (
     "/study/tiny/trial/2",
     "/study/tiny/trial/3",
     "/study/tiny/trial/5",
+    "/study/tiny/trial/6?open=s",
+    "/study/tiny/genes",
+    "/study/tiny/compare?trial=5&trial=6&trial=1",
 )
 BEST, ACCURACIES = 5, (0.5, 0.25, 0.75, None, None, 0.875, 0.625)
+MOTIF = """genome: tiny
+input: [1, 8, 8]
+classes: 10
+nodes:
+  s: {op: stack, in: [image], depth: 3, width: 8, body: {op: conv}}
+  out: {op: exit, in: [s]}
+"""
 NARROW = {"viewport": {"width": 390, "height": 844}}
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 GRAVE = ("serious", "critical")
@@ -71,7 +81,7 @@ def fill(store: Store) -> None:
     """Seven trials: each network is larger than the one before, one failed, one was refused, the best has a report."""
     for number, accuracy in enumerate(ACCURACIES):
         op = "separable" if number == 1 else "conv"
-        text = text_of(kernel=3, width=4 + number, op=op)
+        text = MOTIF if number == 6 else text_of(kernel=3, width=4 + number, op=op)
         plan = {"params": 100 * (number + 1), "macs": 1000 * (number + 1), "digest": str(number) * 32}
         origin = {"by": "evolve", "parents": [number - 1] if number else [], "moves": ["wider stem"]}
         ended = {
@@ -115,7 +125,7 @@ def test_a_person_finds_the_best_genome_and_takes_it_home(tab: Tab, served: Serv
     text = text_of(kernel=3, width=4 + BEST)
     assert page.evaluate("navigator.clipboard.readText()") == text
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download").first.click()
+        page.get_by_role("link", name="genome.yaml").first.click()
     assert download.value.suggested_filename == f"tiny-{BEST}.yaml"
     assert Path(download.value.path()).read_text() == text
     page.get_by_role("link", name="trial 4").first.click()
@@ -132,7 +142,7 @@ def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
     page.locator('#table th[aria-sort="descending"]', has_text="accuracy").wait_for()
     assert rows(page) == [5, 2, 6, 0, 1, 3, 4]
     page.get_by_label("outcome").select_option("done")
-    page.get_by_label("with").select_option("conv")
+    page.get_by_label("with any node type").select_option("conv")
     page.locator('input[name="params_to"]').fill("600")
     page.get_by_role("button", name="Filter").click()
     page.get_by_text("3 of 7 trials").wait_for()
@@ -140,7 +150,62 @@ def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
     page.reload()
     assert rows(page) == [5, 2, 0], "the address says what is shown"
     page.go_back()
-    page.get_by_text("7 of 7 trials").wait_for()
+    page.wait_for_url(lambda url: "params_to" not in url)
+    page.wait_for_load_state("networkidle")
+    shown = rows(page)
+    page.reload()
+    assert shown == rows(page) != [5, 2, 0], "so it does on the way back"
+
+
+def test_a_motif_unfolds_where_it_stands_and_folds_again(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny/trial/6")
+    nodes = page.locator(".picture [data-node]")
+    page.locator('.picture a[data-node="s"]').click()
+    page.locator('.picture [data-node="s.1"]').first.wait_for()
+    assert "open=s" in page.url
+    assert nodes.evaluate_all("all => all.filter(n => /^s[.]/.test(n.dataset.node)).length") >= 3
+    page.locator('.picture [data-node="s.1"]').first.hover()
+    page.locator(".tip", has_text="params").wait_for()
+    page.locator('.picture a[data-node="s"]').first.click()
+    page.locator('.picture [data-node="s.1"]').first.wait_for(state="detached")
+
+
+def test_two_trials_are_picked_and_compared(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    for number in (5, 1):
+        page.get_by_label(f"compare trial {number}", exact=True).check()
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**/study/tiny/compare?*")
+    assert "0.8750" in page.locator("main table").first.inner_text()
+    assert page.locator("ins").count() and page.locator("del").count()
+
+
+def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path: Path) -> None:
+    """What is written is there for the search: a waiting trial with the text that a person edited."""
+    stem = {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": {"int": [4, 16]}}
+    space = {"nodes": {"stem": stem, "out": {"op": "exit", "in": ["stem"]}}}
+    fill(begin(tmp_path / "runs", trials=20, space=space))
+    server = Server("--runs", str(tmp_path / "runs"), "--port", "0")
+    try:
+        page = tab()
+        page.goto(f"http://127.0.0.1:{server.address.port}/study/tiny/trial/{BEST}")
+        page.get_by_role("button", name="Star").click()
+        page.get_by_role("button", name="Starred").wait_for()
+        page.get_by_text("Edit its genome and try that").click()
+        text = page.locator("textarea[name=text]")
+        text.fill(text.input_value().replace("kernel: 3", "kernel: 5"))
+        page.get_by_role("button", name="Put it into the queue").click()
+        page.get_by_role("heading", name=f"Trial {len(ACCURACIES)} of tiny").wait_for()
+        assert "kernel: 5" in page.locator("#genome-text").inner_text()
+        page.get_by_role("link", name="tiny", exact=True).click()
+        page.get_by_text("1 trial waits in the queue").wait_for()
+        page.close()
+    finally:
+        server.end()
+    waiting = look("tiny", tmp_path / "runs").records()[-1]
+    assert (waiting.outcome, waiting.origin and waiting.origin.parents) == ("waiting", (BEST,))
 
 
 def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> None:
@@ -151,7 +216,7 @@ def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> No
     page.keyboard.press("Enter")
     for _ in range(100):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.closest('#table tbody') !== null"):
+        if page.evaluate("document.activeElement.closest('#table tbody th') !== null"):
             break
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", (
         "the focus is seen"
@@ -233,6 +298,7 @@ def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Pa
         page.get_by_text("study tiny is being read").wait_for()
         holder.execute("ROLLBACK")
         page.get_by_text("1 of 1 trials").wait_for()
+        page.close()
     finally:
         holder.close()
         server.end()
