@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from random import Random
 from typing import NamedTuple
@@ -31,6 +31,7 @@ log = logging.getLogger("search")
 
 INITIAL = 6  # networks spread over sizes before the first is chosen by the model
 FEWEST = 3  # measured networks that a model is fitted to
+SCALED = 100  # draws, by which the scale of the space is measured
 DRAWS = 60  # of each proposal, evenly from the space
 CHILDREN = 400  # of each proposal, of the best networks; in a small space many are the same
 CANDIDATES = 240  # new networks, after which no more children are made
@@ -99,7 +100,7 @@ class Kernel:
         self, begun: int, past: Sequence[Individual], met: Collection[str], rng: Random
     ) -> Proposal | None:
         """One of some draws, by its place among them by parameters: the middle, then the quarters, the eighths."""
-        candidates = self._candidates(self._drawn(rng), met)
+        candidates = self._candidates(self._draws(DRAWS, rng), met)
         if not candidates:
             return None
         chances = self._chances(candidates, past)
@@ -120,12 +121,12 @@ class Kernel:
         costs = targets.scalar(np.array([one.costs for one in seen]), rng)
         ended = costs[: len(measured)]
         parents = [measured[i] for i in np.argsort(ended, kind="stable")[:PARENTS]]
-        candidates = self._candidates(chain(self._drawn(rng), self._children(parents, rng)), met)
+        candidates = self._candidates(chain(self._draws(DRAWS, rng), self._children(parents, rng)), met)
         if not candidates:
             return None
         taught = learnt_from(ended, rng)
         known = [self._network(one.genome).features for one in [*(measured[i] for i in taught), *running]]
-        kernels = likeness.kernels(known, [one.features for one in candidates])
+        kernels = likeness.kernels(known, [one.features for one in candidates], self._scale)
         observed = observations(seen, targets.scores(costs), taught)
         gains = improvement(kernels, observed) * self._chances(candidates, past)
         return candidates[int(gains.argmax())].proposal
@@ -138,8 +139,8 @@ class Kernel:
             if made is not None:
                 yield made._replace(origin=made.origin._replace(by=self.word))
 
-    def _drawn(self, rng: Random) -> Iterable[Proposal]:
-        for _ in range(DRAWS):
+    def _draws(self, count: int, rng: Random) -> Iterable[Proposal]:
+        for _ in range(count):
             yield Proposal(self.space.sample(rng), Origin(self.word))
 
     def _candidates(self, proposals: Iterable[Proposal], met: Collection[str]) -> list[Candidate]:
@@ -155,6 +156,12 @@ class Kernel:
             if digest not in met:
                 found.setdefault(digest, Candidate(proposal, features))
         return list(found.values())
+
+    @cached_property
+    def _scale(self) -> likeness.Scale:
+        """Of the space, by some of its networks."""
+        rng = Random(f"{self.seed}/scale")
+        return likeness.scale([one.features for one in self._candidates(self._draws(SCALED, rng), ())])
 
     def _resolved(self, written: Genome) -> Network:
         plan = genome.resolve(written)

@@ -48,23 +48,50 @@ def sizes(plan: Plan) -> np.ndarray:
     return np.array([*logs, plan.depth, len(plan.steps), math.log1p(plan.receptive_field)])
 
 
-def kernels(known: Sequence[Features], new: Sequence[Features]) -> Kernels:
-    """Return all parts: exp(-d) of the squared distance by each kind of feature, in units of its mean between known
-    points, and the product of their logarithms of params, which lets a trend go on beyond what is known."""
+class Scale(NamedTuple):
+    """How far apart networks of a space usually are.
+
+    distances: the mean squared distance by each kind of feature.  mean, deviation: of each size.
+    """
+
+    distances: tuple[float, ...]
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+def scale(drawn: Sequence[Features]) -> Scale:
+    """Return the scale of a space, of which these are even draws."""
+    sizes = np.array([one.sizes for one in drawn])
+    spread = sizes.std(axis=0)
+    mean, deviation = sizes.mean(axis=0), np.where(spread > 0, spread, 1.0)
+    n = len(drawn)
+    usual = [_distances(rows, n).sum() / max(1, n * (n - 1)) for rows in _rows(drawn, mean, deviation)]
+    return Scale(tuple(usual), mean, deviation)
+
+
+def kernels(known: Sequence[Features], new: Sequence[Features], by: Scale) -> Kernels:
+    """Return all parts: exp(-d) of the squared distance by each kind of feature, in units of what it usually is in
+    the space, and the product of their logarithms of params, which lets a trend go on beyond what is known.
+
+    The unit is the space's, not that of the known networks: these come to be children of a few, and a unit of theirs
+    would take small changes for large ones and never let the search look elsewhere.
+    """
     every, n = [*known, *new], len(known)
-    parts = [_radial(_distances(_counts([one.histograms[i] for one in every]), n), n) for i in _kinds(every)]
-    parts.append(_radial(_distances(csr_matrix([one.address for one in every]), n), n))
-    scaled = _standard(np.array([one.sizes for one in every]), n)
-    parts.append(_radial(_distances(csr_matrix(scaled), n), n))
-    parts.append(scaled[:, :1] @ scaled[:n, :1].T)
+    rows = _rows(every, by.mean, by.deviation)
+    parts = [_radial(_distances(each, n), usual) for each, usual in zip(rows, by.distances, strict=True)]
+    params = rows[-1][:, :1].toarray()
+    parts.append(params @ params[:n].T)
     whole = np.array(parts)  # (parts, n + m, n)
     own = np.ones((len(parts), len(new)))
-    own[-1] = scaled[n:, 0] ** 2
+    own[-1] = params[n:, 0] ** 2
     return Kernels(whole[:, :n], whole[:, n:], own)
 
 
-def _kinds(every: Sequence[Features]) -> range:
-    return range(len(every[0].histograms))
+def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) -> list[csr_matrix]:
+    """The features of each kind as the rows of a matrix, sizes last."""
+    counted = [_counts([one.histograms[i] for one in every]) for i in range(len(every[0].histograms))]
+    sizes = np.clip((np.array([one.sizes for one in every]) - mean) / deviation, -FAR, FAR)
+    return [*counted, csr_matrix([one.address for one in every]), csr_matrix(sizes)]
 
 
 def _counts(each: Sequence[Histogram]) -> csr_matrix:
@@ -83,14 +110,6 @@ def _distances(rows: csr_matrix, n: int) -> np.ndarray:
     return np.asarray(np.maximum(norms[:, None] + norms[:n] - 2.0 * between, 0.0))
 
 
-def _radial(distances: np.ndarray, n: int) -> np.ndarray:
-    """exp(-d / mean d). Where all known points are one, they tell nothing apart."""
-    mean = distances[:n].sum() / max(1, n * (n - 1))
-    return np.asarray(np.exp(-distances / mean)) if mean > 0 else np.ones_like(distances)
-
-
-def _standard(values: np.ndarray, n: int) -> np.ndarray:
-    """Columns of mean 0 and variance 1 over the first n."""
-    spread = values[:n].std(axis=0)
-    scaled = (values - values[:n].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    return np.asarray(np.clip(scaled, -FAR, FAR))
+def _radial(distances: np.ndarray, usual: float) -> np.ndarray:
+    """exp(-d / usual d). Where all networks of the space are one, they tell nothing apart."""
+    return np.asarray(np.exp(-distances / usual)) if usual > 0 else np.ones_like(distances)

@@ -214,13 +214,13 @@ def test_networks_of_equal_digest_are_alike() -> None:
     twin = drawn.renamed("another")
     one, two = (likeness.features(SPACE, g, plan_of(g)) for g in (drawn, twin))
     known = [likeness.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(6)))]
-    kernels = likeness.kernels([*known, one], [two])
+    kernels = likeness.kernels([*known, one], [two], likeness.scale(known))
     assert kernels.cross[:-1, 0, -1] == pytest.approx(np.ones(len(kernels.cross) - 1))
 
 
 def test_every_part_is_a_kernel() -> None:
     known = [likeness.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(20)))]
-    for part in likeness.kernels(known, []).known:
+    for part in likeness.kernels(known, [], likeness.scale(known)).known:
         assert part == pytest.approx(part.T)
         assert np.linalg.eigvalsh(part).min() > -1e-8
 
