@@ -29,10 +29,11 @@ from .likeness import Features
 
 log = logging.getLogger("search")
 
-INITIAL = 6  # networks spread over sizes before the first is chosen by the model
+INITIAL = 10  # networks spread over sizes before the first is chosen by the model
 FEWEST = 3  # measured networks that a model is fitted to
 SCALED = 100  # draws, by which the scale of the space is measured
 DRAWS = 60  # of each proposal, evenly from the space
+EXPLORES = 4  # one proposal in so many is of draws alone: a model that errs would never leave the best it met
 CHILDREN = 400  # of each proposal, of the best networks; in a small space many are the same
 CANDIDATES = 240  # new networks, after which no more children are made
 PARENTS = 50  # a tournament of evolve's among them: mostly of the best ten
@@ -121,7 +122,8 @@ class Kernel:
         costs = targets.scalar(np.array([one.costs for one in seen]), rng)
         ended = costs[: len(measured)]
         parents = [measured[i] for i in np.argsort(ended, kind="stable")[:PARENTS]]
-        candidates = self._candidates(chain(self._draws(DRAWS, rng), self._children(parents, rng)), met)
+        children = () if len(past) % EXPLORES == 0 else self._children(parents, rng)
+        candidates = self._candidates(chain(self._draws(DRAWS, rng), children), met)
         if not candidates:
             return None
         taught = learnt_from(ended, rng)
