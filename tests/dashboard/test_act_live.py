@@ -81,7 +81,7 @@ def is_whole(runs: Path) -> bool:
         connection.close()
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.slow)])
 def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     searching: Callable[..., subprocess.Popen[str]], tmp_path: Path, sampler: str
 ) -> None:
@@ -105,6 +105,7 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     assert "running" not in outcomes and outcomes.count("waiting") == outcomes.count("interrupted") > 0
 
 
+@pytest.mark.slow
 def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     searching: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

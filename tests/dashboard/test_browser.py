@@ -36,7 +36,7 @@ nodes:
   s: {op: stack, in: [image], depth: 3, width: 8, body: {op: conv}}
   out: {op: exit, in: [s]}
 """
-NARROW = {"viewport": {"width": 390, "height": 844}}
+NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 GRAVE = ("serious", "critical")
 
@@ -225,20 +225,17 @@ def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> No
     page.wait_for_url("**/study/tiny/trial/6")
 
 
-@pytest.mark.parametrize("address", PAGES)
-def test_a_narrow_page_does_not_scroll_sideways(tab: Tab, served: Served, address: str) -> None:
-    page = tab(**NARROW)
-    page.goto(served.address + address)
-    page.locator("main h1").wait_for()
-    across = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
-    assert across[0] <= across[1] == 390
-
-
 @pytest.mark.parametrize("address", [*PAGES, "/study/none"])
-def test_nothing_grave_is_found_by_axe(tab: Tab, served: Served, address: str) -> None:
+def test_a_page_is_narrow_where_the_window_is_and_axe_finds_nothing_grave(
+    tab: Tab, served: Served, address: str
+) -> None:
     page = tab(expected="404 (Not Found)" if address not in PAGES else None)
     page.goto(served.address + address)
     page.locator("main h1").wait_for()
+    page.set_viewport_size(NARROW)
+    across = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
+    assert across[0] <= across[1] == 390, "it does not scroll sideways"
+    page.set_viewport_size(WIDE)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme, rules in {"light": {}, "dark": {"runOnly": ["color-contrast"]}}.items():
