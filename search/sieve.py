@@ -102,9 +102,7 @@ def is_evidence(record: Record, goal: Objective) -> bool:
 
 def evidence(records: Iterable[Record], goal: Objective) -> list[Evidence]:
     """Return what trials found, as places: of pruned and paused ones those that came further stand before others."""
-    known = [
-        (record.proxies or {}, reached(record, goal)) for record in records if is_evidence(record, goal)
-    ]
+    known = [(record.proxies or {}, reached(record, goal)) for record in records if is_evidence(record, goal)]
     places = {cost: place for place, cost in enumerate(sorted({cost for _, cost in known}))}
     return [Evidence(row, float(places[cost])) for row, cost in known]
 
