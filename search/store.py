@@ -99,7 +99,7 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
 
 def look(name: str, runs: Path, url: str | None = None) -> Store:
     """Open an existing study to read it, also while it is being run. Raises StudyError where there is none."""
-    return _found(name, runs, url, _storage)
+    return _found(name, runs, url, lambda place: _storage(place, makes_tables=False))
 
 
 @contextmanager
@@ -229,12 +229,15 @@ def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
         time.sleep(0.1)
 
 
-def _storage(url: str) -> optuna.storages.BaseStorage:
-    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence."""
+def _storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseStorage:
+    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence.
+
+    Who only looks makes no tables: a study that begins this moment makes its own, and two would be in each other's way.
+    """
     import optuna
 
     # the layer that optuna.create_study would put around a URL: finished trials are read once
-    return optuna.storages.get_storage(_opened(url, url, LOCK_SECONDS, makes_tables=True))
+    return optuna.storages.get_storage(_opened(url, url, LOCK_SECONDS, makes_tables))
 
 
 def storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:

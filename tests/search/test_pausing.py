@@ -15,7 +15,7 @@ import pytest
 from search.progress import Silent
 from search.purse import charged
 from search.record import CHECKPOINT_FILE, Record
-from search.store import look
+from search.store import Store, look
 from search.study import Result
 from tests.search.conftest import ONE
 
@@ -157,7 +157,7 @@ def test_kill_9_among_paused_trials_loses_none_of_them(
     run: Run, written: Callable[..., Path], tmp_path: Path
 ) -> None:
     changes = {**ASHA, "train": {**TRAIN, "batch": 64}, "trials": 8}
-    before = killed_when_paused(written(**changes), tmp_path / "runs", 2)
+    before = killed_when_paused(written(**changes), tmp_path / "runs", 4)
     paused = [record for record in before if record.outcome == "paused"]
     running = [record for record in before if record.outcome == "running"]
     assert len(paused) >= 2
@@ -192,22 +192,23 @@ def killed_when_paused(path: Path, runs: Path, count: int) -> list[Record]:
         start_new_session=True,
     )
     try:
-        limit = time.monotonic() + 120
-        while sum(record.outcome == "paused" for record in records_of(runs)) < count:
+        limit, store = time.monotonic() + 120, None
+        while store is None or sum(record.outcome == "paused" for record in store.records()) < count:
             assert command.poll() is None and time.monotonic() < limit, "they never paused"
+            store = store or begun(runs)  # opened once: to open it takes longer than these trials pause
             time.sleep(0.02)
     finally:
         command.kill()
         command.wait()
     time.sleep(0.5)  # its children end with it, and may be writing
-    return records_of(runs)
+    return look("tiny", runs).records()
 
 
-def records_of(runs: Path) -> list[Record]:
+def begun(runs: Path) -> Store | None:
     try:
-        return look("tiny", runs).records() if (runs / "tiny" / "study.db").exists() else []
+        return look("tiny", runs) if (runs / "tiny" / "study.db").exists() else None
     except Exception:  # its tables are being made
-        return []
+        return None
 
 
 def test_a_curve_that_leads_nowhere_ends_its_trial(run: Run) -> None:
