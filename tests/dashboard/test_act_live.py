@@ -100,9 +100,9 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     rest, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 130 and "stopped" in rest and "Traceback" not in rest
     assert is_whole(runs) and web.get("/study/tiny/trial/0.json").json()["note"] == "note 39"
-    # as after Ctrl-C: nothing is left running, and what was in hand is tried again
+    # as after Ctrl-C: nothing is left running, and what was in hand is tried again; between two trials nothing was
     outcomes = [record.outcome for record in look("tiny", runs).records()]
-    assert "running" not in outcomes and outcomes.count("waiting") == outcomes.count("interrupted") > 0
+    assert "running" not in outcomes and outcomes.count("waiting") == outcomes.count("interrupted") <= 1
 
 
 @pytest.mark.slow
