@@ -20,7 +20,7 @@ from .past import Past
 from .progress import Progress
 from .proposal import Origin
 from .purse import Purse, charged
-from .record import ORIGIN, RUNGS, UNFINISHED, Record
+from .record import CURVE, ORIGIN, RUNGS, UNFINISHED, Record
 from .recovery import interrupt, taken_over
 from .sieve import Option, Sieve, Sifted
 from .store import Store
@@ -28,6 +28,7 @@ from .study_file import StudyFile
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
+CURVE_SECONDS = 5.0  # from one writing of a running trial's curve to the next
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits too tight
 
@@ -261,6 +262,7 @@ class Coordinator:
             parent=self._parent(entry) if self.file.inherits else None,
         )
         self.running[entry.number] = entry
+        entry.curve_at = time.monotonic()  # one that is soon over is not written while it runs
         self.purse.open(entry.number, entry.paid)
         self.crew.give(slot, job)
         self.progress.began(entry.number, entry.network.params, entry.network.macs)
@@ -278,6 +280,7 @@ class Coordinator:
         match event:
             case Row(number, row):
                 self.progress.epoch(number, row, self.file.recipe.epochs)
+                self._follow(number, row)
             case Rung(number, epoch, scores):
                 self._judge(number, epoch, scores)
             case Finished(number, report):
@@ -374,6 +377,15 @@ class Coordinator:
         others_run = len(self.running) > 1
         is_closing = not others_run and self.reason_to_stop() is not None
         return self.paused.shall_pause(entry, epoch, self.judging.climbs, is_closing)
+
+    def _follow(self, number: int, row: Mapping[str, Any]) -> None:
+        """Keep the curve of a trial that runs, now and then, for who looks on."""
+        entry, value, now = self.running[number], self.judging.value(row), time.monotonic()
+        if value is not None:  # finite
+            entry.curve[row["epoch"]] = value
+        if entry.curve and now - entry.curve_at >= CURVE_SECONDS:
+            entry.curve_at = now
+            entry.trial.keep(CURVE, {str(epoch): value for epoch, value in entry.curve.items()})
 
     def _share(self, number: int) -> float:
         job = self.crew.slot_of(number).job

@@ -15,7 +15,7 @@ class Entry:
 
     earlier: interrupted ones of the same network that it repeats, the nearest first.  is_pausing: it was told to,
     and is writing its checkpoint.  rested: what it had come to when it paused.  paid: device seconds charged before,
-    until it paused or to choose it.
+    until it paused or to choose it.  curve_at: when its curve was written last, monotonic seconds.
     """
 
     trial: Handle
@@ -26,6 +26,8 @@ class Entry:
     is_pausing: bool = False
     rested: Record | None = None
     paid: float = 0.0
+    curve: dict[int, float] = field(default_factory=dict)
+    curve_at: float = 0.0
 
     @property
     def number(self) -> int:

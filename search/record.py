@@ -16,6 +16,7 @@ PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited, seconds
 CHARGED = "charged_seconds"  # device seconds charged so far; a result that has seconds has the last word
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
+CURVE = "curve"  # {"epoch": accuracy or loss on the validation images}, kept now and then while it is trained
 PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, of a study that screens
 ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
 RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
@@ -36,7 +37,8 @@ class Record:
     `outcome` is one of running, waiting, paused, done, cut, pruned, refused, failed, interrupted; `values`
     stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is
     by how much limits are broken, in shares of them. `inherited` says from which trial it had its first
-    weights, and what share of them; what was measured is then not what it would be from scratch. `proxies` is
+    weights, and what share of them; what was measured is then not what it would be from scratch. `curve` has
+    epochs of a training while it goes on; the report has all of them. `proxies` is
     None where the trial was not screened. `finale` is what came of training its network anew; `seconds` are all
     that was charged for it, there too.
     """
@@ -57,6 +59,7 @@ class Record:
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
     rungs: Mapping[int, float] = field(default_factory=dict)
+    curve: Mapping[int, float] = field(default_factory=dict)
     retry_of: int | None = None
     origin: Origin | None = None
     violation: float = 0.0
@@ -79,7 +82,8 @@ class Record:
         shown = {name: value for name, value in vars(self).items() if name != "genome"}
         shown["origin"] = self.origin.to_json() if self.origin else None
         shown["finale"] = self.finale.to_json() if self.finale else None
-        return {**shown, "metrics": dict(self.metrics), "rungs": {str(e): s for e, s in self.rungs.items()}}
+        by_epoch = {name: {str(e): s for e, s in getattr(self, name).items()} for name in ("rungs", "curve")}
+        return {**shown, **by_epoch, "metrics": dict(self.metrics)}
 
 
 class State(Protocol):
@@ -131,6 +135,7 @@ def record(trial: Kept, finale: OverSeeds | None = None) -> Record:
         seconds=float(result.get("seconds", attrs.get(CHARGED, 0.0))) + (finale.seconds if finale else 0.0),
         metrics=result.get("metrics", {}),
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
+        curve={int(epoch): value for epoch, value in attrs.get(CURVE, {}).items()},
         retry_of=attrs.get(RETRY_OF),
         origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
         inherited=result.get("inherited"),

@@ -140,12 +140,13 @@ def _moment(at: float) -> str:
 
 
 def _curve(shown: Snapshot, one: Seen, role: str, dash: str, more: str) -> Series | None:
-    """The curve that its report has, or its values at the rungs."""
+    """The curve that its report has, or what the storage has of it."""
     kept = shown.folder / "trials" / str(one.record.number) if shown.folder else None
     is_over = one.record.values is not None
     rows = _reported(kept, one.record.digest, one.record.number, shown.goal.name) if kept and is_over else ()
     turn = 1.0 if shown.goal.cost(1.0) < 0 else -1.0  # scores at rungs are higher where better
-    rows = rows or tuple((float(epoch), turn * score) for epoch, score in sorted(one.record.rungs.items()))
+    kept_rows = {epoch: turn * score for epoch, score in one.record.rungs.items()} | dict(one.record.curve)
+    rows = rows or tuple((float(epoch), value) for epoch, value in sorted(kept_rows.items()))
     if not rows:
         return None
     xs, ys = [x for x, _ in rows], [y for _, y in rows]

@@ -55,7 +55,7 @@ def trial(shown: Snapshot, number: int, names: frozenset[str] = frozenset()) -> 
         "report": {name: report[name] for name in REPORT if report.get(name) is not None},
         "report_groups": groups(report),
         "seconds_by_part": seconds_by_part(report),
-        "curve": _curve(report),
+        "curve": _curve(report) or _so_far(shown, one),
         "parents": [_kin(shown, parent, how) for parent, how in one.parents.items()],
         "children": [
             _kin(shown, child.record.number, child.parents[number]) for child in _children(shown, number)
@@ -120,8 +120,8 @@ def _report(shown: Snapshot, one: Seen) -> Mapping[str, Any]:
 
 
 def curve_of(shown: Snapshot, one: Seen) -> list[dict[str, Any]]:
-    """Return the epochs of a trial as its report has them; none where there is no report here."""
-    return _curve(_report(shown, one))
+    """Return the epochs of a trial as its report has them; without one here, those that the storage has."""
+    return _curve(_report(shown, one)) or _so_far(shown, one)
 
 
 def _curve(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -130,6 +130,12 @@ def _curve(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(rows, Sequence):
         return []
     return [{name: r.get(name) for name in CURVE} for r in rows if isinstance(r, Mapping)]
+
+
+def _so_far(shown: Snapshot, one: Seen) -> list[dict[str, Any]]:
+    """The epochs that were kept while it was trained, which have one figure each."""
+    goal, unknown = f"valid_{shown.goal.name}", dict.fromkeys(CURVE)
+    return [{**unknown, "epoch": epoch, goal: value} for epoch, value in sorted(one.record.curve.items())]
 
 
 def _children(shown: Snapshot, number: int) -> Sequence[Seen]:

@@ -98,6 +98,7 @@ def test_curves_of_the_best_and_of_what_runs(tmp_path: Path) -> None:
         add(store, accuracy=0.5 + i / 100, plan={"digest": str(i)})
     trial = store.study.ask()
     trial.set_user_attr("rungs", {"1": 0.3, "3": 0.4})
+    trial.set_user_attr("curve", {"1": 0.3, "2": 0.35})
     folder = store.trial_folder(6)
     folder.mkdir(parents=True)
     rows: list[Any] = [{"epoch": 1, "valid_accuracy": 0.2}, "<b>", {"epoch": "<b>", "valid_accuracy": 1e400}]
@@ -105,7 +106,7 @@ def test_curves_of_the_best_and_of_what_runs(tmp_path: Path) -> None:
     (folder / "report.json").write_text(json.dumps(report))
     found = plot(tmp_path, "curves.json")
     assert [(one["name"], one["x"], one["y"]) for one in found["series"]] == [
-        ("trial 7, running", [1.0, 3.0], [0.3, 0.4]),
+        ("trial 7, running", [1.0, 2.0, 3.0], [0.3, 0.35, 0.4]),
         ("trial 6", [1.0, 2.0], [0.2, 0.56]),
     ]
 

@@ -357,3 +357,18 @@ def test_what_relatives_hold_is_shown_as_it_is(tmp_path: Path, text: str) -> Non
         answer = web.get(f"/study/tiny/trial/{number}")
         assert answer.status_code == 200 and Page(answer.text).is_harmless()
     assert web.get("/study/tiny/trial/0.json").json()["tree"]["rows"][1]["number"] == 1
+
+
+def test_the_curve_of_a_trial_that_runs_is_what_the_storage_has(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    store.study.ask().set_user_attr("curve", {"2": 0.5, "10": 0.75, "1": 0.25})
+    web = client(tmp_path)
+    rows = web.get("/study/tiny/trial/0.json").json()["curve"]
+    assert [(row["epoch"], row["valid_accuracy"], row["train_loss"]) for row in rows] == [
+        (1, 0.25, None),
+        (2, 0.5, None),
+        (10, 0.75, None),
+    ]
+    page = web.get("/study/tiny/trial/0").text
+    assert len(page.partition('<polyline class="line" points="')[2].partition('"')[0].split()) == 3
+    assert "so far as it was kept" in page

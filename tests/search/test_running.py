@@ -5,12 +5,14 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import search
+from search import coordinator
 from search.errors import StudyError
-from search.progress import Plain
+from search.progress import Plain, Silent
 from search.record import UNFINISHED, Record
 from search.study import Result
 from tests.search.conftest import ONE
@@ -201,3 +203,26 @@ def test_an_export_gives_the_logits_back(run: Run) -> None:
     weights.write_bytes(flipped)
     with pytest.raises(StudyError, match=r"weights.safetensors was changed since it was exported"):
         search.load_export(result.exported)
+
+
+class Followed(Silent):
+    """Keeps what is told of each epoch."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, dict[int, float]] = {}
+
+    def epoch(self, number: int, row: Any, epochs: int) -> None:
+        self.rows.setdefault(number, {})[row["epoch"]] = row["valid_accuracy"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+def test_the_curve_of_a_long_training_is_kept_while_it_goes_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(coordinator, "CURVE_SECONDS", seconds)
+    told = Followed()
+    result = run(told, trials=2, workers=1, train={"epochs": 3, "batch": 256})
+    found = {record.number: dict(record.curve) for record in result.records}
+    assert set(told.rows) == {0, 1} and all(list(rows) == [1, 2, 3] for rows in told.rows.values())
+    assert found == (told.rows if seconds == 0.0 else {0: {}, 1: {}})
+    assert all(record.to_json()["curve"].keys() <= {"1", "2", "3"} for record in result.records)
