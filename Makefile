@@ -2,7 +2,7 @@
 #
 #   PYTHON=python3.12   the interpreter to build .venv with (3.11 or later)
 #   STUDY=FILE          the study that `make search` runs
-#   ARGS="..."          more arguments for `genome search` or pytest
+#   ARGS="..."          more arguments for `genome search`, `genome dashboard` or pytest
 #   JOBS=N              processes for the tests
 
 STUDY ?= studies/digits.yaml
@@ -13,16 +13,18 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 pyt
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
+INSTALLED_DASHBOARD := $(VENV)/installed-dashboard
 INSTALLED_DEV := $(VENV)/installed-dev
 
 HOURS := economy others real
 
-.PHONY: help search test test-slow browser lint format bench pictures clean
+.PHONY: help search dashboard test test-slow browser lint format bench pictures clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one .venv would tread on each other
 
 help:
 	@echo 'make search      run $(STUDY) and leave the best network under runs/'
+	@echo 'make dashboard   show the studies under runs/ in the browser'
 	@echo 'make test        run the tests (five to six minutes on two cores)'
 	@echo 'make test-slow   run the long tests'
 	@echo 'make browser     install the Chromium that some tests need (Debian, Ubuntu; as root)'
@@ -34,6 +36,9 @@ help:
 
 search: $(INSTALLED)
 	@$(VENV)/bin/genome search "$(STUDY)" $(ARGS)
+
+dashboard: $(INSTALLED_DASHBOARD)
+	@$(VENV)/bin/genome dashboard $(ARGS)
 
 test: $(INSTALLED_DEV)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist worksteal $(ARGS)
@@ -78,10 +83,15 @@ $(INSTALLED): pyproject.toml | $(PY)
 	@$(call install,.)
 	@touch $@
 
+$(INSTALLED_DASHBOARD): pyproject.toml | $(PY)
+	@echo 'Installing into $(VENV), with the dashboard ...'
+	@$(call install,.[dashboard])
+	@touch $(INSTALLED) $@
+
 $(INSTALLED_DEV): pyproject.toml | $(PY)
 	@echo 'Installing into $(VENV), with the tools for tests (the first time this takes some minutes) ...'
 	@$(call install,.[dev])
-	@touch $(INSTALLED) $@
+	@touch $(INSTALLED) $(INSTALLED_DASHBOARD) $@
 
 $(PY):
 	@echo 'Making $(VENV) ...'

@@ -286,7 +286,8 @@ def dashboard(
 
     if missing := [name for name in ("starlette", "jinja2", "uvicorn") if find_spec(name) is None]:
         raise StudyError(
-            f"the dashboard needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`"
+            f"the dashboard needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`, "
+            "in a clone with `make dashboard`"
         )
     from search.dashboard.serve import serve, shown
 

@@ -30,6 +30,7 @@ from .library import Library
 from .resume import Searches
 from .snapshot import Snapshot
 from .trial import found
+from .zoo import Zoo
 
 LONGEST_GENOME = 100_000  # characters
 HAND = "hand"  # a move of a person's: the genome was made by it
@@ -44,6 +45,7 @@ class Acts:
     def __init__(self, library: Library, token: str) -> None:
         self.library, self.token = library, token
         self.searches = Searches(library.runs, library.url)
+        self.zoo = Zoo()
 
     def routes(self) -> list[Route]:
         """Return the addresses of the forms. The guard knows them, too."""

@@ -134,6 +134,8 @@ class Pages:
             values = self._learned(shown)
             is_same = bool(since) and since == values["mark"]
             return Response(status_code=204) if is_same else self._answer(f"part/{name}.html", values, False)
+        if name == "zoo":
+            return self._answer("part/zoo.html", {"zoo": self.acts.zoo.fitting(shown)}, False)
         if name not in PARTS:
             raise Missing(NO_PAGE)
         if since == shown.mark:

@@ -151,6 +151,11 @@ def test_a_network_of_the_zoo_fits_or_says_where_not(runs: Path) -> None:
     begin(runs, "zoo", space=space, data="cifar10")
     assert send(web, "enqueue", "zoo", zoo=name).headers["location"] == "/study/zoo/trial/0"
     assert web.get("/study/zoo/trial/0.json").json()["origin"]["moves"] == [f"zoo:{name}"]
+    # a page that is opened for it asks which fit, and offers these alone
+    assert f"<option>{name}</option>" in web.get("/study/tiny").text
+    assert "None of the" in web.get("/study/tiny/part/zoo").text
+    offered = web.get("/study/zoo/part/zoo").text
+    assert f"<option>{name}</option>" in offered and offered.count("<option>") < len(genome.zoo.names())
 
 
 def _nodes(text: str) -> Any:

@@ -201,6 +201,8 @@ def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path:
         assert "kernel: 5" in page.locator("#genome-text").inner_text()
         page.get_by_role("link", name="tiny", exact=True).click()
         page.get_by_text("1 trial waits in the queue").wait_for()
+        page.get_by_text("Try a network of your own").click()
+        page.get_by_text("networks of the zoo is of this study's space").wait_for()
         page.close()
     finally:
         server.end()

@@ -77,8 +77,8 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     code += "from search.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    said = "the dashboard needs starlette; install it with `pip install 'genome-nas[dashboard]'`\n"
-    assert done.stderr == said
+    said = "the dashboard needs starlette; install it with `pip install 'genome-nas[dashboard]'`, in a clone"
+    assert done.stderr == f"{said} with `make dashboard`\n"
 
 
 def test_what_study_may_be(tmp_path: Path) -> None:

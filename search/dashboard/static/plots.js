@@ -75,7 +75,7 @@ function layout(plot, address) {
   });
   return {
     xaxis: axis(plot.x),
-    yaxis: { ...axis(plot.y), ...(plot.level ? { rangemode: "tozero" } : {}) },
+    yaxis: { ...axis(plot.y), ...(plot.level ? { rangemode: "tozero" } : around(plot)) },
     font: { family: "inherit", color: colour("muted"), size: 12 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 48, r: 12, t: 28, b: 40 },
@@ -86,6 +86,13 @@ function layout(plot, address) {
     hovermode: "closest",
     uirevision: address, // what a person has zoomed to stays until another picture is asked for
   };
+}
+
+// around one value there is no range to show: a little to each side of it
+function around(plot) {
+  const ys = plot.series.flatMap((one) => one.y), low = Math.min(...ys), high = Math.max(...ys);
+  const room = 0.02 * Math.abs(low) || 1;
+  return low === high ? { range: [low - room, high + room] } : {};
 }
 
 function decades(plot) {

@@ -1,0 +1,47 @@
+"""Which networks of the zoo are of a study's space and within its limits: most spaces have none, so a form asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import genome
+from search.errors import StudyError
+from search.queued import fit
+from search.space import Space
+from search.study_file import StudyFile
+
+from .snapshot import Snapshot
+
+
+class Zoo:
+    """What fits each study of a library, found out once for each study file: that takes most of a second."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[StudyFile, Sequence[str] | None]] = {}
+        self._lock = threading.Lock()
+
+    def fitting(self, shown: Snapshot) -> Sequence[str] | None:
+        """Return the names of those that fit a study; None where its space cannot be read here."""
+        with self._lock:
+            file, names = self._known.get(shown.name, (None, None))
+            if file is not shown.file:
+                names = _fitting(shown.file)
+                self._known[shown.name] = shown.file, names
+            return names
+
+
+def _fitting(file: StudyFile) -> Sequence[str] | None:
+    try:
+        space = file.space()
+    except ValueError:
+        return None
+    return [name for name in genome.zoo.names() if _fits(file, space, name)]
+
+
+def _fits(file: StudyFile, space: Space, name: str) -> bool:
+    try:
+        fit(file, space, genome.zoo.get(name))
+    except StudyError:
+        return False
+    return True
