@@ -11,7 +11,7 @@ import genome
 from tests.conformance import check
 from tests.widest import widest
 
-DRAWS, PARTS = 400, 20
+DRAWS, PARTS = 240, 20
 MANY, MANY_PARTS = 20_000, 40
 
 

@@ -21,7 +21,7 @@ SPACES = {
     **{path.stem: read_study(path).space() for path in sorted(STUDIES.glob("*.yaml"))},
 }
 MANY = settings(
-    max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
