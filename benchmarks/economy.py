@@ -1,10 +1,10 @@
 """Device seconds until a study is as good as random search was with the whole budget, Fashion-MNIST subset.
 
-Random search, without pruning, spends the whole budget with every seed; the mean over the seeds of the best validation
-accuracy of a network trained to the end is the target; `--target` takes it from an earlier run. Each other way then runs
-on the same space, data, recipe and budget until one of its networks, trained to the end, reaches that. A way that does
-not within the budget counts with the whole of it, and is marked.
-One worker for each study; `--cores` studies run side by side.
+Random search, without pruning, spends the whole budget with every seed; the mean over the seeds of the best
+validation accuracy of a network trained to the end is the target; `--target` takes it from an earlier run. Each
+other way then runs on the same space, data, recipe and budget until one of its networks, trained to the end,
+reaches that. A way that does not within the budget counts with the whole of it, and is marked. One worker for each
+study; `--cores` studies run side by side.
 
     python -m benchmarks.economy [--data-root FOLDER] [--seconds 240] [--seeds 5] [--cores 1]
 """
