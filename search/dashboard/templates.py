@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 import genome
@@ -35,6 +36,23 @@ class Drawn(NamedTuple):
     svg: Markup
 
 
+class Compiled(jinja2.BytecodeCache):
+    """What the templates were compiled to, for all applications of a process."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._code.get(f"{bucket.key}/{bucket.checksum}"):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[f"{bucket.key}/{bucket.checksum}"] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 class Templates:
     """Jinja's environment with what the pages write numbers with."""
 
@@ -46,6 +64,7 @@ class Templates:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            bytecode_cache=COMPILED,
         )
         self._made.filters |= {
             "along": _along,
