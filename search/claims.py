@@ -6,10 +6,8 @@ import time
 
 from .finale import Task
 from .over_seeds import OneSeed, over_seeds
-from .recovery import is_abandoned, owner
+from .recovery import SETTLE_SECONDS, is_abandoned, owner
 from .store import Store
-
-SETTLE_SECONDS = 0.5  # in which two that claim the same task see each other: the last to write has it
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

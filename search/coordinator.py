@@ -16,12 +16,13 @@ from .fidelity.paused import Paused
 from .lineage import clear
 from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
 from .opening import Opening
+from .others import Others, others
 from .past import Past
 from .progress import Progress
 from .proposal import Origin
 from .purse import Purse, charged
-from .record import CURVE, ORIGIN, RUNGS, UNFINISHED, Record
-from .recovery import interrupt, taken_over
+from .record import CURVE, ORIGIN, RUNGS, SHARE, UNFINISHED, Record
+from .recovery import interrupt, recover, taken_over
 from .sieve import Option, Sieve, Sifted
 from .store import Store
 from .study_file import StudyFile
@@ -30,6 +31,8 @@ TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are notice
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
 CURVE_SECONDS = 5.0  # from one writing of a running trial's curve to the next
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
+LOOK_SECONDS = 5.0  # in which what others have spent of the purse is seen while trials run
+RECOVER_SECONDS = 10.0  # in which the trials of one that was killed are taken up by the others
 FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits too tight
 
 
@@ -58,6 +61,9 @@ class Coordinator:
     paused: Paused = field(init=False)
     opening: Opening = field(init=False)
     known: set[int] = field(default_factory=set)  # trials that were taken into account
+    others: Others = field(default_factory=Others)
+    looked_at: float = 0.0  # time.monotonic() of the last look at what they have spent
+    recovered_at: float = field(default_factory=time.monotonic)
     told: int = 0  # trials that count towards the cap
     fruitless: int = 0
 
@@ -80,13 +86,21 @@ class Coordinator:
                 self._heed(event)
             self._settle_parked()
             self._charge_by_the_clock()
+            self._keep_to_the_purse()
 
     def over(self) -> str | None:
         """Return why there is nothing left to do, or None where there is; then paused trials have ended, too."""
         reason = self.reason_to_stop()
         if reason is None or self.stop_asked():
             return reason
-        if self.running or self._screening() or self._next_up() is not None or self.spares():
+        if self.running or self._screening():
+            return None
+        if self.store.shared:
+            self._look_around()
+            reason = self.reason_to_stop()
+            if reason is None or self._waits_for_others():
+                return None
+        if self._next_up() is not None or self.spares():
             return None
         for number in list(self.paused.entries):
             self._drop(number)
@@ -99,6 +113,7 @@ class Coordinator:
         if self.purse.is_empty() or self.paused.is_late():
             return self.purse.why_empty()
         in_hand = len(self.running) + len(self.parked) + len(self.paused.entries) + self._screening()
+        in_hand += len(self.others.in_hand)
         if self.file.trials is not None and self.told + in_hand >= self.file.trials:
             return f"all {self.file.trials} trials were made"
         if self.fruitless >= FRUITLESS:
@@ -162,7 +177,9 @@ class Coordinator:
         if not free or (not waiting and len(self.parked) > 2 * len(self.crew.slots)):
             return False
         if self.store.shared:
-            self._catch_up()
+            self._look_around()
+            if self.reason_to_stop() is not None:
+                return False
         entry = waiting[0] if waiting else self._proposal(free[0])
         if entry is None:
             return True
@@ -171,8 +188,16 @@ class Coordinator:
         return self._begins(entry, free[0])
 
     def _begins(self, entry: Entry, slot: Slot) -> bool:
-        """Start a trial, unless what was to pay it is spent by now: it is then tried when the study goes on."""
-        if self.purse.is_empty() or self.stop_asked():
+        """Start a trial, unless what was to pay it is spent by now, or others were quicker: it is then tried when the
+        study goes on, or has what they find."""
+        if self.store.shared:
+            self._look_around()
+        if (
+            self.purse.is_empty()
+            or self.stop_asked()
+            or self._is_one_too_many(entry)
+            or self._has_twin_running(entry)
+        ):
             self.parked.append(entry)
             return False
         self._start(entry, slot)
@@ -219,7 +244,14 @@ class Coordinator:
         return len(self.sieve.batches) if self.sieve else 0
 
     def _has_twin_running(self, entry: Entry) -> bool:
-        return any(other.network.digest == entry.network.digest for other in self.running.values())
+        digest = entry.network.digest
+        is_mine = any(other.network.digest == digest for other in self.running.values())
+        return is_mine or self.others.have(digest, entry.number)
+
+    def _is_one_too_many(self, entry: Entry) -> bool:
+        """Whether others began the last trials of the study in the moment in which this one was begun."""
+        most, before = self.file.trials, self.others.before(entry.number)
+        return most is not None and before > 0 and self.told + len(self.running) + before >= most
 
     def _settle_parked(self) -> None:
         """End the parked entries whose twin has finished; those whose twin broke wait for a slot."""
@@ -263,6 +295,8 @@ class Coordinator:
         )
         self.running[entry.number] = entry
         entry.curve_at = time.monotonic()  # one that is soon over is not written while it runs
+        if self.store.shared:
+            entry.trial.keep(SHARE, job.charged_share)
         self.purse.open(entry.number, entry.paid)
         self.crew.give(slot, job)
         self.progress.began(entry.number, entry.network.params, entry.network.macs)
@@ -406,6 +440,29 @@ class Coordinator:
                 self.judging.learn(record)
         self.purse.refresh()
 
+    def _look_around(self) -> None:
+        """Learn what others have come to and have in hand, and take up what one of them left that is gone."""
+        if time.monotonic() - self.recovered_at >= RECOVER_SECONDS:
+            self.recovered_at = time.monotonic()
+            self.adopt(recover(self.store, self.file).paused)
+        self._catch_up()
+        self.others = others(self.store)
+        self.purse.other_devices = self.others.devices
+
+    def _keep_to_the_purse(self) -> None:
+        """Interrupt what runs once it is spent: the limits of trials know nothing of who joined after they began."""
+        if not self.store.shared or time.monotonic() - self.looked_at < LOOK_SECONDS:
+            return
+        self.looked_at = time.monotonic()
+        self.purse.refresh()
+        left = self.purse.left_seconds()
+        if left is not None and left < 0:
+            self.crew.halt()
+
+    def _waits_for_others(self) -> bool:
+        """Whether their trials, which the finale ranks with ours, are still trained, or the network of one of ours."""
+        return bool(self.others.trained) or any(self._has_twin_running(entry) for entry in self.parked)
+
     def _remember(self, record: Record) -> None:
         self.known.add(record.number)
         self.past.add(record)
@@ -425,6 +482,6 @@ class Coordinator:
                 entry = self.running[slot.job.number]
                 seconds = entry.paid + slot.elapsed_seconds() * slot.job.charged_share
                 self.purse.estimate(entry.trial, seconds)
-        for entry in self.paused.entries.values():
+        for entry in [*self.paused.entries.values(), *self.parked]:
             self.purse.sign(entry.trial)
         self.progress.tick(self.purse.spent_seconds())

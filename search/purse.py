@@ -35,13 +35,14 @@ class Purse:
     """What one coordinator knows of the spending.
 
     places: the device of each of its slots.  kept_seconds: of the budget, for the finale; no trial is begun on them,
-    though one that was begun before may use them up.
+    though one that was begun before may use them up.  other_devices: those that other coordinators keep busy.
     """
 
     store: Store
     budget_seconds: float | None
     places: Sequence[str]
     kept_seconds: float = 0.0
+    other_devices: float = 0.0
     earlier_seconds: float = 0.0  # of trials that are not in `mine`
     mine: dict[int, float] = field(default_factory=dict)
     written: dict[int, float] = field(default_factory=dict)  # time.monotonic() of the last write
@@ -67,12 +68,16 @@ class Purse:
     def trial_seconds(self) -> float | None:
         """Return how long a trial that starts now may take on its slot, all other slots being busy too."""
         left = self.left_seconds()
-        return None if left is None else max(left, 0.0) / len(set(self.places))
+        return None if left is None else max(left, 0.0) / self._devices()
 
     def search_seconds(self) -> float | None:
         """Return how long a trial that starts now may take so that the finale keeps its share."""
         left = self.left_seconds()
-        return None if left is None else max(left - self.kept_seconds, 0.0) / len(set(self.places))
+        return None if left is None else max(left - self.kept_seconds, 0.0) / self._devices()
+
+    def _devices(self) -> float:
+        """All that spend at once."""
+        return len(set(self.places)) + self.other_devices
 
     def share(self, place: str) -> float:
         """Return the device seconds that a second on a slot of this device costs."""

@@ -22,6 +22,7 @@ ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
 RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
+SHARE = "device_share"  # of a device that its training takes, once that has begun, on shared storages
 
 # What a child writes into the folder of its trial, the report last.
 GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"

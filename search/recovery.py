@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for so long is gone
+SETTLE_SECONDS = 0.5  # in which two that claim the same see each other
 
 
 class Recovered(NamedTuple):
@@ -61,8 +63,8 @@ def recover(store: Store, study: StudyFile) -> Recovered:
     """Settle every trial that nobody trains any more. Its charged seconds stay charged."""
     from optuna.trial import TrialState
 
-    trials = store.study.get_trials(deepcopy=False)
-    abandoned = [t for t in trials if t.state == TrialState.RUNNING and _is_nobodys(store, t)]
+    trials = store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    abandoned = _claimed(store, [t for t in trials if _is_nobodys(store, t)])
     finished = [t.number for t in abandoned if _finish_from_report(store, study, t)]
     paused = [t.number for t in abandoned if t.number not in finished and _is_paused(t, study)]
     again = [t for t in abandoned if t.number not in (*finished, *paused)]
@@ -70,6 +72,22 @@ def recover(store: Store, study: StudyFile) -> Recovered:
         _charge_noted(store, trial)
     interrupt(store, again)
     return Recovered(tuple(finished), tuple(t.number for t in again), tuple(paused))
+
+
+def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that no other coordinator recovers at the same moment: the last to write has them."""
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
+
+    if not store.shared or not abandoned:
+        return abandoned
+    for trial in abandoned:
+        with suppress(UpdateFinishedTrialError):  # another was quicker
+            _handle(store.study, trial).keep(OWNER, owner())
+    time.sleep(SETTLE_SECONDS)
+    numbers = {trial.number for trial in abandoned}
+    now = store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return [t for t in now if t.number in numbers and t.user_attrs.get(OWNER) == owner()]
 
 
 def _charge_noted(store: Store, trial: FrozenTrial) -> None:
@@ -143,8 +161,11 @@ def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> b
 
     owned_by, seen_at: what its coordinator wrote last.
     """
-    if not store.shared:
-        return True
+    return not store.shared or is_gone(owned_by, seen_at)
+
+
+def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
+    """Whether a coordinator on a shared storage lives no more: certain on this machine, elsewhere by its silence."""
     host, _, process = (owned_by or "").rpartition(":")
     if host == socket.gethostname() and process.isdigit():
         return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
@@ -152,9 +173,13 @@ def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> b
 
 
 def _is_nobodys(store: Store, trial: FrozenTrial) -> bool:
-    started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    attrs = trial.user_attrs
-    return is_abandoned(store, attrs.get(OWNER), float(attrs.get(SEEN_AT, started)))
+    return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
+
+
+def sign_of(trial: FrozenTrial) -> float:
+    """Return when a trial's coordinator last gave a sign of life by it, in unix seconds."""
+    moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
+    return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))
 
 
 def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sqlite3
 import time
@@ -19,11 +20,14 @@ from .record import Record, record
 
 if TYPE_CHECKING:
     import optuna
+    import sqlalchemy
 
 FORMAT = 1  # of the attributes that we keep in Optuna's storage
 FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
 
 SETTLE_SECONDS = 5.0  # in which two coordinators that begin a study together see what the other wrote
+CONNECT_SECONDS = 10  # in which a server must have answered
+PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
 LOCK_SECONDS = 60  # how long SQLite waits for a reader, such as `genome best`, to let go
 
 
@@ -38,6 +42,12 @@ class Store:
     folder: Path
     study: optuna.Study
     shared: bool
+
+    def close(self) -> None:
+        """Let go of the database; it is opened again by the next that is asked of it."""
+        engine = _engine(self.study)
+        if engine is not None:
+            engine.dispose()
 
     def records(self) -> list[Record]:
         """Return every trial of the study, by number."""
@@ -93,7 +103,10 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     """
     if not claimed.shared:
         _use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
-    study = _open(claimed.name, claimed.url, directions, identity)
+    with reading(claimed.url, "used"):
+        study = _open(claimed.name, claimed.url, directions, identity)
+    if claimed.shared and (engine := _engine(study)) is not None:
+        be_patient(engine)
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
@@ -252,17 +265,28 @@ def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> op
     """Open the storage at `place`; complaints speak of `url`."""
     import optuna
     import sqlalchemy.exc
+    from sqlalchemy.pool import NullPool
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect = {"timeout": lock_seconds} if url.startswith("sqlite") else {}
-    options = {"pool_pre_ping": True, "connect_args": connect}
+    connect = {"timeout": lock_seconds} if url.startswith("sqlite") else connecting(url)
+    options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": connect}
+    if sqlite_file(url) is None and not makes_tables:
+        options = {
+            "poolclass": NullPool,
+            "connect_args": connect,
+        }  # who looks now and then holds no connection
     try:
         try:
             return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
             return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
-    except (sqlalchemy.exc.ArgumentError, ValueError, ImportError) as error:
+    except ImportError as error:
+        mend = "pip install 'genome-nas[postgres]'" if url.startswith("postgresql") else "pip"
+        raise StudyError(
+            f"storage: {without_password(url)} needs a driver ({first_line(error)}); install it with `{mend}`"
+        ) from None
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         raise StudyError(
             f"storage: {without_password(url)} cannot be used ({first_line(error)}); "
             "give a database URL such as postgresql://user@host/name, or leave it out"
@@ -275,6 +299,41 @@ def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> op
         raise StudyError(
             f"the study's storage {without_password(url)} cannot be opened ({first_line(error)})"
         ) from None
+
+
+def connecting(url: str) -> dict[str, Any]:
+    """Return what a driver is told when it connects to a server: one that does not answer is not there."""
+    is_ours = url.startswith("postgresql") and "connect_timeout" not in url
+    return {"connect_timeout": CONNECT_SECONDS} if is_ours else {}
+
+
+def be_patient(engine: sqlalchemy.Engine) -> None:
+    """Have connecting tried again for a while, so that a search outlives a restart of its server."""
+    import sqlalchemy
+
+    left = PATIENCE_SECONDS
+
+    def connect(dialect: Any, record: Any, args: Any, settings: Any) -> Any:
+        nonlocal left
+        while True:
+            try:
+                made = dialect.connect(*args, **settings)
+            except dialect.dbapi.OperationalError:
+                if left <= 0:
+                    raise
+                left -= AGAIN_SECONDS
+                time.sleep(AGAIN_SECONDS)
+            else:
+                left = PATIENCE_SECONDS
+                return made
+
+    sqlalchemy.event.listen(engine, "do_connect", connect)
+
+
+def _engine(study: optuna.Study) -> sqlalchemy.Engine | None:
+    """Return what connects a study to its database, from under the layer that reads finished trials once."""
+    storage: Any = study._storage
+    return getattr(getattr(storage, "_backend", storage), "engine", None)
 
 
 def sqlite_file(url: str | None) -> Path | None:
@@ -307,7 +366,7 @@ def _known(runs: Path) -> str:
 def without_password(url: str) -> str:
     """Return a storage's URL as it may be shown."""
     scheme, mark, rest = url.partition("://")
-    return scheme + mark + rest.rpartition("@")[2]
+    return scheme + mark + re.split("[?&]", rest.rpartition("@")[2])[0]  # a query may have one, too
 
 
 def first_line(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from .past import Past
 from .progress import Progress, Silent
 from .purse import Purse
 from .record import Record
-from .recovery import owner, recover, recover_seeds
+from .recovery import SILENT_SECONDS, owner, recover, recover_seeds
 from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
 from .samplers.even import Even
@@ -92,7 +92,7 @@ class Study:
             data = _data(self.file)
             identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
             store = coordinate(claimed, directions, identity)
-            with _storage_errors(store):
+            with closing(store), _storage_errors(store):
                 _check_same(store, self.file, data)
                 start.keep(store, first)
                 begun.keep(store, self.file)
@@ -105,10 +105,15 @@ class Study:
 def _storage_errors(store: Store) -> Iterator[None]:
     """Turn a storage that fails under way, such as on a full disk, into a sentence."""
     import sqlalchemy.exc
-    from optuna.exceptions import StorageInternalError
+    from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 
     try:
         yield
+    except UpdateFinishedTrialError:
+        raise StudyError(
+            f"another run of study {store.name} took up a trial of this one, which had given no sign of life for "
+            f"{SILENT_SECONDS:.0f} s; run again"
+        ) from None
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         cause = str(error.__cause__ or error).splitlines()[0]
         raise StudyError(

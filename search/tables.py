@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from .errors import StudyError
-from .store import first_line, sqlite_file, without_password
+from .store import connecting, first_line, sqlite_file, without_password
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -181,7 +181,8 @@ def _server(url: str) -> Iterator[Ask]:
 def _engine(url: str) -> sqlalchemy.Engine:
     import sqlalchemy
 
-    return sqlalchemy.create_engine(url, pool_pre_ping=True)
+    # a page now and then holds no connection, and meets none that the server has closed
+    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=connecting(url))
 
 
 def _check_schema(url: str, ask: Ask) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.postgres import Missing, Server, server
+
 # Two processes share two cores: an example that waits its turn is no failure. Speeds have tests of their own.
 settings.register_profile("shared cores", deadline=None)
 settings.load_profile("shared cores")
@@ -16,3 +18,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENOME_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server; where there can be none, who asks for it is skipped."""
+    try:
+        with server() as made:
+            yield made
+    except Missing as why:
+        pytest.skip(str(why))

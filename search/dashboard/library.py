@@ -12,8 +12,6 @@ from search import tables
 from search.errors import StudyError
 from search.lock import is_held
 from search.over_seeds import OverSeeds, over_seeds
-from search.record import UNFINISHED
-from search.recovery import SILENT_SECONDS
 from search.store import TEXT_ATTR, check_format, sqlite_file
 from search.study_file import stored_study
 from search.written import NAME
@@ -196,9 +194,7 @@ class Reading:
         file = sqlite_file(self.url)
         if file is not None:
             return _is_held(file)
-        limit = time.time() - SILENT_SECONDS
-        unfinished = (one for _, _, one in self._known.values() if one.record.outcome in UNFINISHED)
-        return any(one.sign is not None and one.sign > limit for one in unfinished)
+        return any(one.is_in_hand for _, _, one in self._known.values())
 
     def _run_began(self) -> float | None:
         """When a coordinator took the lock of an embedded study, last; in unix seconds."""

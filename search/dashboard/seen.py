@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from search.over_seeds import OverSeeds
-from search.record import SEEN_AT, Record, record
+from search.record import OWNER, SEEN_AT, Record, record
+from search.recovery import is_gone
 from search.tables import Row
 
+BETWEEN_SECONDS = 5.0  # from the end of a trial to the begin of the next, or of the finale
 _OP = re.compile(r"\{op: ([a-z_0-9]+)")
 PLANNED = {
     "params": "params",
@@ -22,18 +25,33 @@ PLANNED = {
 
 @dataclass(frozen=True)
 class Seen:
-    """One trial. `sign`: the last sign of life that its coordinator gave on a shared storage, in unix seconds."""
+    """One trial.
+
+    owner: its coordinator, on a shared storage.  sign: when that last gave a sign of life by it, in unix seconds.
+    """
 
     record: Record
     began: datetime | None = None
     ended: datetime | None = None
     sign: float | None = None
+    owner: str | None = None
 
     @cached_property
     def ops(self) -> frozenset[str]:
         """The node types of its genome. No name in a canonical text can hold a brace."""
         _, _, nodes = (self.record.genome or "").partition("\nnodes:\n")
         return frozenset(_OP.findall(nodes))
+
+    @property
+    def is_in_hand(self) -> bool:
+        """Whether a coordinator on a shared storage works on it now, or did so a moment ago."""
+        finale = self.record.finale.seeds.values() if self.record.finale else ()
+        if any(one.outcome == "running" and not is_gone(one.owner, one.seen_at) for one in finale):
+            return True
+        last = max((moment.timestamp() for moment in (self.began, self.ended) if moment), default=0.0)
+        if self.owner is None or (self.ended is not None and time.time() - last > BETWEEN_SECONDS):
+            return False
+        return not is_gone(self.owner, max(self.sign or 0.0, last))
 
     @property
     def outcome(self) -> str:
@@ -66,5 +84,5 @@ class Seen:
 
 def seen(trial: Row, finale: OverSeeds | None) -> Seen:
     """Return a trial as the pages show it."""
-    sign = trial.user_attrs.get(SEEN_AT)
-    return Seen(record(trial, finale), trial.datetime_start, trial.datetime_complete, sign)
+    sign, owner = trial.user_attrs.get(SEEN_AT), trial.user_attrs.get(OWNER)
+    return Seen(record(trial, finale), trial.datetime_start, trial.datetime_complete, sign, owner)

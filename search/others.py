@@ -1,0 +1,87 @@
+"""Others: what the other coordinators on a shared storage have in hand, as far as this one must reckon with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .over_seeds import over_seeds
+from .record import OWNER, PLAN, SHARE, record
+from .recovery import is_abandoned, owner, sign_of
+from .store import Store
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+@dataclass(frozen=True)
+class Others:
+    """Numbers of the trials that others have in hand, the digests of their networks, and the devices they keep busy.
+
+    trained: of which of them the training has begun.
+    """
+
+    in_hand: frozenset[int] = frozenset()
+    digests: Mapping[int, str] = field(default_factory=dict)
+    trained: frozenset[int] = frozenset()
+    devices: float = 0.0
+
+    def have(self, digest: str, number: int) -> bool:
+        """Whether a network is theirs to train, and not that of the trial of this number.
+
+        Of two that come upon it at the same moment the lower number has it: each writes its trial before it looks.
+        """
+        return any(
+            theirs == digest and (other < number or other in self.trained)
+            for other, theirs in self.digests.items()
+        )
+
+    def before(self, number: int) -> int:
+        """Return how many trials they have in hand that began before the one of this number."""
+        return sum(other < number for other in self.in_hand)
+
+
+def others(store: Store) -> Others:
+    """Look what others have in hand now; nobody but us works on an embedded study."""
+    if not store.shared:
+        return Others()
+    trials = store.study.get_trials(deepcopy=False)
+    theirs = [trial for trial in trials if _is_in_hand(trial) and not _is_gone(store, trial)]
+    active = [trial for trial in theirs if record(trial).outcome != "paused"]
+    trained = [trial for trial in active if SHARE in trial.user_attrs]
+    busy = dict.fromkeys(_alive(store, trials), 0.0)
+    for trial in trained:
+        busy[trial.user_attrs[OWNER]] = busy.get(trial.user_attrs[OWNER], 0.0) + trial.user_attrs[SHARE]
+    return Others(
+        in_hand=frozenset(trial.number for trial in theirs),
+        digests={t.number: t.user_attrs[PLAN]["digest"] for t in active if PLAN in t.user_attrs},
+        trained=frozenset(trial.number for trial in trained),
+        devices=sum(max(1.0, share) for share in busy.values()),  # between two trials, too, they have one
+    )
+
+
+def _is_in_hand(trial: FrozenTrial) -> bool:
+    return trial.state.name == "RUNNING" and trial.user_attrs.get(OWNER) != owner()
+
+
+def _is_gone(store: Store, trial: FrozenTrial) -> bool:
+    return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
+
+
+def _alive(store: Store, trials: list[FrozenTrial]) -> list[str]:
+    """The other coordinators that gave a sign of life, by a trial or in the finale, not long ago."""
+    seen: dict[str, float] = {}
+    for whose, at in _signs(store, trials):
+        seen[whose] = max(at, seen.get(whose, 0.0))
+    return [whose for whose, at in seen.items() if whose != owner() and not is_abandoned(store, whose, at)]
+
+
+def _signs(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float]]:
+    for trial in trials:
+        if OWNER in trial.user_attrs:
+            yield trial.user_attrs[OWNER], sign_of(trial)
+    for finale in over_seeds(store.study.user_attrs).values():
+        for one in finale.seeds.values():
+            if one.owner is not None:
+                yield one.owner, one.seen_at or 0.0

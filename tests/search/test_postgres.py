@@ -1,0 +1,292 @@
+"""Studies on a real PostgreSQL server: one search, several that share a purse, and a server that goes away."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search import store as stores
+from search.errors import StudyError
+from search.record import UNFINISHED, Record
+from search.store import look
+from tests.dashboard.kept import add, begin
+from tests.postgres import PASSWORD, Server
+from tests.search.conftest import Said, study_of
+
+ROOT = Path(__file__).parents[2]
+CODE = "from search.cli import main; main()"
+SECONDS = 120.0
+FEW = {
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [1, 3]}, "width": {"one_of": [4, 8]}},
+        "out": {"op": "exit", "in": ["stem"]},
+    }
+}
+
+Command = subprocess.Popen[str]
+Started = Callable[..., Command]
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Started]:
+    """A function that starts `genome search` as on a machine of its own: with a study file and a folder of runs."""
+    begun: list[Command] = []
+
+    def start(machine: str, url: str, code: str = CODE, **changes: Any) -> Command:
+        folder = tmp_path / machine
+        folder.mkdir(exist_ok=True)
+        path = folder / "tiny.yaml"
+        path.write_text(yaml.safe_dump(study_of(storage=url, workers=1, **changes), sort_keys=False))
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "search", str(path), "--runs", str(folder / "runs")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def records_of(url: str, tmp_path: Path) -> list[Record]:
+    return look("tiny", tmp_path, url).records()
+
+
+def until(found: Callable[[], Any]) -> Any:
+    limit = time.monotonic() + SECONDS
+    while not (value := found()):
+        assert time.monotonic() < limit, "it never came"
+        time.sleep(0.05)
+    return value
+
+
+def until_line(process: Command, word: str) -> None:
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith(word):
+            return
+    raise AssertionError("".join(said))
+
+
+def check_whole(records: list[Record]) -> None:
+    """No number is missing, no network was trained twice, and each interrupted trial is repeated once."""
+    assert [record.number for record in records] == list(range(len(records)))
+    trained = Counter(r.digest for r in records if r.outcome in ("done", "cut") and r.reused is None)
+    assert max(trained.values()) == 1
+    again = [record.retry_of for record in records if record.retry_of is not None]
+    assert sorted(again) == [record.number for record in records if record.outcome == "interrupted"]
+
+
+def test_a_study_from_its_begin_to_its_export(
+    postgres: Server, tmp_path: Path, command: Callable[..., Said]
+) -> None:
+    study, url = tmp_path / "tiny.yaml", postgres.fresh()
+    changes = {"budget": {"device_time": "1h"}, "trials": 3, "finale": {"share": 0.2, "top": 2, "seeds": 2}}
+    study.write_text(yaml.safe_dump(study_of(storage=url, **changes), sort_keys=False))
+    told = [
+        command("check", study),
+        command("search", study),
+        command("search", study),  # nothing is left to do
+        command("best", study),
+        command("export", f"{study}", "--to", tmp_path / "mine"),
+    ]
+    for said in told:
+        assert said.status == 0, said.err
+    assert "the finale is over" in told[1].out and "±" in told[3].out
+    assert (tmp_path / "runs/tiny/best/genome.yaml").exists() and (tmp_path / "mine/genome.yaml").exists()
+    records = records_of(url, tmp_path)
+    assert [record.outcome for record in records] == ["done"] * 3
+    assert sum(len(record.finale.measured) for record in records if record.finale) == 2 * 2
+    assert PASSWORD not in "".join(said.out + said.err for said in told)
+    assert not (tmp_path / "runs/tiny/study.db").exists()
+    kept = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert kept and not [path for path in kept if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_what_one_that_is_killed_had_in_hand_another_takes_up(
+    postgres: Server, tmp_path: Path, started: Started
+) -> None:
+    url = postgres.fresh()
+    study = {"trials": 8, "train": {"epochs": 24, "batch": 32}}
+    first = started("first", url, **study)
+    until_line(first, "study tiny")
+    second = started("second", url, **study)
+    mine = f"{socket.gethostname()}:{second.pid}"
+
+    def in_hand() -> list[int]:
+        """The trials that the second has begun to train."""
+        trials = look("tiny", tmp_path, url).study.get_trials(deepcopy=False)
+        return [
+            t.number
+            for t in trials
+            if t.user_attrs.get("owner") == mine
+            and t.state.name == "RUNNING"
+            and "charged_seconds" in t.user_attrs
+        ]
+
+    (number,) = until(in_hand)
+    second.kill()
+    second.communicate()
+    said, _ = first.communicate(timeout=SECONDS)
+    assert first.returncode == 0 and "all 8 trials were made" in said, said
+    records = records_of(url, tmp_path)
+    check_whole(records)
+    assert records[number].outcome == "interrupted" and records[number].seconds > 0
+    assert sum(record.outcome == "done" for record in records) == 8
+    assert not [record for record in records if record.outcome in UNFINISHED]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_two_that_share_a_study_train_nothing_twice(
+    postgres: Server, tmp_path: Path, started: Started, sampler: str
+) -> None:
+    url = postgres.fresh()
+    study: dict[str, Any] = {"trials": 9, "sampler": {"name": sampler, "seed": 0}}
+    study |= {"train": {"epochs": 6, "batch": 32}, "space": FEW} if sampler == "tpe" else {}
+    both = [started(machine, url, **study) for machine in ("first", "second")]
+    for process in both:
+        said, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0 and "all 9 trials were made" in said, said
+        assert PASSWORD not in said
+    records = records_of(url, tmp_path)
+    check_whole(records)
+    trials = look("tiny", tmp_path, url).study.trials
+    assert len({trial.user_attrs["owner"] for trial in trials}) == 2
+    made = [record for record in records if record.outcome == "done"]
+    assert len(made) == 9 and {record.outcome for record in records} <= {"done", "waiting", "interrupted"}
+    if sampler == "tpe":
+        assert len({record.digest for record in made}) <= 4 and any(r.reused is not None for r in made)
+
+
+@pytest.mark.slow
+def test_two_that_share_a_purse_spend_it_once(postgres: Server, tmp_path: Path, started: Started) -> None:
+    url = postgres.fresh()
+    study = {"trials": None, "budget": {"device_time": "16s"}, "train": {"epochs": 100, "batch": 32}}
+    both = [started(machine, url, **study, finale="none") for machine in ("first", "second")]
+    for process in both:
+        process.communicate(timeout=SECONDS)
+        assert process.returncode in (0, 1), "1 where nothing came to an end"
+    records = records_of(url, tmp_path)
+    spent = sum(record.seconds for record in records)
+    # what is spent is looked at every five seconds; each then takes a moment to keep its checkpoint
+    assert 15 < spent < 16 + 2 * 7
+    assert "running" not in [record.outcome for record in records]
+
+
+def test_a_server_that_is_restarted_is_waited_for(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "PATIENCE_SECONDS", SECONDS)
+    store = begin(tmp_path, url=postgres.fresh())
+    add(store)
+    postgres.stop()
+    later = threading.Timer(1.0, postgres.start)
+    later.start()
+    assert store.records()[0].outcome == "done"
+    later.join()
+    store.close()
+
+
+def test_a_server_that_stays_away_ends_a_search_that_can_be_resumed(
+    postgres: Server, tmp_path: Path, started: Started
+) -> None:
+    url = postgres.fresh()
+    study = {"trials": 500, "train": {"epochs": 8, "batch": 32}}
+    code = "import search.store; search.store.PATIENCE_SECONDS = 1.0; from search.cli import main; main()"
+    first = started("first", url, **study, code=code)
+    until_line(first, "trial 0")
+    postgres.stop()
+    try:
+        said, _ = first.communicate(timeout=SECONDS)
+        assert first.returncode == 2 and "the storage of study tiny failed" in said.splitlines()[-1]
+        assert "Traceback" not in said and PASSWORD not in said
+    finally:
+        postgres.start()
+    before = records_of(url, tmp_path)
+    again = started("first", url, **study)
+    until_line(again, "trial ")
+    os.kill(again.pid, signal.SIGINT)
+    said, _ = again.communicate(timeout=SECONDS)
+    assert again.returncode == 130 and "Traceback" not in said
+    after = records_of(url, tmp_path)
+    assert len(after) > len(before) and after[0] == before[0]
+    assert "running" not in [record.outcome for record in after]
+    assert max(Counter(r.digest for r in after if r.outcome == "done").values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ((PASSWORD, "wrong"), 'password authentication failed for user "keeper"'),
+        (("fresh_", "no_such_"), "does not exist"),
+        (("127.0.0.1", "nowhere.invalid"), "resolve host"),
+        (("postgresql:", "postgres:"), "give a database URL such as postgresql://user@host/name"),
+    ],
+)
+def test_a_storage_that_cannot_be_had_is_one_sentence(
+    postgres: Server, tmp_path: Path, command: Callable[..., Said], change: tuple[str, str], why: str
+) -> None:
+    study, url = tmp_path / "tiny.yaml", postgres.fresh().replace(*change)
+    study.write_text(yaml.safe_dump(study_of(storage=url), sort_keys=False))
+    for verb in ("search", "best"):
+        said = command(verb, study)
+        assert said.status == 2 and why in said.err and said.err.count("\n") == 1, said.err
+        assert PASSWORD not in said.out + said.err and "wrong" not in said.out + said.err
+
+
+def test_a_user_who_may_make_no_tables_is_told_so(postgres: Server, tmp_path: Path) -> None:
+    url = postgres.fresh()
+    postgres.ask("CREATE ROLE reader LOGIN")
+    with pytest.raises(StudyError, match=r"cannot be opened .*permission denied for schema public"):
+        begin(tmp_path, url=url.replace(f"keeper:{PASSWORD}", "reader"))
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("psycopg", reason="psycopg comes with the dev extra")
+    monkeypatch.setattr(stores, "CONNECT_SECONDS", 2)  # the least that libpq knows
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(StudyError, match=r"cannot be .*\(connection timeout expired\)") as raised:
+            look("tiny", tmp_path, url)
+    assert PASSWORD not in str(raised.value)
+
+
+def test_a_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StudyError, match=r"needs a driver .*pip install 'genome-nas\[postgres\]'"):
+        look("tiny", tmp_path, "postgresql://keeper@127.0.0.1:1/x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://keeper:{PASSWORD}@host/name",
+        f"postgresql://keeper:hun@{PASSWORD}@host/name",
+        f"postgresql://host/name?user=keeper&password={PASSWORD}",
+        f"postgresql://host/name?user=a@b&password={PASSWORD}",
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str) -> None:
+    shown = stores.without_password(url)
+    assert PASSWORD not in shown and shown.startswith("postgresql://")
