@@ -100,6 +100,8 @@ class Coordinator:
             reason = self.reason_to_stop()
             if reason is None or self._waits_for_others():
                 return None
+        if any(self._may_begin(entry) for entry in self.parked):
+            return None
         if self._next_up() is not None or self.spares():
             return None
         for number in list(self.paused.entries):
@@ -171,15 +173,14 @@ class Coordinator:
         if free and (number := self._next_up()) is not None:
             self._promote(number, free[0])
             return True
-        if self.reason_to_stop() is not None:
-            return False
-        waiting = [entry for entry in self.parked if not self._has_twin_running(entry)]
-        if not free or (not waiting and len(self.parked) > 2 * len(self.crew.slots)):
+        if not free:
             return False
         if self.store.shared:
             self._look_around()
-            if self.reason_to_stop() is not None:
-                return False
+        waiting = [entry for entry in self.parked if self._may_begin(entry)]
+        is_full = self.reason_to_stop() is not None or len(self.parked) > 2 * len(self.crew.slots)
+        if is_full and not waiting:
+            return False
         entry = waiting[0] if waiting else self._proposal(free[0])
         if entry is None:
             return True
@@ -192,16 +193,18 @@ class Coordinator:
         study goes on, or has what they find."""
         if self.store.shared:
             self._look_around()
-        if (
-            self.purse.is_empty()
-            or self.stop_asked()
-            or self._is_one_too_many(entry)
-            or self._has_twin_running(entry)
-        ):
+        is_known = self.store.shared and entry.network.digest in self.opening.trained
+        if is_known or not self._may_begin(entry):
             self.parked.append(entry)
             return False
         self._start(entry, slot)
         return True
+
+    def _may_begin(self, entry: Entry) -> bool:
+        """Whether a trial in hand may be trained now."""
+        if self.purse.is_empty() or self.paused.is_late() or self.stop_asked():
+            return False
+        return not (self._is_one_too_many(entry) or self._has_twin_running(entry))
 
     def _proposal(self, slot: Slot) -> Entry | None:
         """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
@@ -445,8 +448,9 @@ class Coordinator:
         if time.monotonic() - self.recovered_at >= RECOVER_SECONDS:
             self.recovered_at = time.monotonic()
             self.adopt(recover(self.store, self.file).paused)
+        found = others(self.store)
         self._catch_up()
-        self.others = others(self.store)
+        self.others = found.but(self.known)  # a trial that ended between the two looks is counted once
         self.purse.other_devices = self.others.devices
 
     def _keep_to_the_purse(self) -> None:

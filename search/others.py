@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from .over_seeds import over_seeds
@@ -36,6 +36,12 @@ class Others:
             theirs == digest and (other < number or other in self.trained)
             for other, theirs in self.digests.items()
         )
+
+    def but(self, over: Collection[int]) -> Others:
+        """Return this without the trials that are over by now."""
+        left = self.in_hand.difference(over)
+        digests = {number: digest for number, digest in self.digests.items() if number in left}
+        return replace(self, in_hand=left, digests=digests, trained=self.trained & left)
 
     def before(self, number: int) -> int:
         """Return how many trials they have in hand that began before the one of this number."""
