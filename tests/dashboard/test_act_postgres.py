@@ -53,7 +53,7 @@ def until(is_so: Callable[[], bool]) -> None:
     limit = time.monotonic() + SECONDS
     while not is_so():
         assert time.monotonic() < limit, "it never came"
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def test_a_search_is_shown_fed_stopped_and_resumed(
