@@ -464,8 +464,11 @@ class Coordinator:
             self.crew.halt()
 
     def _waits_for_others(self) -> bool:
-        """Whether their trials, which the finale ranks with ours, are still trained, or the network of one of ours."""
-        return bool(self.others.trained) or any(self._has_twin_running(entry) for entry in self.parked)
+        """Whether their trials, which the finale ranks with ours, are still trained or to be taken up, or the network
+        of one of ours is."""
+        return bool(self.others.trained or self.others.left) or any(
+            self._has_twin_running(entry) for entry in self.parked
+        )
 
     def _remember(self, record: Record) -> None:
         self.known.add(record.number)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 class Others:
     """Numbers of the trials that others have in hand, the digests of their networks, and the devices they keep busy.
 
-    trained: of which of them the training has begun.
+    trained: of which of them the training has begun.  left: those of one that is gone, until somebody takes them up.
     """
 
     in_hand: frozenset[int] = frozenset()
     digests: Mapping[int, str] = field(default_factory=dict)
     trained: frozenset[int] = frozenset()
     devices: float = 0.0
+    left: frozenset[int] = frozenset()
 
     def have(self, digest: str, number: int) -> bool:
         """Whether a network is theirs to train, and not that of the trial of this number.
@@ -39,9 +40,11 @@ class Others:
 
     def but(self, over: Collection[int]) -> Others:
         """Return this without the trials that are over by now."""
-        left = self.in_hand.difference(over)
-        digests = {number: digest for number, digest in self.digests.items() if number in left}
-        return replace(self, in_hand=left, digests=digests, trained=self.trained & left)
+        still = self.in_hand.difference(over)
+        digests = {number: digest for number, digest in self.digests.items() if number in still}
+        return replace(
+            self, in_hand=still, digests=digests, trained=self.trained & still, left=self.left & still
+        )
 
     def before(self, number: int) -> int:
         """Return how many trials they have in hand that began before the one of this number."""
@@ -53,8 +56,9 @@ def others(store: Store) -> Others:
     if not store.shared:
         return Others()
     trials = store.study.get_trials(deepcopy=False)
-    theirs = [trial for trial in trials if _is_in_hand(trial) and not _is_gone(store, trial)]
-    active = [trial for trial in theirs if record(trial).outcome != "paused"]
+    theirs = [trial for trial in trials if _is_in_hand(trial)]
+    left = frozenset(trial.number for trial in theirs if _is_gone(store, trial))
+    active = [t for t in theirs if t.number not in left and record(t).outcome != "paused"]
     trained = [trial for trial in active if SHARE in trial.user_attrs]
     busy = dict.fromkeys(_alive(store, trials), 0.0)
     for trial in trained:
@@ -64,6 +68,7 @@ def others(store: Store) -> Others:
         digests={t.number: t.user_attrs[PLAN]["digest"] for t in active if PLAN in t.user_attrs},
         trained=frozenset(trial.number for trial in trained),
         devices=sum(max(1.0, share) for share in busy.values()),  # between two trials, too, they have one
+        left=left,
     )
 
 

@@ -47,13 +47,22 @@ def test_of_two_that_begin_the_same_network_the_first_has_it(store: Store) -> No
     assert others(store).have("c", 0), "it is being trained"
 
 
-def test_what_is_ours_or_nobodys_is_not_theirs(store: Store) -> None:
+def test_what_is_ours_or_over_is_not_theirs(store: Store) -> None:
     has(store, owner(), "a", **{SHARE: 1.0})
-    has(store, DEAD, "b", **{SHARE: 1.0})
     add(store)
     assert others(store).in_hand == frozenset() and others(store).devices == 0
     has(store, ALIVE, "c")
     assert others(replace(store, shared=False)).in_hand == frozenset()
+
+
+def test_what_one_that_is_gone_had_keeps_its_place_until_it_is_taken_up(store: Store) -> None:
+    number = has(store, DEAD, "b", **{SHARE: 1.0})
+    found = others(store)
+    assert found.in_hand == found.left == {number} and found.before(number + 1) == 1
+    assert found.devices == 0 and not found.trained and not found.have("b", number + 1)
+    assert found.but({number}).left == frozenset()
+    recover(store, parse_study(yaml.safe_dump(study_of()), "<test>"))
+    assert others(store).in_hand == frozenset()
 
 
 def test_what_is_left_is_shared_with_those_that_spend_it_too(store: Store) -> None:
