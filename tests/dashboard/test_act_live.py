@@ -18,11 +18,11 @@ import yaml
 
 from search.lock import is_held
 from search.store import look
+from tests.command import ROOT, Command, commands
 from tests.dashboard.kept import add, begin, client
 from tests.dashboard.test_act import FITS, ORIGIN, send, token
 from tests.search.conftest import study_of
 
-ROOT = Path(__file__).parents[2]
 LONG = {
     "workers": 1,
     "trials": 500,
@@ -34,34 +34,27 @@ SECONDS = 120.0
 
 
 @pytest.fixture
-def searching(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def searching(tmp_path: Path) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` of a long study in tmp_path/runs, in a session of its own."""
-    begun: list[subprocess.Popen[str]] = []
+    with commands() as launch:
 
-    def start(**changes: Any) -> subprocess.Popen[str]:
-        path = tmp_path / "tiny.yaml"
-        path.write_text(yaml.safe_dump(study_of(**{**LONG, **changes}), sort_keys=False))
-        words = ["search", str(path), "--runs", str(tmp_path / "runs")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "search", *words],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        begun.append(process)
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("trial"):
-                break
-        return process
+        def start(**changes: Any) -> Command:
+            path = tmp_path / "tiny.yaml"
+            path.write_text(yaml.safe_dump(study_of(**{**LONG, **changes}), sort_keys=False))
+            process = launch("search", path, "--runs", tmp_path / "runs", stderr=None)
+            until_trial(process)
+            return process
 
-    yield start
-    for process in begun:
-        process.kill()
-        process.communicate()
+        yield start
     until(lambda: not is_held(tmp_path / "runs" / "tiny" / "study.db.lock"), tmp_path)
+
+
+def until_trial(process: Command) -> None:
+    """Read a search's lines up to the first trial that has ended."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("trial"):
+            break
 
 
 def until(is_so: Callable[[], bool], runs: Path) -> None:
@@ -83,7 +76,7 @@ def is_whole(runs: Path) -> bool:
 
 @pytest.mark.parametrize("sampler", ["random", pytest.param("tpe", marks=pytest.mark.slow)])
 def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
-    searching: Callable[..., subprocess.Popen[str]], tmp_path: Path, sampler: str
+    searching: Callable[..., Command], tmp_path: Path, sampler: str
 ) -> None:
     process, runs = searching(sampler={"name": sampler, "seed": 0}), tmp_path / "runs"
     web = client(runs)
@@ -107,7 +100,7 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
 
 @pytest.mark.slow
 def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
-    searching: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    searching: Callable[..., Command], tmp_path: Path
 ) -> None:
     process, runs, path = searching(), tmp_path / "runs", tmp_path / "tiny.yaml"
     process.send_signal(signal.SIGINT)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,37 +14,25 @@ from search.over_seeds import OneSeed
 from search.record import OWNER
 from search.recovery import owner
 from search.store import Store, look
+from tests.command import Command, commands
 from tests.dashboard.kept import Page, add, begin, client
 from tests.dashboard.test_act import FITS, send
-from tests.dashboard.test_act_live import LONG
+from tests.dashboard.test_act_live import LONG, until_trial
 from tests.postgres import PASSWORD, Server
 from tests.search.conftest import study_of
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 120.0
 
 
 @pytest.fixture
-def search(tmp_path: Path, postgres: Server) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def search(tmp_path: Path, postgres: Server) -> Iterator[tuple[Command, str]]:
     """A long search that runs, and the URL of its storage."""
     path, url = tmp_path / "tiny.yaml", postgres.fresh()
     path.write_text(yaml.safe_dump(study_of(**LONG, storage=url), sort_keys=False))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "search", "search", str(path), "--runs", str(tmp_path / "runs")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("trial"):
-            break
-    yield process, url
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with commands() as start:
+        process = start("search", path, "--runs", tmp_path / "runs", stderr=None)
+        until_trial(process)
+        yield process, url
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -56,9 +42,7 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.3)
 
 
-def test_a_search_is_shown_fed_stopped_and_resumed(
-    search: tuple[subprocess.Popen[str], str], tmp_path: Path
-) -> None:
+def test_a_search_is_shown_fed_stopped_and_resumed(search: tuple[Command, str], tmp_path: Path) -> None:
     process, url = search
     web = client(tmp_path / "runs", url)
 

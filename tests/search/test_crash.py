@@ -4,8 +4,6 @@ import multiprocessing
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,38 +21,22 @@ from search.recovery import Recovered
 from search.store import Store, look
 from search.study import Result, Study
 from search.study_file import StudyFile
+from tests.command import Command, commands
 from trainer import Recipe
 
-ROOT = Path(__file__).parents[2]
 LONG = {"trials": 60, "budget": {"device_time": "1h", "rungs": [1, 2]}}
-
-Command = subprocess.Popen[str]
 
 
 @pytest.fixture
 def started(tmp_path: Path, written: Callable[..., Path]) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` on a long study, in a session of its own."""
-    begun: list[Command] = []
-
-    def start(epochs: int = 6) -> Command:
-        study = {**LONG, "train": {"epochs": epochs, "batch": 32}}
-        words = ["search", str(written(**study)), "--runs", str(tmp_path / "runs")]
-        code = "from search.cli import main; main()"
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *words],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+    with commands() as start:
+        yield lambda epochs=6: start(
+            "search",
+            written(**LONG, train={"epochs": epochs, "batch": 32}),
+            "--runs",
+            tmp_path / "runs",
         )
-        begun.append(process)
-        return process
-
-    yield start
-    for process in begun:
-        process.kill()
-        process.communicate()
 
 
 def read_until(process: Command, word: str) -> None:

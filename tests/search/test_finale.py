@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,10 +24,9 @@ from search.record import CHARGED, CHECKPOINT_FILE, Record
 from search.retraining import AMPLE
 from search.store import TEXT_ATTR, Store, look
 from search.study import Result
+from tests.command import Command, commands
 from trainer import Checkpoint
 
-ROOT = Path(__file__).parents[2]
-Command = subprocess.Popen[str]
 Run = Callable[..., Result]
 
 ACCURACY, MACS = Objective("accuracy", "maximize"), Objective("macs", "minimize")
@@ -306,26 +303,8 @@ main()
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[Path], Command]]:
     """A function that starts `genome search` on a written study, in a session of its own."""
-    begun: list[Command] = []
-
-    def go(path: Path) -> Command:
-        words = ["search", str(path), "--runs", str(tmp_path / "runs")]
-        begun.append(
-            subprocess.Popen(
-                [sys.executable, "-c", CODE, *words],
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-        )
-        return begun[-1]
-
-    yield go
-    for process in begun:
-        process.kill()
-        process.communicate()
+    with commands() as start:
+        yield lambda path: start("search", path, "--runs", tmp_path / "runs", code=CODE)
 
 
 @pytest.mark.slow

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,9 +15,9 @@ from search.purse import charged
 from search.record import CHECKPOINT_FILE, Record
 from search.store import Store, look
 from search.study import Result
+from tests.command import commands
 from tests.search.conftest import ONE
 
-ROOT = Path(__file__).parents[2]
 EPOCHS = 9
 TRAIN = {"epochs": EPOCHS, "batch": 256, "layout": "contiguous", "precision": "fp32"}
 ASHA: dict[str, Any] = {"pruner": "asha", "objectives": {"loss": "minimize"}, "train": TRAIN, "trials": 9}
@@ -184,22 +182,13 @@ def test_kill_9_among_paused_trials_loses_none_of_them(
 
 def killed_when_paused(path: Path, runs: Path, count: int) -> list[Record]:
     """Start a study, kill its coordinator once so many trials have paused, and return what is kept of them."""
-    command = subprocess.Popen(
-        [sys.executable, "-m", "search", "search", str(path), "--runs", str(runs)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
+    with commands() as start:
+        command = start("search", path, "--runs", runs, stderr=None)
         limit, store = time.monotonic() + 120, None
         while store is None or sum(record.outcome == "paused" for record in store.records()) < count:
             assert command.poll() is None and time.monotonic() < limit, "they never paused"
             store = store or begun(runs)  # opened once: to open it takes longer than these trials pause
             time.sleep(0.02)
-    finally:
-        command.kill()
-        command.wait()
     time.sleep(0.5)  # its children end with it, and may be writing
     return look("tiny", runs).records()
 

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -20,12 +19,11 @@ from search import store as stores
 from search.errors import StudyError
 from search.record import UNFINISHED, Record
 from search.store import look
+from tests.command import MAIN, Command, commands
 from tests.dashboard.kept import add, begin
 from tests.postgres import PASSWORD, Server
 from tests.search.conftest import Said, study_of
 
-ROOT = Path(__file__).parents[2]
-CODE = "from search.cli import main; main()"
 SECONDS = 120.0
 FEW = {
     "nodes": {
@@ -34,37 +32,22 @@ FEW = {
     }
 }
 
-Command = subprocess.Popen[str]
 Started = Callable[..., Command]
 
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
     """A function that starts `genome search` as on a machine of its own: with a study file and a folder of runs."""
-    begun: list[Command] = []
+    with commands() as launch:
 
-    def start(machine: str, url: str, code: str = CODE, **changes: Any) -> Command:
-        folder = tmp_path / machine
-        folder.mkdir(exist_ok=True)
-        path = folder / "tiny.yaml"
-        path.write_text(yaml.safe_dump(study_of(storage=url, workers=1, **changes), sort_keys=False))
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, "search", str(path), "--runs", str(folder / "runs")],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        begun.append(process)
-        return process
+        def start(machine: str, url: str, code: str = MAIN, **changes: Any) -> Command:
+            folder = tmp_path / machine
+            folder.mkdir(exist_ok=True)
+            path = folder / "tiny.yaml"
+            path.write_text(yaml.safe_dump(study_of(storage=url, workers=1, **changes), sort_keys=False))
+            return launch("search", path, "--runs", folder / "runs", code=code, stderr=None)
 
-    yield start
-    for process in begun:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        yield start
 
 
 def records_of(url: str, tmp_path: Path) -> list[Record]:

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing import Pipe
@@ -26,10 +24,10 @@ from search.purse import charged
 from search.record import CHECKPOINT_FILE, Record
 from search.store import look
 from search.study import Result
+from tests.command import Command, commands
 from tests.search.conftest import ONE
 from trainer import Checkpoint, Recipe
 
-ROOT = Path(__file__).parents[2]
 EPOCHS = 40
 TRAIN = {"epochs": EPOCHS, "batch": 64, "layout": "contiguous", "precision": "fp32"}
 LONG = {"train": TRAIN, "trials": 1, "workers": 1, "space": ONE, "objectives": "accuracy"}
@@ -40,32 +38,16 @@ search.coordinator.CHECKPOINT_SECONDS = {seconds}
 main()
 """
 
-Command = subprocess.Popen[str]
 Run = Callable[..., Result]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` on a written study, in a session of its own."""
-    begun: list[Command] = []
-
-    def go(path: Path, checkpoint_seconds: float) -> Command:
-        code = CODE.format(seconds=checkpoint_seconds)
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, "search", str(path), "--runs", str(tmp_path / "runs")],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
+    with commands() as start:
+        yield lambda path, checkpoint_seconds: start(
+            "search", path, "--runs", tmp_path / "runs", code=CODE.format(seconds=checkpoint_seconds)
         )
-        begun.append(process)
-        return process
-
-    yield go
-    for process in begun:
-        process.kill()
-        process.communicate()
 
 
 class Told(Silent):

@@ -1,10 +1,7 @@
 """A study that is killed ten times at random and goes on each time: its history is whole."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +13,8 @@ from search.purse import charged
 from search.record import UNFINISHED, Record
 from search.store import look
 from search.study import Study
+from tests.command import commands
 
-ROOT = Path(__file__).parents[2]
 KILLS = 10
 STUDY = {
     "sampler": {"name": "evolve", "seed": 0},
@@ -33,20 +30,11 @@ pytestmark = pytest.mark.slow
 
 def killed_after(path: Path, runs: Path, seconds: float) -> None:
     """Run the study's command and kill it, with -9, some seconds after it began its first trial."""
-    code = "from search.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "search", str(path), "--runs", str(runs)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()  # the opening line: the children are being started
-    time.sleep(seconds)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with commands() as start:
+        process = start("search", path, "--runs", runs, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        process.stdout.readline()  # the opening line: the children are being started
+        time.sleep(seconds)
 
 
 def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) -> None:
