@@ -151,9 +151,7 @@ def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
     assert rows(page) == [5, 2, 0], "the address says what is shown"
     page.go_back()
     page.wait_for_url(lambda url: "params_to" not in url)
-    page.wait_for_function(
-        "document.querySelectorAll('#table tbody th').length > 3"
-    )  # the page that it goes back to
+    page.locator("#table tbody th").nth(3).wait_for()  # of the page that it goes back to
     shown = rows(page)
     page.reload()
     assert shown == rows(page) != [5, 2, 0], "so it does on the way back"

@@ -220,6 +220,7 @@ def test_the_search_leaves_the_finale_what_it_needs_and_no_more(run: Run) -> Non
         budget={"device_time": 8},
         trials=None,
         objectives="accuracy",
+        train={"epochs": 4, "batch": 64},  # the space has more networks than it can train
         finale={"share": 0.7, "top": 1, "seeds": 2},
     )
     searched = sum(record.search_seconds for record in result.records)
