@@ -66,13 +66,13 @@ def test_every_network_has_a_seed_of_its_own(run: Run) -> None:
 
 
 def test_the_budget_is_spent_to_within_five_per_cent(run: Run) -> None:
-    result = run(budget={"device_time": 3}, train={"epochs": 4, "batch": 128}, trials=None)
+    result = run(budget={"device_time": 3}, train={"epochs": 12, "batch": 128}, trials=None)
     assert result.stop == "the budget is spent"
     assert result.spent_seconds == pytest.approx(3, rel=0.05)
     cut = [record for record in result.records if record.outcome == "cut"]
     assert cut and all(record.kind == "purse" for record in cut)
     assert all(record.values for record in cut), "what a cut trial reached is kept"
-    longer = run(budget={"device_time": 4}, train={"epochs": 4, "batch": 128}, trials=None)
+    longer = run(budget={"device_time": 4}, train={"epochs": 12, "batch": 128}, trials=None)
     # a trial drawn in the moment the budget ran out may be waiting in the queue: it is trained next
     ended = [record for record in result.records if record.outcome not in UNFINISHED]
     assert [longer.records[record.number] for record in ended] == ended
