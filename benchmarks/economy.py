@@ -26,7 +26,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "auto, halving, screened": {
         "sampler": "auto",
         "pruner": "halving",
-        "screen": {"proxies": ["params", "synflow", "jacob_cov", "snip"], "keep": 0.25},
+        "screen": {"proxies": ["params", "snip", "grad_norm", "synflow"], "keep": 0.25},
     },
     "auto": {"sampler": "auto", "pruner": "none"},
     "kernel, halving": {"sampler": "kernel", "pruner": "halving"},

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import telling
 from .asking import Asking, Drawn
+from .company import Company
 from .crew import Crew, Slot
 from .entry import Entry
 from .fidelity.judging import Judging
 from .fidelity.paused import Paused
+from .jobs import Jobs
+from .known import Known
 from .lineage import clear
-from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Screening, Verdict
+from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict
 from .opening import Opening
-from .others import Others, others
 from .past import Past
 from .progress import Progress
-from .proposal import Origin
 from .purse import Purse, charged
-from .record import CURVE, ORIGIN, RUNGS, SHARE, UNFINISHED, Record
-from .recovery import interrupt, recover, taken_over
+from .record import CURVE, RUNGS, SHARE, Record
+from .recovery import interrupt, taken_over
 from .sieve import Option, Sieve, Sifted
 from .store import Store
 from .study_file import StudyFile
@@ -30,9 +31,6 @@ from .study_file import StudyFile
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
 CURVE_SECONDS = 5.0  # from one writing of a running trial's curve to the next
-CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
-LOOK_SECONDS = 5.0  # in which what others have spent of the purse is seen while trials run
-RECOVER_SECONDS = 10.0  # in which the trials of one that was killed are taken up by the others
 FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits too tight
 
 
@@ -60,17 +58,21 @@ class Coordinator:
     judging: Judging = field(init=False)
     paused: Paused = field(init=False)
     opening: Opening = field(init=False)
-    known: set[int] = field(default_factory=set)  # trials that were taken into account
-    others: Others = field(default_factory=Others)
-    looked_at: float = 0.0  # time.monotonic() of the last look at what they have spent
-    recovered_at: float = field(default_factory=time.monotonic)
-    told: int = 0  # trials that count towards the cap
+    known: Known = field(init=False)
+    jobs: Jobs = field(init=False)
+    company: Company = field(init=False)
     fruitless: int = 0
 
     def __post_init__(self) -> None:
         self.judging, self.paused = Judging(self.file), Paused(self.file, self.purse)
         self.opening = Opening(self.file, self.store, self.past, self.paused)
-        self._catch_up()
+        self.known = Known(
+            self.file, self.store, self.past, self.judging, self.paused, self.opening, self.sieve
+        )
+        self.jobs = Jobs(self.file, self.store, self.purse, self.past, self.paused, self.opening)
+        self.company = Company(self.file, self.store, self.purse)
+        self.known.catch_up()
+        self.purse.refresh()
 
     def run(self, crew: Crew) -> str:
         """Run with these children until there is a reason to stop, and return it as a sentence."""
@@ -86,7 +88,8 @@ class Coordinator:
                 self._heed(event)
             self._settle_parked()
             self._charge_by_the_clock()
-            self._keep_to_the_purse()
+            if self.company.is_overspent():
+                self.crew.halt()
 
     def over(self) -> str | None:
         """Return why there is nothing left to do, or None where there is; then paused trials have ended, too."""
@@ -95,11 +98,10 @@ class Coordinator:
             return reason
         if self.running or self._screening():
             return None
-        if self.store.shared:
-            self._look_around()
-            reason = self.reason_to_stop()
-            if reason is None or self._waits_for_others():
-                return None
+        self._look_around()
+        reason = self.reason_to_stop()
+        if reason is None or self._waits_for_others():
+            return None
         if any(self._may_begin(entry) for entry in self.parked):
             return None
         if self._next_up() is not None or self.spares():
@@ -115,8 +117,8 @@ class Coordinator:
         if self.purse.is_empty() or self.paused.is_late():
             return self.purse.why_empty()
         in_hand = len(self.running) + len(self.parked) + len(self.paused.entries) + self._screening()
-        in_hand += len(self.others.in_hand)
-        if self.file.trials is not None and self.told + in_hand >= self.file.trials:
+        in_hand += len(self.company.others.in_hand)
+        if self.file.trials is not None and self.known.counted + in_hand >= self.file.trials:
             return f"all {self.file.trials} trials were made"
         if self.fruitless >= FRUITLESS:
             return (
@@ -135,9 +137,7 @@ class Coordinator:
                 )
                 self.purse.mine[trial.number] = rested.seconds
                 self.paused.learn(rested)
-                self.past.add(rested)
-                if self.sieve:
-                    self.sieve.learn(rested)
+                self.known.rested(rested)
                 self.judging.learn(rested)
         self.purse.refresh()
 
@@ -175,8 +175,7 @@ class Coordinator:
             return True
         if not free:
             return False
-        if self.store.shared:
-            self._look_around()
+        self._look_around()
         waiting = [entry for entry in self.parked if self._may_begin(entry)]
         is_full = self.reason_to_stop() is not None or len(self.parked) > 2 * len(self.crew.slots)
         if is_full and not waiting:
@@ -191,10 +190,8 @@ class Coordinator:
     def _begins(self, entry: Entry, slot: Slot) -> bool:
         """Start a trial, unless what was to pay it is spent by now, or others were quicker: it is then tried when the
         study goes on, or has what they find."""
-        if self.store.shared:
-            self._look_around()
-        is_known = self.store.shared and entry.network.digest in self.opening.trained
-        if is_known or not self._may_begin(entry):
+        self._look_around()
+        if entry.network.digest in self.opening.trained or not self._may_begin(entry):
             self.parked.append(entry)
             return False
         self._start(entry, slot)
@@ -204,7 +201,8 @@ class Coordinator:
         """Whether a trial in hand may be trained now."""
         if self.purse.is_empty() or self.paused.is_late() or self.stop_asked():
             return False
-        return not (self._is_one_too_many(entry) or self._has_twin_running(entry))
+        is_too_many = self.company.is_one_too_many(entry.number, self.known.counted, len(self.running))
+        return not (is_too_many or self._has_twin_running(entry))
 
     def _proposal(self, slot: Slot) -> Entry | None:
         """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
@@ -232,14 +230,8 @@ class Coordinator:
         """Let a slot measure the proxies of candidates; what it says begins the trial of one of them."""
         share = self.purse.share(slot.setup.device)
         number = sieve.gather(first, self.opening.wanted, share)
-        task = Screening(
-            number=number,
-            genomes=tuple(option.network.text for option in sieve.batches[number].options),
-            proxies=sieve.screen.proxies,
-            seed=self.file.recipe.seed,
-            most_seconds=self._trial_seconds(slot),
-            memory_bytes=self.file.budget.memory,
-        )
+        networks = [option.network for option in sieve.batches[number].options]
+        task = self.jobs.screening(number, networks, sieve.screen.proxies, slot.setup.device)
         self.crew.give(slot, task)
 
     def _screening(self) -> int:
@@ -249,12 +241,7 @@ class Coordinator:
     def _has_twin_running(self, entry: Entry) -> bool:
         digest = entry.network.digest
         is_mine = any(other.network.digest == digest for other in self.running.values())
-        return is_mine or self.others.have(digest, entry.number)
-
-    def _is_one_too_many(self, entry: Entry) -> bool:
-        """Whether others began the last trials of the study in the moment in which this one was begun."""
-        most, before = self.file.trials, self.others.before(entry.number)
-        return most is not None and before > 0 and self.told + len(self.running) + before >= most
+        return is_mine or self.company.others.have(digest, entry.number)
 
     def _settle_parked(self) -> None:
         """End the parked entries whose twin has finished; those whose twin broke wait for a slot."""
@@ -266,36 +253,14 @@ class Coordinator:
 
     def _fruitless(self, record: Record) -> None:
         self.fruitless += 1
-        self._remember(record)
+        self.known.remember(record)
         clear(self.store, record)
         self.progress.ended(record, self.purse.spent_seconds())
-
-    def _trial_seconds(self, slot: Slot) -> float | None:
-        """The limit of a trial in seconds on a slot; the study's is in device seconds, as all that is charged."""
-        most = self.file.budget.per_trial
-        return None if most is None else most / self.purse.share(slot.setup.device)
 
     def _start(self, entry: Entry, slot: Slot) -> None:
         if entry.rested is None:
             self.paused.enter(entry)
-        job = Job(
-            number=entry.number,
-            genome=entry.network.text,
-            digest=entry.network.digest,
-            recipe=replace(self.file.recipe, seed=entry.network.seed(self.file.recipe.seed)),
-            rungs=self.paused.asked_at(entry),
-            trial_seconds=self._trial_seconds(slot),
-            left_seconds=self.purse.trial_seconds(),
-            charged_share=self.purse.share(slot.setup.device),
-            memory_bytes=self.file.budget.memory,
-            predicted_bytes=entry.network.train_memory_bytes,
-            latency=any(objective.name == "latency" for objective in self.file.objectives),
-            folder=str(self.store.trial_folder(entry.number)),
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-            earlier=tuple(str(self.store.trial_folder(number)) for number in entry.kept_by()),
-            paid_seconds=entry.paid,
-            parent=self._parent(entry) if self.file.inherits else None,
-        )
+        job = self.jobs.job(entry, slot.setup.device)
         self.running[entry.number] = entry
         entry.curve_at = time.monotonic()  # one that is soon over is not written while it runs
         if self.store.shared:
@@ -303,13 +268,6 @@ class Coordinator:
         self.purse.open(entry.number, entry.paid)
         self.crew.give(slot, job)
         self.progress.began(entry.number, entry.network.params, entry.network.macs)
-
-    def _parent(self, entry: Entry) -> str | None:
-        """The folder of the trial whose weights an entry begins with: of its first parent's network, once trained."""
-        kept = entry.trial.attrs.get(ORIGIN)
-        parents = Origin.of_json(kept).parents if kept else ()
-        twin = self.opening.trained.get(self.past.digest(parents[0]) or "") if parents else None
-        return str(self.store.trial_folder(twin.number)) if twin else None
 
     # --- what the children say
 
@@ -355,7 +313,7 @@ class Coordinator:
     def _conclude(self, record: Record) -> None:
         """Keep what a trained trial taught."""
         self.fruitless = 0
-        self._remember(record)
+        self.known.remember(record)
         clear(self.store, record)
         self.progress.ended(record, self.purse.spent_seconds())
 
@@ -365,10 +323,8 @@ class Coordinator:
         entry.is_pausing, entry.paid = False, self.purse.mine[number]
         entry.rested = telling.pause(entry.trial, entry.network, report)
         self.fruitless = 0
-        if self.sieve:
-            self.sieve.learn(entry.rested)
+        self.known.rested(entry.rested)
         self.paused.entries[number] = entry
-        self.past.add(entry.rested)
         self.progress.paused(number)
         for behind in self.paused.fallen_behind(self.judging.climbs):
             self._drop(behind)
@@ -428,60 +384,21 @@ class Coordinator:
         job = self.crew.slot_of(number).job
         return job.charged_share if isinstance(job, Job) else 1.0
 
-    # --- what is known
-
-    def _catch_up(self) -> None:
-        """Read what is new in the storage: all of it at first, other coordinators' trials later."""
-        for record in self.store.records():
-            if record.number in self.known or record.number in self.running:
-                continue
-            if record.outcome not in UNFINISHED:
-                self._remember(record)
-                self.paused.learn(record)
-            elif record.outcome != "waiting":  # of another coordinator
-                self.past.add(record)
-                self.judging.learn(record)
-        self.purse.refresh()
+    # --- what others do, and what time costs
 
     def _look_around(self) -> None:
-        """Learn what others have come to and have in hand, and take up what one of them left that is gone."""
-        if time.monotonic() - self.recovered_at >= RECOVER_SECONDS:
-            self.recovered_at = time.monotonic()
-            self.adopt(recover(self.store, self.file).paused)
-        found = others(self.store)
-        self._catch_up()
-        self.others = found.but(self.known)  # a trial that ended between the two looks is counted once
-        self.purse.other_devices = self.others.devices
-
-    def _keep_to_the_purse(self) -> None:
-        """Interrupt what runs once it is spent: the limits of trials know nothing of who joined after they began."""
-        if not self.store.shared or time.monotonic() - self.looked_at < LOOK_SECONDS:
-            return
-        self.looked_at = time.monotonic()
-        self.purse.refresh()
-        left = self.purse.left_seconds()
-        if left is not None and left < 0:
-            self.crew.halt()
+        """Learn what other searches have come to and have in hand, and take up what one of them left that is gone."""
+        if left := self.company.left_paused():
+            self.adopt(left)
+        self.company.look(self.known, self.running)
 
     def _waits_for_others(self) -> bool:
         """Whether their trials, which the finale ranks with ours, are still trained or to be taken up, or the network
         of one of ours is."""
-        return bool(self.others.trained or self.others.left) or any(
+        others = self.company.others
+        return bool(others.trained or others.left) or any(
             self._has_twin_running(entry) for entry in self.parked
         )
-
-    def _remember(self, record: Record) -> None:
-        self.known.add(record.number)
-        self.past.add(record)
-        if self.sieve:
-            self.sieve.learn(record)
-        self.told += record.is_counted
-        if record.digest is None:
-            return
-        if telling.is_reusable(record, self.file.recipe.epochs):
-            self.opening.trained.setdefault(record.digest, record)
-        if record.outcome != "interrupted":
-            self.judging.learn(record)
 
     def _charge_by_the_clock(self) -> None:
         for slot in self.crew.busy():

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import socket
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 from .errors import StudyError
 from .lock import hold, holder
 from .over_seeds import OneSeed, key, over_seeds
 from .record import Record, record
+from .storage import (
+    be_patient,
+    check_writable,
+    open_storage,
+    reading,
+    sqlite_file,
+    storage_to_write,
+    use_write_ahead_log,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -25,10 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the attributes that we keep in Optuna's storage
 FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
 
-SETTLE_SECONDS = 5.0  # in which two coordinators that begin a study together see what the other wrote
-CONNECT_SECONDS = 10  # in which a server must have answered
-PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
-LOCK_SECONDS = 60  # how long SQLite waits for a reader, such as `genome best`, to let go
+IDENTITY_SECONDS = 5.0  # in which two coordinators that begin a study together see what the other wrote
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     Raises StudyError when its storage cannot be used, or has a study of that name with other directions.
     """
     if not claimed.shared:
-        _use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
+        use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
     with reading(claimed.url, "used"):
         study = _open(claimed.name, claimed.url, directions, identity)
     if claimed.shared and (engine := _engine(study)) is not None:
@@ -112,7 +115,7 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
 
 def look(name: str, runs: Path, url: str | None = None) -> Store:
     """Open an existing study to read it, also while it is being run. Raises StudyError where there is none."""
-    return _found(name, runs, url, lambda place: _storage(place, makes_tables=False))
+    return _found(name, runs, url, lambda place: open_storage(place, makes_tables=False))
 
 
 @contextmanager
@@ -128,7 +131,7 @@ def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float =
         _check_machine(name, file)
     with reading(place, "written"):
         if file is not None and file.is_file():
-            _check_writable(file, lock_seconds)
+            check_writable(file, lock_seconds)
         opened: list[optuna.storages.RDBStorage] = []
 
         def open_it(given: str) -> optuna.storages.RDBStorage:
@@ -151,21 +154,6 @@ def _check_machine(name: str, file: Path) -> None:
         raise StudyError(f"study {name} is being run by {held.said}; it can be changed on that machine alone")
 
 
-def _check_writable(file: Path, lock_seconds: float) -> None:
-    """Raise as a write would, but soon: Optuna tries again for long. It begins one, and takes it back."""
-    import sqlalchemy.exc
-
-    try:
-        connection = sqlite3.connect(file, timeout=lock_seconds, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise sqlalchemy.exc.DatabaseError(None, None, error) from None
-
-
 def _found(
     name: str, runs: Path, url: str | None, opened: Callable[[str], optuna.storages.BaseStorage]
 ) -> Store:
@@ -184,23 +172,6 @@ def _found(
     return Store(name, folder, study, shared=file is None)
 
 
-@contextmanager
-def reading(url: str, done: str = "read") -> Iterator[None]:
-    """Turn every way in which a storage cannot be read, or written, into a sentence: locked, damaged, empty, of other
-    tables."""
-    import sqlalchemy.exc
-    from optuna.exceptions import StorageInternalError
-
-    try:
-        yield
-    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
-        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        said = first_line(cause if isinstance(cause, Exception) else error)
-        if "no such table" in said:
-            said = "it is empty, or no study was begun in it"
-        raise StudyError(f"the study's storage {without_password(url)} cannot be {done} ({said})") from None
-
-
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
     """Raise StudyError unless these attributes were written by a version that this one can go on from."""
     if FORMAT_ATTR not in attrs:
@@ -216,7 +187,7 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
     import optuna
     from optuna.study import StudyDirection
 
-    storage = _storage(url)
+    storage = open_storage(url)
     names = optuna.get_all_study_names(storage)
     # load_if_exists is for the race of two coordinators on a server; directions are compared below
     asked = [StudyDirection[direction.upper()] for direction in directions]
@@ -237,97 +208,9 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
 
 def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
     """Give another coordinator, which made the study this moment, the time to write what it is."""
-    limit = time.monotonic() + (SETTLE_SECONDS if shared else 0.0)
+    limit = time.monotonic() + (IDENTITY_SECONDS if shared else 0.0)
     while FORMAT_ATTR not in study.user_attrs and time.monotonic() < limit:
         time.sleep(0.1)
-
-
-def _storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseStorage:
-    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence.
-
-    Who only looks makes no tables: a study that begins this moment makes its own, and two would be in each other's way.
-    """
-    import optuna
-
-    # the layer that optuna.create_study would put around a URL: finished trials are read once
-    return optuna.storages.get_storage(_opened(url, url, LOCK_SECONDS, makes_tables))
-
-
-def storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
-    """Return Optuna's storage at a URL, where nothing is made that is not there."""
-    file = sqlite_file(url)
-    # quoted twice: SQLAlchemy undoes it once, SQLite once more
-    place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=rw&uri=true"
-    return _opened(place, url, lock_seconds, makes_tables=False)
-
-
-def _opened(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:
-    """Open the storage at `place`; complaints speak of `url`."""
-    import optuna
-    import sqlalchemy.exc
-    from sqlalchemy.pool import NullPool
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    connect = {"timeout": lock_seconds} if url.startswith("sqlite") else connecting(url)
-    options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": connect}
-    if sqlite_file(url) is None and not makes_tables:
-        options = {
-            "poolclass": NullPool,
-            "connect_args": connect,
-        }  # who looks now and then holds no connection
-    try:
-        try:
-            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
-        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-            time.sleep(1.0)  # another coordinator makes the tables this moment
-            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
-    except ImportError as error:
-        mend = "pip install 'genome-nas[postgres]'" if url.startswith("postgresql") else "pip"
-        raise StudyError(
-            f"storage: {without_password(url)} needs a driver ({first_line(error)}); install it with `{mend}`"
-        ) from None
-    except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-        raise StudyError(
-            f"storage: {without_password(url)} cannot be used ({first_line(error)}); "
-            "give a database URL such as postgresql://user@host/name, or leave it out"
-        ) from None
-    except RuntimeError as error:  # tables of another version of Optuna
-        raise StudyError(
-            f"the study's storage {without_password(url)} cannot be read by this Optuna ({first_line(error)})"
-        ) from None
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        raise StudyError(
-            f"the study's storage {without_password(url)} cannot be opened ({first_line(error)})"
-        ) from None
-
-
-def connecting(url: str) -> dict[str, Any]:
-    """Return what a driver is told when it connects to a server: one that does not answer is not there."""
-    is_ours = url.startswith("postgresql") and "connect_timeout" not in url
-    return {"connect_timeout": CONNECT_SECONDS} if is_ours else {}
-
-
-def be_patient(engine: sqlalchemy.Engine) -> None:
-    """Have connecting tried again for a while, so that a search outlives a restart of its server."""
-    import sqlalchemy
-
-    left = PATIENCE_SECONDS
-
-    def connect(dialect: Any, record: Any, args: Any, settings: Any) -> Any:
-        nonlocal left
-        while True:
-            try:
-                made = dialect.connect(*args, **settings)
-            except dialect.dbapi.OperationalError:
-                if left <= 0:
-                    raise
-                left -= AGAIN_SECONDS
-                time.sleep(AGAIN_SECONDS)
-            else:
-                left = PATIENCE_SECONDS
-                return made
-
-    sqlalchemy.event.listen(engine, "do_connect", connect)
 
 
 def _engine(study: optuna.Study) -> sqlalchemy.Engine | None:
@@ -336,39 +219,6 @@ def _engine(study: optuna.Study) -> sqlalchemy.Engine | None:
     return getattr(getattr(storage, "_backend", storage), "engine", None)
 
 
-def sqlite_file(url: str | None) -> Path | None:
-    """Return the file of an SQLite URL, or None for a database server."""
-    if url is None or not url.startswith("sqlite"):
-        return None
-    return Path(url.partition(":///")[2].partition("?")[0])
-
-
-def _use_write_ahead_log(file: Path) -> None:
-    """Let readers look at the study while it is written; SQLite remembers the mode in the file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(file, timeout=LOCK_SECONDS)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise StudyError(
-            f"{file} cannot be used as a study's storage ({error}); move it away to begin afresh"
-        ) from None
-
-
 def _known(runs: Path) -> str:
     names = sorted(file.parent.name for file in runs.glob("*/study.db"))
     return f" (it has {', '.join(names[:8])})" if names else ""
-
-
-def without_password(url: str) -> str:
-    """Return a storage's URL as it may be shown."""
-    scheme, mark, rest = url.partition("://")
-    return scheme + mark + re.split("[?&]", rest.rpartition("@")[2])[0]  # a query may have one, too
-
-
-def first_line(error: Exception) -> str:
-    """Return what a database says is wrong, without what it adds."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from .errors import StudyError
-from .store import connecting, first_line, sqlite_file, without_password
+from .storage import connecting, first_line, sqlite_file, without_password
 
 if TYPE_CHECKING:
     import sqlalchemy

@@ -12,7 +12,8 @@ from search import tables
 from search.errors import StudyError
 from search.lock import is_held
 from search.over_seeds import OverSeeds, over_seeds
-from search.store import TEXT_ATTR, check_format, sqlite_file
+from search.storage import sqlite_file
+from search.store import TEXT_ATTR, check_format
 from search.study_file import stored_study
 from search.written import NAME
 

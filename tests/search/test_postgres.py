@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from search import store as stores
+from search import storage
 from search.errors import StudyError
 from search.record import UNFINISHED, Record
 from search.store import look
@@ -185,7 +185,7 @@ def test_two_that_share_a_purse_spend_it_once(postgres: Server, tmp_path: Path, 
 def test_a_server_that_is_restarted_is_waited_for(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "PATIENCE_SECONDS", SECONDS)
+    monkeypatch.setattr(storage, "PATIENCE_SECONDS", SECONDS)
     store = begin(tmp_path, url=postgres.fresh())
     add(store)
     postgres.stop()
@@ -202,7 +202,7 @@ def test_a_server_that_stays_away_ends_a_search_that_can_be_resumed(
 ) -> None:
     url = postgres.fresh()
     study = {"trials": 500, "train": {"epochs": 8, "batch": 32}}
-    code = "import search.store; search.store.PATIENCE_SECONDS = 1.0; from search.cli import main; main()"
+    code = "import search.storage; search.storage.PATIENCE_SECONDS = 1.0; from search.cli import main; main()"
     first = started("first", url, **study, code=code)
     until_line(first, "trial 0")
     postgres.stop()
@@ -257,7 +257,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("psycopg", reason="psycopg comes with the dev extra")
-    monkeypatch.setattr(stores, "CONNECT_SECONDS", 2)  # the least that libpq knows
+    monkeypatch.setattr(storage, "CONNECT_SECONDS", 2)  # the least that libpq knows
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(StudyError, match=r"cannot be .*\(connection timeout expired\)") as raised:
@@ -281,5 +281,5 @@ def test_a_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.M
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str) -> None:
-    shown = stores.without_password(url)
+    shown = storage.without_password(url)
     assert PASSWORD not in shown and shown.startswith("postgresql://")

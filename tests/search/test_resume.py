@@ -32,9 +32,9 @@ EPOCHS = 40
 TRAIN = {"epochs": EPOCHS, "batch": 64, "layout": "contiguous", "precision": "fp32"}
 LONG = {"train": TRAIN, "trials": 1, "workers": 1, "space": ONE, "objectives": "accuracy"}
 CODE = """
-import search.coordinator
+import search.jobs
 from search.cli import main
-search.coordinator.CHECKPOINT_SECONDS = {seconds}
+search.jobs.CHECKPOINT_SECONDS = {seconds}
 main()
 """
 
@@ -149,7 +149,7 @@ def test_rungs_of_an_interrupted_trial_are_not_climbed_again(run: Run) -> None:
 def test_a_child_that_died_is_not_gone_on_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.search.test_crash import KillsOnce
 
-    monkeypatch.setattr("search.coordinator.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("search.jobs.CHECKPOINT_SECONDS", 0.0)
     result = run(KillsOnce(signal.SIGKILL), **{**LONG, "trials": 2})
     assert [(r.outcome, r.retry_of) for r in result.records] == [("failed", None), ("done", None)]
     assert checkpoints(result) == []
