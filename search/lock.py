@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from .errors import StudyError
 
-GLANCES = 4  # at the lock, before it counts as held: `is_held` holds it for a moment itself
-GLANCE_SECONDS = 0.05
+GLANCE_SECONDS = 0.05  # until a lock that others only look at is tried again
+PATIENCE_SECONDS = 10.0  # with those who look; one of them may be stopped meanwhile
 LONGEST = 300  # bytes of what a holder says of itself
 
 
@@ -46,12 +46,9 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(file, fcntl.LOCK_SH)
     finally:
         os.close(file)
-    return False
 
 
 class Holder(NamedTuple):
@@ -73,13 +70,22 @@ def holder(path: Path) -> Holder | None:
 
 
 def _took(file: int) -> bool:
-    for glance in range(GLANCES):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(GLANCE_SECONDS if glance < GLANCES - 1 else 0.0)
-    return False
+    """Lock an open file, unless another holds it. Who only looks shares it for a moment, and is waited for."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while not _locked(file, fcntl.LOCK_EX):
+        if not _locked(file, fcntl.LOCK_SH) or time.monotonic() > limit:
+            return False
+        fcntl.flock(file, fcntl.LOCK_UN)
+        time.sleep(GLANCE_SECONDS)
+    return True
+
+
+def _locked(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _me() -> str:
