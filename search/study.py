@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -82,6 +83,7 @@ class Study:
         """
         shown = progress or Silent()
         directions = [objective.direction for objective in self.file.objectives]
+        began = time.time()
         with (
             shown,
             stop_signals() as by_signal,
@@ -96,7 +98,7 @@ class Study:
                 _check_same(store, self.file, data)
                 start.keep(store, first)
                 begun.keep(store, self.file)
-                stop_asked = Wish(store, by_signal)
+                stop_asked = Wish(store, by_signal, began)
                 stop = _train(self.file, store, _bytes(data), shown, stop_asked)
                 return _result(self.file, store, data, stop, stop_asked())
 

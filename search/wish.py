@@ -21,12 +21,15 @@ def ask_to_stop(store: Store) -> None:
 class Wish:
     """Whether a run shall end. What was asked before it began was asked of an earlier run.
 
-    by_signal: whether a signal asked for it.
+    by_signal: whether a signal asked for it.  began: unix seconds before the run took its lock; from then on it is
+    seen to run, and may be asked to stop, though it still reads its data.
     """
 
-    def __init__(self, store: Store, by_signal: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, by_signal: Callable[[], bool], began: float) -> None:
         self._store, self._by_signal = store, by_signal
-        self._before = self._kept()
+        kept = self._kept()
+        is_ours = not store.shared and isinstance(kept, int | float) and kept >= began
+        self._before = None if is_ours else kept  # a shared storage has the times of other machines, too
         self._is_asked = False
         self._next = time.monotonic() + LOOK_SECONDS
 
