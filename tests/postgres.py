@@ -21,6 +21,7 @@ host all all 127.0.0.1/32 trust
 """
 UNPRIVILEGED = "postgres"  # as whom the server runs where we are root, which it refuses
 SERVER = "PostgreSQL"
+SECONDS = 300  # in which it begins or ends, on the slowest machine
 
 
 class Missing(Exception):
@@ -82,7 +83,8 @@ class Server(NamedTuple):
     def control(self, *words: str) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         log = self.folder / "log"
-        run(self.programs / "pg_ctl", *words, "-w", "-D", self.folder, "-l", log, "-o", options)
+        wait = ("-w", "-t", str(SECONDS))
+        run(self.programs / "pg_ctl", *words, *wait, "-D", self.folder, "-l", log, "-o", options)
 
 
 @contextmanager
@@ -149,6 +151,16 @@ def _give_away(folder: Path) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port that nobody takes while the server is not there yet, or is away.
+
+    Those that the system gives, which begin at 32768 or later, are given to the next who asks; of those below, each
+    process of tests begins with others.
+    """
+    for port in range(10_000 + os.getpid() * 20 % 20_000, 32_768):
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Missing("no port is free")

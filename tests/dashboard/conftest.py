@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+MILLISECONDS = 120_000  # in which whatever is waited for comes, on the slowest machine
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # no name is looked up, so that nothing can leave this machine
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
@@ -24,7 +25,8 @@ def browser() -> Iterator[Any]:
     if found is None:
         pytest.skip("there is no Chromium here; `make browser` installs one where apt-get and root are")
     with playwright.sync_playwright() as made:
-        opened = made.chromium.launch(executable_path=found, args=list(SWITCHES))
+        playwright.expect.set_options(timeout=MILLISECONDS)
+        opened = made.chromium.launch(executable_path=found, args=list(SWITCHES), timeout=MILLISECONDS)
         yield opened
         opened.close()
 
@@ -51,7 +53,7 @@ def tab(browser: Any) -> Iterator[Callable[..., Any]]:
         context.on("console", hear)
         context.on("weberror", lambda raised: wrong.append(f"script: {raised.error}"))
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(MILLISECONDS)
         page.on("dialog", lambda shown: (wrong.append(f"dialog: {shown.message}"), shown.dismiss()))
         return page
 

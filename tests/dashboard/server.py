@@ -5,18 +5,24 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from http.client import HTTPConnection
-from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parents[2]
+from tests.command import MAIN, ROOT
+
+SECONDS = 120.0  # in which whatever is waited for comes, on the slowest machine
 
 
 class Server:
-    """A dashboard that was started by the command, and what it said until its address."""
+    """A dashboard that was started by the command, and what it said until its address.
 
-    def __init__(self, *words: str) -> None:
-        command = [sys.executable, "-W", "error", "-m", "search", "dashboard", *words]
+    first: what Python runs before it.
+    """
+
+    def __init__(self, *words: object, first: str = "") -> None:
+        code = f"{first}\n{MAIN}"
+        command = [sys.executable, "-W", "error", "-c", code, "dashboard", *map(str, words)]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -28,8 +34,20 @@ class Server:
             self.said += line
         self.address = urlsplit(self.said.rpartition("dashboard: ")[2].strip())
 
+    @property
+    def place(self) -> str:
+        return f"127.0.0.1:{self.address.port}"
+
     def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
-        asked = HTTPConnection("127.0.0.1", self.address.port or 0, timeout=30)
+        """Return status, page and headers. A page that says that its study is being read looks again: so does this."""
+        limit = time.monotonic() + SECONDS
+        while (found := self._get(path, headers))[0] == 202:
+            assert time.monotonic() < limit, found[1]
+            time.sleep(0.05)
+        return found
+
+    def _get(self, path: str, headers: dict[str, str]) -> tuple[int, str, dict[str, str]]:
+        asked = HTTPConnection(self.place, timeout=SECONDS)
         try:
             asked.request("GET", path, headers=headers)
             answer = asked.getresponse()
@@ -40,5 +58,5 @@ class Server:
 
     def end(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGINT)
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=SECONDS)
         return self.process.returncode, rest

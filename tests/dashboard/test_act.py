@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import socket
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,12 +16,13 @@ from optuna.trial import TrialState
 from starlette.testclient import TestClient
 
 import genome
+from search.dashboard import act as acting
 from search.dashboard.form import MOST_BYTES
 from search.dashboard.guard import FORMS, POLICY
 from search.dashboard.hands import LONGEST_NOTE
 from search.lock import hold
 from search.queued import MOST_WAITING
-from search.store import look
+from search.store import look, writing
 from search.wish import STOP
 from tests.dashboard.kept import LOCAL, Page, add, begin, client
 from tests.dashboard.test_hostile import HOSTILE
@@ -151,7 +153,7 @@ def test_a_network_of_the_zoo_fits_or_says_where_not(runs: Path) -> None:
     begin(runs, "zoo", space=space, data="cifar10")
     assert send(web, "enqueue", "zoo", zoo=name).headers["location"] == "/study/zoo/trial/0"
     assert web.get("/study/zoo/trial/0.json").json()["origin"]["moves"] == [f"zoo:{name}"]
-    # a page that is opened for it asks which fit, and offers these alone
+    # the page has the names of all, and asks at once which fit: it offers these alone
     assert f"<option>{name}</option>" in web.get("/study/tiny").text
     assert "None of the" in web.get("/study/tiny/part/zoo").text
     offered = web.get("/study/zoo/part/zoo").text
@@ -332,7 +334,8 @@ def test_a_storage_that_is_read_only_says_so(runs: Path, tmp_path: Path) -> None
         )
 
 
-def test_a_storage_that_is_locked_says_so(runs: Path) -> None:
+def test_a_storage_that_is_locked_says_so(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acting, "writing", partial(writing, lock_seconds=0.1))
     web = client(runs)
     holder = sqlite3.connect(runs / "tiny" / "study.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

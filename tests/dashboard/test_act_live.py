@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 import yaml
 
+from search.dashboard import act, library
 from search.lock import is_held
-from search.store import look
-from tests.command import ROOT, Command, commands
+from search.store import look, writing
+from tests.command import MAIN, Command, commands
 from tests.dashboard.kept import add, begin, client
+from tests.dashboard.server import SECONDS, Server
 from tests.dashboard.test_act import FITS, ORIGIN, send, token
-from tests.search.conftest import study_of
+from tests.search.conftest import SPACE, study_of
 
+STEM = {**SPACE["nodes"]["stem"], "dropout": {"float": [0.0, 0.5]}}
 LONG = {
     "workers": 1,
-    "trials": 500,
-    "budget": {"device_time": "1h"},
+    "trials": None,
+    "budget": {"device_time": "1h"},  # nothing else ends it, on no machine: it has networks without end
     "train": {"epochs": 4, "batch": 32},
     "finale": "none",
+    "space": {"nodes": {**SPACE["nodes"], "stem": STEM}},
 }
-SECONDS = 120.0
+# a search that sees soon what is asked of it: it trains all the time that a test waits
+ATTENTIVE = f"from search import asking, wish; asking.LOOK_SECONDS = wish.LOOK_SECONDS = 0.2; {MAIN}"
 
 
 @pytest.fixture
-def searching(tmp_path: Path) -> Iterator[Callable[..., Command]]:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dashboard waits for a storage that a search keeps locked, should that be stopped while it writes."""
+    monkeypatch.setattr(library, "LOCK_SECONDS", SECONDS)
+    monkeypatch.setattr(act, "writing", partial(writing, lock_seconds=SECONDS))
+
+
+@pytest.fixture
+def searching(tmp_path: Path, patient: None) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` of a long study in tmp_path/runs, in a session of its own."""
     with commands() as launch:
 
         def start(**changes: Any) -> Command:
             path = tmp_path / "tiny.yaml"
             path.write_text(yaml.safe_dump(study_of(**{**LONG, **changes}), sort_keys=False))
-            process = launch("search", path, "--runs", tmp_path / "runs", stderr=None)
+            process = launch("search", path, "--runs", tmp_path / "runs", code=ATTENTIVE, stderr=None)
             until_trial(process)
             return process
 
@@ -52,9 +64,10 @@ def searching(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 def until_trial(process: Command) -> None:
     """Read a search's lines up to the first trial that has ended."""
     assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("trial"):
-            break
+    said = list[str]()
+    while not (said and said[-1].startswith("trial")):
+        said.append(process.stdout.readline())
+        assert said[-1], "".join(said)
 
 
 def until(is_so: Callable[[], bool], runs: Path) -> None:
@@ -81,9 +94,9 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     process, runs = searching(sampler={"name": sampler, "seed": 0}), tmp_path / "runs"
     web = client(runs)
     page = send(web, "enqueue", text=FITS).headers["location"]
-    secret = token(web)
+    known = token(web)
     for i in range(15):  # many writes beside its own
-        body = {"token": secret, "note": f"note {i}"}
+        body = {"token": known, "note": f"note {i}"}
         assert web.post("/study/tiny/trial/0/note", data=body, headers=ORIGIN).status_code == 303
     until(lambda: web.get(f"{page}.json").json()["outcome"] in ("done", "reused"), runs)
     twin = web.get(f"{page}.json").json()
@@ -117,11 +130,13 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     assert "ended with status 2" in web.get("/study/tiny").text
     path.write_text(text)
 
-    server = Dashboard(runs)
-    before = server.twin("/study/tiny.json")
+    server = Server("--runs", runs, "--port", 0)
+    before = json.loads(server.get("/study/tiny.json")[1])
     assert before["state"] == "stopped" and before["act"]["resume"]["possible"]
-    assert server.send("/study/tiny/resume") == 303
-    assert server.send("/study/tiny/resume") == 409
+    for status in (303, 409):
+        asked = post(server, "/study/tiny/resume", {"token": secret(server)})
+        assert asked.getresponse().status == status
+        asked.close()
     until(lambda: is_held(lock), runs)
     server.process.kill()
     server.process.communicate()
@@ -138,12 +153,12 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
 def test_a_dashboard_that_is_killed_while_it_writes_leaves_nothing_half_written(tmp_path: Path) -> None:
     add(begin(tmp_path))
     note = "a" * 2000
-    for spared in (0.0, 0.05, 0.2):
-        server = Dashboard(tmp_path)
+    for written in (0, 1):
+        server, before = Server("--runs", tmp_path, "--port", 0), trials(tmp_path)
         forms = [("enqueue", {"text": FITS}), ("trial/0/note", {"note": note})] * 4
-        secret = server.token
-        sent = [server.post(f"/study/tiny/{to}", {"token": secret, **fields}) for to, fields in forms]
-        time.sleep(spared)
+        known = secret(server)
+        sent = [post(server, f"/study/tiny/{to}", {"token": known, **fields}) for to, fields in forms]
+        until(lambda so_many=before + written: trials(tmp_path) >= so_many, tmp_path)
         server.process.kill()
         server.process.communicate()
         for one in sent:
@@ -152,44 +167,29 @@ def test_a_dashboard_that_is_killed_while_it_writes_leaves_nothing_half_written(
     study = look("tiny", tmp_path).study
     assert study.user_attrs.get("note:0") in (None, note)
     whole = [one.state.name in ("WAITING", "COMPLETE") and "genome" in one.user_attrs for one in study.trials]
-    assert all(whole) and [one.number for one in study.trials] == list(range(len(whole)))
+    assert all(whole) and [one.number for one in study.trials] == list(range(len(whole))) and len(whole) > 1
     assert all("fixed_params" in one.system_attrs for one in study.trials[1:])
     assert send(client(tmp_path), "trial/0/star", starred="yes").status_code == 303
 
 
-class Dashboard:
-    """A dashboard that was started by the command."""
+def trials(runs: Path) -> int:
+    """How many trials are kept."""
+    connection = sqlite3.connect(runs / "tiny" / "study.db", timeout=SECONDS)
+    try:
+        return int(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
+    finally:
+        connection.close()
 
-    def __init__(self, runs: Path) -> None:
-        command = [sys.executable, "-m", "search", "dashboard", "--runs", str(runs), "--port", "0"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.place = urlsplit(self.process.stdout.readline().split()[-1]).netloc
 
-    @property
-    def token(self) -> str:
-        source = self.get("/study/tiny").decode()
-        return source.partition('name="token" value="')[2].partition('"')[0]
+def secret(server: Server) -> str:
+    """The token that a served page's forms have."""
+    _, source, _ = server.get("/study/tiny")
+    return source.partition('name="token" value="')[2].partition('"')[0]
 
-    def get(self, path: str) -> bytes:
-        asked = HTTPConnection(self.place, timeout=60)
-        asked.request("GET", path)
-        found = asked.getresponse().read()
-        asked.close()
-        return found
 
-    def twin(self, path: str) -> Any:
-        return yaml.safe_load(self.get(path))
-
-    def post(self, path: str, fields: dict[str, str]) -> HTTPConnection:
-        """Send a form, without waiting for its answer."""
-        headers = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://{self.place}"}
-        asked = HTTPConnection(self.place, timeout=60)
-        asked.request("POST", path, urlencode(fields), headers)
-        return asked
-
-    def send(self, path: str) -> int:
-        asked = self.post(path, {"token": self.token})
-        status = asked.getresponse().status
-        asked.close()
-        return status
+def post(server: Server, path: str, fields: dict[str, str]) -> HTTPConnection:
+    """Send a form, without waiting for its answer."""
+    headers = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://{server.place}"}
+    asked = HTTPConnection(server.place, timeout=SECONDS)
+    asked.request("POST", path, urlencode(fields), headers)
+    return asked

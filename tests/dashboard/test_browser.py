@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 
 from search.store import Store, look
 from tests.dashboard.kept import add, begin, text_of
-from tests.dashboard.server import Server
+from tests.dashboard.server import SECONDS, Server
 from tests.dashboard.test_hostile import HOSTILE
 
 PAGES = (
@@ -39,6 +41,15 @@ nodes:
 NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 GRAVE = ("serious", "critical")
+# whether all that a page fetches once it is there is in its place: plots, a picture, what was learned, what the zoo has
+SETTLED = """() => {
+  const every = (selector, is_so) => [...document.querySelectorAll(selector)].every(is_so);
+  return document.readyState === 'complete'
+    && every('[data-plot] .canvas', one => one.hidden || one.dataset.ready)
+    && every('#picture', one => one.querySelector('svg'))
+    && every('#learned, #genes', one => one.getAttribute('hx-trigger') === 'every 30s')
+    && every('#zoo', one => one.querySelector('.hint'));
+}"""
 
 Tab = Callable[..., Any]
 
@@ -46,9 +57,13 @@ Tab = Callable[..., Any]
 class Served(NamedTuple):
     """Where the studies are shown, and where they are kept."""
 
-    address: str
+    server: Server
     runs: Path
     url: str
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.server.place}"
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +83,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             kind=name,
             reason=name,
         )
-    server = Server(url, "--runs", str(runs), "--port", "0")
-    yield Served(f"http://127.0.0.1:{server.address.port}", runs, url)
+    server = Server(url, "--runs", runs, "--port", 0)
+    for name in ("tiny", "bare", *hostile_names()):
+        read(server, name)
+    yield Served(server, runs, url)
     server.end()
+
+
+def read(server: Server, name: str) -> None:
+    """Have a study read, so that none of its pages says that it is being read and comes again by itself."""
+    assert server.get(f"/study/{quote(name, safe='')}")[0] == 200
 
 
 def hostile_names() -> list[str]:
@@ -107,9 +129,16 @@ def fill(store: Store) -> None:
     (folder / "report.json").write_text(json.dumps(report))
 
 
-def rows(page: Any) -> list[int]:
-    """The numbers of the trials in the table, from above."""
-    return [int(text) for text in page.locator("#table tbody th").all_inner_texts()]
+def expect(found: Any) -> Any:
+    """What must become so of a part of a page, or of the page: it is looked at until it is."""
+    from playwright.sync_api import expect as becomes
+
+    return becomes(found)
+
+
+def shows(page: Any, numbers: list[int]) -> None:
+    """The trials in the table, from above."""
+    expect(page.locator("#table tbody th")).to_have_text([str(number) for number in numbers])
 
 
 def test_a_person_finds_the_best_genome_and_takes_it_home(tab: Tab, served: Served) -> None:
@@ -119,7 +148,7 @@ def test_a_person_finds_the_best_genome_and_takes_it_home(tab: Tab, served: Serv
     page.get_by_role("heading", name="tiny", exact=True).wait_for()
     page.locator("#best tbody a").first.click()
     page.wait_for_url(f"**/study/tiny/trial/{BEST}")
-    assert "0.8750" in page.locator("#outcome").inner_text()
+    expect(page.locator("#outcome")).to_contain_text("0.8750")
     page.get_by_role("button", name="Copy").click()
     page.get_by_role("button", name="Copied").wait_for()
     text = text_of(kernel=3, width=4 + BEST)
@@ -135,26 +164,28 @@ def test_a_person_finds_the_best_genome_and_takes_it_home(tab: Tab, served: Serv
 def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
     page = tab()
     page.goto(f"{served.address}/study/tiny")
-    assert rows(page) == [6, 5, 4, 3, 2, 1, 0]
-    page.locator("#table thead").get_by_role("link", name="accuracy").click()
-    page.locator('#table th[aria-sort="ascending"]', has_text="accuracy").wait_for()
-    page.locator("#table thead").get_by_role("link", name="accuracy").click()
-    page.locator('#table th[aria-sort="descending"]', has_text="accuracy").wait_for()
-    assert rows(page) == [5, 2, 6, 0, 1, 3, 4]
+    shows(page, [6, 5, 4, 3, 2, 1, 0])
+    for way in ("ascending", "descending"):
+        page.locator("#table thead").get_by_role("link", name="accuracy").click()
+        page.locator(f'#table th[aria-sort="{way}"]', has_text="accuracy").wait_for()
+    shows(page, [5, 2, 6, 0, 1, 3, 4])
+    # each answer is there before the next is asked for, which would take its place
     page.get_by_label("outcome").select_option("done")
+    page.get_by_text("5 of 7 trials").wait_for()
     page.get_by_label("with any node type").select_option("conv")
+    page.get_by_text("4 of 7 trials").wait_for()
     page.locator('input[name="params_to"]').fill("600")
-    page.get_by_role("button", name="Filter").click()
+    page.locator('input[name="params_to"]').press("Enter")  # its change and the form's submit are one moment
     page.get_by_text("3 of 7 trials").wait_for()
-    assert rows(page) == [5, 2, 0]
+    shows(page, [5, 2, 0])
+    expect(page).to_have_url(re.compile("params_to=600"))
     page.reload()
-    assert rows(page) == [5, 2, 0], "the address says what is shown"
+    shows(page, [5, 2, 0])  # the address says what is shown
     page.go_back()
-    page.wait_for_url(lambda url: "params_to" not in url)
-    page.locator("#table tbody th").nth(3).wait_for()  # of the page that it goes back to
-    shown = rows(page)
+    shows(page, [5, 2, 6, 0])  # so it does on the way back
+    page.wait_for_load_state()
     page.reload()
-    assert shown == rows(page) != [5, 2, 0], "so it does on the way back"
+    shows(page, [5, 2, 6, 0])
 
 
 def test_a_motif_unfolds_where_it_stands_and_folds_again(tab: Tab, served: Served) -> None:
@@ -163,8 +194,8 @@ def test_a_motif_unfolds_where_it_stands_and_folds_again(tab: Tab, served: Serve
     nodes = page.locator(".picture [data-node]")
     page.locator('.picture a[data-node="s"]').click()
     page.locator('.picture [data-node="s.1"]').first.wait_for()
-    assert "open=s" in page.url
     assert nodes.evaluate_all("all => all.filter(n => /^s[.]/.test(n.dataset.node)).length") >= 3
+    expect(page).to_have_url(re.compile("open=s"))
     page.locator('.picture [data-node="s.1"]').first.hover()
     page.locator(".tip", has_text="params").wait_for()
     page.locator('.picture a[data-node="s"]').first.click()
@@ -178,8 +209,9 @@ def test_two_trials_are_picked_and_compared(tab: Tab, served: Served) -> None:
         page.get_by_label(f"compare trial {number}", exact=True).check()
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url("**/study/tiny/compare?*")
-    assert "0.8750" in page.locator("main table").first.inner_text()
-    assert page.locator("ins").count() and page.locator("del").count()
+    expect(page.locator("main table").first).to_contain_text("0.8750")
+    for changed in ("ins", "del"):
+        page.locator(changed).first.wait_for(state="attached")
 
 
 def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path: Path) -> None:
@@ -187,10 +219,11 @@ def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path:
     stem = {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": {"int": [4, 16]}}
     space = {"nodes": {"stem": stem, "out": {"op": "exit", "in": ["stem"]}}}
     fill(begin(tmp_path / "runs", trials=20, space=space))
-    server = Server("--runs", str(tmp_path / "runs"), "--port", "0")
+    server = Server("--runs", tmp_path / "runs", "--port", 0)
     try:
+        read(server, "tiny")
         page = tab()
-        page.goto(f"http://127.0.0.1:{server.address.port}/study/tiny/trial/{BEST}")
+        page.goto(f"http://{server.place}/study/tiny/trial/{BEST}")
         page.get_by_role("button", name="Star").click()
         page.get_by_role("button", name="Starred").wait_for()
         page.get_by_text("Edit its genome and try that").click()
@@ -198,7 +231,7 @@ def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path:
         text.fill(text.input_value().replace("kernel: 3", "kernel: 5"))
         page.get_by_role("button", name="Put it into the queue").click()
         page.get_by_role("heading", name=f"Trial {len(ACCURACIES)} of tiny").wait_for()
-        assert "kernel: 5" in page.locator("#genome-text").inner_text()
+        expect(page.locator("#genome-text")).to_contain_text("kernel: 5")
         page.get_by_role("link", name="tiny", exact=True).click()
         page.get_by_text("1 trial waits in the queue").wait_for()
         page.get_by_text("Try a network of your own").click()
@@ -213,9 +246,11 @@ def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path:
 def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> None:
     page = tab()
     page.goto(f"{served.address}/study/tiny")
+    page.wait_for_function(SETTLED)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     for _ in range(100):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.closest('#table tbody th') !== null"):
@@ -233,11 +268,12 @@ def test_a_page_is_narrow_where_the_window_is_and_axe_finds_nothing_grave(
 ) -> None:
     page = tab(expected="404 (Not Found)" if address not in PAGES else None)
     page.goto(served.address + address)
-    page.locator("main h1").wait_for()
+    page.wait_for_function(SETTLED)
     page.set_viewport_size(NARROW)
-    across = page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]")
-    assert across[0] <= across[1] == 390, "it does not scroll sideways"
+    # once the plots have the new width it does not scroll sideways
+    page.wait_for_function("innerWidth === 390 && document.scrollingElement.scrollWidth <= innerWidth")
     page.set_viewport_size(WIDE)
+    page.wait_for_function("innerWidth === 1280")
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme, rules in {"light": {}, "dark": {"runOnly": ["color-contrast"]}}.items():
@@ -274,6 +310,7 @@ def test_an_open_page_shows_what_came_since(tab: Tab, served: Served) -> None:
     """The page looks again by itself; the clock is the browser's, and jumps."""
     store = begin(served.runs, "growing", served.url)
     add(store)
+    read(served.server, "growing")
     page = tab()
     page.clock.install()
     page.goto(f"{served.address}/study/growing")
@@ -281,7 +318,7 @@ def test_an_open_page_shows_what_came_since(tab: Tab, served: Served) -> None:
     add(store, accuracy=0.75)
     page.clock.run_for(31_000)
     page.get_by_text("2 of 2 trials").wait_for()
-    assert "0.7500" in page.locator("#best").inner_text()
+    expect(page.locator("#best")).to_contain_text("0.7500")
 
 
 def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Path) -> None:
@@ -290,10 +327,12 @@ def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Pa
     holder = sqlite3.connect(tmp_path / "runs" / "tiny" / "study.db", isolation_level=None)
     holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
     holder.execute("BEGIN EXCLUSIVE")
-    server = Server("--runs", str(tmp_path / "runs"), "--port", "0")
+    # it waits for as long as the test takes: a reader that gives up is told so
+    patient = f"from search.dashboard import library; library.LOCK_SECONDS = {SECONDS}"
+    server = Server("--runs", tmp_path / "runs", "--port", 0, first=patient)
     try:
         page = tab()
-        page.goto(f"http://127.0.0.1:{server.address.port}/study/tiny")
+        page.goto(f"http://{server.place}/study/tiny")
         page.get_by_text("study tiny is being read").wait_for()
         holder.execute("ROLLBACK")
         page.get_by_text("1 of 1 trials").wait_for()

@@ -38,7 +38,7 @@ DOMAINS = [
     Float(1e-5, 1.0, log=True),
     Float(2.0, 2.0),
 ]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.mark.parametrize("domain", DOMAINS, ids=str)

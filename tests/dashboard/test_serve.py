@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from search.dashboard.serve import shown
+from tests.command import ROOT
 from tests.dashboard.kept import add, begin
-from tests.dashboard.server import ROOT, Server
+from tests.dashboard.server import Server
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def serve() -> Iterator[Callable[..., Server]]:
     begun: list[Server] = []
 
     def start(*words: object) -> Server:
-        begun.append(Server(*map(str, words)))
+        begun.append(Server(*words))
         return begun[-1]
 
     yield start
