@@ -1,15 +1,26 @@
 """Settings of all tests."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.postgres import Missing, Server, server
 
-# Two processes share two cores: an example that waits its turn is no failure. Speeds have tests of their own.
-settings.register_profile("shared cores", deadline=None)
+# Two processes share two cores: an example that waits its turn is no failure, nor is a slow draw. The examples are the
+# same each time: what fails for one fails for all.
+settings.register_profile(
+    "shared cores", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("shared cores")
+
+
+@pytest.fixture(autouse=True)
+def chance() -> None:
+    """What a test draws does not hang on which tests its process ran before: that is as the machine's speed has it."""
+    if torch := sys.modules.get("torch"):  # who has not imported it yet begins with its first numbers
+        torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)
