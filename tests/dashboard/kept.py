@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -45,6 +46,11 @@ def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any
         file.write_bytes(_tables())
     with claim(name, runs, url) as claimed:
         return coordinate(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
+
+
+def copy_of(made: Path, runs: Path) -> Path:
+    """Copy studies that nobody has open, and return `runs`: to make them takes longer than most tests."""
+    return Path(shutil.copytree(made, runs, dirs_exist_ok=True))
 
 
 def text_of(kernel: int = 3, width: int = 4, op: str = "conv", name: str = "tiny") -> str:

@@ -24,7 +24,7 @@ from search.lock import hold
 from search.queued import MOST_WAITING
 from search.store import look, writing
 from search.wish import STOP
-from tests.dashboard.kept import LOCAL, Page, add, begin, client
+from tests.dashboard.kept import LOCAL, Page, add, begin, client, copy_of
 from tests.dashboard.test_hostile import HOSTILE
 
 ORIGIN = {"origin": LOCAL, "sec-fetch-site": "same-origin"}
@@ -69,12 +69,20 @@ def digest(runs: Path) -> str:
         connection.close()
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    store = begin(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    store = begin(folder)
     add(store)
     add(store, accuracy=0.75)
-    return tmp_path
+    store.close()
+    return folder
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> Path:
+    """A study with two trials, to act on."""
+    return copy_of(made, tmp_path)
 
 
 def test_a_star_and_a_note_are_kept_shown_and_filtered(runs: Path) -> None:

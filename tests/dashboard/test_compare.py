@@ -30,9 +30,11 @@ NEW = HEAD + (
 )
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    store = begin(tmp_path)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with four trials, which is only read."""
+    folder = tmp_path_factory.mktemp("compared")
+    store = begin(folder)
     old, new = (genome.dump(genome.loads(text)) for text in (OLD, NEW))
     add(store, accuracy=0.5, text=old, plan={"params": 100, "macs": 500})
     add(
@@ -44,7 +46,7 @@ def runs(tmp_path: Path) -> Path:
     )
     add(store, accuracy=0.75, text=text_of())
     add(store, "failed", None, text="<b>no genome</b>")
-    return tmp_path
+    return folder
 
 
 def rows(twin: dict[str, Any]) -> dict[str, tuple[list[Any], list[bool]]]:
@@ -64,16 +66,16 @@ def test_costs_have_the_best_of_each_row_marked(runs: Path) -> None:
     assert page.count('aria-label="the best"') == sum(sum(best) for _, best in again.values())
 
 
-def test_learning_curves_are_overlaid(runs: Path) -> None:
+def test_learning_curves_are_overlaid(tmp_path: Path) -> None:
     digests = {0: "a" * 32, 1: "b" * 32}
-    store = begin(runs, "two")
+    store = begin(tmp_path, "two")
     for number, digest in digests.items():
         add(store, plan={"digest": digest})
-        folder = runs / "two" / "trials" / str(number)
+        folder = tmp_path / "two" / "trials" / str(number)
         folder.mkdir(parents=True)
         curve = [{"epoch": e, "valid_accuracy": 0.1 * e + number / 20} for e in (1, 2, 3)]
         (folder / "report.json").write_text(json.dumps({"digest": digest, "number": number, "curve": curve}))
-    web = client(runs)
+    web = client(tmp_path)
     twin = web.get("/study/two/compare.json?trial=0&trial=1").json()
     assert [[row["valid_accuracy"] for row in one["rows"]] for one in twin["curves"]] == [
         pytest.approx([0.1, 0.2, 0.3]),

@@ -10,12 +10,14 @@ from search.dashboard.guard import HEADERS, PICTURE_POLICY, POLICY, is_loopback
 from tests.dashboard.kept import LOCAL, add, begin, client
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    add(begin(tmp_path))
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "study.db").touch()
-    return tmp_path
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that can be read and one that cannot; nothing here writes to them."""
+    folder = tmp_path_factory.mktemp("guarded")
+    add(begin(folder))
+    (folder / "broken").mkdir()
+    (folder / "broken" / "study.db").touch()
+    return folder
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from starlette.testclient import TestClient
 
 from search.dashboard.guard import POLICY
 from tests.dashboard.kept import Page, add, begin, client, text_of
@@ -95,10 +96,20 @@ def test_a_genome_that_is_none_has_a_picture_that_says_so(tmp_path: Path) -> Non
     assert {part.tag.rpartition("}")[2] for part in drawn.iter()} == {"svg", "text"}
 
 
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """A study beside a file that is no business of anybody's; they are only read."""
+    folder = tmp_path_factory.mktemp("asked")
+    add(begin(folder / "runs"))
+    (folder / "secret").mkdir()
+    (folder / "secret" / "study.db").write_text("root:x")
+    (folder / "runs" / "tiny" / "trials" / "0").mkdir(parents=True)
+    (folder / "runs" / "tiny" / "trials" / "0" / "report.json").write_text("{}")
+    return client(folder / "runs")
+
+
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_the_address_holds_is_shown_as_it_is(tmp_path: Path, text: str) -> None:
-    begin(tmp_path)
-    web = client(tmp_path)
+def test_what_the_address_holds_is_shown_as_it_is(web: TestClient, text: str) -> None:
     for given in (
         {"sort": text},
         {"op": text},
@@ -186,14 +197,8 @@ def test_a_trial_of_another_shape_is_a_page_that_says_so(tmp_path: Path) -> None
         "//evil.example/study/tiny",
     ],
 )
-def test_no_path_leads_out(tmp_path: Path, path: str) -> None:
-    runs = tmp_path / "runs"
-    add(begin(runs))
-    (tmp_path / "secret").mkdir()
-    (tmp_path / "secret" / "study.db").write_text("root:x")
-    (runs / "tiny" / "trials" / "0").mkdir(parents=True)
-    (runs / "tiny" / "trials" / "0" / "report.json").write_text("{}")
-    answer = raw(client(runs), path)
+def test_no_path_leads_out(web: TestClient, path: str) -> None:
+    answer = raw(web, path)
     assert answer.status_code == 404 and "root:" not in answer.text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from starlette.testclient import TestClient
 
 import genome
 from search.dashboard import drawing
@@ -39,10 +40,16 @@ def motifs() -> str:
     return genome.dump(genome.loads(MOTIFS))
 
 
-def test_a_motif_unfolds_and_folds_by_links_alone(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """A trial with motifs, which is only looked at."""
+    folder = tmp_path_factory.mktemp("motifs")
+    add(begin(folder), text=motifs())
+    return client(folder)
+
+
+def test_a_motif_unfolds_and_folds_by_links_alone(web: TestClient) -> None:
     pytest.importorskip("pygraphviz")
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
 
     def links(query: str) -> dict[str, str]:
         root = ElementTree.fromstring(web.get(f"{PAGE}/picture.svg{query}").text)
@@ -56,9 +63,7 @@ def test_a_motif_unfolds_and_folds_by_links_alone(tmp_path: Path) -> None:
     assert links(opened["s1.1"])["s1"] == "?open="  # with all that is in it
 
 
-def test_the_page_shows_the_same_motifs_as_its_picture(tmp_path: Path) -> None:
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
+def test_the_page_shows_the_same_motifs_as_its_picture(web: TestClient) -> None:
     page, twin = Page(web.get(f"{PAGE}?open=s1").text), web.get(f"{PAGE}.json?open=s1").json()
     assert page.all("img", "src") == [f"{PAGE}/picture.svg?open=s1"] and page.is_harmless()
     assert [node["name"] for node in twin["nodes"]] == ["stem", "s1.1", "s1.2", "c1", "out"]
@@ -85,9 +90,7 @@ def test_the_page_shows_the_same_motifs_as_its_picture(tmp_path: Path) -> None:
         "open=" + "a" * 300,
     ],
 )
-def test_what_is_no_motif_is_one_sentence(tmp_path: Path, query: str) -> None:
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
+def test_what_is_no_motif_is_one_sentence(web: TestClient, query: str) -> None:
     for address in (PAGE, f"{PAGE}.json", f"{PAGE}/picture.svg"):
         answer = web.get(f"{address}?{query}")
         assert answer.status_code == 400 and answer.headers["content-security-policy"] == POLICY
@@ -95,9 +98,7 @@ def test_what_is_no_motif_is_one_sentence(tmp_path: Path, query: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_is_asked_for_is_shown_as_it_is(tmp_path: Path, text: str) -> None:
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
+def test_what_is_asked_for_is_shown_as_it_is(web: TestClient, text: str) -> None:
     for address in (PAGE, f"{PAGE}/picture.svg"):
         for given in ({"open": text}, {text: "s1"}):
             answer = web.get(address, params=given)
@@ -114,21 +115,17 @@ def test_more_than_a_picture_holds_is_said(tmp_path: Path, monkeypatch: pytest.M
     drawing.drawing.cache_clear()
 
 
-def test_a_picture_is_drawn_once(tmp_path: Path) -> None:
+def test_a_picture_is_drawn_once(web: TestClient) -> None:
     pytest.importorskip("pygraphviz")
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
     drawing.drawing.cache_clear()
     for query in ("", "?open=", "?open=s1,c1", "?open=c1,s1", "?open=c1,s1,s1"):
         assert web.get(f"{PAGE}/picture.svg{query}").status_code == 200
     assert drawing.drawing.cache_info().misses == 2
 
 
-def test_the_picture_fits_the_policy_of_the_page(tmp_path: Path) -> None:
+def test_the_picture_fits_the_policy_of_the_page(web: TestClient) -> None:
     """Its one style sheet is cut out before it comes into the page, which has the same colours."""
     pytest.importorskip("pygraphviz")
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
     text = web.get(f"{PAGE}/picture.svg?open=s1,c1").text
     root = ElementTree.fromstring(text)
     for element in root.iter():
@@ -141,9 +138,7 @@ def test_the_picture_fits_the_policy_of_the_page(tmp_path: Path) -> None:
     assert web.get(sheet).text == root.findtext(f"{SVG}style")
 
 
-def test_costs_are_shares_of_the_whole_the_longest_first(tmp_path: Path) -> None:
-    add(begin(tmp_path), text=motifs())
-    web = client(tmp_path)
+def test_costs_are_shares_of_the_whole_the_longest_first(web: TestClient) -> None:
     twin = web.get(f"{PAGE}.json").json()
     params = {node["name"]: node["params"] for node in twin["nodes"]}
     first, second = twin["costs"]
