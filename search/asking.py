@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -15,9 +15,10 @@ from genome.domain import DomainError
 from .ask import asker
 from .handle import Asked, Handle, Proposed
 from .past import Past
-from .proposal import Origin, Proposer
+from .proposal import Judge, Origin, Proposer
 from .record import GENOME, ORIGIN
 from .samplers.even import Even
+from .screen import Row
 from .space import Space
 from .store import Store
 
@@ -113,6 +114,15 @@ class Genomes:
         known = self.past.digests | set(avoid) if avoid else self.past.digests
         proposal = self.proposer.propose(self.past.individuals(), known)
         return Drawn(proposal.genome, None, proposal.origin)
+
+    def gains(
+        self, candidates: Sequence[Drawn], rows: Sequence[Row | None], names: Sequence[str]
+    ) -> Sequence[float] | None:
+        """Return what the sampler expects of candidates by these proxies of them; None where it has no model."""
+        if not isinstance(self.proposer, Judge):
+            return None
+        genomes = [one.genome for one in candidates if one.genome is not None]  # a candidate has one
+        return self.proposer.gains(self.past.individuals(), genomes, rows, names)
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
         """The next trial of the queue with the parameters it was given, if any; should another coordinator be

@@ -48,7 +48,7 @@ class Opening:
         assert drawn.genome is not None
         if RETRY_OF not in trial.attrs:
             self.past.met(network.digest)
-        self.past.begun(trial.number, drawn.genome, network, drawn.origin)
+        self.past.begun(trial.number, drawn.genome, network, drawn.origin, trial.attrs.get(PROXIES))
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
             return telling.refuse(trial, "limit", "; ".join(map(str, exceeded)))

@@ -32,10 +32,24 @@ class Past:
         """Count how often in a row a network comes that is known."""
         self.repeats = self.repeats + 1 if digest in self.digests else 0
 
-    def begun(self, number: int, written: Genome, network: Candidate, origin: Origin | None) -> None:
+    @property
+    def screened(self) -> int:
+        """How many networks of trials were screened; an interrupted trial and its repetition have one."""
+        return len({one.digest for one in self._known.values() if one.proxies is not None})
+
+    def begun(
+        self,
+        number: int,
+        written: Genome,
+        network: Candidate,
+        origin: Origin | None,
+        proxies: Mapping[str, float] | None = None,
+    ) -> None:
         """Take in a trial that was just begun, or is about to be told what came of it."""
         self.digests.add(network.digest)
-        self._known[number] = Individual(number, written, network.digest, is_running=True, origin=origin)
+        self._known[number] = Individual(
+            number, written, network.digest, is_running=True, origin=origin, proxies=proxies
+        )
 
     def add(self, record: Record) -> None:
         """Take in a trial as the storage has it; one without a genome teaches nothing."""
@@ -57,6 +71,7 @@ class Past:
             record.search_seconds,
             self._climb(record),
             self._goal,
+            record.proxies,
         )
 
     @property

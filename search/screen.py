@@ -1,7 +1,8 @@
 """Screening: which of several candidates is worth training, by proxies that have told the truth in this study.
 
 It drops what looks worst and never crowns what looks best. On some data sets a proxy ranks networks the wrong way
-round, so that none is trusted unseen: each is held against what training found here.
+round, so that none is trusted unseen: each is held against what training found here. Only who writes `start` has the
+first networks chosen by proxies of which nothing is known.
 """
 
 from __future__ import annotations
@@ -16,18 +17,29 @@ Row: TypeAlias = Mapping[
 
 LEAST_TRAINED = 8  # trials before any proxy is trusted
 LEAST_CORRELATION = 0.2  # of a proxy that has a vote; by chance alone 3 of 10 have as much after 8 trials
-KEPT = 2  # candidates that are not dropped, the first of which is trained
+KEPT = 2  # candidates that are not dropped, one of which is trained
 
 
 class Screen(NamedTuple):
-    """What a study asks for: proxies to measure, and the share of the candidates that is kept."""
+    """What a study asks for: proxies to measure, and the share of the candidates that is kept.
+
+    start: how many first networks all the proxies choose, unseen as they are.  features: whether the trusted ones
+    do not vote but are features of the sampler's model, which chooses.
+    """
 
     proxies: tuple[str, ...]
     keep: float
+    start: int = 0
+    features: bool = False
 
     def plain(self) -> dict[str, Any]:
         """Return it as a study file has it."""
-        return {"proxies": list(self.proxies), "keep": self.keep}
+        return {
+            "proxies": list(self.proxies),
+            "keep": self.keep,
+            **({"start": self.start} if self.start else {}),
+            **({"features": True} if self.features else {}),
+        }
 
     @property
     def candidates(self) -> int:
@@ -72,16 +84,16 @@ def votes(rows: Sequence[Row | None], names: Sequence[str]) -> list[float]:
     return [0.0 if row is None else next(means) for row in rows]
 
 
-def choice(rows: Sequence[Row | None], names: Sequence[str], keep: float) -> int:
-    """Return the candidate to train: the first of the share that these proxies keep.
+def kept(rows: Sequence[Row | None], names: Sequence[str], keep: float) -> list[int]:
+    """Return the candidates of the share that these proxies keep, in the order in which they were drawn; at least one.
 
     Without a proxy, the first that could be measured; where none could, the first.
     """
     if not names or all(row is None for row in rows):
-        return next((i for i, row in enumerate(rows) if row is not None), 0)
+        return [next((i for i, row in enumerate(rows) if row is not None), 0)]
     ranked = votes(rows, names)
-    kept = sorted(range(len(rows)), key=lambda i: (-ranked[i], i))[: max(1, round(keep * len(rows)))]
-    return min(kept)
+    best = sorted(range(len(rows)), key=lambda i: (-ranked[i], i))
+    return sorted(best[: max(1, round(keep * len(rows)))])
 
 
 def _value(row: Row, name: str) -> float:

@@ -208,7 +208,7 @@ def _sieve(file: StudyFile, asking: Asking) -> Sieve | None:
     """Who screens candidates, in a study that wants it."""
     if file.screen is None or not isinstance(asking, Genomes):
         return None
-    return Sieve(file.screen, learnt(file.objectives), asking.propose)
+    return Sieve(file.screen, learnt(file.objectives), asking.past, asking.propose, asking.gains)
 
 
 def _bytes(data: Data) -> int:

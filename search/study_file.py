@@ -22,7 +22,7 @@ from .fidelity.pruning import PAUSING
 from .finale import Finale
 from .inherit import NAMING_PARENTS
 from .objective import Objective
-from .samplers import JOINT, OURS
+from .samplers import JOINT, MODELS, OURS
 from .samplers import complaint as sampler_complaint
 from .screen import Screen
 from .space import Space
@@ -180,6 +180,11 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
     if study.screen and study.sampler not in OURS:
         blind = f"screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is {study.sampler}"
         return [str(source.error(("screen",), blind))]
+    if study.screen and study.screen.features and study.sampler not in MODELS:
+        said = (
+            f"screen.features is for samplers with a model: {', '.join(MODELS)}; sampler is {study.sampler}"
+        )
+        return [str(source.error(("screen", "features"), said))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
@@ -213,7 +218,7 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         seed=sampler.seed,
         pruner=written.pruner.name or ("median" if budget.rungs else "none"),
         curve=written.pruner.curve,
-        screen=Screen(tuple(written.screen.proxies), written.screen.keep) if written.screen else None,
+        screen=_screen(written.screen),
         recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
         asks_all=asks == "all" if asks else sampler.name in JOINT,
         inherits=written.inherit,
@@ -225,6 +230,10 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         start=tuple(written.start),
         source=source,
     )
+
+
+def _screen(written: Any) -> Screen | None:
+    return Screen(tuple(written.proxies), written.keep, written.start, written.features) if written else None
 
 
 def _finale(written: Any, budget: Budget) -> Finale | None:

@@ -146,6 +146,8 @@ class _Screen(_Section):
         ["params", "synflow", "jacob_cov", "snip"]
     )
     keep: Annotated[float, Field(ge=0.02, le=0.9)] = 0.25
+    start: Annotated[int, Field(ge=0)] = 0
+    features: bool = False
 
 
 Count = Annotated[int, Field(ge=1)]

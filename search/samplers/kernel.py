@@ -19,9 +19,10 @@ from genome.domain import DomainError
 
 from .. import moves
 from ..proposal import Individual, Origin, Proposal
+from ..screen import Row
 from ..sites import sites
 from ..space import Space
-from . import brief, feasible, gp, level, likeness, targets
+from . import brief, feasible, gp, level, likeness, proxies, targets
 from .brief import Observations
 from .evolve import Evolve, child
 from .level import Sight
@@ -60,6 +61,43 @@ class Candidate(NamedTuple):
     features: Features
 
 
+class Trials(NamedTuple):
+    """Those that a model learns from: what was measured, and what is running."""
+
+    measured: Sequence[Individual]
+    running: Sequence[Individual]
+
+    @classmethod
+    def among(cls, past: Sequence[Individual]) -> Trials:
+        """Return those of all trials."""
+        measured = [one for one in past if one.is_measured and one.violation <= 0]
+        return cls(measured, [one for one in past if one.is_running])
+
+    @property
+    def begun(self) -> int:
+        """How many there are."""
+        return len(self.measured) + len(self.running)
+
+    @property
+    def are_few(self) -> bool:
+        """Whether a model can't tell much yet."""
+        return self.begun < INITIAL or len(self.measured) < FEWEST
+
+
+class Seen(NamedTuple):
+    """What was seen of measured trials: first where each ended, and its cost as one number, lower is better."""
+
+    sights: Sequence[Sight]
+    costs: np.ndarray
+
+
+class Advice(NamedTuple):
+    """The proxies of candidates, and the names of those to go by."""
+
+    rows: Sequence[Row | None]
+    names: Sequence[str]
+
+
 class Kernel:
     """A sampler: the candidate of greatest expected improvement (see `search.proposal.Proposer`).
 
@@ -78,18 +116,39 @@ class Kernel:
 
     def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Propose the most promising of some hundred candidates; a child of evolution where no model can be fitted."""
-        rng = Random(f"{self.seed}/{len(past)}")
+        rng = self._rng(past)
         met = {*avoid, *(one.digest for one in past)}
-        measured = [one for one in past if one.is_measured and one.violation <= 0]
-        running = [one for one in past if one.is_running]
-        begun = len(measured) + len(running)
-        if begun < INITIAL or len(measured) < FEWEST:
-            return self._spread(begun, past, met, rng) or self._evolve.propose(past, avoid)
+        trials = Trials.among(past)
+        if trials.are_few:
+            return self._spread(trials.begun, past, met, rng) or self._evolve.propose(past, avoid)
         try:
-            return self._expected(past, measured, running, met, rng) or self._evolve.propose(past, avoid)
+            return self._expected(past, trials, met, rng) or self._evolve.propose(past, avoid)
         except gp.FitError as error:
             self._say(error)
             return self._evolve.propose(past, avoid)
+
+    def gains(
+        self,
+        past: Sequence[Individual],
+        candidates: Sequence[Genome],
+        rows: Sequence[Row | None],
+        names: Sequence[str],
+    ) -> Sequence[float] | None:
+        """Return the expected improvement of each candidate, with these proxies of it and of earlier trials among the
+        features; None where no model can be fitted (see `search.proposal.Judge`)."""
+        trials, rng = Trials.among(past), self._rng(past)
+        if trials.are_few:
+            return None
+        new = [self._network(written).features for written in candidates]
+        try:
+            found = self._gains(trials, seen_of(trials.measured, rng), new, rng, Advice(rows, names))
+        except gp.FitError as error:
+            self._say(error)
+            return None
+        return [float(gain) for gain in found * self._chances(new, past)]
+
+    def _rng(self, past: Sequence[Individual]) -> Random:
+        return Random(f"{self.seed}/{len(past)}")
 
     def _say(self, error: gp.FitError) -> None:
         """Tell it once: the same is likely to happen at each of the next trials."""
@@ -104,7 +163,7 @@ class Kernel:
         candidates = self._candidates(self._draws(DRAWS, rng), met)
         if not candidates:
             return None
-        chances = self._chances(candidates, past)
+        chances = self._chances([one.features for one in candidates], past)
         likely = [one for one, chance in zip(candidates, chances, strict=True) if chance == chances.max()]
         likely.sort(key=lambda one: float(one.features.sizes[0]))
         return likely[int(halved(begun + 1) * len(likely))].proposal
@@ -112,26 +171,38 @@ class Kernel:
     def _expected(
         self,
         past: Sequence[Individual],
-        measured: Sequence[Individual],
-        running: Sequence[Individual],
+        trials: Trials,
         met: Collection[str],
         rng: Random,
     ) -> Proposal | None:
         """The candidate of greatest expected improvement, times the chance that it is inside the limits."""
-        seen = level.sights(measured)
-        costs = targets.scalar(np.array([one.costs for one in seen]), rng)
-        ended = costs[: len(measured)]
-        parents = [measured[i] for i in np.argsort(ended, kind="stable")[:PARENTS]]
+        seen = seen_of(trials.measured, rng)
+        ended = seen.costs[: len(trials.measured)]
+        parents = [trials.measured[i] for i in np.argsort(ended, kind="stable")[:PARENTS]]
         children = () if len(past) % EXPLORES == 0 else self._children(parents, rng)
         candidates = self._candidates(chain(self._draws(DRAWS, rng), children), met)
         if not candidates:
             return None
-        taught = learnt_from(ended, rng)
-        known = [self._network(one.genome).features for one in [*(measured[i] for i in taught), *running]]
-        kernels = likeness.kernels(known, [one.features for one in candidates], self._scale)
-        observed = observations(seen, targets.scores(costs), taught)
-        gains = improvement(kernels, observed) * self._chances(candidates, past)
+        new = [one.features for one in candidates]
+        gains = self._gains(trials, seen, new, rng) * self._chances(new, past)
         return candidates[int(gains.argmax())].proposal
+
+    def _gains(
+        self,
+        trials: Trials,
+        seen: Seen,
+        new: Sequence[Features],
+        rng: Random,
+        advice: Advice | None = None,
+    ) -> np.ndarray:
+        """The expected improvement of each new network."""
+        taught = learnt_from(seen.costs[: len(trials.measured)], rng)
+        known = [*(trials.measured[i] for i in taught), *trials.running]
+        kernels = likeness.kernels([self._network(one.genome).features for one in known], new, self._scale)
+        if advice:
+            rows = [*(one.proxies for one in known), *advice.rows]
+            kernels = proxies.beside(kernels, rows, advice.names)
+        return improvement(kernels, observations(seen.sights, targets.scores(seen.costs), taught))
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
         able = {*moves.MATED, *(site.move for site in sites(self.space).values())}
@@ -169,13 +240,13 @@ class Kernel:
         plan = genome.resolve(written)
         return Network(genome.digest(plan), likeness.features(self.space, written, plan))
 
-    def _chances(self, candidates: Sequence[Candidate], past: Sequence[Individual]) -> np.ndarray:
+    def _chances(self, networks: Sequence[Features], past: Sequence[Individual]) -> np.ndarray:
         """How likely each is inside the limits of the study."""
         refused = self._limited([one for one in past if one.violation > 0])
         if not len(refused):
-            return np.ones(len(candidates))
+            return np.ones(len(networks))
         kept = self._limited([one for one in past if one.violation <= 0 and one.is_measured])
-        new = np.array([one.features.sizes[: likeness.LIMITED] for one in candidates])
+        new = np.array([one.sizes[: likeness.LIMITED] for one in networks])
         return feasible.chances(new, kept, refused)
 
     def _limited(self, networks: Sequence[Individual]) -> np.ndarray:
@@ -190,6 +261,12 @@ class Kernel:
             return likeness.sizes(genome.resolve(written))[: likeness.LIMITED]
         except (GenomeError, DomainError):  # refused as illegal
             return None
+
+
+def seen_of(measured: Sequence[Individual], rng: Random) -> Seen:
+    """Return what was seen of measured trials; several objectives are one by weights that are drawn."""
+    sights = level.sights(measured)
+    return Seen(sights, targets.scalar(np.array([one.costs for one in sights]), rng))
 
 
 def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int]) -> Observations:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.screen import Evidence, Row, Screen, choice, correlations, trusted, votes
+from search.screen import Evidence, Row, Screen, correlations, kept, trusted, votes
 
 
 def seen(rows: list[Row], costs: list[float]) -> list[Evidence]:
@@ -55,31 +55,34 @@ def test_the_vote_is_the_mean_rank() -> None:
     assert votes([None, *rows], ["a", "b"]) == [0.0, 2.0, 1.5, 2.5]
 
 
-def test_the_first_of_those_that_are_kept_is_chosen() -> None:
+def test_those_of_the_highest_votes_are_kept_in_their_order() -> None:
     rows: list[Row] = [{"a": v} for v in (5, 1, 8, 7, 2, 3, 9, 4)]
-    assert choice(rows, ["a"], 0.25) == 2  # 9 and 8 are kept; 9 is best but comes later
-    assert choice(rows, ["a"], 0.125) == 6
-    assert choice(rows, ["a"], 1.0) == 0
+    assert kept(rows, ["a"], 0.25) == [2, 6]
+    assert kept(rows, ["a"], 0.125) == [6]
+    assert kept(rows, ["a"], 0.0) == [6], "one at least"
+    assert kept(rows, ["a"], 1.0) == list(range(8))
 
 
 def test_without_trust_the_first_that_could_be_measured() -> None:
     rows: list[Row | None] = [None, {"a": 1.0}, {"a": 2.0}]
-    assert choice(rows, [], 0.25) == 1
-    assert choice([None, None], ["a"], 0.25) == 0
-    assert choice([None, None], [], 0.25) == 0
+    assert kept(rows, [], 0.25) == [1]
+    assert kept([None, None], ["a"], 0.25) == [0]
+    assert kept([None, None], [], 0.25) == [0]
 
 
-def test_a_candidate_without_proxies_goes_only_where_nothing_else_is_left() -> None:
-    assert choice([None, {"a": -math.inf}], ["a"], 0.5) == 1
+def test_a_candidate_without_proxies_stays_only_where_nothing_else_is_left() -> None:
+    assert kept([None, {"a": -math.inf}], ["a"], 0.5) == [1]
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20), st.sampled_from([0.1, 0.25, 0.5, 1.0]))
-def test_no_dropped_candidate_is_chosen_and_scale_does_not_matter(values: list[float], keep: float) -> None:
-    rows: list[Row] = [{"a": value} for value in values]
-    chosen = choice(rows, ["a"], keep)
-    above = sum(value > values[chosen] for value in values)
-    assert above < max(1, round(keep * len(values)))
-    assert chosen == choice([{"a": 2.0 * value} for value in values], ["a"], keep)
+def test_none_is_kept_behind_a_dropped_one_and_scale_does_not_matter(
+    values: list[float], keep: float
+) -> None:
+    places = kept([{"a": value} for value in values], ["a"], keep)
+    assert len(places) == max(1, round(keep * len(values)))
+    dropped = [value for i, value in enumerate(values) if i not in places]
+    assert min(values[i] for i in places) >= max(dropped, default=-math.inf)
+    assert places == kept([{"a": 2.0 * value} for value in values], ["a"], keep)
 
 
 def test_so_many_are_drawn_that_two_are_kept() -> None:
