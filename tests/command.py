@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 ROOT = Path(__file__).parents[1]
 MAIN = "from search.cli import main; main()"
 
+PATIENCE_SECONDS = 120.0  # for what takes a second or two: only something that never comes is a failure
+
 Command: TypeAlias = subprocess.Popen[str]
+T = TypeVar("T")
 
 
 @contextmanager
@@ -44,3 +50,53 @@ def commands() -> Iterator[Callable[..., Command]]:
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def until(found: Callable[[], T], *running: Command) -> T:
+    """Wait until the function finds something, while these commands run, and return it."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while not (value := found()):
+        assert not [process for process in running if process.poll() is not None], "it ended before"
+        assert time.monotonic() < limit, "it never came"
+        time.sleep(0.02)
+    return value
+
+
+def frozen(command: Command, found: Callable[[], T]) -> T:
+    """Freeze a command and all its children in a moment in which the function finds something, and return that.
+
+    They stay frozen: what was found is how they are. `killed` ends them.
+    """
+
+    def look() -> T | None:
+        os.killpg(command.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, command.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        value = found()
+        if not value:
+            os.killpg(command.pid, signal.SIGCONT)
+        return value
+
+    value = until(look, command)
+    assert value
+    return value
+
+
+def killed(command: Command) -> None:
+    """Kill a command with -9, and wait until its children, which may be writing, are gone with it."""
+    command.kill()
+    os.killpg(command.pid, signal.SIGCONT)
+    command.wait()
+    until(lambda: not members(command.pid))
+
+
+def members(session: int) -> dict[int, int]:
+    """The processes that live in a session, and the parent of each."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # no process, or gone meanwhile
+        if fields[3] == str(session) and fields[0] != "Z":
+            found[int(entry.name)] = int(fields[1])
+    return found

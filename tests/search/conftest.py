@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from search import cli
+from search.errors import StudyError
 from search.progress import Silent
+from search.record import Record
+from search.store import look
 from search.study import Result, Study
 
 SPACE: dict[str, Any] = {
@@ -42,6 +45,24 @@ def study_of(**changes: Any) -> dict[str, Any]:
         "space": SPACE,
     }
     return {key: value for key, value in {**study, **changes}.items() if value is not None}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that is asked to stop has a minute to keep what it has: on a busy machine two seconds are soon over."""
+    monkeypatch.setattr("search.coordinator.HALT_SECONDS", 60.0)
+    monkeypatch.setattr("search.retraining.HALT_SECONDS", 60.0)
+
+
+def trials_in(runs: Path) -> list[Record]:
+    """The trials of a tiny study, also while it is being run; none before it is there."""
+    try:
+        store = look("tiny", runs)
+    except StudyError:  # its tables are being made
+        return []
+    records = store.records()
+    store.close()
+    return records
 
 
 @pytest.fixture

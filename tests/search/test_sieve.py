@@ -30,7 +30,7 @@ from search.study import Result
 from search.study_file import check_study
 from search.views import result_text
 from tests.search.conftest import study_of
-from tests.search.test_resume import Told
+from tests.search.test_resume import STOP, Told
 
 ACCURACY = Objective("accuracy", "maximize")
 ASKED = {"proxies": ["params", "snip"], "keep": 0.4}
@@ -257,8 +257,13 @@ def test_a_trial_that_pauses_at_its_rung_is_evidence_too(run: Run) -> None:
 
 
 def test_a_trial_that_repeats_an_interrupted_one_is_not_screened_again(run: Run) -> None:
-    long = {"trials": 1, "workers": 1, "train": {"epochs": 40, "batch": 64}}
-    screened(run, Told(stop_at=5), **long)
+    long = {
+        "trials": 1,
+        "workers": 1,
+        "train": {"epochs": STOP + 1, "batch": 256},
+        "budget": {"rungs": [STOP]},
+    }
+    screened(run, Told(stop_at=STOP), **long)
     first, second = screened(run, **long).records
     assert (first.outcome, second.outcome, second.retry_of) == ("interrupted", "done", 0)
     assert first.proxies and second.proxies == first.proxies

