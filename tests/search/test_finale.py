@@ -1,10 +1,12 @@
 """The finale: what it trains and in which order, who wins, and what Ctrl-C and kill -9 leave of it."""
 
 import json
+import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,22 @@ from optuna.trial import TrialState
 from safetensors.torch import load_file
 
 from search.claims import claimed
+from search.crew import Crew, Slot
 from search.finale import Finale, Task, expected_seconds, tasks
 from search.front import front
+from search.messages import Job, Verdict
 from search.objective import Objective
 from search.over_seeds import OneSeed, OverSeeds
 from search.progress import Silent
-from search.purse import charged
+from search.purse import Purse, charged
 from search.record import CHARGED, CHECKPOINT_FILE, Record
-from search.retraining import AMPLE
+from search.retraining import AMPLE, Retraining
 from search.store import TEXT_ATTR, Store, look
 from search.study import Result
-from tests.command import Command, commands
+from search.study_file import parse_study
+from tests.command import PATIENCE_SECONDS, commands, members, until
+from tests.dashboard.kept import add, begin, text_of
+from tests.search.conftest import study_of
 from trainer import Checkpoint
 
 Run = Callable[..., Result]
@@ -215,30 +222,70 @@ def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> 
     assert (again.records, again.stop, len(told.lines)) == (result.records, result.stop, 1)
 
 
-def test_the_search_leaves_the_finale_what_it_needs_and_no_more(run: Run) -> None:
-    result = run(
-        budget={"device_time": 8},
-        trials=None,
-        objectives="accuracy",
-        train={"epochs": 4, "batch": 64},  # the space has more networks than it can train
-        finale={"share": 0.7, "top": 1, "seeds": 2},
-    )
-    searched = sum(record.search_seconds for record in result.records)
-    assert searched > 0.4 * 8, "more than 30 %"
-    assert result.stop == "the search has spent its share of the budget; the finale is over"
-    assert len(trained(result)) >= 2
-    (network,) = [record for record in result.records if record.finale]
-    price = expected_seconds(network, (), network.planned_epochs or 0, None)
-    assert 8 - result.spent_seconds <= AMPLE * price, "what is left pays no further seed"
+def spend(folder: Path, seconds: float) -> None:
+    """Charge the tiny study of a folder for a trial that took so long."""
+    store = look("tiny", folder)
+    trial = store.study.ask()
+    trial.set_user_attr(CHARGED, seconds)
+    store.study.tell(trial, state=TrialState.FAIL)
+
+
+def test_the_search_goes_on_with_what_the_finale_does_not_need(run: Run, tmp_path: Path) -> None:
+    changes = {**SMALL, "budget": {"device_time": 10_000}, "finale": {"share": 0.7, "top": 1, "seeds": 2}}
+    run(**{**changes, "trials": 1, "finale": "none"})
+    spend(tmp_path / "runs", 3000.0)  # all that is not kept
+    result = run(**changes)
+    assert result.stop == "all 3 trials were made; the finale is over"
+    assert len(trained(result)) == 2
     spent(result)
-    assert result.spent_seconds < 1.01 * 8
 
 
-def test_a_purse_that_cannot_pay_a_training_says_so(run: Run) -> None:
-    changes = {"budget": {"device_time": 3}, "trials": None, "train": {"epochs": 4, "batch": 128}}
-    result = run(**{**SMALL, **changes, "finale": {"share": 0.02}})
+def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pay(tmp_path: Path) -> None:
+    finale = {"finale": {"share": 0.7, "top": 1, "seeds": 2}, "budget": {"device_time": 100}}
+    file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
+    store = begin(tmp_path, **finale)
+    number = add(store, text=text_of(), seconds=4.0, epochs=1, planned_epochs=1)
+    purse = Purse(store, 100.0, ["cpu"], kept_seconds=70.0)
+    purse.refresh()
+    last = Retraining(file, store, purse, Silent(), lambda: False)
+    assert last.spares() and purse.kept_seconds == AMPLE * (4 + 4) + 4, "two seeds, and a trial under way"
+    assert not last.spares(), "no more than that"
+    for seed in (1, 2):
+        store.keep_seed(number, seed, OneSeed("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
+    purse.refresh()
+    assert purse.left_seconds() == 100 - 3 * 4
+    assert last._goes_round() and [task.seed for task in last.queue] == [3]
+    purse.earlier_seconds = 100 - AMPLE * 4
+    assert not last._goes_round() and last.rounds == 1, "what is left pays no further seed"
+
+
+def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) -> None:
+    changes = {**SMALL, "budget": {"device_time": 1000}}
+    first = run(**{**changes, "finale": "none"})
+    spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.5 * min(r.seconds for r in first.records))
+    result = run(**{**changes, "trials": None, "finale": {"share": 0.02}})
     assert "the search has spent its share of the budget; no finale: a training takes about " in result.stop
     assert not trained(result) and result.exported is not None
+
+
+@contextmanager
+def held(epoch: int) -> Iterator[None]:
+    """Hold the first training of the finale at an epoch, as at a rung, until its child was asked to stop."""
+    made, halt = Retraining._job, Crew.halt
+
+    def job(self: Retraining, number: int, task: Task, slot: Slot) -> Job:
+        return made(self, number, task, slot)._replace(rungs=() if number else (epoch,))
+
+    def halt_and_let_go(crew: Crew) -> None:
+        halt(crew)
+        for slot in crew.busy():
+            assert slot.job is not None
+            crew.answer(slot.job.number, Verdict(stop=False))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Retraining, "_job", job)
+        patch.setattr(Crew, "halt", halt_and_let_go)
+        yield
 
 
 def test_a_training_that_breaks_cannot_win(run: Run) -> None:
@@ -248,8 +295,6 @@ def test_a_training_that_breaks_cannot_win(run: Run) -> None:
         hit: tuple[int, int] | None = None
 
         def seed_epoch(self, number: int, seed: int, row: Any, epochs: int) -> None:
-            import multiprocessing
-
             if self.hit is None:
                 self.hit = number, seed
                 for child in multiprocessing.active_children():
@@ -257,7 +302,8 @@ def test_a_training_that_breaks_cannot_win(run: Run) -> None:
                     os.kill(child.pid, signal.SIGKILL)
 
     kills = Kills()
-    result = run(kills, **{**SMALL, "workers": 1, "train": {"epochs": 3, "batch": 128}})
+    with held(1):
+        result = run(kills, **SMALL, workers=1)
     assert kills.hit is not None
     number, seed = kills.hit
     one = trained(result)[number, seed]
@@ -272,19 +318,20 @@ NARROW = {
         "out": {"op": "exit", "in": ["stem"]},
     }
 }
-EPOCHS = 20
+EPOCHS = 8
 TRAIN = {"epochs": EPOCHS, "batch": 64, "layout": "contiguous", "precision": "fp32"}
 LONG = {**SMALL, "train": TRAIN, "workers": 1, "trials": 2, "space": NARROW}
 
 
 def test_ctrl_c_in_the_finale_and_going_on(run: Run) -> None:
-    stopped = run(Told(stop_at=5), **LONG)
+    with held(5):
+        stopped = run(Told(stop_at=5), **LONG)
     assert stopped.is_interrupted and stopped.stop == "stopped by hand" and stopped.exported is None
     ((at, one),) = trained(stopped).items()
     assert one.outcome == "interrupted" and one.seconds > 0
     told = Told()
     result = run(told, **LONG)
-    assert told.epochs[at][0] > 5 and told.epochs[at][-1] == EPOCHS
+    assert told.epochs[at] == [*range(6, EPOCHS + 1)]
     report = report_of(result, *at)
     assert [row["epoch"] for row in report["curve"]] == [*range(1, EPOCHS + 1)]
     assert trained(result)[at].seconds == pytest.approx(report["seconds"] * report["charged_share"], abs=1e-3)
@@ -293,58 +340,55 @@ def test_ctrl_c_in_the_finale_and_going_on(run: Run) -> None:
     assert not [*result.folder.rglob(f"*{CHECKPOINT_FILE}*")]
 
 
-CODE = """
+KILLED = """
+import os, signal, sys
 import search.retraining
-from search.cli import main
-search.retraining.CHECKPOINT_SECONDS = 0.1
-main()
+from search.progress import Silent
+from search.study import Study
+
+class Killed(Silent):
+    def seed_epoch(self, number, seed, row, epochs):
+        if (seed, row["epoch"]) == (2, 3):  # it waits there, as at a rung
+            os.kill(os.getpid(), signal.SIGKILL)
+
+made = search.retraining.Retraining._job
+
+def job(self, number, task, slot):
+    return made(self, number, task, slot)._replace(rungs=(3,) if task.seed == 2 else ())
+
+search.retraining.CHECKPOINT_SECONDS, search.retraining.Retraining._job = 0.0, job
+Study.load(sys.argv[1], sys.argv[2]).run(Killed())
 """
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Path], Command]]:
-    """A function that starts `genome search` on a written study, in a session of its own."""
-    with commands() as start:
-        yield lambda path: start("search", path, "--runs", tmp_path / "runs", code=CODE)
 
 
 @pytest.mark.slow
 def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
-    run: Run, start: Callable[[Path], Command], written: Callable[..., Path], tmp_path: Path
+    run: Run, written: Callable[..., Path], tmp_path: Path
 ) -> None:
     trials = tmp_path / "runs" / "tiny" / "trials"
-    command = start(written(**LONG))
-    limit = time.monotonic() + 60
-    while not (halves := [c for c in trials.glob("*/seeds/2/checkpoint") if _epochs(c) >= 3]):
-        assert command.poll() is None and time.monotonic() < limit, "it never came"
-        time.sleep(0.02)
-    command.kill()
-    command.wait()
-    time.sleep(0.2)  # its child ends with it, and may be writing
+    with commands() as start:
+        command = start(written(**LONG), tmp_path / "runs", code=KILLED)
+        command.communicate(timeout=PATIENCE_SECONDS)
+    assert command.returncode == -signal.SIGKILL
+    until(lambda: not members(command.pid))
+    (half,) = trials.glob("*/seeds/2/checkpoint")
     reports = {path: path.stat().st_mtime_ns for path in trials.glob("*/seeds/*/report.json")}
-    half, at = halves[0], (int(halves[0].parts[-4]), 2)
-    epochs = _epochs(half)
-    state = Checkpoint(half).load()
+    at, state = (int(half.parts[-4]), 2), Checkpoint(half).load()
+    assert state is not None and state["progress"]["epochs"] == 3
     store = look("tiny", tmp_path / "runs")
     before = next(r for r in store.records() if r.number == at[0])
     told = Told()
     result = run(told, **LONG)
     assert len(reports) >= 2 and {path: path.stat().st_mtime_ns for path in reports} == reports
-    assert told.epochs[at][0] == epochs + 1, "it went on from its checkpoint"
+    assert told.epochs[at] == [*range(4, EPOCHS + 1)], "it went on from its checkpoint"
     assert len(trained(result)) == 4
     spent(result)
-    assert state is not None and before.finale is not None
-    one = trained(result)[at]
-    assert one.earlier_seconds == before.finale.seeds[2].seconds > state["seconds"] - 1.5
+    assert before.finale is not None
+    assert trained(result)[at].earlier_seconds == before.finale.seeds[2].seconds
     whole = run(**{**LONG, "study": "whole"})
     assert {at: (one.accuracy, one.loss) for at, one in trained(whole).items()} == {
         at: (one.accuracy, one.loss) for at, one in trained(result).items()
     }, "as if it had never been killed"
-
-
-def _epochs(path: Path) -> int:
-    state = Checkpoint(path).load()
-    return state["progress"]["epochs"] if state else 0
 
 
 def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, tmp_path: Path) -> None:
@@ -363,15 +407,13 @@ def test_what_the_purse_ends_goes_on_when_the_budget_grows(
 ) -> None:
     changes = {**LONG, "finale": {"share": 0.001, "top": 1, "seeds": 1}, "trials": 3}
     first = run(**{**changes, "finale": "none", "trials": 2}, budget={"device_time": 1000})
-    spend = look("tiny", tmp_path / "runs").study.ask()
-    left = 0.3 * first.best[0].seconds
-    spend.set_user_attr(CHARGED, 1000 - first.spent_seconds - left)
-    look("tiny", tmp_path / "runs").study.tell(spend, state=TrialState.FAIL)
+    spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.3 * first.best[0].seconds)
     monkeypatch.setattr("search.retraining.HEADROOM", 0.0)  # begun though it cannot be paid
-    ended = run(**changes, budget={"device_time": 1000})
+    with held(1):
+        ended = run(**changes, budget={"device_time": 1000})
     ((at, one),) = trained(ended).items()
     assert (one.outcome, at) == ("interrupted", (first.best[0].number, 1))
-    assert left / 2 < one.seconds < left + 2
+    assert one.seconds > 0
     assert ended.stop.endswith("; the finale made 0 of 1 trainings") and ended.exported is not None
     longer = run(**changes, budget={"device_time": 2000})
     assert trained(longer)[at].outcome == "done"
