@@ -35,9 +35,15 @@ def serve(pipe: Connection, device: str) -> None:
 
 
 def rate(data: trainer.Data, device: str, seconds: float) -> float | None:
-    """Images a second in so many seconds of training; None where not a step was done."""
-    budget, recipe = trainer.Budget(per_trial=seconds), trainer.Recipe(epochs=10_000, compile="never")
-    return trainer.fit(network(), data, budget, recipe=recipe, device=device).images_per_second
+    """Images a second in so many seconds of training, or more where not a step was done in them, for a machine may be
+    busy; None where no step can be done."""
+    recipe = trainer.Recipe(epochs=10_000, compile="never")
+    while True:
+        budget = trainer.Budget(per_trial=seconds)
+        report = trainer.fit(network(), data, budget, recipe=recipe, device=device)
+        if report.outcome != "cut" or report.images_per_second is not None:
+            return report.images_per_second
+        seconds *= 2
 
 
 def network() -> nn.Module:

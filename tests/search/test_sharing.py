@@ -50,8 +50,15 @@ def test_a_worker_needs_cuda_the_images_and_its_network() -> None:
 
 
 def test_processes_are_measured_together() -> None:
-    rates = measured("cpu", 2, seconds=0.3)
+    rates = measured("cpu", 2, seconds=0.1)
     assert len(rates) == 2 and all(rate > 0 for rate in rates)
+
+
+def test_a_machine_too_busy_for_a_step_is_given_more_time() -> None:
+    from search import gauge
+
+    data = gauge.images()
+    assert (gauge.rate(data, "cpu", seconds=1e-6) or 0) > 0
 
 
 def test_a_process_that_ends_says_nothing() -> None:
