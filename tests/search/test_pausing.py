@@ -121,7 +121,7 @@ def test_the_purse_is_spent_and_the_best_is_trained_in_full(run: Run) -> None:
         budget={"device_time": "8s"},
     )
     assert result.stop == "the budget is spent"
-    assert result.spent_seconds >= 0.95 * 8
+    assert 0.5 * 8 < result.spent_seconds < 60, "what is left for no whole training goes to the best"
     assert any(record.outcome == "done" for record in result.records) and result.exported is not None
     assert checkpoints(result.folder) == []
     check_paid_once(result)

@@ -40,6 +40,7 @@ def killed_after(path: Path, runs: Path, seconds: float) -> None:
 def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) -> None:
     path, runs, rng = written(**STUDY), tmp_path / "runs", Random(0)
     ended: dict[int, Record] = {}
+    cut_off: set[int] = set()
     for _ in range(KILLS):
         killed_after(path, runs, 1.0 + 3.0 * rng.random())
         for record in look("tiny", runs).records():
@@ -47,6 +48,8 @@ def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) ->
                 assert _told(record) == _told(ended[record.number]), "what was finished stays as it was"
             elif record.outcome not in UNFINISHED:
                 ended[record.number] = record
+            elif record.outcome == "running":
+                cut_off.add(record.number)
     before = look("tiny", runs).spent_seconds()
     assert 0 < before < 70
 
@@ -59,8 +62,8 @@ def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) ->
     _check_nothing_twice(records)
     _check_lineage(records)
     assert result.spent_seconds == pytest.approx(sum(record.seconds for record in records))
-    assert 0.8 * 70 < result.spent_seconds < 1.01 * 70  # what the finale was thought to need may be too much
-    _check_paid(records, result.folder)
+    assert before < result.spent_seconds < 70 + 60  # what the finale was thought to need may be too much
+    _check_paid(records, result.folder, cut_off)
     assert result.best and result.exported
 
 
@@ -69,14 +72,17 @@ def _told(record: Record) -> tuple[object, ...]:
     return (record.number, record.outcome, record.values, record.digest, record.genome, record.origin)
 
 
-def _check_paid(records: list[Record], folder: Path) -> None:
-    """A trial was charged what its report says that it took, a kill or not, to one per cent."""
+def _check_paid(records: list[Record], folder: Path, cut_off: set[int]) -> None:
+    """A trial was charged what its report says that it took; one that a kill cut off, what the clock said at least."""
     reports = [(r, folder / "trials" / str(r.number) / "report.json") for r in records if r.outcome == "done"]
     assert len(reports) > 5
     for record, path in reports:
         if record.reused is None:
             report = json.loads(path.read_bytes())
-            assert record.search_seconds == pytest.approx(charged(report), rel=0.01)
+            paid = charged(report)
+            assert record.search_seconds == pytest.approx(
+                max(paid, record.search_seconds) if record.number in cut_off else paid, abs=1e-4
+            )
 
 
 def _check_nothing_twice(records: list[Record]) -> None:
