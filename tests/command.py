@@ -58,7 +58,7 @@ def until(found: Callable[[], T], *running: Command) -> T:
     while not (value := found()):
         assert not [process for process in running if process.poll() is not None], "it ended before"
         assert time.monotonic() < limit, "it never came"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return value
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from search import cli
 from search.errors import StudyError
 from search.progress import Silent
 from search.record import Record
-from search.store import look
+from search.store import Store, look
 from search.study import Result, Study
 
 SPACE: dict[str, Any] = {
@@ -57,12 +58,18 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def trials_in(runs: Path) -> list[Record]:
     """The trials of a tiny study, also while it is being run; none before it is there."""
     try:
-        store = look("tiny", runs)
+        store = _opened(runs)
     except StudyError:  # its tables are being made
         return []
     records = store.records()
     store.close()
     return records
+
+
+@cache
+def _opened(runs: Path) -> Store:
+    """It is opened once: that takes as long as many looks, and who waits for a command takes its time away."""
+    return look("tiny", runs)
 
 
 @pytest.fixture

@@ -69,15 +69,15 @@ class StopsAfterRetries(Silent):
 def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command], tmp_path: Path) -> None:
     runs, path = tmp_path / "runs", tmp_path / "tiny.yaml"
 
-    def clocks() -> dict[int, float]:
+    def clocks(records: list[Record]) -> dict[int, float]:
         """What the clocks of running trials show."""
-        running = [record.number for record in trials_in(runs) if record.outcome == "running"]
+        running = [record.number for record in records if record.outcome == "running"]
         return {number: clock.noted(runs / "tiny" / "trials" / str(number)) for number in running}
 
     def is_ahead() -> bool:
         """Whether a clock shows more than the storage, which is written once a second."""
-        now, kept = clocks(), {record.number: record.seconds for record in trials_in(runs)}
-        return any(seconds > kept[number] > 0 for number, seconds in now.items())
+        records = trials_in(runs)
+        return any(seconds > records[number].seconds > 0 for number, seconds in clocks(records).items())
 
     command = started()
     read_until(command, "trial ")
@@ -86,12 +86,12 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
         StudyError, match=rf"study tiny is being run by process {command.pid} on .*; wait for it"
     ):
         Study.load(path, runs).run()
-    noted = clocks()
+    noted = clocks(trials_in(runs))
     killed(command)
     before = trials_in(runs)
     finished = [record for record in before if record.is_counted]
     running = [record for record in before if record.outcome == "running"]
-    assert finished and noted.keys() == {record.number for record in running} and clocks() == noted
+    assert finished and noted.keys() == {record.number for record in running} and clocks(before) == noted
 
     progress = StopsAfterRetries()
     result = Study.load(path, runs).run(progress)
