@@ -25,7 +25,7 @@ HOURS := economy others real
 help:
 	@echo 'make search      run $(STUDY) and leave the best network under runs/'
 	@echo 'make dashboard   show the studies under runs/ in the browser'
-	@echo 'make test        run the tests (five to six minutes on two cores)'
+	@echo 'make test        run the tests (five minutes on two cores)'
 	@echo 'make test-slow   run the long tests'
 	@echo 'make browser     install the Chromium that some tests need (Debian, Ubuntu; as root)'
 	@echo 'make lint        check style and types'
