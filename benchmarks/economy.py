@@ -28,6 +28,11 @@ WAYS: dict[str, dict[str, Any]] = {
         "pruner": "halving",
         "screen": {"proxies": ["params", "snip", "grad_norm", "synflow"], "keep": 0.25},
     },
+    "auto, halving, proxies as features": {
+        "sampler": "auto",
+        "pruner": "halving",
+        "screen": {"proxies": ["params", "snip", "grad_norm", "synflow"], "keep": 0.25, "features": True},
+    },
     "auto": {"sampler": "auto", "pruner": "none"},
     "kernel, halving": {"sampler": "kernel", "pruner": "halving"},
     "evolve, halving": {"sampler": "evolve", "pruner": "halving"},
