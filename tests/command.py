@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -45,7 +45,10 @@ def commands() -> Iterator[Callable[..., Command]]:
         yield start
     finally:
         for process in begun:
-            process.kill()
+            with suppress(
+                ProcessLookupError
+            ):  # its children too: a test that failed may have left them frozen
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             for stream in (process.stdout, process.stderr):
                 if stream is not None:

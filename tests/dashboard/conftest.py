@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-MILLISECONDS = 120_000  # in which whatever is waited for comes, on the slowest machine
+from tests.command import PATIENCE_SECONDS
+
+MILLISECONDS = 1000 * PATIENCE_SECONDS
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # no name is looked up, so that nothing can leave this machine
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")

@@ -9,9 +9,7 @@ import time
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
-from tests.command import MAIN, ROOT
-
-SECONDS = 120.0  # in which whatever is waited for comes, on the slowest machine
+from tests.command import MAIN, PATIENCE_SECONDS, ROOT
 
 
 class Server:
@@ -40,14 +38,14 @@ class Server:
 
     def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
         """Return status, page and headers. A page that says that its study is being read looks again: so does this."""
-        limit = time.monotonic() + SECONDS
+        limit = time.monotonic() + PATIENCE_SECONDS
         while (found := self._get(path, headers))[0] == 202:
             assert time.monotonic() < limit, found[1]
             time.sleep(0.05)
         return found
 
     def _get(self, path: str, headers: dict[str, str]) -> tuple[int, str, dict[str, str]]:
-        asked = HTTPConnection(self.place, timeout=SECONDS)
+        asked = HTTPConnection(self.place, timeout=PATIENCE_SECONDS)
         try:
             asked.request("GET", path, headers=headers)
             answer = asked.getresponse()
@@ -58,5 +56,5 @@ class Server:
 
     def end(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGINT)
-        rest, _ = self.process.communicate(timeout=SECONDS)
+        rest, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
         return self.process.returncode, rest

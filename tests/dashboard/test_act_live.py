@@ -19,9 +19,9 @@ import yaml
 from search.dashboard import act, library
 from search.lock import is_held
 from search.store import look, writing
-from tests.command import MAIN, Command, commands
+from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.dashboard.kept import add, begin, client
-from tests.dashboard.server import SECONDS, Server
+from tests.dashboard.server import Server
 from tests.dashboard.test_act import FITS, ORIGIN, send, token
 from tests.search.conftest import SPACE, study_of
 
@@ -41,8 +41,8 @@ ATTENTIVE = f"from search import asking, wish; asking.LOOK_SECONDS = wish.LOOK_S
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dashboard waits for a storage that a search keeps locked, should that be stopped while it writes."""
-    monkeypatch.setattr(library, "LOCK_SECONDS", SECONDS)
-    monkeypatch.setattr(act, "writing", partial(writing, lock_seconds=SECONDS))
+    monkeypatch.setattr(library, "LOCK_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(act, "writing", partial(writing, lock_seconds=PATIENCE_SECONDS))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def until_trial(process: Command) -> None:
 
 
 def until(is_so: Callable[[], bool], runs: Path) -> None:
-    limit = time.monotonic() + SECONDS
+    limit = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < limit, [*runs.rglob("search.log")] and (
             runs / "tiny/search.log"
@@ -103,7 +103,7 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     assert twin["by"] == "enqueued" and twin["metrics"]["params"] == twin["params"]
     assert "body: {op: conv" in twin["genome"] and "width: 9" in twin["genome"]
     assert process.poll() is None and send(web, "stop").status_code == 303
-    rest, _ = process.communicate(timeout=SECONDS)
+    rest, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130 and "stopped" in rest and "Traceback" not in rest
     assert is_whole(runs) and web.get("/study/tiny/trial/0.json").json()["note"] == "note 14"
     # as after Ctrl-C: nothing is left running, and what was in hand is tried again; between two trials nothing was
@@ -117,7 +117,7 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
 ) -> None:
     process, runs, path = searching(), tmp_path / "runs", tmp_path / "tiny.yaml"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=SECONDS)
+    process.communicate(timeout=PATIENCE_SECONDS)
     lock, text, web = runs / "tiny" / "study.db.lock", path.read_text(), client(runs)
     path.write_text(text.replace("study: tiny", "study: other"))
     answer = send(web, "resume")
@@ -174,7 +174,7 @@ def test_a_dashboard_that_is_killed_while_it_writes_leaves_nothing_half_written(
 
 def trials(runs: Path) -> int:
     """How many trials are kept."""
-    connection = sqlite3.connect(runs / "tiny" / "study.db", timeout=SECONDS)
+    connection = sqlite3.connect(runs / "tiny" / "study.db", timeout=PATIENCE_SECONDS)
     try:
         return int(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
     finally:
@@ -190,6 +190,6 @@ def secret(server: Server) -> str:
 def post(server: Server, path: str, fields: dict[str, str]) -> HTTPConnection:
     """Send a form, without waiting for its answer."""
     headers = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://{server.place}"}
-    asked = HTTPConnection(server.place, timeout=SECONDS)
+    asked = HTTPConnection(server.place, timeout=PATIENCE_SECONDS)
     asked.request("POST", path, urlencode(fields), headers)
     return asked

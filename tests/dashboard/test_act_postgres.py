@@ -15,9 +15,8 @@ from search.over_seeds import OneSeed
 from search.record import OWNER
 from search.recovery import owner
 from search.store import Store, look
-from tests.command import Command, commands
+from tests.command import PATIENCE_SECONDS, Command, commands
 from tests.dashboard.kept import Page, add, begin, client
-from tests.dashboard.server import SECONDS
 from tests.dashboard.test_act import FITS, send
 from tests.dashboard.test_act_live import ATTENTIVE, LONG, until_trial
 from tests.postgres import PASSWORD, Server
@@ -36,7 +35,7 @@ def search(tmp_path: Path, postgres: Server) -> Iterator[tuple[Command, str]]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    limit = time.monotonic() + SECONDS
+    limit = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < limit, "it never came"
         time.sleep(0.3)
@@ -74,7 +73,7 @@ def test_a_search_is_shown_fed_stopped_and_resumed(
     assert twin(made)["by"] == "enqueued" and twin(made)["metrics"]["params"] == twin(made)["params"]
     assert process.poll() is None
     until(ask_to_stop)
-    said, _ = process.communicate(timeout=SECONDS)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130 and "stopped by hand" in said and PASSWORD not in said
     until(lambda: bool(twin()["state"] == "stopped"))
     before = twin()["trials"]

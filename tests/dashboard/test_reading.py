@@ -17,16 +17,16 @@ from search.dashboard.beside import Beside
 from search.dashboard.library import Library
 from search.dashboard.studies import head
 from search.lock import hold
+from tests.command import PATIENCE_SECONDS
 from tests.dashboard.kept import Page, add, begin, client
 
 PATIENCE = 0.05
-SECONDS = 120.0
 
 
 @pytest.fixture
 def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Another program, which keeps every reader of study slow waiting; beside it is study quick."""
-    monkeypatch.setattr(library, "LOCK_SECONDS", SECONDS)
+    monkeypatch.setattr(library, "LOCK_SECONDS", PATIENCE_SECONDS)
     runs = tmp_path / "runs"
     add(begin(runs, "quick"))
     add(begin(tmp_path / "made", "slow"))
@@ -45,7 +45,7 @@ def web(tmp_path: Path, holder: sqlite3.Connection) -> TestClient:
 
 def wait_for(web: TestClient, address: str) -> Page:
     """The page that comes after those that say to wait."""
-    limit = time.monotonic() + SECONDS
+    limit = time.monotonic() + PATIENCE_SECONDS
     while (answer := web.get(address)).status_code == 202:
         assert time.monotonic() < limit, "it never came"
         time.sleep(0.05)
@@ -87,7 +87,7 @@ def test_a_storage_that_stays_locked_is_said_in_the_end(
 ) -> None:
     monkeypatch.setattr(library, "LOCK_SECONDS", 0.3)
     web = client(tmp_path / "runs", patience=PATIENCE)
-    limit = time.monotonic() + SECONDS
+    limit = time.monotonic() + PATIENCE_SECONDS
     while (answer := web.get("/study/slow")).status_code == 202:
         assert time.monotonic() < limit
     assert answer.status_code == 503 and "database is locked" in answer.text
@@ -103,12 +103,12 @@ def test_an_error_is_told_once_and_not_when_it_is_old(monkeypatch: pytest.Monkey
     work = Beside(fail)
     for expected in ("0", "1"):
         with pytest.raises(ValueError, match=expected):
-            work.is_done(SECONDS)
+            work.is_done(PATIENCE_SECONDS)
     monkeypatch.setattr(beside, "OLD_SECONDS", -1.0)
     old = work._current()
-    assert old.ended.wait(SECONDS)
+    assert old.ended.wait(PATIENCE_SECONDS)
     with pytest.raises(ValueError, match="3"):
-        work.is_done(SECONDS)
+        work.is_done(PATIENCE_SECONDS)
 
 
 def test_a_missing_study_is_missing_also_for_the_impatient(web: TestClient) -> None:
