@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .record import Record, record
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 CONSTRAINT = "constraints:"  # before its name, the system attribute in which Optuna keeps one
 
 
@@ -38,8 +40,10 @@ class Handle(Protocol):
         """Keep the one objective's value after an epoch; Optuna's own pages show it."""
         ...
 
-    def end(self, state: str, values: Sequence[float | None] | None = None) -> Record:
-        """End it as COMPLETE, with its values, PRUNED or FAIL; return what is kept of it."""
+    def end(
+        self, state: str, values: Sequence[float | None] | None = None, kept: Mapping[str, Any] = NOTHING
+    ) -> Record:
+        """End it as COMPLETE, with its values, PRUNED or FAIL, and keep some more; return what is kept of it."""
         ...
 
     def rest(self) -> Record:
@@ -70,9 +74,13 @@ class Asked:
     def at(self, epoch: int, value: float) -> None:
         self.trial.report(value, epoch)
 
-    def end(self, state: str, values: Sequence[float | None] | None = None) -> Record:
+    def end(
+        self, state: str, values: Sequence[float | None] | None = None, kept: Mapping[str, Any] = NOTHING
+    ) -> Record:
         from optuna.trial import TrialState
 
+        for name, value in kept.items():
+            self.keep(name, value)
         return record(self.trial.study.tell(self.trial, values, state=TrialState[state]))  # type: ignore[arg-type]
 
     def rest(self) -> Record:
@@ -126,8 +134,12 @@ class Proposed:
         self.study._storage.set_trial_intermediate_value(self.known._trial_id, epoch, value)
         self.known.intermediate_values[epoch] = value
 
-    def end(self, state: str, values: Sequence[float | None] | None = None) -> Record:
+    def end(
+        self, state: str, values: Sequence[float | None] | None = None, kept: Mapping[str, Any] = NOTHING
+    ) -> Record:
         from optuna.trial import TrialState
+
+        from .ledger import ledger
 
         if state == "PRUNED" and self.known.last_step is not None:
             values = [self.known.intermediate_values[self.known.last_step]]  # as `Study.tell` has it
@@ -135,7 +147,8 @@ class Proposed:
             TrialState[state],
             None if values is None else [float(one) for one in values if one is not None],
         )
-        self.study._storage.set_trial_state_values(self.known._trial_id, ended, told)
+        ledger(self.study).end_trial(self.known._trial_id, kept, ended, told)
+        self.known.user_attrs.update(kept)
         self.known.state, self.known.values = ended, told
         return self.rest()
 

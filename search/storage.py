@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import optuna
     import sqlalchemy
 
+    from .ledger import Ledger
+
 CONNECT_SECONDS = 10  # in which a server must have answered
 PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
 LOCK_SECONDS = 60  # how long SQLite waits for a reader, such as `genome best`, to let go
@@ -33,7 +35,7 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
     return optuna.storages.get_storage(_open(url, url, LOCK_SECONDS, makes_tables))
 
 
-def storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorage:
+def storage_to_write(url: str, lock_seconds: float) -> Ledger:
     """Return Optuna's storage at a URL, where nothing is made that is not there."""
     file = sqlite_file(url)
     # quoted twice: SQLAlchemy undoes it once, SQLite once more
@@ -41,19 +43,21 @@ def storage_to_write(url: str, lock_seconds: float) -> optuna.storages.RDBStorag
     return _open(place, url, lock_seconds, makes_tables=False)
 
 
-def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> optuna.storages.RDBStorage:
+def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Ledger:
     """Open the storage at `place`; complaints speak of `url`."""
     import optuna
     import sqlalchemy.exc
+
+    from .ledger import Ledger
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = _options(url, lock_seconds, makes_tables)
     try:
         try:
-            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
+            return Ledger(place, options, skip_table_creation=not makes_tables)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
-            return optuna.storages.RDBStorage(place, options, skip_table_creation=not makes_tables)
+            return Ledger(place, options, skip_table_creation=not makes_tables)
     except ImportError as error:
         is_ours = url.startswith("postgresql")
         mend = "`pip install 'genome-nas[postgres]'`" if is_ours else "pip install and its name"

@@ -26,7 +26,6 @@ from .storage import (
 
 if TYPE_CHECKING:
     import optuna
-    import sqlalchemy
 
 FORMAT = 1  # of the attributes that we keep in Optuna's storage
 FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
@@ -48,9 +47,9 @@ class Store:
 
     def close(self) -> None:
         """Let go of the database; it is opened again by the next that is asked of it."""
-        engine = _engine(self.study)
-        if engine is not None:
-            engine.dispose()
+        from .ledger import ledger
+
+        ledger(self.study).engine.dispose()
 
     def records(self) -> list[Record]:
         """Return every trial of the study, by number."""
@@ -108,8 +107,10 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
         use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
     with reading(claimed.url, "used"):
         study = _open(claimed.name, claimed.url, directions, identity)
-    if claimed.shared and (engine := _engine(study)) is not None:
-        be_patient(engine)
+    if claimed.shared:
+        from .ledger import ledger
+
+        be_patient(ledger(study).engine)
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
@@ -211,12 +212,6 @@ def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
     limit = time.monotonic() + (IDENTITY_SECONDS if shared else 0.0)
     while FORMAT_ATTR not in study.user_attrs and time.monotonic() < limit:
         time.sleep(0.1)
-
-
-def _engine(study: optuna.Study) -> sqlalchemy.Engine | None:
-    """Return what connects a study to its database, from under the layer that reads finished trials once."""
-    storage: Any = study._storage
-    return getattr(getattr(storage, "_backend", storage), "engine", None)
 
 
 def _known(runs: Path) -> str:

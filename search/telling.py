@@ -141,5 +141,6 @@ def _end(
     result: dict[str, Any],
     values: Sequence[float | None] | None = None,
 ) -> Record:
-    trial.keep(RESULT, {key: value for key, value in result.items() if value is not None})
-    return trial.end(state, values)
+    return trial.end(
+        state, values, {RESULT: {key: value for key, value in result.items() if value is not None}}
+    )
