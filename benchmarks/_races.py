@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +103,24 @@ class Watch(Silent):
         if accuracy >= self.target and not self.is_reached:
             self.is_reached = True
             os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C: what is running is kept, nothing is lost
+
+
+def side_by_side(count: int) -> ProcessPoolExecutor:
+    """Return so many processes, each kept to a core of its own with all that it starts: a study takes what it may.
+
+    They are started, not forked: a fork of a process that has computed with threads waits for these for ever.
+    """
+    context = get_context("spawn")
+    cores: SimpleQueue[int] = context.SimpleQueue()
+    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    for i in range(count):
+        cores.put(usable[i % len(usable)])
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_pin, initargs=(cores,))
+
+
+def _pin(cores: SimpleQueue[int]) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {cores.get()})
 
 
 def raced(study: dict[str, Any], folder: Path, watch: Progress) -> Result:

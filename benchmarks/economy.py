@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks._races import Watch, raced, study_of, subset
+from benchmarks._races import Watch, raced, side_by_side, study_of, subset
 
 WAYS: dict[str, dict[str, Any]] = {
     "auto, halving": {"sampler": "auto", "pruner": "halving"},
@@ -33,6 +33,7 @@ WAYS: dict[str, dict[str, Any]] = {
         "pruner": "halving",
         "screen": {"proxies": ["params", "snip", "grad_norm", "synflow"], "keep": 0.25, "features": True},
     },
+    "auto, median": {"sampler": "auto", "pruner": "median"},
     "auto": {"sampler": "auto", "pruner": "none"},
     "kernel, halving": {"sampler": "kernel", "pruner": "halving"},
     "evolve, halving": {"sampler": "evolve", "pruner": "halving"},
@@ -120,7 +121,7 @@ def main() -> None:
     parser.add_argument("--target", type=float, help="accuracy; random search is left out then")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(given.cores) as pool:
+    with tempfile.TemporaryDirectory() as folder, side_by_side(given.cores) as pool:
         data = subset(given.data_root, given.images, 500, Path(folder))
         compared(given, Race(data, given.seconds, given.epochs, given.macs, Path(folder)), pool)
 

@@ -15,14 +15,13 @@ import json
 import os
 import statistics
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import genome
 import trainer
-from benchmarks._races import raced, study_of, subset
+from benchmarks._races import raced, side_by_side, study_of, subset
 from genome import Genome
 from genome.zoo import pyramidnet, resnet
 from search.progress import Silent
@@ -175,7 +174,7 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     few = subset(given.data_root, given.images, 500, given.folder)
     many = subset(given.data_root, given.full_images, 10_000, given.folder)
-    with ProcessPoolExecutor(given.cores) as pool:
+    with side_by_side(given.cores) as pool:
         searches = [
             pool.submit(searched, way, seed, given, few) for seed in given.seeds for way in given.ways
         ]
