@@ -34,7 +34,9 @@ INITIAL = 10  # networks spread over sizes before the first is chosen by the mod
 FEWEST = 3  # measured networks that a model is fitted to
 SCALED = 100  # draws, by which the scale of the space is measured
 DRAWS = 60  # of each proposal, evenly from the space
-EXPLORES = 4  # one proposal in so many is of draws alone: a model that errs would never leave the best it met
+# one proposal in so many is of draws alone, the one that is expected to better the middle of the space most: a model
+# that errs would never leave the best it met, and of draws it finds only the strange likely to better that
+EXPLORES = 4
 CHILDREN = 400  # of each proposal, of the best networks; in a small space many are the same
 CANDIDATES = 240  # new networks, after which no more children are made
 PARENTS = 50  # a tournament of evolve's among them: mostly of the best ten
@@ -179,12 +181,14 @@ class Kernel:
         seen = seen_of(trials.measured, rng)
         ended = seen.costs[: len(trials.measured)]
         parents = [trials.measured[i] for i in np.argsort(ended, kind="stable")[:PARENTS]]
-        children = () if len(past) % EXPLORES == 0 else self._children(parents, rng)
+        explores = len(past) % EXPLORES == 0
+        children = () if explores else self._children(parents, rng)
         candidates = self._candidates(chain(self._draws(DRAWS, rng), children), met)
         if not candidates:
             return None
         new = [one.features for one in candidates]
-        gains = self._gains(trials, seen, new, rng) * self._chances(new, past)
+        than = targets.MIDDLE if explores else None
+        gains = self._gains(trials, seen, new, rng, than=than) * self._chances(new, past)
         return candidates[int(gains.argmax())].proposal
 
     def _gains(
@@ -194,15 +198,18 @@ class Kernel:
         new: Sequence[Features],
         rng: Random,
         advice: Advice | None = None,
+        than: float | None = None,
     ) -> np.ndarray:
-        """The expected improvement of each new network."""
+        """The expected improvement of each new network, on the best that is known or on `than`."""
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
         kernels = likeness.kernels([self._network(one.genome).features for one in known], new, self._scale)
         if advice:
             rows = [*(one.proxies for one in known), *advice.rows]
             kernels = proxies.beside(kernels, rows, advice.names)
-        return improvement(kernels, observations(seen.sights, targets.scores(seen.costs), taught))
+        even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
+        observed = observations(seen.sights, targets.scores(seen.costs, even), taught)
+        return improvement(kernels, observed, than)
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
         able = {*moves.MATED, *(site.move for site in sites(self.space).values())}
@@ -281,8 +288,8 @@ def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int
     )
 
 
-def improvement(kernels: likeness.Kernels, observed: Observations) -> np.ndarray:
-    """Return the expected improvement of each new point on the lowest mean of a measured one.
+def improvement(kernels: likeness.Kernels, observed: Observations, than: float | None = None) -> np.ndarray:
+    """Return the expected improvement of each new point on the lowest mean of a measured one, or on `than`.
 
     The known points are first those that were observed, then those that are running.
 
@@ -294,7 +301,7 @@ def improvement(kernels: likeness.Kernels, observed: Observations) -> np.ndarray
     among = brief.among(measured, observed)
     weights = gp.weigh(among, observed.scores, observed.noise)
     posterior = gp.condition(weights, among, observed.scores, observed.noise)
-    lowest = posterior.mean(brief.between(measured, observed)).min()
+    lowest = posterior.mean(brief.between(measured, observed)).min() if than is None else than
     believed = posterior.mean(brief.between(running, observed))
     if len(believed):
         observed = observed.believing(believed)
@@ -309,6 +316,11 @@ def expected_improvement(mean: np.ndarray, deviation: np.ndarray, lowest: float)
     z = (lowest - mean) / deviation
     density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
     return np.asarray(deviation * (z * ndtr(z) + density))
+
+
+def _is_even(one: Individual) -> bool:
+    """Whether a trial is a draw, not a child of others."""
+    return one.origin is None or not one.origin.parents
 
 
 def learnt_from(costs: np.ndarray, rng: Random) -> list[int]:

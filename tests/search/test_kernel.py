@@ -181,12 +181,49 @@ def test_what_is_running_is_not_worth_another_look() -> None:
     assert beside[1] == pytest.approx(alone[1], rel=0.02)
 
 
+# --- when it explores
+
+
+def test_what_is_better_than_most_is_sought_not_what_is_strange() -> None:
+    """One point lies beside a good one, another far from all; only the strange one may beat a best far ahead."""
+    at, new = np.array([0.0, 3.0, 6.0, 9.0]), np.array([3.6, 30.0])
+
+    def part(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.exp(-((a[:, None] - b) ** 2))[None]
+
+    kernels = Kernels(part(at, at), part(new, at), np.ones((1, 2)))
+    scores = np.array([-4.0, -0.9, 1.0, 0.6])
+    seen = Observations(np.arange(4), np.zeros(4, dtype=bool), np.full(4, 1e-3), scores)
+    assert improvement(kernels, seen).argmax() == 1
+    assert improvement(kernels, seen, targets.MIDDLE).argmax() == 0
+
+
 # --- what it learns from
 
 
-def test_normal_scores_are_of_ranks() -> None:
-    assert targets.scores(np.array([3.0, 1e9, 1.0])) == pytest.approx([0.0, 0.967422, -0.967422], abs=1e-5)
-    assert targets.scores(np.array([1.0, 1.0]))[0] == 0.0
+def test_scores_are_in_units_of_even_draws() -> None:
+    draws = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
+    even = np.array([True] * 5 + [False] * 40)
+    children = np.linspace(1.0, 1.1, 40)
+    found = targets.scores(np.concatenate([draws, children]), even)
+    assert found[2] == targets.MIDDLE
+    assert np.interp(targets.GOOD, np.linspace(0, 1, 5), found[4::-1]) == pytest.approx(-1.2816, abs=1e-3)
+    assert np.ptp(found[5:]) < 0.1, "however many they are, children that are alike have like scores"
+    assert np.all(np.diff(found[:5]) < 0)
+
+
+def test_failures_do_not_drown_the_rest_and_the_best_is_not_endlessly_far() -> None:
+    costs = np.array([1e9, 4.0, 3.0, 2.9, 2.8, -1e6])
+    found = targets.scores(costs, np.array([True] * 5 + [False]))
+    assert found[0] <= targets.WORST and found[-1] == pytest.approx(-targets.FARTHEST)
+    assert np.all(np.diff(found) <= 0)
+
+
+def test_scores_are_of_ranks_where_no_draw_is_better_than_the_middle() -> None:
+    even = np.ones(3, dtype=bool)
+    costs = np.array([1.0, 1e9, 1.0])
+    assert targets.scores(costs, even) == pytest.approx([-0.430727, 0.967422, -0.430727], abs=1e-5)
+    assert targets.scores(np.array([1.0, 1.0]), even[:2])[0] == 0.0
 
 
 def test_a_dominated_cost_is_never_the_better() -> None:
