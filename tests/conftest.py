@@ -1,5 +1,6 @@
 """Settings of all tests."""
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +15,10 @@ settings.register_profile(
     "shared cores", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("shared cores")
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and so all that they start
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
