@@ -34,17 +34,15 @@ class Ledger(RDBStorage):
         """
         from optuna.storages._rdb import models
 
-        session = (
-            self.scoped_session()
-        )  # this thread's: what Optuna commits below has in it what is written here
+        # this thread's session: what Optuna commits below has in it what is written here
+        session = self.scoped_session()
         try:
             for name, value in kept.items():
                 self._set_trial_attr_without_commit(
                     session, models.TrialUserAttributeModel, trial, name, value
                 )
-            if not self.set_trial_state_values(
-                trial, state, values
-            ):  # so it says that a constraint of the tables broke
+            # it answers False where a constraint of the tables broke
+            if not self.set_trial_state_values(trial, state, values):
                 raise StorageInternalError(f"the database refused the end of the trial with id {trial}")
         finally:
             session.close()  # takes back what was not committed

@@ -141,6 +141,5 @@ def _end(
     result: dict[str, Any],
     values: Sequence[float | None] | None = None,
 ) -> Record:
-    return trial.end(
-        state, values, {RESULT: {key: value for key, value in result.items() if value is not None}}
-    )
+    known = {key: value for key, value in result.items() if value is not None}
+    return trial.end(state, values, {RESULT: known})
