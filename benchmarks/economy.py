@@ -4,18 +4,19 @@ Random search, without pruning, spends the whole budget with every seed; the mea
 validation accuracy of a network trained to the end is the target; `--target` takes it from an earlier run. Each
 other way then runs on the same space, data, recipe and budget until one of its networks, trained to the end,
 reaches that. A way that does not within the budget counts with the whole of it, and is marked. One worker for each
-study; `--cores` studies run side by side.
+study; `--cores` studies run side by side, seed by seed, so that all ways see the same hours of the machine. What each
+came to is kept in `--folder`; the same command goes on with it.
 
-    python -m benchmarks.economy [--data-root FOLDER] [--seconds 240] [--seeds 5] [--cores 1]
+    python -m benchmarks.economy [--data-root FOLDER] [--folder runs/economy] [--seconds 240] [--cores 1]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class Race(NamedTuple):
     seconds: float
     epochs: int
     macs: int
-    scratch: Path
+    folder: Path
 
 
 class Ran(NamedTuple):
@@ -66,19 +67,27 @@ class Ran(NamedTuple):
 
 
 def ran(race: Race, name: str, way: dict[str, Any], seed: int, target: float = float("inf")) -> Ran:
-    """Run one study until it reaches the target, or the end of its budget."""
+    """Run one study until it reaches the target, or the end of its budget, or read what it came to before."""
+    kept = race.folder / f"{name}-{seed}-{target:.4f}.json"
+    if kept.exists():
+        return Ran(**json.loads(kept.read_text()))
     watch = Watch(target)
     settings = {**way, "sampler": {"name": way["sampler"], "seed": seed}}
     study = study_of("race", race.data, race.seconds, seed, race.epochs, macs=race.macs, **settings)
-    result = raced(study, race.scratch / f"{name}-{seed}", watch)
+    result = raced(study, kept.with_name(kept.stem), watch)
     when, accuracy = watch.best[-1] if watch.best else (result.spent_seconds, 0.0)
     trained = sum(record.epochs is not None and record.reused is None for record in result.records)
-    return Ran(accuracy, when if watch.is_reached else result.spent_seconds, watch.is_reached, trained)
+    found = Ran(accuracy, when if watch.is_reached else result.spent_seconds, watch.is_reached, trained)
+    part = kept.with_name(f"{kept.name}.part")
+    part.write_text(json.dumps(found._asdict()))
+    part.replace(kept)
+    print(f"{name}, seed {seed}: {found}", flush=True)
+    return found
 
 
 def aim(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> float:
     """Return what random search reached with the whole budget, and print it."""
-    plain = [pool.submit(ran, race, "plain", PLAIN, seed) for seed in range(given.seeds)]
+    plain = [pool.submit(ran, race, "plain", PLAIN, seed) for seed in given.seeds]
     bests = [one.result() for one in plain]
     if not all(one.accuracy for one in bests):
         raise SystemExit(f"random search finished no network in {race.seconds:g} s; give it more --seconds")
@@ -91,20 +100,26 @@ def aim(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> flo
 def compared(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> None:
     """Print what each way needs to reach the target."""
     target = given.target or aim(given, race, pool)
-    print(
-        "\n| way | seconds, each seed | median | times fewer than random | reached |\n" + "| --- " * 5 + "|"
-    )
-    runs = {
-        name: [pool.submit(ran, race, name, WAYS[name], seed, target) for seed in range(given.seeds)]
-        for name in given.ways
-    }
-    for name, studies in runs.items():
-        found = [one.result() for one in studies]
-        middle = statistics.median(one.seconds for one in found)
-        each = ", ".join(f"{one.seconds:.0f}{'' if one.is_reached else ' (not)'}" for one in found)
-        reached = sum(one.is_reached for one in found)
-        times = f"{race.seconds / middle:.1f}x"
-        print(f"| {name} | {each} | {middle:.0f} | {times} | {reached} of {len(found)} |", flush=True)
+    runs: dict[str, list[Future[Ran]]] = {name: [] for name in given.ways}
+    for seed in given.seeds:
+        for name, studies in runs.items():
+            studies.append(pool.submit(ran, race, name, WAYS[name], seed, target))
+    found = {name: [one.result() for one in studies] for name, studies in runs.items()}
+    print("\n| way | seconds, each seed | median | mean | times fewer than random | reached |")
+    print("| --- " * 6 + "|")
+    for name, results in found.items():
+        print(line(name, results, race.seconds), flush=True)
+
+
+def line(name: str, results: list[Ran], whole: float) -> str:
+    """A way's line of the table: times fewer by the median and by the mean, which has its standard error."""
+    seconds = [one.seconds for one in results]
+    each = ", ".join(f"{one.seconds:.0f}{'' if one.is_reached else ' (not)'}" for one in results)
+    middle, mean = statistics.median(seconds), statistics.mean(seconds)
+    error = statistics.stdev(seconds) / len(seconds) ** 0.5 if len(seconds) > 1 else float("nan")
+    reached = f"{sum(one.is_reached for one in results)} of {len(results)}"
+    times = f"{whole / middle:.1f}x, {whole / mean:.1f}x"
+    return f"| {name} | {each} | {middle:.0f} | {mean:.0f} ± {error:.0f} | {times} | {reached} |"
 
 
 def main() -> None:
@@ -112,8 +127,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/economy"), help="keeps the studies and what they came to"
+    )
     parser.add_argument("--seconds", type=float, default=240.0, help="of device time, for each study")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--macs", type=int, default=1_000_000, help="limit")
@@ -121,9 +139,11 @@ def main() -> None:
     parser.add_argument("--target", type=float, help="accuracy; random search is left out then")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, side_by_side(given.cores) as pool:
-        data = subset(given.data_root, given.images, 500, Path(folder))
-        compared(given, Race(data, given.seconds, given.epochs, given.macs, Path(folder)), pool)
+    folder = given.folder / f"{given.images}-{given.epochs}-{given.macs}-{given.seconds:g}"
+    folder.mkdir(parents=True, exist_ok=True)
+    data = subset(given.data_root, given.images, 500, folder)
+    with side_by_side(given.cores) as pool:
+        compared(given, Race(data, given.seconds, given.epochs, given.macs, folder), pool)
 
 
 if __name__ == "__main__":
