@@ -4,7 +4,7 @@ The objective is the validation accuracy of a table (`--table`), or of networks 
 (`--train`: the space and limits of `_races.py`, a part of Fashion-MNIST).
 
 `auto`, `kernel`, `evolve`, `random` and Optuna's are the samplers of studies. `auto` goes by how long trainings take:
-it is the kernel on a table, and evolution after ten trainings of under a second. `neps` is Bayesian optimisation
+it is the kernel on a table, and evolution after ten trainings of under three seconds. `neps` is Bayesian optimisation
 and `neps-random` random search of NePS; `nni-tpe` is NNI's tuner and `nni-evolution` regularised evolution of nni.nas
 (10 alive, the best of 3 breeds). NePS's regularised evolution is left out: in 0.17.0 it does no better than random
 search, as the names of a trial's parameters keep a prefix that its mutation does not know.

@@ -17,7 +17,7 @@ from .kernel import Kernel
 log = logging.getLogger("search")
 
 LONG_SECONDS = (
-    1.0  # of a training: a model that takes some tenths of a second to ask is worth its time from there on
+    3.0  # of a training, from which a model that takes some tenths of a second to ask is worth its time
 )
 LEAST_PROGRESS = 0.05  # of a training that was pruned, to tell from it how long a whole one takes
 MANY = 500  # measured trials, from which a model of some hundred of them knows no more than evolution does
