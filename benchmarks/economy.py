@@ -5,7 +5,7 @@ validation accuracy of a network trained to the end is the target; `--target` ta
 other way then runs on the same space, data, recipe and budget until one of its networks, trained to the end,
 reaches that. A way that does not within the budget counts with the whole of it, and is marked. One worker for each
 study; `--cores` studies run side by side, seed by seed, so that all ways see the same hours of the machine. What each
-came to is kept in `--folder`; the same command goes on with it.
+came to is kept in `--folder`; the same command goes on with it, and begins anew with a study that was killed.
 
     python -m benchmarks.economy [--data-root FOLDER] [--folder runs/economy] [--seconds 240] [--cores 1]
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
@@ -71,10 +72,12 @@ def ran(race: Race, name: str, way: dict[str, Any], seed: int, target: float = f
     kept = race.folder / f"{name}-{seed}-{target:.4f}.json"
     if kept.exists():
         return Ran(**json.loads(kept.read_text()))
+    folder = kept.with_name(kept.stem)
+    shutil.rmtree(folder, ignore_errors=True)  # of one that was killed: what it had reached nobody watched
     watch = Watch(target)
     settings = {**way, "sampler": {"name": way["sampler"], "seed": seed}}
     study = study_of("race", race.data, race.seconds, seed, race.epochs, macs=race.macs, **settings)
-    result = raced(study, kept.with_name(kept.stem), watch)
+    result = raced(study, folder, watch)
     when, accuracy = watch.best[-1] if watch.best else (result.spent_seconds, 0.0)
     trained = sum(record.epochs is not None and record.reused is None for record in result.records)
     found = Ran(accuracy, when if watch.is_reached else result.spent_seconds, watch.is_reached, trained)
