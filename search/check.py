@@ -8,7 +8,7 @@ import genome
 from genome.source import SourceError, read
 from genome.text import genome_of
 
-from . import words
+from . import formatting
 from .start import begun_with
 from .study_file import check_study
 
@@ -27,5 +27,5 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
     if "genome" in source.value:
         written = genome_of(source)
         plan = genome.resolve(written)
-        return f"genome {written.name}: {plan.params:,} params, {words.short(plan.macs)} macs"
+        return f"genome {written.name}: {plan.params:,} params, {formatting.short(plan.macs)} macs"
     raise SourceError(f"{path}:1  neither a study nor a genome; begin with `study: NAME` or `genome: NAME`")

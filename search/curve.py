@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from . import words
+from . import formatting
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -110,7 +110,7 @@ def picture(rows: Sequence[Row], epochs: int, left_seconds: float) -> str:
     """Return the curves of some epochs as text, and what is left."""
     accuracy = bars([row.valid_accuracy for row in rows])
     loss = bars([row.valid_loss for row in rows])
-    left = f"  about {words.seconds(left_seconds)} left" if rows[-1].epoch < epochs else ""
+    left = f"  about {formatting.seconds(left_seconds)} left" if rows[-1].epoch < epochs else ""
     return f"  accuracy {accuracy}\n  loss     {loss}\n  {line_of(rows[-1], epochs)}{left}"
 
 
@@ -120,7 +120,7 @@ def line_of(row: Row, epochs: int) -> str:
     train = "-" if row.train_loss is None else f"{row.train_loss:.4f}"
     return (
         f"epoch {row.epoch}/{epochs}  train loss {train}  valid loss {loss}  acc {row.valid_accuracy:.4f}  "
-        f"{row.images_per_second:,.0f} images/s  {words.seconds(row.seconds)}"
+        f"{row.images_per_second:,.0f} images/s  {formatting.seconds(row.seconds)}"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from . import words
+from . import formatting
 from .front import front
 from .record import Record
 from .start import ref_of
@@ -111,16 +111,16 @@ class Tally:
         between = ", ".join(f"{count} {word}" for word, count in self.unsaid.items())
         self.unsaid.clear()
         tail = f"[spent {self.spending(spent)}]" + (f"  ({between} before it)" if between else "")
-        return f"{described(record)}  {words.seconds(record.seconds)}  {tail}"
+        return f"{described(record)}  {formatting.seconds(record.seconds)}  {tail}"
 
     def seed_line(self, number: int, seed: int, one: OneSeed, spent: float) -> str:
         """Return the line of a training of the finale."""
         said = f"acc {one.accuracy:.4f}  loss {one.loss:.4f}" if one.is_measured else f"failed ({one.reason})"
-        return f"{named(number, seed)}  {said}  {words.seconds(one.seconds)}  [spent {self.spending(spent)}]"
+        return f"{named(number, seed)}  {said}  {formatting.seconds(one.seconds)}  [spent {self.spending(spent)}]"
 
     def spending(self, spent: float) -> str:
         budget = self.file.budget.device_time if self.file else None
-        return words.seconds(spent) + (f" / {words.seconds(budget)}" if budget else "")
+        return formatting.seconds(spent) + (f" / {formatting.seconds(budget)}" if budget else "")
 
     def see(self, record: Record) -> None:
         """Count the trial where its network was met before, and keep it where it is the best so far."""
@@ -144,7 +144,7 @@ def described(record: Record) -> str:
     if loss is not None:
         parts.append(f"loss {loss:.4f}")
     if record.params is not None and record.macs is not None:
-        parts += [f"params {record.params:,}", f"macs {words.short(record.macs)}"]
+        parts += [f"params {record.params:,}", f"macs {formatting.short(record.macs)}"]
     if record.outcome != "done":
         parts.append(record.outcome + (f" ({record.reason})" if record.outcome == "failed" else ""))
     return "  ".join(parts)
@@ -159,7 +159,7 @@ def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, p
     ]
     count = sum(record.is_counted for record in store.records())
     if count:
-        said.append(f"going on after {count} trials and {words.seconds(spent)} on the device")
+        said.append(f"going on after {count} trials and {formatting.seconds(spent)} on the device")
     first = [ref for record in store.records() if record.outcome == "waiting" and (ref := ref_of(record))]
     if first:
         said.append(f"begins with {', '.join(first)}")
@@ -254,7 +254,7 @@ class Rich:
         self._say(opening(file, store, recovered, spent, places))
 
     def began(self, number: int, params: int, macs: int) -> None:
-        self._hand[number] = f"trial {number}  params {params:,}  macs {words.short(macs)}"
+        self._hand[number] = f"trial {number}  params {params:,}  macs {formatting.short(macs)}"
 
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
         begun = self._hand.get(number, f"trial {number}").partition("  epoch")[0]
@@ -276,7 +276,7 @@ class Rich:
         lines.append(f"best  {described(best)}" if best else "best  none yet")
         lines.append(f"spent {self._tally.spending(spent)}{self._time_left(spent)}")
         if self._tally.met_again:
-            lines.append(words.met_again(self._tally.met_again))
+            lines.append(formatting.met_again(self._tally.met_again))
         if self._live is not None:
             self._live.update(Text("\n".join(lines)))
 
@@ -296,7 +296,7 @@ class Rich:
     def _time_left(self, spent: float) -> str:
         budget = self._tally.file.budget.device_time if self._tally.file else None
         left = max(budget - spent, 0.0) / self._devices if budget else None
-        return f", about {words.seconds(left)} left" if left is not None else ""
+        return f", about {formatting.seconds(left)} left" if left is not None else ""
 
     def _say(self, line: str) -> None:
         from rich.text import Text

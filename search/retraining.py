@@ -9,7 +9,7 @@ from itertools import count
 
 import genome
 
-from . import words
+from . import formatting
 from .candidate import candidate
 from .claims import claimed
 from .crew import Crew, Slot
@@ -110,7 +110,10 @@ class Retraining:
             return f"{reason}; the finale is over" if done else reason
         if finales:
             return f"{reason}; the finale made {done} of {done + len(left)} trainings"
-        price, rest = words.seconds(self._price(left[0])), words.seconds(self.purse.left_seconds() or 0.0)
+        price, rest = (
+            formatting.seconds(self._price(left[0])),
+            formatting.seconds(self.purse.left_seconds() or 0.0),
+        )
         return f"{reason}; no finale: a training takes about {price}, and {rest} are left"
 
     # --- what to train next

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import genome
 from genome import Genome
 from genome.op import Shape
+from search import formatting
 from trainer import files
 
-from . import words
 from .curve import Curve
 from .errors import StudyError
 from .export import packed
@@ -52,7 +52,7 @@ class Training:
         plan, data = genome.resolve(self.network), self.data
         where = f"{self.device}, {self.threads} threads" if self.device == "cpu" else self.device
         return (
-            f"{self.network.name} ({plan.params:,} params, {words.short(plan.macs)} macs) on {data.name}, "
+            f"{self.network.name} ({plan.params:,} params, {formatting.short(plan.macs)} macs) on {data.name}, "
             f"{len(data.train):,} train and {len(data.valid):,} valid images of {Shape(*data.input)}, "
             f"{self.recipe.epochs} epochs, {where}"
         )
@@ -102,8 +102,10 @@ def summary_text(reports: Sequence[Mapping[str, Any]], folder: Path) -> str:
     summary = summary_of(reports)
     test = summary["test_accuracy"]
     spread = f" ± {test['deviation']:.4f}" if len(reports) > 1 else ""
-    network = f"params {summary['params']:,}, macs {words.short(summary['macs'])}"
-    return f"{words.table(head, rows)}\n\ntest accuracy {test['mean']:.4f}{spread}  {network}\nin {folder}"
+    network = f"params {summary['params']:,}, macs {formatting.short(summary['macs'])}"
+    return (
+        f"{formatting.table(head, rows)}\n\ntest accuracy {test['mean']:.4f}{spread}  {network}\nin {folder}"
+    )
 
 
 def _row(report: Mapping[str, Any]) -> list[str]:
@@ -117,7 +119,7 @@ def _row(report: Mapping[str, Any]) -> list[str]:
         str(training["epochs"]),
         f"{training['images_per_second']:,.0f}",
         "-" if mfu is None else f"{mfu:.1%}",
-        words.seconds(training["seconds"]),
+        formatting.seconds(training["seconds"]),
     ]
 
 

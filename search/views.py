@@ -10,7 +10,7 @@ import genome
 from genome import Genome, Plan
 from genome.totals import Total, totals
 
-from . import sieve, words
+from . import formatting, sieve
 from .objective import DIRECTIONS, Objective, learnt
 from .record import Record
 from .study import Result
@@ -41,20 +41,20 @@ def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
 def genome_table(shown: Genome, plan: Plan) -> str:
     """Return a genome as a table of its nodes, a motif's inner nodes summed, and its totals below."""
     rows = [_row(shown, name, total) for name, total in totals(shown, plan).items()]
-    memory = words.size(plan.memory_bytes)
+    memory = formatting.size(plan.memory_bytes)
     fixed = f" and {plan.fixed:,} fixed numbers" if plan.fixed else ""
     sums = (
-        f"{shown.name}: params {plan.params:,}{fixed}, macs {words.short(plan.macs)}, depth {plan.depth}, "
+        f"{shown.name}: params {plan.params:,}{fixed}, macs {formatting.short(plan.macs)}, depth {plan.depth}, "
         f"receptive field {plan.receptive_field}, memory {memory}"
         f"\ndigest {genome.digest(plan)}"
     )
-    return words.table(("node", "op", "in", "shape", "params", "macs"), rows) + "\n\n" + sums
+    return formatting.table(("node", "op", "in", "shape", "params", "macs"), rows) + "\n\n" + sums
 
 
 def _row(shown: Genome, name: str, total: Total) -> list[str]:
     node = shown.by_name[name]
     out = "-" if total.out is None else str(total.out)
-    return [name, node.op.word, ", ".join(node.ins), out, f"{total.params:,}", words.short(total.macs)]
+    return [name, node.op.word, ", ".join(node.ins), out, f"{total.params:,}", formatting.short(total.macs)]
 
 
 def zoo_json(found: Genome, plan: Plan) -> dict[str, Any]:
@@ -76,12 +76,12 @@ def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:
         entry, fixed = genome.zoo.entry(g.name), f"{p.fixed:,}" if p.fixed else ""
         first, *more = _wrapped(entry.error, ERROR_COLUMNS) or [""]
         rows.append(
-            [g.name, str(g.input), str(g.classes), f"{p.params:,}", fixed, words.short(p.macs), first]
+            [g.name, str(g.input), str(g.classes), f"{p.params:,}", fixed, formatting.short(p.macs), first]
         )
         rows += [[""] * 6 + [line] for line in more]
         if entry.note:
             notes.setdefault(entry.note, []).append(g.name)
-    table = words.table(("name", "input", "classes", "params", "fixed", "macs", "reported error"), rows)
+    table = formatting.table(("name", "input", "classes", "params", "fixed", "macs", "reported error"), rows)
     below = ["\n".join(_wrapped(f"{', '.join(of)}: {note}", COLUMNS)) for note, of in notes.items()]
     return "\n\n".join([table, *below])
 
@@ -101,15 +101,15 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
         [
             str(r.number),
             *([over_seeds(r, goal)] if has_finale else []),
-            *(words.metric(name, r.metrics.get(name)) for name in names),
+            *(formatting.metric(name, r.metrics.get(name)) for name in names),
             str(r.epochs) if r.epochs is not None else "-",
-            words.seconds(r.seconds),
+            formatting.seconds(r.seconds),
             _ending(r),
         ]
         for r in records
     ]
     finale = [f"{goal} over seeds"] if has_finale else []
-    return words.table(("trial", *finale, *names, "epochs", "seconds", "outcome"), rows)
+    return formatting.table(("trial", *finale, *names, "epochs", "seconds", "outcome"), rows)
 
 
 def over_seeds(record: Record, name: str) -> str:
@@ -147,10 +147,12 @@ def counts(records: Sequence[Record]) -> str:
 
 def result_text(result: Result, objectives: Sequence[Objective], command: str) -> str:
     """Return the last lines of a search: why it ended, the best, and where they are or how to go on."""
-    lines = [f"{result.stop}; {counts(result.records)}; {words.seconds(result.spent_seconds)} on the device"]
+    lines = [
+        f"{result.stop}; {counts(result.records)}; {formatting.seconds(result.spent_seconds)} on the device"
+    ]
     met = sum(record.reused is not None for record in result.records)
     if met:
-        lines.append(words.met_again(met))
+        lines.append(formatting.met_again(met))
     if result.best:
         lines += ["", best_table(result.best, objectives), ""]
     else:

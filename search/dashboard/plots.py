@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from search import words
+from search import formatting
 from search.recovery import read_report
 
 from . import link
@@ -65,8 +65,8 @@ def progress(shown: Snapshot) -> Plot | None:
         [step.value for step in steps],
         [step.number for step in steps],
     )
-    found = f"{words.metric(goal, steps[-1].value)} by trial {steps[-1].number}"
-    note = f"{found}, found after {words.seconds(steps[-2 if len(steps) > 1 else -1].seconds)}"
+    found = f"{formatting.metric(goal, steps[-1].value)} by trial {steps[-1].number}"
+    note = f"{found}, found after {formatting.seconds(steps[-2 if len(steps) > 1 else -1].seconds)}"
     across = Scale(f"device time, {unit}")
     return Plot(f"best {goal} so far", across, Scale(goal), [line], note, href=link.study(shown.name))
 
@@ -87,12 +87,12 @@ def budget(shown: Snapshot) -> Plot | None:
     drawn = sparse(corners)
     line = Series("spent", "line", "cool", [_moment(at) for at, _ in drawn], [at / length for _, at in drawn])
     left = (
-        f"{words.seconds(max(whole - shown.spent_seconds, 0.0))} left of {words.seconds(whole)}"
+        f"{formatting.seconds(max(whole - shown.spent_seconds, 0.0))} left of {formatting.seconds(whole)}"
         if whole
         else ""
     )
-    note = left or f"{words.seconds(shown.spent_seconds)} spent; there is no limit"
-    level = (f"budget, {words.seconds(whole)}", whole / length) if whole else None
+    note = left or f"{formatting.seconds(shown.spent_seconds)} spent; there is no limit"
+    level = (f"budget, {formatting.seconds(whole)}", whole / length) if whole else None
     return Plot(
         "device time spent", Scale("time", "date"), Scale(f"device time, {unit}"), [line], note, level
     )

@@ -14,7 +14,7 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 import genome
-from search import words
+from search import formatting
 
 from . import charts
 from .assets import Asset
@@ -68,8 +68,8 @@ class Templates:
         )
         self._made.filters |= {
             "along": _along,
-            "duration": words.seconds,
-            "metric": lambda value, name: words.metric(name, value),
+            "duration": formatting.seconds,
+            "metric": lambda value, name: formatting.metric(name, value),
             "moment": _moment,
             "said": _said,
             "title": _title,
@@ -121,9 +121,9 @@ def _said(value: Any, name: str = "") -> str:
         case bool():
             return "yes" if value else "no"
         case int() | float() if name.endswith("_bytes"):
-            return words.size(value)
+            return formatting.size(value)
         case int() | float() if name.endswith("seconds"):
-            return f"{value:.3g} s" if value < 1 else words.seconds(value)
+            return f"{value:.3g} s" if value < 1 else formatting.seconds(value)
         case int():
             return f"{value:,}"
         case float():

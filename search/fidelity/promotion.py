@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ..dominance import order
+from search.pareto import order
+
 from .brackets import bracket_of
 from .pruning import HALVING_KEEPS, Climb
 

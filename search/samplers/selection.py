@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..dominance import order
+from search.pareto import order
+
 from ..proposal import Individual
 
 YOUNG = 40  # of one objective, parents are among this many of the last trials

@@ -10,7 +10,7 @@ import genome
 from genome.op import Shape
 from genome.source import parse
 from search import moves
-from search.dominance import order
+from search.pareto import order
 from search.proposal import Individual, Origin
 from search.samplers.credit import chances
 from search.samplers.even import Even

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import words
+from search import formatting
 from search.candidate import Excess
 from search.errors import StudyError
 from search.fidelity.pruning import Climb, should_stop
@@ -143,10 +143,10 @@ def test_a_sampler_that_goes_on_does_not_repeat_itself(name: str) -> None:
 
 
 def test_numbers_as_people_read_them() -> None:
-    assert [words.short(n) for n in (0, 999, 1234, 1_200_000)] == ["0", "999", "1.23k", "1.2M"]
-    assert [words.seconds(s) for s in (8.12, 119.6, 3900)] == ["8.1 s", "2m 00s", "1h 05m"]
-    assert [words.size(b) for b in (512, 1536, 2 * 2**30)] == ["512 B", "1.5 KiB", "2.0 GiB"]
-    assert words.table(("trial", "n"), [["a", "10"], ["bb", "5"]]).splitlines() == [
+    assert [formatting.short(n) for n in (0, 999, 1234, 1_200_000)] == ["0", "999", "1.23k", "1.2M"]
+    assert [formatting.seconds(s) for s in (8.12, 119.6, 3900)] == ["8.1 s", "2m 00s", "1h 05m"]
+    assert [formatting.size(b) for b in (512, 1536, 2 * 2**30)] == ["512 B", "1.5 KiB", "2.0 GiB"]
+    assert formatting.table(("trial", "n"), [["a", "10"], ["bb", "5"]]).splitlines() == [
         "trial   n",
         "a      10",
         "bb      5",

@@ -16,6 +16,7 @@ from genome import Genome
 from search.asking import Answers
 from search.candidate import candidate
 from search.errors import StudyError
+from search.formatting import met_again
 from search.past import Past
 from search.progress import Silent, Tally
 from search.record import Record
@@ -24,7 +25,6 @@ from search.samplers.even import Even
 from search.start import begun_with, enqueue, keep, ref_of
 from search.store import claim, coordinate, look
 from search.study import Result, Study
-from search.words import met_again
 from tests.search.conftest import ONE, SPACE, Said
 
 Run = Callable[..., Result]
