@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks._searchers import Told
 from genome import Genome
 from genome.domain import Domain, Float, Int
-from search.space import Space
+from search.space.space import Space
 
 HERE = Path(__file__).parent
 SCRIPTS = {

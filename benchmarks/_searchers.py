@@ -10,10 +10,10 @@ import optuna
 
 from benchmarks._tables import Code, Table
 from genome import Genome
-from search.ask import asker
 from search.proposal import Individual, Proposer
 from search.samplers import OURS, proposer, sampler
-from search.space import Space
+from search.space.distributions import asker
+from search.space.space import Space
 
 
 class Told(NamedTuple):

@@ -17,9 +17,9 @@ from genome.graph import Genome
 from genome.op import Op, Shape
 from genome.source import parse
 from genome.text import flow, written_op
-from search.holes import Hole
-from search.space import Space
-from search.space_text import space_of
+from search.space.holes import Hole
+from search.space.parse import space_of
+from search.space.space import Space
 
 Code: TypeAlias = tuple[int, ...]  # which of its options each place takes
 

@@ -23,8 +23,8 @@ import genome
 from genome.graph import IMAGE, Genome
 from genome.op import Shape
 from genome.source import parse
-from search.space import Space
-from search.space_text import space_of
+from search.space.parse import space_of
+from search.space.space import Space
 
 NODES, ROUNDS, GENOMES = 30, 7, 300
 SHAPE, CLASSES = Shape(3, 32, 32), 10

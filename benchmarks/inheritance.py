@@ -25,8 +25,8 @@ import trainer
 from benchmarks._rounds import prepare, setting
 from genome import Genome, GenomeError
 from genome.transfer import transfer
-from search.moves import ALONE, apply
-from search.space import Space
+from search.space.mutations import ALONE, apply
+from search.space.space import Space
 from search.study_file import StudyFile, read_study
 
 STUDY = Path(__file__).parents[1] / "studies" / "digits.yaml"

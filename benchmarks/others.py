@@ -47,7 +47,7 @@ from benchmarks._tables import TABLES, MissingTable, Table
 from benchmarks._trained import trained
 from genome import Genome
 from search.samplers import SAMPLERS
-from search.space import Space
+from search.space.space import Space
 
 ON_TABLES = ("auto", "random", "tpe", *SCRIPTS)
 IN_TRAINING = ("auto", "kernel", *ON_TABLES[1:])

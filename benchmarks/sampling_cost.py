@@ -33,7 +33,6 @@ from optuna.distributions import distribution_to_json
 
 import genome
 from genome.domain import Domain
-from search.ask import distribution
 from search.candidate import candidate
 from search.coordinator import Coordinator
 from search.entry import Entry
@@ -43,7 +42,8 @@ from search.proposal import Origin
 from search.purse import Purse
 from search.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
 from search.samplers import OURS
-from search.space import Space
+from search.space.distributions import distribution
+from search.space.space import Space
 from search.store import Store, claim, coordinate
 from search.study import _asking
 from search.study_file import StudyFile, parse_study

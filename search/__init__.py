@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from search.export import load_export
     from search.record import Record
     from search.samplers.genome_sampler import GenomeSampler
-    from search.space import Space
     from search.study import Result, Study
+
+    from .space.space import Space
 
 _HOME = {
     "GenomeSampler": "samplers.genome_sampler",

@@ -12,14 +12,14 @@ import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 
-from .ask import asker
 from .handle import Asked, Handle, Proposed
 from .past import Past
 from .proposal import Judge, Origin, Proposer
 from .record import GENOME, ORIGIN
 from .samplers.even import Even
 from .screen import Row
-from .space import Space
+from .space.distributions import asker
+from .space.space import Space
 from .store import Store
 
 if TYPE_CHECKING:

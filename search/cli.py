@@ -310,7 +310,7 @@ def _ours() -> tuple[type[Exception], ...]:
     from genome import GenomeError
     from genome.source import SourceError
     from search.errors import StudyError
-    from search.holes import SpaceError
+    from search.space.holes import SpaceError
     from trainer import BudgetError, CheckpointError, DataError, RecipeError
 
     ours = (StudyError, SourceError, GenomeError, SpaceError)

@@ -11,14 +11,14 @@ from genome import Genome, GenomeError
 from .asking import FIXED
 from .candidate import candidate, measured
 from .errors import StudyError
-from .fitted import fitted
 from .proposal import Origin
 from .record import GENOME, ORIGIN
+from .space.adapt import fitted
 from .store import Store
 from .study_file import StudyFile
 
 if TYPE_CHECKING:
-    from .space import Space
+    from .space.space import Space
 
 BY = "enqueued"  # who proposed them
 MOST_WAITING = 100  # trials in the queue

@@ -11,12 +11,12 @@ from genome import Genome, GenomeError
 from genome.source import SourceError
 
 from .errors import StudyError
-from .fitted import Fit, fitted
 from .front import ranking
 from .proposal import Origin
 from .record import GENOME, ORIGIN, Record
 from .ref import genome_of, open_study, split_trial
-from .space import Space
+from .space.adapt import Fit, fitted
+from .space.space import Space
 from .store import Store, look
 from .study_file import StudyFile
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from genome import Genome
     from trainer import Data
 
-    from .space import Space
+    from .space.space import Space
 
 ROOMY_BYTES = 2**30  # a heap that keeps what is freed has gaps; under a narrow limit a trial may want them
 

@@ -25,8 +25,8 @@ from .objective import Objective
 from .samplers import JOINT, MODELS, OURS
 from .samplers import complaint as sampler_complaint
 from .screen import Screen
-from .space import Space
-from .space_text import space_of
+from .space.parse import space_of
+from .space.space import Space
 from .written import KEYS, Written
 
 DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials

@@ -6,8 +6,8 @@ import genome
 from genome.graph import Shape
 from genome.source import parse
 from genome.text import flow
-from search.space import Space
-from search.space_text import space_of
+from search.space.parse import space_of
+from search.space.space import Space
 
 INPUT, CLASSES = Shape(3, 12, 12), 5
 PLAIN = [w for w in genome.words() if not genome.lookup(w).motif and genome.lookup(w).width != "classes"]

@@ -20,7 +20,7 @@ from genome import Genome, GenomeError
 from genome.source import SourceError
 from search import queued
 from search.errors import StudyError
-from search.space import Space
+from search.space.space import Space
 from search.store import writing
 from search.wish import ask_to_stop
 

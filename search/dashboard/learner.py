@@ -9,8 +9,8 @@ from typing import NamedTuple
 import genome
 from genome.domain import Domain
 from genome.source import SourceError
-from search.holes import SpaceError
-from search.space import Space
+from search.space.holes import SpaceError
+from search.space.space import Space
 from search.study_file import StudyFile
 
 from .bins import kind

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import genome
 from search.errors import StudyError
 from search.queued import fit
-from search.space import Space
+from search.space.space import Space
 from search.study_file import StudyFile
 
 from .snapshot import Snapshot

@@ -12,8 +12,9 @@ from genome.domain import Domain, OneOf
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from search.space.space import Space
+
     from ..proposal import Proposer
-    from ..space import Space
 
 OURS = ("auto", "kernel", "evolve", "random")  # read and propose genomes
 MODELS = ("auto", "kernel")  # have a model of what networks come to: `search.proposal.Judge`

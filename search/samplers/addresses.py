@@ -15,9 +15,8 @@ from genome.domain import Domain, Float, Int, OneOf
 from genome.graph import Genome
 from genome.plan import Plan
 from genome.text import written_name
-
-from ..sites import SCHEDULE, sites
-from ..space import Space
+from search.space.mutation_sites import SCHEDULE, sites
+from search.space.space import Space
 
 HALF = math.sqrt(0.5)  # two answers that differ are 1 apart, squared
 MIDDLE = 0.5  # of its range: where a number stands that was not asked for

@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from statistics import median
 
 from genome import Genome
+from search.space.space import Space
 
 from ..proposal import Individual, Proposal
 from ..screen import Row
-from ..space import Space
 from .evolve import INITIAL, Evolve
 from .kernel import Kernel
 

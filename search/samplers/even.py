@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from random import Random
 
+from search.space.space import Space
+
 from ..proposal import Individual, Origin, Proposal
-from ..space import Space
 from .evolve import is_new
 
 TRIES = 12  # draws until one is new

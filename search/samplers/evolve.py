@@ -8,10 +8,10 @@ from random import Random
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.space import mutations
+from search.space.space import Space
 
-from .. import moves
 from ..proposal import Individual, Origin, Proposal
-from ..space import Space
 from .credit import chances
 from .selection import pick, pool
 
@@ -39,7 +39,7 @@ class Evolve:
         parents = pool(past, self.objectives)
         begun = sum(one.is_measured or one.is_running for one in past)
         breeds = len(parents) > 1 and begun >= INITIAL
-        weights = chances(past, moves.MOVES, self.objectives) if breeds else []
+        weights = chances(past, mutations.MOVES, self.objectives) if breeds else []
         found: Proposal | None = None
         for attempt in range(2 * TRIES):
             if breeds and attempt < TRIES and rng.random() >= FRESH:
@@ -59,10 +59,10 @@ def child(
     first, second = (pick(parents, objectives, rng) for _ in range(2))
     now, told, mated = first.genome, [], False
     for _ in range(1 + sum(rng.random() < more for more in MORE)):
-        word = rng.choices(moves.MOVES, weights)[0]
-        moved = moves.apply(space, word, now, rng, second.genome)
+        word = rng.choices(mutations.MOVES, weights)[0]
+        moved = mutations.apply(space, word, now, rng, second.genome)
         if moved is not None:
-            now, mated = moved.genome, mated or word in moves.MATED
+            now, mated = moved.genome, mated or word in mutations.MATED
             told.append(f"{word} {moved.told}")
     if now == first.genome:
         return None

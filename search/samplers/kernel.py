@@ -16,12 +16,12 @@ from scipy.special import ndtr
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.space import mutations
+from search.space.mutation_sites import sites
+from search.space.space import Space
 
-from .. import moves
 from ..proposal import Individual, Origin, Proposal
 from ..screen import Row
-from ..sites import sites
-from ..space import Space
 from . import brief, feasible, gp, level, likeness, proxies, targets
 from .brief import Observations
 from .evolve import Evolve, child
@@ -212,8 +212,8 @@ class Kernel:
         return improvement(kernels, observed, than)
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
-        able = {*moves.MATED, *(site.move for site in sites(self.space).values())}
-        evenly = [float(word in able) for word in moves.MOVES]
+        able = {*mutations.MATED, *(site.move for site in sites(self.space).values())}
+        evenly = [float(word in able) for word in mutations.MOVES]
         for _ in range(CHILDREN):
             made = child(self.space, parents, evenly, 1, rng)
             if made is not None:

@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 
 from genome.graph import Genome
 from genome.plan import Plan
+from search.space.space import Space
 
-from ..space import Space
 from .addresses import address
 from .wl import Histogram, histograms
 

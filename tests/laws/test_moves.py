@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genome.domain import Domain, Float, Int, OneOf
-from search import moves
-from search.sites import SCHEDULE, sites
-from search.space import Space
+from search.space import mutations
+from search.space.mutation_sites import SCHEDULE, sites
+from search.space.space import Space
 from search.study_file import read_study
 from tests.widest import widest
 
@@ -25,13 +25,13 @@ MANY = settings(
 )
 
 
-@pytest.mark.parametrize("word", moves.MOVES)
+@pytest.mark.parametrize("word", mutations.MOVES)
 @MANY
 @given(st.integers(0, 2**64 - 1), st.sampled_from(sorted(SPACES)))
 def test_law_7_every_move_stays_inside_and_moves(word: str, seed: int, name: str) -> None:
     space, rng = SPACES[name], Random(seed)
     parent, mate = space.sample(rng), space.sample(rng)
-    moved = moves.apply(space, word, parent, rng, mate)
+    moved = mutations.apply(space, word, parent, rng, mate)
     if moved is not None:
         assert moved.genome in space
         assert moved.genome != parent
@@ -44,15 +44,15 @@ def test_every_hole_belongs_to_one_move(name: str) -> None:
     assert sites(space).keys() == space.holes.keys()
     places = {place.name for place in space.places}
     for hole, site in sites(space).items():
-        assert site.move in moves.ALONE
+        assert site.move in mutations.ALONE
         assert site.place in places or site.place == SCHEDULE
         assert hole.startswith((f"{site.place}.", f"({site.place})", f"{site.place}<", "widths."))
 
 
-@pytest.mark.parametrize("word", moves.MOVES)
+@pytest.mark.parametrize("word", mutations.MOVES)
 def test_every_move_applies_somewhere_in_the_widest_space(word: str) -> None:
     rng, space = Random(0), SPACES["widest"]
-    tried = (moves.apply(space, word, space.sample(rng), rng, space.sample(rng)) for _ in range(400))
+    tried = (mutations.apply(space, word, space.sample(rng), rng, space.sample(rng)) for _ in range(400))
     assert any(moved is not None for moved in tried)
 
 
@@ -61,7 +61,7 @@ def test_a_changed_type_keeps_the_genes_that_still_apply() -> None:
     kept = Counter[bool]()
     for _ in range(300):
         parent = space.sample(rng)
-        moved = moves.apply(space, "type", parent, rng)
+        moved = mutations.apply(space, "type", parent, rng)
         assert moved is not None
         for name, node in parent.by_name.items():
             now = moved.genome.by_name[name]
@@ -78,7 +78,7 @@ def test_crossover_takes_whole_nodes_of_one_parent_or_the_other() -> None:
     space, rng = SPACES["digits"], Random(5)
     for _ in range(200):
         a, b = space.sample(rng), space.sample(rng)
-        moved = moves.apply(space, "crossover", a, rng, b)
+        moved = mutations.apply(space, "crossover", a, rng, b)
         if moved is None:
             continue
         for node in moved.genome.nodes:
@@ -94,7 +94,7 @@ def test_crossover_takes_whole_nodes_of_one_parent_or_the_other() -> None:
 def test_another_value_is_in_the_domain_and_another(domain: Domain, seed: int) -> None:
     rng = Random(seed)
     value = domain.draw(rng)
-    found = moves.other(domain, value, rng)
+    found = mutations.other(domain, value, rng)
     assert found in domain
     assert found != value
 
@@ -103,7 +103,7 @@ def test_every_value_can_be_reached_from_any_other() -> None:
     for domain in (Int(1, 6), Int(0, 20, 5), OneOf("a", "b", "c"), OneOf(False, True)):
         rng, seen, value = Random(0), set(), domain.draw(Random(1))
         for _ in range(500):
-            value = moves.other(domain, value, rng)
+            value = mutations.other(domain, value, rng)
             seen.add(value)
         span = (
             domain.choices if isinstance(domain, OneOf) else range(domain.low, domain.high + 1, domain.step)
@@ -114,10 +114,10 @@ def test_every_value_can_be_reached_from_any_other() -> None:
 def test_a_space_of_one_genome_has_no_moves() -> None:
     from genome.op import Shape
     from genome.source import parse
-    from search.space_text import space_of
+    from search.space.parse import space_of
 
     text = "widths: {rule: constant, base: 8}\nnodes:\n  out: {op: exit, in: [image]}\n"
     one: Space = space_of(parse(text, "one.yaml"), (), "one", Shape(1, 8, 8), 10)
     rng = Random(0)
     only = one.sample(rng)
-    assert all(moves.apply(one, word, only, rng, only) is None for word in moves.MOVES)
+    assert all(mutations.apply(one, word, only, rng, only) is None for word in mutations.MOVES)

@@ -13,7 +13,7 @@ import genome
 from genome.domain import Domain, Float, Int, OneOf
 from genome.graph import Genome
 from genome.source import parse
-from search.holes import SpaceError
+from search.space.holes import SpaceError
 from tests.widest import widest
 
 SPACE = widest()

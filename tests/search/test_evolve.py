@@ -9,15 +9,15 @@ import pytest
 import genome
 from genome.op import Shape
 from genome.source import parse
-from search import moves
 from search.pareto import order
 from search.proposal import Individual, Origin
 from search.samplers.credit import chances
 from search.samplers.even import Even
 from search.samplers.evolve import INITIAL, Evolve
 from search.samplers.selection import BEST, YOUNG, pick, pool, standing
-from search.space import Space
-from search.space_text import space_of
+from search.space import mutations
+from search.space.parse import space_of
+from search.space.space import Space
 
 TEXT = """\
 widths: {rule: add, base: {int: [8, 24, 4]}, alpha: {float: [0, 40]}}
@@ -100,7 +100,7 @@ def test_moves_that_paid_off_are_tried_more_and_none_is_forgotten() -> None:
     for i in range(1, 101):
         word, cost = ("gene", 0.5) if i % 2 else ("edge", 2.0)
         past.append(individual(i, there, cost, origin=Origin("evolve", (0,), (f"{word} x -> y",))))
-    found = dict(zip(moves.MOVES, chances(past, moves.MOVES, 1), strict=True))
+    found = dict(zip(mutations.MOVES, chances(past, mutations.MOVES, 1), strict=True))
     assert sum(found.values()) == pytest.approx(1.0)
     assert found["gene"] > found["type"] > found["edge"] > 0.01
 
@@ -131,8 +131,8 @@ def test_children_name_their_parents_and_moves() -> None:
     assert sum(bool(origin.parents) for origin in bred) > 30
     for origin in bred:
         words = [told.partition(" ")[0] for told in origin.moves]
-        assert set(words) <= set(moves.MOVES)
-        assert (len(origin.parents) == 2) == bool(set(words) & set(moves.MATED))
+        assert set(words) <= set(mutations.MOVES)
+        assert (len(origin.parents) == 2) == bool(set(words) & set(mutations.MATED))
 
 
 def test_evolution_beats_even_draws_on_a_known_target() -> None:

@@ -8,9 +8,9 @@ import genome
 from genome import Genome, zoo
 from genome.op import Shape
 from genome.source import parse
-from search.fitted import fitted
-from search.space import Space
-from search.space_text import space_of
+from search.space.adapt import fitted
+from search.space.parse import space_of
+from search.space.space import Space
 from tests.widest import widest
 
 STUDY = """

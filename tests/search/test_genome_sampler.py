@@ -18,12 +18,12 @@ from optuna.testing.pytest_samplers import (
 )
 
 import genome
-from search.ask import asker
 from search.proposal import Origin
 from search.record import ORIGIN
 from search.samplers import OURS
 from search.samplers.genome_sampler import GenomeSampler
-from search.space import Space
+from search.space.distributions import asker
+from search.space.space import Space
 from search.study_file import read_study
 from tests.search.test_evolve import space
 

@@ -25,8 +25,8 @@ from search.samplers.even import Even
 from search.samplers.evolve import Evolve
 from search.samplers.kernel import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
 from search.samplers.likeness import Kernels
-from search.space import Space
-from search.space_text import space_of
+from search.space.parse import space_of
+from search.space.space import Space
 
 TEXT = """\
 space:

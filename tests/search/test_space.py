@@ -14,9 +14,9 @@ from genome.graph import Genome, Loop, Node, Times
 from genome.op import Shape
 from genome.source import parse
 from genome.widths import Widths
-from search.holes import SpaceError
-from search.space import Space
-from search.space_text import space_of
+from search.space.holes import SpaceError
+from search.space.parse import space_of
+from search.space.space import Space
 from tests.widest import widest
 
 TEXT = """\

@@ -14,8 +14,8 @@ import genome
 from genome.domain import FLAG, Domain, Float, Int, OneOf
 from genome.op import Shape
 from genome.source import SourceError, parse
-from search.space import Space
-from search.space_text import space_of
+from search.space.parse import space_of
+from search.space.space import Space
 from tests.widest import widest_text
 
 HEAD = "space:\n  widths: {rule: constant, base: 6}\n  nodes:\n"

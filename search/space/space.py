@@ -12,8 +12,9 @@ from genome.domain import FLAG, Domain, OneOf
 from genome.graph import IMAGE, Genome, Loop, Node, Times
 from genome.op import Op, Shape
 from genome.widths import CONSTANT, Widths
-from search.departure import departure, told
-from search.holes import Ask, Body, Hole, SpaceError
+
+from .holes import Ask, Body, Hole, SpaceError
+from .mismatch import departure, told
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from genome import GenomeError, digest
 from genome.graph import IMAGE, Genome
 
-from .departure import departure
 from .holes import SpaceError
+from .mismatch import departure
 from .space import Space
 
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 from genome.domain import Domain, Float, Int, OneOf
 from genome.graph import Genome
 
-from .departure import told
-from .sites import SCHEDULE, sites
+from .mismatch import told
+from .mutation_sites import SCHEDULE, sites
 from .space import Space
 
 Answers: TypeAlias = Mapping[str, Any]

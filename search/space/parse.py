@@ -17,9 +17,10 @@ from genome.graph import check_name
 from genome.op import Gene, Op, Shape
 from genome.source import Address, Source, shown
 from genome.widths import ALPHA, BASE, RULE
-from search.holes import Body, Hole, Template
-from search.space import Edge, Place, Space
-from search.space_check import check
+
+from .holes import Body, Hole, Template
+from .space import Edge, Place, Space
+from .validate import check
 
 ANY = "any"
 FORMS = ("one_of", "int", "float")
