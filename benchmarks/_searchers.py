@@ -10,8 +10,8 @@ import optuna
 
 from benchmarks._tables import Code, Table
 from genome import Genome
-from search.proposal import Individual, Proposer
 from search.samplers import OURS, proposer, sampler
+from search.samplers.base import Individual, Proposer
 from search.space.distributions import asker
 from search.space.space import Space
 

@@ -23,7 +23,7 @@ import genome
 from benchmarks._rounds import prepare, setting
 from genome import Genome, GenomeError
 from search.candidate import candidate, measured
-from search.screen import Evidence, Row, correlations, trusted, votes
+from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, votes
 from search.screening import spread
 from search.study_file import StudyFile, read_study
 from trainer import Data, Recipe, fit, keep_pages, load

@@ -38,10 +38,10 @@ from search.coordinator import Coordinator
 from search.entry import Entry
 from search.past import Past
 from search.progress import Silent
-from search.proposal import Origin
 from search.purse import Purse
 from search.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
 from search.samplers import OURS
+from search.samplers.base import Origin
 from search.space.distributions import distribution
 from search.space.space import Space
 from search.store import Store, claim, coordinate

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from search.errors import StudyError
     from search.export import load_export
     from search.record import Record
-    from search.samplers.genome_sampler import GenomeSampler
     from search.study import Result, Study
 
+    from .samplers.optuna_sampler import GenomeSampler
     from .space.space import Space
 
 _HOME = {

@@ -14,10 +14,10 @@ from genome.domain import DomainError
 
 from .handle import Asked, Handle, Proposed
 from .past import Past
-from .proposal import Judge, Origin, Proposer
 from .record import GENOME, ORIGIN
-from .samplers.even import Even
-from .screen import Row
+from .samplers.base import Judge, Origin, Proposer
+from .samplers.proxy_vote import Row
+from .samplers.random_search import Even
 from .space.distributions import asker
 from .space.space import Space
 from .store import Store

@@ -11,9 +11,9 @@ from .fidelity.paused import Paused
 from .messages import Job, Screening
 from .opening import Opening
 from .past import Past
-from .proposal import Origin
 from .purse import Purse
 from .record import ORIGIN
+from .samplers.base import Origin
 from .store import Store
 from .study_file import StudyFile
 

@@ -9,8 +9,8 @@ from genome import Genome
 
 from .candidate import Candidate
 from .objective import LEARNT, Objective
-from .proposal import Individual, Origin
 from .record import UNFINISHED, Record
+from .samplers.base import Individual, Origin
 
 
 class Past:

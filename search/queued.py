@@ -11,8 +11,8 @@ from genome import Genome, GenomeError
 from .asking import FIXED
 from .candidate import candidate, measured
 from .errors import StudyError
-from .proposal import Origin
 from .record import GENOME, ORIGIN
+from .samplers.base import Origin
 from .space.adapt import fitted
 from .store import Store
 from .study_file import StudyFile

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .over_seeds import OverSeeds
-from .proposal import Origin
+from .samplers.base import Origin
 
 # Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
 # attribute is a transaction of some milliseconds on SQLite.

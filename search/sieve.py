@@ -14,7 +14,7 @@ from .candidate import Candidate
 from .objective import Objective, learnt
 from .past import Past
 from .record import Record
-from .screen import Evidence, Row, Screen, correlations, kept, trusted
+from .samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
 
 log = logging.getLogger("search")
 

@@ -12,9 +12,9 @@ from genome.source import SourceError
 
 from .errors import StudyError
 from .front import ranking
-from .proposal import Origin
 from .record import GENOME, ORIGIN, Record
 from .ref import genome_of, open_study, split_trial
+from .samplers.base import Origin
 from .space.adapt import Fit, fitted
 from .space.space import Space
 from .store import Store, look

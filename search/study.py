@@ -28,7 +28,7 @@ from .record import Record
 from .recovery import SILENT_SECONDS, owner, recover, recover_seeds
 from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
-from .samplers.even import Even
+from .samplers.random_search import Even
 from .sieve import Sieve
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .study_file import StudyFile, parse_study, read_study

@@ -24,7 +24,7 @@ from .inherit import NAMING_PARENTS
 from .objective import Objective
 from .samplers import JOINT, MODELS, OURS
 from .samplers import complaint as sampler_complaint
-from .screen import Screen
+from .samplers.proxy_vote import Screen
 from .space.parse import space_of
 from .space.space import Space
 from .written import KEYS, Written

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from genome.domain import Domain
-from search.screen import correlations, trusted
+from search.samplers.proxy_vote import correlations, trusted
 from search.sieve import evidence, reached
 
 from .bins import labels

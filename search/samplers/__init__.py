@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from search.space.space import Space
 
-    from ..proposal import Proposer
+    from .base import Proposer
 
 OURS = ("auto", "kernel", "evolve", "random")  # read and propose genomes
 MODELS = ("auto", "kernel")  # have a model of what networks come to: `search.proposal.Judge`
@@ -37,9 +37,9 @@ def complaint(name: str, objectives: int, holes: Mapping[str, Domain]) -> str | 
 def proposer(name: str, space: Space, seed: int, objectives: int) -> Proposer:
     """Return the sampler of ours of that name."""
     from .auto import Auto
-    from .even import Even
+    from .bayes import Kernel
     from .evolve import Evolve
-    from .kernel import Kernel
+    from .random_search import Even
 
     match name:
         case "auto":

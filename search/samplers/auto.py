@@ -9,10 +9,10 @@ from statistics import median
 from genome import Genome
 from search.space.space import Space
 
-from ..proposal import Individual, Proposal
-from ..screen import Row
+from .base import Individual, Proposal
+from .bayes import Kernel
 from .evolve import INITIAL, Evolve
-from .kernel import Kernel
+from .proxy_vote import Row
 
 log = logging.getLogger("search")
 

@@ -11,8 +11,8 @@ from genome.domain import DomainError
 from search.space import mutations
 from search.space.space import Space
 
-from ..proposal import Individual, Origin, Proposal
-from .credit import chances
+from .base import Individual, Origin, Proposal
+from .operator_credit import chances
 from .selection import pick, pool
 
 INITIAL = 10  # networks drawn evenly before the first has children

@@ -10,7 +10,7 @@ import numpy as np
 
 from search.pareto import order
 
-from ..proposal import Individual
+from .base import Individual
 
 YOUNG = 40  # of one objective, parents are among this many of the last trials
 BEST = 20  # of several, among this many of the best

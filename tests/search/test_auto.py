@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 import genome
-from search.proposal import Individual
 from search.samplers.auto import LONG_SECONDS, MANY, Auto, chosen
+from search.samplers.base import Individual
+from search.samplers.bayes import Kernel
 from search.samplers.evolve import INITIAL, Evolve
-from search.samplers.kernel import Kernel
 from tests.search.test_evolve import space
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.samplers import brief, gp
-from search.samplers.brief import Observations
+from search.samplers import gp, multi_fidelity
+from search.samplers.multi_fidelity import Observations
 
 BRIEFLY = 40  # points that are seen only briefly; every fourth is trained to the end too
 
@@ -32,10 +32,10 @@ def test_who_learns_fast_at_first_is_not_taken_for_who_learns_most() -> None:
 
     def error(told: np.ndarray) -> float:
         seen = Observations(points, told, np.full(len(points), 0.1), scores)
-        among = brief.among(parts(known, known), seen)
+        among = multi_fidelity.among(parts(known, known), seen)
         posterior = gp.condition(gp.weigh(among, scores, seen.noise), among, scores, seen.noise)
         mean, deviation = posterior.predict(
-            brief.between(parts(new, known), seen), brief.at(np.ones((2, len(new))), seen)
+            multi_fidelity.between(parts(new, known), seen), multi_fidelity.at(np.ones((2, len(new))), seen)
         )
         assert np.isfinite(deviation).all() and (deviation > 0).all()
         return float(np.abs(mean - final(new)).mean())
@@ -46,15 +46,19 @@ def test_who_learns_fast_at_first_is_not_taken_for_who_learns_most() -> None:
 def test_without_brief_trainings_nothing_is_added() -> None:
     known = np.linspace(0, 1, 5)
     seen = Observations(np.arange(5), np.zeros(5, dtype=bool), np.ones(5), known)
-    assert brief.among(parts(known, known), seen) == pytest.approx(parts(known, known))
-    assert len(brief.between(parts(known, known), seen)) == len(brief.at(np.ones((2, 5)), seen)) == 2
+    assert multi_fidelity.among(parts(known, known), seen) == pytest.approx(parts(known, known))
+    assert (
+        len(multi_fidelity.between(parts(known, known), seen))
+        == len(multi_fidelity.at(np.ones((2, 5)), seen))
+        == 2
+    )
 
 
 def test_what_is_added_is_a_kernel() -> None:
     known = np.linspace(0, 1, 6)
     points, are_brief = np.array([0, 1, 2, 3, 4, 5, 0, 2]), np.array([1, 1, 0, 1, 0, 0, 0, 1], dtype=bool)
     seen = Observations(points, are_brief, np.ones(8), points * 1.0)
-    added = brief.among(parts(known, known), seen)[-1]
+    added = multi_fidelity.among(parts(known, known), seen)[-1]
     assert np.linalg.eigvalsh(added).min() > -1e-9
     assert (added[~are_brief] == 0).all() and (np.diag(added)[are_brief] > 0).all()
 

@@ -10,10 +10,10 @@ import genome
 from genome.op import Shape
 from genome.source import parse
 from search.pareto import order
-from search.proposal import Individual, Origin
-from search.samplers.credit import chances
-from search.samplers.even import Even
+from search.samplers.base import Individual, Origin
 from search.samplers.evolve import INITIAL, Evolve
+from search.samplers.operator_credit import chances
+from search.samplers.random_search import Even
 from search.samplers.selection import BEST, YOUNG, pick, pool, standing
 from search.space import mutations
 from search.space.parse import space_of

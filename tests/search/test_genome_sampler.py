@@ -18,10 +18,10 @@ from optuna.testing.pytest_samplers import (
 )
 
 import genome
-from search.proposal import Origin
 from search.record import ORIGIN
 from search.samplers import OURS
-from search.samplers.genome_sampler import GenomeSampler
+from search.samplers.base import Origin
+from search.samplers.optuna_sampler import GenomeSampler
 from search.space.distributions import asker
 from search.space.space import Space
 from search.study_file import read_study

@@ -17,14 +17,14 @@ import genome
 from genome.graph import Genome
 from genome.op import Shape
 from genome.source import parse
-from search.proposal import Individual, Proposal, Proposer
-from search.samplers import feasible, gp, likeness, targets
-from search.samplers.addresses import address
-from search.samplers.brief import Observations
-from search.samplers.even import Even
+from search.samplers import feasibility, gp, graph_kernels, target_transform
+from search.samplers.base import Individual, Proposal, Proposer
+from search.samplers.bayes import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
+from search.samplers.encoding import address
 from search.samplers.evolve import Evolve
-from search.samplers.kernel import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
-from search.samplers.likeness import Kernels
+from search.samplers.graph_kernels import Kernels
+from search.samplers.multi_fidelity import Observations
+from search.samplers.random_search import Even
 from search.space.parse import space_of
 from search.space.space import Space
 
@@ -195,7 +195,7 @@ def test_what_is_better_than_most_is_sought_not_what_is_strange() -> None:
     scores = np.array([-4.0, -0.9, 1.0, 0.6])
     seen = Observations(np.arange(4), np.zeros(4, dtype=bool), np.full(4, 1e-3), scores)
     assert improvement(kernels, seen).argmax() == 1
-    assert improvement(kernels, seen, targets.MIDDLE).argmax() == 0
+    assert improvement(kernels, seen, target_transform.MIDDLE).argmax() == 0
 
 
 # --- what it learns from
@@ -205,34 +205,36 @@ def test_scores_are_in_units_of_even_draws() -> None:
     draws = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
     even = np.array([True] * 5 + [False] * 40)
     children = np.linspace(1.0, 1.1, 40)
-    found = targets.scores(np.concatenate([draws, children]), even)
-    assert found[2] == targets.MIDDLE
-    assert np.interp(targets.GOOD, np.linspace(0, 1, 5), found[4::-1]) == pytest.approx(-1.2816, abs=1e-3)
+    found = target_transform.scores(np.concatenate([draws, children]), even)
+    assert found[2] == target_transform.MIDDLE
+    assert np.interp(target_transform.GOOD, np.linspace(0, 1, 5), found[4::-1]) == pytest.approx(
+        -1.2816, abs=1e-3
+    )
     assert np.ptp(found[5:]) < 0.1, "however many they are, children that are alike have like scores"
     assert np.all(np.diff(found[:5]) < 0)
 
 
 def test_failures_do_not_drown_the_rest_and_the_best_is_not_endlessly_far() -> None:
     costs = np.array([1e9, 4.0, 3.0, 2.9, 2.8, -1e6])
-    found = targets.scores(costs, np.array([True] * 5 + [False]))
-    assert found[0] <= targets.WORST and found[-1] == pytest.approx(-targets.FARTHEST)
+    found = target_transform.scores(costs, np.array([True] * 5 + [False]))
+    assert found[0] <= target_transform.WORST and found[-1] == pytest.approx(-target_transform.FARTHEST)
     assert np.all(np.diff(found) <= 0)
 
 
 def test_scores_are_of_ranks_where_no_draw_is_better_than_the_middle() -> None:
     even = np.ones(3, dtype=bool)
     costs = np.array([1.0, 1e9, 1.0])
-    assert targets.scores(costs, even) == pytest.approx([-0.430727, 0.967422, -0.430727], abs=1e-5)
-    assert targets.scores(np.array([1.0, 1.0]), even[:2])[0] == 0.0
+    assert target_transform.scores(costs, even) == pytest.approx([-0.430727, 0.967422, -0.430727], abs=1e-5)
+    assert target_transform.scores(np.array([1.0, 1.0]), even[:2])[0] == 0.0
 
 
 def test_a_dominated_cost_is_never_the_better() -> None:
     costs = np.array([[1.0, 5.0], [2.0, 6.0], [4.0, 1.0], [4.0, 2.0]])
     for seed in range(50):
-        scalar = targets.scalar(costs, Random(seed))
+        scalar = target_transform.scalar(costs, Random(seed))
         assert scalar[0] < scalar[1]
         assert scalar[2] < scalar[3]
-    assert {int(targets.scalar(costs, Random(seed)).argmin()) for seed in range(50)} == {0, 2}
+    assert {int(target_transform.scalar(costs, Random(seed)).argmin()) for seed in range(50)} == {0, 2}
 
 
 def test_of_many_trials_the_best_the_newest_and_others_are_learnt_from() -> None:
@@ -249,15 +251,15 @@ def test_networks_of_equal_digest_are_alike() -> None:
     whole = address(SPACE, (drawn := SPACE.sample(Random(1))), plan_of(drawn))
     assert len(whole) == len(address(SPACE, SPACE.sample(Random(2)), plan_of(SPACE.sample(Random(2)))))
     twin = drawn.renamed("another")
-    one, two = (likeness.features(SPACE, g, plan_of(g)) for g in (drawn, twin))
-    known = [likeness.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(6)))]
-    kernels = likeness.kernels([*known, one], [two], likeness.scale(known))
+    one, two = (graph_kernels.features(SPACE, g, plan_of(g)) for g in (drawn, twin))
+    known = [graph_kernels.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(6)))]
+    kernels = graph_kernels.kernels([*known, one], [two], graph_kernels.scale(known))
     assert kernels.cross[:-1, 0, -1] == pytest.approx(np.ones(len(kernels.cross) - 1))
 
 
 def test_every_part_is_a_kernel() -> None:
-    known = [likeness.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(20)))]
-    for part in likeness.kernels(known, [], likeness.scale(known)).known:
+    known = [graph_kernels.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(20)))]
+    for part in graph_kernels.kernels(known, [], graph_kernels.scale(known)).known:
         assert part == pytest.approx(part.T)
         assert np.linalg.eigvalsh(part).min() > -1e-8
 
@@ -268,12 +270,12 @@ def test_every_part_is_a_kernel() -> None:
 def test_chances_of_being_inside_the_limits() -> None:
     kept, refused = np.array([[2.0, 2.0], [3.0, 1.0]]), np.array([[5.0, 1.0], [9.0, 9.0]])
     new = np.array([[3.0, 2.0], [3.5, 2.0], [4.8, 2.0], [4.0, 6.0], [5.0, 1.0], [7.0, 0.0], [9.0, 9.5]])
-    found = feasible.chances(new, kept, refused)
+    found = feasibility.chances(new, kept, refused)
     assert found == pytest.approx([1.0, 0.75, 0.5, 0.25, 0.025, 0.25, 1 / 60])
     diverged = np.array([[1.0, 1.0], *refused])
-    assert feasible.chances(new, kept, diverged) == pytest.approx(found), "inside: no limit was broken"
-    assert feasible.chances(new, kept, refused[:0]).tolist() == [1.0] * 7
-    assert feasible.chances(new[3:5], kept[:0], refused).tolist() == [1.0, 0.1]
+    assert feasibility.chances(new, kept, diverged) == pytest.approx(found), "inside: no limit was broken"
+    assert feasibility.chances(new, kept, refused[:0]).tolist() == [1.0] * 7
+    assert feasibility.chances(new[3:5], kept[:0], refused).tolist() == [1.0, 0.1]
 
 
 def test_it_learns_where_the_limits_are() -> None:

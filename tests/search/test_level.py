@@ -11,9 +11,9 @@ import genome
 from genome.zoo import lenet
 from search.objective import Objective
 from search.past import Past
-from search.proposal import Individual
 from search.record import Record
-from search.samplers.level import sights
+from search.samplers.base import Individual
+from search.samplers.extrapolation import sights
 
 WRITTEN = lenet()
 EPOCHS = 6

@@ -15,10 +15,10 @@ from scipy.stats import spearmanr
 
 import genome
 from genome.graph import Genome
-from search.proposal import Individual, Judge, Proposer
-from search.samplers import MODELS, OURS, likeness, proposer, proxies
-from search.samplers.kernel import INITIAL, Kernel
-from search.screen import Row
+from search.samplers import MODELS, OURS, graph_kernels, proposer, proxy_kernel
+from search.samplers.base import Individual, Judge, Proposer
+from search.samplers.bayes import INITIAL, Kernel
+from search.samplers.proxy_vote import Row
 from tests.search.test_kernel import SPACE, cost, plan_of
 
 Rows = Sequence[Row | None]
@@ -32,22 +32,22 @@ def test_likeness_by_hand() -> None:
     rows: Rows = [{"p": 1.0}, {"p": 50.0}, {"p": 7.0}]
     apart = 12 / 9
     expected = [[1, math.exp(-2 * apart)], [math.exp(-2 * apart), 1], [math.exp(-apart / 2)] * 2]
-    assert proxies.likeness(rows, ["p"], 2) == pytest.approx(np.array(expected))
+    assert proxy_kernel.likeness(rows, ["p"], 2) == pytest.approx(np.array(expected))
 
 
 def test_several_proxies_count_alike() -> None:
     rows: Rows = [{"a": 1.0, "b": 3.0}, {"a": 2.0, "b": 3.0}]
-    both, one = proxies.likeness(rows, ["a", "b"], 2), proxies.likeness(rows, ["a"], 2)
+    both, one = proxy_kernel.likeness(rows, ["a", "b"], 2), proxy_kernel.likeness(rows, ["a"], 2)
     assert np.log(both) == pytest.approx(np.log(one) / 2)
 
 
 def test_what_is_missing_is_lowest_and_who_was_not_screened_is_in_the_middle() -> None:
     rows: Rows = [{"p": 1.0}, {"p": 2.0}, {"q": 5.0}, None, {}]
-    likely = proxies.likeness(rows, ["p"], 5)
-    assert likely == pytest.approx(proxies.likeness([*rows[:2], {"p": -math.inf}, None, None], ["p"], 5))
+    likely = proxy_kernel.likeness(rows, ["p"], 5)
+    assert likely == pytest.approx(proxy_kernel.likeness([*rows[:2], {"p": -math.inf}, None, None], ["p"], 5))
     assert likely[3] == pytest.approx(likely[4])
     assert likely[3, 0] == pytest.approx(1.0), "of three the first is in the middle too"
-    assert proxies.likeness([None, {}], ["p"], 2) == pytest.approx(np.ones((2, 2)))
+    assert proxy_kernel.likeness([None, {}], ["p"], 2) == pytest.approx(np.ones((2, 2)))
 
 
 screened = st.tuples(st.integers(-999, 999), st.integers(-999, 999))
@@ -56,16 +56,16 @@ screened = st.tuples(st.integers(-999, 999), st.integers(-999, 999))
 @given(st.lists(st.one_of(st.none(), screened), min_size=2, max_size=12))
 def test_it_is_a_kernel_and_only_order_matters(found: list[tuple[int, int] | None]) -> None:
     rows: Rows = [pair and {"a": pair[0], "b": pair[1]} for pair in found]
-    likely = proxies.likeness(rows, ["a", "b"], len(rows))
+    likely = proxy_kernel.likeness(rows, ["a", "b"], len(rows))
     assert likely == pytest.approx(likely.T)
     assert np.linalg.eigvalsh(likely).min() > -1e-9
     cubed: Rows = [pair and {"a": pair[0] ** 3, "b": pair[1] + 7} for pair in found]
-    assert (likely == proxies.likeness(cubed, ["a", "b"], len(rows))).all()
+    assert (likely == proxy_kernel.likeness(cubed, ["a", "b"], len(rows))).all()
 
 
 def test_a_part_more_beside_the_others() -> None:
-    kernels = likeness.Kernels(np.zeros((3, 2, 2)), np.zeros((3, 4, 2)), np.zeros((3, 4)))
-    more = proxies.beside(kernels, [{"p": float(i)} for i in range(6)], ["p"])
+    kernels = graph_kernels.Kernels(np.zeros((3, 2, 2)), np.zeros((3, 4, 2)), np.zeros((3, 4)))
+    more = proxy_kernel.beside(kernels, [{"p": float(i)} for i in range(6)], ["p"])
     assert [part.shape for part in more] == [(4, 2, 2), (4, 4, 2), (4, 4)]
     assert np.diag(more.known[-1]) == pytest.approx(1.0) and more.own[-1] == pytest.approx(1.0)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.screen import Evidence, Row, Screen, correlations, kept, trusted, votes
+from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted, votes
 
 
 def seen(rows: list[Row], costs: list[float]) -> list[Evidence]:

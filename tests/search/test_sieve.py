@@ -13,18 +13,18 @@ import pytest
 import yaml
 
 import genome
-from search import screen
 from search.asking import Drawn
 from search.candidate import Candidate, candidate
 from search.crew import Crew, Slot
 from search.messages import Screening, Task
 from search.objective import Objective
 from search.past import Past
-from search.proposal import Individual
 from search.record import Record
-from search.samplers.even import Even
-from search.samplers.kernel import Kernel
-from search.screen import Row, Screen
+from search.samplers import proxy_vote
+from search.samplers.base import Individual
+from search.samplers.bayes import Kernel
+from search.samplers.proxy_vote import Row, Screen
+from search.samplers.random_search import Even
 from search.sieve import Option, Sieve, evidence, summary
 from search.study import Result
 from search.study_file import check_study
@@ -237,7 +237,7 @@ def test_proxies_are_features_of_the_model_of_a_study_that_wants_it(
         return judged[-1]
 
     monkeypatch.setattr(Kernel, "gains", seen)
-    monkeypatch.setattr(screen, "LEAST_CORRELATION", -1.0)  # whatever a few short trainings come to
+    monkeypatch.setattr(proxy_vote, "LEAST_CORRELATION", -1.0)  # whatever a few short trainings come to
     asked = {"proxies": ["params", "macs"], "keep": 0.4, "features": True}
     result = screened(run, trials=12, workers=1, sampler="kernel", screen=asked)
     assert [record.outcome for record in result.records] == ["done"] * 12

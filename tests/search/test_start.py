@@ -21,7 +21,7 @@ from search.past import Past
 from search.progress import Silent, Tally
 from search.record import Record
 from search.recovery import recover
-from search.samplers.even import Even
+from search.samplers.random_search import Even
 from search.start import begun_with, enqueue, keep, ref_of
 from search.store import claim, coordinate, look
 from search.study import Result, Study

@@ -11,7 +11,7 @@ from search import difference
 from search.errors import StudyError
 from search.finale import Finale
 from search.samplers import OURS
-from search.screen import Screen
+from search.samplers.proxy_vote import Screen
 from search.study_file import StudyFile, check_study, parse_study, read_study
 from tests.search.conftest import study_of
 

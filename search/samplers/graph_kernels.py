@@ -13,7 +13,7 @@ from genome.graph import Genome
 from genome.plan import Plan
 from search.space.space import Space
 
-from .addresses import address
+from .encoding import address
 from .wl import Histogram, histograms
 
 LIMITED = 5  # of the sizes: a study may limit them

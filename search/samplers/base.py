@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from genome import Genome
 
-from .screen import Row
+from .proxy_vote import Row
 
 
 class Origin(NamedTuple):

@@ -7,7 +7,7 @@ from random import Random
 
 from search.space.space import Space
 
-from ..proposal import Individual, Origin, Proposal
+from .base import Individual, Origin, Proposal
 from .evolve import is_new
 
 TRIES = 12  # draws until one is new

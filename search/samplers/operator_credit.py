@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..objective import dominates
-from ..proposal import Individual
+from search.objective import dominates
+
+from .base import Individual
 from .selection import standing
 
 MEMORY = 300  # trials that count

@@ -18,12 +18,12 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 import genome
+from search.record import ORIGIN
 from search.space.distributions import distribution
 from search.space.space import Space
 
-from ..proposal import Individual, Origin, Proposal, Proposer
-from ..record import ORIGIN
-from ..samplers import proposer
+from . import proposer
+from .base import Individual, Origin, Proposal, Proposer
 
 if TYPE_CHECKING:
     from optuna.study import Study

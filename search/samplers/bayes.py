@@ -20,13 +20,13 @@ from search.space import mutations
 from search.space.mutation_sites import sites
 from search.space.space import Space
 
-from ..proposal import Individual, Origin, Proposal
-from ..screen import Row
-from . import brief, feasible, gp, level, likeness, proxies, targets
-from .brief import Observations
+from . import extrapolation, feasibility, gp, graph_kernels, multi_fidelity, proxy_kernel, target_transform
+from .base import Individual, Origin, Proposal
 from .evolve import Evolve, child
-from .level import Sight
-from .likeness import Features
+from .extrapolation import Sight
+from .graph_kernels import Features
+from .multi_fidelity import Observations
+from .proxy_vote import Row
 
 log = logging.getLogger("search")
 
@@ -187,7 +187,7 @@ class Kernel:
         if not candidates:
             return None
         new = [one.features for one in candidates]
-        than = targets.MIDDLE if explores else None
+        than = target_transform.MIDDLE if explores else None
         gains = self._gains(trials, seen, new, rng, than=than) * self._chances(new, past)
         return candidates[int(gains.argmax())].proposal
 
@@ -203,12 +203,14 @@ class Kernel:
         """The expected improvement of each new network, on the best that is known or on `than`."""
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
-        kernels = likeness.kernels([self._network(one.genome).features for one in known], new, self._scale)
+        kernels = graph_kernels.kernels(
+            [self._network(one.genome).features for one in known], new, self._scale
+        )
         if advice:
             rows = [*(one.proxies for one in known), *advice.rows]
-            kernels = proxies.beside(kernels, rows, advice.names)
+            kernels = proxy_kernel.beside(kernels, rows, advice.names)
         even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
-        observed = observations(seen.sights, targets.scores(seen.costs, even), taught)
+        observed = observations(seen.sights, target_transform.scores(seen.costs, even), taught)
         return improvement(kernels, observed, than)
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
@@ -238,14 +240,14 @@ class Kernel:
         return list(found.values())
 
     @cached_property
-    def _scale(self) -> likeness.Scale:
+    def _scale(self) -> graph_kernels.Scale:
         """Of the space, by some of its networks."""
         rng = Random(f"{self.seed}/scale")
-        return likeness.scale([one.features for one in self._candidates(self._draws(SCALED, rng), ())])
+        return graph_kernels.scale([one.features for one in self._candidates(self._draws(SCALED, rng), ())])
 
     def _resolved(self, written: Genome) -> Network:
         plan = genome.resolve(written)
-        return Network(genome.digest(plan), likeness.features(self.space, written, plan))
+        return Network(genome.digest(plan), graph_kernels.features(self.space, written, plan))
 
     def _chances(self, networks: Sequence[Features], past: Sequence[Individual]) -> np.ndarray:
         """How likely each is inside the limits of the study."""
@@ -253,8 +255,8 @@ class Kernel:
         if not len(refused):
             return np.ones(len(networks))
         kept = self._limited([one for one in past if one.violation <= 0 and one.is_measured])
-        new = np.array([one.sizes[: likeness.LIMITED] for one in networks])
-        return feasible.chances(new, kept, refused)
+        new = np.array([one.sizes[: graph_kernels.LIMITED] for one in networks])
+        return feasibility.chances(new, kept, refused)
 
     def _limited(self, networks: Sequence[Individual]) -> np.ndarray:
         """The sizes that a study may limit, of those that can be built."""
@@ -265,15 +267,15 @@ class Kernel:
 
     def _sized(self, written: Genome) -> np.ndarray | None:
         try:
-            return likeness.sizes(genome.resolve(written))[: likeness.LIMITED]
+            return graph_kernels.sizes(genome.resolve(written))[: graph_kernels.LIMITED]
         except (GenomeError, DomainError):  # refused as illegal
             return None
 
 
 def seen_of(measured: Sequence[Individual], rng: Random) -> Seen:
     """Return what was seen of measured trials; several objectives are one by weights that are drawn."""
-    sights = level.sights(measured)
-    return Seen(sights, targets.scalar(np.array([one.costs for one in sights]), rng))
+    sights = extrapolation.sights(measured)
+    return Seen(sights, target_transform.scalar(np.array([one.costs for one in sights]), rng))
 
 
 def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int]) -> Observations:
@@ -288,7 +290,9 @@ def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int
     )
 
 
-def improvement(kernels: likeness.Kernels, observed: Observations, than: float | None = None) -> np.ndarray:
+def improvement(
+    kernels: graph_kernels.Kernels, observed: Observations, than: float | None = None
+) -> np.ndarray:
     """Return the expected improvement of each new point on the lowest mean of a measured one, or on `than`.
 
     The known points are first those that were observed, then those that are running.
@@ -298,16 +302,16 @@ def improvement(kernels: likeness.Kernels, observed: Observations, than: float |
     """
     n = int(observed.points.max()) + 1
     measured, running = kernels.known[:, :n, :n], kernels.known[:, n:, :n]
-    among = brief.among(measured, observed)
+    among = multi_fidelity.among(measured, observed)
     weights = gp.weigh(among, observed.scores, observed.noise)
     posterior = gp.condition(weights, among, observed.scores, observed.noise)
-    lowest = posterior.mean(brief.between(measured, observed)).min() if than is None else than
-    believed = posterior.mean(brief.between(running, observed))
+    lowest = posterior.mean(multi_fidelity.between(measured, observed)).min() if than is None else than
+    believed = posterior.mean(multi_fidelity.between(running, observed))
     if len(believed):
         observed = observed.believing(believed)
-        among = brief.among(kernels.known, observed)
+        among = multi_fidelity.among(kernels.known, observed)
         posterior = gp.condition(weights, among, observed.scores, observed.noise)
-    new = brief.between(kernels.cross, observed), brief.at(kernels.own, observed)
+    new = multi_fidelity.between(kernels.cross, observed), multi_fidelity.at(kernels.own, observed)
     return expected_improvement(*posterior.predict(*new), lowest)
 
 
