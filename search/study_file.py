@@ -17,11 +17,11 @@ from trainer import Budget, Recipe
 from . import complaints
 from .dataset import SHAPES, Dataset
 from .errors import StudyError
-from .fidelity.brackets import is_too_early, usual_rungs
-from .fidelity.pruning import PAUSING
 from .finale import Finale
 from .inherit import NAMING_PARENTS
 from .objective import Objective
+from .pruners.brackets import is_too_early, usual_rungs
+from .pruners.rules import PAUSING
 from .samplers import JOINT, MODELS, OURS
 from .samplers import complaint as sampler_complaint
 from .samplers.proxy_vote import Screen

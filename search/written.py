@@ -16,9 +16,9 @@ from trainer.proxies import PROXIES
 
 from . import objective
 from .dataset import SHAPES
-from .fidelity.pruning import PRUNERS
 from .finale import Finale
 from .objective import DIRECTIONS, LEARNT, MAXIMIZE
+from .pruners.rules import PRUNERS
 from .samplers import SAMPLERS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -8,12 +8,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from search.pruners.brackets import bracket_of, next_bracket, opened
+from search.pruners.promotion import (
+    Keeps,
+    candidates,
+    everyone,
+    last_share,
+    peers,
+    ranked,
+    stands_at,
+    top_share,
+)
+from search.pruners.rules import PAUSING, Climb
+
 from ..purse import Purse
 from ..record import Record
 from ..study_file import StudyFile
-from .brackets import bracket_of, next_bracket, opened
-from .promotion import Keeps, candidates, everyone, last_share, peers, ranked, stands_at, top_share
-from .pruning import PAUSING, Climb
 
 if TYPE_CHECKING:
     from ..entry import Entry

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.fidelity.brackets import bracket_of, epochs_each, is_too_early, next_bracket, opened, usual_rungs
-from search.fidelity.promotion import candidates, everyone, last_share, ranked, stands_at, top_share
-from search.fidelity.pruning import Climb
+from search.pruners.brackets import bracket_of, epochs_each, is_too_early, next_bracket, opened, usual_rungs
+from search.pruners.promotion import candidates, everyone, last_share, ranked, stands_at, top_share
+from search.pruners.rules import Climb
 
 RUNGS = (2, 6)
 

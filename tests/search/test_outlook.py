@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.fidelity.outlook import chance_to_beat, is_hopeless
-from search.fidelity.pruning import Climb
+from search.pruners.curve_forecast import chance_to_beat, is_hopeless
+from search.pruners.rules import Climb
 
 EPOCHS = 20
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from search import formatting
 from search.candidate import Excess
 from search.errors import StudyError
-from search.fidelity.pruning import Climb, should_stop
 from search.front import front
 from search.lock import hold
 from search.objective import Objective, dominates
+from search.pruners.rules import Climb, should_stop
 from search.record import Record
 from search.samplers import OURS, SAMPLERS, sampler
 from trainer import files

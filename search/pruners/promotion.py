@@ -13,7 +13,7 @@ import numpy as np
 from search.pareto import order
 
 from .brackets import bracket_of
-from .pruning import HALVING_KEEPS, Climb
+from .rules import HALVING_KEEPS, Climb
 
 Keeps = Callable[[int], int]
 
