@@ -15,8 +15,8 @@ from benchmarks._races import study_of
 from benchmarks._searchers import Told
 from genome import Genome, GenomeError
 from genome.domain import DomainError
-from search.candidate import candidate, measured
-from search.study_file import StudyFile, parse_study
+from search.config.candidate import candidate, measured
+from search.config.study import StudyFile, parse_study
 from trainer import Data, Recipe, Split
 
 

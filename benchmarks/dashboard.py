@@ -40,8 +40,8 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).parent))
 from sampling_cost import fill, study_text, verdict
 
+from search.config.study import parse_study
 from search.store import TEXT_ATTR, Store, claim, coordinate
-from search.study_file import parse_study
 
 GOAL_SECONDS = 0.3
 NAMED_SECONDS = 2.0

@@ -17,7 +17,7 @@ import torch
 import genome
 import trainer
 from benchmarks._rounds import prepare, seconds, setting
-from search.study_file import read_study
+from search.config.study import read_study
 from trainer.precision import Form
 from trainer.probe import _run, unchanged
 

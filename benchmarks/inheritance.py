@@ -25,9 +25,9 @@ import trainer
 from benchmarks._rounds import prepare, setting
 from genome import Genome, GenomeError
 from genome.transfer import transfer
+from search.config.study import StudyFile, read_study
 from search.space.mutations import ALONE, apply
 from search.space.space import Space
-from search.study_file import StudyFile, read_study
 
 STUDY = Path(__file__).parents[1] / "studies" / "digits.yaml"
 BRIEF, SHOWN = 4, (1, 2, 4)  # epochs

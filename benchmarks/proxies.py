@@ -22,10 +22,10 @@ import torch
 import genome
 from benchmarks._rounds import prepare, setting
 from genome import Genome, GenomeError
-from search.candidate import candidate, measured
+from search.config.candidate import candidate, measured
+from search.config.study import StudyFile, read_study
 from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, votes
 from search.screening import spread
-from search.study_file import StudyFile, read_study
 from trainer import Data, Recipe, fit, keep_pages, load
 from trainer.batches import Batch, Normalise
 from trainer.precision import usual

@@ -33,7 +33,8 @@ from optuna.distributions import distribution_to_json
 
 import genome
 from genome.domain import Domain
-from search.candidate import candidate
+from search.config.candidate import candidate
+from search.config.study import StudyFile, parse_study
 from search.coordinator import Coordinator
 from search.entry import Entry
 from search.past import Past
@@ -46,7 +47,6 @@ from search.space.distributions import distribution
 from search.space.space import Space
 from search.store import Store, claim, coordinate
 from search.study import _asking
-from search.study_file import StudyFile, parse_study
 
 EPOCHS = 9
 TRIAL_SECONDS = 10.0

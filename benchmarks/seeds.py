@@ -21,7 +21,7 @@ from torch import nn
 import genome
 from benchmarks._rounds import Compared, compare, prepare, setting
 from genome.op import Shape
-from search.study_file import read_study
+from search.config.study import read_study
 from trainer import Budget, Data, Meter, Recipe, Split, fit, keep_pages, load
 from trainer.precision import Form
 from trainer.together import Together

@@ -35,7 +35,7 @@ import trainer
 from benchmarks import _expert, _tutorial
 from benchmarks._rounds import Rounds, measure, prepare, seconds, setting, trusted
 from genome import Genome, zoo
-from search.study_file import read_study
+from search.config.study import read_study
 from trainer import Data, Recipe, Split
 
 STUDIES = Path(__file__).parents[1] / "studies"

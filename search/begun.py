@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .config.study import StudyFile
 from .store import Store
-from .study_file import StudyFile
 
 BEGUN = "begun_from"  # attribute of a study
 

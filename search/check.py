@@ -9,8 +9,8 @@ from genome.source import SourceError, read
 from genome.text import genome_of
 
 from . import formatting
+from .config.study import check_study
 from .start import begun_with
-from .study_file import check_study
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:

@@ -26,7 +26,7 @@ from trainer import files
 from trainer.outcome import is_memory
 from trainer.residence import placed
 
-from .dataset import Dataset
+from .config.dataset import Dataset
 from .inherit import Inheritance, begin, begun
 from .lineage import inherit
 from .memory import memory_limit

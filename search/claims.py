@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .finale import Task
+from .config.finale import Task
 from .over_seeds import OneSeed, over_seeds
 from .recovery import SETTLE_SECONDS, is_abandoned, owner
 from .store import Store

@@ -10,6 +10,7 @@ from typing import Any
 from . import telling
 from .asking import Asking, Drawn
 from .company import Company
+from .config.study import StudyFile
 from .crew import Crew, Slot
 from .entry import Entry
 from .fidelity.judging import Judging
@@ -26,7 +27,6 @@ from .record import CURVE, RUNGS, SHARE, Record
 from .recovery import interrupt, taken_over
 from .sieve import Option, Sieve, Sifted
 from .store import Store
-from .study_file import StudyFile
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint

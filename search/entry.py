@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .candidate import Candidate
+from .config.candidate import Candidate
 from .handle import Handle
 from .record import Record
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from trainer import files
 
+from .config.study import StudyFile
 from .errors import StudyError
 from .objective import learnt
 from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
 from .store import Store
-from .study_file import StudyFile
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .candidate import Candidate
+from .config.candidate import Candidate
+from .config.study import StudyFile
 from .entry import Entry
 from .fidelity.paused import Paused
 from .messages import Job, Screening
@@ -15,7 +16,6 @@ from .purse import Purse
 from .record import ORIGIN
 from .samplers.base import Origin
 from .store import Store
-from .study_file import StudyFile
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 

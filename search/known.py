@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from . import telling
+from .config.study import StudyFile
 from .fidelity.judging import Judging
 from .fidelity.paused import Paused
 from .opening import Opening
@@ -13,7 +14,6 @@ from .past import Past
 from .record import UNFINISHED, Record
 from .sieve import Sieve
 from .store import Store
-from .study_file import StudyFile
 
 
 @dataclass

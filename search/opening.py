@@ -11,7 +11,8 @@ from genome.domain import DomainError
 
 from . import telling
 from .asking import Drawn, begin
-from .candidate import Candidate, candidate, measured
+from .config.candidate import Candidate, candidate, measured
+from .config.study import StudyFile
 from .entry import Entry
 from .fidelity.paused import Paused
 from .handle import Handle
@@ -21,7 +22,6 @@ from .record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
 from .recovery import owner
 from .sieve import Sifted
 from .store import Store
-from .study_file import StudyFile
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import genome
 from genome import Genome
 
-from .candidate import Candidate
+from .config.candidate import Candidate
 from .objective import LEARNT, Objective
 from .record import UNFINISHED, Record
 from .samplers.base import Individual, Origin

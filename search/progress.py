@@ -16,11 +16,11 @@ from .start import ref_of
 if TYPE_CHECKING:
     from rich.live import Live
 
+    from .config.study import StudyFile
     from .devices import Places
     from .over_seeds import OneSeed
     from .recovery import Recovered
     from .store import Store
-    from .study_file import StudyFile
 
 
 class Progress(Protocol):

@@ -9,13 +9,13 @@ import genome
 from genome import Genome, GenomeError
 
 from .asking import FIXED
-from .candidate import candidate, measured
+from .config.candidate import candidate, measured
+from .config.study import StudyFile
 from .errors import StudyError
 from .record import GENOME, ORIGIN
 from .samplers.base import Origin
 from .space.adapt import fitted
 from .store import Store
-from .study_file import StudyFile
 
 if TYPE_CHECKING:
     from .space.space import Space

@@ -15,7 +15,8 @@ import genome
 
 from . import clock
 from .asking import FIXED
-from .candidate import Candidate, candidate
+from .config.candidate import Candidate, candidate
+from .config.study import StudyFile
 from .handle import Asked, Handle
 from .lineage import clear, drop_checkpoint
 from .over_seeds import OneSeed
@@ -35,7 +36,6 @@ from .record import (
     record,
 )
 from .store import Store
-from .study_file import StudyFile
 from .telling import finish
 
 if TYPE_CHECKING:

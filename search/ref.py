@@ -8,10 +8,10 @@ from typing import NamedTuple
 import genome
 from genome import Genome
 
+from .config.study import StudyFile, parse_study, read_study
 from .errors import StudyError
 from .record import Record
 from .store import TEXT_ATTR, Store, check_format, look
-from .study_file import StudyFile, parse_study, read_study
 
 
 class Opened(NamedTuple):

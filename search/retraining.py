@@ -10,10 +10,11 @@ from itertools import count
 import genome
 
 from . import formatting
-from .candidate import candidate
 from .claims import claimed
+from .config.candidate import candidate
+from .config.finale import HEADROOM, Task, expected_seconds, tasks
+from .config.study import StudyFile
 from .crew import Crew, Slot
-from .finale import HEADROOM, Task, expected_seconds, tasks
 from .front import as_found
 from .lineage import ancestors, drop_checkpoint
 from .messages import Died, Event, Finished, Job, Row
@@ -23,7 +24,6 @@ from .purse import WRITE_SECONDS, Purse, charged
 from .record import REPORT_FILE
 from .recovery import owner
 from .store import Store
-from .study_file import StudyFile
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 SHORTEST_SECONDS = 0.01

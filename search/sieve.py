@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from .asking import Drawn
-from .candidate import Candidate
+from .config.candidate import Candidate
 from .objective import Objective, learnt
 from .past import Past
 from .record import Record

@@ -10,6 +10,7 @@ import genome
 from genome import Genome, GenomeError
 from genome.source import SourceError
 
+from .config.study import StudyFile
 from .errors import StudyError
 from .front import ranking
 from .record import GENOME, ORIGIN, Record
@@ -18,7 +19,6 @@ from .samplers.base import Origin
 from .space.adapt import Fit, fitted
 from .space.space import Space
 from .store import Store, look
-from .study_file import StudyFile
 
 log = logging.getLogger("search")
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import begun, difference, start
+from . import begun, start
 from .asking import Answers, Asking, Genomes
+from .config import changes
+from .config.study import StudyFile, parse_study, read_study
 from .coordinator import Coordinator
 from .crew import crew, prepare
 from .devices import places
@@ -31,7 +33,6 @@ from .samplers import OURS, proposer, sampler
 from .samplers.random_search import Even
 from .sieve import Sieve
 from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
-from .study_file import StudyFile, parse_study, read_study
 from .wish import Wish
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _data(file: StudyFile) -> Data:
 def _check_same(store: Store, file: StudyFile, data: Data) -> None:
     """Refuse to go on with a study that has become another one; keep its text where it only grew."""
     attrs = store.study.user_attrs
-    difference.check_same(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
+    changes.check_same(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
     if attrs[DATA_ATTR] != data.digest():
         raise StudyError(
             f"the images of {data.name} are not those that study {file.name} began with; "

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .candidate import Candidate
+from .config.candidate import Candidate
 from .handle import Handle
 from .objective import Objective
 from .record import RESULT, Record

@@ -11,7 +11,7 @@ import genome
 from genome import Genome, GenomeError
 from genome.op import Shape
 
-from .dataset import Dataset
+from .config.dataset import Dataset
 from .errors import StudyError
 from .ref import genome_of, open_study, split_trial
 from .train import Training

@@ -18,8 +18,8 @@ from benchmarks._searchers import Told, of_study
 from benchmarks._trained import Trained
 from benchmarks.others import MOST, Objective, search
 from genome import Genome
+from search.config.study import StudyFile, parse_study
 from search.space.space import Space
-from search.study_file import StudyFile, parse_study
 from trainer import Split, load
 
 EVEN = """\

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.sampling_cost import SPACES, measured, study_text
+from search.config.study import parse_study
 from search.store import look
-from search.study_file import parse_study
 
 
 @pytest.mark.parametrize("space", SPACES)

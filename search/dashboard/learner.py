@@ -9,9 +9,9 @@ from typing import NamedTuple
 import genome
 from genome.domain import Domain
 from genome.source import SourceError
+from search.config.study import StudyFile
 from search.space.holes import SpaceError
 from search.space.space import Space
-from search.study_file import StudyFile
 
 from .bins import kind
 from .genes import Box, Gene, NodeType, Proxy, box, genes, learnt_values, node_types, proxies, top, trained

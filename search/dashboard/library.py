@@ -9,13 +9,13 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from search import tables
+from search.config.schema import NAME
+from search.config.study import stored_study
 from search.errors import StudyError
 from search.lock import is_held
 from search.over_seeds import OverSeeds, over_seeds
 from search.storage import sqlite_file
 from search.store import TEXT_ATTR, check_format
-from search.study_file import stored_study
-from search.written import NAME
 
 from .beside import Beside
 from .hands import Hands

@@ -12,8 +12,8 @@ from typing import Any
 import search
 from genome.source import SourceError
 from search.begun import Begun
+from search.config.study import read_study
 from search.errors import StudyError
-from search.study_file import read_study
 
 from .snapshot import Snapshot
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import uvicorn
 
+from search.config.study import read_study
 from search.errors import StudyError
 from search.ref import is_file
-from search.study_file import read_study
 
 from . import link, optunas
 from .app import create_app

@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from search.config.study import StudyFile
 from search.front import front
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.purse import SMALLEST_SHARE
 from search.record import Record
-from search.study_file import StudyFile
 
 from .chart import Point, front_of
 from .hands import Hands

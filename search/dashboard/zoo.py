@@ -6,10 +6,10 @@ import threading
 from collections.abc import Sequence
 
 import genome
+from search.config.study import StudyFile
 from search.errors import StudyError
 from search.queued import fit
 from search.space.space import Space
-from search.study_file import StudyFile
 
 from .snapshot import Snapshot
 

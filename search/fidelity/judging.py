@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from search.config.study import StudyFile
 from search.pruners.curve_forecast import is_hopeless
 from search.pruners.rules import Climb, should_stop
 
 from ..objective import MAXIMIZE, PLANNED, Objective, learnt
 from ..record import Record
-from ..study_file import StudyFile
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from search.config.study import StudyFile
 from search.pruners.brackets import bracket_of, next_bracket, opened
 from search.pruners.promotion import (
     Keeps,
@@ -23,7 +24,6 @@ from search.pruners.rules import PAUSING, Climb
 
 from ..purse import Purse
 from ..record import Record
-from ..study_file import StudyFile
 
 if TYPE_CHECKING:
     from ..entry import Entry

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import genome
 from genome.domain import Domain, Float, Int, OneOf
+from search.config.study import parse_study
 from search.dashboard.bins import MOST_CHOICES, kind, labels
 from search.dashboard.importance import LEAST, importance
 from search.dashboard.learner import Learner, kinds
 from search.dashboard.library import Library
 from search.store import Store
-from search.study_file import parse_study
 from tests.dashboard.kept import Page, add, begin, client, text_of
 from tests.dashboard.test_hostile import HOSTILE
 from tests.search.conftest import study_of

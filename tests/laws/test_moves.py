@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genome.domain import Domain, Float, Int, OneOf
+from search.config.study import read_study
 from search.space import mutations
 from search.space.mutation_sites import SCHEDULE, sites
 from search.space.space import Space
-from search.study_file import read_study
 from tests.widest import widest
 
 STUDIES = Path(__file__).parents[2] / "studies"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from search import clock
+from search.config.study import StudyFile
 from search.crew import crew
 from search.errors import StudyError
 from search.messages import Died, Finished, Job, Setup
@@ -19,7 +20,6 @@ from search.record import RETRY_OF, Record
 from search.recovery import Recovered
 from search.store import Store, look
 from search.study import Result, Study
-from search.study_file import StudyFile
 from tests.command import PATIENCE_SECONDS, Command, commands, frozen, killed, members, until
 from tests.search.conftest import trials_in
 from trainer import Recipe

@@ -16,8 +16,9 @@ from optuna.trial import TrialState
 from safetensors.torch import load_file
 
 from search.claims import claimed
+from search.config.finale import Finale, Task, expected_seconds, tasks
+from search.config.study import parse_study
 from search.crew import Crew, Slot
-from search.finale import Finale, Task, expected_seconds, tasks
 from search.front import front
 from search.messages import Job, Verdict
 from search.objective import Objective
@@ -28,7 +29,6 @@ from search.record import CHARGED, CHECKPOINT_FILE, Record
 from search.retraining import AMPLE, Retraining
 from search.store import TEXT_ATTR, Store, look
 from search.study import Result
-from search.study_file import parse_study
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.dashboard.kept import add, begin, text_of
 from tests.search.conftest import study_of

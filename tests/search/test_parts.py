@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search import formatting
-from search.candidate import Excess
+from search.config.candidate import Excess
 from search.errors import StudyError
 from search.front import front
 from search.lock import hold

@@ -14,7 +14,8 @@ import yaml
 
 import genome
 from search.asking import Drawn
-from search.candidate import Candidate, candidate
+from search.config.candidate import Candidate, candidate
+from search.config.study import check_study
 from search.crew import Crew, Slot
 from search.messages import Screening, Task
 from search.objective import Objective
@@ -27,7 +28,6 @@ from search.samplers.proxy_vote import Row, Screen
 from search.samplers.random_search import Even
 from search.sieve import Option, Sieve, evidence, summary
 from search.study import Result
-from search.study_file import check_study
 from search.views import result_text
 from tests.search.conftest import study_of
 from tests.search.test_resume import STOP, Told

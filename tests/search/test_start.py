@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 import genome
 from genome import Genome
 from search.asking import Answers
-from search.candidate import candidate
+from search.config.candidate import candidate
 from search.errors import StudyError
 from search.formatting import met_again
 from search.past import Past

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from genome.source import parse
-from search import difference
+from search.config.changes import check_same
+from search.config.finale import Finale
+from search.config.study import StudyFile, check_study, parse_study, read_study
 from search.errors import StudyError
-from search.finale import Finale
 from search.samplers import OURS
 from search.samplers.proxy_vote import Screen
-from search.study_file import StudyFile, check_study, parse_study, read_study
 from tests.search.conftest import study_of
 
 SPACE = """space:
@@ -282,12 +282,10 @@ def grown(**changes: Any) -> StudyFile:
 
 def test_what_may_grow_under_a_study() -> None:
     begun = grown(budget={"device_time": 60, "per_trial": 5})
-    difference.check_same(begun, grown(budget={"device_time": 61, "per_trial": "1m"}, workers=1, trials=60))
-    difference.check_same(begun, grown(budget={"device_time": 60}, trials=None, device="auto"))
-    difference.check_same(begun, grown(budget={"device_time": 60, "per_trial": 5}, finale={"seeds": 5}))
-    difference.check_same(
-        begun, grown(budget={"device_time": 60, "per_trial": 5}, train={"epochs": 3, "batch": 256})
-    )
+    check_same(begun, grown(budget={"device_time": 61, "per_trial": "1m"}, workers=1, trials=60))
+    check_same(begun, grown(budget={"device_time": 60}, trials=None, device="auto"))
+    check_same(begun, grown(budget={"device_time": 60, "per_trial": 5}, finale={"seeds": 5}))
+    check_same(begun, grown(budget={"device_time": 60, "per_trial": 5}, train={"epochs": 3, "batch": 256}))
 
 
 @pytest.mark.parametrize(
@@ -303,12 +301,12 @@ def test_what_may_grow_under_a_study() -> None:
 def test_what_makes_it_another_study(changes: dict[str, Any], said: str) -> None:
     begun = grown(budget={"device_time": 60})
     with pytest.raises(StudyError, match=said):
-        difference.check_same(begun, grown(**{"budget": {"device_time": 60}, **changes}))
+        check_same(begun, grown(**{"budget": {"device_time": 60}, **changes}))
 
 
 def test_known_shapes_are_those_of_the_data() -> None:
     import trainer
-    from search.dataset import SHAPES
+    from search.config.dataset import SHAPES
 
     assert set(SHAPES) == set(trainer.NAMES)
     data = trainer.load("digits")

@@ -11,15 +11,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from genome.source import shown
+from search import objective
+from search.objective import DIRECTIONS, LEARNT, MAXIMIZE
+from search.pruners.rules import PRUNERS
+from search.samplers import SAMPLERS
 from trainer import Budget, Recipe, parse_bytes
 from trainer.proxies import PROXIES
 
-from . import objective
 from .dataset import SHAPES
 from .finale import Finale
-from .objective import DIRECTIONS, LEARNT, MAXIMIZE
-from .pruners.rules import PRUNERS
-from .samplers import SAMPLERS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")

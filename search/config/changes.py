@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from genome.source import shown
+from search.errors import StudyError
 
 from .dataset import SHAPES
-from .errors import StudyError
-from .study_file import StudyFile
+from .study import StudyFile
 
 # how, not what; what is new under `start` comes next, the finale when all is found
 FREE = ("workers", "device", "start", "finale")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import genome
 from genome import Genome, GenomeError
 
-from .study_file import StudyFile
+from .study import StudyFile
 
 FLOAT_BYTES = 4
 # weight, gradient and what the optimizer keeps for it, in floats

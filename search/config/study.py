@@ -12,22 +12,22 @@ from pydantic import ValidationError
 
 from genome.op import Shape
 from genome.source import Source, SourceError, parse, read
+from search.errors import StudyError
+from search.inherit import NAMING_PARENTS
+from search.objective import Objective
+from search.pruners.brackets import is_too_early, usual_rungs
+from search.pruners.rules import PAUSING
+from search.samplers import JOINT, MODELS, OURS
+from search.samplers import complaint as sampler_complaint
+from search.samplers.proxy_vote import Screen
+from search.space.parse import space_of
+from search.space.space import Space
 from trainer import Budget, Recipe
 
-from . import complaints
+from . import schema_errors
 from .dataset import SHAPES, Dataset
-from .errors import StudyError
 from .finale import Finale
-from .inherit import NAMING_PARENTS
-from .objective import Objective
-from .pruners.brackets import is_too_early, usual_rungs
-from .pruners.rules import PAUSING
-from .samplers import JOINT, MODELS, OURS
-from .samplers import complaint as sampler_complaint
-from .samplers.proxy_vote import Screen
-from .space.parse import space_of
-from .space.space import Space
-from .written import KEYS, Written
+from .schema import KEYS, Written
 
 DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials
 
@@ -129,7 +129,7 @@ def stored_study(text: str, path: str) -> StudyFile:
     try:
         return _filled(Written.model_validate(_complete(source)), source, None, None)
     except ValidationError as error:
-        raise StudyError("\n".join(complaints.lines(source, error.errors(), KEYS))) from None
+        raise StudyError("\n".join(schema_errors.lines(source, error.errors(), KEYS))) from None
 
 
 def check_study(source: Source, data_root: str | None = None, folder: Path | None = None) -> StudyFile:
@@ -141,7 +141,7 @@ def check_study(source: Source, data_root: str | None = None, folder: Path | Non
     try:
         study = _filled(Written.model_validate(_complete(source)), source, data_root, folder)
     except ValidationError as error:
-        wrong = complaints.lines(source, error.errors(), KEYS)
+        wrong = schema_errors.lines(source, error.errors(), KEYS)
         study = None
     wrong += _wrong_space(source, study, data_root)
     if wrong or study is None:
