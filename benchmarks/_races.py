@@ -16,7 +16,7 @@ import yaml
 
 import trainer
 from search.progress import Progress, Silent
-from search.record import Record
+from search.storage.record import Record
 from search.study import Result, Study
 
 SPACE = """\

@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sampling_cost import fill, study_text, verdict
 
 from search.config.study import parse_study
-from search.store import TEXT_ATTR, Store, claim, coordinate
+from search.storage.store import TEXT_ATTR, Store, claim, coordinate
 
 GOAL_SECONDS = 0.3
 NAMED_SECONDS = 2.0

@@ -40,12 +40,12 @@ from search.entry import Entry
 from search.past import Past
 from search.progress import Silent
 from search.purse import Purse
-from search.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
 from search.samplers import OURS
 from search.samplers.base import Origin
 from search.space.distributions import distribution
 from search.space.space import Space
-from search.store import Store, claim, coordinate
+from search.storage.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
+from search.storage.store import Store, claim, coordinate
 from search.study import _asking
 
 EPOCHS = 9

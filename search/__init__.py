@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.errors import StudyError
     from search.export import load_export
-    from search.record import Record
     from search.study import Result, Study
 
     from .samplers.optuna_sampler import GenomeSampler
     from .space.space import Space
+    from .storage.record import Record
 
 _HOME = {
     "GenomeSampler": "samplers.genome_sampler",

@@ -12,15 +12,15 @@ import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 
-from .handle import Asked, Handle, Proposed
 from .past import Past
-from .record import GENOME, ORIGIN
 from .samplers.base import Judge, Origin, Proposer
 from .samplers.proxy_vote import Row
 from .samplers.random_search import Even
 from .space.distributions import asker
 from .space.space import Space
-from .store import Store
+from .storage.live_trial import Asked, Handle, Proposed
+from .storage.record import GENOME, ORIGIN
+from .storage.store import Store
 
 if TYPE_CHECKING:
     import optuna

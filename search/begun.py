@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .config.study import StudyFile
-from .store import Store
+from .storage.store import Store
 
 BEGUN = "begun_from"  # attribute of a study
 

@@ -31,8 +31,8 @@ from .inherit import Inheritance, begin, begun
 from .lineage import inherit
 from .memory import memory_limit
 from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Screening, Setup, Task, Verdict
-from .record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from .screening import screened
+from .storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 WARM_UP_SECONDS = 0.1
 

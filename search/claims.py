@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from .config.finale import Task
-from .over_seeds import OneSeed, over_seeds
 from .recovery import SETTLE_SECONDS, is_abandoned, owner
-from .store import Store
+from .storage.seed_results import OneSeed, over_seeds
+from .storage.store import Store
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

@@ -11,7 +11,7 @@ from .known import Known
 from .others import Others, others
 from .purse import Purse
 from .recovery import recover
-from .store import Store
+from .storage.store import Store
 
 LOOK_SECONDS = 5.0  # in which what others have spent of the purse is seen while trials run
 RECOVER_SECONDS = 10.0  # in which the trials of one that was killed are taken up by the others

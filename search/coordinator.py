@@ -23,10 +23,10 @@ from .opening import Opening
 from .past import Past
 from .progress import Progress
 from .purse import Purse, charged
-from .record import CURVE, RUNGS, SHARE, Record
 from .recovery import interrupt, taken_over
 from .sieve import Option, Sieve, Sifted
-from .store import Store
+from .storage.record import CURVE, RUNGS, SHARE, Record
+from .storage.store import Store
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .config.candidate import Candidate
-from .handle import Handle
-from .record import Record
+from .storage.live_trial import Handle
+from .storage.record import Record
 
 
 @dataclass

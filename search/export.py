@@ -13,8 +13,8 @@ from trainer import files
 from .config.study import StudyFile
 from .errors import StudyError
 from .objective import learnt
-from .record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
-from .store import Store
+from .storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
+from .storage.store import Store
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from .objective import Objective, dominates, learnt
-from .over_seeds import OverSeeds
-from .record import Record
+from .storage.record import Record
+from .storage.seed_results import OverSeeds
 
 
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:

@@ -13,9 +13,9 @@ from .messages import Job, Screening
 from .opening import Opening
 from .past import Past
 from .purse import Purse
-from .record import ORIGIN
 from .samplers.base import Origin
-from .store import Store
+from .storage.record import ORIGIN
+from .storage.store import Store
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 

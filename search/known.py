@@ -11,9 +11,9 @@ from .fidelity.judging import Judging
 from .fidelity.paused import Paused
 from .opening import Opening
 from .past import Past
-from .record import UNFINISHED, Record
 from .sieve import Sieve
-from .store import Store
+from .storage.record import UNFINISHED, Record
+from .storage.store import Store
 
 
 @dataclass

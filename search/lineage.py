@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import clock
-from .record import CHECKPOINT_FILE, Record
-from .store import Store
+from .storage.record import CHECKPOINT_FILE, Record
+from .storage.store import Store
 
 if TYPE_CHECKING:
     from trainer import Checkpoint

@@ -15,13 +15,13 @@ from .config.candidate import Candidate, candidate, measured
 from .config.study import StudyFile
 from .entry import Entry
 from .fidelity.paused import Paused
-from .handle import Handle
 from .lineage import ancestors
 from .past import Past
-from .record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
 from .recovery import owner
 from .sieve import Sifted
-from .store import Store
+from .storage.live_trial import Handle
+from .storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
+from .storage.store import Store
 
 
 @dataclass(frozen=True)

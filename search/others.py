@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from .over_seeds import over_seeds
-from .record import OWNER, PLAN, SHARE, record
 from .recovery import is_abandoned, owner, sign_of
-from .store import Store
+from .storage.record import OWNER, PLAN, SHARE, record
+from .storage.seed_results import over_seeds
+from .storage.store import Store
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -9,8 +9,8 @@ from genome import Genome
 
 from .config.candidate import Candidate
 from .objective import LEARNT, Objective
-from .record import UNFINISHED, Record
 from .samplers.base import Individual, Origin
+from .storage.record import UNFINISHED, Record
 
 
 class Past:

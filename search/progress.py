@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from . import formatting
 from .front import front
-from .record import Record
 from .start import ref_of
+from .storage.record import Record
 
 if TYPE_CHECKING:
     from rich.live import Live
 
     from .config.study import StudyFile
     from .devices import Places
-    from .over_seeds import OneSeed
     from .recovery import Recovered
-    from .store import Store
+    from .storage.seed_results import OneSeed
+    from .storage.store import Store
 
 
 class Progress(Protocol):

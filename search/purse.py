@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import clock
-from .handle import Handle
-from .record import CHARGED, SEEN_AT
-from .store import Store
+from .storage.live_trial import Handle
+from .storage.record import CHARGED, SEEN_AT
+from .storage.store import Store
 
 WRITE_SECONDS = 1.0  # others on a shared storage, and readers, see what a trial costs so soon
 SIGN_SECONDS = 30.0

@@ -12,10 +12,10 @@ from .asking import FIXED
 from .config.candidate import candidate, measured
 from .config.study import StudyFile
 from .errors import StudyError
-from .record import GENOME, ORIGIN
 from .samplers.base import Origin
 from .space.adapt import fitted
-from .store import Store
+from .storage.record import GENOME, ORIGIN
+from .storage.store import Store
 
 if TYPE_CHECKING:
     from .space.space import Space

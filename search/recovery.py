@@ -17,11 +17,10 @@ from . import clock
 from .asking import FIXED
 from .config.candidate import Candidate, candidate
 from .config.study import StudyFile
-from .handle import Asked, Handle
 from .lineage import clear, drop_checkpoint
-from .over_seeds import OneSeed
 from .purse import charged
-from .record import (
+from .storage.live_trial import Asked, Handle
+from .storage.record import (
     CHARGED,
     GENOME,
     ORIGIN,
@@ -35,7 +34,8 @@ from .record import (
     Record,
     record,
 )
-from .store import Store
+from .storage.seed_results import OneSeed
+from .storage.store import Store
 from .telling import finish
 
 if TYPE_CHECKING:

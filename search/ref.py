@@ -10,8 +10,8 @@ from genome import Genome
 
 from .config.study import StudyFile, parse_study, read_study
 from .errors import StudyError
-from .record import Record
-from .store import TEXT_ATTR, Store, check_format, look
+from .storage.record import Record
+from .storage.store import TEXT_ATTR, Store, check_format, look
 
 
 class Opened(NamedTuple):

@@ -18,12 +18,12 @@ from .crew import Crew, Slot
 from .front import as_found
 from .lineage import ancestors, drop_checkpoint
 from .messages import Died, Event, Finished, Job, Row
-from .over_seeds import OneSeed
 from .progress import Progress
 from .purse import WRITE_SECONDS, Purse, charged
-from .record import REPORT_FILE
 from .recovery import owner
-from .store import Store
+from .storage.record import REPORT_FILE
+from .storage.seed_results import OneSeed
+from .storage.store import Store
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 SHORTEST_SECONDS = 0.01

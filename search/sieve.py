@@ -13,8 +13,8 @@ from .asking import Drawn
 from .config.candidate import Candidate
 from .objective import Objective, learnt
 from .past import Past
-from .record import Record
 from .samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
+from .storage.record import Record
 
 log = logging.getLogger("search")
 

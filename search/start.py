@@ -13,12 +13,12 @@ from genome.source import SourceError
 from .config.study import StudyFile
 from .errors import StudyError
 from .front import ranking
-from .record import GENOME, ORIGIN, Record
 from .ref import genome_of, open_study, split_trial
 from .samplers.base import Origin
 from .space.adapt import Fit, fitted
 from .space.space import Space
-from .store import Store, look
+from .storage.record import GENOME, ORIGIN, Record
+from .storage.store import Store, look
 
 log = logging.getLogger("search")
 

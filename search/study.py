@@ -26,13 +26,13 @@ from .objective import learnt
 from .past import Past
 from .progress import Progress, Silent
 from .purse import Purse
-from .record import Record
 from .recovery import SILENT_SECONDS, owner, recover, recover_seeds
 from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
 from .samplers.random_search import Even
 from .sieve import Sieve
-from .store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from .storage.record import Record
+from .storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .wish import Wish
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .config.candidate import Candidate
-from .handle import Handle
 from .objective import Objective
-from .record import RESULT, Record
+from .storage.live_trial import Handle
+from .storage.record import RESULT, Record
 
 # Failures that say something of the network, and so something to the sampler.
 TELLING = frozenset({"not-finite", "out-of-memory", "batch-too-small"})

@@ -12,7 +12,7 @@ from genome.totals import Total, totals
 
 from . import formatting, sieve
 from .objective import DIRECTIONS, Objective, learnt
-from .record import Record
+from .storage.record import Record
 from .study import Result
 
 COLUMNS = 120  # of a terminal, for what may be long

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.sampling_cost import SPACES, measured, study_text
 from search.config.study import parse_study
-from search.store import look
+from search.storage.store import look
 
 
 @pytest.mark.parametrize("space", SPACES)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import count, islice
 from typing import NamedTuple
 
-from search.over_seeds import OneSeed
-from search.record import Record
+from search.storage.record import Record
+from search.storage.seed_results import OneSeed
 
 HEADROOM = 1.1  # times what a training took before: no two take the same
 

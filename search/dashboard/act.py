@@ -21,7 +21,7 @@ from genome.source import SourceError
 from search import queued
 from search.errors import StudyError
 from search.space.space import Space
-from search.store import writing
+from search.storage.store import writing
 from search.wish import ask_to_stop
 
 from . import hands, link

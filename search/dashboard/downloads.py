@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from search.export import FORMAT, USAGE_FILE
-from search.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 from . import link
 from .library import Missing

@@ -15,7 +15,7 @@ from search.begun import Begun
 from search.wish import STOP
 
 if TYPE_CHECKING:
-    from search.store import Store
+    from search.storage.store import Store
 
 KEY = re.compile(r"(star|note):(\d{1,9})", re.ASCII)
 LONGEST_NOTE = 2000  # characters

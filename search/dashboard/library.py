@@ -8,14 +8,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
-from search import tables
 from search.config.schema import NAME
 from search.config.study import stored_study
 from search.errors import StudyError
-from search.lock import is_held
-from search.over_seeds import OverSeeds, over_seeds
-from search.storage import sqlite_file
-from search.store import TEXT_ATTR, check_format
+from search.storage import sql_reader
+from search.storage.connect import sqlite_file
+from search.storage.lock import is_held
+from search.storage.seed_results import OverSeeds, over_seeds
+from search.storage.store import TEXT_ATTR, check_format
 
 from .beside import Beside
 from .hands import Hands
@@ -52,8 +52,8 @@ class Library:
         """Return the names of all studies. Raises StudyError where the storage cannot be read."""
         if self.url is None:
             return sorted(file.parent.name for file in self.runs.glob("*/study.db"))
-        with tables.asking(self.url, LOCK_SECONDS) as ask:
-            return sorted(tables.study_ids(ask))
+        with sql_reader.asking(self.url, LOCK_SECONDS) as ask:
+            return sorted(sql_reader.study_ids(ask))
 
     def snapshot(self, name: str, patience: float | None = None) -> Snapshot:
         """Return a study as it is now. Raises Missing, BeingRead, or StudyError where it cannot be read."""
@@ -90,8 +90,8 @@ class Reading:
         self.url = library.url or f"sqlite:///{library.runs / name / 'study.db'}"
         self._mark: tuple[int, ...] | None = None
         self._id: int | None = None
-        self._rows: dict[int, tables.Row] = {}
-        self._known: dict[int, tuple[tables.Row, OverSeeds | None, Seen]] = {}
+        self._rows: dict[int, sql_reader.Row] = {}
+        self._known: dict[int, tuple[sql_reader.Row, OverSeeds | None, Seen]] = {}
         self._last: Snapshot | None = None
         self._text = ""
         self._brief: tuple[Stamp, Brief] | None = None
@@ -156,21 +156,21 @@ class Reading:
         if self.library.url is None and self.name not in self.library.names():
             raise Missing(f"there is no study {self.name}")
         mark = _mark(self.url)
-        with tables.asking(self.url, LOCK_SECONDS) as ask:
+        with sql_reader.asking(self.url, LOCK_SECONDS) as ask:
             study = self._found(ask)
-            attrs = tables.study_attrs(ask, study)
+            attrs = sql_reader.study_attrs(ask, study)
             check_format(attrs, self.name)
             if TEXT_ATTR not in attrs:
                 raise StudyError(
                     f"study {self.name} does not say yet what it is; it begins this moment, or was killed so"
                 )
-            self._rows |= tables.read(ask, study, self._rows)
+            self._rows |= sql_reader.read(ask, study, self._rows)
         self._mark = mark
         return attrs
 
-    def _found(self, ask: tables.Ask) -> int:
+    def _found(self, ask: sql_reader.Ask) -> int:
         """Optuna's key of the study; one of that name that was begun anew is read anew."""
-        found = tables.study_ids(ask).get(self.name)
+        found = sql_reader.study_ids(ask).get(self.name)
         if found is None and self.library.url is not None:
             raise Missing(f"there is no study {self.name}")
         if found is None:

@@ -23,7 +23,7 @@ from starlette.datastructures import Headers
 
 import search
 from search.errors import StudyError
-from search.storage import storage_to_write
+from search.storage.connect import storage_to_write
 
 from . import link
 from .guard import METHODS, is_from_here, is_loopback, named

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from search.over_seeds import OverSeeds
-from search.record import OWNER, SEEN_AT, Record, record
 from search.recovery import is_gone
-from search.tables import Row
+from search.storage.record import OWNER, SEEN_AT, Record, record
+from search.storage.seed_results import OverSeeds
+from search.storage.sql_reader import Row
 
 BETWEEN_SECONDS = 5.0  # from the end of a trial to the begin of the next, or of the finale
 _OP = re.compile(r"\{op: ([a-z_0-9]+)")

@@ -16,7 +16,7 @@ from search.config.study import StudyFile
 from search.front import front
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.purse import SMALLEST_SHARE
-from search.record import Record
+from search.storage.record import Record
 
 from .chart import Point, front_of
 from .hands import Hands

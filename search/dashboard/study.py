@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from search.record import Record
+from search.storage.record import Record
 from search.views import over_seeds
 
 from . import link, plots

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from search.config.study import StudyFile
 from search.pruners.curve_forecast import is_hopeless
 from search.pruners.rules import Climb, should_stop
+from search.storage.record import Record
 
 from ..objective import MAXIMIZE, PLANNED, Objective, learnt
-from ..record import Record
 
 
 @dataclass

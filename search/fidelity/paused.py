@@ -21,9 +21,9 @@ from search.pruners.promotion import (
     top_share,
 )
 from search.pruners.rules import PAUSING, Climb
+from search.storage.record import Record
 
 from ..purse import Purse
-from ..record import Record
 
 if TYPE_CHECKING:
     from ..entry import Entry

@@ -18,9 +18,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 import genome
-from search.record import ORIGIN
 from search.space.distributions import distribution
 from search.space.space import Space
+from search.storage.record import ORIGIN
 
 from . import proposer
 from .base import Individual, Origin, Proposal, Proposer

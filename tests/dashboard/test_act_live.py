@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from search.dashboard import act, library
-from search.lock import is_held
-from search.store import look, writing
+from search.storage.lock import is_held
+from search.storage.store import look, writing
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.dashboard.kept import add, begin, client
 from tests.dashboard.server import Server

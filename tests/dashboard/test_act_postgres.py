@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from search.dashboard import seen
-from search.over_seeds import OneSeed
-from search.record import OWNER
 from search.recovery import owner
-from search.store import Store, look
+from search.storage.record import OWNER
+from search.storage.seed_results import OneSeed
+from search.storage.store import Store, look
 from tests.command import PATIENCE_SECONDS, Command, commands
 from tests.dashboard.kept import Page, add, begin, client
 from tests.dashboard.test_act import FITS, send

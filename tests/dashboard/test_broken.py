@@ -12,8 +12,8 @@ import pytest
 
 from search.dashboard import library
 from search.errors import StudyError
-from search.lock import hold, is_held
-from search.store import FORMAT_ATTR
+from search.storage.lock import hold, is_held
+from search.storage.store import FORMAT_ATTR
 from tests.dashboard.kept import Page, add, begin, client, foreign
 
 

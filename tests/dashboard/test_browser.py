@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from search.store import Store, look
+from search.storage.store import Store, look
 from tests.command import PATIENCE_SECONDS
 from tests.dashboard.kept import add, begin, text_of
 from tests.dashboard.server import Server

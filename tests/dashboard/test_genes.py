@@ -20,7 +20,7 @@ from search.dashboard.bins import MOST_CHOICES, kind, labels
 from search.dashboard.importance import LEAST, importance
 from search.dashboard.learner import Learner, kinds
 from search.dashboard.library import Library
-from search.store import Store
+from search.storage.store import Store
 from tests.dashboard.kept import Page, add, begin, client, text_of
 from tests.dashboard.test_hostile import HOSTILE
 from tests.search.conftest import study_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search.dashboard.query import ENDS, OUTCOMES, PAGE, SORTS, Query, QueryError, column_value
 from search.dashboard.seen import Seen
-from search.record import Record
+from search.storage.record import Record
 
 numbers = st.none() | st.integers(0, 20)
 

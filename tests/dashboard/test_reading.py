@@ -16,7 +16,7 @@ from search.dashboard import beside, library
 from search.dashboard.beside import Beside
 from search.dashboard.library import Library
 from search.dashboard.studies import head
-from search.lock import hold
+from search.storage.lock import hold
 from tests.command import PATIENCE_SECONDS
 from tests.dashboard.kept import Page, add, begin, client
 

@@ -17,7 +17,7 @@ from search.dashboard.downloads import PIECE, opened, pieces, size_of
 from search.dashboard.guard import POLICY
 from search.dashboard.library import Library
 from search.dashboard.report import seconds_by_part
-from search.store import Store
+from search.storage.store import Store
 from tests.dashboard.kept import Page, add, begin, client
 from tests.dashboard.test_hostile import HOSTILE
 

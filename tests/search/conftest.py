@@ -12,8 +12,8 @@ import yaml
 from search import cli
 from search.errors import StudyError
 from search.progress import Silent
-from search.record import Record
-from search.store import Store, look
+from search.storage.record import Record
+from search.storage.store import Store, look
 from search.study import Result, Study
 
 SPACE: dict[str, Any] = {

@@ -16,9 +16,9 @@ from search.crew import crew
 from search.errors import StudyError
 from search.messages import Died, Finished, Job, Setup
 from search.progress import Silent
-from search.record import RETRY_OF, Record
 from search.recovery import Recovered
-from search.store import Store, look
+from search.storage.record import RETRY_OF, Record
+from search.storage.store import Store, look
 from search.study import Result, Study
 from tests.command import PATIENCE_SECONDS, Command, commands, frozen, killed, members, until
 from tests.search.conftest import trials_in

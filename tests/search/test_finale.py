@@ -22,12 +22,12 @@ from search.crew import Crew, Slot
 from search.front import front
 from search.messages import Job, Verdict
 from search.objective import Objective
-from search.over_seeds import OneSeed, OverSeeds
 from search.progress import Silent
 from search.purse import Purse, charged
-from search.record import CHARGED, CHECKPOINT_FILE, Record
 from search.retraining import AMPLE, Retraining
-from search.store import TEXT_ATTR, Store, look
+from search.storage.record import CHARGED, CHECKPOINT_FILE, Record
+from search.storage.seed_results import OneSeed, OverSeeds
+from search.storage.store import TEXT_ATTR, Store, look
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.dashboard.kept import add, begin, text_of

@@ -11,9 +11,9 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from search.handle import Proposed
-from search.ledger import ledger
-from search.store import Store, claim, coordinate
+from search.storage.live_trial import Proposed
+from search.storage.store import Store, claim, coordinate
+from search.storage.transactions import ledger
 
 ATTRS = {"one": "nodes: {} # ü", "plan": {"params": 7, "macs": None}, "many": [1.5, True, "", "'"]}
 

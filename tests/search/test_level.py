@@ -11,9 +11,9 @@ import genome
 from genome.zoo import lenet
 from search.objective import Objective
 from search.past import Past
-from search.record import Record
 from search.samplers.base import Individual
 from search.samplers.extrapolation import sights
+from search.storage.record import Record
 
 WRITTEN = lenet()
 EPOCHS = 6

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.errors import StudyError
-from search.lock import hold, is_held
+from search.storage.lock import hold, is_held
 
 NAPS = 40
 
@@ -55,7 +55,7 @@ def test_who_holds_it_is_told_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_look_that_never_ends_is_no_reason_to_wait_for_ever(
     looking: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("search.lock.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("search.storage.lock.PATIENCE_SECONDS", 0.0)
     with pytest.raises(StudyError, match="is being run by"), hold(tmp_path / "lock", "study x"):
         pass
     os.close(looking)

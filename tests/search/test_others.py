@@ -12,9 +12,9 @@ import yaml
 from search.config.study import parse_study
 from search.others import others
 from search.purse import Purse
-from search.record import OWNER, PLAN, SHARE
 from search.recovery import owner, recover
-from search.store import Store
+from search.storage.record import OWNER, PLAN, SHARE
+from search.storage.store import Store
 from tests.dashboard.kept import add, begin, text_of
 from tests.search.conftest import study_of
 

@@ -13,11 +13,11 @@ from search import formatting
 from search.config.candidate import Excess
 from search.errors import StudyError
 from search.front import front
-from search.lock import hold
 from search.objective import Objective, dominates
 from search.pruners.rules import Climb, should_stop
-from search.record import Record
 from search.samplers import OURS, SAMPLERS, sampler
+from search.storage.lock import hold
+from search.storage.record import Record
 from trainer import files
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def test_numbers_as_people_read_them() -> None:
 def test_a_result_without_its_state_is_of_a_running_trial() -> None:
     import optuna
 
-    from search.record import RESULT, record
+    from search.storage.record import RESULT, record
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()

@@ -12,9 +12,9 @@ import pytest
 from search.config.study import StudyFile
 from search.progress import Silent
 from search.purse import charged
-from search.record import CHECKPOINT_FILE, Record
 from search.recovery import Recovered
-from search.store import Store
+from search.storage.record import CHECKPOINT_FILE, Record
+from search.storage.store import Store
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import ONE, trials_in

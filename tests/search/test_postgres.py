@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from search import storage
 from search.errors import StudyError
-from search.record import UNFINISHED, Record
-from search.store import look
+from search.storage import connect
+from search.storage.record import UNFINISHED, Record
+from search.storage.store import look
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.dashboard.kept import add, begin
 from tests.postgres import PASSWORD, Server
@@ -203,7 +203,7 @@ def test_two_that_share_a_purse_spend_it_once(postgres: Server, tmp_path: Path, 
 def test_a_server_that_is_restarted_is_waited_for(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(connect, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     store = begin(tmp_path, url=postgres.fresh())
     add(store)
     postgres.stop()
@@ -275,7 +275,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("psycopg", reason="psycopg comes with the dev extra")
-    monkeypatch.setattr(storage, "CONNECT_SECONDS", 2)  # the least that libpq knows
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 2)  # the least that libpq knows
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(StudyError, match=r"cannot be .*\(connection timeout expired\)") as raised:
@@ -299,5 +299,5 @@ def test_a_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.M
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str) -> None:
-    shown = storage.without_password(url)
+    shown = connect.without_password(url)
     assert PASSWORD not in shown and shown.startswith("postgresql://")

@@ -20,8 +20,8 @@ from search.lineage import clear
 from search.messages import Job
 from search.progress import Silent
 from search.purse import charged
-from search.record import CHECKPOINT_FILE, Record
-from search.store import look
+from search.storage.record import CHECKPOINT_FILE, Record
+from search.storage.store import look
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import ONE, trials_in

@@ -13,7 +13,7 @@ import search
 from search import coordinator
 from search.errors import StudyError
 from search.progress import Plain, Silent
-from search.record import UNFINISHED, Record
+from search.storage.record import UNFINISHED, Record
 from search.study import Result
 from tests.search.conftest import ONE
 

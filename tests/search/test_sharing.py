@@ -9,10 +9,10 @@ import pytest
 
 from search import sharing
 from search.devices import Places, places
-from search.handle import Asked
 from search.purse import Purse
 from search.sharing import CONTEXT_BYTES, decided, heard, measured, needed
-from search.store import Store
+from search.storage.live_trial import Asked
+from search.storage.store import Store
 from trainer.remembered import remember
 
 GIB = 2**30

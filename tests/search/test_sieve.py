@@ -20,13 +20,13 @@ from search.crew import Crew, Slot
 from search.messages import Screening, Task
 from search.objective import Objective
 from search.past import Past
-from search.record import Record
 from search.samplers import proxy_vote
 from search.samplers.base import Individual
 from search.samplers.bayes import Kernel
 from search.samplers.proxy_vote import Row, Screen
 from search.samplers.random_search import Even
 from search.sieve import Option, Sieve, evidence, summary
+from search.storage.record import Record
 from search.study import Result
 from search.views import result_text
 from tests.search.conftest import study_of

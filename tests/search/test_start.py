@@ -19,11 +19,11 @@ from search.errors import StudyError
 from search.formatting import met_again
 from search.past import Past
 from search.progress import Silent, Tally
-from search.record import Record
 from search.recovery import recover
 from search.samplers.random_search import Even
 from search.start import begun_with, enqueue, keep, ref_of
-from search.store import claim, coordinate, look
+from search.storage.record import Record
+from search.storage.store import claim, coordinate, look
 from search.study import Result, Study
 from tests.search.conftest import ONE, SPACE, Said
 

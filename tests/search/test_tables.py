@@ -12,10 +12,10 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search import tables
 from search.errors import StudyError
-from search.record import record
-from search.tables import Row
+from search.storage import sql_reader
+from search.storage.record import record
+from search.storage.sql_reader import Row
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def file(study: optuna.Study) -> Path:
 
 
 def rows(study: optuna.Study, known: dict[int, Row] | None = None) -> dict[int, Row]:
-    with tables.asking(f"sqlite:///{file(study)}", 1.0) as ask:
-        return tables.read(ask, tables.study_ids(ask)[study.study_name], known or {})
+    with sql_reader.asking(f"sqlite:///{file(study)}", 1.0) as ask:
+        return sql_reader.read(ask, sql_reader.study_ids(ask)[study.study_name], known or {})
 
 
 def facts(trial: FrozenTrial | Row) -> tuple[object, ...]:
@@ -106,16 +106,16 @@ def test_a_trial_that_is_seen_after_a_later_one_is_found(study: optuna.Study) ->
 
 def test_a_study_and_its_attributes_are_found_by_name(study: optuna.Study) -> None:
     study.set_user_attr("a", {"b": [1, "ü"]})
-    with tables.asking(f"sqlite:///{file(study)}", 1.0) as ask:
-        assert tables.study_ids(ask) == {"other": 1, "mine": 2}
-        assert tables.study_attrs(ask, 2) == {"a": {"b": [1, "ü"]}}
-        assert tables.study_attrs(ask, 1) == {}
+    with sql_reader.asking(f"sqlite:///{file(study)}", 1.0) as ask:
+        assert sql_reader.study_ids(ask) == {"other": 1, "mine": 2}
+        assert sql_reader.study_attrs(ask, 2) == {"a": {"b": [1, "ü"]}}
+        assert sql_reader.study_attrs(ask, 1) == {}
 
 
 def test_nothing_can_be_written(study: optuna.Study) -> None:
     with (
         pytest.raises(StudyError, match="readonly"),
-        tables.asking(f"sqlite:///{file(study)}", 1.0) as ask,
+        sql_reader.asking(f"sqlite:///{file(study)}", 1.0) as ask,
     ):
         ask("DELETE FROM studies")
     assert study.user_attrs == {}
@@ -127,10 +127,10 @@ def test_all_of_a_look_is_one_moment(study: optuna.Study) -> None:
     with sqlite3.connect(place) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
-    with tables.asking(f"sqlite:///{place}", 1.0) as ask:
-        mine = tables.study_ids(ask)["mine"]
+    with sql_reader.asking(f"sqlite:///{place}", 1.0) as ask:
+        mine = sql_reader.study_ids(ask)["mine"]
         study.add_trial(create_trial(values=[1, 2]))
-        assert tables.read(ask, mine, {}) == {}
+        assert sql_reader.read(ask, mine, {}) == {}
     assert len(rows(study)) == 1
 
 
@@ -143,4 +143,4 @@ def test_tables_of_another_optuna_are_refused(study: optuna.Study) -> None:
 
 
 def test_the_tables_are_those_of_this_optuna(study: optuna.Study) -> None:
-    assert study._storage._backend.get_head_version() == tables.SCHEMA  # type: ignore[attr-defined]
+    assert study._storage._backend.get_head_version() == sql_reader.SCHEMA  # type: ignore[attr-defined]

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from search.purse import charged
-from search.record import UNFINISHED, Record
-from search.store import look
+from search.storage.record import UNFINISHED, Record
+from search.storage.store import look
 from search.study import Study
 from tests.command import commands
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from search import wish
-from search.store import Store
+from search.storage.store import Store
 from search.wish import Wish, ask_to_stop
 from tests.dashboard.kept import begin
 

@@ -139,7 +139,7 @@ class Proposed:
     ) -> Record:
         from optuna.trial import TrialState
 
-        from .ledger import ledger
+        from .transactions import ledger
 
         if state == "PRUNED" and self.known.last_step is not None:
             values = [self.known.intermediate_values[self.known.last_step]]  # as `Study.tell` has it

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .errors import StudyError
+from search.errors import StudyError
 
 if TYPE_CHECKING:
     import optuna
     import sqlalchemy
 
-    from .ledger import Ledger
+    from .transactions import Ledger
 
 CONNECT_SECONDS = 10  # in which a server must have answered
 PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
@@ -48,7 +48,7 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Ledg
     import optuna
     import sqlalchemy.exc
 
-    from .ledger import Ledger
+    from .transactions import Ledger
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = _options(url, lock_seconds, makes_tables)

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import StudyError
-from .lock import hold, holder
-from .over_seeds import OneSeed, key, over_seeds
-from .record import Record, record
-from .storage import (
+from search.errors import StudyError
+
+from .connect import (
     be_patient,
     check_writable,
     open_storage,
@@ -23,6 +21,9 @@ from .storage import (
     storage_to_write,
     use_write_ahead_log,
 )
+from .lock import hold, holder
+from .record import Record, record
+from .seed_results import OneSeed, key, over_seeds
 
 if TYPE_CHECKING:
     import optuna
@@ -47,7 +48,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the database; it is opened again by the next that is asked of it."""
-        from .ledger import ledger
+        from .transactions import ledger
 
         ledger(self.study).engine.dispose()
 
@@ -108,7 +109,7 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     with reading(claimed.url, "used"):
         study = _open(claimed.name, claimed.url, directions, identity)
     if claimed.shared:
-        from .ledger import ledger
+        from .transactions import ledger
 
         be_patient(ledger(study).engine)
     return Store(claimed.name, claimed.folder, study, claimed.shared)

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import StudyError
+from search.errors import StudyError
 
 GLANCE_SECONDS = 0.05  # until a lock that others only look at is tried again
 PATIENCE_SECONDS = 10.0  # with those who look; one of them may be stopped meanwhile

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .objective import MAXIMIZE, Objective
+from search.objective import MAXIMIZE, Objective
 
 KEY = re.compile(r"finale:(\d+):(\d+)")
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .over_seeds import OverSeeds
-from .samplers.base import Origin
+from search.samplers.base import Origin
+
+from .seed_results import OverSeeds
 
 # Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
 # attribute is a transaction of some milliseconds on SQLite.

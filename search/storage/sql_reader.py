@@ -18,8 +18,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from .errors import StudyError
-from .storage import connecting, first_line, sqlite_file, without_password
+from search.errors import StudyError
+
+from .connect import connecting, first_line, sqlite_file, without_password
 
 if TYPE_CHECKING:
     import sqlalchemy
