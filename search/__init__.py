@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.errors import StudyError
-    from search.export import load_export
     from search.study import Result, Study
 
+    from .results.export import load_export
     from .samplers.optuna_sampler import GenomeSampler
     from .space.space import Space
     from .storage.record import Record

@@ -115,7 +115,7 @@ def show(
 ) -> None:
     """Show a genome: its nodes, shapes, parameters and multiply-adds."""
     import genome
-    from search.ref import genome_of
+    from search.results.refs import genome_of
     from search.views import genome_json, genome_table
     from trainer import files
 
@@ -156,8 +156,8 @@ def best(
     data_root: DataRoot = None,
 ) -> None:
     """List the best network of a study, or its Pareto front."""
-    from search.front import front
-    from search.ref import open_study
+    from search.results.ranking import front
+    from search.results.refs import open_study
     from search.sieve import summary
     from search.views import best_table, counts
 
@@ -184,9 +184,9 @@ def export(
 ) -> None:
     """Export a network: genome, weights, and a report with its test accuracy."""
     from search.errors import StudyError
-    from search.export import export as write
-    from search.front import front
-    from search.ref import open_study, split_trial
+    from search.results.export import export as write
+    from search.results.ranking import front
+    from search.results.refs import open_study, split_trial
     from search.views import taken
 
     name, number = split_trial(study)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from . import formatting
-from .front import front
+from .results.ranking import front
 from .start import ref_of
 from .storage.record import Record
 

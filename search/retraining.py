@@ -15,12 +15,12 @@ from .config.candidate import candidate
 from .config.finale import HEADROOM, Task, expected_seconds, tasks
 from .config.study import StudyFile
 from .crew import Crew, Slot
-from .front import as_found
 from .lineage import ancestors, drop_checkpoint
 from .messages import Died, Event, Finished, Job, Row
 from .progress import Progress
 from .purse import WRITE_SECONDS, Purse, charged
 from .recovery import owner
+from .results.ranking import as_found
 from .storage.record import REPORT_FILE
 from .storage.seed_results import OneSeed
 from .storage.store import Store

@@ -12,8 +12,8 @@ from genome.source import SourceError
 
 from .config.study import StudyFile
 from .errors import StudyError
-from .front import ranking
-from .ref import genome_of, open_study, split_trial
+from .results.ranking import ranking
+from .results.refs import genome_of, open_study, split_trial
 from .samplers.base import Origin
 from .space.adapt import Fit, fitted
 from .space.space import Space

@@ -18,8 +18,6 @@ from .coordinator import Coordinator
 from .crew import crew, prepare
 from .devices import places
 from .errors import StudyError
-from .export import export
-from .front import front
 from .interrupt import stop_signals
 from .messages import Setup
 from .objective import learnt
@@ -27,6 +25,8 @@ from .past import Past
 from .progress import Progress, Silent
 from .purse import Purse
 from .recovery import SILENT_SECONDS, owner, recover, recover_seeds
+from .results.export import export
+from .results.ranking import front
 from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
 from .samplers.random_search import Even

@@ -13,7 +13,7 @@ from genome.op import Shape
 
 from .config.dataset import Dataset
 from .errors import StudyError
-from .ref import genome_of, open_study, split_trial
+from .results.refs import genome_of, open_study, split_trial
 from .train import Training
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from search.export import FORMAT, USAGE_FILE
+from search.results.export import FORMAT, USAGE_FILE
 from search.storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 from . import link

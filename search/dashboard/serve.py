@@ -13,7 +13,7 @@ import uvicorn
 
 from search.config.study import read_study
 from search.errors import StudyError
-from search.ref import is_file
+from search.results.refs import is_file
 
 from . import link, optunas
 from .app import create_app

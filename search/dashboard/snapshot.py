@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.config.study import StudyFile
-from search.front import front
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.purse import SMALLEST_SHARE
+from search.results.ranking import front
 from search.storage.record import Record
 
 from .chart import Point, front_of

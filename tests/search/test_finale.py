@@ -19,11 +19,11 @@ from search.claims import claimed
 from search.config.finale import Finale, Task, expected_seconds, tasks
 from search.config.study import parse_study
 from search.crew import Crew, Slot
-from search.front import front
 from search.messages import Job, Verdict
 from search.objective import Objective
 from search.progress import Silent
 from search.purse import Purse, charged
+from search.results.ranking import front
 from search.retraining import AMPLE, Retraining
 from search.storage.record import CHARGED, CHECKPOINT_FILE, Record
 from search.storage.seed_results import OneSeed, OverSeeds

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from search import formatting
 from search.config.candidate import Excess
 from search.errors import StudyError
-from search.front import front
 from search.objective import Objective, dominates
 from search.pruners.rules import Climb, should_stop
+from search.results.ranking import front
 from search.samplers import OURS, SAMPLERS, sampler
 from search.storage.lock import hold
 from search.storage.record import Record

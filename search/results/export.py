@@ -8,13 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.config.study import StudyFile
+from search.errors import StudyError
+from search.objective import learnt
+from search.storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
+from search.storage.store import Store
 from trainer import files
-
-from .config.study import StudyFile
-from .errors import StudyError
-from .objective import learnt
-from .storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
-from .storage.store import Store
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import genome
 from genome import Genome
-
-from .config.study import StudyFile, parse_study, read_study
-from .errors import StudyError
-from .storage.record import Record
-from .storage.store import TEXT_ATTR, Store, check_format, look
+from search.config.study import StudyFile, parse_study, read_study
+from search.errors import StudyError
+from search.storage.record import Record
+from search.storage.store import TEXT_ATTR, Store, check_format, look
 
 
 class Opened(NamedTuple):

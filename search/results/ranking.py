@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .objective import Objective, dominates, learnt
-from .storage.record import Record
-from .storage.seed_results import OverSeeds
+from search.objective import Objective, dominates, learnt
+from search.storage.record import Record
+from search.storage.seed_results import OverSeeds
 
 
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:

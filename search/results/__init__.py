@@ -1,0 +1,1 @@
+"""What a study found: ranking, export, references to genomes."""
