@@ -25,7 +25,7 @@ from genome import Genome, GenomeError
 from search.config.candidate import candidate, measured
 from search.config.study import StudyFile, read_study
 from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, votes
-from search.screening import spread
+from search.workers.proxies import spread
 from trainer import Data, Recipe, fit, keep_pages, load
 from trainer.batches import Batch, Normalise
 from trainer.precision import usual

@@ -11,14 +11,12 @@ from . import telling
 from .asking import Asking, Drawn
 from .company import Company
 from .config.study import StudyFile
-from .crew import Crew, Slot
 from .entry import Entry
 from .fidelity.judging import Judging
 from .fidelity.paused import Paused
 from .jobs import Jobs
 from .known import Known
 from .lineage import clear
-from .messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict
 from .opening import Opening
 from .past import Past
 from .progress import Progress
@@ -27,6 +25,8 @@ from .recovery import interrupt, taken_over
 from .sieve import Option, Sieve, Sifted
 from .storage.record import CURVE, RUNGS, SHARE, Record
 from .storage.store import Store
+from .workers.messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict
+from .workers.pool import Crew, Slot
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint

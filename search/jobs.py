@@ -9,13 +9,13 @@ from .config.candidate import Candidate
 from .config.study import StudyFile
 from .entry import Entry
 from .fidelity.paused import Paused
-from .messages import Job, Screening
 from .opening import Opening
 from .past import Past
 from .purse import Purse
 from .samplers.base import Origin
 from .storage.record import ORIGIN
 from .storage.store import Store
+from .workers.messages import Job, Screening
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 

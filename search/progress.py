@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from .config.study import StudyFile
-    from .devices import Places
     from .recovery import Recovered
     from .storage.seed_results import OneSeed
     from .storage.store import Store
+    from .workers.slots import Places
 
 
 class Progress(Protocol):

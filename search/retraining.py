@@ -14,9 +14,7 @@ from .claims import claimed
 from .config.candidate import candidate
 from .config.finale import HEADROOM, Task, expected_seconds, tasks
 from .config.study import StudyFile
-from .crew import Crew, Slot
 from .lineage import ancestors, drop_checkpoint
-from .messages import Died, Event, Finished, Job, Row
 from .progress import Progress
 from .purse import WRITE_SECONDS, Purse, charged
 from .recovery import owner
@@ -24,6 +22,8 @@ from .results.ranking import as_found
 from .storage.record import REPORT_FILE
 from .storage.seed_results import OneSeed
 from .storage.store import Store
+from .workers.messages import Died, Event, Finished, Job, Row
+from .workers.pool import Crew, Slot
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 SHORTEST_SECONDS = 0.01

@@ -15,11 +15,8 @@ from .asking import Answers, Asking, Genomes
 from .config import changes
 from .config.study import StudyFile, parse_study, read_study
 from .coordinator import Coordinator
-from .crew import crew, prepare
-from .devices import places
 from .errors import StudyError
 from .interrupt import stop_signals
-from .messages import Setup
 from .objective import learnt
 from .past import Past
 from .progress import Progress, Silent
@@ -34,6 +31,9 @@ from .sieve import Sieve
 from .storage.record import Record
 from .storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .wish import Wish
+from .workers.messages import Setup
+from .workers.pool import crew, prepare
+from .workers.slots import places
 
 if TYPE_CHECKING:
     from genome import Genome

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from genome.op import Shape
 from genome.source import Source, SourceError, parse, read
 from search.errors import StudyError
-from search.inherit import NAMING_PARENTS
 from search.objective import Objective
 from search.pruners.brackets import is_too_early, usual_rungs
 from search.pruners.rules import PAUSING
@@ -22,6 +21,7 @@ from search.samplers import complaint as sampler_complaint
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_of
 from search.space.space import Space
+from search.workers.weight_inheritance import NAMING_PARENTS
 from trainer import Budget, Recipe
 
 from . import schema_errors

@@ -12,14 +12,14 @@ import pytest
 
 from search import clock
 from search.config.study import StudyFile
-from search.crew import crew
 from search.errors import StudyError
-from search.messages import Died, Finished, Job, Setup
 from search.progress import Silent
 from search.recovery import Recovered
 from search.storage.record import RETRY_OF, Record
 from search.storage.store import Store, look
 from search.study import Result, Study
+from search.workers.messages import Died, Finished, Job, Setup
+from search.workers.pool import crew
 from tests.command import PATIENCE_SECONDS, Command, commands, frozen, killed, members, until
 from tests.search.conftest import trials_in
 from trainer import Recipe
@@ -239,7 +239,7 @@ nodes:
 def test_a_child_that_does_not_stop_at_its_limit_is_killed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("search.crew.GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("search.workers.pool.GRACE_SECONDS", 0.3)
     with crew([Setup("digits", None, None, None, "cpu", 1)]) as hands:
         while not hands.slots[0].is_ready:
             hands.wait(0.2)

@@ -18,8 +18,6 @@ from safetensors.torch import load_file
 from search.claims import claimed
 from search.config.finale import Finale, Task, expected_seconds, tasks
 from search.config.study import parse_study
-from search.crew import Crew, Slot
-from search.messages import Job, Verdict
 from search.objective import Objective
 from search.progress import Silent
 from search.purse import Purse, charged
@@ -29,6 +27,8 @@ from search.storage.record import CHARGED, CHECKPOINT_FILE, Record
 from search.storage.seed_results import OneSeed, OverSeeds
 from search.storage.store import TEXT_ATTR, Store, look
 from search.study import Result
+from search.workers.messages import Job, Verdict
+from search.workers.pool import Crew, Slot
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.dashboard.kept import add, begin, text_of
 from tests.search.conftest import study_of

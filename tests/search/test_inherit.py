@@ -13,8 +13,8 @@ import torch
 
 import genome
 from search.errors import StudyError
-from search.inherit import take_over
 from search.study import Result
+from search.workers.weight_inheritance import take_over
 
 TEXT = """genome: one
 input: [1, 8, 8]

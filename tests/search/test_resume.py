@@ -15,14 +15,14 @@ import pytest
 import genome
 import trainer
 from search import clock
-from search.child import Bench, work
 from search.lineage import clear
-from search.messages import Job
 from search.progress import Silent
 from search.purse import charged
 from search.storage.record import CHECKPOINT_FILE, Record
 from search.storage.store import look
 from search.study import Result
+from search.workers.messages import Job
+from search.workers.worker import Bench, work
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import ONE, trials_in
 from trainer import Checkpoint, Recipe

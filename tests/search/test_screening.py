@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import genome
-from search.crew import Crew, crew
-from search.messages import Died, Screened, Screening, Setup
-from search.screening import IMAGES, screened, spread
+from search.workers.messages import Died, Screened, Screening, Setup
+from search.workers.pool import Crew, crew
+from search.workers.proxies import IMAGES, screened, spread
 from trainer import Data, load
 from trainer.proxies import PROXIES
 

@@ -7,12 +7,12 @@ from typing import Any
 import optuna
 import pytest
 
-from search import sharing
-from search.devices import Places, places
 from search.purse import Purse
-from search.sharing import CONTEXT_BYTES, decided, heard, measured, needed
 from search.storage.live_trial import Asked
 from search.storage.store import Store
+from search.workers import gpu_sharing
+from search.workers.gpu_sharing import CONTEXT_BYTES, decided, heard, measured, needed
+from search.workers.slots import Places, places
 from trainer.remembered import remember
 
 GIB = 2**30
@@ -55,14 +55,14 @@ def test_processes_are_measured_together() -> None:
 
 
 def test_a_machine_too_busy_for_a_step_is_given_more_time() -> None:
-    from search import gauge
+    from search.workers import gpu_benchmark
 
-    data = gauge.images()
-    assert (gauge.rate(data, "cpu", seconds=1e-6) or 0) > 0
+    data = gpu_benchmark.images()
+    assert (gpu_benchmark.rate(data, "cpu", seconds=1e-6) or 0) > 0
 
 
 def test_a_process_that_ends_says_nothing() -> None:
-    with sharing.gauges("cpu", 1) as (pipe,):
+    with gpu_sharing.gauges("cpu", 1) as (pipe,):
         room = heard(pipe)
         assert room.free_bytes > 0 and "torch" in room.machine
         pipe.send("no number of seconds")
@@ -70,13 +70,13 @@ def test_a_process_that_ends_says_nothing() -> None:
 
 
 def test_what_was_measured_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "MOST", 2)
-    first = sharing.rates("cpu", "this one")
-    assert sharing.rates("cpu", "this one") == first
-    with sharing.gauges("cpu", 1) as (pipe,):
+    monkeypatch.setattr(gpu_sharing, "MOST", 2)
+    first = gpu_sharing.rates("cpu", "this one")
+    assert gpu_sharing.rates("cpu", "this one") == first
+    with gpu_sharing.gauges("cpu", 1) as (pipe,):
         machine = heard(pipe).machine
-    remember(f"sharing {sharing.VERSION}, {machine}", [1.0, 5.0])
-    found = sharing.sharing("cpu", 0, 1)
+    remember(f"sharing {gpu_sharing.VERSION}, {machine}", [1.0, 5.0])
+    found = gpu_sharing.sharing("cpu", 0, 1)
     assert found == (2, "1 to 2 at once have a throughput of 1.00, 5.00 here")
 
 

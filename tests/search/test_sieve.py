@@ -16,8 +16,6 @@ import genome
 from search.asking import Drawn
 from search.config.candidate import Candidate, candidate
 from search.config.study import check_study
-from search.crew import Crew, Slot
-from search.messages import Screening, Task
 from search.objective import Objective
 from search.past import Past
 from search.samplers import proxy_vote
@@ -29,6 +27,8 @@ from search.sieve import Option, Sieve, evidence, summary
 from search.storage.record import Record
 from search.study import Result
 from search.views import result_text
+from search.workers.messages import Screening, Task
+from search.workers.pool import Crew, Slot
 from tests.search.conftest import study_of
 from tests.search.test_resume import STOP, Told
 

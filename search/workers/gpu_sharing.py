@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from trainer.remembered import recall, remember
 
-from .crew import prepare, without_main
+from .pool import prepare, without_main
 
 VERSION = 1  # of what is measured: another number has all rates measured again
 MOST = 4  # workers on one device
@@ -116,7 +116,7 @@ def gauges(device: str, count: int) -> Iterator[list[Connection]]:
 
 
 def _gauge(pipe: Connection, device: str) -> None:
-    from .gauge import serve  # torch and all: loaded in the fork server, never in the coordinator
+    from .gpu_benchmark import serve  # torch and all: loaded in the fork server, never in the coordinator
 
     serve(pipe, device)
 

@@ -13,7 +13,7 @@ from trainer.batches import Normalise
 from trainer.precision import usual
 from trainer.proxies import proxies
 
-from .memory import memory_limit
+from .memory_limit import memory_limit
 from .messages import Screened, Screening
 
 IMAGES = 32  # a batch; fewer than an image of 8x8 has pixels, or Jacobians would be related for want of room

@@ -22,17 +22,17 @@ import genome
 import trainer
 import trainer.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop
+from search.config.dataset import Dataset
+from search.lineage import inherit
+from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 from trainer.outcome import is_memory
 from trainer.residence import placed
 
-from .config.dataset import Dataset
-from .inherit import Inheritance, begin, begun
-from .lineage import inherit
-from .memory import memory_limit
+from .memory_limit import memory_limit
 from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Screening, Setup, Task, Verdict
-from .screening import screened
-from .storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from .proxies import screened
+from .weight_inheritance import Inheritance, begin, begun
 
 WARM_UP_SECONDS = 0.1
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
-
-from .storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from genome import Genome

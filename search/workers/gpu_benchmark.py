@@ -14,7 +14,7 @@ import trainer
 from trainer.remembered import machine
 from trainer.residence import free_bytes
 
-from .sharing import Room
+from .gpu_sharing import Room
 
 IMAGES, SIDE, CLASSES = 2048, 32, 10
 WIDTHS = (3, 16, 32, 64)

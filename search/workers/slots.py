@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from .errors import StudyError
-from .sharing import sharing
+from search.errors import StudyError
+
+from .gpu_sharing import sharing
 
 
 class Places(NamedTuple):

@@ -16,10 +16,14 @@ from multiprocessing.context import ForkServerProcess
 from types import ModuleType
 from typing import Any
 
-from .errors import StudyError
+from search.errors import StudyError
+
 from .messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 
-PRELOAD = ("torch", "search.child")  # imported once by the fork server: a child then starts in 0.03 s
+PRELOAD = (
+    "torch",
+    "search.workers.worker",
+)  # imported once by the fork server: a child then starts in 0.03 s
 GRACE_SECONDS = 15.0  # a child this long over its limit hangs
 STOP_SECONDS = 3.0
 LOSSES_IN_A_ROW = 5  # children that die one after another, before any report: the machine, not a genome
@@ -173,7 +177,7 @@ def start(setup: Setup) -> Slot:
 
 
 def _serve(pipe: Connection, setup: Setup) -> None:
-    from .child import serve  # torch and all: loaded in the fork server, never in the coordinator
+    from .worker import serve  # torch and all: loaded in the fork server, never in the coordinator
 
     serve(pipe, setup)
 

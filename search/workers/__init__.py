@@ -1,0 +1,1 @@
+"""Processes that train: the pool, the worker, their messages, their slots on devices."""
