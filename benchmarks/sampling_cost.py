@@ -37,8 +37,8 @@ from search.config.candidate import candidate
 from search.config.study import StudyFile, parse_study
 from search.coordinator import Coordinator
 from search.entry import Entry
-from search.past import Past
 from search.progress import Silent
+from search.proposals.history import Past
 from search.purse import Purse
 from search.samplers import OURS
 from search.samplers.base import Origin

@@ -10,7 +10,7 @@ from genome.text import genome_of
 
 from . import formatting
 from .config.study import check_study
-from .start import begun_with
+from .proposals.warm_start import begun_with
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:

@@ -156,9 +156,9 @@ def best(
     data_root: DataRoot = None,
 ) -> None:
     """List the best network of a study, or its Pareto front."""
+    from search.proposals.screening import summary
     from search.results.ranking import front
     from search.results.refs import open_study
-    from search.sieve import summary
     from search.views import best_table, counts
 
     opened = open_study(study, runs, data_root)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import telling
-from .asking import Asking, Drawn
 from .company import Company
 from .config.study import StudyFile
 from .entry import Entry
@@ -18,11 +17,12 @@ from .jobs import Jobs
 from .known import Known
 from .lineage import clear
 from .opening import Opening
-from .past import Past
 from .progress import Progress
+from .proposals.ask import Asking, Drawn
+from .proposals.history import Past
+from .proposals.screening import Option, Sieve, Sifted
 from .purse import Purse, charged
 from .recovery import interrupt, taken_over
-from .sieve import Option, Sieve, Sifted
 from .storage.record import CURVE, RUNGS, SHARE, Record
 from .storage.store import Store
 from .workers.messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict

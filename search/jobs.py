@@ -10,7 +10,7 @@ from .config.study import StudyFile
 from .entry import Entry
 from .fidelity.paused import Paused
 from .opening import Opening
-from .past import Past
+from .proposals.history import Past
 from .purse import Purse
 from .samplers.base import Origin
 from .storage.record import ORIGIN

@@ -10,8 +10,8 @@ from .config.study import StudyFile
 from .fidelity.judging import Judging
 from .fidelity.paused import Paused
 from .opening import Opening
-from .past import Past
-from .sieve import Sieve
+from .proposals.history import Past
+from .proposals.screening import Sieve
 from .storage.record import UNFINISHED, Record
 from .storage.store import Store
 

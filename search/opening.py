@@ -10,15 +10,15 @@ from genome import GenomeError
 from genome.domain import DomainError
 
 from . import telling
-from .asking import Drawn, begin
 from .config.candidate import Candidate, candidate, measured
 from .config.study import StudyFile
 from .entry import Entry
 from .fidelity.paused import Paused
 from .lineage import ancestors
-from .past import Past
+from .proposals.ask import Drawn, begin
+from .proposals.history import Past
+from .proposals.screening import Sifted
 from .recovery import owner
-from .sieve import Sifted
 from .storage.live_trial import Handle
 from .storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
 from .storage.store import Store

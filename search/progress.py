@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from . import formatting
+from .proposals.warm_start import ref_of
 from .results.ranking import front
-from .start import ref_of
 from .storage.record import Record
 
 if TYPE_CHECKING:

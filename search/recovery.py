@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 
 from . import clock
-from .asking import FIXED
 from .config.candidate import Candidate, candidate
 from .config.study import StudyFile
 from .lineage import clear, drop_checkpoint
+from .proposals.ask import FIXED
 from .purse import charged
 from .storage.live_trial import Asked, Handle
 from .storage.record import (

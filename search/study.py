@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import begun, start
-from .asking import Answers, Asking, Genomes
+from . import begun
 from .config import changes
 from .config.study import StudyFile, parse_study, read_study
 from .coordinator import Coordinator
 from .errors import StudyError
 from .interrupt import stop_signals
 from .objective import learnt
-from .past import Past
 from .progress import Progress, Silent
+from .proposals import warm_start
+from .proposals.ask import Answers, Asking, Genomes
+from .proposals.history import Past
+from .proposals.screening import Sieve
 from .purse import Purse
 from .recovery import SILENT_SECONDS, owner, recover, recover_seeds
 from .results.export import export
@@ -27,7 +29,6 @@ from .results.ranking import front
 from .retraining import Retraining
 from .samplers import OURS, proposer, sampler
 from .samplers.random_search import Even
-from .sieve import Sieve
 from .storage.record import Record
 from .storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from .wish import Wish
@@ -97,7 +98,7 @@ class Study:
             store = coordinate(claimed, directions, identity)
             with closing(store), _storage_errors(store):
                 _check_same(store, self.file, data)
-                start.keep(store, first)
+                warm_start.keep(store, first)
                 begun.keep(store, self.file)
                 stop_asked = Wish(store, by_signal, began)
                 stop = _train(self.file, store, _bytes(data), shown, stop_asked)
@@ -128,9 +129,9 @@ def _first(file: StudyFile, runs: Path, best_of: str | None) -> dict[str, Genome
     """The genomes to begin with that are new to the study. An error among them leaves no study behind."""
     if not file.start and best_of is None:
         return {}
-    kept = start.kept(file.name, runs, file.storage)
-    given = start.begun_with(file, runs, kept)
-    return {**given, **(start.best_of(best_of, file, runs) if best_of else {})}
+    kept = warm_start.kept(file.name, runs, file.storage)
+    given = warm_start.begun_with(file, runs, kept)
+    return {**given, **(warm_start.best_of(best_of, file, runs) if best_of else {})}
 
 
 def _data(file: StudyFile) -> Data:
@@ -165,7 +166,7 @@ def _train(
     recover_seeds(store)
     slots = places(file.device, file.workers, images_bytes, file.budget.memory)
     space, past = file.space(), Past(file.objectives, file.recipe.epochs)
-    start.enqueue(store, space)
+    warm_start.enqueue(store, space)
     asking = _asking(file, space, store, past)
     sieve = _sieve(file, asking)
     purse = Purse(store, file.budget.device_time, slots.devices, _kept_seconds(file, store))

@@ -10,8 +10,9 @@ import genome
 from genome import Genome, Plan
 from genome.totals import Total, totals
 
-from . import formatting, sieve
+from . import formatting
 from .objective import DIRECTIONS, Objective, learnt
+from .proposals import screening
 from .storage.record import Record
 from .study import Result
 
@@ -157,7 +158,7 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
         lines += ["", best_table(result.best, objectives), ""]
     else:
         lines.append("no trial was finished")
-    if line := sieve.summary(result.records, objectives):
+    if line := screening.summary(result.records, objectives):
         lines.append(line)
     if result.exported:
         weights = taken(result.best[0], objectives)

@@ -18,8 +18,8 @@ from starlette.routing import Route
 import genome
 from genome import Genome, GenomeError
 from genome.source import SourceError
-from search import queued
 from search.errors import StudyError
+from search.proposals import enqueue
 from search.space.space import Space
 from search.storage.store import writing
 from search.wish import ask_to_stop
@@ -81,9 +81,9 @@ class Acts:
         given, how = _given(fields)
         parents = _parents(shown, fields["parent"])
         space = _space(shown)
-        made = queued.fit(shown.file, space, given)
+        made = enqueue.fit(shown.file, space, given)
         with self._writing(shown) as store:
-            made_number = queued.enqueue(store, space, made, how, parents)
+            made_number = enqueue.enqueue(store, space, made, how, parents)
         return link.trial(shown.name, made_number)
 
     def star(self, shown: Snapshot, fields: Fields, number: int) -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from genome.domain import Domain
+from search.proposals.screening import evidence, reached
 from search.samplers.proxy_vote import correlations, trusted
-from search.sieve import evidence, reached
 
 from .bins import labels
 from .importance import Importance

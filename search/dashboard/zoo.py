@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import genome
 from search.config.study import StudyFile
 from search.errors import StudyError
-from search.queued import fit
+from search.proposals.enqueue import fit
 from search.space.space import Space
 
 from .snapshot import Snapshot

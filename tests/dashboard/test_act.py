@@ -20,7 +20,7 @@ from search.dashboard import act as acting
 from search.dashboard.form import MOST_BYTES
 from search.dashboard.guard import FORMS, POLICY
 from search.dashboard.hands import LONGEST_NOTE
-from search.queued import MOST_WAITING
+from search.proposals.enqueue import MOST_WAITING
 from search.storage.lock import hold
 from search.storage.store import look, writing
 from search.wish import STOP

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import genome
 from genome.zoo import lenet
 from search.objective import Objective
-from search.past import Past
+from search.proposals.history import Past
 from search.samplers.base import Individual
 from search.samplers.extrapolation import sights
 from search.storage.record import Record

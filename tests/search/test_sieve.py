@@ -13,17 +13,17 @@ import pytest
 import yaml
 
 import genome
-from search.asking import Drawn
 from search.config.candidate import Candidate, candidate
 from search.config.study import check_study
 from search.objective import Objective
-from search.past import Past
+from search.proposals.ask import Drawn
+from search.proposals.history import Past
+from search.proposals.screening import Option, Sieve, evidence, summary
 from search.samplers import proxy_vote
 from search.samplers.base import Individual
 from search.samplers.bayes import Kernel
 from search.samplers.proxy_vote import Row, Screen
 from search.samplers.random_search import Even
-from search.sieve import Option, Sieve, evidence, summary
 from search.storage.record import Record
 from search.study import Result
 from search.views import result_text

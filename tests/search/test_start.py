@@ -13,15 +13,15 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 
 import genome
 from genome import Genome
-from search.asking import Answers
 from search.config.candidate import candidate
 from search.errors import StudyError
 from search.formatting import met_again
-from search.past import Past
 from search.progress import Silent, Tally
+from search.proposals.ask import Answers
+from search.proposals.history import Past
+from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
 from search.recovery import recover
 from search.samplers.random_search import Even
-from search.start import begun_with, enqueue, keep, ref_of
 from search.storage.record import Record
 from search.storage.store import claim, coordinate, look
 from search.study import Result, Study

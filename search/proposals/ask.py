@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.samplers.base import Judge, Origin, Proposer
+from search.samplers.proxy_vote import Row
+from search.samplers.random_search import Even
+from search.space.distributions import asker
+from search.space.space import Space
+from search.storage.live_trial import Asked, Handle, Proposed
+from search.storage.record import GENOME, ORIGIN
+from search.storage.store import Store
 
-from .past import Past
-from .samplers.base import Judge, Origin, Proposer
-from .samplers.proxy_vote import Row
-from .samplers.random_search import Even
-from .space.distributions import asker
-from .space.space import Space
-from .storage.live_trial import Asked, Handle, Proposed
-from .storage.record import GENOME, ORIGIN
-from .storage.store import Store
+from .history import Past
 
 if TYPE_CHECKING:
     import optuna

@@ -9,16 +9,15 @@ from pathlib import Path
 import genome
 from genome import Genome, GenomeError
 from genome.source import SourceError
-
-from .config.study import StudyFile
-from .errors import StudyError
-from .results.ranking import ranking
-from .results.refs import genome_of, open_study, split_trial
-from .samplers.base import Origin
-from .space.adapt import Fit, fitted
-from .space.space import Space
-from .storage.record import GENOME, ORIGIN, Record
-from .storage.store import Store, look
+from search.config.study import StudyFile
+from search.errors import StudyError
+from search.results.ranking import ranking
+from search.results.refs import genome_of, open_study, split_trial
+from search.samplers.base import Origin
+from search.space.adapt import Fit, fitted
+from search.space.space import Space
+from search.storage.record import GENOME, ORIGIN, Record
+from search.storage.store import Store, look
 
 log = logging.getLogger("search")
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import genome
 from genome import Genome
-
-from .config.candidate import Candidate
-from .objective import LEARNT, Objective
-from .samplers.base import Individual, Origin
-from .storage.record import UNFINISHED, Record
+from search.config.candidate import Candidate
+from search.objective import LEARNT, Objective
+from search.samplers.base import Individual, Origin
+from search.storage.record import UNFINISHED, Record
 
 
 class Past:

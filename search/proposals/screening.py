@@ -9,12 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from .asking import Drawn
-from .config.candidate import Candidate
-from .objective import Objective, learnt
-from .past import Past
-from .samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
-from .storage.record import Record
+from search.config.candidate import Candidate
+from search.objective import Objective, learnt
+from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
+from search.storage.record import Record
+
+from .ask import Drawn
+from .history import Past
 
 log = logging.getLogger("search")
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import genome
 from genome import Genome, GenomeError
+from search.config.candidate import candidate, measured
+from search.config.study import StudyFile
+from search.errors import StudyError
+from search.samplers.base import Origin
+from search.space.adapt import fitted
+from search.storage.record import GENOME, ORIGIN
+from search.storage.store import Store
 
-from .asking import FIXED
-from .config.candidate import candidate, measured
-from .config.study import StudyFile
-from .errors import StudyError
-from .samplers.base import Origin
-from .space.adapt import fitted
-from .storage.record import GENOME, ORIGIN
-from .storage.store import Store
+from .ask import FIXED
 
 if TYPE_CHECKING:
-    from .space.space import Space
+    from search.space.space import Space
 
 BY = "enqueued"  # who proposed them
 MOST_WAITING = 100  # trials in the queue

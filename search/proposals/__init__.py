@@ -1,0 +1,1 @@
+"""What to try next: asking samplers, the history they read, screening, known genomes."""
