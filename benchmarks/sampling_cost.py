@@ -35,11 +35,11 @@ import genome
 from genome.domain import Domain
 from search.config.candidate import candidate
 from search.config.study import StudyFile, parse_study
-from search.coordinator import Coordinator
-from search.entry import Entry
 from search.progress import Silent
 from search.proposals.history import Past
-from search.purse import Purse
+from search.run.active_trial import Entry
+from search.run.budget import Purse
+from search.run.coordinator import Coordinator
 from search.samplers import OURS
 from search.samplers.base import Origin
 from search.space.distributions import distribution

@@ -230,7 +230,7 @@ def train(
     """Train one genome in full. A killed training goes on where it was, by the same command."""
     from search import ddp as parallel
     from search.curve import Lines, Picture
-    from search.interrupt import stop_signals
+    from search.run.signals import stop_signals
     from search.train import claim, summary_text
     from search.train import train as train_all
     from search.train_order import order

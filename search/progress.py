@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from .config.study import StudyFile
-    from .recovery import Recovered
+    from .run.recovery import Recovered
     from .storage.seed_results import OneSeed
     from .storage.store import Store
     from .workers.slots import Places

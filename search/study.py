@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import begun
 from .config import changes
 from .config.study import StudyFile, parse_study, read_study
-from .coordinator import Coordinator
 from .errors import StudyError
-from .interrupt import stop_signals
 from .objective import learnt
 from .progress import Progress, Silent
 from .proposals import warm_start
 from .proposals.ask import Answers, Asking, Genomes
 from .proposals.history import Past
 from .proposals.screening import Sieve
-from .purse import Purse
-from .recovery import SILENT_SECONDS, owner, recover, recover_seeds
 from .results.export import export
 from .results.ranking import front
-from .retraining import Retraining
+from .run import launch
+from .run.budget import Purse
+from .run.coordinator import Coordinator
+from .run.recovery import SILENT_SECONDS, owner, recover, recover_seeds
+from .run.retraining import Retraining
+from .run.signals import stop_signals
+from .run.stop import Wish
 from .samplers import OURS, proposer, sampler
 from .samplers.random_search import Even
 from .storage.record import Record
 from .storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
-from .wish import Wish
 from .workers.messages import Setup
 from .workers.pool import crew, prepare
 from .workers.slots import places
@@ -99,7 +99,7 @@ class Study:
             with closing(store), _storage_errors(store):
                 _check_same(store, self.file, data)
                 warm_start.keep(store, first)
-                begun.keep(store, self.file)
+                launch.keep(store, self.file)
                 stop_asked = Wish(store, by_signal, began)
                 stop = _train(self.file, store, _bytes(data), shown, stop_asked)
                 return _result(self.file, store, data, stop, stop_asked())

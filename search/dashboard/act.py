@@ -20,9 +20,9 @@ from genome import Genome, GenomeError
 from genome.source import SourceError
 from search.errors import StudyError
 from search.proposals import enqueue
+from search.run.stop import ask_to_stop
 from search.space.space import Space
 from search.storage.store import writing
-from search.wish import ask_to_stop
 
 from . import hands, link
 from .form import FormError, read_form

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.begun import Begun
-from search.wish import STOP
+from search.run.launch import Begun
+from search.run.stop import STOP
 
 if TYPE_CHECKING:
     from search.storage.store import Store

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from search import formatting
-from search.recovery import read_report
+from search.run.recovery import read_report
 
 from . import link
 from .chart import LOGARITHMIC, WIDE, Point

@@ -11,9 +11,9 @@ from typing import Any
 
 import search
 from genome.source import SourceError
-from search.begun import Begun
 from search.config.study import read_study
 from search.errors import StudyError
+from search.run.launch import Begun
 
 from .snapshot import Snapshot
 

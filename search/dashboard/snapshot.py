@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from search.config.study import StudyFile
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
-from search.purse import SMALLEST_SHARE
 from search.results.ranking import front
+from search.run.budget import SMALLEST_SHARE
 from search.storage.record import Record
 
 from .chart import Point, front_of

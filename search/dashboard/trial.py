@@ -9,7 +9,7 @@ import genome
 from genome.draw import picture_words
 from genome.source import SourceError
 from genome.totals import totals
-from search.recovery import read_report
+from search.run.recovery import read_report
 
 from . import link
 from .costs import costs

@@ -23,7 +23,7 @@ import trainer
 import trainer.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop
 from search.config.dataset import Dataset
-from search.lineage import inherit
+from search.run.retries import inherit
 from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 from trainer.outcome import is_memory

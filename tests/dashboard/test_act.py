@@ -21,9 +21,9 @@ from search.dashboard.form import MOST_BYTES
 from search.dashboard.guard import FORMS, POLICY
 from search.dashboard.hands import LONGEST_NOTE
 from search.proposals.enqueue import MOST_WAITING
+from search.run.stop import STOP
 from search.storage.lock import hold
 from search.storage.store import look, writing
-from search.wish import STOP
 from tests.dashboard.kept import LOCAL, Page, add, begin, client, copy_of
 from tests.dashboard.test_hostile import HOSTILE
 

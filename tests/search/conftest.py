@@ -51,8 +51,8 @@ def study_of(**changes: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that is asked to stop has a minute to keep what it has: on a busy machine two seconds are soon over."""
-    monkeypatch.setattr("search.coordinator.HALT_SECONDS", 60.0)
-    monkeypatch.setattr("search.retraining.HALT_SECONDS", 60.0)
+    monkeypatch.setattr("search.run.coordinator.HALT_SECONDS", 60.0)
+    monkeypatch.setattr("search.run.retraining.HALT_SECONDS", 60.0)
 
 
 def trials_in(runs: Path) -> list[Record]:

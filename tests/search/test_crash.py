@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from search import clock
 from search.config.study import StudyFile
 from search.errors import StudyError
 from search.progress import Silent
-from search.recovery import Recovered
+from search.run import clock
+from search.run.recovery import Recovered
 from search.storage.record import RETRY_OF, Record
 from search.storage.store import Store, look
 from search.study import Result, Study

@@ -15,14 +15,14 @@ import yaml
 from optuna.trial import TrialState
 from safetensors.torch import load_file
 
-from search.claims import claimed
 from search.config.finale import Finale, Task, expected_seconds, tasks
 from search.config.study import parse_study
 from search.objective import Objective
 from search.progress import Silent
-from search.purse import Purse, charged
 from search.results.ranking import front
-from search.retraining import AMPLE, Retraining
+from search.run.budget import Purse, charged
+from search.run.retraining import AMPLE, Retraining
+from search.run.retraining_plan import claimed
 from search.storage.record import CHARGED, CHECKPOINT_FILE, Record
 from search.storage.seed_results import OneSeed, OverSeeds
 from search.storage.store import TEXT_ATTR, Store, look
@@ -408,7 +408,7 @@ def test_what_the_purse_ends_goes_on_when_the_budget_grows(
     changes = {**LONG, "finale": {"share": 0.001, "top": 1, "seeds": 1}, "trials": 3}
     first = run(**{**changes, "finale": "none", "trials": 2}, budget={"device_time": 1000})
     spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.3 * first.best[0].seconds)
-    monkeypatch.setattr("search.retraining.HEADROOM", 0.0)  # begun though it cannot be paid
+    monkeypatch.setattr("search.run.retraining.HEADROOM", 0.0)  # begun though it cannot be paid
     with held(1):
         ended = run(**changes, budget={"device_time": 1000})
     ((at, one),) = trained(ended).items()

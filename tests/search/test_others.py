@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from search.config.study import parse_study
-from search.others import others
-from search.purse import Purse
-from search.recovery import owner, recover
+from search.run.budget import Purse
+from search.run.peers import others
+from search.run.recovery import owner, recover
 from search.storage.record import OWNER, PLAN, SHARE
 from search.storage.store import Store
 from tests.dashboard.kept import add, begin, text_of
@@ -86,7 +86,7 @@ def test_what_is_abandoned_is_recovered_by_one(store: Store, monkeypatch: pytest
         store.study._storage.set_trial_user_attr(store.study.trials[number]._trial_id, OWNER, ALIVE)
 
     with monkeypatch.context() as patch:
-        patch.setattr("search.recovery.time.sleep", another_claims_it)
+        patch.setattr("search.run.recovery.time.sleep", another_claims_it)
         assert recover(store, study).again == ()
     trial = store.study.trials[number]
     store.study._storage.set_trial_user_attr(trial._trial_id, OWNER, DEAD)

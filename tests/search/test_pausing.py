@@ -11,8 +11,8 @@ import pytest
 
 from search.config.study import StudyFile
 from search.progress import Silent
-from search.purse import charged
-from search.recovery import Recovered
+from search.run.budget import charged
+from search.run.recovery import Recovered
 from search.storage.record import CHECKPOINT_FILE, Record
 from search.storage.store import Store
 from search.study import Result

@@ -14,10 +14,10 @@ import pytest
 
 import genome
 import trainer
-from search import clock
-from search.lineage import clear
 from search.progress import Silent
-from search.purse import charged
+from search.run import clock
+from search.run.budget import charged
+from search.run.retries import clear
 from search.storage.record import CHECKPOINT_FILE, Record
 from search.storage.store import look
 from search.study import Result
@@ -146,7 +146,7 @@ def test_rungs_of_an_interrupted_trial_are_not_climbed_again(run: Run) -> None:
 def test_a_child_that_died_is_not_gone_on_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.search.test_crash import KillsOnce
 
-    monkeypatch.setattr("search.jobs.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("search.run.jobs.CHECKPOINT_SECONDS", 0.0)
     result = run(KillsOnce(signal.SIGKILL), **{**LONG, "trials": 2, "budget": {"rungs": [1]}})
     assert [(r.outcome, r.retry_of) for r in result.records] == [("failed", None), ("done", None)]
     assert checkpoints(result) == []

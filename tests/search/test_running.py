@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import search
-from search import coordinator
 from search.errors import StudyError
 from search.progress import Plain, Silent
+from search.run import coordinator
 from search.storage.record import UNFINISHED, Record
 from search.study import Result
 from tests.search.conftest import ONE
@@ -94,7 +94,7 @@ def test_equal_networks_are_trained_once(run: Run) -> None:
 
 
 def test_a_space_that_is_used_up_ends_the_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.coordinator.FRUITLESS", 30)
+    monkeypatch.setattr("search.run.coordinator.FRUITLESS", 30)
     result = run(space=ONE, trials=None, budget={"device_time": "1h"})
     assert result.stop.startswith("30 trials in a row were refused, or equal to earlier ones")
     assert len(result.records) < 50

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from search.purse import Purse
+from search.run.budget import Purse
 from search.storage.live_trial import Asked
 from search.storage.store import Store
 from search.workers import gpu_sharing

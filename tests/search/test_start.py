@@ -20,7 +20,7 @@ from search.progress import Silent, Tally
 from search.proposals.ask import Answers
 from search.proposals.history import Past
 from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
-from search.recovery import recover
+from search.run.recovery import recover
 from search.samplers.random_search import Even
 from search.storage.record import Record
 from search.storage.store import claim, coordinate, look

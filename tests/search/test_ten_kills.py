@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from search.purse import charged
+from search.run.budget import charged
 from search.storage.record import UNFINISHED, Record
 from search.storage.store import look
 from search.study import Study

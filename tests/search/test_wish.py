@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from search import wish
+from search.run import stop
+from search.run.stop import Wish, ask_to_stop
 from search.storage.store import Store
-from search.wish import Wish, ask_to_stop
 from tests.dashboard.kept import begin
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A study; whoever runs it looks for a stop each time."""
-    monkeypatch.setattr(wish, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(wish, "SHARE", 1e9)
+    monkeypatch.setattr(stop, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(stop, "SHARE", 1e9)
     return begin(tmp_path)
 
 
@@ -33,7 +33,7 @@ def test_what_is_asked_while_a_run_still_reads_its_data_counts(store: Store) -> 
 
 def test_what_was_asked_of_an_earlier_run_does_not(store: Store) -> None:
     ask_to_stop(store)
-    asked: float = store.study.user_attrs[wish.STOP]
+    asked: float = store.study.user_attrs[stop.STOP]
     later = Wish(store, never, asked + 1)
     assert not later() and not later()
     ask_to_stop(store)
@@ -42,5 +42,5 @@ def test_what_was_asked_of_an_earlier_run_does_not(store: Store) -> None:
 
 @pytest.mark.parametrize("kept", ["soon", None, {"at": 1}])
 def test_what_somebody_else_wrote_there_is_no_stop(store: Store, kept: object) -> None:
-    store.study.set_user_attr(wish.STOP, kept)
+    store.study.set_user_attr(stop.STOP, kept)
     assert not Wish(store, never, 0.0)()

@@ -8,20 +8,20 @@ from typing import Any
 import genome
 from genome import GenomeError
 from genome.domain import DomainError
+from search.config.candidate import Candidate, candidate, measured
+from search.config.study import StudyFile
+from search.proposals.ask import Drawn, begin
+from search.proposals.history import Past
+from search.proposals.screening import Sifted
+from search.storage.live_trial import Handle
+from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
+from search.storage.store import Store
 
-from . import telling
-from .config.candidate import Candidate, candidate, measured
-from .config.study import StudyFile
-from .entry import Entry
-from .fidelity.paused import Paused
-from .lineage import ancestors
-from .proposals.ask import Drawn, begin
-from .proposals.history import Past
-from .proposals.screening import Sifted
+from . import tell
+from .active_trial import Entry
+from .paused import Paused
 from .recovery import owner
-from .storage.live_trial import Handle
-from .storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
-from .storage.store import Store
+from .retries import ancestors
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Opening:
         self.past.begun(trial.number, drawn.genome, network, drawn.origin, trial.attrs.get(PROXIES))
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
-            return telling.refuse(trial, "limit", "; ".join(map(str, exceeded)))
+            return tell.refuse(trial, "limit", "; ".join(map(str, exceeded)))
         entry = self._entry(trial, network)
         if sifted:
             entry.paid = sifted.charged_seconds
@@ -67,7 +67,7 @@ class Opening:
     def reused(self, entry: Entry) -> Record | None:
         """End an entry whose network was trained before with what it reached then; None where it was not."""
         twin = self.trained.get(entry.network.digest) or self.paused.twin(entry.network.digest)
-        return telling.reuse(entry.trial, twin, self.file.sampler) if twin else None
+        return tell.reuse(entry.trial, twin, self.file.sampler) if twin else None
 
     def _network(self, drawn: Drawn) -> tuple[Candidate | None, str]:
         """Resolve what was drawn, or say why it is no network."""
@@ -83,7 +83,7 @@ class Opening:
         if drawn.genome is not None:
             attrs[GENOME] = genome.dump(drawn.genome)
         trial = begin(self.store, drawn, attrs, self._felt({"legal": 1.0}))
-        return telling.refuse(trial, "illegal", why)
+        return tell.refuse(trial, "illegal", why)
 
     def _felt(self, constraints: dict[str, float]) -> dict[str, float]:
         """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""

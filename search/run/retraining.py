@@ -8,22 +8,22 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 import genome
+from search import formatting
+from search.config.candidate import candidate
+from search.config.finale import HEADROOM, Task, expected_seconds, tasks
+from search.config.study import StudyFile
+from search.progress import Progress
+from search.results.ranking import as_found
+from search.storage.record import REPORT_FILE
+from search.storage.seed_results import OneSeed
+from search.storage.store import Store
+from search.workers.messages import Died, Event, Finished, Job, Row
+from search.workers.pool import Crew, Slot
 
-from . import formatting
-from .claims import claimed
-from .config.candidate import candidate
-from .config.finale import HEADROOM, Task, expected_seconds, tasks
-from .config.study import StudyFile
-from .lineage import ancestors, drop_checkpoint
-from .progress import Progress
-from .purse import WRITE_SECONDS, Purse, charged
+from .budget import WRITE_SECONDS, Purse, charged
 from .recovery import owner
-from .results.ranking import as_found
-from .storage.record import REPORT_FILE
-from .storage.seed_results import OneSeed
-from .storage.store import Store
-from .workers.messages import Died, Event, Finished, Job, Row
-from .workers.pool import Crew, Slot
+from .retraining_plan import claimed
+from .retries import ancestors, drop_checkpoint
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 SHORTEST_SECONDS = 0.01

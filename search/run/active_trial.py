@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .config.candidate import Candidate
-from .storage.live_trial import Handle
-from .storage.record import Record
+from search.config.candidate import Candidate
+from search.storage.live_trial import Handle
+from search.storage.record import Record
 
 
 @dataclass

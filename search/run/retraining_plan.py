@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from .config.finale import Task
+from search.config.finale import Task
+from search.storage.seed_results import OneSeed, over_seeds
+from search.storage.store import Store
+
 from .recovery import SETTLE_SECONDS, is_abandoned, owner
-from .storage.seed_results import OneSeed, over_seeds
-from .storage.store import Store
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

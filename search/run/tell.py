@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .config.candidate import Candidate
-from .objective import Objective
-from .storage.live_trial import Handle
-from .storage.record import RESULT, Record
+from search.config.candidate import Candidate
+from search.objective import Objective
+from search.storage.live_trial import Handle
+from search.storage.record import RESULT, Record
 
 # Failures that say something of the network, and so something to the sampler.
 TELLING = frozenset({"not-finite", "out-of-memory", "batch-too-small"})

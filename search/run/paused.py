@@ -23,10 +23,10 @@ from search.pruners.promotion import (
 from search.pruners.rules import PAUSING, Climb
 from search.storage.record import Record
 
-from ..purse import Purse
+from .budget import Purse
 
 if TYPE_CHECKING:
-    from ..entry import Entry
+    from .active_trial import Entry
 
 MOST_PAUSED = 16  # at a rung: only the next ones in its order can ever go on, and checkpoints fill disks
 

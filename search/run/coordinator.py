@@ -7,26 +7,27 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import telling
+from search.config.study import StudyFile
+from search.progress import Progress
+from search.proposals.ask import Asking, Drawn
+from search.proposals.history import Past
+from search.proposals.screening import Option, Sieve, Sifted
+from search.storage.record import CURVE, RUNGS, SHARE, Record
+from search.storage.store import Store
+from search.workers.messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict
+from search.workers.pool import Crew, Slot
+
+from . import tell
+from .active_trial import Entry
+from .admission import Opening
+from .bookkeeping import Known
+from .budget import Purse, charged
 from .company import Company
-from .config.study import StudyFile
-from .entry import Entry
-from .fidelity.judging import Judging
-from .fidelity.paused import Paused
 from .jobs import Jobs
-from .known import Known
-from .lineage import clear
-from .opening import Opening
-from .progress import Progress
-from .proposals.ask import Asking, Drawn
-from .proposals.history import Past
-from .proposals.screening import Option, Sieve, Sifted
-from .purse import Purse, charged
+from .paused import Paused
+from .pruning import Judging
 from .recovery import interrupt, taken_over
-from .storage.record import CURVE, RUNGS, SHARE, Record
-from .storage.store import Store
-from .workers.messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict
-from .workers.pool import Crew, Slot
+from .retries import clear
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint
@@ -288,7 +289,7 @@ class Coordinator:
             case Died(number, reason):
                 entry = self.running.pop(number)
                 self.purse.settle(entry.trial)
-                record = telling.fail(entry.trial, "killed", reason, self.file.sampler)
+                record = tell.fail(entry.trial, "killed", reason, self.file.sampler)
                 self._conclude(record)
 
     def _screened(self, number: int, rows: Sequence[Mapping[str, float] | None], seconds: float) -> None:
@@ -307,7 +308,7 @@ class Coordinator:
             self._pause(entry, report) if entry.is_pausing else self.halted.append(entry)
             return
         file, seconds = self.file, self.purse.mine[number]
-        record = telling.finish(entry.trial, entry.network, report, file.objectives, file.sampler, seconds)
+        record = tell.finish(entry.trial, entry.network, report, file.objectives, file.sampler, seconds)
         self._conclude(record)
 
     def _conclude(self, record: Record) -> None:
@@ -321,7 +322,7 @@ class Coordinator:
         """Keep a trial that stopped at its rung for later; end those that have fallen too far behind for that."""
         number = entry.number
         entry.is_pausing, entry.paid = False, self.purse.mine[number]
-        entry.rested = telling.pause(entry.trial, entry.network, report)
+        entry.rested = tell.pause(entry.trial, entry.network, report)
         self.fruitless = 0
         self.known.rested(entry.rested)
         self.paused.entries[number] = entry
@@ -339,14 +340,14 @@ class Coordinator:
     def _promote(self, number: int, slot: Slot) -> None:
         """Go on with a paused trial from its checkpoint."""
         entry = self.paused.entries.pop(number)
-        telling.go_on(entry.trial)
+        tell.go_on(entry.trial)
         self._start(entry, slot)
 
     def _drop(self, number: int) -> None:
         """End a paused trial with what it reached at its rung."""
         entry = self.paused.entries.pop(number)
         assert entry.rested is not None
-        self._conclude(telling.drop(entry.trial, entry.rested))
+        self._conclude(tell.drop(entry.trial, entry.rested))
 
     def _judge(self, number: int, epoch: int, scores: dict[str, float] | Any) -> None:
         """Keep what a trial reached at a rung, or at a point of its curve, and say whether it goes on."""

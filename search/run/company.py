@@ -6,12 +6,13 @@ import time
 from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 
-from .config.study import StudyFile
-from .known import Known
-from .others import Others, others
-from .purse import Purse
+from search.config.study import StudyFile
+from search.storage.store import Store
+
+from .bookkeeping import Known
+from .budget import Purse
+from .peers import Others, others
 from .recovery import recover
-from .storage.store import Store
 
 LOOK_SECONDS = 5.0  # in which what others have spent of the purse is seen while trials run
 RECOVER_SECONDS = 10.0  # in which the trials of one that was killed are taken up by the others

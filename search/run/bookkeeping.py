@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, field
 
-from . import telling
-from .config.study import StudyFile
-from .fidelity.judging import Judging
-from .fidelity.paused import Paused
-from .opening import Opening
-from .proposals.history import Past
-from .proposals.screening import Sieve
-from .storage.record import UNFINISHED, Record
-from .storage.store import Store
+from search.config.study import StudyFile
+from search.proposals.history import Past
+from search.proposals.screening import Sieve
+from search.storage.record import UNFINISHED, Record
+from search.storage.store import Store
+
+from . import tell
+from .admission import Opening
+from .paused import Paused
+from .pruning import Judging
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Known:
         self.counted += record.is_counted
         if record.digest is None:
             return
-        if telling.is_reusable(record, self.file.recipe.epochs):
+        if tell.is_reusable(record, self.file.recipe.epochs):
             self.opening.trained.setdefault(record.digest, record)
         if record.outcome != "interrupted":
             self.judging.learn(record)

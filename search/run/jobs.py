@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .config.candidate import Candidate
-from .config.study import StudyFile
-from .entry import Entry
-from .fidelity.paused import Paused
-from .opening import Opening
-from .proposals.history import Past
-from .purse import Purse
-from .samplers.base import Origin
-from .storage.record import ORIGIN
-from .storage.store import Store
-from .workers.messages import Job, Screening
+from search.config.candidate import Candidate
+from search.config.study import StudyFile
+from search.proposals.history import Past
+from search.samplers.base import Origin
+from search.storage.record import ORIGIN
+from search.storage.store import Store
+from search.workers.messages import Job, Screening
+
+from .active_trial import Entry
+from .admission import Opening
+from .budget import Purse
+from .paused import Paused
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .config.study import StudyFile
-from .storage.store import Store
+from search.config.study import StudyFile
+from search.storage.store import Store
 
 BEGUN = "begun_from"  # attribute of a study
 

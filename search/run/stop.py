@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .storage.store import Store
+from search.storage.store import Store
 
 STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
 LOOK_SECONDS = 2.0  # from one look into the storage to the next

@@ -12,15 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
-
-from . import clock
-from .config.candidate import Candidate, candidate
-from .config.study import StudyFile
-from .lineage import clear, drop_checkpoint
-from .proposals.ask import FIXED
-from .purse import charged
-from .storage.live_trial import Asked, Handle
-from .storage.record import (
+from search.config.candidate import Candidate, candidate
+from search.config.study import StudyFile
+from search.proposals.ask import FIXED
+from search.storage.live_trial import Asked, Handle
+from search.storage.record import (
     CHARGED,
     GENOME,
     ORIGIN,
@@ -34,9 +30,13 @@ from .storage.record import (
     Record,
     record,
 )
-from .storage.seed_results import OneSeed
-from .storage.store import Store
-from .telling import finish
+from search.storage.seed_results import OneSeed
+from search.storage.store import Store
+
+from . import clock
+from .budget import charged
+from .retries import clear, drop_checkpoint
+from .tell import finish
 
 if TYPE_CHECKING:
     import optuna

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.storage.record import CHECKPOINT_FILE, Record
+from search.storage.store import Store
+
 from . import clock
-from .storage.record import CHECKPOINT_FILE, Record
-from .storage.store import Store
 
 if TYPE_CHECKING:
     from trainer import Checkpoint

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from search.config.study import StudyFile
+from search.objective import MAXIMIZE, PLANNED, Objective, learnt
 from search.pruners.curve_forecast import is_hopeless
 from search.pruners.rules import Climb, should_stop
 from search.storage.record import Record
-
-from ..objective import MAXIMIZE, PLANNED, Objective, learnt
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""One run of a study: coordinator, budget, rungs, recovery, the finale."""
