@@ -228,12 +228,12 @@ def train(
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
 ) -> None:
     """Train one genome in full. A killed training goes on where it was, by the same command."""
-    from search import ddp as parallel
-    from search.curve import Lines, Picture
     from search.run.signals import stop_signals
-    from search.train import claim, summary_text
-    from search.train import train as train_all
-    from search.train_order import order
+    from search.train import ddp as parallel
+    from search.train.curve import Lines, Picture
+    from search.train.request import order
+    from search.train.train import claim, summary_text
+    from search.train.train import train as train_all
 
     if ddp and not parallel.is_inside():
         # what is wrong is said here: torchrun would bury it under a traceback

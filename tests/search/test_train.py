@@ -13,7 +13,7 @@ import pytest
 
 import search
 from search import cli
-from search.curve import bars
+from search.train.curve import bars
 
 ROOT = Path(__file__).parents[2]
 TEXT = """genome: small

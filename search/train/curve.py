@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from . import formatting
+from search import formatting
 
 if TYPE_CHECKING:
     from rich.live import Live

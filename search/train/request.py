@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import genome
 from genome import Genome, GenomeError
 from genome.op import Shape
+from search.config.dataset import Dataset
+from search.errors import StudyError
+from search.results.refs import genome_of, open_study, split_trial
 
-from .config.dataset import Dataset
-from .errors import StudyError
-from .results.refs import genome_of, open_study, split_trial
 from .train import Training
 
 if TYPE_CHECKING:

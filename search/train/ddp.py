@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import StudyError
+from search.errors import StudyError
 
 if TYPE_CHECKING:
     from trainer import Ranks

@@ -13,13 +13,13 @@ import genome
 from genome import Genome
 from genome.op import Shape
 from search import formatting
+from search.errors import StudyError
 from search.results.export import packed
 from search.storage.lock import hold
 from search.storage.record import GENOME_FILE, REPORT_FILE
 from trainer import files
 
 from .curve import Curve
-from .errors import StudyError
 
 if TYPE_CHECKING:
     from trainer import Data, Ranks, Recipe, Report

@@ -1,0 +1,1 @@
+"""`genome train`: one genome trained in full."""
