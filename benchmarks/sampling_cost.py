@@ -33,9 +33,9 @@ from optuna.distributions import distribution_to_json
 
 import genome
 from genome.domain import Domain
+from search.cli.progress import Silent
 from search.config.candidate import candidate
 from search.config.study import StudyFile, parse_study
-from search.progress import Silent
 from search.proposals.history import Past
 from search.run.active_trial import Entry
 from search.run.budget import Purse

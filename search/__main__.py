@@ -1,5 +1,5 @@
 """`python -m search` is the command `genome`."""
 
-from .cli import main
+from .cli.app import main
 
 main()

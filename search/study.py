@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli.progress import Progress, Silent
 from .config import changes
 from .config.study import StudyFile, parse_study, read_study
 from .errors import StudyError
 from .objective import learnt
-from .progress import Progress, Silent
 from .proposals import warm_start
 from .proposals.ask import Answers, Asking, Genomes
 from .proposals.history import Past

@@ -108,7 +108,7 @@ def loaded(code: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("module", ["genome", "trainer", "search", "search.cli"])
+@pytest.mark.parametrize("module", ["genome", "trainer", "search", "search.cli.app"])
 def test_importing_is_light(module: str) -> None:
     assert loaded(f"import {module}") == []
 

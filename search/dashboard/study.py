@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from search.cli.tables import over_seeds
 from search.storage.record import Record
-from search.views import over_seeds
 
 from . import link, plots
 from .failures import failures

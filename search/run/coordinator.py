@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.cli.progress import Progress
 from search.config.study import StudyFile
-from search.progress import Progress
 from search.proposals.ask import Asking, Drawn
 from search.proposals.history import Past
 from search.proposals.screening import Option, Sieve, Sifted

@@ -9,10 +9,10 @@ from itertools import count
 
 import genome
 from search import formatting
+from search.cli.progress import Progress
 from search.config.candidate import candidate
 from search.config.finale import HEADROOM, Task, expected_seconds, tasks
 from search.config.study import StudyFile
-from search.progress import Progress
 from search.results.ranking import as_found
 from search.storage.record import REPORT_FILE
 from search.storage.seed_results import OneSeed

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from search import cli
+from search.cli import app
+from search.cli.progress import Silent
 from search.errors import StudyError
-from search.progress import Silent
 from search.storage.record import Record
 from search.storage.store import Store, look
 from search.study import Result, Study
@@ -111,7 +111,7 @@ def command(
     def run(*words: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["genome", *map(str, words)])
         with pytest.raises(SystemExit) as ending:
-            cli.main()
+            app.main()
         said = capsys.readouterr()
         code = ending.value.code
         return Said(code if isinstance(code, int) else 0, said.out, said.err)

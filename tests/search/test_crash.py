@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from search.cli.progress import Silent
 from search.config.study import StudyFile
 from search.errors import StudyError
-from search.progress import Silent
 from search.run import clock
 from search.run.recovery import Recovered
 from search.storage.record import RETRY_OF, Record

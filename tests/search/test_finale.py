@@ -15,10 +15,10 @@ import yaml
 from optuna.trial import TrialState
 from safetensors.torch import load_file
 
+from search.cli.progress import Silent
 from search.config.finale import Finale, Task, expected_seconds, tasks
 from search.config.study import parse_study
 from search.objective import Objective
-from search.progress import Silent
 from search.results.ranking import front
 from search.run.budget import Purse, charged
 from search.run.retraining import AMPLE, Retraining

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from search.cli.progress import Silent
 from search.config.study import StudyFile
-from search.progress import Silent
 from search.run.budget import charged
 from search.run.recovery import Recovered
 from search.storage.record import CHECKPOINT_FILE, Record

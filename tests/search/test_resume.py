@@ -14,7 +14,7 @@ import pytest
 
 import genome
 import trainer
-from search.progress import Silent
+from search.cli.progress import Silent
 from search.run import clock
 from search.run.budget import charged
 from search.run.retries import clear

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import search
+from search.cli.progress import Plain, Silent
 from search.errors import StudyError
-from search.progress import Plain, Silent
 from search.run import coordinator
 from search.storage.record import UNFINISHED, Record
 from search.study import Result

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import genome
+from search.cli.tables import result_text
 from search.config.candidate import Candidate, candidate
 from search.config.study import check_study
 from search.objective import Objective
@@ -26,7 +27,6 @@ from search.samplers.proxy_vote import Row, Screen
 from search.samplers.random_search import Even
 from search.storage.record import Record
 from search.study import Result
-from search.views import result_text
 from search.workers.messages import Screening, Task
 from search.workers.pool import Crew, Slot
 from tests.search.conftest import study_of

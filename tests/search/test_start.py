@@ -13,10 +13,10 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 
 import genome
 from genome import Genome
+from search.cli.progress import Silent, Tally
 from search.config.candidate import candidate
 from search.errors import StudyError
 from search.formatting import met_again
-from search.progress import Silent, Tally
 from search.proposals.ask import Answers
 from search.proposals.history import Past
 from search.proposals.warm_start import begun_with, enqueue, keep, ref_of

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import search
-from search import cli
+from search.cli import app
 from search.train.curve import bars
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def command(
     def run(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["genome", *map(str, words)])
         with pytest.raises(SystemExit) as ending:
-            cli.main()
+            app.main()
         out, err = capsys.readouterr()
         code = ending.value.code
         return (code if isinstance(code, int) else 0), out, err

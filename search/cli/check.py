@@ -7,10 +7,9 @@ from pathlib import Path
 import genome
 from genome.source import SourceError, read
 from genome.text import genome_of
-
-from . import formatting
-from .config.study import check_study
-from .proposals.warm_start import begun_with
+from search import formatting
+from search.config.study import check_study
+from search.proposals.warm_start import begun_with
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from . import formatting
-from .proposals.warm_start import ref_of
-from .results.ranking import front
-from .storage.record import Record
+from search import formatting
+from search.proposals.warm_start import ref_of
+from search.results.ranking import front
+from search.storage.record import Record
 
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from .config.study import StudyFile
-    from .run.recovery import Recovered
-    from .storage.seed_results import OneSeed
-    from .storage.store import Store
-    from .workers.slots import Places
+    from search.config.study import StudyFile
+    from search.run.recovery import Recovered
+    from search.storage.seed_results import OneSeed
+    from search.storage.store import Store
+    from search.workers.slots import Places
 
 
 class Progress(Protocol):

@@ -65,10 +65,11 @@ def search(
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
 ) -> None:
     """Launch a study, or go on with it, until its budget is spent."""
-    from search.progress import Plain, Rich
-    from search.spoken import spoken
     from search.study import Study
-    from search.views import result_text
+
+    from .log import spoken
+    from .progress import Plain, Rich
+    from .tables import result_text
 
     loaded = Study.load(study, runs, data_root)
     live = sys.stdout.isatty() and not plain
@@ -89,7 +90,7 @@ def check(
     data_root: DataRoot = None,
 ) -> None:
     """Validate studies and genomes; say what is wrong, at file:line."""
-    from search.check import check_file
+    from .check import check_file
 
     wrong = 0
     for file in files:
@@ -116,8 +117,9 @@ def show(
     """Show a genome: its nodes, shapes, parameters and multiply-adds."""
     import genome
     from search.results.refs import genome_of
-    from search.views import genome_json, genome_table
     from trainer import files
+
+    from .tables import genome_json, genome_table
 
     found = genome_of(ref, runs)
     shown = genome.expand(found) if expand else found
@@ -136,7 +138,8 @@ def show(
 def zoo(as_json: AsJson = False) -> None:
     """List the published networks, with the errors their papers report."""
     import genome
-    from search.views import zoo_json, zoo_table
+
+    from .tables import zoo_json, zoo_table
 
     plans = [(g, genome.resolve(g)) for g in map(genome.zoo.get, genome.zoo.names())]
     if as_json:
@@ -159,7 +162,8 @@ def best(
     from search.proposals.screening import summary
     from search.results.ranking import front
     from search.results.refs import open_study
-    from search.views import best_table, counts
+
+    from .tables import best_table, counts
 
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
@@ -187,7 +191,8 @@ def export(
     from search.results.export import export as write
     from search.results.ranking import front
     from search.results.refs import open_study, split_trial
-    from search.views import taken
+
+    from .tables import taken
 
     name, number = split_trial(study)
     opened = open_study(name, runs, data_root)

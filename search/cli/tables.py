@@ -9,12 +9,11 @@ from typing import Any
 import genome
 from genome import Genome, Plan
 from genome.totals import Total, totals
-
-from . import formatting
-from .objective import DIRECTIONS, Objective, learnt
-from .proposals import screening
-from .storage.record import Record
-from .study import Result
+from search import formatting
+from search.objective import DIRECTIONS, Objective, learnt
+from search.proposals import screening
+from search.storage.record import Record
+from search.study import Result
 
 COLUMNS = 120  # of a terminal, for what may be long
 ERROR_COLUMNS = 37  # what the other columns of the zoo leave
