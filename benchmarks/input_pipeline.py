@@ -15,9 +15,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from trainer.augment import Augment
-from trainer.batches import Batch, Epochs, Normalise
-from trainer.data import Data, Split
+from trainer.data.augment import Augment
+from trainer.data.batches import Batch, Epochs, Normalise
+from trainer.data.data import Data, Split
 from trainer.devices import device_of
 from trainer.meter import synchronize
 

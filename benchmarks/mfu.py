@@ -24,8 +24,8 @@ from benchmarks._rounds import prepare, seconds
 from genome import zoo
 from genome.graph import Genome
 from trainer import Recipe, exits
-from trainer.batches import Batch
 from trainer.ceiling import Precision, measured
+from trainer.data.batches import Batch
 from trainer.heap import keep_pages
 from trainer.optimizer import optimizer
 from trainer.precision import Form

@@ -27,7 +27,7 @@ from search.config.study import StudyFile, read_study
 from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, votes
 from search.workers.proxies import spread
 from trainer import Data, Recipe, fit, keep_pages, load
-from trainer.batches import Batch, Normalise
+from trainer.data.batches import Batch, Normalise
 from trainer.precision import usual
 from trainer.proxies import PROXIES, proxies
 

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
     from trainer.checkpoint import Checkpoint, CheckpointError
-    from trainer.data import Data, Split, load
     from trainer.devices import DeviceError, device_of
     from trainer.errors import DataError
     from trainer.heap import keep_pages
     from trainer.loop import fit
     from trainer.memory import Peak
     from trainer.meter import Meter
-    from trainer.names import NAMES
     from trainer.ranks import Ranks
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
@@ -24,6 +22,9 @@ if TYPE_CHECKING:
     from trainer.seeds import fit_seeds
     from trainer.speed import latency
     from trainer.work import Work
+
+    from .data.data import Data, Split, load
+    from .data.names import NAMES
 
 # No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
 _HOME = {

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.batches import Batch
 from trainer.errors import ModuleError
+
+from .data.batches import Batch
 
 Logits = tuple[Tensor, ...]
 

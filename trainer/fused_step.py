@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from trainer import exits
-from trainer.batches import Batch
 from trainer.fused import Fused
 from trainer.optimizer import optimizer
 from trainer.precision import Form
 from trainer.recipe import Recipe
 from trainer.schedule import CURVES
+
+from .data.batches import Batch
 
 
 class FusedStep:

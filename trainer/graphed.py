@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.batches import Batch
 from trainer.parts import Parts
 from trainer.step import Step
+
+from .data.batches import Batch
 
 
 class Graphed:

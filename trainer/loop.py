@@ -11,7 +11,7 @@ from torch import nn
 from trainer.budget import Budget
 from trainer.ceiling import ceiling
 from trainer.checkpoint import Checkpoint, CheckpointError
-from trainer.data import Data
+from trainer.data.data import Data
 from trainer.devices import device_of
 from trainer.memory import Peak
 from trainer.meter import Meter

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from trainer.batches import Batch
 from trainer.saliency import grad_norm, snip, synflow
 from trainer.separation import jacob_cov, naswot
 from trainer.specimen import Undefined, kernels
 from trainer.work import work
 from trainer.zen import zen
+
+from .data.batches import Batch
 
 __all__ = ["MEASURES", "Undefined"]
 

@@ -33,7 +33,7 @@ def proxies(module: nn.Module, images: Tensor, labels: Tensor, names: Sequence[s
     """
     import torch
 
-    from trainer.batches import Batch
+    from trainer.data.batches import Batch
     from trainer.measures import MEASURES, Undefined
     from trainer.modes import seeded
 

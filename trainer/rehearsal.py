@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from trainer.batches import Batch
 from trainer.fused_step import FusedStep
 from trainer.parts import Parts
 from trainer.precision import Form
 from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 from trainer.step import Step
+
+from .data.batches import Batch
 
 ROUNDS = 3  # timed steps of either, in turn
 STEPS = 100  # of the schedule; so few are done that their rate is no matter

@@ -8,13 +8,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from trainer.batches import Batch
 from trainer.compiled import compiled, repays
 from trainer.graphed import Graphed, can_be_graphed
 from trainer.outcome import TooMuchMemory, is_memory
 from trainer.recipe import Recipe
 from trainer.setting import Setting
 from trainer.step import Step
+
+from .data.batches import Batch
 
 MEMORY_EVERY = 20  # steps between two looks at the device's memory
 EAGER_STEPS = 20  # before a step is captured: the first ones set up what later ones reuse

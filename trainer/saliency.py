@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from trainer import exits
-from trainer.batches import Batch
 from trainer.specimen import NORMS, biases, gradients, kernels, loss, specimen, total
+
+from .data.batches import Batch
 
 
 def synflow(module: nn.Module, batch: Batch) -> float:

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
-from trainer.data import Data
 from trainer.devices import device_of
 from trainer.loop import fit
 from trainer.meter import Meter
@@ -23,6 +22,8 @@ from trainer.remembered import machine, recall, remember
 from trainer.report import Report
 from trainer.together import Together, reader
 from trainer.warm import warm_up
+
+from .data.data import Data
 
 GAIN = 1.05  # times as fast as one after another; less is not worth another order of sums
 FUSE = ("auto", "always", "never")

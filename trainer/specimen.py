@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer import exits
-from trainer.batches import Batch
+
+from .data.batches import Batch
 
 BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
 NORMS = (*BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.modules.instancenorm._InstanceNorm)

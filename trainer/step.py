@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from trainer import exits
 from trainer.average import Average
-from trainer.batches import Batch
 from trainer.guard import Guard
 from trainer.memory import Peak
 from trainer.optimizer import optimizer
@@ -17,6 +16,8 @@ from trainer.precision import Form
 from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 from trainer.schedule import CURVES
+
+from .data.batches import Batch
 
 SAMPLES = 3  # first steps whose memory is looked at
 

@@ -8,9 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trainer.batches import Epochs, Normalise
 from trainer.budget import Budget
-from trainer.data import Data
 from trainer.deadline import Deadline
 from trainer.fused_step import FusedStep
 from trainer.meter import Meter
@@ -21,6 +19,9 @@ from trainer.report import Report, Row, finite
 from trainer.scores import Scores, evaluate
 from trainer.training import augment
 from trainer.weights import Best, better, copy_weights
+
+from .data.batches import Epochs, Normalise
+from .data.data import Data
 
 
 @dataclass

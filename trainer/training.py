@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from trainer.augment import Augment
-from trainer.batches import Batch, Epochs, Normalise
-from trainer.data import Data
 from trainer.deadline import Deadline
 from trainer.guard import blame
 from trainer.meter import Pace
@@ -19,13 +16,17 @@ from trainer.probe import chosen
 from trainer.progress import Progress
 from trainer.recipe import Recipe
 from trainer.report import Row, finite
-from trainer.residence import placed
 from trainer.runner import Runner
 from trainer.scores import Scores, evaluate
 from trainer.setting import Setting
 from trainer.state import gathered, origin, restored
 from trainer.step import Step
 from trainer.weights import better
+
+from .data.augment import Augment
+from .data.batches import Batch, Epochs, Normalise
+from .data.data import Data
+from .data.residence import placed
 
 AGREE_EVERY = 10  # steps between two looks of several ranks at whether to stop
 SETTLED_STEPS = 20  # after so many the time of a step is known

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from trainer import exits
-from trainer.batches import Batch
 from trainer.specimen import BATCH_NORMS, NORMS, biases, kernels, specimen
+
+from .data.batches import Batch
 
 CHANGE = 0.01  # of the image, in deviations of its pixels
 REPEATS, IMAGES = 2, 16

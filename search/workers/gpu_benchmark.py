@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import trainer
+from trainer.data.residence import free_bytes
 from trainer.remembered import machine
-from trainer.residence import free_bytes
 
 from .gpu_sharing import Room
 

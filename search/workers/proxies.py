@@ -9,7 +9,7 @@ import torch
 
 import genome
 import trainer
-from trainer.batches import Normalise
+from trainer.data.batches import Normalise
 from trainer.precision import usual
 from trainer.proxies import proxies
 

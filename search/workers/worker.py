@@ -20,14 +20,14 @@ import torch._dynamo  # torch's optimizers import it at their first use, which t
 
 import genome
 import trainer
-import trainer.data  # heavy parts that jobs need, named so that the fork server loads them once
+import trainer.data.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop
 from search.config.dataset import Dataset
 from search.run.retries import inherit
 from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
+from trainer.data.residence import placed
 from trainer.outcome import is_memory
-from trainer.residence import placed
 
 from .memory_limit import memory_limit
 from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Screening, Setup, Task, Verdict

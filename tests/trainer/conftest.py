@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.data import Data, load
+from trainer.data.data import Data, load
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.augment import Augment, Draws, crop, cut_out, draw, flip, windows
-from trainer.batches import Batch, Epochs, Normalise, bounds, mixed
-from trainer.data import Data, Split
+from trainer.data.augment import Augment, Draws, crop, cut_out, draw, flip, windows
+from trainer.data.batches import Batch, Epochs, Normalise, bounds, mixed
+from trainer.data.data import Data, Split
+from trainer.data.residence import Padded, Streamed, images, placed
 from trainer.precision import Form
-from trainer.residence import Padded, Streamed, images, placed
 
 CPU = torch.device("cpu")
 PLAIN = Form("fp32", "contiguous")

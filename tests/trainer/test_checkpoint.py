@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from trainer import Checkpoint, CheckpointError, Recipe, Report, Row, fit
-from trainer.data import Data
+from trainer.data.data import Data
 
 Make = Callable[..., nn.Module]
 ROOT = Path(__file__).parents[2]

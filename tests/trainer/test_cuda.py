@@ -7,16 +7,16 @@ import torch
 from torch import nn
 
 from trainer import Budget, Recipe, evaluate, fit, latency
-from trainer.augment import Augment
-from trainer.batches import Epochs, Normalise
 from trainer.ceiling import measured
-from trainer.data import Data
+from trainer.data.augment import Augment
+from trainer.data.batches import Epochs, Normalise
+from trainer.data.data import Data
+from trainer.data.residence import Streamed
 from trainer.graphed import Graphed
 from trainer.parts import Parts
 from trainer.precision import Form, usual
 from trainer.proxies import PROXIES, proxies
 from trainer.ranks import Ranks
-from trainer.residence import Streamed
 from trainer.step import Step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from trainer import NAMES, Data, DataError, Split, load
-from trainer.split import divide
+from trainer.data.split import divide
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from trainer import Budget, Recipe, Report, ReportError, Row, evaluate, fit, latency
-from trainer.data import Data
+from trainer.data.data import Data
 
 Make = Callable[..., nn.Module]
 QUICK = Recipe(epochs=3)

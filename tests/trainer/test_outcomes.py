@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from trainer import Budget, DeviceError, Recipe, evaluate, fit
-from trainer.data import Data, Split
+from trainer.data.data import Data, Split
 
 Make = Callable[..., nn.Module]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.data import Data
+from trainer.data.data import Data
 from trainer.precision import Form, laid_out, usual
 from trainer.probe import chosen
 from trainer.recipe import Recipe

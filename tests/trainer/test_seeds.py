@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from tests.trainer.conftest import TwoExits
 from trainer import Budget, Recipe, Report, fit, fit_seeds
-from trainer.batches import Batch
-from trainer.data import Data
+from trainer.data.batches import Batch
+from trainer.data.data import Data
 from trainer.fused_step import FusedStep
 from trainer.optimizer import optimizer
 from trainer.precision import Form

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from trainer import Budget, Recipe, fit
 from trainer.average import LOOKAHEAD_EVERY, Average
-from trainer.batches import Batch
-from trainer.data import Data
+from trainer.data.batches import Batch
+from trainer.data.data import Data
 from trainer.guard import Guard
 from trainer.parts import Parts
 from trainer.precision import Form

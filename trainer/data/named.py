@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from trainer.errors import DataError
-from trainer.names import KNOWN
-from trainer.raw import Images, Labels, Raw
+
+from .names import KNOWN
+from .raw import Images, Labels, Raw
 
 NETWORK_SECONDS = 30.0  # a silent network is an error by then, not a wait for ever
 

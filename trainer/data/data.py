@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from trainer.errors import DataError
-from trainer.folder import Size, read_folder
-from trainer.names import KNOWN, NAMES
-from trainer.npz import read_npz
-from trainer.raw import Images, Labels, Raw
-from trainer.sources import data_root, read_known
-from trainer.split import TEST_SHARE, VALID_SHARE, check_counts, divide
+
+from .folder import Size, read_folder
+from .named import data_root, read_known
+from .names import KNOWN, NAMES
+from .npz import read_npz
+from .raw import Images, Labels, Raw
+from .split import TEST_SHARE, VALID_SHARE, check_counts, divide
 
 MOST_PIXELS = 4096  # a side
 

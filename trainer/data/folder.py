@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.errors import DataError
-from trainer.raw import Images, Labels, Raw
+
+from .raw import Images, Labels, Raw
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 GREY = frozenset({"1", "L", "LA"})

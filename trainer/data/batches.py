@@ -7,10 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trainer.augment import Augment, Draws, cut_out, draw, flip
-from trainer.data import Data, Split
 from trainer.precision import Form
-from trainer.residence import Images, images
+
+from .augment import Augment, Draws, cut_out, draw, flip
+from .data import Data, Split
+from .residence import Images, images
 
 
 class Batch(NamedTuple):

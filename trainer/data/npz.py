@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.errors import DataError
-from trainer.raw import Images, Labels, Raw, check_labels
+
+from .raw import Images, Labels, Raw, check_labels
 
 ARRAYS = ("train_x", "train_y", "test_x", "test_y")
 MOST_CHANNELS = 4

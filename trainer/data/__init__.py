@@ -1,0 +1,1 @@
+"""Images: reading, splitting, batches, augmentation."""
