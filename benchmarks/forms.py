@@ -18,7 +18,7 @@ import genome
 import trainer
 from benchmarks._rounds import prepare, seconds, setting
 from search.config.study import read_study
-from trainer.precision import Form
+from trainer.hardware.precision import Form
 from trainer.probe import _run, unchanged
 
 STUDIES = Path(__file__).parents[1] / "studies"

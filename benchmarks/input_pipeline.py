@@ -18,8 +18,8 @@ from torchvision import transforms
 from trainer.data.augment import Augment
 from trainer.data.batches import Batch, Epochs, Normalise
 from trainer.data.data import Data, Split
-from trainer.devices import device_of
-from trainer.meter import synchronize
+from trainer.hardware.devices import device_of
+from trainer.hardware.meter import synchronize
 
 BATCH = 128
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)

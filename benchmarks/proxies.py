@@ -28,7 +28,7 @@ from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, vot
 from search.workers.proxies import spread
 from trainer import Data, Recipe, fit, keep_pages, load
 from trainer.data.batches import Batch, Normalise
-from trainer.precision import usual
+from trainer.hardware.precision import usual
 from trainer.proxies import PROXIES, proxies
 
 STUDY = Path(__file__).parents[1] / "studies" / "digits.yaml"

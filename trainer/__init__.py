@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
     from trainer.checkpoint import Checkpoint, CheckpointError
-    from trainer.devices import DeviceError, device_of
     from trainer.errors import DataError
-    from trainer.heap import keep_pages
     from trainer.loop import fit
-    from trainer.memory import Peak
-    from trainer.meter import Meter
-    from trainer.ranks import Ranks
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
     from trainer.scores import Scores, evaluate
     from trainer.seeds import fit_seeds
-    from trainer.speed import latency
-    from trainer.work import Work
 
     from .data.data import Data, Split, load
     from .data.names import NAMES
+    from .hardware.devices import DeviceError, device_of
+    from .hardware.flops import Work
+    from .hardware.heap import keep_pages
+    from .hardware.latency import latency
+    from .hardware.meter import Meter
+    from .hardware.peak_memory import Peak
+    from .hardware.ranks import Ranks
 
 # No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
 _HOME = {

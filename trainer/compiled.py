@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.meter import synchronize
-from trainer.modes import seeded
 from trainer.probe import unchanged
+
+from .hardware.meter import synchronize
+from .hardware.modes import seeded
 
 # On a CPU core a network took 31 to 66 s to compile, and a step became 1.14 to 1.27 times as fast.
 COST_SECONDS = 60.0

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainer.hardware.precision import laid_out
 from trainer.lanes import Lanes
-from trainer.precision import laid_out
 
 
 class Fused:

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from trainer import exits
 from trainer.fused import Fused
 from trainer.optimizer import optimizer
-from trainer.precision import Form
 from trainer.recipe import Recipe
 from trainer.schedule import CURVES
 
 from .data.batches import Batch
+from .hardware.precision import Form
 
 
 class FusedStep:

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.parts import Parts
 from trainer.step import Step
 
 from .data.batches import Batch
+from .hardware.time_by_part import Parts
 
 
 class Graphed:

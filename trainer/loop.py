@@ -9,23 +9,23 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
-from trainer.ceiling import ceiling
 from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.data.data import Data
-from trainer.devices import device_of
-from trainer.memory import Peak
-from trainer.meter import Meter
-from trainer.modes import mode_kept, seeded
+from trainer.hardware.devices import device_of
+from trainer.hardware.flops import work
+from trainer.hardware.meter import Meter
+from trainer.hardware.modes import mode_kept, seeded
+from trainer.hardware.peak_flops import ceiling
+from trainer.hardware.peak_memory import Peak
+from trainer.hardware.ranks import Ranks
+from trainer.hardware.time_by_part import Parts
+from trainer.hardware.warm_up import warm_up
 from trainer.outcome import Outcome, of_error
-from trainer.parts import Parts
-from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 from trainer.report import Report, Row
 from trainer.setting import Setting
 from trainer.training import Training
-from trainer.warm import warm_up
 from trainer.weights import copy_weights
-from trainer.work import work
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
 OnEpoch = Callable[[Row], object]

@@ -7,10 +7,10 @@ from torch import nn
 from trainer.saliency import grad_norm, snip, synflow
 from trainer.separation import jacob_cov, naswot
 from trainer.specimen import Undefined, kernels
-from trainer.work import work
 from trainer.zen import zen
 
 from .data.batches import Batch
+from .hardware.flops import work
 
 __all__ = ["MEASURES", "Undefined"]
 

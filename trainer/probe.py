@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from trainer import exits
-from trainer.meter import synchronize
-from trainer.modes import mode_kept, seeded
-from trainer.precision import Form, has_bf16, usual
 from trainer.recipe import Recipe
-from trainer.remembered import machine, recall, remember
 
 from .data.batches import Batch, Normalise
 from .data.data import Data
+from .hardware.cache import machine, recall, remember
+from .hardware.meter import synchronize
+from .hardware.modes import mode_kept, seeded
+from .hardware.precision import Form, has_bf16, usual
 
 ROUNDS = 2  # timed steps of each form, in turn
 LEAST_STEPS = 100  # a training of fewer is over before a probe has paid

@@ -34,8 +34,8 @@ def proxies(module: nn.Module, images: Tensor, labels: Tensor, names: Sequence[s
     import torch
 
     from trainer.data.batches import Batch
+    from trainer.hardware.modes import seeded
     from trainer.measures import MEASURES, Undefined
-    from trainer.modes import seeded
 
     values = {}
     for name in names:

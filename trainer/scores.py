@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.devices import device_of
 from trainer.exits import forward
-from trainer.modes import evaluating
-from trainer.precision import usual
 
 from .data.batches import Normalise
 from .data.data import Data, Split
+from .hardware.devices import device_of
+from .hardware.modes import evaluating
+from .hardware.precision import usual
 
 
 @dataclass(frozen=True)

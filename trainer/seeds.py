@@ -10,20 +10,20 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
-from trainer.devices import device_of
 from trainer.loop import fit
-from trainer.meter import Meter
-from trainer.modes import seeded
-from trainer.precision import Form
 from trainer.probe import LEAST_STEPS, chosen
 from trainer.recipe import Recipe
 from trainer.rehearsal import Rehearsal
-from trainer.remembered import machine, recall, remember
 from trainer.report import Report
 from trainer.together import Together, reader
-from trainer.warm import warm_up
 
 from .data.data import Data
+from .hardware.cache import machine, recall, remember
+from .hardware.devices import device_of
+from .hardware.meter import Meter
+from .hardware.modes import seeded
+from .hardware.precision import Form
+from .hardware.warm_up import warm_up
 
 GAIN = 1.05  # times as fast as one after another; less is not worth another order of sums
 FUSE = ("auto", "always", "never")

@@ -7,10 +7,11 @@ import torch
 
 from trainer.budget import Budget
 from trainer.checkpoint import Checkpoint
-from trainer.memory import Peak
-from trainer.meter import Meter
-from trainer.parts import Parts
-from trainer.ranks import Ranks
+
+from .hardware.meter import Meter
+from .hardware.peak_memory import Peak
+from .hardware.ranks import Ranks
+from .hardware.time_by_part import Parts
 
 
 class Setting(NamedTuple):

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from trainer import exits
 from trainer.average import Average
 from trainer.guard import Guard
-from trainer.memory import Peak
 from trainer.optimizer import optimizer
-from trainer.parts import Parts
-from trainer.precision import Form
-from trainer.ranks import Ranks
 from trainer.recipe import Recipe
 from trainer.schedule import CURVES
 
 from .data.batches import Batch
+from .hardware.peak_memory import Peak
+from .hardware.precision import Form
+from .hardware.ranks import Ranks
+from .hardware.time_by_part import Parts
 
 SAMPLES = 3  # first steps whose memory is looked at
 

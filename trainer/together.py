@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from trainer.budget import Budget
 from trainer.deadline import Deadline
 from trainer.fused_step import FusedStep
-from trainer.meter import Meter
 from trainer.outcome import Outcome
-from trainer.precision import Form
 from trainer.recipe import Recipe
 from trainer.report import Report, Row, finite
 from trainer.scores import Scores, evaluate
@@ -22,6 +20,8 @@ from trainer.weights import Best, better, copy_weights
 
 from .data.batches import Epochs, Normalise
 from .data.data import Data
+from .hardware.meter import Meter
+from .hardware.precision import Form
 
 
 @dataclass

@@ -9,9 +9,7 @@ from torch import nn
 
 from trainer.deadline import Deadline
 from trainer.guard import blame
-from trainer.meter import Pace
 from trainer.outcome import NotFinite, is_memory
-from trainer.precision import Form
 from trainer.probe import chosen
 from trainer.progress import Progress
 from trainer.recipe import Recipe
@@ -27,6 +25,8 @@ from .data.augment import Augment
 from .data.batches import Batch, Epochs, Normalise
 from .data.data import Data
 from .data.residence import placed
+from .hardware.meter import Pace
+from .hardware.precision import Form
 
 AGREE_EVERY = 10  # steps between two looks of several ranks at whether to stop
 SETTLED_STEPS = 20  # after so many the time of a step is known

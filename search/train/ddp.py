@@ -77,7 +77,7 @@ def ranks(device: str | None) -> Iterator[tuple[Ranks, str | None]]:
     import torch
 
     from trainer import Ranks
-    from trainer.ranks import joined
+    from trainer.hardware.ranks import joined
 
     if device is None:
         yield Ranks(), None

@@ -12,7 +12,7 @@ from torch import nn
 
 import trainer
 from trainer.data.residence import free_bytes
-from trainer.remembered import machine
+from trainer.hardware.cache import machine
 
 from .gpu_sharing import Room
 

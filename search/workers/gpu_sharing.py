@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from trainer.remembered import recall, remember
+from trainer.hardware.cache import recall, remember
 
 from .pool import prepare, without_main
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainer.heap import free_bytes, give_back
+from trainer.hardware.heap import free_bytes, give_back
 
 GAPS = 0.1  # of the limit: more that lies free in the heap, in pieces, could be what a trial lacks
 

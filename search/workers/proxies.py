@@ -10,7 +10,7 @@ import torch
 import genome
 import trainer
 from trainer.data.batches import Normalise
-from trainer.precision import usual
+from trainer.hardware.precision import usual
 from trainer.proxies import proxies
 
 from .memory_limit import memory_limit

@@ -9,7 +9,7 @@ from genome import zoo
 from genome.graph import Genome, Node
 from genome.op import Op
 from tests.variants import IMAGE_SHAPE, PLAIN, label, variants
-from trainer.work import Work, counted
+from trainer.hardware.flops import Work, counted
 
 SMALL = [name for name in zoo.names() if genome.resolve(zoo.get(name)).macs < 5e8]
 OPS = [op for word in PLAIN for op in dict.fromkeys(variants(word)) if not op.expands()]

@@ -13,7 +13,7 @@ from search.storage.store import Store
 from search.workers import gpu_sharing
 from search.workers.gpu_sharing import CONTEXT_BYTES, decided, heard, measured, needed
 from search.workers.slots import Places, places
-from trainer.remembered import remember
+from trainer.hardware.cache import remember
 
 GIB = 2**30
 

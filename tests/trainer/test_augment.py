@@ -10,7 +10,7 @@ from trainer.data.augment import Augment, Draws, crop, cut_out, draw, flip, wind
 from trainer.data.batches import Batch, Epochs, Normalise, bounds, mixed
 from trainer.data.data import Data, Split
 from trainer.data.residence import Padded, Streamed, images, placed
-from trainer.precision import Form
+from trainer.hardware.precision import Form
 
 CPU = torch.device("cpu")
 PLAIN = Form("fp32", "contiguous")

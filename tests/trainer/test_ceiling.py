@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from trainer.ceiling import CPU_CONVS, CUDA_CONVS, VERSION, Conv, Precision, ceiling, fastest
-from trainer.remembered import machine, recall, remember
+from trainer.hardware.cache import machine, recall, remember
+from trainer.hardware.peak_flops import CPU_CONVS, CUDA_CONVS, VERSION, Conv, Precision, ceiling, fastest
 
 CPU = torch.device("cpu")
 

@@ -7,16 +7,16 @@ import torch
 from torch import nn
 
 from trainer import Budget, Recipe, evaluate, fit, latency
-from trainer.ceiling import measured
 from trainer.data.augment import Augment
 from trainer.data.batches import Epochs, Normalise
 from trainer.data.data import Data
 from trainer.data.residence import Streamed
 from trainer.graphed import Graphed
-from trainer.parts import Parts
-from trainer.precision import Form, usual
+from trainer.hardware.peak_flops import measured
+from trainer.hardware.precision import Form, usual
+from trainer.hardware.ranks import Ranks
+from trainer.hardware.time_by_part import Parts
 from trainer.proxies import PROXIES, proxies
-from trainer.ranks import Ranks
 from trainer.step import Step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from trainer.data.data import Data
-from trainer.precision import Form, laid_out, usual
+from trainer.hardware.cache import recall
+from trainer.hardware.precision import Form, laid_out, usual
 from trainer.probe import chosen
 from trainer.recipe import Recipe
-from trainer.remembered import recall
 
 CPU = torch.device("cpu")
 Make = Callable[..., nn.Module]
@@ -73,7 +73,7 @@ def test_the_probe_keeps_what_is_given_and_leaves_the_module_alone(digits: Data,
 
 def test_a_probe_is_remembered_by_network_and_batch(digits: Data, net: Make) -> None:
     from trainer import probe
-    from trainer.remembered import machine, remember
+    from trainer.hardware.cache import machine, remember
 
     def key(width: int, batch: int) -> str:
         return f"form {machine(CPU)} {probe._signature(net(width), digits, Recipe(batch=batch))}"

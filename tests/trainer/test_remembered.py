@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer import remembered
-from trainer.remembered import Facts, machine, recall, remember
+from trainer.hardware import cache
+from trainer.hardware.cache import Facts, machine, recall, remember
 
 WRITER = """
 import sys
@@ -69,7 +69,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "MOST", 3)
+    monkeypatch.setattr(cache, "MOST", 3)
     for key in "abcad":
         Facts(tmp_path).remember(key, key)
     assert list(json.loads((tmp_path / "facts.json").read_text())) == ["c", "a", "d"]

@@ -14,8 +14,8 @@ from trainer import Budget, Recipe, Report, fit, fit_seeds
 from trainer.data.batches import Batch
 from trainer.data.data import Data
 from trainer.fused_step import FusedStep
+from trainer.hardware.precision import Form
 from trainer.optimizer import optimizer
-from trainer.precision import Form
 from trainer.together import reader
 
 SEEDS = (3, 5, 11)

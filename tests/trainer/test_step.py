@@ -13,9 +13,9 @@ from trainer.average import LOOKAHEAD_EVERY, Average
 from trainer.data.batches import Batch
 from trainer.data.data import Data
 from trainer.guard import Guard
-from trainer.parts import Parts
-from trainer.precision import Form
-from trainer.ranks import Ranks
+from trainer.hardware.precision import Form
+from trainer.hardware.ranks import Ranks
+from trainer.hardware.time_by_part import Parts
 from trainer.step import Step
 
 Make = Callable[..., nn.Module]

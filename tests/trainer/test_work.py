@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer import Work
-from trainer.work import counted, work
+from trainer.hardware.flops import counted, work
 
 IMAGE = (3, 8, 8)
 

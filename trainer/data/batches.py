@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trainer.precision import Form
+from trainer.hardware.precision import Form
 
 from .augment import Augment, Draws, cut_out, draw, flip
 from .data import Data, Split

@@ -6,10 +6,10 @@ import time
 import torch
 from torch import nn
 
-from trainer.devices import device_of
-from trainer.meter import synchronize
-from trainer.modes import evaluating
-from trainer.precision import laid_out, usual
+from .devices import device_of
+from .meter import synchronize
+from .modes import evaluating
+from .precision import laid_out, usual
 
 WARM_UP = 5
 

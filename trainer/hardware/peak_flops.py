@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from trainer.remembered import machine, recall, remember
+from .cache import machine, recall, remember
 
 Precision = Literal["fp32", "bf16"]
 

@@ -1,0 +1,1 @@
+"""Devices, clocks, memory, number formats, and what a device can do."""
