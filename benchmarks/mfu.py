@@ -23,13 +23,14 @@ import genome
 from benchmarks._rounds import prepare, seconds
 from genome import zoo
 from genome.graph import Genome
-from trainer import Recipe, exits
+from trainer import Recipe
 from trainer.data.batches import Batch
 from trainer.hardware.flops import work
 from trainer.hardware.heap import keep_pages
 from trainer.hardware.peak_flops import Precision, measured
 from trainer.hardware.precision import Form
-from trainer.optimizer import optimizer
+from trainer.loop import exits
+from trainer.loop.optimizer import optimizer
 
 CPU, INPUT, CLASSES, STEPS, GOAL = torch.device("cpu"), (3, 32, 32), 10, 7, 35.0
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

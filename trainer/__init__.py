@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
-    from trainer.checkpoint import Checkpoint, CheckpointError
     from trainer.errors import DataError
-    from trainer.loop import fit
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
-    from trainer.scores import Scores, evaluate
     from trainer.seeds import fit_seeds
 
     from .data.data import Data, Split, load
@@ -25,6 +22,9 @@ if TYPE_CHECKING:
     from .hardware.meter import Meter
     from .hardware.peak_memory import Peak
     from .hardware.ranks import Ranks
+    from .loop.checkpoint import Checkpoint, CheckpointError
+    from .loop.evaluation import Scores, evaluate
+    from .loop.fit_loop import fit
 
 # No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
 _HOME = {

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainer import exits
 from trainer.fused import Fused
-from trainer.optimizer import optimizer
 from trainer.recipe import Recipe
-from trainer.schedule import CURVES
 
 from .data.batches import Batch
 from .hardware.precision import Form
+from .loop import exits
+from .loop.optimizer import optimizer
+from .loop.schedule import CURVES
 
 
 class FusedStep:

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from trainer.fused_step import FusedStep
 from trainer.recipe import Recipe
-from trainer.step import Step
 
 from .data.batches import Batch
 from .hardware.precision import Form
 from .hardware.ranks import Ranks
 from .hardware.time_by_part import Parts
+from .loop.step import Step
 
 ROUNDS = 3  # timed steps of either, in turn
 STEPS = 100  # of the schedule; so few are done that their rate is no matter

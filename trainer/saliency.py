@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trainer import exits
 from trainer.specimen import NORMS, biases, gradients, kernels, loss, specimen, total
 
 from .data.batches import Batch
+from .loop import exits
 
 
 def synflow(module: nn.Module, batch: Batch) -> float:

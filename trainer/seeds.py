@@ -10,8 +10,6 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
-from trainer.loop import fit
-from trainer.probe import LEAST_STEPS, chosen
 from trainer.recipe import Recipe
 from trainer.rehearsal import Rehearsal
 from trainer.report import Report
@@ -24,6 +22,8 @@ from .hardware.meter import Meter
 from .hardware.modes import seeded
 from .hardware.precision import Form
 from .hardware.warm_up import warm_up
+from .loop.fit_loop import fit
+from .loop.precision_probe import LEAST_STEPS, chosen
 
 GAIN = 1.05  # times as fast as one after another; less is not worth another order of sums
 FUSE = ("auto", "always", "never")

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from trainer.budget import Budget
-from trainer.deadline import Deadline
 from trainer.fused_step import FusedStep
 from trainer.outcome import Outcome
 from trainer.recipe import Recipe
 from trainer.report import Report, Row, finite
-from trainer.scores import Scores, evaluate
-from trainer.training import augment
-from trainer.weights import Best, better, copy_weights
 
 from .data.batches import Epochs, Normalise
 from .data.data import Data
 from .hardware.meter import Meter
 from .hardware.precision import Form
+from .loop.best_weights import Best, better, copy_weights
+from .loop.deadline import Deadline
+from .loop.evaluation import Scores, evaluate
+from .loop.training import augment
 
 
 @dataclass

@@ -21,7 +21,7 @@ import torch._dynamo  # torch's optimizers import it at their first use, which t
 import genome
 import trainer
 import trainer.data.data  # heavy parts that jobs need, named so that the fork server loads them once
-import trainer.loop
+import trainer.loop.fit_loop
 from search.config.dataset import Dataset
 from search.run.retries import inherit
 from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE

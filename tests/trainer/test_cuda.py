@@ -11,13 +11,13 @@ from trainer.data.augment import Augment
 from trainer.data.batches import Epochs, Normalise
 from trainer.data.data import Data
 from trainer.data.residence import Streamed
-from trainer.graphed import Graphed
 from trainer.hardware.peak_flops import measured
 from trainer.hardware.precision import Form, usual
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import Parts
+from trainer.loop.cuda_graph import Graphed
+from trainer.loop.step import Step
 from trainer.proxies import PROXIES, proxies
-from trainer.step import Step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

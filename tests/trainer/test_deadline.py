@@ -5,7 +5,7 @@ import time
 import pytest
 
 from trainer import Budget, Meter
-from trainer.deadline import Deadline
+from trainer.loop.deadline import Deadline
 
 
 def test_no_limit_is_never_near() -> None:

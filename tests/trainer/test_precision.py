@@ -10,7 +10,7 @@ from torch import nn
 from trainer.data.data import Data
 from trainer.hardware.cache import recall
 from trainer.hardware.precision import Form, laid_out, usual
-from trainer.probe import chosen
+from trainer.loop.precision_probe import chosen
 from trainer.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -72,11 +72,11 @@ def test_the_probe_keeps_what_is_given_and_leaves_the_module_alone(digits: Data,
 
 
 def test_a_probe_is_remembered_by_network_and_batch(digits: Data, net: Make) -> None:
-    from trainer import probe
     from trainer.hardware.cache import machine, remember
+    from trainer.loop import precision_probe
 
     def key(width: int, batch: int) -> str:
-        return f"form {machine(CPU)} {probe._signature(net(width), digits, Recipe(batch=batch))}"
+        return f"form {machine(CPU)} {precision_probe._signature(net(width), digits, Recipe(batch=batch))}"
 
     chosen(net(13), digits, Recipe(batch=48), CPU, steps=10_000)
     assert Form(*recall(key(13, 48))).precision in ("fp32", "bf16")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from trainer import Recipe, RecipeError
-from trainer.optimizer import optimizer
-from trainer.schedule import cosine, one_cycle
+from trainer.loop.optimizer import optimizer
+from trainer.loop.schedule import cosine, one_cycle
 
 
 def test_defaults_follow_the_optimizer_and_are_written_out() -> None:

@@ -15,7 +15,7 @@ from trainer.data.batches import Batch
 from trainer.data.data import Data
 from trainer.fused_step import FusedStep
 from trainer.hardware.precision import Form
-from trainer.optimizer import optimizer
+from trainer.loop.optimizer import optimizer
 from trainer.together import reader
 
 SEEDS = (3, 5, 11)

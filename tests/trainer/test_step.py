@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from trainer import Budget, Recipe, fit
-from trainer.average import LOOKAHEAD_EVERY, Average
 from trainer.data.batches import Batch
 from trainer.data.data import Data
-from trainer.guard import Guard
 from trainer.hardware.precision import Form
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import Parts
-from trainer.step import Step
+from trainer.loop.nan_guard import Guard
+from trainer.loop.step import Step
+from trainer.loop.weight_average import LOOKAHEAD_EVERY, Average
 
 Make = Callable[..., nn.Module]
 CPU = torch.device("cpu")

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainer.progress import Progress
-from trainer.setting import Setting
-from trainer.step import Step
+from .context import Setting
+from .progress import Progress
+from .step import Step
 
 
 def gathered(module: nn.Module, step: Step, progress: Progress, setting: Setting) -> dict[str, Any]:

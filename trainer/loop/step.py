@@ -6,18 +6,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer import exits
-from trainer.average import Average
-from trainer.guard import Guard
-from trainer.optimizer import optimizer
+from trainer.data.batches import Batch
+from trainer.hardware.peak_memory import Peak
+from trainer.hardware.precision import Form
+from trainer.hardware.ranks import Ranks
+from trainer.hardware.time_by_part import Parts
 from trainer.recipe import Recipe
-from trainer.schedule import CURVES
 
-from .data.batches import Batch
-from .hardware.peak_memory import Peak
-from .hardware.precision import Form
-from .hardware.ranks import Ranks
-from .hardware.time_by_part import Parts
+from . import exits
+from .nan_guard import Guard
+from .optimizer import optimizer
+from .schedule import CURVES
+from .weight_average import Average
 
 SAMPLES = 3  # first steps whose memory is looked at
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import torch
 
 from trainer.budget import Budget
-from trainer.checkpoint import Checkpoint
+from trainer.hardware.meter import Meter
+from trainer.hardware.peak_memory import Peak
+from trainer.hardware.ranks import Ranks
+from trainer.hardware.time_by_part import Parts
 
-from .hardware.meter import Meter
-from .hardware.peak_memory import Peak
-from .hardware.ranks import Ranks
-from .hardware.time_by_part import Parts
+from .checkpoint import Checkpoint
 
 
 class Setting(NamedTuple):

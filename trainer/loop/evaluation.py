@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.exits import forward
+from trainer.data.batches import Normalise
+from trainer.data.data import Data, Split
+from trainer.hardware.devices import device_of
+from trainer.hardware.modes import evaluating
+from trainer.hardware.precision import usual
 
-from .data.batches import Normalise
-from .data.data import Data, Split
-from .hardware.devices import device_of
-from .hardware.modes import evaluating
-from .hardware.precision import usual
+from .exits import forward
 
 
 @dataclass(frozen=True)

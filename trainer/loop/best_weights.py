@@ -5,7 +5,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from trainer.report import Row
-from trainer.scores import Scores
+
+from .evaluation import Scores
 
 Weights = dict[str, Tensor]
 

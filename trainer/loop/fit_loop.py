@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
-from trainer.checkpoint import Checkpoint, CheckpointError
 from trainer.data.data import Data
 from trainer.hardware.devices import device_of
 from trainer.hardware.flops import work
@@ -23,9 +22,11 @@ from trainer.hardware.warm_up import warm_up
 from trainer.outcome import Outcome, of_error
 from trainer.recipe import Recipe
 from trainer.report import Report, Row
-from trainer.setting import Setting
-from trainer.training import Training
-from trainer.weights import copy_weights
+
+from .best_weights import copy_weights
+from .checkpoint import Checkpoint, CheckpointError
+from .context import Setting
+from .training import Training
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
 OnEpoch = Callable[[Row], object]

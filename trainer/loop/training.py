@@ -7,26 +7,26 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from trainer.deadline import Deadline
-from trainer.guard import blame
+from trainer.data.augment import Augment
+from trainer.data.batches import Batch, Epochs, Normalise
+from trainer.data.data import Data
+from trainer.data.residence import placed
+from trainer.hardware.meter import Pace
+from trainer.hardware.precision import Form
 from trainer.outcome import NotFinite, is_memory
-from trainer.probe import chosen
-from trainer.progress import Progress
 from trainer.recipe import Recipe
 from trainer.report import Row, finite
-from trainer.runner import Runner
-from trainer.scores import Scores, evaluate
-from trainer.setting import Setting
-from trainer.state import gathered, origin, restored
-from trainer.step import Step
-from trainer.weights import better
 
-from .data.augment import Augment
-from .data.batches import Batch, Epochs, Normalise
-from .data.data import Data
-from .data.residence import placed
-from .hardware.meter import Pace
-from .hardware.precision import Form
+from .best_weights import better
+from .context import Setting
+from .deadline import Deadline
+from .evaluation import Scores, evaluate
+from .nan_guard import blame
+from .precision_probe import chosen
+from .progress import Progress
+from .runner import Runner
+from .state import gathered, origin, restored
+from .step import Step
 
 AGREE_EVERY = 10  # steps between two looks of several ranks at whether to stop
 SETTLED_STEPS = 20  # after so many the time of a step is known

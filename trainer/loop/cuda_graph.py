@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.step import Step
+from trainer.data.batches import Batch
+from trainer.hardware.time_by_part import Parts
 
-from .data.batches import Batch
-from .hardware.time_by_part import Parts
+from .step import Step
 
 
 class Graphed:

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from trainer import exits
+from trainer.data.batches import Batch, Normalise
+from trainer.data.data import Data
+from trainer.hardware.cache import machine, recall, remember
+from trainer.hardware.meter import synchronize
+from trainer.hardware.modes import mode_kept, seeded
+from trainer.hardware.precision import Form, has_bf16, usual
 from trainer.recipe import Recipe
 
-from .data.batches import Batch, Normalise
-from .data.data import Data
-from .hardware.cache import machine, recall, remember
-from .hardware.meter import synchronize
-from .hardware.modes import mode_kept, seeded
-from .hardware.precision import Form, has_bf16, usual
+from . import exits
 
 ROUNDS = 2  # timed steps of each form, in turn
 LEAST_STEPS = 100  # a training of fewer is over before a probe has paid

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from trainer.compiled import compiled, repays
-from trainer.graphed import Graphed, can_be_graphed
+from trainer.data.batches import Batch
 from trainer.outcome import TooMuchMemory, is_memory
 from trainer.recipe import Recipe
-from trainer.setting import Setting
-from trainer.step import Step
 
-from .data.batches import Batch
+from .compiled import compiled, repays
+from .context import Setting
+from .cuda_graph import Graphed, can_be_graphed
+from .step import Step
 
 MEMORY_EVERY = 20  # steps between two looks at the device's memory
 EAGER_STEPS = 20  # before a step is captured: the first ones set up what later ones reuse

@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainer.data.batches import Batch
 from trainer.errors import ModuleError
-
-from .data.batches import Batch
 
 Logits = tuple[Tensor, ...]
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from trainer.report import Row
-from trainer.scores import Scores
-from trainer.weights import Best
+
+from .best_weights import Best
+from .evaluation import Scores
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""`fit` and its parts: step, optimizer, schedule, evaluation, checkpoint."""
