@@ -23,8 +23,8 @@ from benchmarks._rounds import Compared, compare, prepare, setting
 from genome.op import Shape
 from search.config.study import read_study
 from trainer import Budget, Data, Meter, Recipe, Split, fit, keep_pages, load
+from trainer.fused.training import Together
 from trainer.hardware.precision import Form
-from trainer.together import Together
 
 COUNTS = (1, 2, 4, 8)
 BATCH, EPOCHS = 64, 4

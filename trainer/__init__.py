@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from trainer.errors import DataError
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
-    from trainer.seeds import fit_seeds
 
     from .data.data import Data, Split, load
     from .data.names import NAMES
+    from .fused.seeds import fit_seeds
     from .hardware.devices import DeviceError, device_of
     from .hardware.flops import Work
     from .hardware.heap import keep_pages

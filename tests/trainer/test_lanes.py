@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.lanes import Lanes
+from trainer.fused.lanes import Lanes
 
 COUNT = 3
 

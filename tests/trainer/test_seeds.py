@@ -13,10 +13,10 @@ from tests.trainer.conftest import TwoExits
 from trainer import Budget, Recipe, Report, fit, fit_seeds
 from trainer.data.batches import Batch
 from trainer.data.data import Data
-from trainer.fused_step import FusedStep
+from trainer.fused.step import FusedStep
+from trainer.fused.training import reader
 from trainer.hardware.precision import Form
 from trainer.loop.optimizer import optimizer
-from trainer.together import reader
 
 SEEDS = (3, 5, 11)
 FORM = Form("fp32", "contiguous")

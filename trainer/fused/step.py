@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainer.fused import Fused
+from trainer.data.batches import Batch
+from trainer.hardware.precision import Form
+from trainer.loop import exits
+from trainer.loop.optimizer import optimizer
+from trainer.loop.schedule import CURVES
 from trainer.recipe import Recipe
 
-from .data.batches import Batch
-from .hardware.precision import Form
-from .loop import exits
-from .loop.optimizer import optimizer
-from .loop.schedule import CURVES
+from .module import Fused
 
 
 class FusedStep:

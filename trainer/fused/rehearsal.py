@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from trainer.fused_step import FusedStep
+from trainer.data.batches import Batch
+from trainer.hardware.precision import Form
+from trainer.hardware.ranks import Ranks
+from trainer.hardware.time_by_part import Parts
+from trainer.loop.step import Step
 from trainer.recipe import Recipe
 
-from .data.batches import Batch
-from .hardware.precision import Form
-from .hardware.ranks import Ranks
-from .hardware.time_by_part import Parts
-from .loop.step import Step
+from .step import FusedStep
 
 ROUNDS = 3  # timed steps of either, in turn
 STEPS = 100  # of the schedule; so few are done that their rate is no matter

@@ -10,20 +10,20 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
+from trainer.data.data import Data
+from trainer.hardware.cache import machine, recall, remember
+from trainer.hardware.devices import device_of
+from trainer.hardware.meter import Meter
+from trainer.hardware.modes import seeded
+from trainer.hardware.precision import Form
+from trainer.hardware.warm_up import warm_up
+from trainer.loop.fit_loop import fit
+from trainer.loop.precision_probe import LEAST_STEPS, chosen
 from trainer.recipe import Recipe
-from trainer.rehearsal import Rehearsal
 from trainer.report import Report
-from trainer.together import Together, reader
 
-from .data.data import Data
-from .hardware.cache import machine, recall, remember
-from .hardware.devices import device_of
-from .hardware.meter import Meter
-from .hardware.modes import seeded
-from .hardware.precision import Form
-from .hardware.warm_up import warm_up
-from .loop.fit_loop import fit
-from .loop.precision_probe import LEAST_STEPS, chosen
+from .rehearsal import Rehearsal
+from .training import Together, reader
 
 GAIN = 1.05  # times as fast as one after another; less is not worth another order of sums
 FUSE = ("auto", "always", "never")

@@ -9,19 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from trainer.budget import Budget
-from trainer.fused_step import FusedStep
+from trainer.data.batches import Epochs, Normalise
+from trainer.data.data import Data
+from trainer.hardware.meter import Meter
+from trainer.hardware.precision import Form
+from trainer.loop.best_weights import Best, better, copy_weights
+from trainer.loop.deadline import Deadline
+from trainer.loop.evaluation import Scores, evaluate
+from trainer.loop.training import augment
 from trainer.outcome import Outcome
 from trainer.recipe import Recipe
 from trainer.report import Report, Row, finite
 
-from .data.batches import Epochs, Normalise
-from .data.data import Data
-from .hardware.meter import Meter
-from .hardware.precision import Form
-from .loop.best_weights import Best, better, copy_weights
-from .loop.deadline import Deadline
-from .loop.evaluation import Scores, evaluate
-from .loop.training import augment
+from .step import FusedStep
 
 
 @dataclass

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer.hardware.precision import laid_out
-from trainer.lanes import Lanes
+
+from .lanes import Lanes
 
 
 class Fused:
