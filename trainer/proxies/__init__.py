@@ -35,7 +35,8 @@ def proxies(module: nn.Module, images: Tensor, labels: Tensor, names: Sequence[s
 
     from trainer.data.batches import Batch
     from trainer.hardware.modes import seeded
-    from trainer.measures import MEASURES, Undefined
+
+    from .measures import MEASURES, Undefined
 
     values = {}
     for name in names:
@@ -49,7 +50,7 @@ def proxies(module: nn.Module, images: Tensor, labels: Tensor, names: Sequence[s
 
 
 def _finite(value: float) -> float:
-    from trainer.measures import Undefined
+    from .measures import Undefined
 
     if not math.isfinite(value):
         raise Undefined(f"it comes to {value}")

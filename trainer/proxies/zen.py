@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trainer.specimen import BATCH_NORMS, NORMS, biases, kernels, specimen
+from trainer.data.batches import Batch
+from trainer.loop import exits
 
-from .data.batches import Batch
-from .loop import exits
+from .specimen import BATCH_NORMS, NORMS, biases, kernels, specimen
 
 CHANGE = 0.01  # of the image, in deviations of its pixels
 REPEATS, IMAGES = 2, 16

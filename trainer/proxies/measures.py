@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
-from trainer.saliency import grad_norm, snip, synflow
-from trainer.separation import jacob_cov, naswot
-from trainer.specimen import Undefined, kernels
-from trainer.zen import zen
+from trainer.data.batches import Batch
+from trainer.hardware.flops import work
 
-from .data.batches import Batch
-from .hardware.flops import work
+from .saliency import grad_norm, snip, synflow
+from .separation import jacob_cov, naswot
+from .specimen import Undefined, kernels
+from .zen import zen
 
 __all__ = ["MEASURES", "Undefined"]
 

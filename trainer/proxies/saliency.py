@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trainer.specimen import NORMS, biases, gradients, kernels, loss, specimen, total
+from trainer.data.batches import Batch
+from trainer.loop import exits
 
-from .data.batches import Batch
-from .loop import exits
+from .specimen import NORMS, biases, gradients, kernels, loss, specimen, total
 
 
 def synflow(module: nn.Module, batch: Batch) -> float:
