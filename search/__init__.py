@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.errors import StudyError
+    from search.results.export import load_export
+    from search.samplers.optuna_sampler import GenomeSampler
+    from search.space.space import Space
+    from search.storage.record import Record
     from search.study import Result, Study
 
-    from .results.export import load_export
-    from .samplers.optuna_sampler import GenomeSampler
-    from .space.space import Space
-    from .storage.record import Record
-
 _HOME = {
-    "GenomeSampler": "samplers.genome_sampler",
-    "Record": "record",
+    "GenomeSampler": "samplers.optuna_sampler",
+    "Record": "storage.record",
     "Result": "study",
-    "Space": "space",
+    "Space": "space.space",
     "Study": "study",
     "StudyError": "errors",
-    "load_export": "export",
+    "load_export": "results.export",
 }
 
 __all__ = ["GenomeSampler", "Record", "Result", "Space", "Study", "StudyError", "load_export"]

@@ -1,5 +1,5 @@
 """`python -m search` is the command `genome`."""
 
-from .cli.app import main
+from search.cli.app import main
 
 main()

@@ -10,37 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli.progress import Progress, Silent
-from .config import changes
-from .config.study import StudyFile, parse_study, read_study
-from .errors import StudyError
-from .objective import learnt
-from .proposals import warm_start
-from .proposals.ask import Answers, Asking, Genomes
-from .proposals.history import Past
-from .proposals.screening import Sieve
-from .results.export import export
-from .results.ranking import front
-from .run import launch
-from .run.budget import Purse
-from .run.coordinator import Coordinator
-from .run.recovery import SILENT_SECONDS, owner, recover, recover_seeds
-from .run.retraining import Retraining
-from .run.signals import stop_signals
-from .run.stop import Wish
-from .samplers import OURS, proposer, sampler
-from .samplers.random_search import Even
-from .storage.record import Record
-from .storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
-from .workers.messages import Setup
-from .workers.pool import crew, prepare
-from .workers.slots import places
+from search.cli.progress import Progress, Silent
+from search.config import changes
+from search.config.study import StudyFile, parse_study, read_study
+from search.errors import StudyError
+from search.objective import learnt
+from search.proposals import warm_start
+from search.proposals.ask import Answers, Asking, Genomes
+from search.proposals.history import Past
+from search.proposals.screening import Sieve
+from search.results.export import export
+from search.results.ranking import front
+from search.run import launch
+from search.run.budget import Purse
+from search.run.coordinator import Coordinator
+from search.run.recovery import SILENT_SECONDS, owner, recover, recover_seeds
+from search.run.retraining import Retraining
+from search.run.signals import stop_signals
+from search.run.stop import Wish
+from search.samplers import OURS, proposer, sampler
+from search.samplers.random_search import Even
+from search.storage.record import Record
+from search.storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from search.workers.messages import Setup
+from search.workers.pool import crew, prepare
+from search.workers.slots import places
 
 if TYPE_CHECKING:
     from genome import Genome
+    from search.space.space import Space
     from trainer import Data
-
-    from .space.space import Space
 
 ROOMY_BYTES = 2**30  # a heap that keeps what is freed has gaps; under a narrow limit a trial may want them
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 ROOT = Path(__file__).parents[1]
-MAIN = "from search.cli import main; main()"
+MAIN = "from search.cli.app import main; main()"
 
 PATIENCE_SECONDS = 120.0  # for what takes a second or two: only something that never comes is a failure
 

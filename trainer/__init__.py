@@ -8,52 +8,51 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
+    from trainer.data.data import Data, Split, load
+    from trainer.data.names import NAMES
     from trainer.errors import DataError
+    from trainer.fused.seeds import fit_seeds
+    from trainer.hardware.devices import DeviceError, device_of
+    from trainer.hardware.flops import Work
+    from trainer.hardware.heap import keep_pages
+    from trainer.hardware.latency import latency
+    from trainer.hardware.meter import Meter
+    from trainer.hardware.peak_memory import Peak
+    from trainer.hardware.ranks import Ranks
+    from trainer.loop.checkpoint import Checkpoint, CheckpointError
+    from trainer.loop.evaluation import Scores, evaluate
+    from trainer.loop.fit_loop import fit
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
 
-    from .data.data import Data, Split, load
-    from .data.names import NAMES
-    from .fused.seeds import fit_seeds
-    from .hardware.devices import DeviceError, device_of
-    from .hardware.flops import Work
-    from .hardware.heap import keep_pages
-    from .hardware.latency import latency
-    from .hardware.meter import Meter
-    from .hardware.peak_memory import Peak
-    from .hardware.ranks import Ranks
-    from .loop.checkpoint import Checkpoint, CheckpointError
-    from .loop.evaluation import Scores, evaluate
-    from .loop.fit_loop import fit
-
 # No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
 _HOME = {
-    "NAMES": "names",
+    "NAMES": "data.names",
     "Budget": "budget",
     "BudgetError": "budget",
-    "Checkpoint": "checkpoint",
-    "CheckpointError": "checkpoint",
-    "Data": "data",
+    "Checkpoint": "loop.checkpoint",
+    "CheckpointError": "loop.checkpoint",
+    "Data": "data.data",
     "DataError": "errors",
-    "DeviceError": "devices",
-    "Meter": "meter",
-    "Peak": "memory",
-    "Ranks": "ranks",
+    "DeviceError": "hardware.devices",
+    "Meter": "hardware.meter",
+    "Peak": "hardware.peak_memory",
+    "Ranks": "hardware.ranks",
     "Recipe": "recipe",
     "RecipeError": "recipe",
     "Report": "report",
     "ReportError": "report",
     "Row": "report",
-    "Scores": "scores",
-    "Split": "data",
-    "Work": "work",
-    "device_of": "devices",
-    "evaluate": "scores",
-    "fit": "loop",
-    "fit_seeds": "seeds",
-    "keep_pages": "heap",
-    "latency": "speed",
-    "load": "data",
+    "Scores": "loop.evaluation",
+    "Split": "data.data",
+    "Work": "hardware.flops",
+    "device_of": "hardware.devices",
+    "evaluate": "loop.evaluation",
+    "fit": "loop.fit_loop",
+    "fit_seeds": "fused.seeds",
+    "keep_pages": "hardware.heap",
+    "latency": "hardware.latency",
+    "load": "data.data",
     "parse_bytes": "budget",
     "parse_seconds": "budget",
 }

@@ -65,11 +65,10 @@ def search(
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
 ) -> None:
     """Launch a study, or go on with it, until its budget is spent."""
+    from search.cli.log import spoken
+    from search.cli.progress import Plain, Rich
+    from search.cli.tables import result_text
     from search.study import Study
-
-    from .log import spoken
-    from .progress import Plain, Rich
-    from .tables import result_text
 
     loaded = Study.load(study, runs, data_root)
     live = sys.stdout.isatty() and not plain
@@ -90,7 +89,7 @@ def check(
     data_root: DataRoot = None,
 ) -> None:
     """Validate studies and genomes; say what is wrong, at file:line."""
-    from .check import check_file
+    from search.cli.check import check_file
 
     wrong = 0
     for file in files:
@@ -116,10 +115,9 @@ def show(
 ) -> None:
     """Show a genome: its nodes, shapes, parameters and multiply-adds."""
     import genome
+    from search.cli.tables import genome_json, genome_table
     from search.results.refs import genome_of
     from trainer import files
-
-    from .tables import genome_json, genome_table
 
     found = genome_of(ref, runs)
     shown = genome.expand(found) if expand else found
@@ -138,8 +136,7 @@ def show(
 def zoo(as_json: AsJson = False) -> None:
     """List the published networks, with the errors their papers report."""
     import genome
-
-    from .tables import zoo_json, zoo_table
+    from search.cli.tables import zoo_json, zoo_table
 
     plans = [(g, genome.resolve(g)) for g in map(genome.zoo.get, genome.zoo.names())]
     if as_json:
@@ -159,11 +156,10 @@ def best(
     data_root: DataRoot = None,
 ) -> None:
     """List the best network of a study, or its Pareto front."""
+    from search.cli.tables import best_table, counts
     from search.proposals.screening import summary
     from search.results.ranking import front
     from search.results.refs import open_study
-
-    from .tables import best_table, counts
 
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
@@ -187,12 +183,11 @@ def export(
     data_root: DataRoot = None,
 ) -> None:
     """Export a network: genome, weights, and a report with its test accuracy."""
+    from search.cli.tables import taken
     from search.errors import StudyError
     from search.results.export import export as write
     from search.results.ranking import front
     from search.results.refs import open_study, split_trial
-
-    from .tables import taken
 
     name, number = split_trial(study)
     opened = open_study(name, runs, data_root)

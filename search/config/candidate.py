@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import genome
 from genome import Genome, GenomeError
-
-from .study import StudyFile
+from search.config.study import StudyFile
 
 FLOAT_BYTES = 4
 # weight, gradient and what the optimizer keeps for it, in floats

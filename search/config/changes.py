@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from genome.source import shown
+from search.config.dataset import SHAPES
+from search.config.study import StudyFile
 from search.errors import StudyError
-
-from .dataset import SHAPES
-from .study import StudyFile
 
 # how, not what; what is new under `start` comes next, the finale when all is found
 FREE = ("workers", "device", "start", "finale")

@@ -12,14 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from genome.source import shown
 from search import objective
+from search.config.dataset import SHAPES
+from search.config.finale import Finale
 from search.objective import DIRECTIONS, LEARNT, MAXIMIZE
 from search.pruners.rules import PRUNERS
 from search.samplers import SAMPLERS
 from trainer import Budget, Recipe, parse_bytes
 from trainer.proxies import PROXIES
-
-from .dataset import SHAPES
-from .finale import Finale
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")

@@ -12,6 +12,10 @@ from pydantic import ValidationError
 
 from genome.op import Shape
 from genome.source import Source, SourceError, parse, read
+from search.config import schema_errors
+from search.config.dataset import SHAPES, Dataset
+from search.config.finale import Finale
+from search.config.schema import KEYS, Written
 from search.errors import StudyError
 from search.objective import Objective
 from search.pruners.brackets import is_too_early, usual_rungs
@@ -23,11 +27,6 @@ from search.space.parse import space_of
 from search.space.space import Space
 from search.workers.weight_inheritance import NAMING_PARENTS
 from trainer import Budget, Recipe
-
-from . import schema_errors
-from .dataset import SHAPES, Dataset
-from .finale import Finale
-from .schema import KEYS, Written
 
 DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials
 

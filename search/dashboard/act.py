@@ -18,19 +18,18 @@ from starlette.routing import Route
 import genome
 from genome import Genome, GenomeError
 from genome.source import SourceError
+from search.dashboard import hands, link
+from search.dashboard.form import FormError, read_form
+from search.dashboard.library import Library
+from search.dashboard.resume import Searches
+from search.dashboard.snapshot import Snapshot
+from search.dashboard.trial import found
+from search.dashboard.zoo import Zoo
 from search.errors import StudyError
 from search.proposals import enqueue
 from search.run.stop import ask_to_stop
 from search.space.space import Space
 from search.storage.store import writing
-
-from . import hands, link
-from .form import FormError, read_form
-from .library import Library
-from .resume import Searches
-from .snapshot import Snapshot
-from .trial import found
-from .zoo import Zoo
 
 LONGEST_GENOME = 100_000  # characters
 HAND = "hand"  # a move of a person's: the genome was made by it

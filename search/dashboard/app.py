@@ -23,28 +23,27 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
+from search.dashboard import link
+from search.dashboard.act import Acts
+from search.dashboard.assets import assets
+from search.dashboard.compare import compare, compared, difference_picture, pair
+from search.dashboard.downloads import opened, pieces, size_of
+from search.dashboard.drawing import drawing
+from search.dashboard.form import FormError
+from search.dashboard.guard import PICTURE_POLICY, Guard
+from search.dashboard.learned import learned
+from search.dashboard.learner import Learner
+from search.dashboard.library import BeingRead, Library, Missing
+from search.dashboard.plain import plain
+from search.dashboard.plots import PLOTS
+from search.dashboard.query import Query, QueryError, merged
+from search.dashboard.snapshot import Snapshot
+from search.dashboard.studies import studies
+from search.dashboard.study import PARTS, against, part, study
+from search.dashboard.templates import Templates
+from search.dashboard.trial import found, trial
+from search.dashboard.unfolding import parse_open
 from search.errors import StudyError
-
-from . import link
-from .act import Acts
-from .assets import assets
-from .compare import compare, compared, difference_picture, pair
-from .downloads import opened, pieces, size_of
-from .drawing import drawing
-from .form import FormError
-from .guard import PICTURE_POLICY, Guard
-from .learned import learned
-from .learner import Learner
-from .library import BeingRead, Library, Missing
-from .plain import plain
-from .plots import PLOTS
-from .query import Query, QueryError, merged
-from .snapshot import Snapshot
-from .studies import studies
-from .study import PARTS, against, part, study
-from .templates import Templates
-from .trial import found, trial
-from .unfolding import parse_open
 
 TWIN = ".json"
 LEARNED = ("learned", "genes")  # parts that are worked out in the background

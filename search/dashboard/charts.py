@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .chart import Chart, chart, overlaid
+from search.dashboard.chart import Chart, chart, overlaid
 
 LEARNING = "accuracy on the validation images after each epoch"
 

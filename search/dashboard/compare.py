@@ -10,17 +10,16 @@ from typing import Any
 import genome
 from genome import Genome
 from genome.source import SourceError
+from search.dashboard import link
+from search.dashboard.graphdiff import graphdiff, picture
+from search.dashboard.library import Missing
+from search.dashboard.query import QueryError
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
+from search.dashboard.study import row
+from search.dashboard.textdiff import textdiff
+from search.dashboard.trial import curve_of, found
 from search.objective import MAXIMIZE, MINIMIZE
-
-from . import link
-from .graphdiff import graphdiff, picture
-from .library import Missing
-from .query import QueryError
-from .seen import Seen
-from .snapshot import Snapshot
-from .study import row
-from .textdiff import textdiff
-from .trial import curve_of, found
 
 FEWEST, MOST = 2, 4
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from search.dashboard import link
+from search.dashboard.library import Missing
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
 from search.results.export import FORMAT, USAGE_FILE
 from search.storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
-
-from . import link
-from .library import Missing
-from .seen import Seen
-from .snapshot import Snapshot
 
 TRAINED, EXPORT = "trained", "export"
 SAYS = {

@@ -10,8 +10,7 @@ from threading import Lock
 import genome
 from genome.draw import draw_unfolded
 from genome.source import SourceError
-
-from .unfolding import query_of, unfolded
+from search.dashboard.unfolding import query_of, unfolded
 
 KEPT = 256  # pictures
 MOST_NODES = 300  # boxes that a person finds a way through, and that Graphviz places in seconds

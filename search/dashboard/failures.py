@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .seen import Seen
+from search.dashboard.seen import Seen
 
 _NUMBER = re.compile(r"\d[\d,._]*\d|\d")
 SHOWN = 10  # trials of a group that are listed

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from genome.domain import Domain
+from search.dashboard.bins import labels
+from search.dashboard.importance import Importance
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import WHOLE, Snapshot
 from search.proposals.screening import evidence, reached
 from search.samplers.proxy_vote import correlations, trusted
-
-from .bins import labels
-from .importance import Importance
-from .seen import Seen
-from .snapshot import WHOLE, Snapshot
 
 if TYPE_CHECKING:
     import numpy as np

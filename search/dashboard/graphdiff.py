@@ -15,9 +15,8 @@ from genome.picture.figure import Arrow, Box, Figure, Line, described, figure, s
 from genome.picture.layout import place
 from genome.picture.svg import svg
 from genome.source import SourceError
+from search.dashboard.drawing import EMPTY, one_at_a_time
 from search.space.mismatch import told
-
-from .drawing import EMPTY, one_at_a_time
 
 KEPT = 64  # pictures
 WHOLE = ("input", "classes", "widths", "loops")

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .form import MOST_BYTES, TYPE
+from search.dashboard.form import MOST_BYTES, TYPE
 
 METHODS = ("GET", "HEAD")
 # the addresses that take a form; each asks for the page's token besides

@@ -8,10 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from search import formatting
-
-from . import link
-from .seen import Seen
-from .snapshot import Snapshot
+from search.dashboard import link
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
 
 MOST = 40  # rows
 MOST_OLDER = 28  # of them, where there are as many younger ones

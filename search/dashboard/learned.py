@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import link
-from .learner import Learned, Learner
-from .snapshot import Snapshot
+from search.dashboard import link
+from search.dashboard.learner import Learned, Learner
+from search.dashboard.snapshot import Snapshot
 
 
 def learned(shown: Snapshot, learner: Learner) -> dict[str, Any]:

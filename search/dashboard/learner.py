@@ -10,14 +10,25 @@ import genome
 from genome.domain import Domain
 from genome.source import SourceError
 from search.config.study import StudyFile
+from search.dashboard.bins import kind
+from search.dashboard.genes import (
+    Box,
+    Gene,
+    NodeType,
+    Proxy,
+    box,
+    genes,
+    learnt_values,
+    node_types,
+    proxies,
+    top,
+    trained,
+)
+from search.dashboard.importance import Importance, importance
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
 from search.space.holes import SpaceError
 from search.space.space import Space
-
-from .bins import kind
-from .genes import Box, Gene, NodeType, Proxy, box, genes, learnt_values, node_types, proxies, top, trained
-from .importance import Importance, importance
-from .seen import Seen
-from .snapshot import Snapshot
 
 PATIENCE = 0.15  # seconds that a page waits for what is nearly done
 GROWTH = 1.1  # genes are weighed again when there are so many times as many trials

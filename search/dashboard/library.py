@@ -10,17 +10,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from search.config.schema import NAME
 from search.config.study import stored_study
+from search.dashboard.beside import Beside
+from search.dashboard.hands import Hands
+from search.dashboard.seen import Seen, seen
+from search.dashboard.snapshot import Snapshot
 from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.connect import sqlite_file
 from search.storage.lock import is_held
 from search.storage.seed_results import OverSeeds, over_seeds
 from search.storage.store import TEXT_ATTR, check_format
-
-from .beside import Beside
-from .hands import Hands
-from .seen import Seen, seen
-from .snapshot import Snapshot
 
 LOCK_SECONDS = 2.0  # a page says that a storage is locked rather than to wait for long
 SETTLED_SECONDS = 2.0  # what was written so long ago has another time than whatever is written next

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import link
-from .query import Query
-from .snapshot import Snapshot
+from search.dashboard import link
+from search.dashboard.query import Query
+from search.dashboard.snapshot import Snapshot
 
 
 def best_within(shown: Snapshot, query: Query) -> dict[str, Any] | None:

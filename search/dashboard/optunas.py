@@ -22,12 +22,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from starlette.datastructures import Headers
 
 import search
+from search.dashboard import link
+from search.dashboard.guard import METHODS, is_from_here, is_loopback, named
+from search.dashboard.library import Library
 from search.errors import StudyError
 from search.storage.connect import storage_to_write
-
-from . import link
-from .guard import METHODS, is_from_here, is_loopback, named
-from .library import Library
 
 LOCK_SECONDS = 10.0
 END_SECONDS = 5.0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .chart import Point
+from search.dashboard.chart import Point
 
 ACROSS, UP = 90, 60  # cells of a plot: of the points in one cell the newest is drawn
 MOST_CORNERS = 400  # of a line

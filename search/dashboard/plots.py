@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from search import formatting
+from search.dashboard import link
+from search.dashboard.chart import LOGARITHMIC, WIDE, Point
+from search.dashboard.plot import Plot, Scale, Series, finite, sparse, thinned
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
 from search.run.recovery import read_report
-
-from . import link
-from .chart import LOGARITHMIC, WIDE, Point
-from .plot import Plot, Scale, Series, finite, sparse, thinned
-from .seen import Seen
-from .snapshot import Snapshot
 
 TOP, RUNNING = 5, 6  # trials whose curves are drawn
 KEPT = 512  # reports

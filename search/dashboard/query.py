@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from .seen import Seen
+from search.dashboard.seen import Seen
 
 PAGE = 100  # trials
 METRICS = ("accuracy", "loss", "params", "macs", "memory", "latency")

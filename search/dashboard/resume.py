@@ -12,10 +12,9 @@ from typing import Any
 import search
 from genome.source import SourceError
 from search.config.study import read_study
+from search.dashboard.snapshot import Snapshot
 from search.errors import StudyError
 from search.run.launch import Begun
-
-from .snapshot import Snapshot
 
 LOG_FILE = "search.log"  # in the study's folder: what the search said that was begun from here
 MOST_BYTES = 10_000_000  # of a study file

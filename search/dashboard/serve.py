@@ -12,12 +12,11 @@ from typing import NamedTuple
 import uvicorn
 
 from search.config.study import read_study
+from search.dashboard import link, optunas
+from search.dashboard.app import create_app
+from search.dashboard.guard import is_loopback
 from search.errors import StudyError
 from search.results.refs import is_file
-
-from . import link, optunas
-from .app import create_app
-from .guard import is_loopback
 
 BACKLOG = 128  # connections that wait
 PATIENCE_SECONDS = 0.15  # a page that takes longer to read its study says so

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.config.study import StudyFile
+from search.dashboard.chart import Point, front_of
+from search.dashboard.hands import Hands
+from search.dashboard.query import column_value
+from search.dashboard.seen import Seen
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.results.ranking import front
 from search.run.budget import SMALLEST_SHARE
 from search.storage.record import Record
-
-from .chart import Point, front_of
-from .hands import Hands
-from .query import column_value
-from .seen import Seen
 
 MOST_POINTS = 10_000  # newest trials in the chart
 WHOLE = ("done", "cut")  # trained to their end

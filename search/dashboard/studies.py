@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from search.dashboard import link
+from search.dashboard.library import BeingRead, Library, Missing
+from search.dashboard.snapshot import Snapshot
 from search.errors import StudyError
-
-from . import link
-from .library import BeingRead, Library, Missing
-from .snapshot import Snapshot
 
 
 def studies(library: Library, patience: float | None = None) -> dict[str, Any]:

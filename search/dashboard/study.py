@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from search.cli.tables import over_seeds
+from search.dashboard import link, plots
+from search.dashboard.failures import failures
+from search.dashboard.limit import best_within
+from search.dashboard.plot import Plot
+from search.dashboard.query import COSTS, METRICS, Page, Query, column_value
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
+from search.dashboard.studies import head
 from search.storage.record import Record
-
-from . import link, plots
-from .failures import failures
-from .limit import best_within
-from .plot import Plot
-from .query import COSTS, METRICS, Page, Query, column_value
-from .seen import Seen
-from .snapshot import Snapshot
-from .studies import head
 
 MOST_BEST = 20  # trials of a front that are listed
 

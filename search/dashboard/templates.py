@@ -15,13 +15,12 @@ from markupsafe import Markup
 
 import genome
 from search import formatting
-
-from . import charts
-from .assets import Asset
-from .chart import Chart
-from .genes import Box
-from .query import LIMITED, OUTCOMES
-from .study import metrics_of
+from search.dashboard import charts
+from search.dashboard.assets import Asset
+from search.dashboard.chart import Chart
+from search.dashboard.genes import Box
+from search.dashboard.query import LIMITED, OUTCOMES
+from search.dashboard.study import metrics_of
 
 LIVE_SECONDS, IDLE_SECONDS = (
     4,

@@ -9,18 +9,17 @@ import genome
 from genome.draw import picture_words
 from genome.source import SourceError
 from genome.totals import totals
+from search.dashboard import link
+from search.dashboard.costs import costs
+from search.dashboard.downloads import offers
+from search.dashboard.kinship import tree
+from search.dashboard.library import Missing
+from search.dashboard.report import REPORT, groups, seconds_by_part
+from search.dashboard.seen import Seen
+from search.dashboard.snapshot import Snapshot
+from search.dashboard.study import row
+from search.dashboard.unfolding import query_of, unfolded
 from search.run.recovery import read_report
-
-from . import link
-from .costs import costs
-from .downloads import offers
-from .kinship import tree
-from .library import Missing
-from .report import REPORT, groups, seconds_by_part
-from .seen import Seen
-from .snapshot import Snapshot
-from .study import row
-from .unfolding import query_of, unfolded
 
 MOST_RELATIVES = 100  # children, and steps back to where a trial grew from
 CURVE = ("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second")

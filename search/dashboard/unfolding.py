@@ -8,8 +8,7 @@ from functools import lru_cache
 import genome
 from genome.expand import Unfolded, unfold
 from genome.graph import check_name
-
-from .query import LONGEST, QueryError
+from search.dashboard.query import LONGEST, QueryError
 
 OPEN = "open"
 MOST_OPEN = 64  # motifs

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import genome
 from search.config.study import StudyFile
+from search.dashboard.snapshot import Snapshot
 from search.errors import StudyError
 from search.proposals.enqueue import fit
 from search.space.space import Space
-
-from .snapshot import Snapshot
 
 
 class Zoo:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.proposals.history import Past
 from search.samplers.base import Judge, Origin, Proposer
 from search.samplers.proxy_vote import Row
 from search.samplers.random_search import Even
@@ -19,8 +20,6 @@ from search.space.space import Space
 from search.storage.live_trial import Asked, Handle, Proposed
 from search.storage.record import GENOME, ORIGIN
 from search.storage.store import Store
-
-from .history import Past
 
 if TYPE_CHECKING:
     import optuna

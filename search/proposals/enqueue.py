@@ -10,12 +10,11 @@ from genome import Genome, GenomeError
 from search.config.candidate import candidate, measured
 from search.config.study import StudyFile
 from search.errors import StudyError
+from search.proposals.ask import FIXED
 from search.samplers.base import Origin
 from search.space.adapt import fitted
 from search.storage.record import GENOME, ORIGIN
 from search.storage.store import Store
-
-from .ask import FIXED
 
 if TYPE_CHECKING:
     from search.space.space import Space

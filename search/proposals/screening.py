@@ -11,11 +11,10 @@ from typing import NamedTuple, TypeAlias
 
 from search.config.candidate import Candidate
 from search.objective import Objective, learnt
+from search.proposals.ask import Drawn
+from search.proposals.history import Past
 from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
 from search.storage.record import Record
-
-from .ask import Drawn
-from .history import Past
 
 log = logging.getLogger("search")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import accumulate, pairwise
 
-from .rules import HALVING_KEEPS
+from search.pruners.rules import HALVING_KEEPS
 
 # Inside the warm-up ranks say little: Spearman 0.35 with the end at 4 % of the epochs, 0.88 at 11 %, 0.97 at 33 %
 # (random graphs on real images).

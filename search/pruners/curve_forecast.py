@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean, stdev
 
-from .rules import Climb, no_dearer
+from search.pruners.rules import Climb, no_dearer
 
 FINISHED_PEERS = 5  # of fewer the spread is not known
 SMALLEST_CHANCE = 0.05

@@ -11,9 +11,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import numpy as np
 
 from search.pareto import order
-
-from .brackets import bracket_of
-from .rules import HALVING_KEEPS, Climb
+from search.pruners.brackets import bracket_of
+from search.pruners.rules import HALVING_KEEPS, Climb
 
 Keeps = Callable[[int], int]
 

@@ -13,15 +13,14 @@ from search.config.study import StudyFile
 from search.proposals.ask import Drawn, begin
 from search.proposals.history import Past
 from search.proposals.screening import Sifted
+from search.run import tell
+from search.run.active_trial import Entry
+from search.run.paused import Paused
+from search.run.recovery import owner
+from search.run.retries import ancestors
 from search.storage.live_trial import Handle
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
 from search.storage.store import Store
-
-from . import tell
-from .active_trial import Entry
-from .paused import Paused
-from .recovery import owner
-from .retries import ancestors
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from search.config.study import StudyFile
 from search.proposals.history import Past
 from search.proposals.screening import Sieve
+from search.run import tell
+from search.run.admission import Opening
+from search.run.paused import Paused
+from search.run.pruning import Judging
 from search.storage.record import UNFINISHED, Record
 from search.storage.store import Store
-
-from . import tell
-from .admission import Opening
-from .paused import Paused
-from .pruning import Judging
 
 
 @dataclass

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.run import clock
 from search.storage.live_trial import Handle
 from search.storage.record import CHARGED, SEEN_AT
 from search.storage.store import Store
-
-from . import clock
 
 WRITE_SECONDS = 1.0  # others on a shared storage, and readers, see what a trial costs so soon
 SIGN_SECONDS = 30.0

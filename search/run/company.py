@@ -7,12 +7,11 @@ from collections.abc import Collection, Container
 from dataclasses import dataclass, field
 
 from search.config.study import StudyFile
+from search.run.bookkeeping import Known
+from search.run.budget import Purse
+from search.run.peers import Others, others
+from search.run.recovery import recover
 from search.storage.store import Store
-
-from .bookkeeping import Known
-from .budget import Purse
-from .peers import Others, others
-from .recovery import recover
 
 LOOK_SECONDS = 5.0  # in which what others have spent of the purse is seen while trials run
 RECOVER_SECONDS = 10.0  # in which the trials of one that was killed are taken up by the others

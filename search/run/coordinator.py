@@ -12,22 +12,21 @@ from search.config.study import StudyFile
 from search.proposals.ask import Asking, Drawn
 from search.proposals.history import Past
 from search.proposals.screening import Option, Sieve, Sifted
+from search.run import tell
+from search.run.active_trial import Entry
+from search.run.admission import Opening
+from search.run.bookkeeping import Known
+from search.run.budget import Purse, charged
+from search.run.company import Company
+from search.run.jobs import Jobs
+from search.run.paused import Paused
+from search.run.pruning import Judging
+from search.run.recovery import interrupt, taken_over
+from search.run.retries import clear
 from search.storage.record import CURVE, RUNGS, SHARE, Record
 from search.storage.store import Store
 from search.workers.messages import Died, Event, Finished, Job, Row, Rung, Screened, Verdict
 from search.workers.pool import Crew, Slot
-
-from . import tell
-from .active_trial import Entry
-from .admission import Opening
-from .bookkeeping import Known
-from .budget import Purse, charged
-from .company import Company
-from .jobs import Jobs
-from .paused import Paused
-from .pruning import Judging
-from .recovery import interrupt, taken_over
-from .retries import clear
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 HALT_SECONDS = 2.0  # in which a trial that is interrupted may write its checkpoint

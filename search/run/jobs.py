@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from search.config.candidate import Candidate
 from search.config.study import StudyFile
 from search.proposals.history import Past
+from search.run.active_trial import Entry
+from search.run.admission import Opening
+from search.run.budget import Purse
+from search.run.paused import Paused
 from search.samplers.base import Origin
 from search.storage.record import ORIGIN
 from search.storage.store import Store
 from search.workers.messages import Job, Screening
-
-from .active_trial import Entry
-from .admission import Opening
-from .budget import Purse
-from .paused import Paused
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
 

@@ -21,12 +21,11 @@ from search.pruners.promotion import (
     top_share,
 )
 from search.pruners.rules import PAUSING, Climb
+from search.run.budget import Purse
 from search.storage.record import Record
 
-from .budget import Purse
-
 if TYPE_CHECKING:
-    from .active_trial import Entry
+    from search.run.active_trial import Entry
 
 MOST_PAUSED = 16  # at a rung: only the next ones in its order can ever go on, and checkpoints fill disks
 

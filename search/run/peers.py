@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from search.run.recovery import is_abandoned, owner, sign_of
 from search.storage.record import OWNER, PLAN, SHARE, record
 from search.storage.seed_results import over_seeds
 from search.storage.store import Store
-
-from .recovery import is_abandoned, owner, sign_of
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

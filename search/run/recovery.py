@@ -15,6 +15,10 @@ import genome
 from search.config.candidate import Candidate, candidate
 from search.config.study import StudyFile
 from search.proposals.ask import FIXED
+from search.run import clock
+from search.run.budget import charged
+from search.run.retries import clear, drop_checkpoint
+from search.run.tell import finish
 from search.storage.live_trial import Asked, Handle
 from search.storage.record import (
     CHARGED,
@@ -32,11 +36,6 @@ from search.storage.record import (
 )
 from search.storage.seed_results import OneSeed
 from search.storage.store import Store
-
-from . import clock
-from .budget import charged
-from .retries import clear, drop_checkpoint
-from .tell import finish
 
 if TYPE_CHECKING:
     import optuna

@@ -14,16 +14,15 @@ from search.config.candidate import candidate
 from search.config.finale import HEADROOM, Task, expected_seconds, tasks
 from search.config.study import StudyFile
 from search.results.ranking import as_found
+from search.run.budget import WRITE_SECONDS, Purse, charged
+from search.run.recovery import owner
+from search.run.retraining_plan import claimed
+from search.run.retries import ancestors, drop_checkpoint
 from search.storage.record import REPORT_FILE
 from search.storage.seed_results import OneSeed
 from search.storage.store import Store
 from search.workers.messages import Died, Event, Finished, Job, Row
 from search.workers.pool import Crew, Slot
-
-from .budget import WRITE_SECONDS, Purse, charged
-from .recovery import owner
-from .retraining_plan import claimed
-from .retries import ancestors, drop_checkpoint
 
 TURN_SECONDS = 0.2  # how soon Ctrl-C, the purse and overdue children are noticed
 SHORTEST_SECONDS = 0.01

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 from search.config.finale import Task
+from search.run.recovery import SETTLE_SECONDS, is_abandoned, owner
 from search.storage.seed_results import OneSeed, over_seeds
 from search.storage.store import Store
-
-from .recovery import SETTLE_SECONDS, is_abandoned, owner
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

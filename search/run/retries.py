@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.run import clock
 from search.storage.record import CHECKPOINT_FILE, Record
 from search.storage.store import Store
-
-from . import clock
 
 if TYPE_CHECKING:
     from trainer import Checkpoint

@@ -12,9 +12,8 @@ from genome.domain import Domain, OneOf
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from search.samplers.base import Proposer
     from search.space.space import Space
-
-    from .base import Proposer
 
 OURS = ("auto", "kernel", "evolve", "random")  # read and propose genomes
 MODELS = ("auto", "kernel")  # have a model of what networks come to: `search.proposal.Judge`
@@ -36,10 +35,10 @@ def complaint(name: str, objectives: int, holes: Mapping[str, Domain]) -> str | 
 
 def proposer(name: str, space: Space, seed: int, objectives: int) -> Proposer:
     """Return the sampler of ours of that name."""
-    from .auto import Auto
-    from .bayes import Kernel
-    from .evolve import Evolve
-    from .random_search import Even
+    from search.samplers.auto import Auto
+    from search.samplers.bayes import Kernel
+    from search.samplers.evolve import Evolve
+    from search.samplers.random_search import Even
 
     match name:
         case "auto":

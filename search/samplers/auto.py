@@ -7,12 +7,11 @@ from collections.abc import Collection, Sequence
 from statistics import median
 
 from genome import Genome
+from search.samplers.base import Individual, Proposal
+from search.samplers.bayes import Kernel
+from search.samplers.evolve import INITIAL, Evolve
+from search.samplers.proxy_vote import Row
 from search.space.space import Space
-
-from .base import Individual, Proposal
-from .bayes import Kernel
-from .evolve import INITIAL, Evolve
-from .proxy_vote import Row
 
 log = logging.getLogger("search")
 

@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from genome import Genome
-
-from .proxy_vote import Row
+from search.samplers.proxy_vote import Row
 
 
 class Origin(NamedTuple):

@@ -16,17 +16,24 @@ from scipy.special import ndtr
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.samplers import (
+    extrapolation,
+    feasibility,
+    gp,
+    graph_kernels,
+    multi_fidelity,
+    proxy_kernel,
+    target_transform,
+)
+from search.samplers.base import Individual, Origin, Proposal
+from search.samplers.evolve import Evolve, child
+from search.samplers.extrapolation import Sight
+from search.samplers.graph_kernels import Features
+from search.samplers.multi_fidelity import Observations
+from search.samplers.proxy_vote import Row
 from search.space import mutations
 from search.space.mutation_sites import sites
 from search.space.space import Space
-
-from . import extrapolation, feasibility, gp, graph_kernels, multi_fidelity, proxy_kernel, target_transform
-from .base import Individual, Origin, Proposal
-from .evolve import Evolve, child
-from .extrapolation import Sight
-from .graph_kernels import Features
-from .multi_fidelity import Observations
-from .proxy_vote import Row
 
 log = logging.getLogger("search")
 

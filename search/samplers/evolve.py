@@ -8,12 +8,11 @@ from random import Random
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.samplers.base import Individual, Origin, Proposal
+from search.samplers.operator_credit import chances
+from search.samplers.selection import pick, pool
 from search.space import mutations
 from search.space.space import Space
-
-from .base import Individual, Origin, Proposal
-from .operator_credit import chances
-from .selection import pick, pool
 
 INITIAL = 10  # networks drawn evenly before the first has children
 MORE = (0.3, 0.1)  # chances of a second and a third move

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Individual
+from search.samplers.base import Individual
 
 FEWEST = 2  # trials that went further, to learn from what became of them
 PRIOR = 2.0  # trials, spread as all at the rung are, that gained alike: a slope of 1 where few went further

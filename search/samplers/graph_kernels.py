@@ -11,10 +11,9 @@ from scipy.sparse import csr_matrix
 
 from genome.graph import Genome
 from genome.plan import Plan
+from search.samplers.encoding import address
+from search.samplers.wl import Histogram, histograms
 from search.space.space import Space
-
-from .encoding import address
-from .wl import Histogram, histograms
 
 LIMITED = 5  # of the sizes: a study may limit them
 FAR = 4.0  # standard deviations: further out a size is taken to be there

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.objective import dominates
-
-from .base import Individual
-from .selection import standing
+from search.samplers.base import Individual
+from search.samplers.selection import standing
 
 MEMORY = 300  # trials that count
 PRIOR = 2.0  # successes and failures, half and half, that each move is credited with unseen

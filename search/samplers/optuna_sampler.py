@@ -18,12 +18,11 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 import genome
+from search.samplers import proposer
+from search.samplers.base import Individual, Origin, Proposal, Proposer
 from search.space.distributions import distribution
 from search.space.space import Space
 from search.storage.record import ORIGIN
-
-from . import proposer
-from .base import Individual, Origin, Proposal, Proposer
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
-from .graph_kernels import Kernels
-from .proxy_vote import Row
+from search.samplers.graph_kernels import Kernels
+from search.samplers.proxy_vote import Row
 
 
 def beside(kernels: Kernels, rows: Sequence[Row | None], names: Sequence[str]) -> Kernels:

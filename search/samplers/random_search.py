@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from random import Random
 
+from search.samplers.base import Individual, Origin, Proposal
+from search.samplers.evolve import is_new
 from search.space.space import Space
-
-from .base import Individual, Origin, Proposal
-from .evolve import is_new
 
 TRIES = 12  # draws until one is new
 

@@ -9,8 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from search.pareto import order
-
-from .base import Individual
+from search.samplers.base import Individual
 
 YOUNG = 40  # of one objective, parents are among this many of the last trials
 BEST = 20  # of several, among this many of the best

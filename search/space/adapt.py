@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from genome import GenomeError, digest
 from genome.graph import IMAGE, Genome
-
-from .holes import SpaceError
-from .mismatch import departure
-from .space import Space
+from search.space.holes import SpaceError
+from search.space.mismatch import departure
+from search.space.space import Space
 
 
 class Fit(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from .holes import Body, Hole, Template
-from .space import Place, Space
+from search.space.holes import Body, Hole, Template
+from search.space.space import Place, Space
 
 SCHEDULE = "widths"  # in place of a node's name: the schedule belongs to none
 

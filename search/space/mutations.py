@@ -14,10 +14,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from genome.domain import Domain, Float, Int, OneOf
 from genome.graph import Genome
-
-from .mismatch import told
-from .mutation_sites import SCHEDULE, sites
-from .space import Space
+from search.space.mismatch import told
+from search.space.mutation_sites import SCHEDULE, sites
+from search.space.space import Space
 
 Answers: TypeAlias = Mapping[str, Any]
 

@@ -17,10 +17,9 @@ from genome.graph import check_name
 from genome.op import Gene, Op, Shape
 from genome.source import Address, Source, shown
 from genome.widths import ALPHA, BASE, RULE
-
-from .holes import Body, Hole, Template
-from .space import Edge, Place, Space
-from .validate import check
+from search.space.holes import Body, Hole, Template
+from search.space.space import Edge, Place, Space
+from search.space.validate import check
 
 ANY = "any"
 FORMS = ("one_of", "int", "float")

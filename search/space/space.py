@@ -12,9 +12,8 @@ from genome.domain import FLAG, Domain, OneOf
 from genome.graph import IMAGE, Genome, Loop, Node, Times
 from genome.op import Op, Shape
 from genome.widths import CONSTANT, Widths
-
-from .holes import Ask, Body, Hole, SpaceError
-from .mismatch import departure, told
+from search.space.holes import Ask, Body, Hole, SpaceError
+from search.space.mismatch import departure, told
 
 
 @dataclass(frozen=True)

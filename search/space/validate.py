@@ -13,8 +13,7 @@ from genome.order import visits
 from genome.resolve import resolve
 from genome.source import Address, Source
 from genome.text import written_name
-
-from .space import Place, Space, through
+from search.space.space import Place, Space, through
 
 DRAWS = 32  # genomes drawn to see that a space holds any network at all
 

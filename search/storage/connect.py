@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import optuna
     import sqlalchemy
 
-    from .transactions import Ledger
+    from search.storage.transactions import Ledger
 
 CONNECT_SECONDS = 10  # in which a server must have answered
 PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
@@ -48,7 +48,7 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Ledg
     import optuna
     import sqlalchemy.exc
 
-    from .transactions import Ledger
+    from search.storage.transactions import Ledger
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = _options(url, lock_seconds, makes_tables)

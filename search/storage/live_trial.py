@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .record import Record, record
+from search.storage.record import Record, record
 
 if TYPE_CHECKING:
     import optuna
@@ -139,7 +139,7 @@ class Proposed:
     ) -> Record:
         from optuna.trial import TrialState
 
-        from .transactions import ledger
+        from search.storage.transactions import ledger
 
         if state == "PRUNED" and self.known.last_step is not None:
             values = [self.known.intermediate_values[self.known.last_step]]  # as `Study.tell` has it

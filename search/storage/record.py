@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from search.samplers.base import Origin
-
-from .seed_results import OverSeeds
+from search.storage.seed_results import OverSeeds
 
 # Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
 # attribute is a transaction of some milliseconds on SQLite.

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from search.errors import StudyError
-
-from .connect import connecting, first_line, sqlite_file, without_password
+from search.storage.connect import connecting, first_line, sqlite_file, without_password
 
 if TYPE_CHECKING:
     import sqlalchemy

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
-
-from .connect import (
+from search.storage.connect import (
     be_patient,
     check_writable,
     open_storage,
@@ -21,9 +20,9 @@ from .connect import (
     storage_to_write,
     use_write_ahead_log,
 )
-from .lock import hold, holder
-from .record import Record, record
-from .seed_results import OneSeed, key, over_seeds
+from search.storage.lock import hold, holder
+from search.storage.record import Record, record
+from search.storage.seed_results import OneSeed, key, over_seeds
 
 if TYPE_CHECKING:
     import optuna
@@ -48,7 +47,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the database; it is opened again by the next that is asked of it."""
-        from .transactions import ledger
+        from search.storage.transactions import ledger
 
         ledger(self.study).engine.dispose()
 
@@ -109,7 +108,7 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     with reading(claimed.url, "used"):
         study = _open(claimed.name, claimed.url, directions, identity)
     if claimed.shared:
-        from .transactions import ledger
+        from search.storage.transactions import ledger
 
         be_patient(ledger(study).engine)
     return Store(claimed.name, claimed.folder, study, claimed.shared)

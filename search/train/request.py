@@ -13,8 +13,7 @@ from genome.op import Shape
 from search.config.dataset import Dataset
 from search.errors import StudyError
 from search.results.refs import genome_of, open_study, split_trial
-
-from .train import Training
+from search.train.train import Training
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe

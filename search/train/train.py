@@ -17,9 +17,8 @@ from search.errors import StudyError
 from search.results.export import packed
 from search.storage.lock import hold
 from search.storage.record import GENOME_FILE, REPORT_FILE
+from search.train.curve import Curve
 from trainer import files
-
-from .curve import Curve
 
 if TYPE_CHECKING:
     from trainer import Data, Ranks, Recipe, Report

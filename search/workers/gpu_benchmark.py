@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 import trainer
+from search.workers.gpu_sharing import Room
 from trainer.data.residence import free_bytes
 from trainer.hardware.cache import machine
-
-from .gpu_sharing import Room
 
 IMAGES, SIDE, CLASSES = 2048, 32, 10
 WIDTHS = (3, 16, 32, 64)

@@ -12,9 +12,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from search.workers.pool import prepare, without_main
 from trainer.hardware.cache import recall, remember
-
-from .pool import prepare, without_main
 
 VERSION = 1  # of what is measured: another number has all rates measured again
 MOST = 4  # workers on one device
@@ -116,7 +115,9 @@ def gauges(device: str, count: int) -> Iterator[list[Connection]]:
 
 
 def _gauge(pipe: Connection, device: str) -> None:
-    from .gpu_benchmark import serve  # torch and all: loaded in the fork server, never in the coordinator
+    from search.workers.gpu_benchmark import (
+        serve,  # torch and all: loaded in the fork server, never in the coordinator
+    )
 
     serve(pipe, device)
 

@@ -17,8 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from search.errors import StudyError
-
-from .messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
+from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 
 PRELOAD = (
     "torch",
@@ -177,7 +176,9 @@ def start(setup: Setup) -> Slot:
 
 
 def _serve(pipe: Connection, setup: Setup) -> None:
-    from .worker import serve  # torch and all: loaded in the fork server, never in the coordinator
+    from search.workers.worker import (
+        serve,  # torch and all: loaded in the fork server, never in the coordinator
+    )
 
     serve(pipe, setup)
 

@@ -9,12 +9,11 @@ import torch
 
 import genome
 import trainer
+from search.workers.memory_limit import memory_limit
+from search.workers.messages import Screened, Screening
 from trainer.data.batches import Normalise
 from trainer.hardware.precision import usual
 from trainer.proxies import proxies
-
-from .memory_limit import memory_limit
-from .messages import Screened, Screening
 
 IMAGES = 32  # a batch; fewer than an image of 8x8 has pixels, or Jacobians would be related for want of room
 

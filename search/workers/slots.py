@@ -6,8 +6,7 @@ import os
 from typing import NamedTuple
 
 from search.errors import StudyError
-
-from .gpu_sharing import sharing
+from search.workers.gpu_sharing import sharing
 
 
 class Places(NamedTuple):

@@ -25,14 +25,25 @@ import trainer.loop.fit_loop
 from search.config.dataset import Dataset
 from search.run.retries import inherit
 from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.workers.memory_limit import memory_limit
+from search.workers.messages import (
+    HALT,
+    Broken,
+    Finished,
+    Job,
+    Ready,
+    Row,
+    Rung,
+    Screening,
+    Setup,
+    Task,
+    Verdict,
+)
+from search.workers.proxies import screened
+from search.workers.weight_inheritance import Inheritance, begin, begun
 from trainer import files
 from trainer.data.residence import placed
 from trainer.outcome import is_memory
-
-from .memory_limit import memory_limit
-from .messages import HALT, Broken, Finished, Job, Ready, Row, Rung, Screening, Setup, Task, Verdict
-from .proxies import screened
-from .weight_inheritance import Inheritance, begin, begun
 
 WARM_UP_SECONDS = 0.1
 

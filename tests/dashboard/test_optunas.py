@@ -62,7 +62,7 @@ def test_what_comes_from_elsewhere_is_kept_from_it() -> None:
 def refused(*words: str, without: bool = False) -> str:
     hidden = "sys.modules['optuna_dashboard'] = None; " if without else ""
     code = f"import sys; {hidden}sys.argv = ['genome', 'dashboard', *{list(words)!r}]\n"
-    code += "from search.cli import main; main()"
+    code += "from search.cli.app import main; main()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     return done.stderr

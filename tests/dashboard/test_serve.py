@@ -75,7 +75,7 @@ def test_a_port_that_is_taken_is_a_sentence(serve: Callable[..., Server], tmp_pa
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['starlette'] = None; sys.argv = ['genome', 'dashboard']\n"
-    code += "from search.cli import main; main()"
+    code += "from search.cli.app import main; main()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     said = "the dashboard needs starlette; install it with `pip install 'genome-nas[dashboard]'`, in a clone"

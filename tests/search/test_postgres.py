@@ -220,7 +220,7 @@ def test_a_server_that_stays_away_ends_a_search_that_can_be_resumed(
 ) -> None:
     url = postgres.fresh()
     study = {"trials": 500, "train": {"epochs": 8, "batch": 32}}
-    code = "import search.storage; search.storage.PATIENCE_SECONDS = 1.0; from search.cli import main; main()"
+    code = "import search.storage; search.storage.PATIENCE_SECONDS = 1.0; from search.cli.app import main; main()"
     first = started("first", url, **study, code=code)
     until_line(first, "trial 0")
     postgres.stop()

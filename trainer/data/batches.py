@@ -7,11 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from trainer.data.augment import Augment, Draws, cut_out, draw, flip
+from trainer.data.data import Data, Split
+from trainer.data.residence import Images, images
 from trainer.hardware.precision import Form
-
-from .augment import Augment, Draws, cut_out, draw, flip
-from .data import Data, Split
-from .residence import Images, images
 
 
 class Batch(NamedTuple):

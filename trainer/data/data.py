@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainer.data.folder import Size, read_folder
+from trainer.data.named import data_root, read_known
+from trainer.data.names import KNOWN, NAMES
+from trainer.data.npz import read_npz
+from trainer.data.raw import Images, Labels, Raw
+from trainer.data.split import TEST_SHARE, VALID_SHARE, check_counts, divide
 from trainer.errors import DataError
-
-from .folder import Size, read_folder
-from .named import data_root, read_known
-from .names import KNOWN, NAMES
-from .npz import read_npz
-from .raw import Images, Labels, Raw
-from .split import TEST_SHARE, VALID_SHARE, check_counts, divide
 
 MOST_PIXELS = 4096  # a side
 

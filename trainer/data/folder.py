@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.data.raw import Images, Labels, Raw
 from trainer.errors import DataError
-
-from .raw import Images, Labels, Raw
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 GREY = frozenset({"1", "L", "LA"})

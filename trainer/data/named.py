@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.names import KNOWN
+from trainer.data.raw import Images, Labels, Raw
 from trainer.errors import DataError
-
-from .names import KNOWN
-from .raw import Images, Labels, Raw
 
 NETWORK_SECONDS = 30.0  # a silent network is an error by then, not a wait for ever
 

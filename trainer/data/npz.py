@@ -7,9 +7,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from trainer.data.raw import Images, Labels, Raw, check_labels
 from trainer.errors import DataError
-
-from .raw import Images, Labels, Raw, check_labels
 
 ARRAYS = ("train_x", "train_y", "test_x", "test_y")
 MOST_CHANNELS = 4

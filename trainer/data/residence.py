@@ -6,8 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .augment import Draws, crop, windows
-from .data import Data, Split
+from trainer.data.augment import Draws, crop, windows
+from trainer.data.data import Data, Split
 
 SHARE = 0.5  # of the free memory that images may take; the rest is the network's
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
+from trainer.data.raw import Labels, Raw
 from trainer.errors import DataError
-
-from .raw import Labels, Raw
 
 TEST_SHARE = 0.20  # of all images, where the data set has no test part of its own
 VALID_SHARE = 0.15  # of the images that are not test

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainer.fused.lanes import Lanes
 from trainer.hardware.precision import laid_out
-
-from .lanes import Lanes
 
 
 class Fused:

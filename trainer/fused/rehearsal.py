@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from trainer.data.batches import Batch
+from trainer.fused.step import FusedStep
 from trainer.hardware.precision import Form
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import Parts
 from trainer.loop.step import Step
 from trainer.recipe import Recipe
-
-from .step import FusedStep
 
 ROUNDS = 3  # timed steps of either, in turn
 STEPS = 100  # of the schedule; so few are done that their rate is no matter

@@ -11,6 +11,8 @@ from torch import nn
 
 from trainer.budget import Budget
 from trainer.data.data import Data
+from trainer.fused.rehearsal import Rehearsal
+from trainer.fused.training import Together, reader
 from trainer.hardware.cache import machine, recall, remember
 from trainer.hardware.devices import device_of
 from trainer.hardware.meter import Meter
@@ -21,9 +23,6 @@ from trainer.loop.fit_loop import fit
 from trainer.loop.precision_probe import LEAST_STEPS, chosen
 from trainer.recipe import Recipe
 from trainer.report import Report
-
-from .rehearsal import Rehearsal
-from .training import Together, reader
 
 GAIN = 1.05  # times as fast as one after another; less is not worth another order of sums
 FUSE = ("auto", "always", "never")

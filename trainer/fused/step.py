@@ -6,13 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from trainer.data.batches import Batch
+from trainer.fused.module import Fused
 from trainer.hardware.precision import Form
 from trainer.loop import exits
 from trainer.loop.optimizer import optimizer
 from trainer.loop.schedule import CURVES
 from trainer.recipe import Recipe
-
-from .module import Fused
 
 
 class FusedStep:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from trainer.budget import Budget
 from trainer.data.batches import Epochs, Normalise
 from trainer.data.data import Data
+from trainer.fused.step import FusedStep
 from trainer.hardware.meter import Meter
 from trainer.hardware.precision import Form
 from trainer.loop.best_weights import Best, better, copy_weights
@@ -20,8 +21,6 @@ from trainer.loop.training import augment
 from trainer.outcome import Outcome
 from trainer.recipe import Recipe
 from trainer.report import Report, Row, finite
-
-from .step import FusedStep
 
 
 @dataclass

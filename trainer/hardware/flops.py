@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from .modes import mode_kept
+from trainer.hardware.modes import mode_kept
 
 aten: Any = torch.ops.aten
 

@@ -6,10 +6,10 @@ import time
 import torch
 from torch import nn
 
-from .devices import device_of
-from .meter import synchronize
-from .modes import evaluating
-from .precision import laid_out, usual
+from trainer.hardware.devices import device_of
+from trainer.hardware.meter import synchronize
+from trainer.hardware.modes import evaluating
+from trainer.hardware.precision import laid_out, usual
 
 WARM_UP = 5
 

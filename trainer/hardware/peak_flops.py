@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .cache import machine, recall, remember
+from trainer.hardware.cache import machine, recall, remember
 
 Precision = Literal["fp32", "bf16"]
 

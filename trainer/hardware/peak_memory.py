@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from .heap import used_bytes
+from trainer.hardware.heap import used_bytes
 
 _RESET_PEAK = (
     "5"  # Linux, proc(5): written to clear_refs, it sets the peak of the resident set to its present size

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from trainer.loop.evaluation import Scores
 from trainer.report import Row
-
-from .evaluation import Scores
 
 Weights = dict[str, Tensor]
 

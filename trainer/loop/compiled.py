@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from trainer.hardware.meter import synchronize
 from trainer.hardware.modes import seeded
-
-from .precision_probe import unchanged
+from trainer.loop.precision_probe import unchanged
 
 # On a CPU core a network took 31 to 66 s to compile, and a step became 1.14 to 1.27 times as fast.
 COST_SECONDS = 60.0

@@ -10,8 +10,7 @@ from trainer.hardware.meter import Meter
 from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import Parts
-
-from .checkpoint import Checkpoint
+from trainer.loop.checkpoint import Checkpoint
 
 
 class Setting(NamedTuple):

@@ -5,8 +5,7 @@ from torch import Tensor, nn
 
 from trainer.data.batches import Batch
 from trainer.hardware.time_by_part import Parts
-
-from .step import Step
+from trainer.loop.step import Step
 
 
 class Graphed:

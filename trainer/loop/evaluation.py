@@ -11,8 +11,7 @@ from trainer.data.data import Data, Split
 from trainer.hardware.devices import device_of
 from trainer.hardware.modes import evaluating
 from trainer.hardware.precision import usual
-
-from .exits import forward
+from trainer.loop.exits import forward
 
 
 @dataclass(frozen=True)

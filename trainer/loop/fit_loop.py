@@ -19,14 +19,13 @@ from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import Parts
 from trainer.hardware.warm_up import warm_up
+from trainer.loop.best_weights import copy_weights
+from trainer.loop.checkpoint import Checkpoint, CheckpointError
+from trainer.loop.context import Setting
+from trainer.loop.training import Training
 from trainer.outcome import Outcome, of_error
 from trainer.recipe import Recipe
 from trainer.report import Report, Row
-
-from .best_weights import copy_weights
-from .checkpoint import Checkpoint, CheckpointError
-from .context import Setting
-from .training import Training
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
 OnEpoch = Callable[[Row], object]

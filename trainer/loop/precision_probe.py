@@ -14,9 +14,8 @@ from trainer.hardware.cache import machine, recall, remember
 from trainer.hardware.meter import synchronize
 from trainer.hardware.modes import mode_kept, seeded
 from trainer.hardware.precision import Form, has_bf16, usual
+from trainer.loop import exits
 from trainer.recipe import Recipe
-
-from . import exits
 
 ROUNDS = 2  # timed steps of each form, in turn
 LEAST_STEPS = 100  # a training of fewer is over before a probe has paid

@@ -6,10 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainer.loop.best_weights import Best
+from trainer.loop.evaluation import Scores
 from trainer.report import Row
-
-from .best_weights import Best
-from .evaluation import Scores
 
 
 @dataclass

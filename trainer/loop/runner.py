@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from trainer.data.batches import Batch
+from trainer.loop.compiled import compiled, repays
+from trainer.loop.context import Setting
+from trainer.loop.cuda_graph import Graphed, can_be_graphed
+from trainer.loop.step import Step
 from trainer.outcome import TooMuchMemory, is_memory
 from trainer.recipe import Recipe
-
-from .compiled import compiled, repays
-from .context import Setting
-from .cuda_graph import Graphed, can_be_graphed
-from .step import Step
 
 MEMORY_EVERY = 20  # steps between two looks at the device's memory
 EAGER_STEPS = 20  # before a step is captured: the first ones set up what later ones reuse

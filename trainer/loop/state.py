@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from .context import Setting
-from .progress import Progress
-from .step import Step
+from trainer.loop.context import Setting
+from trainer.loop.progress import Progress
+from trainer.loop.step import Step
 
 
 def gathered(module: nn.Module, step: Step, progress: Progress, setting: Setting) -> dict[str, Any]:

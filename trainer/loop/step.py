@@ -11,13 +11,12 @@ from trainer.hardware.peak_memory import Peak
 from trainer.hardware.precision import Form
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import Parts
+from trainer.loop import exits
+from trainer.loop.nan_guard import Guard
+from trainer.loop.optimizer import optimizer
+from trainer.loop.schedule import CURVES
+from trainer.loop.weight_average import Average
 from trainer.recipe import Recipe
-
-from . import exits
-from .nan_guard import Guard
-from .optimizer import optimizer
-from .schedule import CURVES
-from .weight_average import Average
 
 SAMPLES = 3  # first steps whose memory is looked at
 

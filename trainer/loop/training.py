@@ -13,20 +13,19 @@ from trainer.data.data import Data
 from trainer.data.residence import placed
 from trainer.hardware.meter import Pace
 from trainer.hardware.precision import Form
+from trainer.loop.best_weights import better
+from trainer.loop.context import Setting
+from trainer.loop.deadline import Deadline
+from trainer.loop.evaluation import Scores, evaluate
+from trainer.loop.nan_guard import blame
+from trainer.loop.precision_probe import chosen
+from trainer.loop.progress import Progress
+from trainer.loop.runner import Runner
+from trainer.loop.state import gathered, origin, restored
+from trainer.loop.step import Step
 from trainer.outcome import NotFinite, is_memory
 from trainer.recipe import Recipe
 from trainer.report import Row, finite
-
-from .best_weights import better
-from .context import Setting
-from .deadline import Deadline
-from .evaluation import Scores, evaluate
-from .nan_guard import blame
-from .precision_probe import chosen
-from .progress import Progress
-from .runner import Runner
-from .state import gathered, origin, restored
-from .step import Step
 
 AGREE_EVERY = 10  # steps between two looks of several ranks at whether to stop
 SETTLED_STEPS = 20  # after so many the time of a step is known

@@ -35,8 +35,7 @@ def proxies(module: nn.Module, images: Tensor, labels: Tensor, names: Sequence[s
 
     from trainer.data.batches import Batch
     from trainer.hardware.modes import seeded
-
-    from .measures import MEASURES, Undefined
+    from trainer.proxies.measures import MEASURES, Undefined
 
     values = {}
     for name in names:
@@ -50,7 +49,7 @@ def proxies(module: nn.Module, images: Tensor, labels: Tensor, names: Sequence[s
 
 
 def _finite(value: float) -> float:
-    from .measures import Undefined
+    from trainer.proxies.measures import Undefined
 
     if not math.isfinite(value):
         raise Undefined(f"it comes to {value}")

@@ -6,11 +6,10 @@ from torch import nn
 
 from trainer.data.batches import Batch
 from trainer.hardware.flops import work
-
-from .saliency import grad_norm, snip, synflow
-from .separation import jacob_cov, naswot
-from .specimen import Undefined, kernels
-from .zen import zen
+from trainer.proxies.saliency import grad_norm, snip, synflow
+from trainer.proxies.separation import jacob_cov, naswot
+from trainer.proxies.specimen import Undefined, kernels
+from trainer.proxies.zen import zen
 
 __all__ = ["MEASURES", "Undefined"]
 

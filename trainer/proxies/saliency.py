@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from trainer.data.batches import Batch
 from trainer.loop import exits
-
-from .specimen import NORMS, biases, gradients, kernels, loss, specimen, total
+from trainer.proxies.specimen import NORMS, biases, gradients, kernels, loss, specimen, total
 
 
 def synflow(module: nn.Module, batch: Batch) -> float:

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from trainer.data.batches import Batch
 from trainer.loop import exits
-
-from .specimen import Undefined, gradients, specimen, total
+from trainer.proxies.specimen import Undefined, gradients, specimen, total
 
 KAPPA = 1e-5  # added to eigenvalues, as in the paper
 BENT = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.SiLU, nn.GELU)  # activations with a bend about zero

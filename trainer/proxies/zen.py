@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from trainer.data.batches import Batch
 from trainer.loop import exits
-
-from .specimen import BATCH_NORMS, NORMS, biases, kernels, specimen
+from trainer.proxies.specimen import BATCH_NORMS, NORMS, biases, kernels, specimen
 
 CHANGE = 0.01  # of the image, in deviations of its pixels
 REPEATS, IMAGES = 2, 16
