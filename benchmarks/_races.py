@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 import trainer
-from search.cli.progress import Progress, Silent
+from search.run.progress import Progress, Silent
 from search.storage.record import Record
 from search.study import Result, Study
 

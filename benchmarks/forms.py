@@ -18,8 +18,9 @@ import genome
 import trainer
 from benchmarks._rounds import prepare, seconds, setting
 from search.config.study import read_study
+from trainer.hardware.modes import unchanged
 from trainer.hardware.precision import Form
-from trainer.loop.precision_probe import _run, unchanged
+from trainer.loop.precision_probe import _run
 
 STUDIES = Path(__file__).parents[1] / "studies"
 FORMS = [Form(p, layout) for p in ("fp32", "bf16") for layout in ("contiguous", "channels_last")]

@@ -24,7 +24,7 @@ import trainer
 from benchmarks._races import raced, side_by_side, study_of, subset
 from genome import Genome
 from genome.zoo import pyramidnet, resnet
-from search.cli.progress import Silent
+from search.run.progress import Silent
 
 WAYS = ("auto", "random", "tpe", "nsga2", "evolve")
 OURS = "auto"

@@ -33,18 +33,18 @@ from optuna.distributions import distribution_to_json
 
 import genome
 from genome.domain import Domain
-from search.cli.progress import Silent
 from search.config.candidate import candidate
 from search.config.study import StudyFile, parse_study
 from search.proposals.history import Past
 from search.run.active_trial import Entry
 from search.run.budget import Purse
 from search.run.coordinator import Coordinator
+from search.run.progress import Silent
 from search.samplers import OURS
-from search.samplers.base import Origin
+from search.samplers.base import ORIGIN, Origin
 from search.space.distributions import distribution
 from search.space.space import Space
-from search.storage.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
+from search.storage.record import CHARGED, GENOME, PLAN, RESULT
 from search.storage.store import Store, claim, coordinate
 from search.study import _asking
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.cli.progress import Progress, Silent
 from search.config import changes
 from search.config.study import StudyFile, parse_study, read_study
 from search.errors import StudyError
@@ -24,10 +23,11 @@ from search.results.ranking import front
 from search.run import launch
 from search.run.budget import Purse
 from search.run.coordinator import Coordinator
-from search.run.recovery import SILENT_SECONDS, owner, recover, recover_seeds
+from search.run.ownership import SILENT_SECONDS, owner
+from search.run.progress import Progress, Silent
+from search.run.recovery import recover, recover_seeds
 from search.run.retraining import Retraining
-from search.run.signals import stop_signals
-from search.run.stop import Wish
+from search.run.stop import Wish, stop_signals
 from search.samplers import OURS, proposer, sampler
 from search.samplers.random_search import Even
 from search.storage.record import Record

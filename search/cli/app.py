@@ -228,7 +228,7 @@ def train(
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, also on a terminal.")] = False,
 ) -> None:
     """Train one genome in full. A killed training goes on where it was, by the same command."""
-    from search.run.signals import stop_signals
+    from search.run.stop import stop_signals
     from search.train import ddp as parallel
     from search.train.curve import Lines, Picture
     from search.train.request import order

@@ -12,7 +12,7 @@ from genome.totals import Total, totals
 from search import formatting
 from search.objective import DIRECTIONS, Objective, learnt
 from search.proposals import screening
-from search.storage.record import Record
+from search.storage.record import Record, spread_over_seeds
 from search.study import Result
 
 COLUMNS = 120  # of a terminal, for what may be long
@@ -100,7 +100,7 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
     rows = [
         [
             str(r.number),
-            *([over_seeds(r, goal)] if has_finale else []),
+            *([spread_over_seeds(r, goal)] if has_finale else []),
             *(formatting.metric(name, r.metrics.get(name)) for name in names),
             str(r.epochs) if r.epochs is not None else "-",
             formatting.seconds(r.seconds),
@@ -110,15 +110,6 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
     ]
     finale = [f"{goal} over seeds"] if has_finale else []
     return formatting.table(("trial", *finale, *names, "epochs", "seconds", "outcome"), rows)
-
-
-def over_seeds(record: Record, name: str) -> str:
-    """Return mean, deviation and number of the finale's trainings, such as 0.9812 ± 0.0021 (3), or that one failed."""
-    if record.finale is None:
-        return "-"
-    if record.finale.is_failed:
-        return "- (failed)"
-    return str(record.finale.spread(name) or "-")
 
 
 def taken(record: Record, objectives: Sequence[Objective]) -> str:

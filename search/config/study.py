@@ -20,12 +20,11 @@ from search.errors import StudyError
 from search.objective import Objective
 from search.pruners.brackets import is_too_early, usual_rungs
 from search.pruners.rules import PAUSING
-from search.samplers import JOINT, MODELS, OURS
+from search.samplers import JOINT, MODELS, NAMING_PARENTS, OURS
 from search.samplers import complaint as sampler_complaint
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_of
 from search.space.space import Space
-from search.workers.weight_inheritance import NAMING_PARENTS
 from trainer import Budget, Recipe
 
 DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials

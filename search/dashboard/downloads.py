@@ -18,7 +18,7 @@ from search.dashboard.library import Missing
 from search.dashboard.seen import Seen
 from search.dashboard.snapshot import Snapshot
 from search.results.export import FORMAT, USAGE_FILE
-from search.storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 TRAINED, EXPORT = "trained", "export"
 SAYS = {

@@ -21,7 +21,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from starlette.datastructures import Headers
 
-import search
 from search.dashboard import link
 from search.dashboard.guard import METHODS, is_from_here, is_loopback, named
 from search.dashboard.library import Library
@@ -66,7 +65,7 @@ def beside(url: str, host: str, port: int) -> Iterator[None]:
 
     port: where it listens, where that is free; else any other.
     """
-    path = [str(Path(search.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
         [sys.executable, "-m", "search.dashboard.optunas", url, host, str(port)],
         stdin=subprocess.PIPE,

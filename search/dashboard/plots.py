@@ -15,7 +15,7 @@ from search.dashboard.chart import LOGARITHMIC, WIDE, Point
 from search.dashboard.plot import Plot, Scale, Series, finite, sparse, thinned
 from search.dashboard.seen import Seen
 from search.dashboard.snapshot import Snapshot
-from search.run.recovery import read_report
+from search.storage.trial_files import read_report
 
 TOP, RUNNING = 5, 6  # trials whose curves are drawn
 KEPT = 512  # reports

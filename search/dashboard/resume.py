@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import search
 from genome.source import SourceError
 from search.config.study import read_study
 from search.dashboard.snapshot import Snapshot
@@ -116,6 +115,6 @@ def _tail(log: Path) -> str:
 
 def _python_path() -> str:
     """The path on which the search is found as it is here, wherever it is begun."""
-    here = str(Path(search.__file__).parents[1])
+    here = str(Path(__file__).parents[2])
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([here, *(str(Path(path).absolute()) for path in given if path)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from search.run.recovery import is_gone
+from search.run.ownership import is_gone
 from search.storage.record import OWNER, SEEN_AT, Record, record
 from search.storage.seed_results import OverSeeds
 from search.storage.sql_reader import Row

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from search.cli.tables import over_seeds
 from search.dashboard import link, plots
 from search.dashboard.failures import failures
 from search.dashboard.limit import best_within
@@ -14,7 +13,7 @@ from search.dashboard.query import COSTS, METRICS, Page, Query, column_value
 from search.dashboard.seen import Seen
 from search.dashboard.snapshot import Snapshot
 from search.dashboard.studies import head
-from search.storage.record import Record
+from search.storage.record import Record, spread_over_seeds
 
 MOST_BEST = 20  # trials of a front that are listed
 
@@ -153,5 +152,5 @@ def _front(shown: Snapshot) -> Sequence[dict[str, Any]]:
 
 
 def _listed(shown: Snapshot, record: Record) -> dict[str, Any]:
-    seeds = over_seeds(record, shown.goal.name) if record.finale else None
+    seeds = spread_over_seeds(record, shown.goal.name) if record.finale else None
     return {**row(shown, shown.by_number[record.number]), "over_seeds": seeds}

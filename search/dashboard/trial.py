@@ -19,7 +19,7 @@ from search.dashboard.seen import Seen
 from search.dashboard.snapshot import Snapshot
 from search.dashboard.study import row
 from search.dashboard.unfolding import query_of, unfolded
-from search.run.recovery import read_report
+from search.storage.trial_files import read_report
 
 MOST_RELATIVES = 100  # children, and steps back to where a trial grew from
 CURVE = ("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second")

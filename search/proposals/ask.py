@@ -12,13 +12,13 @@ import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 from search.proposals.history import Past
-from search.samplers.base import Judge, Origin, Proposer
+from search.samplers.base import ORIGIN, Judge, Origin, Proposer
 from search.samplers.proxy_vote import Row
 from search.samplers.random_search import Even
 from search.space.distributions import asker
 from search.space.space import Space
 from search.storage.live_trial import Asked, Handle, Proposed
-from search.storage.record import GENOME, ORIGIN
+from search.storage.record import GENOME
 from search.storage.store import Store
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from search.config.candidate import candidate, measured
 from search.config.study import StudyFile
 from search.errors import StudyError
 from search.proposals.ask import FIXED
-from search.samplers.base import Origin
+from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import fitted
-from search.storage.record import GENOME, ORIGIN
+from search.storage.record import GENOME
 from search.storage.store import Store
 
 if TYPE_CHECKING:

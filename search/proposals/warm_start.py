@@ -13,10 +13,10 @@ from search.config.study import StudyFile
 from search.errors import StudyError
 from search.results.ranking import ranking
 from search.results.refs import genome_of, open_study, split_trial
-from search.samplers.base import Origin
+from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import Fit, fitted
 from search.space.space import Space
-from search.storage.record import GENOME, ORIGIN, Record
+from search.storage.record import GENOME, Record
 from search.storage.store import Store, look
 
 log = logging.getLogger("search")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from search.config.study import StudyFile
 from search.errors import StudyError
 from search.objective import learnt
-from search.storage.record import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, Record
+from search.storage.record import Record
 from search.storage.store import Store
+from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 
 if TYPE_CHECKING:

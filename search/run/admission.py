@@ -15,8 +15,8 @@ from search.proposals.history import Past
 from search.proposals.screening import Sifted
 from search.run import tell
 from search.run.active_trial import Entry
+from search.run.ownership import owner
 from search.run.paused import Paused
-from search.run.recovery import owner
 from search.run.retries import ancestors
 from search.storage.live_trial import Handle
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.run import clock
+from search.storage.charge_file import write_charge
 from search.storage.live_trial import Handle
 from search.storage.record import CHARGED, SEEN_AT
 from search.storage.store import Store
@@ -86,12 +86,12 @@ class Purse:
     def open(self, number: int, paid_seconds: float) -> None:
         """Begin to charge a trial; what it was charged before stands."""
         self.mine[number] = paid_seconds
-        clock.note(self.store.trial_folder(number), paid_seconds)
+        write_charge(self.store.trial_folder(number), paid_seconds)
 
     def estimate(self, trial: Handle, seconds: float) -> None:
         """Charge a running trial by the clock, written to the storage at most once a second."""
         self.mine[trial.number] = max(seconds, self.mine.get(trial.number, 0.0))
-        clock.note(self.store.trial_folder(trial.number), self.mine[trial.number])
+        write_charge(self.store.trial_folder(trial.number), self.mine[trial.number])
         now = time.monotonic()
         if now - self.written.get(trial.number, 0.0) >= WRITE_SECONDS:
             self.written[trial.number] = now

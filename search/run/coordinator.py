@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.cli.progress import Progress
 from search.config.study import StudyFile
 from search.proposals.ask import Asking, Drawn
 from search.proposals.history import Past
@@ -17,9 +16,10 @@ from search.run.active_trial import Entry
 from search.run.admission import Opening
 from search.run.bookkeeping import Known
 from search.run.budget import Purse, charged
-from search.run.company import Company
 from search.run.jobs import Jobs
 from search.run.paused import Paused
+from search.run.peers import Company
+from search.run.progress import Progress
 from search.run.pruning import Judging
 from search.run.recovery import interrupt, taken_over
 from search.run.retries import clear

@@ -12,8 +12,7 @@ from search.run.active_trial import Entry
 from search.run.admission import Opening
 from search.run.budget import Purse
 from search.run.paused import Paused
-from search.samplers.base import Origin
-from search.storage.record import ORIGIN
+from search.samplers.base import ORIGIN, Origin
 from search.storage.store import Store
 from search.workers.messages import Job, Screening
 

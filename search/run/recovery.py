@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 from search.config.candidate import Candidate, candidate
 from search.config.study import StudyFile
 from search.proposals.ask import FIXED
-from search.run import clock
 from search.run.budget import charged
-from search.run.retries import clear, drop_checkpoint
+from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner, sign_of
+from search.run.retries import clear
 from search.run.tell import finish
+from search.samplers.base import ORIGIN
+from search.storage.charge_file import read_charge
 from search.storage.live_trial import Asked, Handle
-from search.storage.record import (
-    CHARGED,
-    GENOME,
-    ORIGIN,
-    OWNER,
-    PLAN,
-    PROXIES,
-    REPORT_FILE,
-    RESULT,
-    RETRY_OF,
-    SEEN_AT,
-    Record,
-    record,
-)
+from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RESULT, RETRY_OF, Record, record
 from search.storage.seed_results import OneSeed
 from search.storage.store import Store
+from search.storage.trial_files import read_report
+from search.workers.checkpoints import drop_checkpoint
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
-
-SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for so long is gone
-SETTLE_SECONDS = 0.5  # in which two that claim the same see each other
 
 
 class Recovered(NamedTuple):
@@ -51,11 +35,6 @@ class Recovered(NamedTuple):
     finished: tuple[int, ...]
     again: tuple[int, ...]
     paused: tuple[int, ...] = ()
-
-
-def owner() -> str:
-    """Return the name under which this process owns trials on a shared storage."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def recover(store: Store, study: StudyFile) -> Recovered:
@@ -91,7 +70,7 @@ def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
 
 def _charge_noted(store: Store, trial: FrozenTrial) -> None:
     """Charge a trial for what its clock shows since it was last charged."""
-    seconds = clock.noted(store.trial_folder(trial.number))
+    seconds = read_charge(store.trial_folder(trial.number))
     if seconds > trial.user_attrs.get(CHARGED, 0.0):
         _handle(store.study, trial).keep(CHARGED, round(seconds, 6))
 
@@ -155,30 +134,8 @@ def recover_seeds(store: Store) -> None:
                 drop_checkpoint(folder)
 
 
-def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether no living coordinator has it in hand: certain for an embedded study, whose lock we hold.
-
-    owned_by, seen_at: what its coordinator wrote last.
-    """
-    return not store.shared or is_gone(owned_by, seen_at)
-
-
-def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether a coordinator on a shared storage lives no more: certain on this machine, elsewhere by its silence."""
-    host, _, process = (owned_by or "").rpartition(":")
-    if host == socket.gethostname() and process.isdigit():
-        return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
-    return time.time() - (seen_at or 0.0) > SILENT_SECONDS
-
-
 def _is_nobodys(store: Store, trial: FrozenTrial) -> bool:
     return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
-
-
-def sign_of(trial: FrozenTrial) -> float:
-    """Return when a trial's coordinator last gave a sign of life by it, in unix seconds."""
-    moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
-    return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))
 
 
 def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> bool:
@@ -196,16 +153,6 @@ def _finish_from_report(store: Store, study: StudyFile, trial: FrozenTrial) -> b
 
 def _network(trial: FrozenTrial, study: StudyFile) -> Candidate:
     return candidate(genome.loads(trial.user_attrs[GENOME]), study.recipe.batch, study.recipe.optimizer)
-
-
-def read_report(folder: Path, digest: str | None, number: int) -> dict[str, Any] | None:
-    """Return the report in a folder, None where there is none of this network and trial."""
-    try:
-        report = json.loads((folder / REPORT_FILE).read_bytes())
-    except (OSError, ValueError):
-        return None
-    is_its_own = isinstance(report, dict) and report.get("digest") == digest is not None
-    return report if is_its_own and report.get("number") == number else None
 
 
 def _handle(study: optuna.Study, trial: FrozenTrial) -> Handle:

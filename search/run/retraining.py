@@ -9,18 +9,18 @@ from itertools import count
 
 import genome
 from search import formatting
-from search.cli.progress import Progress
 from search.config.candidate import candidate
-from search.config.finale import HEADROOM, Task, expected_seconds, tasks
 from search.config.study import StudyFile
 from search.results.ranking import as_found
 from search.run.budget import WRITE_SECONDS, Purse, charged
-from search.run.recovery import owner
-from search.run.retraining_plan import claimed
-from search.run.retries import ancestors, drop_checkpoint
-from search.storage.record import REPORT_FILE
+from search.run.ownership import owner
+from search.run.progress import Progress
+from search.run.retraining_plan import HEADROOM, Task, claimed, expected_seconds, tasks
+from search.run.retries import ancestors
 from search.storage.seed_results import OneSeed
 from search.storage.store import Store
+from search.storage.trial_files import REPORT_FILE
+from search.workers.checkpoints import drop_checkpoint
 from search.workers.messages import Died, Event, Finished, Job, Row
 from search.workers.pool import Crew, Slot
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.run import clock
-from search.storage.record import CHECKPOINT_FILE, Record
+from search.storage.charge_file import delete_charge
+from search.storage.record import Record
 from search.storage.store import Store
+from search.workers.checkpoints import drop_checkpoint
 
 if TYPE_CHECKING:
-    from trainer import Checkpoint
-
-log = logging.getLogger("search")
+    pass
 
 
 def ancestors(store: Store, retry_of: int | None) -> list[Record]:
@@ -33,31 +29,4 @@ def clear(store: Store, record: Record) -> None:
     """Delete what a trial that ended, and those that it repeats, needed while it was not over."""
     for one in (record, *ancestors(store, record.retry_of)):
         drop_checkpoint(store.trial_folder(one.number))
-        clock.stop(store.trial_folder(one.number))
-
-
-def drop_checkpoint(folder: Path) -> None:
-    """Delete the checkpoint in a folder, and what was half written of one."""
-    for left in folder.glob(f"*{CHECKPOINT_FILE}*"):
-        left.unlink(missing_ok=True)
-
-
-def inherit(checkpoint: Checkpoint, folders: Sequence[str]) -> float:
-    """Take over what the nearest of these folders keeps; the seconds in it, 0 where nothing is of use.
-
-    A checkpoint in the trial's own folder, where that is none of them, was left by another study of that name.
-    """
-    if str(checkpoint.path.parent) not in folders:
-        checkpoint.remove()
-    kept = next((path for folder in folders if (path := Path(folder, CHECKPOINT_FILE)).exists()), None)
-    if kept is None:
-        return 0.0
-    checkpoint.path.parent.mkdir(parents=True, exist_ok=True)
-    kept.replace(checkpoint.path)
-    try:
-        state = checkpoint.load()
-        return float(state["seconds"]) if state else 0.0
-    except Exception as error:  # whatever a file can hold that is none of ours
-        log.warning("trial in %s begins afresh: %s", checkpoint.path.parent, " ".join(str(error).split()))
-        checkpoint.remove()
-        return 0.0
+        delete_charge(store.trial_folder(one.number))

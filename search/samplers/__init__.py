@@ -85,3 +85,6 @@ def _stir(seed: int, drawn: int) -> int:
     if drawn == 0:
         return seed
     return int.from_bytes(hashlib.sha256(f"{seed}/{drawn}".encode()).digest()[:4], "big")
+
+
+NAMING_PARENTS = ("auto", "kernel", "evolve")  # samplers that make genomes from those of trials

@@ -96,3 +96,6 @@ class Judge(Protocol):
         rows: the proxies of each candidate, None for one that has none.  names: the proxies to go by.
         """
         ...
+
+
+ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves

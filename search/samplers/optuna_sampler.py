@@ -19,10 +19,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 import genome
 from search.samplers import proposer
-from search.samplers.base import Individual, Origin, Proposal, Proposer
+from search.samplers.base import ORIGIN, Individual, Origin, Proposal, Proposer
 from search.space.distributions import distribution
 from search.space.space import Space
-from search.storage.record import ORIGIN
 
 if TYPE_CHECKING:
     from optuna.study import Study

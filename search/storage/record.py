@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from search.samplers.base import Origin
+from search.samplers.base import ORIGIN, Origin
 from search.storage.seed_results import OverSeeds
 
 # Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
@@ -18,15 +18,11 @@ CHARGED = "charged_seconds"  # device seconds charged so far; a result that has 
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
 CURVE = "curve"  # {"epoch": accuracy or loss on the validation images}, kept now and then while it is trained
 PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, of a study that screens
-ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves
 RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
 SHARE = "device_share"  # of a device that its training takes, once that has begun, on shared storages
 
-# What a child writes into the folder of its trial, the report last.
-GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
-CHECKPOINT_FILE = "checkpoint"  # there until the trial, or the one that repeats it, has ended
 
 UNFINISHED = frozenset({"running", "waiting", "paused"})
 
@@ -152,3 +148,12 @@ def _outcome(trial: Kept, result: Mapping[str, Any]) -> str:
     if told is not None and (trial.state.is_finished() or told == "paused"):
         return str(told)
     return trial.state.name.lower()
+
+
+def spread_over_seeds(record: Record, name: str) -> str:
+    """Return mean, deviation and number of the finale's trainings, such as 0.9812 ± 0.0021 (3), or that one failed."""
+    if record.finale is None:
+        return "-"
+    if record.finale.is_failed:
+        return "- (failed)"
+    return str(record.finale.spread(name) or "-")

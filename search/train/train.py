@@ -16,7 +16,7 @@ from search import formatting
 from search.errors import StudyError
 from search.results.export import packed
 from search.storage.lock import hold
-from search.storage.record import GENOME_FILE, REPORT_FILE
+from search.storage.trial_files import GENOME_FILE, REPORT_FILE
 from search.train.curve import Curve
 from trainer import files
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import trainer
-from search.workers.gpu_sharing import Room
+from search.workers.messages import Room
 from trainer.data.residence import free_bytes
 from trainer.hardware.cache import machine
 

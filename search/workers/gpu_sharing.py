@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
+from search.workers.messages import Room
 from search.workers.pool import prepare, without_main
 from trainer.hardware.cache import recall, remember
 
@@ -28,13 +29,6 @@ class Sharing(NamedTuple):
 
     workers: int
     why: str
-
-
-class Room(NamedTuple):
-    """What a process says of its device: the machine, as measured times depend on it, and bytes that are free."""
-
-    machine: str
-    free_bytes: int
 
 
 def decided(free_bytes: int, needed_bytes: int, rates: Sequence[float]) -> Sharing:

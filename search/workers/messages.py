@@ -138,3 +138,10 @@ class Died(NamedTuple):
 
 Task: TypeAlias = Job | Screening
 Event: TypeAlias = Row | Rung | Screened | Finished | Died
+
+
+class Room(NamedTuple):
+    """What a process says of its device: the machine, as measured times depend on it, and bytes that are free."""
+
+    machine: str
+    free_bytes: int

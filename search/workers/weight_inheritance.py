@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.trial_files import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ log = logging.getLogger("search")
 NOTE_FILE = (
     f"{CHECKPOINT_FILE}.inherited"  # beside the checkpoint of a trial that inherited, and cleared with it
 )
-NAMING_PARENTS = ("auto", "kernel", "evolve")  # samplers that make genomes from those of trials
 
 
 class Inheritance(NamedTuple):

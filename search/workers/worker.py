@@ -23,8 +23,8 @@ import trainer
 import trainer.data.data  # heavy parts that jobs need, named so that the fork server loads them once
 import trainer.loop.fit_loop
 from search.config.dataset import Dataset
-from search.run.retries import inherit
-from search.storage.record import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.trial_files import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.workers.checkpoints import inherit
 from search.workers.memory_limit import memory_limit
 from search.workers.messages import (
     HALT,

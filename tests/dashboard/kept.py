@@ -18,7 +18,8 @@ from starlette.testclient import TestClient
 import genome
 from search.config.study import parse_study
 from search.dashboard.app import create_app
-from search.storage.record import CHARGED, GENOME, ORIGIN, PLAN, RESULT
+from search.samplers.base import ORIGIN
+from search.storage.record import CHARGED, GENOME, PLAN, RESULT
 from search.storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from tests.search.conftest import study_of
 

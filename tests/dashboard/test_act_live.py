@@ -35,7 +35,7 @@ LONG = {
     "space": {"nodes": {**SPACE["nodes"], "stem": STEM}},
 }
 # a search that sees soon what is asked of it: it trains all the time that a test waits
-ATTENTIVE = f"from search import asking, wish; asking.LOOK_SECONDS = wish.LOOK_SECONDS = 0.2; {MAIN}"
+ATTENTIVE = f"from search.proposals import ask; from search.run import stop; ask.LOOK_SECONDS = stop.LOOK_SECONDS = 0.2; {MAIN}"
 
 
 @pytest.fixture

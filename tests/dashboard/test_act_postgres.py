@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from search.dashboard import seen
-from search.run.recovery import owner
+from search.run.ownership import owner
 from search.storage.record import OWNER
 from search.storage.seed_results import OneSeed
 from search.storage.store import Store, look

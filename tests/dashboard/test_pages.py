@@ -13,7 +13,7 @@ import pytest
 import yaml
 from starlette.testclient import TestClient
 
-from search.cli.progress import Silent
+from search.run.progress import Silent
 from search.study import Result, Study
 from tests.dashboard.kept import Page, add, begin, client
 from tests.search.conftest import study_of

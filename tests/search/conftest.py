@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from search.cli import app
-from search.cli.progress import Silent
 from search.errors import StudyError
+from search.run.progress import Silent
 from search.storage.record import Record
 from search.storage.store import Store, look
 from search.study import Result, Study

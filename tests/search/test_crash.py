@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from search.cli.progress import Silent
 from search.config.study import StudyFile
 from search.errors import StudyError
-from search.run import clock
+from search.run.progress import Silent
 from search.run.recovery import Recovered
+from search.storage.charge_file import read_charge
 from search.storage.record import RETRY_OF, Record
 from search.storage.store import Store, look
 from search.study import Result, Study
@@ -72,7 +72,7 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     def clocks(records: list[Record]) -> dict[int, float]:
         """What the clocks of running trials show."""
         running = [record.number for record in records if record.outcome == "running"]
-        return {number: clock.noted(runs / "tiny" / "trials" / str(number)) for number in running}
+        return {number: read_charge(runs / "tiny" / "trials" / str(number)) for number in running}
 
     def is_ahead() -> bool:
         """Whether a clock shows more than the storage, which is written once a second."""

@@ -15,17 +15,18 @@ import yaml
 from optuna.trial import TrialState
 from safetensors.torch import load_file
 
-from search.cli.progress import Silent
-from search.config.finale import Finale, Task, expected_seconds, tasks
+from search.config.finale import Finale
 from search.config.study import parse_study
 from search.objective import Objective
 from search.results.ranking import front
 from search.run.budget import Purse, charged
+from search.run.progress import Silent
 from search.run.retraining import AMPLE, Retraining
-from search.run.retraining_plan import claimed
-from search.storage.record import CHARGED, CHECKPOINT_FILE, Record
+from search.run.retraining_plan import Task, claimed, expected_seconds, tasks
+from search.storage.record import CHARGED, Record
 from search.storage.seed_results import OneSeed, OverSeeds
 from search.storage.store import TEXT_ATTR, Store, look
+from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from search.workers.messages import Job, Verdict
 from search.workers.pool import Crew, Slot
@@ -342,8 +343,8 @@ def test_ctrl_c_in_the_finale_and_going_on(run: Run) -> None:
 
 KILLED = """
 import os, signal, sys
-import search.retraining
-from search.progress import Silent
+import search.run.retraining
+from search.run.progress import Silent
 from search.study import Study
 
 class Killed(Silent):
@@ -351,12 +352,12 @@ class Killed(Silent):
         if (seed, row["epoch"]) == (2, 3):  # it waits there, as at a rung
             os.kill(os.getpid(), signal.SIGKILL)
 
-made = search.retraining.Retraining._job
+made = search.run.retraining.Retraining._job
 
 def job(self, number, task, slot):
     return made(self, number, task, slot)._replace(rungs=(3,) if task.seed == 2 else ())
 
-search.retraining.CHECKPOINT_SECONDS, search.retraining.Retraining._job = 0.0, job
+search.run.retraining.CHECKPOINT_SECONDS, search.run.retraining.Retraining._job = 0.0, job
 Study.load(sys.argv[1], sys.argv[2]).run(Killed())
 """
 

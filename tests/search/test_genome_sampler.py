@@ -20,11 +20,10 @@ from optuna.testing.pytest_samplers import (
 import genome
 from search.config.study import read_study
 from search.samplers import OURS
-from search.samplers.base import Origin
+from search.samplers.base import ORIGIN, Origin
 from search.samplers.optuna_sampler import GenomeSampler
 from search.space.distributions import asker
 from search.space.space import Space
-from search.storage.record import ORIGIN
 from tests.search.test_evolve import space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -19,8 +19,8 @@ def test_what_libraries_say_when_memory_ends(sentence: str) -> None:
 
 KEPT = """
 import torch, trainer
-from search.memory import memory_limit
-from trainer.heap import free_bytes
+from search.workers.memory_limit import memory_limit
+from trainer.hardware.heap import free_bytes
 
 MEGA = 2**20
 trainer.keep_pages()

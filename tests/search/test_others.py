@@ -11,8 +11,9 @@ import yaml
 
 from search.config.study import parse_study
 from search.run.budget import Purse
+from search.run.ownership import owner
 from search.run.peers import others
-from search.run.recovery import owner, recover
+from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE
 from search.storage.store import Store
 from tests.dashboard.kept import add, begin, text_of

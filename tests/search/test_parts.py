@@ -79,7 +79,7 @@ def test_a_network_that_was_trained_twice_is_listed_once() -> None:
 def test_a_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
     path = tmp_path / "study.db.lock"
     code = (
-        "import pathlib, sys, time; from search.lock import hold\n"
+        "import pathlib, sys, time; from search.storage.lock import hold\n"
         "with hold(pathlib.Path(sys.argv[1]), 'study x'): print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(

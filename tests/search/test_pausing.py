@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from search.cli.progress import Silent
 from search.config.study import StudyFile
 from search.run.budget import charged
+from search.run.progress import Silent
 from search.run.recovery import Recovered
-from search.storage.record import CHECKPOINT_FILE, Record
+from search.storage.record import Record
 from search.storage.store import Store
+from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import ONE, trials_in
@@ -189,7 +190,7 @@ def test_kill_9_among_paused_trials_loses_none_of_them(
 
 KILLED = """
 import os, signal, sys
-from search.progress import Silent
+from search.run.progress import Silent
 from search.study import Study
 
 class Killed(Silent):

@@ -32,8 +32,8 @@ FEW = {
 
 WAITS = """
 import pathlib, time
-import search.company
-from search import cli, progress
+import search.run.peers
+from search.cli import app, progress
 
 def waits(self, *told):
     print("waits", flush=True)
@@ -41,13 +41,13 @@ def waits(self, *told):
         time.sleep(0.05)
 
 progress.Plain.began = waits
-search.company.RECOVER_SECONDS = 0.0
-cli.main()
+search.run.peers.RECOVER_SECONDS = 0.0
+app.main()
 """
 KILLED = """
 import os, signal
-from search import cli, progress
-from search.recovery import owner
+from search.cli import app, progress
+from search.run.ownership import owner
 
 class Killed(progress.Plain):
     def opened(self, file, store, *told):
@@ -60,7 +60,7 @@ class Killed(progress.Plain):
                 os.kill(os.getpid(), signal.SIGKILL)
 
 progress.Plain = Killed
-cli.main()
+app.main()
 """
 
 Started = Callable[..., Command]
@@ -220,7 +220,7 @@ def test_a_server_that_stays_away_ends_a_search_that_can_be_resumed(
 ) -> None:
     url = postgres.fresh()
     study = {"trials": 500, "train": {"epochs": 8, "batch": 32}}
-    code = "import search.storage; search.storage.PATIENCE_SECONDS = 1.0; from search.cli.app import main; main()"
+    code = f"from search.storage import connect; connect.PATIENCE_SECONDS = 1.0; {MAIN}"
     first = started("first", url, **study, code=code)
     until_line(first, "trial 0")
     postgres.stop()

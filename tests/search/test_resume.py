@@ -14,12 +14,13 @@ import pytest
 
 import genome
 import trainer
-from search.cli.progress import Silent
-from search.run import clock
 from search.run.budget import charged
+from search.run.progress import Silent
 from search.run.retries import clear
-from search.storage.record import CHECKPOINT_FILE, Record
+from search.storage.charge_file import read_charge
+from search.storage.record import Record
 from search.storage.store import look
+from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from search.workers.messages import Job
 from search.workers.worker import Bench, work
@@ -39,15 +40,15 @@ LONG = {
     "budget": {"rungs": [STOP]},
 }
 PATIENT = """
-import search.coordinator, search.jobs
-from search.cli import main
-search.jobs.CHECKPOINT_SECONDS, search.coordinator.HALT_SECONDS = 0.1, 60.0
+import search.run.coordinator, search.run.jobs
+from search.cli.app import main
+search.run.jobs.CHECKPOINT_SECONDS, search.run.coordinator.HALT_SECONDS = 0.1, 60.0
 main()
 """
 KILLED = """
 import os, signal, sys
-import search.jobs
-from search.progress import Silent
+import search.run.jobs
+from search.run.progress import Silent
 from search.study import Study
 
 class Killed(Silent):
@@ -55,7 +56,7 @@ class Killed(Silent):
         if row["epoch"] == int(sys.argv[3]):  # its child waits at this rung
             os.kill(os.getpid(), signal.SIGKILL)
 
-search.jobs.CHECKPOINT_SECONDS = 0.0
+search.run.jobs.CHECKPOINT_SECONDS = 0.0
 Study.load(sys.argv[1], sys.argv[2]).run(Killed())
 """
 
@@ -99,7 +100,7 @@ def test_killed_twice_it_goes_on_each_time_and_is_paid_once(
         state = Checkpoint(trials / str(number) / CHECKPOINT_FILE).load()
         assert state is not None and state["progress"]["epochs"] == epochs
         states.append(state)
-        noted.append(clock.noted(trials / str(number)))
+        noted.append(read_charge(trials / str(number)))
     told = Told()
     result = run(told, **changes)
     first, second, third = result.records

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import search
-from search.cli.progress import Plain, Silent
+from search.cli.progress import Plain
 from search.errors import StudyError
 from search.run import coordinator
+from search.run.progress import Silent
 from search.storage.record import UNFINISHED, Record
 from search.study import Result
 from tests.search.conftest import ONE

@@ -13,13 +13,14 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 
 import genome
 from genome import Genome
-from search.cli.progress import Silent, Tally
+from search.cli.progress import Tally
 from search.config.candidate import candidate
 from search.errors import StudyError
 from search.formatting import met_again
 from search.proposals.ask import Answers
 from search.proposals.history import Past
 from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
+from search.run.progress import Silent
 from search.run.recovery import recover
 from search.samplers.random_search import Even
 from search.storage.record import Record

@@ -36,7 +36,7 @@ def test_it_is_measured_once_and_leaves_torch_as_it_was(precision: Precision) ->
 
 def test_another_process_takes_what_is_remembered() -> None:
     remember(f"ceiling {VERSION}, {machine(CPU)}, fp32", 12345.5)
-    code = "import torch; from trainer.ceiling import ceiling; print(ceiling(torch.device('cpu'), 'fp32'))"
+    code = "import torch; from trainer.hardware.peak_flops import ceiling; print(ceiling(torch.device('cpu'), 'fp32'))"
     environ = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True

@@ -10,7 +10,7 @@ import pytest
 CODE = """
 import json, resource, sys, torch
 from torch import nn
-import trainer.loop, trainer.data
+import trainer.loop.fit_loop, trainer.data.data
 import trainer
 
 class Charged:

@@ -7,7 +7,7 @@ import pytest
 
 CODE = """
 import resource, torch
-from trainer.heap import keep_pages
+from trainer.hardware.heap import keep_pages
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

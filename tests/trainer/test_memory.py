@@ -8,7 +8,7 @@ import pytest
 MEGA = 1 << 20
 START = """
 import ctypes, os, torch
-from trainer.memory import Peak
+from trainer.hardware.peak_memory import Peak
 """
 
 

@@ -15,7 +15,7 @@ from trainer.hardware.cache import Facts, machine, recall, remember
 
 WRITER = """
 import sys
-from trainer.remembered import recall, remember
+from trainer.hardware.cache import recall, remember
 name = sys.argv[1]
 print("ready", flush=True)
 sys.stdin.readline()

@@ -37,3 +37,18 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         if cuda:
             torch.cuda.default_generators[device.index].manual_seed(seed)
         yield
+
+
+@contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Training mode inside; afterwards the module has its buffers and mode again, and no gradients."""
+    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
+    try:
+        with mode_kept(module):
+            module.train()
+            yield
+    finally:
+        module.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)

@@ -2,8 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -12,7 +11,7 @@ from trainer.data.batches import Batch, Normalise
 from trainer.data.data import Data
 from trainer.hardware.cache import machine, recall, remember
 from trainer.hardware.meter import synchronize
-from trainer.hardware.modes import mode_kept, seeded
+from trainer.hardware.modes import seeded, unchanged
 from trainer.hardware.precision import Form, has_bf16, usual
 from trainer.loop import exits
 from trainer.recipe import Recipe
@@ -131,21 +130,6 @@ def _seconds(run: Run, device: torch.device) -> float:
     run()
     synchronize(device)
     return time.perf_counter() - start
-
-
-@contextmanager
-def unchanged(module: nn.Module) -> Iterator[None]:
-    """Training mode inside; afterwards the module has its buffers and mode again, and no gradients."""
-    buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
-    try:
-        with mode_kept(module):
-            module.train()
-            yield
-    finally:
-        module.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
 
 
 def _signature(module: nn.Module, data: Data, recipe: Recipe) -> str:

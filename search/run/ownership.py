@@ -1,0 +1,46 @@
+"""Ownership of trials on a shared storage: which coordinator has a trial, and whether that coordinator still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from search.storage.record import (
+    SEEN_AT,
+)
+from search.storage.store import Store
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for so long is gone
+SETTLE_SECONDS = 0.5  # in which two that claim the same see each other
+
+
+def owner() -> str:
+    """Return the name under which this process owns trials on a shared storage."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
+    """Whether no living coordinator has it in hand: certain for an embedded study, whose lock we hold.
+
+    owned_by, seen_at: what its coordinator wrote last.
+    """
+    return not store.shared or is_gone(owned_by, seen_at)
+
+
+def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
+    """Whether a coordinator on a shared storage lives no more: certain on this machine, elsewhere by its silence."""
+    host, _, process = (owned_by or "").rpartition(":")
+    if host == socket.gethostname() and process.isdigit():
+        return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
+    return time.time() - (seen_at or 0.0) > SILENT_SECONDS
+
+
+def sign_of(trial: FrozenTrial) -> float:
+    """Return when a trial's coordinator last gave a sign of life by it, in unix seconds."""
+    moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
+    return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))

@@ -1,0 +1,81 @@
+"""Progress: what a run tells whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from search.storage.record import Record
+
+if TYPE_CHECKING:
+    from search.config.study import StudyFile
+    from search.run.recovery import Recovered
+    from search.storage.seed_results import OneSeed
+    from search.storage.store import Store
+    from search.workers.slots import Places
+
+
+class Progress(Protocol):
+    """What a coordinator tells. It is a context: entered before the first word and left after the last."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def opened(
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+    ) -> None: ...
+    def began(self, number: int, params: int, macs: int) -> None: ...
+    def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None: ...
+    def paused(self, number: int) -> None: ...
+    def ended(self, record: Record, spent: float) -> None: ...
+    def tick(self, spent: float) -> None: ...
+    def said(self, line: str) -> None: ...
+    def seed_began(self, number: int, seed: int) -> None: ...
+    def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None: ...
+    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None: ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def opened(
+        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+    ) -> None:
+        pass
+
+    def began(self, number: int, params: int, macs: int) -> None:
+        pass
+
+    def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def paused(self, number: int) -> None:
+        pass
+
+    def ended(self, record: Record, spent: float) -> None:
+        pass
+
+    def tick(self, spent: float) -> None:
+        pass
+
+    def said(self, line: str) -> None:
+        pass
+
+    def seed_began(self, number: int, seed: int) -> None:
+        pass
+
+    def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
+        pass
+
+    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+        pass
