@@ -1,0 +1,343 @@
+"""The pages in a real browser, served by the command: what a person does, and what an accessibility check finds."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
+
+from search.storage.store import Store, look
+from tests.command import PATIENCE_SECONDS
+from tests.search.dashboard.kept import add, begin, text_of
+from tests.search.dashboard.server import Server
+from tests.search.dashboard.test_hostile import HOSTILE
+
+PAGES = (
+    "/",
+    "/study/tiny",
+    "/study/tiny?outcome=waiting&op=conv&sort=-accuracy",
+    "/study/bare",
+    "/study/tiny/trial/2",
+    "/study/tiny/trial/3",
+    "/study/tiny/trial/5",
+    "/study/tiny/trial/6?open=s",
+    "/study/tiny/genes",
+    "/study/tiny/compare?trial=5&trial=6&trial=1",
+)
+BEST, ACCURACIES = 5, (0.5, 0.25, 0.75, None, None, 0.875, 0.625)
+MOTIF = """genome: tiny
+input: [1, 8, 8]
+classes: 10
+nodes:
+  s: {op: stack, in: [image], depth: 3, width: 8, body: {op: conv}}
+  out: {op: exit, in: [s]}
+"""
+NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+GRAVE = ("serious", "critical")
+# whether all that a page fetches once it is there is in its place: plots, a picture, what was learned, what the zoo has
+SETTLED = """() => {
+  const every = (selector, is_so) => [...document.querySelectorAll(selector)].every(is_so);
+  return document.readyState === 'complete'
+    && every('[data-plot] .canvas', one => one.hidden || one.dataset.ready)
+    && every('#picture', one => one.querySelector('svg'))
+    && every('#learned, #genes', one => one.getAttribute('hx-trigger') === 'every 30s')
+    && every('#zoo', one => one.querySelector('.hint'));
+}"""
+
+Tab = Callable[..., Any]
+
+
+class Served(NamedTuple):
+    """Where the studies are shown, and where they are kept."""
+
+    server: Server
+    runs: Path
+    url: str
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.server.place}"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A study with trials of several kinds, one without, and some of hostile names, in one storage."""
+    runs = tmp_path_factory.mktemp("browser") / "runs"
+    url = f"sqlite:///{runs.parent}/all.db"
+    fill(begin(runs, "tiny", url, trials=20))
+    begin(runs, "bare", url)
+    for name in hostile_names():
+        add(
+            begin(runs, name, url),
+            "failed",
+            None,
+            name,
+            {"by": name, "moves": [name]},
+            kind=name,
+            reason=name,
+        )
+    server = Server(url, "--runs", runs, "--port", 0)
+    for name in ("tiny", "bare", *hostile_names()):
+        read(server, name)
+    yield Served(server, runs, url)
+    server.end()
+
+
+def read(server: Server, name: str) -> None:
+    """Have a study read, so that none of its pages says that it is being read and comes again by itself."""
+    assert server.get(f"/study/{quote(name, safe='')}")[0] == 200
+
+
+def hostile_names() -> list[str]:
+    return [text.replace("/", "!") for text in HOSTILE if "\0" not in text]
+
+
+def fill(store: Store) -> None:
+    """Seven trials: each network is larger than the one before, one failed, one was refused, the best has a report."""
+    for number, accuracy in enumerate(ACCURACIES):
+        op = "separable" if number == 1 else "conv"
+        text = MOTIF if number == 6 else text_of(kernel=3, width=4 + number, op=op)
+        plan = {"params": 100 * (number + 1), "macs": 1000 * (number + 1), "digest": str(number) * 32}
+        origin = {"by": "evolve", "parents": [number - 1] if number else [], "moves": ["wider stem"]}
+        ended = {
+            3: ("failed", "the loss is not finite at step 3"),
+            4: ("refused", "it has 501 params, over 500"),
+        }
+        outcome, reason = ended.get(number, ("done", None))
+        add(
+            store, outcome, accuracy, text, origin, plan, reason=reason, epochs=3, seconds=10.0 * (number + 1)
+        )
+    folder = store.trial_folder(BEST)
+    folder.mkdir(parents=True)
+    curve = [
+        {"epoch": i, "valid_accuracy": 0.2 * i, "train_loss": 1 / i, "seconds": 1.0} for i in (1, 2, 3, 4)
+    ]
+    report = {
+        "number": BEST,
+        "digest": str(BEST) * 32,
+        "device": "cpu",
+        "curve": curve,
+        "parts": {"step": 1.0},
+    }
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def expect(found: Any) -> Any:
+    """What must become so of a part of a page, or of the page: it is looked at until it is."""
+    from playwright.sync_api import expect as becomes
+
+    return becomes(found)
+
+
+def shows(page: Any, numbers: list[int]) -> None:
+    """The trials in the table, from above."""
+    expect(page.locator("#table tbody th")).to_have_text([str(number) for number in numbers])
+
+
+def test_a_person_finds_the_best_genome_and_takes_it_home(tab: Tab, served: Served) -> None:
+    page = tab(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(served.address)
+    page.get_by_role("link", name="tiny", exact=True).click()
+    page.get_by_role("heading", name="tiny", exact=True).wait_for()
+    page.locator("#best tbody a").first.click()
+    page.wait_for_url(f"**/study/tiny/trial/{BEST}")
+    expect(page.locator("#outcome")).to_contain_text("0.8750")
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    text = text_of(kernel=3, width=4 + BEST)
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    with page.expect_download() as download:
+        page.get_by_role("link", name="genome.yaml").first.click()
+    assert download.value.suggested_filename == f"tiny-{BEST}.yaml"
+    assert Path(download.value.path()).read_text() == text
+    page.get_by_role("link", name="trial 4").first.click()
+    page.get_by_role("heading", name="Trial 4 of tiny").wait_for()
+
+
+def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    shows(page, [6, 5, 4, 3, 2, 1, 0])
+    for way in ("ascending", "descending"):
+        page.locator("#table thead").get_by_role("link", name="accuracy").click()
+        page.locator(f'#table th[aria-sort="{way}"]', has_text="accuracy").wait_for()
+    shows(page, [5, 2, 6, 0, 1, 3, 4])
+    # each answer is there before the next is asked for, which would take its place
+    page.get_by_label("outcome").select_option("done")
+    page.get_by_text("5 of 7 trials").wait_for()
+    page.get_by_label("with any node type").select_option("conv")
+    page.get_by_text("4 of 7 trials").wait_for()
+    page.locator('input[name="params_to"]').fill("600")
+    page.locator('input[name="params_to"]').press("Enter")  # its change and the form's submit are one moment
+    page.get_by_text("3 of 7 trials").wait_for()
+    shows(page, [5, 2, 0])
+    expect(page).to_have_url(re.compile("params_to=600"))
+    page.reload()
+    shows(page, [5, 2, 0])  # the address says what is shown
+    page.go_back()
+    shows(page, [5, 2, 6, 0])  # so it does on the way back
+    page.wait_for_load_state()
+    page.reload()
+    shows(page, [5, 2, 6, 0])
+
+
+def test_a_motif_unfolds_where_it_stands_and_folds_again(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny/trial/6")
+    nodes = page.locator(".picture [data-node]")
+    page.locator('.picture a[data-node="s"]').click()
+    page.locator('.picture [data-node="s.1"]').first.wait_for()
+    assert nodes.evaluate_all("all => all.filter(n => /^s[.]/.test(n.dataset.node)).length") >= 3
+    expect(page).to_have_url(re.compile("open=s"))
+    page.locator('.picture [data-node="s.1"]').first.hover()
+    page.locator(".tip", has_text="params").wait_for()
+    page.locator('.picture a[data-node="s"]').first.click()
+    page.locator('.picture [data-node="s.1"]').first.wait_for(state="detached")
+
+
+def test_two_trials_are_picked_and_compared(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    for number in (5, 1):
+        page.get_by_label(f"compare trial {number}", exact=True).check()
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**/study/tiny/compare?*")
+    expect(page.locator("main table").first).to_contain_text("0.8750")
+    for changed in ("ins", "del"):
+        page.locator(changed).first.wait_for(state="attached")
+
+
+def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path: Path) -> None:
+    """What is written is there for the search: a waiting trial with the text that a person edited."""
+    stem = {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": {"int": [4, 16]}}
+    space = {"nodes": {"stem": stem, "out": {"op": "exit", "in": ["stem"]}}}
+    fill(begin(tmp_path / "runs", trials=20, space=space))
+    server = Server("--runs", tmp_path / "runs", "--port", 0)
+    try:
+        read(server, "tiny")
+        page = tab()
+        page.goto(f"http://{server.place}/study/tiny/trial/{BEST}")
+        page.get_by_role("button", name="Star").click()
+        page.get_by_role("button", name="Starred").wait_for()
+        page.get_by_text("Edit its genome and try that").click()
+        text = page.locator("textarea[name=text]")
+        text.fill(text.input_value().replace("kernel: 3", "kernel: 5"))
+        page.get_by_role("button", name="Put it into the queue").click()
+        page.get_by_role("heading", name=f"Trial {len(ACCURACIES)} of tiny").wait_for()
+        expect(page.locator("#genome-text")).to_contain_text("kernel: 5")
+        page.get_by_role("link", name="tiny", exact=True).click()
+        page.get_by_text("1 trial waits in the queue").wait_for()
+        page.get_by_text("Try a network of your own").click()
+        page.get_by_text("networks of the zoo is of this study's space").wait_for()
+        page.close()
+    finally:
+        server.end()
+    waiting = look("tiny", tmp_path / "runs").records()[-1]
+    assert (waiting.outcome, waiting.origin and waiting.origin.parents) == ("waiting", (BEST,))
+
+
+def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    page.wait_for_function(SETTLED)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('#table tbody th') !== null"):
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", (
+        "the focus is seen"
+    )
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/study/tiny/trial/6")
+
+
+@pytest.mark.parametrize("address", [*PAGES, "/study/none"])
+def test_a_page_is_narrow_where_the_window_is_and_axe_finds_nothing_grave(
+    tab: Tab, served: Served, address: str
+) -> None:
+    page = tab(expected="404 (Not Found)" if address not in PAGES else None)
+    page.goto(served.address + address)
+    page.wait_for_function(SETTLED)
+    page.set_viewport_size(NARROW)
+    # once the plots have the new width it does not scroll sideways
+    page.wait_for_function("innerWidth === 390 && document.scrollingElement.scrollWidth <= innerWidth")
+    page.set_viewport_size(WIDE)
+    page.wait_for_function("innerWidth === 1280")
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for scheme, rules in {"light": {}, "dark": {"runOnly": ["color-contrast"]}}.items():
+        page.emulate_media(color_scheme=scheme)
+        found = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], ...rules})", rules)
+        grave = [one for one in found["violations"] if one["impact"] in GRAVE]
+        assert [(scheme, one["id"], one["nodes"][0]["html"]) for one in grave] == []
+        assert "color-contrast" in {one["id"] for one in found["passes"]}, "the rules were run"
+
+
+def test_it_follows_the_scheme_of_the_system(tab: Tab, served: Served) -> None:
+    page, seen = tab(), []
+    page.goto(f"{served.address}/study/tiny")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        seen.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (sum(map(int, colour.strip("rgb()").split(","))) for colour in seen)
+    assert light > 600 and dark < 150
+
+
+def test_the_name_of_a_study_is_text_wherever_it_stands(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(served.address)
+    links = {name: page.get_by_role("link", name=name, exact=True).first for name in hostile_names()}
+    for name, href in {name: link.get_attribute("href") for name, link in links.items()}.items():
+        page.goto(served.address + href)
+        assert page.locator("h1").text_content() == name
+        page.locator("#table tbody a").first.click()
+        page.locator("#outcome", has_text="failed").wait_for()
+        assert name in page.locator("#outcome").text_content()
+
+
+def test_an_open_page_shows_what_came_since(tab: Tab, served: Served) -> None:
+    """The page looks again by itself; the clock is the browser's, and jumps."""
+    store = begin(served.runs, "growing", served.url)
+    add(store)
+    read(served.server, "growing")
+    page = tab()
+    page.clock.install()
+    page.goto(f"{served.address}/study/growing")
+    page.get_by_text("1 of 1 trials").wait_for()
+    add(store, accuracy=0.75)
+    page.clock.run_for(31_000)
+    page.get_by_text("2 of 2 trials").wait_for()
+    expect(page.locator("#best")).to_contain_text("0.7500")
+
+
+def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Path) -> None:
+    add(begin(tmp_path / "made"))
+    shutil.copytree(tmp_path / "made", tmp_path / "runs")  # nobody has the copy open
+    holder = sqlite3.connect(tmp_path / "runs" / "tiny" / "study.db", isolation_level=None)
+    holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
+    holder.execute("BEGIN EXCLUSIVE")
+    # it waits for as long as the test takes: a reader that gives up is told so
+    patient = f"from search.dashboard import library; library.LOCK_SECONDS = {PATIENCE_SECONDS}"
+    server = Server("--runs", tmp_path / "runs", "--port", 0, first=patient)
+    try:
+        page = tab()
+        page.goto(f"http://{server.place}/study/tiny")
+        page.get_by_text("study tiny is being read").wait_for()
+        holder.execute("ROLLBACK")
+        page.get_by_text("1 of 1 trials").wait_for()
+        page.close()
+    finally:
+        holder.close()
+        server.end()

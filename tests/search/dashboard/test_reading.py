@@ -1,0 +1,161 @@
+"""A study that is not read yet: what an answer says meanwhile, and that it waits for nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from search.dashboard import beside, library
+from search.dashboard.beside import Beside
+from search.dashboard.library import Library
+from search.dashboard.studies import head
+from search.storage.lock import hold
+from tests.command import PATIENCE_SECONDS
+from tests.search.dashboard.kept import Page, add, begin, client
+
+PATIENCE = 0.05
+
+
+@pytest.fixture
+def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another program, which keeps every reader of study slow waiting; beside it is study quick."""
+    monkeypatch.setattr(library, "LOCK_SECONDS", PATIENCE_SECONDS)
+    runs = tmp_path / "runs"
+    add(begin(runs, "quick"))
+    add(begin(tmp_path / "made", "slow"))
+    shutil.copytree(tmp_path / "made" / "slow", runs / "slow")  # nobody has the copy open
+    held = sqlite3.connect(runs / "slow" / "study.db", isolation_level=None, check_same_thread=False)
+    held.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
+    held.execute("BEGIN EXCLUSIVE")
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def web(tmp_path: Path, holder: sqlite3.Connection) -> TestClient:
+    return client(tmp_path / "runs", patience=PATIENCE)
+
+
+def wait_for(web: TestClient, address: str) -> Page:
+    """The page that comes after those that say to wait."""
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while (answer := web.get(address)).status_code == 202:
+        assert time.monotonic() < limit, "it never came"
+        time.sleep(0.05)
+    assert answer.status_code == 200
+    return Page(answer.text)
+
+
+@pytest.mark.parametrize("address", ["/study/slow", "/study/slow/trial/0"])
+def test_a_page_says_that_its_study_is_being_read(
+    web: TestClient, holder: sqlite3.Connection, address: str
+) -> None:
+    answer = web.get(address)
+    page = Page(answer.text)
+    assert answer.status_code == 202 and "study slow is being read" in page.text and page.is_harmless()
+    assert "0.5" not in page.text and "data-waits" in answer.text
+    holder.execute("ROLLBACK")
+    assert "0.5000" in wait_for(web, address).text
+
+
+def test_a_program_waits(web: TestClient, holder: sqlite3.Connection) -> None:
+    assert web.get("/study/slow").status_code == 202
+    holder.execute("ROLLBACK")
+    for address in ("/study/slow.json", "/study/slow/trial/0.json", "/study/slow/trial/0/genome.yaml"):
+        assert web.get(address).status_code == 200
+    assert web.get("/study/slow.json").json()["trials"] == 1
+
+
+def test_one_study_keeps_no_other_waiting(web: TestClient) -> None:
+    wait_for(web, "/study/quick")
+    answer = web.get("/")
+    page = Page(answer.text)
+    assert answer.status_code == 200 and 'data-every="0.5"' in answer.text
+    assert "it is being read" in page.text and "accuracy 0.5000" in page.text
+    assert {"/study/quick", "/study/slow"} <= set(page.all("a", "href"))
+
+
+def test_a_storage_that_stays_locked_is_said_in_the_end(
+    tmp_path: Path, holder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "LOCK_SECONDS", 0.3)
+    web = client(tmp_path / "runs", patience=PATIENCE)
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while (answer := web.get("/study/slow")).status_code == 202:
+        assert time.monotonic() < limit
+    assert answer.status_code == 503 and "database is locked" in answer.text
+
+
+def test_an_error_is_told_once_and_not_when_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = list[int]()
+
+    def fail() -> None:
+        ran.append(len(ran))
+        raise ValueError(ran[-1])
+
+    work = Beside(fail)
+    for expected in ("0", "1"):
+        with pytest.raises(ValueError, match=expected):
+            work.is_done(PATIENCE_SECONDS)
+    monkeypatch.setattr(beside, "OLD_SECONDS", -1.0)
+    old = work._current()
+    assert old.ended.wait(PATIENCE_SECONDS)
+    with pytest.raises(ValueError, match="3"):
+        work.is_done(PATIENCE_SECONDS)
+
+
+def test_a_missing_study_is_missing_also_for_the_impatient(web: TestClient) -> None:
+    for _ in range(3):
+        assert web.get("/study/none").status_code == 404
+
+
+def test_of_a_study_that_rests_a_few_numbers_are_kept(tmp_path: Path) -> None:
+    """Not so of one that is written at this moment: two writes may bear the same time."""
+    store, studies = begin(tmp_path), Library(tmp_path)
+    number = add(store)
+    assert studies.brief("tiny", head)["trials"] == 1
+    add(store, accuracy=0.75)
+    assert studies.brief("tiny", head)["best"]["accuracy"] == 0.75
+    rest(tmp_path)
+    first = studies.brief("tiny", head)
+    assert studies.brief("tiny", head) is first and first["trials"] == 2
+    assert studies._reading("tiny")._last is None, "its trials are not kept"
+    add(store, accuracy=0.875)
+    assert studies.brief("tiny", head)["best"] == {
+        **first["best"],
+        "number": number + 2,
+        "accuracy": 0.875,
+    } | {"href": "/study/tiny/trial/2"}
+
+
+def test_a_study_that_is_run_again_is_read_again(tmp_path: Path) -> None:
+    store, studies = begin(tmp_path), Library(tmp_path)
+    add(store)
+    rest(tmp_path)
+    assert studies.brief("tiny", head)["state"] == "stopped"
+    with hold(tmp_path / "tiny" / "study.db.lock", "study tiny"):
+        assert studies.brief("tiny", head)["state"] == "running"
+    assert studies.brief("tiny", head)["state"] == "stopped"
+
+
+def test_a_study_whose_page_was_open_stays(tmp_path: Path) -> None:
+    add(begin(tmp_path))
+    rest(tmp_path)
+    studies = Library(tmp_path)
+    first = studies.snapshot("tiny")
+    studies.brief("tiny", head)
+    assert studies.snapshot("tiny") is first
+
+
+def rest(runs: Path) -> None:
+    """Let its files be an hour old."""
+    for file in runs.glob("tiny/study.db*"):
+        moment = time.time() - 3600
+        os.utime(file, (moment, moment))

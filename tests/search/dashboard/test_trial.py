@@ -1,0 +1,369 @@
+"""The page of a trial: the picture to walk through, costs, the lineage, and what can be downloaded."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from starlette.testclient import TestClient
+
+import genome
+from search.dashboard import drawing
+from search.dashboard.downloads import PIECE, opened, pieces, size_of
+from search.dashboard.guard import POLICY
+from search.dashboard.library import Library
+from search.dashboard.report import seconds_by_part
+from search.storage.store import Store
+from tests.search.dashboard.kept import Page, add, begin, client
+from tests.search.dashboard.test_hostile import HOSTILE
+
+SVG = "{http://www.w3.org/2000/svg}"
+MOTIFS = """
+genome: motifs
+input: [1, 16, 16]
+classes: 10
+widths: {rule: constant, base: 4}
+nodes:
+  stem: {op: conv, in: [image]}
+  s1: {op: stack, in: [stem], depth: 2}
+  c1: {op: clique, in: [s1], nodes: 3}
+  out: {op: exit, in: [c1]}
+"""
+PAGE = "/study/tiny/trial/0"
+
+
+def motifs() -> str:
+    return genome.dump(genome.loads(MOTIFS))
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """A trial with motifs, which is only looked at."""
+    folder = tmp_path_factory.mktemp("motifs")
+    add(begin(folder), text=motifs())
+    return client(folder)
+
+
+def test_a_motif_unfolds_and_folds_by_links_alone(web: TestClient) -> None:
+    pytest.importorskip("pygraphviz")
+
+    def links(query: str) -> dict[str, str]:
+        root = ElementTree.fromstring(web.get(f"{PAGE}/picture.svg{query}").text)
+        return {a.attrib["data-node"]: a.attrib["href"] for a in root.iter(f"{SVG}a")}
+
+    folded = links("")
+    assert folded == {"s1": "?open=s1", "c1": "?open=c1"}
+    opened = links(folded["s1"])
+    assert opened.keys() == {"s1", "s1.1", "s1.2", "c1"} and opened["s1"] == "?open="
+    assert links(opened["s1"]) == folded
+    assert links(opened["s1.1"])["s1"] == "?open="  # with all that is in it
+
+
+def test_the_page_shows_the_same_motifs_as_its_picture(web: TestClient) -> None:
+    page, twin = Page(web.get(f"{PAGE}?open=s1").text), web.get(f"{PAGE}.json?open=s1").json()
+    assert page.all("img", "src") == [f"{PAGE}/picture.svg?open=s1"] and page.is_harmless()
+    assert [node["name"] for node in twin["nodes"]] == ["stem", "s1.1", "s1.2", "c1", "out"]
+    folded = web.get(f"{PAGE}.json").json()["nodes"]
+    for cost in ("params", "macs"):
+        assert sum(n[cost] for n in twin["nodes"]) == sum(n[cost] for n in folded)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "open=none",
+        "open=stem",
+        "open=s1.1",
+        "open=s1,s1.9",
+        "open=s1&open=c1",
+        "open=,",
+        "open=%3Cscript%3E",
+        "open=../s1",
+        "open=image",
+        "open=s1&x=1",
+        "x=1",
+        "open=" + ",".join(f"a{i}" for i in range(65)),
+        "open=" + "a" * 300,
+    ],
+)
+def test_what_is_no_motif_is_one_sentence(web: TestClient, query: str) -> None:
+    for address in (PAGE, f"{PAGE}.json", f"{PAGE}/picture.svg"):
+        answer = web.get(f"{address}?{query}")
+        assert answer.status_code == 400 and answer.headers["content-security-policy"] == POLICY
+        assert len(answer.text) < 3000
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_asked_for_is_shown_as_it_is(web: TestClient, text: str) -> None:
+    for address in (PAGE, f"{PAGE}/picture.svg"):
+        for given in ({"open": text}, {text: "s1"}):
+            answer = web.get(address, params=given)
+            assert answer.status_code == 400 and Page(answer.text).is_harmless()
+
+
+def test_more_than_a_picture_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MOST_NODES", 4)
+    drawing.drawing.cache_clear()
+    add(begin(tmp_path), text=motifs())
+    answer = client(tmp_path).get(f"{PAGE}/picture.svg?open=s1")
+    drawn = ElementTree.fromstring(answer.text)
+    assert answer.status_code == 200 and "fold some" in "".join(drawn.itertext())
+    drawing.drawing.cache_clear()
+
+
+def test_a_picture_is_drawn_once(web: TestClient) -> None:
+    pytest.importorskip("pygraphviz")
+    drawing.drawing.cache_clear()
+    for query in ("", "?open=", "?open=s1,c1", "?open=c1,s1", "?open=c1,s1,s1"):
+        assert web.get(f"{PAGE}/picture.svg{query}").status_code == 200
+    assert drawing.drawing.cache_info().misses == 2
+
+
+def test_the_picture_fits_the_policy_of_the_page(web: TestClient) -> None:
+    """Its one style sheet is cut out before it comes into the page, which has the same colours."""
+    pytest.importorskip("pygraphviz")
+    text = web.get(f"{PAGE}/picture.svg?open=s1,c1").text
+    root = ElementTree.fromstring(text)
+    for element in root.iter():
+        assert element.tag.removeprefix(SVG) in {
+            *("svg", "title", "style", "rect", "text", "g", "path", "polygon", "a"),
+        }
+        assert not any(name == "style" or name.startswith("on") for name in element.attrib)
+        assert element.attrib.get("href", "?open=").startswith("?open=")
+    (sheet,) = [link for link in Page(web.get(PAGE).text).all("link", "href") if "picture.css" in link]
+    assert web.get(sheet).text == root.findtext(f"{SVG}style")
+
+
+def test_costs_are_shares_of_the_whole_the_longest_first(web: TestClient) -> None:
+    twin = web.get(f"{PAGE}.json").json()
+    params = {node["name"]: node["params"] for node in twin["nodes"]}
+    first, second = twin["costs"]
+    assert (first["name"], second["name"]) == ("params", "macs")
+    assert [bar["value"] for bar in first["bars"]] == sorted(params.values(), reverse=True)
+    assert {bar["name"]: bar["value"] for bar in first["bars"]} == params
+    assert sum(bar["share"] for bar in first["bars"]) == pytest.approx(1)
+    assert first["bars"][0]["length"] == 1
+    page = Page(web.get(PAGE).text)
+    assert page.all("rect", "width")[:4] == [f"{100 * bar['length']:.1f}" for bar in first["bars"]]
+
+
+def test_many_nodes_leave_the_smallest_to_the_table(tmp_path: Path) -> None:
+    add(begin(tmp_path), text=motifs().replace("depth: 2", "depth: 40"))
+    twin = client(tmp_path).get(f"{PAGE}.json?open=s1").json()
+    assert len(twin["nodes"]) == 43
+    for cost in twin["costs"]:
+        shares = sum(bar["share"] for bar in cost["bars"]) + cost["others_share"]
+        assert len(cost["bars"]) + cost["others"] == 43 and shares == pytest.approx(1)
+
+
+def grown(store: Store, parents: list[list[int]]) -> None:
+    for i, own in enumerate(parents):
+        moves = [f"move {i}"] if own else []
+        add(store, accuracy=0.3 + i / 1000, origin={"by": "evolve", "parents": own, "moves": moves})
+
+
+def rows(tmp_path: Path, number: int) -> tuple[dict[int, Any], dict[str, Any]]:
+    tree = client(tmp_path).get(f"/study/tiny/trial/{number}.json").json()["tree"]
+    return {row["number"]: row for row in tree["rows"]}, tree
+
+
+def test_the_tree_has_ancestors_above_and_children_below(tmp_path: Path) -> None:
+    grown(begin(tmp_path), [[], [], [0], [2, 1], [3], [3], [5], [0]])
+    found, tree = rows(tmp_path, 3)
+    assert [row["number"] for row in tree["rows"]] == [0, 2, 1, 3, 5, 6, 4]  # the better child first
+    assert [n for n, row in found.items() if row["is_this"]] == [3]
+    assert found[3]["x"] == found[2]["x"] == found[0]["x"] < found[1]["x"] == found[5]["x"]
+    assert found[4]["made"] == "move 4" and found[4]["value"] == "0.3040"
+    assert (
+        found[6]["made"] == "move 6"
+        and len(tree["lines"]) == 6
+        and (tree["older"], tree["younger"]) == (0, 0)
+    )
+    page = Page(client(tmp_path).get("/study/tiny/trial/3").text)
+    links = page.all("a", "href")
+    assert all(f"/study/tiny/trial/{number}" in links for number in found)
+
+
+def test_a_parent_without_a_line_of_its_own_is_named(tmp_path: Path) -> None:
+    grown(begin(tmp_path), [[], [0], [1, 0]])
+    found, _ = rows(tmp_path, 2)
+    assert found[2]["made"] == "move 2, also from trial 0" and found[1]["made"] == "move 1"
+
+
+def test_fifteen_generations_are_all_there_and_go_straight_down(tmp_path: Path) -> None:
+    grown(begin(tmp_path), [[]] + [[i] for i in range(20)])
+    found, tree = rows(tmp_path, 20)
+    assert list(found) == list(range(21)) and len({row["x"] for row in tree["rows"]}) == 1
+    found, _ = rows(tmp_path, 3)
+    assert list(found) == list(range(21))
+
+
+def test_a_large_family_is_cut_and_counted(tmp_path: Path) -> None:
+    wide = [[]] + [[i] for i in range(60)] + [[60]] * 50
+    grown(begin(tmp_path), wide)
+    found, tree = rows(tmp_path, 60)
+    assert len(found) == 40 and tree["older"] + tree["younger"] == 60 + 50 - 39
+    older, younger = [n for n in found if n < 60], [n for n in found if n > 60]
+    assert min(older) == 60 - len(older) and len(older) >= 15  # the nearest
+    assert younger == sorted(younger, reverse=True) and younger[0] == 110  # the best
+
+
+@pytest.mark.parametrize(
+    "parents", [[[1], [0]], [[0]], [[1, 2], [2, 0], [0, 1]], [[99], [0, 99]], [[1, 1], []]]
+)
+def test_a_lineage_that_cannot_be_ends(tmp_path: Path, parents: list[list[int]]) -> None:
+    grown(begin(tmp_path), parents)
+    for number in range(len(parents)):
+        found, tree = rows(tmp_path, number)
+        assert len(found) == len(tree["rows"]) <= len(parents)
+        assert client(tmp_path).get(f"/study/tiny/trial/{number}").status_code == 200
+
+
+def test_where_a_trial_comes_from_is_a_sentence_with_links(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store)
+    add(
+        store,
+        inherited={"from": 0, "share": 0.62},
+        origin={"by": "evolve", "parents": [0], "moves": ["wider"]},
+    )
+    add(store, reused=1)
+    web = client(tmp_path)
+    one, two = (Page(web.get(f"/study/tiny/trial/{n}").text) for n in (1, 2))
+    assert "It was made by wider from trial 0 done." in one.text
+    assert "62 % of its parameters began with the weights of trial 0" in one.text
+    assert "It was not trained: it is the same network as trial 1 done" in two.text
+
+
+def put(store: Store, number: int, **files: bytes) -> Path:
+    folder = store.trial_folder(number)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_bytes(content)
+    return folder
+
+
+def test_what_was_trained_can_be_downloaded(tmp_path: Path) -> None:
+    store, weights = begin(tmp_path), os.urandom(700_001)
+    add(store)
+    put(store, 0, weights__safetensors=weights, report__json=b"{}", other__txt=b"x")
+    web = client(tmp_path)
+    offers = {offer["name"]: offer for offer in web.get(f"{PAGE}.json").json()["files"]}
+    assert offers.keys() == {"weights.safetensors", "report.json"}
+    assert offers["weights.safetensors"]["size"] == len(weights)
+    assert {offer["href"] for offer in offers.values()} <= set(Page(web.get(PAGE).text).all("a", "href"))
+    answer = web.get(offers["weights.safetensors"]["href"])
+    assert answer.content == weights and answer.headers["content-length"] == str(len(weights))
+    assert answer.headers["content-disposition"] == 'attachment; filename="tiny-0-weights.safetensors"'
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-security-policy"] == POLICY
+    assert web.get(f"{PAGE}/trained/other.txt").status_code == 404
+
+
+def test_a_large_file_is_sent_in_pieces(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store)
+    folder = put(store, 0)
+    with open(folder / "weights.safetensors", "wb") as file:
+        file.truncate(1 << 31)  # two gibibytes that take no room
+    shown = Library(tmp_path).snapshot("tiny")
+    file = opened(shown, shown.by_number[0], "trained", "weights.safetensors")
+    assert size_of(file) == 1 << 31 and len(next(pieces(file))) == PIECE
+    answer = client(tmp_path).head(f"{PAGE}/trained/weights.safetensors")
+    assert answer.headers["content-length"] == str(1 << 31) and answer.content == b""
+
+
+def test_the_export_belongs_to_one_trial(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store, plan={"digest": "d"})
+    add(store, plan={"digest": "e"})
+    best = store.folder / "best"
+    best.mkdir()
+    (best / "genome.yaml").write_text("exported")
+    (best / "USAGE.md").write_text("# how")
+    web = client(tmp_path)
+    address = "/study/tiny/trial/{}/export/genome.yaml"
+    for info in (None, [], {"export": 1, "trial": 1, "digest": "d"}, {"trial": 1, "digest": "e"}):
+        (best / "report.json").write_text(json.dumps(info))
+        assert web.get(address.format(1)).status_code == 404
+    (best / "report.json").write_text(json.dumps({"export": 1, "trial": 1, "digest": "e"}))
+    assert web.get(address.format(1)).text == "exported" and web.get(address.format(0)).status_code == 404
+    offers = web.get("/study/tiny/trial/1.json").json()["files"]
+    assert [offer["name"] for offer in offers] == ["genome.yaml", "report.json", "USAGE.md"]
+    assert web.get(f"{PAGE}.json").json()["files"] == []
+
+
+def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "report.json").write_text("root:x")
+    store = begin(tmp_path / "runs")
+    for _ in range(4):
+        add(store)
+    put(store, 0)
+    (store.trial_folder(0) / "report.json").symlink_to(secret / "report.json")
+    store.trial_folder(1).symlink_to(secret)
+    put(store, 2)
+    os.mkfifo(store.trial_folder(2) / "weights.safetensors")
+    (put(store, 3) / "weights.safetensors").mkdir()
+    (store.folder / "best").symlink_to(secret)
+    web = client(tmp_path / "runs")
+    for number in range(4):
+        for file in ("trained/report.json", "trained/weights.safetensors", "export/report.json"):
+            answer = web.get(f"/study/tiny/trial/{number}/{file}")
+            assert answer.status_code == 404 and "root:" not in answer.text
+        assert web.get(f"/study/tiny/trial/{number}.json").json()["files"] == []
+
+
+@pytest.mark.parametrize("what", ["trained/weights.safetensors", "trained/report.json"])
+def test_what_is_gone_is_said(tmp_path: Path, what: str) -> None:
+    add(begin(tmp_path))
+    answer = client(tmp_path).get(f"{PAGE}/{what}")
+    assert answer.status_code == 404 and "is kept of it" in Page(answer.text).text
+
+
+def test_the_seconds_of_a_report_are_pieces_of_one_bar() -> None:
+    hostile = {
+        "forward": 6.0,
+        "backward": 12,
+        "data": 2.0,
+        "a": -1,
+        "b": float("nan"),
+        "c": "<b>",
+        "d": 10**400,
+    }
+    pieces = seconds_by_part({"parts": hostile})
+    assert [(p.name, p.seconds) for p in pieces] == [("backward", 12.0), ("forward", 6.0), ("data", 2.0)]
+    assert [(p.at, p.share) for p in pieces] == [(0, 0.6), (0.6, 0.3), (pytest.approx(0.9), 0.1)]
+    assert seconds_by_part({"parts": {}}) == seconds_by_part({"parts": [1]}) == seconds_by_part({}) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_relatives_hold_is_shown_as_it_is(tmp_path: Path, text: str) -> None:
+    store = begin(tmp_path)
+    add(store, "failed", None, origin={"by": text, "moves": [text * 9]})
+    add(store, text, 0.5, origin={"by": "evolve", "parents": [0], "moves": [text, text]})
+    web = client(tmp_path)
+    for number in (0, 1):
+        answer = web.get(f"/study/tiny/trial/{number}")
+        assert answer.status_code == 200 and Page(answer.text).is_harmless()
+    assert web.get("/study/tiny/trial/0.json").json()["tree"]["rows"][1]["number"] == 1
+
+
+def test_the_curve_of_a_trial_that_runs_is_what_the_storage_has(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    store.study.ask().set_user_attr("curve", {"2": 0.5, "10": 0.75, "1": 0.25})
+    web = client(tmp_path)
+    rows = web.get("/study/tiny/trial/0.json").json()["curve"]
+    assert [(row["epoch"], row["valid_accuracy"], row["train_loss"]) for row in rows] == [
+        (1, 0.25, None),
+        (2, 0.5, None),
+        (10, 0.75, None),
+    ]
+    page = web.get("/study/tiny/trial/0").text
+    assert len(page.partition('<polyline class="line" points="')[2].partition('"')[0].split()) == 3
+    assert "so far as it was kept" in page

@@ -1,0 +1,470 @@
+"""The finale: what it trains and in which order, who wins, and what Ctrl-C and kill -9 leave of it."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from optuna.trial import TrialState
+from safetensors.torch import load_file
+
+from search.config.finale import Finale
+from search.config.study import parse_study
+from search.objective import Objective
+from search.results.ranking import front
+from search.run.budget import Purse, charged
+from search.run.progress import Silent
+from search.run.retraining import AMPLE, Retraining
+from search.run.retraining_plan import Task, claimed, expected_seconds, tasks
+from search.storage.record import CHARGED, Record
+from search.storage.seed_results import OneSeed, OverSeeds
+from search.storage.store import TEXT_ATTR, Store, look
+from search.storage.trial_files import CHECKPOINT_FILE
+from search.study import Result
+from search.workers.messages import Job, Verdict
+from search.workers.pool import Crew, Slot
+from tests.command import PATIENCE_SECONDS, commands, members, until
+from tests.search.conftest import study_of
+from tests.search.dashboard.kept import add, begin, text_of
+from trainer import Checkpoint
+
+Run = Callable[..., Result]
+
+ACCURACY, MACS = Objective("accuracy", "maximize"), Objective("macs", "minimize")
+SMALL = {
+    "trials": 3,
+    "objectives": "accuracy",
+    "finale": {"top": 2, "seeds": 2},
+    "sampler": {"name": "random", "seed": 3},
+}
+
+
+# --- who wins
+
+
+def seeds_of(accuracies: dict[int, float | None], epochs: int = 1) -> OverSeeds:
+    """Trainings that reached these accuracies; None is one that failed."""
+    found = {
+        seed: OneSeed("failed", epochs, 1.0)
+        if reached is None
+        else OneSeed("done", epochs, 1.0, accuracy=reached, loss=1.0)
+        for seed, reached in accuracies.items()
+    }
+    return OverSeeds(found)
+
+
+def trial(
+    number: int, accuracy: float, over: dict[int, float | None] | None = None, macs: float = 1.0
+) -> Record:
+    finale = None if over is None else seeds_of(over)
+    return Record(
+        number,
+        "done",
+        (accuracy,),
+        metrics={"accuracy": accuracy, "loss": 1.0},
+        finale=finale,
+        digest=str(number),
+    )
+
+
+@pytest.mark.parametrize(
+    ("overs", "winner"),
+    [
+        ([None, None, None], 0),
+        (
+            [{1: 0.5, 2: 0.5}, {1: 0.4, 2: 0.7}, {1: 0.5, 2: 0.4}],
+            1,
+        ),  # the best mean, not the best in the search
+        (
+            [{1: 0.5, 2: 0.5}, {1: 0.4, 2: 0.9}, {1: 0.6}],
+            2,
+        ),  # two have a second seed, and one has not: by the first
+        ([{1: 0.5}, {1: None}, None], 0),
+        ([{1: None}, {1: 0.3}, {1: 0.2, 2: None}], 1),  # who failed cannot win
+        ([{1: None}, {1: None}, {1: None}], 0),  # unless all did
+        ([None, {1: 0.9}, {1: 0.8}], 0),  # a later search found a better one, which was not tried yet
+        ([{}, {1: 0.9}, None], 0),  # it is being tried
+    ],
+)
+def test_the_winner_has_the_best_mean_over_the_seeds_that_all_were_trained_with(
+    overs: list[Any], winner: int
+) -> None:
+    records = [trial(i, 0.9 - i / 10, over) for i, over in enumerate(overs)]
+    assert [record.number for record in front(records, [ACCURACY])] == [winner]
+
+
+def test_a_front_stays_the_same_and_begins_with_the_winner() -> None:
+    def on_front(number: int, over: dict[int, float | None] | None) -> Record:
+        value = 0.9 - number / 10
+        return Record(
+            number,
+            "done",
+            (value, 9.0 - number),
+            metrics={"accuracy": value, "loss": 1.0},
+            finale=None if over is None else seeds_of(over),
+        )
+
+    records = [on_front(0, {1: 0.5}), on_front(1, {1: 0.6}), on_front(2, None), Record(3, "done", (0.1, 9.0))]
+    assert [record.number for record in front(records, [ACCURACY, MACS])] == [1, 0, 2]
+
+
+def test_the_best_seed_is_by_the_objective_then_by_the_loss() -> None:
+    found = OverSeeds(
+        {
+            1: OneSeed("done", 1, accuracy=0.5, loss=0.1),
+            2: OneSeed("done", 1, accuracy=0.6, loss=0.3),
+            3: OneSeed("cut", 1, accuracy=0.6, loss=0.2),
+            4: OneSeed("running", 1),
+        }
+    )
+    assert found.best(ACCURACY) == 3
+    assert found.best(Objective("loss", "minimize")) == 1
+    assert str(found.spread("accuracy")) == "0.5667 ± 0.0577 (3)"
+    assert str(found.spread("accuracy", [1])) == "0.5000 (1)"
+    assert OverSeeds({4: found.seeds[4]}).best(ACCURACY) is None
+
+
+# --- what is trained
+
+
+def test_each_seed_is_another_than_that_of_the_search() -> None:
+    assert Finale(seeds=3).fresh_seeds(0) == (1, 2, 3)
+    assert Finale(seeds=3).fresh_seeds(1) == (0, 2, 3)
+    assert Finale(seeds=2).fresh_seeds(7) == (0, 1)
+
+
+def test_every_network_has_its_turn_before_any_has_another() -> None:
+    records = [trial(4, 0.9), trial(2, 0.8, {1: 0.5}), trial(7, 0.7, {1: None})]
+    left = [(task.record.number, task.seed) for task in tasks(records, (1, 2), epochs=1)]
+    assert left == [(4, 1), (4, 2), (2, 2)], "what is done is not done again, who failed is spared the rest"
+    assert len(tasks(records, (1, 2), epochs=5)) == 6, "more epochs are trained anew"
+
+
+def test_what_a_training_will_take_goes_by_the_trial() -> None:
+    whole = Record(0, "done", epochs=10, planned_epochs=10, seconds=5.0)
+    assert expected_seconds(whole, [], 10, None) == 5.0
+    assert expected_seconds(whole, [Record(1, "interrupted", seconds=2.0)], 20, None) == 14.0
+    cut = Record(0, "cut", epochs=2, planned_epochs=10, seconds=5.0)
+    assert expected_seconds(cut, [], 10, None) == 25.0
+    assert expected_seconds(cut, [], 10, 6.0) == 6.0
+    again = Record(0, "done", epochs=10, planned_epochs=10, seconds=7.0, finale=seeds_of({1: 0.5, 2: 0.5}))
+    assert expected_seconds(again, [], 10, None) == 5.0, "the finale's own seconds are none of it"
+
+
+# --- whole studies
+
+
+def report_of(result: Result, number: int, seed: int) -> dict[str, Any]:
+    return dict(
+        json.loads((result.folder / "trials" / str(number) / "seeds" / str(seed) / "report.json").read_text())
+    )
+
+
+def trained(result: Result) -> dict[tuple[int, int], OneSeed]:
+    """Every training of the finale by trial and seed."""
+    return {(r.number, seed): one for r in result.records if r.finale for seed, one in r.finale.seeds.items()}
+
+
+def spent(result: Result) -> None:
+    """The purse has each training once."""
+    assert result.spent_seconds == pytest.approx(sum(r.seconds for r in result.records))
+    for (number, seed), one in trained(result).items():
+        report = report_of(result, number, seed)
+        assert one.seconds == pytest.approx(one.earlier_seconds + charged(report), abs=1e-5)
+
+
+class Told(Silent):
+    """Keeps what the finale says; at an epoch of it it asks for a stop, as Ctrl-C does."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        self.lines: list[str] = []
+        self.epochs: dict[tuple[int, int], list[int]] = {}
+
+    def said(self, line: str) -> None:
+        self.lines.append(line)
+
+    def seed_epoch(self, number: int, seed: int, row: Any, epochs: int) -> None:
+        self.epochs.setdefault((number, seed), []).append(row["epoch"])
+        if row["epoch"] == self.stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> None:
+    told = Told()
+    result = run(told, **SMALL)
+    assert result.stop == "all 3 trials were made; the finale is over"
+    ranked = sorted(result.records, key=lambda r: (-r.metrics["accuracy"], r.metrics["loss"]))
+    numbers = [record.number for record in ranked[:2]]
+    assert set(trained(result)) == {(number, seed) for number in numbers for seed in (1, 2)}
+    assert told.lines == [f"finale: from scratch, trials {numbers[0]}, {numbers[1]} with seeds 1, 2"]
+    assert {one.outcome for one in trained(result).values()} == {"done"}
+    spent(result)
+    (winner,) = result.best
+    means = [r.finale.spread("accuracy").mean for r in ranked[:2] if r.finale]  # type: ignore[union-attr]
+    assert winner.finale and winner.finale.spread("accuracy").mean == max(means)  # type: ignore[union-attr]
+    best = winner.finale.best(ACCURACY)
+    assert best is not None and result.exported is not None
+    info = json.loads((result.exported / "report.json").read_text())
+    assert (info["trial"], info["seeds"]["train"]) == (winner.number, best)
+    assert info["accuracy"]["valid"] == winner.finale.seeds[best].accuracy
+    assert info["over_seeds"]["accuracy"]["mean"] == max(means)
+    folder = result.folder / "trials" / str(winner.number) / "seeds" / str(best)
+    kept, out = load_file(folder / "weights.safetensors"), load_file(result.exported / "weights.safetensors")
+    assert all(kept[name].equal(out[name]) for name in kept)
+    again = run(told, **SMALL)
+    assert (again.records, again.stop, len(told.lines)) == (result.records, result.stop, 1)
+
+
+def spend(folder: Path, seconds: float) -> None:
+    """Charge the tiny study of a folder for a trial that took so long."""
+    store = look("tiny", folder)
+    trial = store.study.ask()
+    trial.set_user_attr(CHARGED, seconds)
+    store.study.tell(trial, state=TrialState.FAIL)
+
+
+def test_the_search_goes_on_with_what_the_finale_does_not_need(run: Run, tmp_path: Path) -> None:
+    changes = {**SMALL, "budget": {"device_time": 10_000}, "finale": {"share": 0.7, "top": 1, "seeds": 2}}
+    run(**{**changes, "trials": 1, "finale": "none"})
+    spend(tmp_path / "runs", 3000.0)  # all that is not kept
+    result = run(**changes)
+    assert result.stop == "all 3 trials were made; the finale is over"
+    assert len(trained(result)) == 2
+    spent(result)
+
+
+def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pay(tmp_path: Path) -> None:
+    finale = {"finale": {"share": 0.7, "top": 1, "seeds": 2}, "budget": {"device_time": 100}}
+    file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
+    store = begin(tmp_path, **finale)
+    number = add(store, text=text_of(), seconds=4.0, epochs=1, planned_epochs=1)
+    purse = Purse(store, 100.0, ["cpu"], kept_seconds=70.0)
+    purse.refresh()
+    last = Retraining(file, store, purse, Silent(), lambda: False)
+    assert last.spares() and purse.kept_seconds == AMPLE * (4 + 4) + 4, "two seeds, and a trial under way"
+    assert not last.spares(), "no more than that"
+    for seed in (1, 2):
+        store.keep_seed(number, seed, OneSeed("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
+    purse.refresh()
+    assert purse.left_seconds() == 100 - 3 * 4
+    assert last._goes_round() and [task.seed for task in last.queue] == [3]
+    purse.earlier_seconds = 100 - AMPLE * 4
+    assert not last._goes_round() and last.rounds == 1, "what is left pays no further seed"
+
+
+def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) -> None:
+    changes = {**SMALL, "budget": {"device_time": 1000}}
+    first = run(**{**changes, "finale": "none"})
+    spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.5 * min(r.seconds for r in first.records))
+    result = run(**{**changes, "trials": None, "finale": {"share": 0.02}})
+    assert "the search has spent its share of the budget; no finale: a training takes about " in result.stop
+    assert not trained(result) and result.exported is not None
+
+
+@contextmanager
+def held(epoch: int) -> Iterator[None]:
+    """Hold the first training of the finale at an epoch, as at a rung, until its child was asked to stop."""
+    made, halt = Retraining._job, Crew.halt
+
+    def job(self: Retraining, number: int, task: Task, slot: Slot) -> Job:
+        return made(self, number, task, slot)._replace(rungs=() if number else (epoch,))
+
+    def halt_and_let_go(crew: Crew) -> None:
+        halt(crew)
+        for slot in crew.busy():
+            assert slot.job is not None
+            crew.answer(slot.job.number, Verdict(stop=False))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Retraining, "_job", job)
+        patch.setattr(Crew, "halt", halt_and_let_go)
+        yield
+
+
+def test_a_training_that_breaks_cannot_win(run: Run) -> None:
+    class Kills(Silent):
+        """Kills the first training of the finale."""
+
+        hit: tuple[int, int] | None = None
+
+        def seed_epoch(self, number: int, seed: int, row: Any, epochs: int) -> None:
+            if self.hit is None:
+                self.hit = number, seed
+                for child in multiprocessing.active_children():
+                    assert child.pid is not None
+                    os.kill(child.pid, signal.SIGKILL)
+
+    kills = Kills()
+    with held(1):
+        result = run(kills, **SMALL, workers=1)
+    assert kills.hit is not None
+    number, seed = kills.hit
+    one = trained(result)[number, seed]
+    assert (one.outcome, one.kind) == ("failed", "killed") and one.seconds > 0
+    assert [at for at in trained(result) if at[0] == number] == [(number, seed)], "spared the other seed"
+    assert result.best[0].number != number
+
+
+NARROW = {
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": 3, "width": {"int": [2, 8]}},
+        "out": {"op": "exit", "in": ["stem"]},
+    }
+}
+EPOCHS = 8
+TRAIN = {"epochs": EPOCHS, "batch": 64, "layout": "contiguous", "precision": "fp32"}
+LONG = {**SMALL, "train": TRAIN, "workers": 1, "trials": 2, "space": NARROW}
+
+
+def test_ctrl_c_in_the_finale_and_going_on(run: Run) -> None:
+    with held(5):
+        stopped = run(Told(stop_at=5), **LONG)
+    assert stopped.is_interrupted and stopped.stop == "stopped by hand" and stopped.exported is None
+    ((at, one),) = trained(stopped).items()
+    assert one.outcome == "interrupted" and one.seconds > 0
+    told = Told()
+    result = run(told, **LONG)
+    assert told.epochs[at] == [*range(6, EPOCHS + 1)]
+    report = report_of(result, *at)
+    assert [row["epoch"] for row in report["curve"]] == [*range(1, EPOCHS + 1)]
+    assert trained(result)[at].seconds == pytest.approx(report["seconds"] * report["charged_share"], abs=1e-3)
+    assert len(trained(result)) == 4
+    spent(result)
+    assert not [*result.folder.rglob(f"*{CHECKPOINT_FILE}*")]
+
+
+KILLED = """
+import os, signal, sys
+import search.run.retraining
+from search.run.progress import Silent
+from search.study import Study
+
+class Killed(Silent):
+    def seed_epoch(self, number, seed, row, epochs):
+        if (seed, row["epoch"]) == (2, 3):  # it waits there, as at a rung
+            os.kill(os.getpid(), signal.SIGKILL)
+
+made = search.run.retraining.Retraining._job
+
+def job(self, number, task, slot):
+    return made(self, number, task, slot)._replace(rungs=(3,) if task.seed == 2 else ())
+
+search.run.retraining.CHECKPOINT_SECONDS, search.run.retraining.Retraining._job = 0.0, job
+Study.load(sys.argv[1], sys.argv[2]).run(Killed())
+"""
+
+
+@pytest.mark.slow
+def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
+    run: Run, written: Callable[..., Path], tmp_path: Path
+) -> None:
+    trials = tmp_path / "runs" / "tiny" / "trials"
+    with commands() as start:
+        command = start(written(**LONG), tmp_path / "runs", code=KILLED)
+        command.communicate(timeout=PATIENCE_SECONDS)
+    assert command.returncode == -signal.SIGKILL
+    until(lambda: not members(command.pid))
+    (half,) = trials.glob("*/seeds/2/checkpoint")
+    reports = {path: path.stat().st_mtime_ns for path in trials.glob("*/seeds/*/report.json")}
+    at, state = (int(half.parts[-4]), 2), Checkpoint(half).load()
+    assert state is not None and state["progress"]["epochs"] == 3
+    store = look("tiny", tmp_path / "runs")
+    before = next(r for r in store.records() if r.number == at[0])
+    told = Told()
+    result = run(told, **LONG)
+    assert len(reports) >= 2 and {path: path.stat().st_mtime_ns for path in reports} == reports
+    assert told.epochs[at] == [*range(4, EPOCHS + 1)], "it went on from its checkpoint"
+    assert len(trained(result)) == 4
+    spent(result)
+    assert before.finale is not None
+    assert trained(result)[at].earlier_seconds == before.finale.seeds[2].seconds
+    whole = run(**{**LONG, "study": "whole"})
+    assert {at: (one.accuracy, one.loss) for at, one in trained(whole).items()} == {
+        at: (one.accuracy, one.loss) for at, one in trained(result).items()
+    }, "as if it had never been killed"
+
+
+def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, tmp_path: Path) -> None:
+    result = run(**SMALL)
+    at, one = next(iter(trained(result).items()))
+    store = look("tiny", tmp_path / "runs")
+    store.keep_seed(*at, OneSeed("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7))
+    told = Told()
+    again = run(told, **SMALL)
+    assert told.epochs == {}
+    assert trained(again)[at] == one._replace(seconds=pytest.approx(0.7 + one.seconds), earlier_seconds=0.7)
+
+
+def test_what_the_purse_ends_goes_on_when_the_budget_grows(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {**LONG, "finale": {"share": 0.001, "top": 1, "seeds": 1}, "trials": 3}
+    first = run(**{**changes, "finale": "none", "trials": 2}, budget={"device_time": 1000})
+    spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.3 * first.best[0].seconds)
+    monkeypatch.setattr("search.run.retraining.HEADROOM", 0.0)  # begun though it cannot be paid
+    with held(1):
+        ended = run(**changes, budget={"device_time": 1000})
+    ((at, one),) = trained(ended).items()
+    assert (one.outcome, at) == ("interrupted", (first.best[0].number, 1))
+    assert one.seconds > 0
+    assert ended.stop.endswith("; the finale made 0 of 1 trainings") and ended.exported is not None
+    longer = run(**changes, budget={"device_time": 2000})
+    assert trained(longer)[at].outcome == "done"
+    assert report_of(longer, *at)["earlier_seconds"] > 0, "it went on from its checkpoint"
+    spent(longer)
+
+
+def test_a_finale_after_so_many_trials_goes_no_further(run: Run) -> None:
+    result = run(**SMALL, budget={"device_time": "1h"})
+    assert len(trained(result)) == 4
+
+
+def test_more_epochs_hold_another_finale(run: Run) -> None:
+    first = run(**SMALL)
+    grown = run(**{**SMALL, "train": {"epochs": 2, "batch": 256}})
+    assert set(trained(grown)) == set(trained(first))
+    assert {one.epochs for one in trained(grown).values()} == {2}
+    spent(grown)
+    for at, one in trained(grown).items():
+        assert one.earlier_seconds == trained(first)[at].seconds, "what the first one cost stays charged"
+
+
+def test_a_study_begun_without_a_word_of_it_goes_on(run: Run, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {**SMALL, "finale": None, "trials": 2, "budget": {"device_time": "1h"}}
+    run(**{**changes, "finale": "none"})
+    store = look("tiny", tmp_path / "runs")
+    text = yaml.safe_load(store.study.user_attrs[TEXT_ATTR])
+    assert text.pop("finale") == "none"
+    store.study.set_user_attr(TEXT_ATTR, yaml.safe_dump(text, sort_keys=False))
+    result = run(**changes)
+    assert len(trained(result)) == 2 * 3
+
+
+# --- several coordinators on one storage
+
+
+def test_a_training_is_claimed_by_one(run: Run, tmp_path: Path) -> None:
+    result = run(**{**SMALL, "finale": "none"})
+    open_store = look("tiny", tmp_path / "runs")
+    store = Store(open_store.name, open_store.folder, open_store.study, shared=True)
+    task = Task(result.records[0], 1, None)
+    host = os.uname().nodename
+    assert claimed(store, task, 1) == task
+    store.keep_seed(0, 1, OneSeed("running", 1, seconds=3.0, owner=f"{host}:1", seen_at=time.time()))
+    assert claimed(store, task, 1) is None, "process 1 lives and has it"
+    left = OneSeed("running", 1, seconds=3.0, owner=f"{host}:999999999", seen_at=time.time())
+    store.keep_seed(0, 1, left)
+    assert claimed(store, task, 1) == task._replace(known=left), (
+        "a dead one's is taken over, with what it cost"
+    )
+    store.keep_seed(0, 1, OneSeed("done", 1, accuracy=0.5, loss=1.0))
+    assert claimed(store, task, 1) is None
+    assert claimed(store, task, 2) is not None
