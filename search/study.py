@@ -1,4 +1,4 @@
-"""A study: read from its file, run or gone on with, and what came of it."""
+"""A study: loaded from its file, run or resumed, and its result."""
 
 from __future__ import annotations
 
@@ -16,57 +16,68 @@ from search.errors import StudyError
 from search.objective import learnt
 from search.proposals import warm_start
 from search.proposals.ask import Answers, Asking, Genomes
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.proposals.screening import Sieve
 from search.results.export import export
 from search.results.ranking import front
 from search.run import launch
-from search.run.budget import Purse
+from search.run.active_trial import ActiveTrials
+from search.run.budget import Budget
+from search.run.context import Context
 from search.run.coordinator import Coordinator
+from search.run.loop import Loop
 from search.run.ownership import SILENT_SECONDS, owner
+from search.run.peers import Peers
 from search.run.progress import Progress, Silent
+from search.run.promotion import Promotion
+from search.run.pruning import Pruning
 from search.run.recovery import recover, recover_seeds
 from search.run.retraining import Retraining
+from search.run.rungs import Rungs
+from search.run.scheduler import Scheduler
 from search.run.stop import Wish, stop_signals
 from search.samplers import OURS, proposer, sampler
+from search.samplers.base import Proposer
 from search.samplers.random_search import Even
 from search.storage.record import Record
 from search.storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from search.workers.messages import Setup
-from search.workers.pool import crew, prepare
+from search.workers.pool import prepare, worker_pool
 from search.workers.slots import places
 
 if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
     from genome import Genome
     from search.space.space import Space
     from trainer import Data
 
-ROOMY_BYTES = 2**30  # a heap that keeps what is freed has gaps; under a narrow limit a trial may want them
+ROOMY_BYTES = (
+    2**30
+)  # a heap that keeps freed memory has gaps; under a tighter limit a trial may need that memory
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a study has come to. `stop` says why this run ended; `best` is the Pareto front, or the best trial.
-
-    `exported` is the folder of the best network, None where there is none yet.
-    """
+    """What a study has come to."""
 
     name: str
     folder: Path
-    stop: str
+    stop: str  # why this run ended
     is_interrupted: bool
     records: tuple[Record, ...]
-    best: tuple[Record, ...]
+    best: tuple[Record, ...]  # the Pareto front, or the best trial
     spent_seconds: float
-    exported: Path | None
+    exported: Path | None  # folder of the best network; None where there is none yet
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study that can be run. `runs` is the folder that keeps studies, each in a folder of its name."""
+    """A study that can be run."""
 
-    file: StudyFile
-    runs: Path
+    config: StudyFile
+    runs: Path = Path("runs")  # keeps studies, each in a folder of its name
+    sampler: Proposer | BaseSampler | None = None  # in place of the one that the study file names
 
     @classmethod
     def load(cls, path: Path | str, runs: Path | str = "runs", data_root: str | None = None) -> Study:
@@ -74,34 +85,33 @@ class Study:
         return cls(read_study(path, data_root), Path(runs))
 
     def run(self, progress: Progress | None = None, best_of: str | None = None) -> Result:
-        """Run the study, or go on where it stopped, until its budget is spent.
+        """Run the study, or resume it, until its budget is spent.
 
         The genomes under its `start:` come first, then the best of the study `best_of`, or its one trial of
-        STUDY#TRIAL. The first Ctrl-C or SIGTERM ends it in good order, and
-        so does a stop that is asked for in its storage. Raises StudyError where it cannot run:
-        held by another coordinator, changed under way, other data, known genomes that do not fit the space;
-        trainer.DataError where its data is missing.
+        STUDY#TRIAL. The first Ctrl-C or SIGTERM stops the run in good order, and so does a stop that is asked for in
+        the storage. Raises StudyError where the study cannot run: another coordinator runs it, its file or its data
+        has changed, known genomes do not fit the space; trainer.DataError where its data is missing.
         """
-        shown = progress or Silent()
-        directions = [objective.direction for objective in self.file.objectives]
+        shown, config, runs = progress or Silent(), self.config, Path(self.runs)
         began = time.time()
         with (
             shown,
             stop_signals() as by_signal,
-            claim(self.file.name, self.runs, self.file.storage) as claimed,
+            claim(config.name, runs, config.storage) as claimed,
         ):
-            prepare(self.file.data.modules())  # the children's imports go on beside ours
-            first = _first(self.file, self.runs, best_of)
-            data = _data(self.file)
-            identity = {TEXT_ATTR: self.file.text(), DATA_ATTR: data.digest()}
+            prepare(config.data.modules())  # the imports of the workers go on beside ours
+            first = _first(config, runs, best_of)
+            data = _data(config)
+            directions = [objective.direction for objective in config.objectives]
+            identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest()}
             store = coordinate(claimed, directions, identity)
             with closing(store), _storage_errors(store):
-                _check_same(store, self.file, data)
+                _check_same(store, config, data)
                 warm_start.keep(store, first)
-                launch.keep(store, self.file)
+                launch.keep(store, config)
                 stop_asked = Wish(store, by_signal, began)
-                stop = _train(self.file, store, _bytes(data), shown, stop_asked)
-                return _result(self.file, store, data, stop, stop_asked())
+                stop = _train(self, store, data, shown, stop_asked)
+                return _result(config, store, data, stop, stop_asked())
 
 
 @contextmanager
@@ -124,19 +134,19 @@ def _storage_errors(store: Store) -> Iterator[None]:
         ) from error
 
 
-def _first(file: StudyFile, runs: Path, best_of: str | None) -> dict[str, Genome]:
+def _first(config: StudyFile, runs: Path, best_of: str | None) -> dict[str, Genome]:
     """The genomes to begin with that are new to the study. An error among them leaves no study behind."""
-    if not file.start and best_of is None:
+    if not config.start and best_of is None:
         return {}
-    kept = warm_start.kept(file.name, runs, file.storage)
-    given = warm_start.begun_with(file, runs, kept)
-    return {**given, **(warm_start.best_of(best_of, file, runs) if best_of else {})}
+    kept = warm_start.kept(config.name, runs, config.storage)
+    given = warm_start.begun_with(config, runs, kept)
+    return {**given, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
 
 
-def _data(file: StudyFile) -> Data:
-    data = file.data.load()
-    if (data.input, len(data.classes)) != file.data.shape():
-        shape, classes = file.data.shape()
+def _data(config: StudyFile) -> Data:
+    data = config.data.load()
+    if (data.input, len(data.classes)) != config.data.shape():
+        shape, classes = config.data.shape()
         raise StudyError(
             f"{data.name} has images {data.input} of {len(data.classes)} classes where {shape} of {classes} "
             "are expected; its files are not those of this data set"
@@ -144,93 +154,119 @@ def _data(file: StudyFile) -> Data:
     return data
 
 
-def _check_same(store: Store, file: StudyFile, data: Data) -> None:
+def _check_same(store: Store, config: StudyFile, data: Data) -> None:
     """Refuse to go on with a study that has become another one; keep its text where it only grew."""
     attrs = store.study.user_attrs
-    changes.check_same(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
+    changes.check_same(parse_study(attrs[TEXT_ATTR], f"{config.name} as begun", config.data.root), config)
     if attrs[DATA_ATTR] != data.digest():
         raise StudyError(
-            f"the images of {data.name} are not those that study {file.name} began with; "
+            f"the images of {data.name} are not those that study {config.name} began with; "
             "put the data back, or give the study another name"
         )
-    if attrs[TEXT_ATTR] != file.text():
-        store.study.set_user_attr(TEXT_ATTR, file.text())
+    if attrs[TEXT_ATTR] != config.text():
+        store.study.set_user_attr(TEXT_ATTR, config.text())
 
 
-def _train(
-    file: StudyFile, store: Store, images_bytes: int, progress: Progress, stop_asked: Callable[[], bool]
-) -> str:
-    """Recover what an earlier run left, then coordinate; return the reason to stop."""
-    recovered = recover(store, file)
+def _train(study: Study, store: Store, data: Data, progress: Progress, stop_asked: Callable[[], bool]) -> str:
+    """Recover what an earlier run left, then search and hold the finale; return why the study ended."""
+    config = study.config
+    recovered = recover(store, config)
     recover_seeds(store)
-    slots = places(file.device, file.workers, images_bytes, file.budget.memory)
-    space, past = file.space(), Past(file.objectives, file.recipe.epochs)
-    warm_start.enqueue(store, space)
-    asking = _asking(file, space, store, past)
-    sieve = _sieve(file, asking)
-    purse = Purse(store, file.budget.device_time, slots.devices, _kept_seconds(file, store))
-    purse.refresh()
-    progress.opened(file, store, recovered, purse.spent_seconds(), slots)
-    last = Retraining(file, store, purse, progress, stop_asked)
-    coordinator = Coordinator(file, store, purse, progress, stop_asked, past, asking, sieve, last.spares)
+    slots = places(config.device, config.workers, _bytes(data), config.budget.memory)
+    budget = Budget(store, config.budget.device_time, slots.devices, _reserved_seconds(config, store))
+    history = History(config.objectives, config.recipe.epochs)
+    run = Context(config, store, budget, progress, stop_asked, history)
+    finale = Retraining(run)
+    search = _search(study, run, finale.release)
+    progress.opened(config, store, recovered, budget.spent_seconds(), slots)
     try:
-        coordinator.adopt(recovered.paused)
-        reason = coordinator.over()
-        if reason is not None and (stop_asked() or not last.is_due()):
-            return last.ending(reason)
-        with crew([_setup(file, place) for place in slots.devices]) as hands:
-            reason = reason or coordinator.run(hands)
-            last.run(hands)
-        return last.ending(reason)
+        search.rungs.adopt(recovered.paused)
+        reason = search.over()
+        if reason is not None and (stop_asked() or not finale.is_due()):
+            return finale.ending(reason)
+        with worker_pool([_setup(config, device) for device in slots.devices]) as pool:
+            loop = Loop(pool, budget, progress)
+            reason = reason or loop.run(search)
+            if not stop_asked() and finale.is_due():
+                _retrain(finale, loop)
+        return finale.ending(reason)
     finally:
-        coordinator.give_up()
+        search.give_up()
 
 
-def _kept_seconds(file: StudyFile, store: Store) -> float:
-    """Return what of the budget is still kept for the finale."""
-    if file.finale is None or file.budget.device_time is None:
+def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordinator:
+    """Put the search of one run together. release: gives the search what the finale does not need."""
+    config, store, history = run.config, run.store, run.history
+    space = config.space()
+    warm_start.enqueue(store, space)
+    asking = _asking(study, space, store, history)
+    active = ActiveTrials()
+    promotion = Promotion(config, run.budget, history, active)
+    rungs = Rungs(run, active, Pruning(config, history), promotion)
+    peers = Peers(run, promotion)
+    peers.catch_up()
+    run.budget.refresh()
+    return Coordinator(
+        run, active, rungs, Scheduler(run, active, rungs, peers, asking, _sieve(config, asking)), release
+    )
+
+
+def _retrain(finale: Retraining, loop: Loop) -> None:
+    finale.begin()
+    try:
+        loop.run(finale)
+    finally:
+        finale.end()
+
+
+def _reserved_seconds(config: StudyFile, store: Store) -> float:
+    """Return the seconds of the budget that are still reserved for the finale."""
+    if config.finale is None or config.budget.device_time is None:
         return 0.0
     spent = sum(record.finale.seconds for record in store.records() if record.finale)
-    return max(file.finale.share * file.budget.device_time - spent, 0.0)
+    return max(config.finale.share * config.budget.device_time - spent, 0.0)
 
 
-def _asking(file: StudyFile, space: Space, store: Store, past: Past) -> Asking:
+def _asking(study: Study, space: Space, store: Store, history: History) -> Asking:
     """Who is asked for networks. Coordinators that begin together on one storage must not draw the same."""
+    config, own = study.config, study.sampler
     apart = zlib.crc32(owner().encode()) if store.shared else 0
-    if file.sampler in OURS:
-        return Genomes(
-            store, space, proposer(file.sampler, space, file.seed + apart, len(file.objectives)), past
-        )
-    store.study.sampler = sampler(file.sampler, file.seed, len(store.records()) + apart)
-    return Answers(store, space, file.asks_all, past, Even(space, file.seed + apart))
+    if own is None and config.sampler in OURS:
+        own = proposer(config.sampler, space, config.seed + apart, len(config.objectives))
+    if isinstance(own, Proposer):
+        return Genomes(store, space, own, history)
+    store.study.sampler = own or sampler(config.sampler, config.seed, len(store.records()) + apart)
+    return Answers(store, space, config.asks_all, history, Even(space, config.seed + apart))
 
 
-def _sieve(file: StudyFile, asking: Asking) -> Sieve | None:
+def _sieve(config: StudyFile, asking: Asking) -> Sieve | None:
     """Who screens candidates, in a study that wants it."""
-    if file.screen is None or not isinstance(asking, Genomes):
+    if config.screen is None or not isinstance(asking, Genomes):
         return None
-    return Sieve(file.screen, learnt(file.objectives), asking.past, asking.propose, asking.gains)
+    return Sieve(config.screen, learnt(config.objectives), asking.past, asking.propose, asking.gains)
 
 
 def _bytes(data: Data) -> int:
     return sum(split.x.nbytes + split.y.nbytes for split in (data.train, data.valid, data.test))
 
 
-def _setup(file: StudyFile, place: str) -> Setup:
-    data = file.data
-    memory = file.budget.memory
+def _setup(config: StudyFile, place: str) -> Setup:
+    data = config.data
+    memory = config.budget.memory
     roomy = memory is None or memory >= ROOMY_BYTES
     return Setup(data.name, data.root, data.size, data.mirror, place, threads=1, keeps_pages=roomy)
 
 
-def _result(file: StudyFile, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:
+def _result(config: StudyFile, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:
     records = store.records()
-    best = front(records, file.objectives)
+    best = front(records, config.objectives)
     exported = None
     if best and not is_interrupted:
         try:
-            exported = export(store, file, best[0], store.folder / "best", data)
+            exported = export(store, config, best[0], store.folder / "best", data)
         except StudyError as error:  # its weights are on another machine; the study is none the worse
             stop = f"{stop}; {error}"
     spent = sum(record.seconds for record in records)
-    return Result(file.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported)
+    return Result(
+        config.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported
+    )

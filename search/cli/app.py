@@ -75,7 +75,7 @@ def search(
     with spoken():
         result = loaded.run(Rich() if live else Plain(), best_of)
     again = f"genome search {study}" + (f" --runs {runs}" if runs != RUNS else "")
-    typer.echo(result_text(result, loaded.file.objectives, again))
+    typer.echo(result_text(result, loaded.config.objectives, again))
     if result.is_interrupted:
         raise typer.Exit(INTERRUPTED)
     if not result.best:

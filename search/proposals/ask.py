@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.samplers.base import ORIGIN, Judge, Origin, Proposer
 from search.samplers.proxy_vote import Row
 from search.samplers.random_search import Even
@@ -58,7 +58,7 @@ class Answers:
     store: Store
     space: Space
     everything: bool
-    past: Past
+    past: History
     even: Even
     has_said: bool = False
 
@@ -98,7 +98,7 @@ class Genomes:
     store: Store
     space: Space
     proposer: Proposer
-    past: Past
+    past: History
     quiet: Quiet = field(default_factory=Quiet)
 
     def draw(self, avoid: Collection[str] = ()) -> Drawn:

@@ -1,64 +1,148 @@
-"""What a sampler of ours may learn from: the trials of a study as individuals, each read once."""
+"""The history of a study: one index of its trials by number, and what samplers, proxies and pruners read of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 import genome
 from genome import Genome
 from search.config.candidate import Candidate
-from search.objective import LEARNT, Objective
+from search.objective import LEARNT, PLANNED, Objective
+from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
 from search.storage.record import UNFINISHED, Record
 
+# Failures that are the fault of the network: they say something to the sampler, and are reused.
+OWN_FAULTS = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
 
-class Past:
-    """The individuals of one study, by number.
 
-    `digests` are those of all networks that were met, `repeats` how many of the last in a row had been met before.
-    """
+@dataclass
+class Known:
+    """What the history knows of one trial; each field is None until it is known."""
+
+    record: Record | None = (
+        None  # as it was stored last: it has ended, is paused, or is another coordinator's
+    )
+    individual: Individual | None = None  # as samplers read it
+    climb: Climb | None = None  # as pruners read it
+    epoch_seconds: float | None = None  # device seconds of an epoch
+    bracket: int | None = None  # in which it is judged, where the pruner pauses
+
+
+class History:
+    """The trials of one study, by number."""
 
     def __init__(self, objectives: Sequence[Objective], epochs: int) -> None:
         self.objectives, self.epochs = objectives, epochs
-        self.digests: set[str] = set()
-        self.repeats = 0
-        self._known: dict[int, Individual] = {}
+        self.digests: set[str] = set()  # of every network that has a trial
+        self.repeats = 0  # how many of the last networks in a row had a trial before
+        self.counted = 0  # trials that count towards the cap of the study
+        self._trials: dict[int, Known] = {}
+        self._trained: dict[str, Record] = {}  # by digest, the first trial that says all there is to know
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.individuals())
 
-    def met(self, digest: str) -> None:
-        """Count how often in a row a network comes that is known."""
+    # --- what becomes known
+
+    def propose(self, digest: str) -> None:
+        """Count how often in a row a network is proposed that has a trial."""
         self.repeats = self.repeats + 1 if digest in self.digests else 0
 
-    @property
-    def screened(self) -> int:
-        """How many networks of trials were screened; an interrupted trial and its repetition have one."""
-        return len({one.digest for one in self._known.values() if one.proxies is not None})
-
-    def begun(
+    def begin(
         self,
         number: int,
         written: Genome,
-        network: Candidate,
+        candidate: Candidate,
         origin: Origin | None,
         proxies: Mapping[str, float] | None = None,
     ) -> None:
-        """Take in a trial that was just begun, or is about to be told what came of it."""
-        self.digests.add(network.digest)
-        self._known[number] = Individual(
-            number, written, network.digest, is_running=True, origin=origin, proxies=proxies
+        """Take in a trial that has just begun."""
+        self.digests.add(candidate.digest)
+        self._of(number).individual = Individual(
+            number, written, candidate.digest, is_running=True, origin=origin, proxies=proxies
         )
 
     def add(self, record: Record) -> None:
-        """Take in a trial as the storage has it; one without a genome teaches nothing."""
-        known = self._known.get(record.number)
-        if known is None and record.genome is None:
+        """Take in a trial as the storage has it: ended, paused, or of another coordinator."""
+        known = self._of(record.number)
+        self.counted += record.is_counted - (known.record is not None and known.record.is_counted)
+        known.record = record
+        if known.individual is not None or record.genome is not None:
+            known.individual = self._individual(record, known.individual)
+            if record.digest is not None:
+                self.digests.add(record.digest)
+        if record.digest is None:
             return
-        written = known.genome if known else genome.loads(record.genome or "")
-        if record.digest is not None:
-            self.digests.add(record.digest)
-        self._known[record.number] = Individual(
+        if is_reusable(record, self.epochs):
+            self._trained.setdefault(record.digest, record)
+        if record.outcome != "interrupted" and record.rungs and record.params is not None:
+            planned = {"params": record.params, "macs": record.macs or 0, "memory": record.memory_bytes or 0}
+            self.reach(record.number, record.rungs, planned)
+
+    def reach(self, number: int, rungs: Mapping[int, float], planned: Mapping[str, float]) -> None:
+        """Take in what a trial has reached at its rungs (higher is better), and its costs known before training."""
+        costs = [o.cost(planned[o.name]) for o in self.objectives if o.name in PLANNED]
+        self._of(number).climb = Climb(dict(rungs), tuple(costs))
+
+    def time(self, number: int, epoch_seconds: float) -> None:
+        """Take in the device seconds that an epoch of a trial takes."""
+        self._of(number).epoch_seconds = epoch_seconds
+
+    def enter(self, number: int, bracket: int) -> None:
+        """Take in the bracket in which a trial is judged."""
+        self._of(number).bracket = bracket
+
+    # --- what is read
+
+    def has_ended(self, number: int) -> bool:
+        record = self._trials[number].record if number in self._trials else None
+        return record is not None and record.outcome not in UNFINISHED
+
+    def ended(self) -> Container[int]:
+        """Return the numbers of the trials that have ended."""
+        return {number for number in self._trials if self.has_ended(number)}
+
+    def trained(self, digest: str | None) -> Record | None:
+        """Return a trial that says all there is to know of a network; None where there is none yet."""
+        return self._trained.get(digest) if digest is not None else None
+
+    def digest(self, number: int) -> str | None:
+        """Return the digest of a trial's network, None where it has none."""
+        individual = self._trials[number].individual if number in self._trials else None
+        return individual.digest if individual else None
+
+    def individuals(self) -> list[Individual]:
+        """Return the trials that have a genome, as samplers read them, by number."""
+        found = [known.individual for known in self._trials.values() if known.individual is not None]
+        return sorted(found, key=lambda individual: individual.number)
+
+    def records(self) -> list[Record]:
+        """Return the trials as they were stored last: ended, paused, or of other coordinators."""
+        return [known.record for known in self._trials.values() if known.record is not None]
+
+    def climbs(self) -> dict[int, Climb]:
+        """Return what trials reached at their rungs, by number, also of those that have ended."""
+        return {number: known.climb for number, known in self._trials.items() if known.climb is not None}
+
+    def epoch_seconds(self) -> dict[int, float]:
+        """Return the device seconds of an epoch, by trial."""
+        return {
+            n: known.epoch_seconds for n, known in self._trials.items() if known.epoch_seconds is not None
+        }
+
+    def brackets(self) -> Counter[int]:
+        """Return how many trials are judged in each bracket."""
+        return Counter(known.bracket for known in self._trials.values() if known.bracket is not None)
+
+    def _of(self, number: int) -> Known:
+        return self._trials.setdefault(number, Known())
+
+    def _individual(self, record: Record, before: Individual | None) -> Individual:
+        written = before.genome if before else genome.loads(record.genome or "")
+        return Individual(
             record.number,
             written,
             record.digest or "",
@@ -68,27 +152,34 @@ class Past:
             record.outcome in UNFINISHED and record.outcome != "paused",
             record.origin,
             record.search_seconds,
-            self._climb(record),
+            self._path(record),
             self._goal,
             record.proxies,
         )
 
     @property
     def _goal(self) -> int:
-        """Where among the objectives the one is that trials are compared by while they are trained."""
+        """The place among the objectives of the one by which trials are compared while they are trained."""
         return next(i for i, objective in enumerate(self.objectives) if objective.name in LEARNT)
 
-    def _climb(self, record: Record) -> tuple[tuple[float, float], ...]:
+    def _path(self, record: Record) -> tuple[tuple[float, float], ...]:
+        """The share of the epochs and the cost at each rung."""
         rungs = sorted(record.rungs.items()) if record.reused is None else ()
         return tuple((epoch / self.epochs, -score) for epoch, score in rungs)
 
-    def digest(self, number: int) -> str | None:
-        """Return the digest of a trial's network, None where it has none."""
-        return self._known[number].digest if number in self._known else None
 
-    def individuals(self) -> list[Individual]:
-        """Return all of them, by number."""
-        return [self._known[number] for number in sorted(self._known)]
+def is_reusable(record: Record, epochs: int) -> bool:
+    """Whether a trial says all there is to know of its network, trained for so many epochs.
+
+    A trial that an empty budget or a stray kill ended does not, nor does one that itself reused another.
+    """
+    if record.reused is not None or record.digest is None:
+        return False
+    if record.outcome == "failed":
+        return record.kind in OWN_FAULTS
+    if record.outcome == "cut" and record.kind == "purse":
+        return False
+    return record.outcome in ("done", "cut", "pruned") and record.planned_epochs == epochs
 
 
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:

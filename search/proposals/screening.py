@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from search.config.candidate import Candidate
 from search.objective import Objective, learnt
 from search.proposals.ask import Drawn
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
 from search.storage.record import Record
 
@@ -62,22 +62,16 @@ class Sieve:
 
     screen: Screen
     goal: Objective
-    past: Past
+    past: History
     propose: Callable[[Collection[str]], Drawn]
     gains: Gains = lambda candidates, rows, names: None
-    records: dict[int, Record] = field(default_factory=dict)
     batches: dict[int, Batch] = field(default_factory=dict)
     _drawn: int = 0
     _has_said: bool = False
 
-    def learn(self, record: Record) -> None:
-        """Take in a trial that has ended, or paused at a rung."""
-        if is_evidence(record, self.goal):
-            self.records[record.number] = record
-
     def trusted(self) -> tuple[str, ...]:
         """Return the proxies that may vote now."""
-        return trusted(evidence(self.records.values(), self.goal))
+        return trusted(evidence(self.past.records(), self.goal))
 
     @property
     def is_starting(self) -> bool:

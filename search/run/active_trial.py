@@ -1,39 +1,120 @@
-"""Entry: a trial in hand that is trained, waits for its turn, or is paused."""
+"""The active trials of a run: each waits, runs, is paused or was halted."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
 
 from search.config.candidate import Candidate
+from search.run.budget import Key
 from search.storage.live_trial import Handle
-from search.storage.record import Record
+from search.storage.record import CHARGED, SEEN_AT, Record
+from search.storage.store import Store
+
+SIGN_SECONDS = (
+    30.0  # from one sign of life of a trial that is not trained now to the next, on shared storages
+)
+
+
+class State(Enum):
+    """What an active trial does."""
+
+    WAITING = "waits for a slot, or for the trial that trains the same network"
+    RUNNING = "is trained"
+    PAUSED = "is paused at a rung"
+    HALTED = "was interrupted, has its checkpoint and was charged"
 
 
 @dataclass
-class Entry:
-    """A trial in hand: its handle, its network, and how far it has climbed.
+class ActiveTrial:
+    """A trial between its proposal and its end."""
 
-    earlier: interrupted ones of the same network that it repeats, the nearest first.  is_pausing: it was told to,
-    and is writing its checkpoint.  rested: what it had come to when it paused.  paid: device seconds charged before,
-    until it paused or to choose it.  curve_at: when its curve was written last, monotonic seconds.
-    """
-
-    trial: Handle
-    network: Candidate
-    rungs: dict[int, float] = field(default_factory=dict)
-    earlier: tuple[Record, ...] = ()
+    handle: Handle
+    candidate: Candidate
+    store: Store
+    rungs: dict[int, float] = field(default_factory=dict)  # score at each rung, higher is better
+    retried: tuple[
+        Record, ...
+    ] = ()  # interrupted trials of the same network that it retries, the nearest first
     bracket: int = 0
-    is_pausing: bool = False
-    rested: Record | None = None
-    paid: float = 0.0
+    is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
+    rested: Record | None = None  # what it had reached when it paused
+    paid_seconds: float = 0.0  # device seconds charged before this job: screening, or until it paused
     curve: dict[int, float] = field(default_factory=dict)
-    curve_at: float = 0.0
+    curve_stored_at: float = 0.0  # time.monotonic()
+    signed_at: float = 0.0  # time.monotonic()
+    state: State = State.WAITING
 
     @property
     def number(self) -> int:
-        return self.trial.number
+        return self.handle.number
 
-    def kept_by(self) -> list[int]:
-        """Return the trials, by number, in whose folders the checkpoint may be that it goes on from."""
+    @property
+    def key(self) -> Key:
+        return (self.number, None)
+
+    @property
+    def folder(self) -> Path:
+        return self.store.trial_folder(self.number)
+
+    def checkpoint_owners(self) -> list[int]:
+        """Return the numbers of the trials in whose folders the checkpoint to resume may be."""
         own = [] if self.rested is None else [self.number]
-        return own + [record.number for record in self.earlier]
+        return own + [record.number for record in self.retried]
+
+    def store_charge(self, seconds: float) -> None:
+        self.handle.keep(CHARGED, round(seconds, 6))
+        if self.store.shared:
+            self.handle.keep(SEEN_AT, time.time())
+
+    def sign(self) -> None:
+        """Write a sign of life now and then, on a shared storage, while the trial is not trained."""
+        now = time.monotonic()
+        if self.store.shared and now - self.signed_at >= SIGN_SECONDS:
+            self.signed_at = now
+            self.handle.keep(SEEN_AT, time.time())
+
+
+@dataclass(frozen=True)
+class ActiveTrials:
+    """The active trials of one coordinator, by number."""
+
+    trials: dict[int, ActiveTrial] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.trials
+
+    def __getitem__(self, number: int) -> ActiveTrial:
+        return self.trials[number]
+
+    def enter(self, trial: ActiveTrial, state: State) -> None:
+        """Put a trial, new or not, into this state."""
+        trial.state = state
+        self.trials.pop(trial.number, None)  # trials of one state stand in the order in which they entered it
+        self.trials[trial.number] = trial
+
+    def leave(self, number: int) -> ActiveTrial:
+        """Take out a trial that has ended."""
+        return self.trials.pop(number)
+
+    def of(self, *states: State) -> list[ActiveTrial]:
+        """Return the trials in these states, in the order in which they entered them."""
+        return [trial for trial in self.trials.values() if trial.state in states]
+
+    def running(self) -> Mapping[int, ActiveTrial]:
+        return {trial.number: trial for trial in self.of(State.RUNNING)}
+
+    def paused(self) -> Mapping[int, ActiveTrial]:
+        return {trial.number: trial for trial in self.of(State.PAUSED)}
+
+    def waiting(self) -> list[ActiveTrial]:
+        return self.of(State.WAITING)
+
+    def __iter__(self) -> Iterator[ActiveTrial]:
+        return iter(list(self.trials.values()))

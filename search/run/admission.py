@@ -1,95 +1,96 @@
-"""Opening: what was drawn becomes a trial: one to be trained, or one that ends at once, refused or known."""
+"""Admission: what was proposed becomes a trial to train, or a trial that ends at once, refused or reused."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import genome
 from genome import GenomeError
 from genome.domain import DomainError
 from search.config.candidate import Candidate, candidate, measured
-from search.config.study import StudyFile
 from search.proposals.ask import Drawn, begin
-from search.proposals.history import Past
 from search.proposals.screening import Sifted
 from search.run import tell
-from search.run.active_trial import Entry
+from search.run.active_trial import ActiveTrial
+from search.run.context import Context
 from search.run.ownership import owner
-from search.run.paused import Paused
+from search.run.promotion import Promotion
 from search.run.retries import ancestors
 from search.storage.live_trial import Handle
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
-from search.storage.store import Store
 
 
 @dataclass(frozen=True)
-class Opening:
-    """Begins the trials of one coordinator. `trained` are those fit to be reused, by digest."""
+class Admission:
+    """Begins the trials of one run."""
 
-    file: StudyFile
-    store: Store
-    past: Past
-    paused: Paused
-    trained: dict[str, Record] = field(default_factory=dict)
+    run: Context
+    promotion: Promotion
 
-    def open(self, drawn: Drawn, sifted: Sifted | None = None) -> Entry | Record:
-        """Begin the trial of what was drawn, and perhaps screened; its record where it needs no training."""
-        attrs: dict[str, Any] = {OWNER: owner()} if self.store.shared else {}
+    def admit(self, drawn: Drawn, sifted: Sifted | None = None) -> ActiveTrial | Record:
+        """Begin the trial of what was proposed, and perhaps screened; its record where it needs no training."""
+        attrs: dict[str, Any] = {OWNER: owner()} if self.run.store.shared else {}
         if sifted:
             attrs |= {PROXIES: sifted.proxies, CHARGED: sifted.charged_seconds}
-        network, illegal = self._network(drawn)
+        network, illegal = self._candidate(drawn)
         if network is None:
-            return self._illegal(drawn, attrs, illegal)
-        limits = measured(network, self.file)
+            return self._refuse_illegal(drawn, attrs, illegal)
+        limits = measured(network, self.run.config)
         attrs |= {GENOME: network.text, PLAN: network.facts()}
-        trial = begin(self.store, drawn, attrs, self._felt({one.limit: one.over for one in limits}))
+        constraints = self._told({one.limit: one.over for one in limits})
+        handle = begin(self.run.store, drawn, attrs, constraints)
         assert drawn.genome is not None
-        if RETRY_OF not in trial.attrs:
-            self.past.met(network.digest)
-        self.past.begun(trial.number, drawn.genome, network, drawn.origin, trial.attrs.get(PROXIES))
+        history = self.run.history
+        if RETRY_OF not in handle.attrs:
+            history.propose(network.digest)
+        history.begin(handle.number, drawn.genome, network, drawn.origin, handle.attrs.get(PROXIES))
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
-            return tell.refuse(trial, "limit", "; ".join(map(str, exceeded)))
-        entry = self._entry(trial, network)
+            return tell.refuse(handle, "limit", "; ".join(map(str, exceeded)))
+        trial = self._active(handle, network)
         if sifted:
-            entry.paid = sifted.charged_seconds
-        return self.reused(entry) or entry
+            trial.paid_seconds = sifted.charged_seconds
+        return self.reused(trial) or trial
 
     def wanted(self, drawn: Drawn) -> Candidate | None:
-        """Return the network of what was drawn, where it breaks no limit and is not known yet."""
-        network, _ = self._network(drawn)
-        if network is None or network.digest in self.past.digests:
+        """Return the candidate of what was proposed, where it is within the limits and has no trial yet."""
+        network, _ = self._candidate(drawn)
+        if network is None or network.digest in self.run.history.digests:
             return None
-        return None if any(excess.over > 0 for excess in measured(network, self.file)) else network
+        is_over = any(excess.over > 0 for excess in measured(network, self.run.config))
+        return None if is_over else network
 
-    def reused(self, entry: Entry) -> Record | None:
-        """End an entry whose network was trained before with what it reached then; None where it was not."""
-        twin = self.trained.get(entry.network.digest) or self.paused.twin(entry.network.digest)
-        return tell.reuse(entry.trial, twin, self.file.sampler) if twin else None
+    def reused(self, trial: ActiveTrial) -> Record | None:
+        """End a trial whose network was trained before with the result of then; None where it was not."""
+        digest = trial.candidate.digest
+        twin = self.run.history.trained(digest) or self.promotion.twin(digest)
+        return tell.reuse(trial.handle, twin, self.run.config.sampler) if twin else None
 
-    def _network(self, drawn: Drawn) -> tuple[Candidate | None, str]:
-        """Resolve what was drawn, or say why it is no network."""
+    def _candidate(self, drawn: Drawn) -> tuple[Candidate | None, str]:
+        """Resolve what was proposed, or return why it is no network."""
         if drawn.genome is None:
-            return None, drawn.error or "nothing was drawn"
+            return None, drawn.error or "nothing was proposed"
+        recipe = self.run.config.recipe
         try:
-            return candidate(drawn.genome, self.file.recipe.batch, self.file.recipe.optimizer), ""
+            return candidate(drawn.genome, recipe.batch, recipe.optimizer), ""
         except (GenomeError, DomainError) as error:
             return None, str(error)
 
-    def _illegal(self, drawn: Drawn, attrs: dict[str, Any], why: str) -> Record:
-        """Refuse what is no network."""
+    def _refuse_illegal(self, drawn: Drawn, attrs: dict[str, Any], reason: str) -> Record:
         if drawn.genome is not None:
             attrs[GENOME] = genome.dump(drawn.genome)
-        trial = begin(self.store, drawn, attrs, self._felt({"legal": 1.0}))
-        return tell.refuse(trial, "illegal", why)
+        handle = begin(self.run.store, drawn, attrs, self._told({"legal": 1.0}))
+        return tell.refuse(handle, "illegal", reason)
 
-    def _felt(self, constraints: dict[str, float]) -> dict[str, float]:
+    def _told(self, constraints: dict[str, float]) -> dict[str, float]:
         """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""
-        return {} if self.file.sampler == "cmaes" else constraints
+        return {} if self.run.config.sampler == "cmaes" else constraints
 
-    def _entry(self, trial: Handle, network: Candidate) -> Entry:
-        """Take a trial in hand; what an interrupted one of the same network had come to is its own."""
-        repeated = ancestors(self.store, trial.attrs.get(RETRY_OF))
-        earlier = tuple(record for record in repeated if record.digest == network.digest)
-        return Entry(trial, network, dict(earlier[0].rungs) if earlier else {}, earlier)
+    def _active(self, handle: Handle, network: Candidate) -> ActiveTrial:
+        """Return the trial, with what interrupted trials of the same network that it retries have reached."""
+        store = self.run.store
+        repeated = ancestors(store, handle.attrs.get(RETRY_OF))
+        retried = tuple(record for record in repeated if record.digest == network.digest)
+        rungs = dict(retried[0].rungs) if retried else {}
+        return ActiveTrial(handle, network, store, rungs, retried)

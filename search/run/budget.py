@@ -1,118 +1,120 @@
-"""The purse: device seconds that a study has spent, kept with its trials: none lost, none counted twice.
+"""The budget of a study in device seconds: what was charged to each trial and seed, none lost, none counted twice.
 
-A slot that shares its device with others is charged its share: of two slots on one CPU each second costs
-half a second, so that a budget of three minutes takes about three minutes on the wall.
+A slot that shares its device with others costs its share: of two slots on one CPU each second costs half a device
+second, so that a budget of three minutes takes about three minutes of wall time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Protocol, TypeAlias
 
 from search.storage.charge_file import write_charge
-from search.storage.live_trial import Handle
-from search.storage.record import CHARGED, SEEN_AT
+from search.storage.record import Record
 from search.storage.store import Store
 
-WRITE_SECONDS = 1.0  # others on a shared storage, and readers, see what a trial costs so soon
-SIGN_SECONDS = 30.0
-SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is begun
+STORE_SECONDS = 1.0  # from one writing of a charge into the database to the next; readers see charges so late
+SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is started
+
+Key: TypeAlias = tuple[int, int | None]  # a trial, and in the finale one seed of it
 
 
-def charged(report: Mapping[str, Any]) -> float:
-    """Return the device seconds that a trial's report stands for, without those of the trial that it repeats.
+class Charged(Protocol):
+    """A training that is charged while it goes on."""
 
-    What it took before it paused was charged then; slots may have shared the device otherwise.
-    """
-    seconds = float(report["seconds"]) - float(report.get("earlier_seconds", 0.0))
-    return seconds * float(report.get("charged_share", 1.0)) + float(report.get("paid_seconds", 0.0))
+    @property
+    def key(self) -> Key: ...
+
+    @property
+    def folder(self) -> Path:
+        """Where its charge file is."""
+        ...
+
+    def store_charge(self, seconds: float) -> None:
+        """Write the device seconds that it was charged into the database."""
+        ...
 
 
 @dataclass
-class Purse:
-    """What one coordinator knows of the spending.
-
-    places: the device of each of its slots.  kept_seconds: of the budget, for the finale; no trial is begun on them,
-    though one that was begun before may use them up.  other_devices: those that other coordinators keep busy.
-    """
+class Budget:
+    """What one coordinator knows of the spending of its study."""
 
     store: Store
-    budget_seconds: float | None
-    places: Sequence[str]
-    kept_seconds: float = 0.0
-    other_devices: float = 0.0
-    earlier_seconds: float = 0.0  # of trials that are not in `mine`
-    mine: dict[int, float] = field(default_factory=dict)
-    written: dict[int, float] = field(default_factory=dict)  # time.monotonic() of the last write
+    total_seconds: float | None  # None: there is no limit
+    devices: Sequence[str]  # of each slot
+    reserved_seconds: float = 0.0  # for the finale; a trial that started before may use them up
+    other_devices: float = 0.0  # that other coordinators keep busy
+    others_seconds: float = 0.0  # charged to keys that are not in `charged`
+    charged: dict[Key, float] = field(default_factory=dict)  # by this coordinator, all jobs of a key together
+    stored_at: dict[Key, float] = field(default_factory=dict)  # time.monotonic() of the last writing
+
+    # --- charging
+
+    def charge(self, key: Key, seconds: float) -> None:
+        """Charge a trial or a seed these device seconds in all, in place of what it was charged before."""
+        self.charged[key] = round(seconds, 6)
+
+    def start(self, training: Charged, paid_seconds: float) -> None:
+        """Begin to charge a training; what was charged before stands."""
+        self.charge(training.key, paid_seconds)
+        write_charge(training.folder, paid_seconds)
+
+    def meter(self, training: Charged, seconds: float) -> None:
+        """Charge a training that goes on by the clock: never less than before, and on disk within a turn."""
+        self.charge(training.key, max(seconds, self.charged.get(training.key, 0.0)))
+        write_charge(training.folder, self.charged[training.key])
+        now = time.monotonic()
+        if now - self.stored_at.get(training.key, 0.0) >= STORE_SECONDS:
+            self.stored_at[training.key] = now
+            training.store_charge(self.charged[training.key])
 
     def refresh(self) -> None:
-        """Read what others have spent: once for an embedded study, again and again for a shared one."""
-        self.earlier_seconds = sum(r.seconds for r in self.store.records() if r.number not in self.mine)
+        """Read what others were charged: once for an embedded study, again and again for a shared one."""
+        charges = (charge for record in self.store.records() for charge in _charges(record))
+        self.others_seconds = sum(seconds for key, seconds in charges if key not in self.charged)
+
+    # --- what is left
 
     def spent_seconds(self) -> float:
-        return self.earlier_seconds + sum(self.mine.values())
+        return self.others_seconds + sum(self.charged.values())
 
     def left_seconds(self) -> float | None:
-        """Return the device seconds that are left, or None where there is no limit."""
-        return None if self.budget_seconds is None else self.budget_seconds - self.spent_seconds()
+        """Return the device seconds that are left, None where there is no limit."""
+        return None if self.total_seconds is None else self.total_seconds - self.spent_seconds()
 
     def is_empty(self) -> bool:
         left = self.left_seconds()
-        return left is not None and left - self.kept_seconds < SMALLEST_SHARE * (self.budget_seconds or 0.0)
+        smallest = SMALLEST_SHARE * (self.total_seconds or 0.0)
+        return left is not None and left - self.reserved_seconds < smallest
 
     def why_empty(self) -> str:
-        return "the search has spent its share of the budget" if self.kept_seconds else "the budget is spent"
+        if self.reserved_seconds:
+            return "the search has spent its share of the budget"
+        return "the budget is spent"
 
     def trial_seconds(self) -> float | None:
-        """Return how long a trial that starts now may take on its slot, all other slots being busy too."""
+        """Return the seconds that a trial that starts now may take on its slot, all other slots being busy too."""
         left = self.left_seconds()
-        return None if left is None else max(left, 0.0) / self._devices()
+        return None if left is None else max(left, 0.0) / self._spending_devices()
 
     def search_seconds(self) -> float | None:
-        """Return how long a trial that starts now may take so that the finale keeps its share."""
+        """Return the same where the finale shall keep its share."""
         left = self.left_seconds()
-        return None if left is None else max(left - self.kept_seconds, 0.0) / self._devices()
+        return None if left is None else max(left - self.reserved_seconds, 0.0) / self._spending_devices()
 
-    def _devices(self) -> float:
-        """All that spend at once."""
-        return len(set(self.places)) + self.other_devices
+    def share(self, device: str) -> float:
+        """Return the device seconds that one second on a slot of this device costs."""
+        return 1.0 / self.devices.count(device)
 
-    def share(self, place: str) -> float:
-        """Return the device seconds that a second on a slot of this device costs."""
-        return 1.0 / self.places.count(place)
+    def _spending_devices(self) -> float:
+        return len(set(self.devices)) + self.other_devices
 
-    def open(self, number: int, paid_seconds: float) -> None:
-        """Begin to charge a trial; what it was charged before stands."""
-        self.mine[number] = paid_seconds
-        write_charge(self.store.trial_folder(number), paid_seconds)
 
-    def estimate(self, trial: Handle, seconds: float) -> None:
-        """Charge a running trial by the clock, written to the storage at most once a second."""
-        self.mine[trial.number] = max(seconds, self.mine.get(trial.number, 0.0))
-        write_charge(self.store.trial_folder(trial.number), self.mine[trial.number])
-        now = time.monotonic()
-        if now - self.written.get(trial.number, 0.0) >= WRITE_SECONDS:
-            self.written[trial.number] = now
-            self._write(trial)
-
-    def charge(self, number: int, seconds: float) -> None:
-        """Charge what a trial really took, in place of the estimate."""
-        self.mine[number] = round(seconds, 6)
-
-    def settle(self, trial: Handle) -> None:
-        """Write what the trial was charged; the estimate stands for one that did not live to say."""
-        self._write(trial)
-
-    def sign(self, trial: Handle) -> None:
-        """Say now and then, on a shared storage, that a paused trial is in good hands."""
-        now = time.monotonic()
-        if self.store.shared and now - self.written.get(trial.number, 0.0) >= SIGN_SECONDS:
-            self.written[trial.number] = now
-            trial.keep(SEEN_AT, time.time())
-
-    def _write(self, trial: Handle) -> None:
-        trial.keep(CHARGED, round(self.mine.get(trial.number, 0.0), 6))
-        if self.store.shared:
-            trial.keep(SEEN_AT, time.time())
+def _charges(record: Record) -> Iterator[tuple[Key, float]]:
+    """Yield what a stored trial and each of its seeds were charged."""
+    yield (record.number, None), record.search_seconds
+    for seed, result in record.finale.seeds.items() if record.finale else ():
+        yield (record.number, seed), result.seconds

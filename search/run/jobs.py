@@ -1,77 +1,108 @@
-"""Jobs: what a child is told to do, put together from the study, the purse and the trial."""
+"""The jobs that workers get, made from the study, the budget and the trial."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from search.config.candidate import Candidate
-from search.config.study import StudyFile
-from search.proposals.history import Past
-from search.run.active_trial import Entry
-from search.run.admission import Opening
-from search.run.budget import Purse
-from search.run.paused import Paused
+import genome
+from search.config.candidate import Candidate, candidate
+from search.run import loop
+from search.run.active_trial import ActiveTrial
+from search.run.context import Context
+from search.run.retraining_plan import Task
 from search.samplers.base import ORIGIN, Origin
-from search.storage.store import Store
+from search.storage.trial_files import REPORT_FILE
 from search.workers.messages import Job, Screening
 
-CHECKPOINT_SECONDS = 15.0  # of training that a kill costs at most
+CHECKPOINT_SECONDS = 15.0  # of training that a kill loses at most
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """Writes the jobs of one coordinator."""
+    """Makes the jobs of one run."""
 
-    file: StudyFile
-    store: Store
-    purse: Purse
-    past: Past
-    paused: Paused
-    opening: Opening
+    run: Context
 
-    def job(self, entry: Entry, device: str) -> Job:
-        """Have a trial trained on a slot of this device, or gone on with."""
-        return Job(
-            number=entry.number,
-            genome=entry.network.text,
-            digest=entry.network.digest,
-            recipe=replace(self.file.recipe, seed=entry.network.seed(self.file.recipe.seed)),
-            rungs=self.paused.asked_at(entry),
-            trial_seconds=self._trial_seconds(device),
-            left_seconds=self.purse.trial_seconds(),
-            charged_share=self.purse.share(device),
-            memory_bytes=self.file.budget.memory,
-            predicted_bytes=entry.network.train_memory_bytes,
-            latency=any(objective.name == "latency" for objective in self.file.objectives),
-            folder=str(self.store.trial_folder(entry.number)),
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-            earlier=tuple(str(self.store.trial_folder(number)) for number in entry.kept_by()),
-            paid_seconds=entry.paid,
-            parent=self._parent(entry) if self.file.inherits else None,
+    def trial(self, trial: ActiveTrial, rungs: tuple[int, ...], device: str) -> Job:
+        """Train a trial on a slot of this device, or resume it; it is judged after these epochs."""
+        config, store = self.run.config, self.run.store
+        job = self._job(trial.candidate, trial.folder, device)
+        return job._replace(
+            number=trial.number,
+            recipe=replace(config.recipe, seed=trial.candidate.seed(config.recipe.seed)),
+            rungs=rungs,
+            left_seconds=self.run.budget.trial_seconds(),
+            latency=any(objective.name == "latency" for objective in config.objectives),
+            earlier=tuple(str(store.trial_folder(number)) for number in trial.checkpoint_owners()),
+            paid_seconds=trial.paid_seconds,
+            parent=self._parent(trial) if config.inherits else None,
+        )
+
+    def seed(self, number: int, task: Task, device: str) -> Job:
+        """Retrain the network of a trial from scratch with one seed, or resume this training."""
+        config, record = self.run.config, task.record
+        assert record.genome is not None
+        network = candidate(genome.loads(record.genome), config.recipe.batch, config.recipe.optimizer)
+        folder = self.run.store.seed_folder(record.number, task.seed)
+        resumes = task.known is not None and not task.known.is_over
+        if (
+            not resumes
+        ):  # the folder may hold the report of a shorter training, or of another study of that name
+            (folder / REPORT_FILE).unlink(missing_ok=True)
+        left = self.run.budget.trial_seconds()
+        return self._job(network, folder, device)._replace(
+            number=number,
+            trial=record.number,
+            recipe=replace(config.recipe, seed=task.seed),
+            # the loop halts it before these seconds have passed, so that it has a checkpoint to resume from
+            left_seconds=None if left is None else left + loop.HALT_SECONDS,
+            earlier=(str(folder),) if resumes else (),
+            paid_seconds=task.paid_seconds,
         )
 
     def screening(
         self, number: int, networks: Iterable[Candidate], proxies: tuple[str, ...], device: str
     ) -> Screening:
-        """Have the proxies of candidates measured on a slot of this device."""
+        """Measure the proxies of candidates on a slot of this device."""
         return Screening(
             number=number,
             genomes=tuple(network.text for network in networks),
             proxies=proxies,
-            seed=self.file.recipe.seed,
-            most_seconds=self._trial_seconds(device),
-            memory_bytes=self.file.budget.memory,
+            seed=self.run.config.recipe.seed,
+            most_seconds=self._limit_seconds(device),
+            memory_bytes=self.run.config.budget.memory,
         )
 
-    def _trial_seconds(self, device: str) -> float | None:
-        """The limit of a trial in seconds on a slot; the study's is in device seconds, as all that is charged."""
-        most = self.file.budget.per_trial
-        return None if most is None else most / self.purse.share(device)
+    def _job(self, network: Candidate, folder: Path, device: str) -> Job:
+        """What all trainings of a network have in common."""
+        config = self.run.config
+        return Job(
+            number=0,
+            genome=network.text,
+            digest=network.digest,
+            recipe=config.recipe,
+            rungs=(),
+            trial_seconds=self._limit_seconds(device),
+            left_seconds=None,
+            charged_share=self.run.budget.share(device),
+            memory_bytes=config.budget.memory,
+            predicted_bytes=network.train_memory_bytes,
+            latency=False,
+            folder=str(folder),
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+        )
 
-    def _parent(self, entry: Entry) -> str | None:
-        """The folder of the trial whose weights an entry begins with: of its first parent's network, once trained."""
-        kept = entry.trial.attrs.get(ORIGIN)
-        parents = Origin.of_json(kept).parents if kept else ()
-        twin = self.opening.trained.get(self.past.digest(parents[0]) or "") if parents else None
-        return str(self.store.trial_folder(twin.number)) if twin else None
+    def _limit_seconds(self, device: str) -> float | None:
+        """The limit of a trial in seconds on a slot; the study states it in device seconds."""
+        most = self.run.config.budget.per_trial
+        return None if most is None else most / self.run.budget.share(device)
+
+    def _parent(self, trial: ActiveTrial) -> str | None:
+        """The folder of the trial that trained the network of the first parent; its weights are inherited."""
+        stored = trial.handle.attrs.get(ORIGIN)
+        parents = Origin.of_json(stored).parents if stored else ()
+        history = self.run.history
+        twin = history.trained(history.digest(parents[0])) if parents else None
+        return str(self.run.store.trial_folder(twin.number)) if twin else None

@@ -1,4 +1,4 @@
-"""Ownership of trials on a shared storage: which coordinator has a trial, and whether that coordinator still lives."""
+"""Ownership of trials on a shared storage: which coordinator has a trial, and whether that coordinator is alive."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from search.storage.record import (
-    SEEN_AT,
-)
+from search.storage.record import SEEN_AT
 from search.storage.store import Store
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-SILENT_SECONDS = 120.0  # a coordinator on another machine that says nothing for so long is gone
-SETTLE_SECONDS = 0.5  # in which two that claim the same see each other
+SILENT_SECONDS = 120.0  # a coordinator on another machine that gives no sign of life for so long is dead
+SETTLE_SECONDS = 0.5  # in which two coordinators that claim the same trial see each other's claim
 
 
 def owner() -> str:
@@ -25,15 +23,15 @@ def owner() -> str:
 
 
 def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether no living coordinator has it in hand: certain for an embedded study, whose lock we hold.
+    """Whether no living coordinator has a trial: certain for an embedded study, whose lock this process holds.
 
-    owned_by, seen_at: what its coordinator wrote last.
+    owned_by, seen_at: what the trial's coordinator wrote last.
     """
     return not store.shared or is_gone(owned_by, seen_at)
 
 
 def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether a coordinator on a shared storage lives no more: certain on this machine, elsewhere by its silence."""
+    """Whether a coordinator on a shared storage is dead: certain on this machine, elsewhere judged by its silence."""
     host, _, process = (owned_by or "").rpartition(":")
     if host == socket.gethostname() and process.isdigit():
         return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
@@ -41,6 +39,6 @@ def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
 
 
 def sign_of(trial: FrozenTrial) -> float:
-    """Return when a trial's coordinator last gave a sign of life by it, in unix seconds."""
+    """Return when a trial's coordinator last gave a sign of life through this trial, in unix seconds."""
     moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
     return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))

@@ -1,4 +1,4 @@
-"""Others: what the other coordinators on a shared storage have in hand, as far as this one must reckon with it."""
+"""The other coordinators that work on the same shared study: their trials, their devices, their spending."""
 
 from __future__ import annotations
 
@@ -7,90 +7,91 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from search.config.study import StudyFile
-from search.run.bookkeeping import Known
-from search.run.budget import Purse
+from search.run.context import Context
 from search.run.ownership import is_abandoned, owner, sign_of
+from search.run.promotion import Promotion
 from search.run.recovery import recover
-from search.storage.record import OWNER, PLAN, SHARE, record
+from search.storage.record import OWNER, PLAN, SHARE, UNFINISHED, record
 from search.storage.seed_results import over_seeds
 from search.storage.store import Store
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+LOOK_SECONDS = 5.0  # from one look at what all have spent, while trials run, to the next
+RECOVER_SECONDS = 10.0  # from one look for trials of a dead coordinator to the next
+
 
 @dataclass(frozen=True)
-class Others:
-    """Numbers of the trials that others have in hand, the digests of their networks, and the devices they keep busy.
+class PeerTrials:
+    """The unfinished trials of other coordinators, as they were stored last."""
 
-    trained: of which of them the training has begun.  left: those of one that is gone, until somebody takes them up.
-    """
-
-    in_hand: frozenset[int] = frozenset()
-    digests: Mapping[int, str] = field(default_factory=dict)
-    trained: frozenset[int] = frozenset()
-    devices: float = 0.0
-    left: frozenset[int] = frozenset()
+    numbers: frozenset[int] = frozenset()
+    digests: Mapping[int, str] = field(default_factory=dict)  # of their networks, by trial
+    trained: frozenset[int] = frozenset()  # those whose training has begun
+    devices: float = 0.0  # that they keep busy
+    abandoned: frozenset[int] = frozenset()  # those of a dead coordinator, until another recovers them
 
     def have(self, digest: str, number: int) -> bool:
-        """Whether a network is theirs to train, and not that of the trial of this number.
+        """Whether another coordinator trains a network, and not the trial of this number.
 
-        Of two that come upon it at the same moment the lower number has it: each writes its trial before it looks.
+        Of two trials of one network that begin together the lower number trains it: each is stored before its
+        coordinator looks.
         """
         return any(
             theirs == digest and (other < number or other in self.trained)
             for other, theirs in self.digests.items()
         )
 
-    def but(self, over: Collection[int]) -> Others:
-        """Return this without the trials that are over by now."""
-        still = self.in_hand.difference(over)
+    def without(self, ended: Container[int]) -> PeerTrials:
+        """Return this without the trials that have ended by now."""
+        still = frozenset(number for number in self.numbers if number not in ended)
         digests = {number: digest for number, digest in self.digests.items() if number in still}
-        return replace(
-            self, in_hand=still, digests=digests, trained=self.trained & still, left=self.left & still
-        )
+        trained, abandoned = self.trained & still, self.abandoned & still
+        return replace(self, numbers=still, digests=digests, trained=trained, abandoned=abandoned)
 
     def before(self, number: int) -> int:
-        """Return how many trials they have in hand that began before the one of this number."""
-        return sum(other < number for other in self.in_hand)
+        """Return how many of the trials began before the one of this number."""
+        return sum(other < number for other in self.numbers)
 
 
-def others(store: Store) -> Others:
-    """Look what others have in hand now; nobody but us works on an embedded study."""
+def peer_trials(store: Store) -> PeerTrials:
+    """Read the unfinished trials of other coordinators; an embedded study has none."""
     if not store.shared:
-        return Others()
+        return PeerTrials()
     trials = store.study.get_trials(deepcopy=False)
-    theirs = [trial for trial in trials if _is_in_hand(trial)]
-    left = frozenset(trial.number for trial in theirs if _is_gone(store, trial))
-    active = [t for t in theirs if t.number not in left and record(t).outcome != "paused"]
+    theirs = [trial for trial in trials if _is_of_a_peer(trial)]
+    abandoned = frozenset(trial.number for trial in theirs if _is_abandoned(store, trial))
+    active = [t for t in theirs if t.number not in abandoned and record(t).outcome != "paused"]
     trained = [trial for trial in active if SHARE in trial.user_attrs]
     busy = dict.fromkeys(_alive(store, trials), 0.0)
     for trial in trained:
         busy[trial.user_attrs[OWNER]] = busy.get(trial.user_attrs[OWNER], 0.0) + trial.user_attrs[SHARE]
-    return Others(
-        in_hand=frozenset(trial.number for trial in theirs),
+    return PeerTrials(
+        numbers=frozenset(trial.number for trial in theirs),
         digests={t.number: t.user_attrs[PLAN]["digest"] for t in active if PLAN in t.user_attrs},
         trained=frozenset(trial.number for trial in trained),
-        devices=sum(max(1.0, share) for share in busy.values()),  # between two trials, too, they have one
-        left=left,
+        devices=sum(
+            max(1.0, share) for share in busy.values()
+        ),  # a coordinator between two trials has one, too
+        abandoned=abandoned,
     )
 
 
-def _is_in_hand(trial: FrozenTrial) -> bool:
+def _is_of_a_peer(trial: FrozenTrial) -> bool:
     return trial.state.name == "RUNNING" and trial.user_attrs.get(OWNER) != owner()
 
 
-def _is_gone(store: Store, trial: FrozenTrial) -> bool:
+def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
     return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
 
 
 def _alive(store: Store, trials: list[FrozenTrial]) -> list[str]:
-    """The other coordinators that gave a sign of life, by a trial or in the finale, not long ago."""
+    """The other coordinators that gave a sign of life not long ago, through a trial or in the finale."""
     seen: dict[str, float] = {}
-    for whose, at in _signs(store, trials):
-        seen[whose] = max(at, seen.get(whose, 0.0))
-    return [whose for whose, at in seen.items() if whose != owner() and not is_abandoned(store, whose, at)]
+    for coordinator, at in _signs(store, trials):
+        seen[coordinator] = max(at, seen.get(coordinator, 0.0))
+    return [one for one, at in seen.items() if one != owner() and not is_abandoned(store, one, at)]
 
 
 def _signs(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float]]:
@@ -103,51 +104,57 @@ def _signs(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float
                 yield one.owner, one.seen_at or 0.0
 
 
-LOOK_SECONDS = 5.0  # in which what others have spent of the purse is seen while trials run
-RECOVER_SECONDS = 10.0  # in which the trials of one that was killed are taken up by the others
-
-
 @dataclass
-class Company:
-    """What the others had in hand when it was last looked at, and when that was, by time.monotonic()."""
+class Peers:
+    """The other coordinators, as this one saw them last."""
 
-    file: StudyFile
-    store: Store
-    purse: Purse
-    others: Others = field(default_factory=Others)
-    spending_at: float = 0.0
+    run: Context
+    promotion: Promotion
+    trials: PeerTrials = field(default_factory=PeerTrials)
+    spending_at: float = 0.0  # time.monotonic()
     recovered_at: float = field(default_factory=time.monotonic)
 
-    def left_paused(self) -> Collection[int]:
-        """Take up, now and then, what one of them left that is gone; return those trials that wait at a rung."""
-        if not self.store.shared or time.monotonic() - self.recovered_at < RECOVER_SECONDS:
+    def recovered_paused(self) -> Collection[int]:
+        """Recover the trials of dead coordinators now and then; return those that are paused."""
+        if not self.run.store.shared or time.monotonic() - self.recovered_at < RECOVER_SECONDS:
             return ()
         self.recovered_at = time.monotonic()
-        return recover(self.store, self.file).paused
+        return recover(self.run.store, self.run.config).paused
 
-    def look(self, known: Known, in_hand: Container[int]) -> None:
-        """Learn what they have come to and have in hand. in_hand: the trials of this search."""
-        if not self.store.shared:
+    def look(self, own: Container[int]) -> None:
+        """Read the trials of other coordinators. own: the trials that this one runs."""
+        if not self.run.store.shared:
             return
-        found = others(self.store)
-        known.catch_up(in_hand)
-        self.others = found.but(known.numbers)  # a trial that ended between the two looks is counted once
-        self.purse.other_devices = self.others.devices
-        self.purse.refresh()
+        found = peer_trials(self.run.store)
+        self.catch_up(own)
+        # a trial that ended between the two readings is counted once
+        self.trials = found.without(self.run.history.ended())
+        self.run.budget.other_devices = self.trials.devices
+        self.run.budget.refresh()
+
+    def catch_up(self, own: Container[int] = ()) -> None:
+        """Take in what is new in the storage: everything at the start, trials of other coordinators later."""
+        history = self.run.history
+        for stored in self.run.store.records():
+            if history.has_ended(stored.number) or stored.number in own or stored.outcome == "waiting":
+                continue
+            history.add(stored)
+            if stored.outcome not in UNFINISHED:
+                self.promotion.learn(stored)
 
     def is_overspent(self) -> bool:
-        """Whether all together have spent more than the budget, looked at now and then.
+        """Whether all coordinators together have spent more than the budget; read now and then.
 
-        The limits of trials know nothing of who joined after they began.
+        The limits of running trials do not account for a coordinator that joined after they started.
         """
-        if not self.store.shared or time.monotonic() - self.spending_at < LOOK_SECONDS:
+        if not self.run.store.shared or time.monotonic() - self.spending_at < LOOK_SECONDS:
             return False
         self.spending_at = time.monotonic()
-        self.purse.refresh()
-        left = self.purse.left_seconds()
+        self.run.budget.refresh()
+        left = self.run.budget.left_seconds()
         return left is not None and left < 0
 
     def is_one_too_many(self, number: int, counted: int, running: int) -> bool:
-        """Whether they began the last trials of the study in the moment in which the one of this number was begun."""
-        most, before = self.file.trials, self.others.before(number)
+        """Whether others began the last trials of the study at the moment at which the trial of this number began."""
+        most, before = self.run.config.trials, self.trials.before(number)
         return most is not None and before > 0 and counted + running + before >= most

@@ -1,4 +1,4 @@
-"""Claims: which of several coordinators on a shared storage has a training of the finale in hand."""
+"""What the finale still has to train, what that costs, and which coordinator trains it."""
 
 from __future__ import annotations
 
@@ -11,45 +11,27 @@ from search.storage.record import Record
 from search.storage.seed_results import OneSeed, over_seeds
 from search.storage.store import Store
 
-
-def claimed(store: Store, task: Task, epochs: int) -> Task | None:
-    """Claim a task, and return it with what is known of it now; None where another trains it, or has."""
-    known = _known(store, task)
-    if known is not None and known.epochs == epochs and (known.is_over or _is_taken(store, known)):
-        return None
-    begun = known or OneSeed("interrupted", epochs)
-    mine = begun._replace(outcome="running", owner=owner(), seen_at=time.time(), epochs=epochs)
-    store.keep_seed(task.record.number, task.seed, mine)
-    time.sleep(SETTLE_SECONDS)
-    now = _known(store, task)
-    return task._replace(known=known) if now is not None and now.owner == owner() else None
-
-
-def _known(store: Store, task: Task) -> OneSeed | None:
-    found = over_seeds(store.study.user_attrs).get(task.record.number)
-    return found.seeds.get(task.seed) if found else None
-
-
-def _is_taken(store: Store, one: OneSeed) -> bool:
-    return one.outcome == "running" and not is_abandoned(store, one.owner, one.seen_at)
-
-
-HEADROOM = 1.1  # times what a training took before: no two take the same
+HEADROOM = 1.1  # times what a training took before: two trainings never take the same time
 
 
 class Task(NamedTuple):
-    """One network to be trained with one seed, and what is known of it from earlier runs of the study."""
+    """One network to be trained from scratch with one seed."""
 
     record: Record
     seed: int
-    known: OneSeed | None
+    known: OneSeed | None  # from earlier runs of the study
+
+    @property
+    def paid_seconds(self) -> float:
+        """The device seconds that were charged for it before."""
+        return self.known.seconds if self.known else 0.0
 
 
 def tasks(ranked: Sequence[Record], seeds: Sequence[int], epochs: int) -> list[Task]:
-    """Return what is left to train of these networks: all of them with one seed before any with the next.
+    """Return what is left to train of these networks: every network with one seed before any with the next seed.
 
-    Where the purse ends early, the networks have been trained equally often, or nearly so. A network that failed
-    with one seed is spared the others.
+    Where the budget ends early, the networks have been trained equally often, or nearly so. A network that failed
+    with one seed is not trained with the others.
     """
     known = {record.number: dict(record.finale.seeds) if record.finale else {} for record in ranked}
     return [
@@ -68,11 +50,35 @@ def _is_settled(known: Mapping[int, OneSeed], seed: int, epochs: int) -> bool:
 def expected_seconds(
     record: Record, earlier: Sequence[Record], epochs: int, per_trial: float | None
 ) -> float:
-    """Return the device seconds that a whole training of a trial's network will take, going by the trial.
+    """Return the device seconds that a whole training of a trial's network will take, judged by the trial.
 
-    earlier: the interrupted trials that it went on from.  epochs: of a whole training now.  per_trial: the limit.
+    earlier: the interrupted trials whose checkpoint the trial resumed.  epochs: of a whole training now.
+    per_trial: the limit of a trial.
     """
     seconds = record.search_seconds + sum(one.search_seconds for one in earlier)
     trained = record.planned_epochs if record.outcome == "done" else record.epochs
     whole = seconds * epochs / max(trained or epochs, 1)
     return whole if per_trial is None else min(whole, per_trial)
+
+
+def claimed(store: Store, task: Task, epochs: int) -> Task | None:
+    """Claim a task on a shared storage and return it with what is known of it now; None where another
+    coordinator trains it, or has trained it."""
+    known = _known(store, task)
+    if known is not None and known.epochs == epochs and (known.is_over or _is_taken(store, known)):
+        return None
+    begun = known or OneSeed("interrupted", epochs)
+    mine = begun._replace(outcome="running", owner=owner(), seen_at=time.time(), epochs=epochs)
+    store.keep_seed(task.record.number, task.seed, mine)
+    time.sleep(SETTLE_SECONDS)
+    now = _known(store, task)
+    return task._replace(known=known) if now is not None and now.owner == owner() else None
+
+
+def _known(store: Store, task: Task) -> OneSeed | None:
+    found = over_seeds(store.study.user_attrs).get(task.record.number)
+    return found.seeds.get(task.seed) if found else None
+
+
+def _is_taken(store: Store, one: OneSeed) -> bool:
+    return one.outcome == "running" and not is_abandoned(store, one.owner, one.seen_at)

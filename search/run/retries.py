@@ -1,20 +1,15 @@
-"""Lineage: interrupted trials and the one that repeats them, which goes on from what the last of them kept."""
+"""Retries: interrupted trials and the trial that retries them from their last checkpoint."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from search.storage.charge_file import delete_charge
 from search.storage.record import Record
 from search.storage.store import Store
-from search.workers.checkpoints import drop_checkpoint
-
-if TYPE_CHECKING:
-    pass
+from search.workers.checkpoints import delete_checkpoint
 
 
 def ancestors(store: Store, retry_of: int | None) -> list[Record]:
-    """Return the trials that a trial repeats, given the number that it retries, the nearest first."""
+    """Return the trials that a trial retries, given the number of the nearest, the nearest first."""
     if retry_of is None:
         return []
     records = {record.number: record for record in store.records()}
@@ -26,7 +21,7 @@ def ancestors(store: Store, retry_of: int | None) -> list[Record]:
 
 
 def clear(store: Store, record: Record) -> None:
-    """Delete what a trial that ended, and those that it repeats, needed while it was not over."""
+    """Delete the checkpoints and charge files of a trial that has ended and of the trials that it retries."""
     for one in (record, *ancestors(store, record.retry_of)):
-        drop_checkpoint(store.trial_folder(one.number))
+        delete_checkpoint(store.trial_folder(one.number))
         delete_charge(store.trial_folder(one.number))

@@ -66,6 +66,7 @@ class Individual:
         return self.costs is not None and all(math.isfinite(cost) for cost in self.costs)
 
 
+@runtime_checkable
 class Proposer(Protocol):
     """A sampler of ours: it reads what is known and proposes a genome of its space.
 

@@ -156,6 +156,13 @@ class Proposed:
         return record(self.known)
 
 
+def reopened(study: optuna.Study, trial: FrozenTrial) -> Handle:
+    """Return a handle on a stored trial, such as the coordinator that left it had."""
+    import optuna
+
+    return Asked(optuna.Trial(study, trial._trial_id))
+
+
 def _number(study: optuna.Study, trial: int) -> int:
     """The number of a trial that was just made. In a database of one study it is one less than the trial's id, which
     Optuna can tell without reading."""

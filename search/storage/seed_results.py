@@ -35,17 +35,6 @@ class OneSeed(NamedTuple):
     owner: str | None = None
     seen_at: float | None = None
 
-    @staticmethod
-    def of_report(report: Mapping[str, Any]) -> OneSeed:
-        """Return what a report says, without its cost. A training that the purse cut is only interrupted."""
-        outcome, kind, epochs = report["outcome"], report["kind"], report["recipe"]["epochs"]
-        accuracy, loss = report["valid_accuracy"], report["valid_loss"]
-        if outcome == "interrupted" or kind == "purse":
-            return OneSeed("interrupted", epochs)
-        if outcome == "failed" or accuracy is None or loss is None:
-            return OneSeed("failed", epochs, kind=kind or "error", reason=report["reason"])
-        return OneSeed(outcome, epochs, kind=kind, accuracy=accuracy, loss=loss)
-
     @property
     def is_measured(self) -> bool:
         return self.outcome in ("done", "cut")

@@ -1,4 +1,4 @@
-"""Checkpoints: one that an earlier trial left is taken over, one that nobody needs any more is deleted."""
+"""Checkpoints of trials: taken over from an earlier trial, and deleted when no trial needs them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 
-def drop_checkpoint(folder: Path) -> None:
-    """Delete the checkpoint in a folder, and what was half written of one."""
-    for left in folder.glob(f"*{CHECKPOINT_FILE}*"):
-        left.unlink(missing_ok=True)
+def delete_checkpoint(folder: Path) -> None:
+    """Delete the checkpoint in a folder, and the temporary files of one that was being written."""
+    for file in folder.glob(f"*{CHECKPOINT_FILE}*"):
+        file.unlink(missing_ok=True)
 
 
-def inherit(checkpoint: Checkpoint, folders: Sequence[str]) -> float:
-    """Take over what the nearest of these folders keeps; the seconds in it, 0 where nothing is of use.
+def take_over_checkpoint(checkpoint: Checkpoint, folders: Sequence[str]) -> float:
+    """Move the checkpoint of the nearest of these folders to `checkpoint`; return its seconds, 0 without a usable one.
 
-    A checkpoint in the trial's own folder, where that is none of them, was left by another study of that name.
+    A checkpoint in the trial's own folder, where that folder is none of these, belongs to another study of that name
+    and is deleted.
     """
     if str(checkpoint.path.parent) not in folders:
         checkpoint.remove()
-    kept = next((path for folder in folders if (path := Path(folder, CHECKPOINT_FILE)).exists()), None)
-    if kept is None:
+    found = next((path for folder in folders if (path := Path(folder, CHECKPOINT_FILE)).exists()), None)
+    if found is None:
         return 0.0
     checkpoint.path.parent.mkdir(parents=True, exist_ok=True)
-    kept.replace(checkpoint.path)
+    found.replace(checkpoint.path)
     try:
         state = checkpoint.load()
         return float(state["seconds"]) if state else 0.0
-    except Exception as error:  # whatever a file can hold that is none of ours
-        log.warning("trial in %s begins afresh: %s", checkpoint.path.parent, " ".join(str(error).split()))
+    except Exception as error:  # a file can hold anything
+        log.warning(
+            "trial in %s starts from scratch: %s", checkpoint.path.parent, " ".join(str(error).split())
+        )
         checkpoint.remove()
         return 0.0

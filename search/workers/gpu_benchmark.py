@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import trainer
-from search.workers.messages import Room
+from search.workers.messages import DeviceState
 from trainer.data.residence import free_bytes
 from trainer.hardware.cache import machine
 
@@ -26,7 +26,7 @@ def serve(pipe: Connection, device: str) -> None:
     place = torch.device(device)
     try:
         data = images().to(place)
-        pipe.send(Room(machine(place), free_bytes(place) or 0))
+        pipe.send(DeviceState(machine(place), free_bytes(place) or 0))
         while True:
             pipe.send(rate(data, device, pipe.recv()))
     except (EOFError, OSError, RuntimeError):  # nobody asks any more, or the device has no room for another

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from search.workers.messages import Room
+from search.workers.messages import DeviceState
 from search.workers.pool import prepare, without_main
 from trainer.hardware.cache import recall, remember
 
@@ -53,7 +53,7 @@ def sharing(device: str, data_bytes: int, memory_bytes: int | None) -> Sharing:
     """Return how many workers the device feeds. Measures that in some seconds where nobody did before."""
     with gauges(device, 1) as pipes:
         room = heard(pipes[0])
-    if not isinstance(room, Room):
+    if not isinstance(room, DeviceState):
         return Sharing(1, "it could not be measured")
     each = needed(room.free_bytes, data_bytes, memory_bytes)
     has_room = room.free_bytes // each > 1

@@ -1,4 +1,4 @@
-"""What the coordinator and a child say to each other through their pipe."""
+"""What the coordinator and a worker send each other through their pipe."""
 
 from __future__ import annotations
 
@@ -7,100 +7,92 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from search.storage.trial_report import TrialReport
     from trainer import Recipe
 
-HALT = signal.SIGUSR1  # to a child: keep what the trial has come to, and stop it
+HALT = signal.SIGUSR1  # to a worker: write the checkpoint of the trial and stop training it
 
 
 class Setup(NamedTuple):
-    """What a child needs once, when it starts. `threads` are torch's, in this child; `keeps_pages` says whether
-    memory that is freed stays with it, which is faster and takes somewhat more."""
+    """What a worker needs once, when it starts."""
 
     data: str
     root: str | None
     size: int | None
     mirror: bool | None
     device: str
-    threads: int
-    keeps_pages: bool = False
+    threads: int  # of torch, in this worker
+    keeps_pages: bool = False  # whether freed memory stays with the process: faster, and somewhat more of it
 
 
 class Job(NamedTuple):
-    """One trial to train: building, training and evaluation, in seconds on its slot.
+    """One network to train: building, training and evaluation. Seconds are seconds on the slot."""
 
-    trial_seconds: its limit, what earlier trials spent on the checkpoint that it goes on from included.
-    left_seconds: what the purse can pay now.  charged_share: 1 / slots on the device, charged of each second.
-    paid_seconds: device seconds charged for it before: until it paused, or to choose it.
-    memory_bytes: on CPU kept by the operating system, as growth of this process's address space.
-    folder: receives genome.yaml, weights.safetensors and report.json, and a checkpoint meanwhile, every
-    checkpoint_seconds.  earlier: folders that may hold what it goes on from, the nearest first: its own where it
-    paused, or is trained anew and was interrupted, those of the trials that it repeats.  parent: folder of the trial
-    whose weights it begins with.  trial: whose network it trains anew, for the finale; `number` then only tells the
-    jobs apart.
-    """
-
-    number: int
-    genome: str
+    number: int  # of the trial; in the finale a number that only tells jobs apart
+    genome: str  # canonical text
     digest: str
     recipe: Recipe
-    rungs: tuple[int, ...]
-    trial_seconds: float | None
-    left_seconds: float | None
-    charged_share: float
-    memory_bytes: int | None
+    rungs: tuple[int, ...]  # epochs after which the worker waits for a verdict
+    trial_seconds: float | None  # limit of the trial, the seconds inside its checkpoint included
+    left_seconds: float | None  # what the budget can pay now
+    charged_share: float  # device seconds that one second costs: 1 / slots on the device
+    memory_bytes: (
+        int | None
+    )  # limit; on a CPU the operating system enforces it as growth of the address space
     predicted_bytes: int
-    latency: bool
-    folder: str
-    checkpoint_seconds: float
-    earlier: tuple[str, ...] = ()
-    paid_seconds: float = 0.0
-    parent: str | None = None
-    trial: int | None = None
+    latency: bool  # whether to measure the seconds of one image
+    folder: str  # receives genome.yaml, weights.safetensors and report.json, and the checkpoint meanwhile
+    checkpoint_seconds: float  # from one checkpoint to the next
+    earlier: tuple[str, ...] = ()  # folders that may hold the checkpoint to resume, the nearest first
+    paid_seconds: float = 0.0  # device seconds charged for this trial and seed before this job
+    parent: str | None = None  # folder of the trial whose weights the network begins with
+    trial: int | None = None  # in the finale: the trial whose network is retrained
+
+    @property
+    def key(self) -> tuple[int, int | None]:
+        """What the device seconds of this job are charged to: a trial, and in the finale one seed of it."""
+        return (self.number, None) if self.trial is None else (self.trial, self.recipe.seed)
 
     def limit_seconds(self) -> float | None:
-        """Return the most that it can take on its slot from now on."""
+        """Return the most seconds that the job can take from now on."""
         limits = [limit for limit in (self.trial_seconds, self.left_seconds) if limit is not None]
         return min(limits, default=None)
 
 
 class Screening(NamedTuple):
-    """Candidates, as genomes' texts, of which to measure proxies before one of them is trained.
+    """Candidates whose proxies are measured before one of them is trained."""
 
-    number: below 0, as none of them has a trial.  seed: of the weights, as in training.  most_seconds: after which no
-    further candidate is measured.
-    """
-
-    number: int
-    genomes: tuple[str, ...]
+    number: int  # below 0: no candidate has a trial yet
+    genomes: tuple[str, ...]  # canonical texts
     proxies: tuple[str, ...]
-    seed: int
-    most_seconds: float | None
+    seed: int  # of the weights, as in training
+    most_seconds: float | None  # after which no further candidate is measured
     memory_bytes: int | None
 
     def limit_seconds(self) -> float | None:
-        """Return the most that it can take on its slot, but for the candidate in hand."""
+        """Return the most seconds that the job can take, without those of the candidate being measured."""
         return self.most_seconds
 
 
 class Ready(NamedTuple):
-    """The child has its data and waits for jobs."""
+    """The worker has its data and waits for jobs."""
 
 
 class Broken(NamedTuple):
-    """The child cannot do any job, such as for want of the data."""
+    """The worker cannot do any job, for example because the data is missing."""
 
     reason: str
 
 
 class Row(NamedTuple):
-    """One epoch of a trial's curve."""
+    """One epoch of a trial's learning curve."""
 
     number: int
     row: Mapping[str, Any]
 
 
 class Rung(NamedTuple):
-    """A trial stands at a rung and waits for `Verdict`."""
+    """A trial has reached a rung, and its worker waits for a `Verdict`."""
 
     number: int
     epoch: int
@@ -108,14 +100,14 @@ class Rung(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether the trial at a rung shall stop for good, or pause: keep what it has come to, and make room."""
+    """What a trial at a rung shall do; it trains on where both are False."""
 
-    stop: bool
-    pause: bool = False
+    stop: bool  # end for good
+    pause: bool = False  # write the checkpoint and free the slot
 
 
 class Screened(NamedTuple):
-    """The proxies of each candidate, None for one that has none, and the seconds that they took on the slot."""
+    """The proxies of each candidate, None for a candidate that has none, and the seconds spent on the slot."""
 
     number: int
     rows: tuple[Mapping[str, float] | None, ...]
@@ -123,25 +115,25 @@ class Screened(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A trial's report as plain values, as its report.json holds it."""
+    """The report of a job that has ended."""
 
     number: int
-    report: Mapping[str, Any]
+    report: TrialReport
 
 
 class Died(NamedTuple):
-    """The child ended while it had this trial; `reason` is a sentence. Made by the coordinator's side."""
+    """The worker died during this job. The pool makes this event; `reason` is a sentence."""
 
     number: int
     reason: str
 
 
+class DeviceState(NamedTuple):
+    """What the process that benchmarks a device reports of it."""
+
+    machine: str  # measured times depend on it
+    free_bytes: int
+
+
 Task: TypeAlias = Job | Screening
 Event: TypeAlias = Row | Rung | Screened | Finished | Died
-
-
-class Room(NamedTuple):
-    """What a process says of its device: the machine, as measured times depend on it, and bytes that are free."""
-
-    machine: str
-    free_bytes: int

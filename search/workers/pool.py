@@ -1,4 +1,4 @@
-"""Warm child processes, one for each device slot: whatever kills one is an outcome of its trial alone."""
+"""The pool of workers: warm processes, one for each device slot. What kills a worker fails its trial alone."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, 
 PRELOAD = (
     "torch",
     "search.workers.worker",
-)  # imported once by the fork server: a child then starts in 0.03 s
-GRACE_SECONDS = 15.0  # a child this long over its limit hangs
+)  # the fork server imports them once: a worker then starts in 0.03 s
+GRACE_SECONDS = 15.0  # a worker that is over its limit by so much hangs
 STOP_SECONDS = 3.0
-LOSSES_IN_A_ROW = 5  # children that die one after another, before any report: the machine, not a genome
+LOSSES_IN_A_ROW = 5  # workers that die one after another, before any report: the machine is to blame
 
 
 @dataclass
 class Slot:
-    """A place on a device, its child process and the job in hand."""
+    """A place on a device, its worker process and the job that the worker does."""
 
     setup: Setup
     process: ForkServerProcess
     pipe: Connection
     job: Task | None = None
-    began: float = 0.0  # time.monotonic() when the job was given
-    is_ready: bool = False
+    began: float = 0.0  # time.monotonic() when the worker got the job
+    is_ready: bool = False  # whether the worker has loaded its data
 
     def elapsed_seconds(self) -> float:
-        """Return the wall seconds since the job in hand was given."""
+        """Return the wall seconds since the worker got its job."""
         return time.monotonic() - self.began
 
     def is_overdue(self) -> bool:
@@ -49,11 +49,11 @@ class Slot:
 
 
 @dataclass
-class Crew:
+class WorkerPool:
     """The slots of one coordinator."""
 
     slots: list[Slot]
-    losses: int = field(default=0)
+    losses: int = field(default=0)  # workers that died since the last report
 
     def free(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.job is None]
@@ -62,63 +62,66 @@ class Crew:
         return [slot for slot in self.slots if slot.job is not None]
 
     def at_work(self) -> list[Slot]:
-        """Return the slots whose trial has begun: the others' children are still being started."""
+        """Return the slots whose worker is doing its job; a worker that is still starting is not."""
         return [slot for slot in self.busy() if slot.is_ready]
 
     def slot_of(self, number: int) -> Slot:
         return next(slot for slot in self.slots if slot.job and slot.job.number == number)
 
     def give(self, slot: Slot, job: Task) -> None:
-        """Hand a job to a free slot; a child that died meanwhile is replaced first."""
+        """Give a free slot a job; a worker that died meanwhile is replaced first."""
         if not slot.process.is_alive():
             self._replace(slot)
         slot.job, slot.began = job, time.monotonic()
-        with suppress(OSError):  # if it died this moment, the next `wait` finds the end of its pipe
+        with suppress(OSError):  # of a worker that dies at this moment: the next `wait` reports its death
             slot.pipe.send(job)
 
     def answer(self, number: int, verdict: Verdict) -> None:
-        """Tell a trial that waits at a rung whether to stop."""
-        with suppress(OSError):  # as above
+        """Send the verdict to the worker of a trial that waits at a rung."""
+        with suppress(OSError):  # as in `give`
             self.slot_of(number).pipe.send(verdict)
 
     def halt(self) -> None:
-        """Ask the trials in hand to keep what they have come to and to stop; `wait` hears of it."""
+        """Ask the workers to write their checkpoints and stop; `wait` returns their reports."""
         for slot in self.at_work():
             if slot.process.is_alive() and slot.process.pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(slot.process.pid, HALT)
 
     def wait(self, timeout_seconds: float) -> list[Event]:
-        """Return what the busy children said or suffered, after at most `timeout_seconds`.
+        """Return the events of the workers, after at most `timeout_seconds`.
 
-        Raises StudyError when a child cannot work at all.
+        Raises StudyError where a worker cannot work at all.
         """
         pipes = {slot.pipe: slot for slot in self.slots}
         events: list[Event] = []
         for pipe in wait(list(pipes), timeout_seconds):
-            event = self._hear(pipes[pipe])  # type: ignore[index]
+            event = self._receive(pipes[pipe])  # type: ignore[index]
             if event is not None:
                 events.append(event)
         events.extend(self._kill(slot) for slot in self.busy() if slot.is_overdue())
         return events
 
-    def _hear(self, slot: Slot) -> Event | None:
+    def _receive(self, slot: Slot) -> Event | None:
         try:
-            said: Any = slot.pipe.recv()
+            message: Any = slot.pipe.recv()
         except (EOFError, OSError):
-            return self._bury(slot)
-        match said:
+            return self._died(slot)
+        match message:
             case Ready():
-                slot.is_ready, slot.began = True, time.monotonic()  # loading data is not the job's time
+                slot.is_ready, slot.began = (
+                    True,
+                    time.monotonic(),
+                )  # loading data is not charged to the job
                 return None
             case Broken(reason):
                 raise StudyError(reason)
-        if isinstance(said, Finished | Screened):
+        if isinstance(message, Finished | Screened):
             slot.job, self.losses = None, 0
-        return said  # type: ignore[no-any-return]
+        return message  # type: ignore[no-any-return]
 
-    def _bury(self, slot: Slot) -> Event | None:
-        """Replace a child that died; its job, if it had one, has this outcome."""
+    def _died(self, slot: Slot) -> Event | None:
+        """Replace a worker that died; its death is the outcome of its job, if it had one."""
         slot.process.join(STOP_SECONDS)
         reason, job = _cause(slot.process.exitcode), slot.job
         self.losses += 1
@@ -136,35 +139,35 @@ class Crew:
 
     def _replace(self, slot: Slot) -> None:
         slot.pipe.close()
-        fresh = start(slot.setup)
-        slot.process, slot.pipe = fresh.process, fresh.pipe
+        new = start(slot.setup)
+        slot.process, slot.pipe = new.process, new.pipe
         slot.job, slot.is_ready = None, False
 
 
 def prepare(more: Sequence[str] = ()) -> None:
-    """Begin to start the fork server, which imports torch and `more` meanwhile; `crew` then need not wait.
+    """Begin to start the fork server, which imports torch and `more` meanwhile, so that `worker_pool` need not wait.
 
-    There is one for the life of a process: a second call changes nothing.
+    A process has one fork server as long as it lives: a second call changes nothing.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    resource_tracker.ensure_running()  # which begins it, too, but lets Ctrl-C through again
+    resource_tracker.ensure_running()  # the fork server starts it too, and would let Ctrl-C through to it
     with without_main(), _without_interrupts():
         forkserver.ensure_running()
 
 
 @contextmanager
-def crew(setups: Sequence[Setup]) -> Iterator[Crew]:
-    """Start one child for each setup; all of them are gone when the block ends."""
-    hands = Crew([])
+def worker_pool(setups: Sequence[Setup]) -> Iterator[WorkerPool]:
+    """Start one worker for each setup; all of them have ended when the block ends."""
+    pool = WorkerPool([])
     try:
-        hands.slots.extend(start(setup) for setup in setups)
-        yield hands
+        pool.slots.extend(start(setup) for setup in setups)
+        yield pool
     finally:
-        stop(hands.slots, at_once=True)
+        stop(pool.slots, at_once=True)
 
 
 def start(setup: Setup) -> Slot:
-    """Start a child process that loads its data and then waits for jobs."""
+    """Start a worker that loads its data and then waits for jobs."""
     prepare()
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
@@ -176,15 +179,13 @@ def start(setup: Setup) -> Slot:
 
 
 def _serve(pipe: Connection, setup: Setup) -> None:
-    from search.workers.worker import (
-        serve,  # torch and all: loaded in the fork server, never in the coordinator
-    )
+    from search.workers.worker import serve  # imports torch: in the fork server, never in the coordinator
 
     serve(pipe, setup)
 
 
 def stop(slots: Sequence[Slot], at_once: bool = False) -> None:
-    """End children: with SIGTERM, then with SIGKILL for those that stay."""
+    """End workers: with SIGTERM, then with SIGKILL those that have not ended."""
     for slot in slots:
         slot.process.kill() if at_once else slot.process.terminate()
     for slot in slots:
@@ -205,9 +206,9 @@ def _cause(exit_code: int | None) -> str:
 
 @contextmanager
 def without_main() -> Iterator[None]:
-    """Hide the user's script from multiprocessing, which would import it again in every child.
+    """Hide the user's script from multiprocessing, which would import the script again in every worker.
 
-    The children need nothing of it, and a script without `if __name__ == "__main__"` would start itself.
+    The workers need nothing of the script, and a script without `if __name__ == "__main__"` would run itself.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -219,7 +220,7 @@ def without_main() -> Iterator[None]:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C, which reaches the whole group, from processes begun in here; ours comes at the end."""
+    """Keep Ctrl-C, which reaches the whole group, from processes started in this block; ours comes at its end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,0 +1,85 @@
+"""The event loop of search and finale: fill free slots, take in what workers send, charge by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from search.run.budget import Budget, Charged
+from search.run.progress import Progress
+from search.workers.messages import Event, Job
+from search.workers.pool import WorkerPool
+
+TURN_SECONDS = 0.2  # longest time until Ctrl-C, an empty budget and overdue workers are noticed
+HALT_SECONDS = 2.0  # in which interrupted trainings may write their checkpoints
+
+
+class Work(Protocol):
+    """What a loop does: the search, then the finale."""
+
+    @property
+    def trainings(self) -> Mapping[int, Charged]:
+        """The trainings that go on, by the number of their job."""
+        ...
+
+    def over(self) -> str | None:
+        """Return why nothing more is to be done, None where something is."""
+        ...
+
+    def fill(self, pool: WorkerPool) -> bool:
+        """Give a free slot a job. Return whether more can be done at once."""
+        ...
+
+    def patience(self) -> float:
+        """Return the seconds to wait for an event when nothing more can be done."""
+        ...
+
+    def handle(self, event: Event, pool: WorkerPool) -> None:
+        """Take in what a worker sent."""
+        ...
+
+    def turn(self, pool: WorkerPool) -> None:
+        """Do what is due after each wait."""
+        ...
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The loop of one run, over the slots of its pool."""
+
+    pool: WorkerPool
+    budget: Budget
+    progress: Progress
+
+    def run(self, work: Work) -> str:
+        """Do the work until it is over, and return why it is. Trainings that still go on are interrupted."""
+        while True:
+            reason = work.over()
+            if reason is not None:
+                self._halt(work)
+                return reason
+            filled = work.fill(self.pool)
+            self._listen(work, 0.0 if filled else work.patience())
+
+    def _listen(self, work: Work, seconds: float) -> None:
+        for event in self.pool.wait(seconds):
+            work.handle(event, self.pool)
+        work.turn(self.pool)
+        self._charge(work)
+
+    def _halt(self, work: Work) -> None:
+        """Give the trainings that go on a moment to write their checkpoints."""
+        self.pool.halt()
+        until = time.monotonic() + HALT_SECONDS
+        while self.pool.at_work() and (left := until - time.monotonic()) > 0:
+            self._listen(work, min(left, TURN_SECONDS))
+
+    def _charge(self, work: Work) -> None:
+        """Charge the trainings that go on by the clock."""
+        for slot in self.pool.at_work():
+            job = slot.job
+            if isinstance(job, Job) and (training := work.trainings.get(job.number)):
+                self.budget.meter(training, job.paid_seconds + slot.elapsed_seconds() * job.charged_share)
+        self.progress.tick(self.budget.spent_seconds())

@@ -1,0 +1,103 @@
+"""What happens to trials at their rungs: stopped, paused, resumed, dropped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.run import tell
+from search.run.active_trial import ActiveTrial, ActiveTrials, State
+from search.run.context import Context
+from search.run.promotion import Promotion
+from search.run.pruning import Pruning
+from search.run.recovery import taken_over
+from search.storage.record import CURVE, RUNGS, Record
+from search.storage.trial_report import TrialReport
+from search.workers.messages import Rung, Verdict
+
+CURVE_SECONDS = 5.0  # from one writing of a running trial's learning curve to the next
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """The trials of one run at their rungs."""
+
+    run: Context
+    active: ActiveTrials
+    pruning: Pruning
+    promotion: Promotion
+
+    def adopt(self, numbers: Collection[int]) -> None:
+        """Take over the trials that an earlier run, or another coordinator, left paused."""
+        store, config = self.run.store, self.run.config
+        for stored in store.study.get_trials(deepcopy=False):
+            if stored.number in numbers:
+                handle, candidate, rested = taken_over(store, config, stored)
+                trial = ActiveTrial(
+                    handle,
+                    candidate,
+                    store,
+                    dict(rested.rungs),
+                    rested=rested,
+                    paid_seconds=rested.seconds,
+                )
+                self.active.enter(trial, State.PAUSED)
+                self.run.budget.charge(trial.key, rested.seconds)
+                self.promotion.learn(rested)
+                self.run.history.add(rested)
+        self.run.budget.refresh()
+
+    def judge(self, rung: Rung, share: float, is_last: Callable[[], bool]) -> Verdict:
+        """Store what a trial reached at a rung, or at a point of its curve, and return whether it trains on.
+
+        share: device seconds that one second of the trial costs.  is_last: whether no other trial runs, and none will.
+        """
+        trial, config, history = self.active[rung.number], self.run.config, self.run.history
+        epoch, scores = rung.epoch, rung.scores
+        history.time(trial.number, share * scores["seconds"] / epoch)
+        value = self.pruning.value(scores)
+        earlier = {at: score for at, score in trial.rungs.items() if at < epoch}
+        trial.rungs = {**earlier, epoch: -self.pruning.goal.cost(value)}
+        history.reach(trial.number, trial.rungs, trial.candidate.planned())
+        is_over = epoch >= config.recipe.epochs  # pruning a trial that is trained saves nothing
+        stop = not is_over and self.pruning.shall_stop(trial.number, epoch)
+        # Each writing takes time: points of the curve between rungs are only looked at.
+        if stop or is_over or epoch in config.rungs:
+            trial.handle.keep(RUNGS, {str(at): score for at, score in trial.rungs.items()})
+            if len(config.objectives) == 1:
+                trial.handle.at(epoch, value)
+        trains_on = not (stop or is_over)
+        trial.is_pausing = trains_on and self.promotion.shall_pause(trial, epoch, is_last())
+        return Verdict(stop, trial.is_pausing)
+
+    def follow(self, number: int, row: Mapping[str, Any]) -> None:
+        """Store the learning curve of a running trial now and then, for readers of the study."""
+        trial, value, now = self.active[number], self.pruning.value(row), time.monotonic()
+        if value is not None:  # finite
+            trial.curve[row["epoch"]] = value
+        if trial.curve and now - trial.curve_stored_at >= CURVE_SECONDS:
+            trial.curve_stored_at = now
+            trial.handle.keep(CURVE, {str(epoch): value for epoch, value in trial.curve.items()})
+
+    def pause(self, trial: ActiveTrial, report: TrialReport) -> list[Record]:
+        """Store a trial that stopped at its rung; return the records of those that it leaves too far behind."""
+        trial.is_pausing, trial.paid_seconds = False, self.run.budget.charged[trial.key]
+        trial.rested = tell.pause(trial.handle, trial.candidate, report)
+        self.run.history.add(trial.rested)
+        self.active.enter(trial, State.PAUSED)
+        self.run.progress.paused(trial.number)
+        return [self.drop(number) for number in self.promotion.fallen_behind()]
+
+    def resume(self, number: int) -> ActiveTrial:
+        """Take a paused trial up again from its checkpoint."""
+        trial = self.active.leave(number)
+        tell.go_on(trial.handle)
+        return trial
+
+    def drop(self, number: int) -> Record:
+        """End a paused trial with what it reached at its rung, and return its record."""
+        trial = self.active.leave(number)
+        assert trial.rested is not None
+        return tell.drop(trial.handle, trial.rested)

@@ -1,0 +1,87 @@
+"""The report of a trial: what a worker sends when a trial has ended, and what report.json holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from search.storage.trial_files import read_report
+from trainer import Report, ReportError
+
+
+class Charge(NamedTuple):
+    """The four numbers from which the device seconds of a trial are computed."""
+
+    seconds: (
+        float  # on the slot: building, training, evaluation, latency; those inside the checkpoint included
+    )
+    earlier_seconds: float = (
+        0.0  # of these, the seconds inside the checkpoint: they were charged when they were spent
+    )
+    share: float = 1.0  # device seconds that one second on the slot costs: 1 / slots on the device
+    paid_seconds: float = (
+        0.0  # device seconds charged for this trial before this job: screening, or until it paused
+    )
+
+    @property
+    def device_seconds(self) -> float:
+        """All that the trial is charged, over all of its jobs."""
+        return (self.seconds - self.earlier_seconds) * self.share + self.paid_seconds
+
+
+class TrialReport(NamedTuple):
+    """What one job came to: the trainer's report, and what the study needs beside it."""
+
+    report: Report  # without weights
+    number: int  # of the trial, also where the finale retrained its network
+    digest: str
+    charge: Charge
+    latency: float | None = None  # seconds of one image, where latency is an objective
+    inherited: Mapping[str, Any] | None = None  # parent trial and share of the weights it began with
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as report.json holds them."""
+        return {
+            **self.report.to_dict(),
+            "number": self.number,
+            "digest": self.digest,
+            "latency": self.latency,
+            "inherited": None if self.inherited is None else dict(self.inherited),
+            "seconds": self.charge.seconds,
+            "earlier_seconds": self.charge.earlier_seconds,
+            "charged_share": self.charge.share,
+            "paid_seconds": self.charge.paid_seconds,
+        }
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> TrialReport:
+        """Read the values of a report.json. Raises trainer.ReportError for what is no report of a trial."""
+        values = dict(plain)
+        try:
+            return cls(
+                number=values.pop("number"),
+                digest=values.pop("digest"),
+                latency=values.pop("latency", None),
+                inherited=values.pop("inherited", None),
+                charge=Charge(
+                    float(values["seconds"]),
+                    float(values.pop("earlier_seconds", 0.0)),
+                    float(values.pop("charged_share", 1.0)),
+                    float(values.pop("paid_seconds", 0.0)),
+                ),
+                report=Report.from_dict(values),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReportError(f"this is no report of a trial ({error})") from None
+
+
+def stored_report(folder: Path, digest: str | None, number: int) -> TrialReport | None:
+    """Return the report in a trial's folder, None where there is none of this network and this trial."""
+    plain = read_report(folder, digest, number)
+    if plain is None:
+        return None
+    try:
+        return TrialReport.of_json(plain)
+    except ReportError:
+        return None
