@@ -30,11 +30,6 @@ WAYS: dict[str, dict[str, Any]] = {
         "pruner": "halving",
         "screen": {"proxies": ["params", "snip", "grad_norm", "synflow"], "keep": 0.25},
     },
-    "auto, halving, proxies as features": {
-        "sampler": "auto",
-        "pruner": "halving",
-        "screen": {"proxies": ["params", "snip", "grad_norm", "synflow"], "keep": 0.25, "features": True},
-    },
     "auto, median": {"sampler": "auto", "pruner": "median"},
     "auto": {"sampler": "auto", "pruner": "none"},
     "kernel, halving": {"sampler": "kernel", "pruner": "halving"},

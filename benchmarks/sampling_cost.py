@@ -35,7 +35,7 @@ import genome
 from genome.domain import Domain
 from search.config.candidate import candidate
 from search.config.study import StudyFile, parse_study
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.run.active_trial import Entry
 from search.run.budget import Purse
 from search.run.coordinator import Coordinator
@@ -126,7 +126,7 @@ def _opened(stack: ExitStack, sampler: str, space: str, finished: int, folder: P
     claimed = stack.enter_context(claim(f"{sampler}-{finished}", folder, None))
     store = coordinate(claimed, ["maximize"], {})
     fill(store, file, finished)
-    past = Past(file.objectives, EPOCHS)
+    past = History(file.objectives, EPOCHS)
     asking = _asking(file, file.space(), store, past)
     return Coordinator(file, store, Purse(store, None, ["cpu"]), Silent(), lambda: False, past, asking)
 

@@ -20,6 +20,7 @@ from search.proposals.history import History
 from search.proposals.screening import Sieve
 from search.results.export import export
 from search.results.ranking import front
+from search.results.refs import check_removed
 from search.run import launch
 from search.run.active_trial import ActiveTrials
 from search.run.budget import Budget
@@ -82,7 +83,9 @@ class Study:
     @classmethod
     def load(cls, path: Path | str, runs: Path | str = "runs", data_root: str | None = None) -> Study:
         """Read a study file. Raises StudyError or genome.SourceError with `file:line` for each mistake."""
-        return cls(read_study(path, data_root), Path(runs))
+        file = read_study(path, data_root, is_begun=True)
+        check_removed(file, Path(runs))
+        return cls(file, Path(runs))
 
     def run(self, progress: Progress | None = None, best_of: str | None = None) -> Result:
         """Run the study, or resume it, until its budget is spent.
@@ -243,7 +246,7 @@ def _sieve(config: StudyFile, asking: Asking) -> Sieve | None:
     """Who screens candidates, in a study that wants it."""
     if config.screen is None or not isinstance(asking, Genomes):
         return None
-    return Sieve(config.screen, learnt(config.objectives), asking.past, asking.propose, asking.gains)
+    return Sieve(config.screen, learnt(config.objectives), asking.past, asking.propose)
 
 
 def _bytes(data: Data) -> int:

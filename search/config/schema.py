@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -145,8 +145,6 @@ class _Screen(_Section):
         ["params", "synflow", "jacob_cov", "snip"]
     )
     keep: Annotated[float, Field(ge=0.02, le=0.9)] = 0.25
-    start: Annotated[int, Field(ge=0)] = 0
-    features: bool = False
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -202,6 +200,12 @@ class Written(_Section):
     start: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
     space: dict[str, Any]
 
+
+# keys of earlier versions, and why each was removed
+REMOVED: Mapping[tuple[str, str], str] = {
+    ("screen", "start"): "it brought no gain",
+    ("screen", "features"): "it brought no gain",
+}
 
 # which keys a mapping may have, by its address
 KEYS = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,19 @@ from genome.source import Source, SourceError, parse, read
 from search.config import schema_errors
 from search.config.dataset import SHAPES, Dataset
 from search.config.finale import Finale
-from search.config.schema import KEYS, Written
+from search.config.schema import KEYS, REMOVED, Written
 from search.errors import StudyError
 from search.objective import Objective
 from search.pruners.brackets import is_too_early, usual_rungs
 from search.pruners.rules import PAUSING
-from search.samplers import JOINT, MODELS, NAMING_PARENTS, OURS
+from search.samplers import JOINT, NAMING_PARENTS, OURS
 from search.samplers import complaint as sampler_complaint
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_of
 from search.space.space import Space
 from trainer import Budget, Recipe
+
+log = logging.getLogger("search")
 
 DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials
 
@@ -60,6 +64,8 @@ class StudyFile:
     storage: str | None
     start: tuple[str, ...]
     source: Source
+    # a sentence for each key in the text that this version no longer has, and that was ignored
+    removed: tuple[str, ...] = ()
 
     def space(self) -> Space:
         """Return the search space. Raises SourceError with its place."""
@@ -108,14 +114,19 @@ class StudyFile:
         return yaml.safe_dump(self.plain(), sort_keys=False, default_flow_style=False, width=100)
 
 
-def read_study(path: Path | str, data_root: str | None = None) -> StudyFile:
-    """Read a study file. Raises StudyError with a line for each mistake, SourceError where it is no YAML."""
-    return check_study(read(path), data_root, Path(path).parent)
+def read_study(path: Path | str, data_root: str | None = None, is_begun: bool = False) -> StudyFile:
+    """Read a study file. Raises StudyError with a line for each mistake, SourceError where it is no YAML.
+
+    `is_begun` says that the study may be stored already: removed keys are then listed in `removed`, not refused.
+    """
+    return check_study(read(path), data_root, Path(path).parent, is_begun)
 
 
 def parse_study(text: str, path: str, data_root: str | None = None) -> StudyFile:
     """Read a study's text, such as a storage keeps it."""
-    return check_study(parse(text, path), data_root)
+    study = check_study(parse(text, path), data_root, is_begun=True)
+    report_removed(study)
+    return study
 
 
 def stored_study(text: str, path: str) -> StudyFile:
@@ -124,23 +135,54 @@ def stored_study(text: str, path: str) -> StudyFile:
     Its space is not looked at again, so its data may be on another machine. Raises StudyError or SourceError.
     """
     source = parse(text, path)
+    value, removed = _without_removed(source)
     try:
-        return _filled(Written.model_validate(_complete(source)), source, None, None)
+        study = _filled(Written.model_validate(value), source, None, None, removed)
     except ValidationError as error:
         raise StudyError("\n".join(schema_errors.lines(source, error.errors(), KEYS))) from None
+    report_removed(study)
+    return study
 
 
-def check_study(source: Source, data_root: str | None = None, folder: Path | None = None) -> StudyFile:
+def report_removed(study: StudyFile) -> None:
+    """Log, once for each study, that keys of an earlier version are ignored."""
+    if study.removed:
+        _log_removed(study.name, len(study.removed))
+
+
+@cache
+def _log_removed(name: str, count: int) -> None:
+    keys = ", ".join(map(".".join, REMOVED))
+    log.warning("study %s: ignoring keys of an earlier version (of %s)", name, keys)
+
+
+def _without_removed(source: Source) -> tuple[Any, tuple[str, ...]]:
+    """Return a study's values without keys of earlier versions, and a sentence with its place for each of these."""
+    value, lines = dict(_complete(source)), []
+    for (section, key), reason in REMOVED.items():
+        if isinstance(value.get(section), dict) and key in value[section]:
+            value[section] = {name: inner for name, inner in value[section].items() if name != key}
+            lines.append(
+                str(source.error((section, key), f"{section}.{key} was removed: {reason}; take the key out"))
+            )
+    return value, tuple(lines)
+
+
+def check_study(
+    source: Source, data_root: str | None = None, folder: Path | None = None, is_begun: bool = False
+) -> StudyFile:
     """Check a study and fill in its defaults; a path to own images may be relative to `folder`.
 
     Raises StudyError with one line for each mistake.
     """
     wrong: list[str] = []
+    value, removed = _without_removed(source)
     try:
-        study = _filled(Written.model_validate(_complete(source)), source, data_root, folder)
+        study = _filled(Written.model_validate(value), source, data_root, folder, removed)
     except ValidationError as error:
         wrong = schema_errors.lines(source, error.errors(), KEYS)
         study = None
+    wrong += () if is_begun else removed
     wrong += _wrong_space(source, study, data_root)
     if wrong or study is None:
         raise StudyError("\n".join(wrong))
@@ -178,11 +220,6 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
     if study.screen and study.sampler not in OURS:
         blind = f"screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is {study.sampler}"
         return [str(source.error(("screen",), blind))]
-    if study.screen and study.screen.features and study.sampler not in MODELS:
-        said = (
-            f"screen.features is for samplers with a model: {', '.join(MODELS)}; sampler is {study.sampler}"
-        )
-        return [str(source.error(("screen", "features"), said))]
     unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
@@ -200,7 +237,9 @@ def _misplaced_rung(study: StudyFile) -> str | None:
     return None
 
 
-def _filled(written: Any, source: Source, data_root: str | None, folder: Path | None) -> StudyFile:
+def _filled(
+    written: Any, source: Source, data_root: str | None, folder: Path | None, removed: tuple[str, ...]
+) -> StudyFile:
     budget = Budget.parse(written.budget.model_dump(exclude_unset=True))
     if budget.device_time is None and written.trials is None:
         budget = replace(budget, device_time=DEFAULT_DEVICE_TIME)
@@ -227,11 +266,12 @@ def _filled(written: Any, source: Source, data_root: str | None, folder: Path | 
         storage=written.storage,
         start=tuple(written.start),
         source=source,
+        removed=removed,
     )
 
 
 def _screen(written: Any) -> Screen | None:
-    return Screen(tuple(written.proxies), written.keep, written.start, written.features) if written else None
+    return Screen(tuple(written.proxies), written.keep) if written else None
 
 
 def _finale(written: Any, budget: Budget) -> Finale | None:

@@ -75,7 +75,7 @@ class Searches:
         if Path(begun.file).stat().st_size > MOST_BYTES:
             raise StudyError(f"{begun.file} is too long for a study file")
         try:
-            file = read_study(begun.file, begun.data_root)
+            file = read_study(begun.file, begun.data_root, is_begun=True)
         except (StudyError, SourceError) as error:
             raise StudyError(f"the study file cannot be used: {' '.join(str(error).split())}") from None
         if file.name != name or file.storage != self.url:

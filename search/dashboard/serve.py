@@ -38,7 +38,7 @@ def shown(study: str | None, runs: Path, data_root: str | None = None) -> Shown:
     if "://" in study:
         return Shown(runs, study, "/")
     if is_file(study):
-        file = read_study(study, data_root)
+        file = read_study(study, data_root, is_begun=True)
         return Shown(runs, file.storage, link.study(file.name) or "/", file.name)
     return Shown(runs, None, link.study(study) or "/", study)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -12,8 +12,7 @@ import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 from search.proposals.history import History
-from search.samplers.base import ORIGIN, Judge, Origin, Proposer
-from search.samplers.proxy_vote import Row
+from search.samplers.base import ORIGIN, Origin, Proposer
 from search.samplers.random_search import Even
 from search.space.distributions import asker
 from search.space.space import Space
@@ -113,15 +112,6 @@ class Genomes:
         known = self.past.digests | set(avoid) if avoid else self.past.digests
         proposal = self.proposer.propose(self.past.individuals(), known)
         return Drawn(proposal.genome, None, proposal.origin)
-
-    def gains(
-        self, candidates: Sequence[Drawn], rows: Sequence[Row | None], names: Sequence[str]
-    ) -> Sequence[float] | None:
-        """Return what the sampler expects of candidates by these proxies of them; None where it has no model."""
-        if not isinstance(self.proposer, Judge):
-            return None
-        genomes = [one.genome for one in candidates if one.genome is not None]  # a candidate has one
-        return self.proposer.gains(self.past.individuals(), genomes, rows, names)
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
         """The next trial of the queue with the parameters it was given, if any; should another coordinator be

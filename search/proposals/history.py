@@ -57,12 +57,11 @@ class History:
         written: Genome,
         candidate: Candidate,
         origin: Origin | None,
-        proxies: Mapping[str, float] | None = None,
     ) -> None:
         """Take in a trial that has just begun."""
         self.digests.add(candidate.digest)
         self._of(number).individual = Individual(
-            number, written, candidate.digest, is_running=True, origin=origin, proxies=proxies
+            number, written, candidate.digest, is_running=True, origin=origin
         )
 
     def add(self, record: Record) -> None:
@@ -154,7 +153,6 @@ class History:
             record.search_seconds,
             self._path(record),
             self._goal,
-            record.proxies,
         )
 
     @property

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from search.config.candidate import Candidate
 from search.objective import Objective, learnt
@@ -15,11 +14,6 @@ from search.proposals.ask import Drawn
 from search.proposals.history import History
 from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
 from search.storage.record import Record
-
-log = logging.getLogger("search")
-
-# of candidates, their proxies, and the names of those to go by; see `search.proposal.Judge`
-Gains: TypeAlias = Callable[[Sequence[Drawn], Sequence[Row | None], Sequence[str]], Sequence[float] | None]
 
 
 class Option(NamedTuple):
@@ -30,17 +24,14 @@ class Option(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Candidates that a child screens, of which one will be trained.
-
-    votes: the proxies that choose.  keep: the share that they do not drop.  by_model: whether they are features of a
-    model that chooses, where it can.  share: of a second on its slot that is charged.  began: time.monotonic().
-    """
+    """Candidates that a child process screens, of which one will be trained."""
 
     options: Sequence[Option]
+    # the proxies that choose
     votes: tuple[str, ...]
-    keep: float
-    by_model: bool
+    # share of a second on its slot that is charged
     share: float
+    # time.monotonic() when it was drawn
     began: float
 
 
@@ -54,29 +45,19 @@ class Sifted(NamedTuple):
 
 @dataclass
 class Sieve:
-    """Of many candidates the one to train.
-
-    propose: draws a further candidate, none of whose digest is given.  gains: what the sampler's model, if it has one,
-    expects of candidates with their proxies among its features.
-    """
+    """Of many candidates the one to train."""
 
     screen: Screen
     goal: Objective
-    past: History
+    history: History
+    # proposes a further candidate whose digest is none of those given
     propose: Callable[[Collection[str]], Drawn]
-    gains: Gains = lambda candidates, rows, names: None
     batches: dict[int, Batch] = field(default_factory=dict)
     _drawn: int = 0
-    _has_said: bool = False
 
     def trusted(self) -> tuple[str, ...]:
         """Return the proxies that may vote now."""
-        return trusted(evidence(self.past.records(), self.goal))
-
-    @property
-    def is_starting(self) -> bool:
-        """Whether the next network is one of the first, which proxies choose that nothing here speaks for yet."""
-        return self.past.screened + len(self.batches) < self.screen.start
+        return trusted(evidence(self.history.records(), self.goal))
 
     def digests(self) -> set[str]:
         """Return those of the candidates in hand."""
@@ -87,11 +68,7 @@ class Sieve:
 
         `network` gives what is worth training. Without a vote the first is the only one: its proxies will be evidence.
         """
-        starting = self.is_starting
-        if starting:
-            self._say()
-        voting = self.screen.proxies if starting else self.trusted()
-        keep = 0.0 if starting else self.screen.keep  # the one of the highest vote: no draw comes first yet
+        voting = self.trusted()
         found = {first.network.digest: first}
         for _ in range(self.screen.candidates - 1 if voting else 0):
             drawn = self.propose({*found, *self.digests()})
@@ -99,35 +76,15 @@ class Sieve:
             if made is not None:
                 found.setdefault(made.digest, Option(drawn, made))
         self._drawn -= 1  # below all numbers of trials
-        by_model = self.screen.features and not starting
-        self.batches[self._drawn] = Batch(
-            tuple(found.values()), voting, keep, by_model, share, time.monotonic()
-        )
+        self.batches[self._drawn] = Batch(tuple(found.values()), voting, share, time.monotonic())
         return self._drawn
-
-    def _say(self) -> None:
-        if not self._has_said:
-            proxies, first = ", ".join(self.screen.proxies), self.screen.start
-            log.info(
-                "screen.start: %s choose the first %d networks, unseen what they are worth", proxies, first
-            )
-        self._has_said = True
 
     def chosen(self, number: int, rows: Sequence[Row | None], seconds: float) -> Sifted:
         """Return the candidate of a batch that is to be trained."""
         batch = self.batches.pop(number)
-        i = self._best(batch, rows)
+        i = kept(rows, batch.votes, self.screen.keep)[0]
         proxies = {name: value for name, value in (rows[i] or {}).items() if math.isfinite(value)}
         return Sifted(batch.options[i].drawn, proxies, seconds * batch.share)
-
-    def _best(self, batch: Batch, rows: Sequence[Row | None]) -> int:
-        """The one that the model expects most of, where it is asked; else the first of those that the vote keeps."""
-        places = [i for i, row in enumerate(rows) if row is not None]
-        if batch.by_model and len(places) > 1:
-            found = self.gains([option.drawn for option in batch.options], rows, batch.votes)
-            if found:
-                return max(places, key=lambda i: (found[i], -i))
-        return kept(rows, batch.votes, batch.keep)[0]
 
     def lost(self, number: int) -> tuple[list[None], float]:
         """Return the rows of a batch whose child died, none, and the seconds since it was given."""

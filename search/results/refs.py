@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import genome
 from genome import Genome
-from search.config.study import StudyFile, parse_study, read_study
+from search.config.study import StudyFile, parse_study, read_study, report_removed
 from search.errors import StudyError
 from search.storage.record import Record
 from search.storage.store import TEXT_ATTR, Store, check_format, look
@@ -37,12 +37,23 @@ def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     """Open a study by its name in `runs`, or by its YAML file, to read it; it may be running meanwhile."""
     url = None
     if is_file(name):
-        file = read_study(name, data_root)
+        file = read_study(name, data_root, is_begun=True)
         name, url = file.name, file.storage
     store = look(name, runs, url)
     attrs = store.study.user_attrs
     check_format(attrs, name)
     return Opened(store, parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root))
+
+
+def check_removed(file: StudyFile, runs: Path) -> None:
+    """Raise StudyError where a file has keys that were removed, unless its study was begun by an earlier version."""
+    if not file.removed:
+        return
+    try:
+        look(file.name, runs, file.storage)
+    except StudyError:
+        raise StudyError("\n".join(file.removed)) from None
+    report_removed(file)
 
 
 def is_file(study: str) -> bool:

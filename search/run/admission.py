@@ -44,7 +44,7 @@ class Admission:
         history = self.run.history
         if RETRY_OF not in handle.attrs:
             history.propose(network.digest)
-        history.begin(handle.number, drawn.genome, network, drawn.origin, handle.attrs.get(PROXIES))
+        history.begin(handle.number, drawn.genome, network, drawn.origin)
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
             return tell.refuse(handle, "limit", "; ".join(map(str, exceeded)))

@@ -135,7 +135,7 @@ def recover_seeds(store: Store) -> None:
 
 
 def result_of(trained: TrialReport) -> OneSeed:
-    """Return the result in a report of the finale. A training that was cut because the budget ran out is interrupted."""
+    """Return what a report of the finale says. A training cut because the budget ran out is interrupted."""
     report = trained.report
     epochs = report.recipe["epochs"]
     if report.outcome == "interrupted" or report.kind == "purse":

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from search.space.space import Space
 
 OURS = ("auto", "kernel", "evolve", "random")  # read and propose genomes
-MODELS = ("auto", "kernel")  # have a model of what networks come to: `search.proposal.Judge`
 SAMPLERS = (*OURS, "tpe", "nsga2", "gp", "cmaes", "qmc")
 JOINT = frozenset({"gp", "cmaes", "qmc"})  # see only names that every trial answered: ask them all
 

@@ -6,11 +6,9 @@ import logging
 from collections.abc import Collection, Sequence
 from statistics import median
 
-from genome import Genome
 from search.samplers.base import Individual, Proposal
 from search.samplers.bayes import Kernel
 from search.samplers.evolve import INITIAL, Evolve
-from search.samplers.proxy_vote import Row
 from search.space.space import Space
 
 log = logging.getLogger("search")
@@ -38,16 +36,6 @@ class Auto:
             self._said = name
             log.info("sampler auto: %s, for %s", name, why)
         return (self._kernel if name == "kernel" else self._evolve).propose(past, avoid)
-
-    def gains(
-        self,
-        past: Sequence[Individual],
-        candidates: Sequence[Genome],
-        rows: Sequence[Row | None],
-        names: Sequence[str],
-    ) -> Sequence[float] | None:
-        """Return what the kernel expects of each candidate, where that is the sampler (see `search.proposal.Judge`)."""
-        return self._kernel.gains(past, candidates, rows, names) if chosen(past)[0] == "kernel" else None
 
 
 def chosen(past: Sequence[Individual]) -> tuple[str, str]:

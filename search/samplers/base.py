@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from genome import Genome
-from search.samplers.proxy_vote import Row
 
 
 class Origin(NamedTuple):
@@ -44,7 +43,7 @@ class Individual:
     share of the whole training after which they were measured: below 1 for a trial that was pruned. `violation` is
     by how much it breaks limits, 0 where it breaks none. `seconds` were charged for it. `climb` has what it had at its
     rungs on the way: the progress, and the cost there of the objective `goal`. A running trial has no costs and no
-    violation. `proxies` were measured before its training, where the study screens.
+    violation.
     """
 
     number: int
@@ -58,7 +57,6 @@ class Individual:
     seconds: float = 0.0
     climb: tuple[tuple[float, float], ...] = ()
     goal: int = 0
-    proxies: Row | None = None
 
     @cached_property  # asked of every trial for every proposal
     def is_measured(self) -> bool:
@@ -78,24 +76,6 @@ class Proposer(Protocol):
     def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Propose a genome. `past`: every trial, by number.  avoid: digests that were met already; a network of
         such a digest is proposed only where none other is found."""
-        ...
-
-
-@runtime_checkable
-class Judge(Protocol):
-    """A sampler with a model of what networks come to, which proxies can tell more."""
-
-    def gains(
-        self,
-        past: Sequence[Individual],
-        candidates: Sequence[Genome],
-        rows: Sequence[Row | None],
-        names: Sequence[str],
-    ) -> Sequence[float] | None:
-        """Return how much each candidate is expected to better the best, None while the model cannot tell.
-
-        rows: the proxies of each candidate, None for one that has none.  names: the proxies to go by.
-        """
         ...
 
 

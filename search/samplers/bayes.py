@@ -22,7 +22,6 @@ from search.samplers import (
     gp,
     graph_kernels,
     multi_fidelity,
-    proxy_kernel,
     target_transform,
 )
 from search.samplers.base import Individual, Origin, Proposal
@@ -30,7 +29,6 @@ from search.samplers.evolve import Evolve, child
 from search.samplers.extrapolation import Sight
 from search.samplers.graph_kernels import Features
 from search.samplers.multi_fidelity import Observations
-from search.samplers.proxy_vote import Row
 from search.space import mutations
 from search.space.mutation_sites import sites
 from search.space.space import Space
@@ -100,13 +98,6 @@ class Seen(NamedTuple):
     costs: np.ndarray
 
 
-class Advice(NamedTuple):
-    """The proxies of candidates, and the names of those to go by."""
-
-    rows: Sequence[Row | None]
-    names: Sequence[str]
-
-
 class Kernel:
     """A sampler: the candidate of greatest expected improvement (see `search.proposal.Proposer`).
 
@@ -135,26 +126,6 @@ class Kernel:
         except gp.FitError as error:
             self._say(error)
             return self._evolve.propose(past, avoid)
-
-    def gains(
-        self,
-        past: Sequence[Individual],
-        candidates: Sequence[Genome],
-        rows: Sequence[Row | None],
-        names: Sequence[str],
-    ) -> Sequence[float] | None:
-        """Return the expected improvement of each candidate, with these proxies of it and of earlier trials among the
-        features; None where no model can be fitted (see `search.proposal.Judge`)."""
-        trials, rng = Trials.among(past), self._rng(past)
-        if trials.are_few:
-            return None
-        new = [self._network(written).features for written in candidates]
-        try:
-            found = self._gains(trials, seen_of(trials.measured, rng), new, rng, Advice(rows, names))
-        except gp.FitError as error:
-            self._say(error)
-            return None
-        return [float(gain) for gain in found * self._chances(new, past)]
 
     def _rng(self, past: Sequence[Individual]) -> Random:
         return Random(f"{self.seed}/{len(past)}")
@@ -195,7 +166,7 @@ class Kernel:
             return None
         new = [one.features for one in candidates]
         than = target_transform.MIDDLE if explores else None
-        gains = self._gains(trials, seen, new, rng, than=than) * self._chances(new, past)
+        gains = self._gains(trials, seen, new, rng, than) * self._chances(new, past)
         return candidates[int(gains.argmax())].proposal
 
     def _gains(
@@ -204,7 +175,6 @@ class Kernel:
         seen: Seen,
         new: Sequence[Features],
         rng: Random,
-        advice: Advice | None = None,
         than: float | None = None,
     ) -> np.ndarray:
         """The expected improvement of each new network, on the best that is known or on `than`."""
@@ -213,9 +183,6 @@ class Kernel:
         kernels = graph_kernels.kernels(
             [self._network(one.genome).features for one in known], new, self._scale
         )
-        if advice:
-            rows = [*(one.proxies for one in known), *advice.rows]
-            kernels = proxy_kernel.beside(kernels, rows, advice.names)
         even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
         observed = observations(seen.sights, target_transform.scores(seen.costs, even), taught)
         return improvement(kernels, observed, than)

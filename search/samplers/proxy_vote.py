@@ -1,8 +1,7 @@
 """Screening: which of several candidates is worth training, by proxies that have told the truth in this study.
 
 It drops what looks worst and never crowns what looks best. On some data sets a proxy ranks networks the wrong way
-round, so that none is trusted unseen: each is held against what training found here. Only who writes `start` has the
-first networks chosen by proxies of which nothing is known.
+round, so that none is trusted unseen: each is held against what training found here.
 """
 
 from __future__ import annotations
@@ -21,25 +20,14 @@ KEPT = 2  # candidates that are not dropped, one of which is trained
 
 
 class Screen(NamedTuple):
-    """What a study asks for: proxies to measure, and the share of the candidates that is kept.
-
-    start: how many first networks all the proxies choose, unseen as they are.  features: whether the trusted ones
-    do not vote but are features of the sampler's model, which chooses.
-    """
+    """What a study asks for: proxies to measure, and the share of the candidates that is kept."""
 
     proxies: tuple[str, ...]
     keep: float
-    start: int = 0
-    features: bool = False
 
     def plain(self) -> dict[str, Any]:
         """Return it as a study file has it."""
-        return {
-            "proxies": list(self.proxies),
-            "keep": self.keep,
-            **({"start": self.start} if self.start else {}),
-            **({"features": True} if self.features else {}),
-        }
+        return {"proxies": list(self.proxies), "keep": self.keep}
 
     @property
     def candidates(self) -> int:

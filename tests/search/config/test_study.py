@@ -9,7 +9,7 @@ import pytest
 from genome.source import parse
 from search.config.changes import check_same
 from search.config.finale import Finale
-from search.config.study import StudyFile, check_study, parse_study, read_study
+from search.config.study import StudyFile, check_study, parse_study, read_study, stored_study
 from search.errors import StudyError
 from search.samplers import OURS
 from search.samplers.proxy_vote import Screen
@@ -69,12 +69,30 @@ def test_rules_that_let_trials_pause_have_rungs_of_their_own() -> None:
 def test_a_screen_is_off_unless_it_is_asked_for() -> None:
     assert checked(HEAD + SPACE).screen is None
     study = checked(HEAD + "sampler: random\nscreen: {}\n" + SPACE)
-    assert study.screen == Screen(("params", "synflow", "jacob_cov", "snip"), 0.25, 0, False)
+    assert study.screen == Screen(("params", "synflow", "jacob_cov", "snip"), 0.25)
     assert parse_study(study.text(), "stored").plain() == study.plain()
-    assert list(study.plain()["screen"]) == ["proxies", "keep"], "begun without the others, it goes on"
-    warm = checked(HEAD + "sampler: kernel\nscreen: {start: 6, features: true}\n" + SPACE)
-    assert warm.screen is not None and (warm.screen.start, warm.screen.features) == (6, True)
-    assert parse_study(warm.text(), "stored").plain() == warm.plain() != study.plain()
+    assert list(study.plain()["screen"]) == ["proxies", "keep"]
+
+
+def test_keys_of_an_earlier_version_are_ignored_in_a_stored_study_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    head = HEAD.replace("tiny", "from-before")
+    text = head + "sampler: evolve\nscreen: {keep: 0.5, start: 6, features: true}\n" + SPACE
+    with pytest.raises(StudyError) as error:
+        checked(text)
+    assert str(error.value).splitlines() == [
+        f"s.yaml:4  screen.{key} was removed: it brought no gain; take the key out"
+        for key in ("start", "features")
+    ]
+    for read in (parse_study, stored_study, parse_study):
+        assert (
+            read(text, "stored").plain()
+            == checked(head + "sampler: evolve\nscreen: {keep: 0.5}\n" + SPACE).plain()
+        )
+    assert caplog.messages == [
+        "study from-before: ignoring keys of an earlier version (of screen.start, screen.features)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -177,34 +195,6 @@ BAD = [
     (
         HEAD + "sampler: random\nscreen: {keeps: 0.5}\n" + SPACE,
         "s.yaml:4  screen.keeps is not a key of a study; did you mean keep?",
-    ),
-    (
-        HEAD + "sampler: random\nscreen: {starts: 5}\n" + SPACE,
-        "s.yaml:4  screen.starts is not a key of a study; did you mean start?",
-    ),
-    (
-        HEAD + "sampler: evolve\nscreen: {features: true}\n" + SPACE,
-        "s.yaml:4  screen.features is for samplers with a model: auto, kernel; sampler is evolve",
-    ),
-    (
-        HEAD + "screen: {features: 1}\n" + SPACE,
-        "s.yaml:3  screen.features is 1; it must be true or false",
-    ),
-    (
-        HEAD + "sampler: random\nscreen: {start: -1}\n" + SPACE,
-        "s.yaml:4  screen.start is -1; it must be greater than or equal to 0",
-    ),
-    (
-        HEAD + "sampler: random\nscreen: {start: 2.5}\n" + SPACE,
-        "s.yaml:4  screen.start is 2.5; it must be a whole number",
-    ),
-    (
-        HEAD + "sampler: random\nscreen: {start: true}\n" + SPACE,
-        "s.yaml:4  screen.start is True; it must be a whole number",
-    ),
-    (
-        HEAD + "sampler: random\nscreen: {start: [known.yaml]}\n" + SPACE,
-        "s.yaml:4  screen.start is ['known.yaml']; it must be a whole number",
     ),
     (
         HEAD + "screen: {keep: 0.5}\nsampler: tpe\n" + SPACE,

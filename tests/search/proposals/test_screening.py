@@ -1,13 +1,12 @@
 """A study that screens: what is drawn, who is chosen, what it costs, and what survives a kill."""
 
 import json
-import math
 import os
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
@@ -18,13 +17,9 @@ from search.config.candidate import Candidate, candidate
 from search.config.study import check_study
 from search.objective import Objective
 from search.proposals.ask import Drawn
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.proposals.screening import Option, Sieve, evidence, summary
-from search.samplers import proxy_vote
-from search.samplers.base import Individual
-from search.samplers.bayes import Kernel
-from search.samplers.proxy_vote import Row, Screen
-from search.samplers.random_search import Even
+from search.samplers.proxy_vote import Screen
 from search.storage.record import Record
 from search.study import Result
 from search.workers.messages import Screening, Task
@@ -55,7 +50,7 @@ def sieve() -> Sieve:
     def propose(avoid: Collection[str]) -> Drawn:
         return Drawn(space.sample(rng))
 
-    return Sieve(Screen(("params",), 0.25), ACCURACY, Past([ACCURACY], 9), propose)
+    return Sieve(Screen(("params",), 0.25), ACCURACY, History([ACCURACY], 9), propose)
 
 
 def option(sieve: Sieve) -> Option:
@@ -69,7 +64,7 @@ def test_one_candidate_while_nothing_is_trusted_and_many_then(sieve: Sieve) -> N
     number = sieve.gather(option(sieve), network, 0.5)
     assert number < 0 and len(sieve.batches[number].options) == 1
     for i in range(8):
-        sieve.learn(trained(i, params=i, accuracy=i / 10))
+        sieve.history.add(trained(i, params=i, accuracy=i / 10))
     many = sieve.batches[sieve.gather(option(sieve), network, 0.5)]
     assert many.votes == ("params",) and len(many.options) == 8
     assert len({one.network.digest for one in many.options}) == 8
@@ -78,7 +73,7 @@ def test_one_candidate_while_nothing_is_trusted_and_many_then(sieve: Sieve) -> N
 
 def test_the_vote_chooses_and_the_choice_pays(sieve: Sieve) -> None:
     for i in range(8):
-        sieve.learn(trained(i, params=i, accuracy=i / 10))
+        sieve.history.add(trained(i, params=i, accuracy=i / 10))
     number = sieve.gather(option(sieve), network, 0.5)
     options = sieve.batches[number].options
     rows = [{"params": float(one.network.params), "zen": -float("inf")} for one in options]
@@ -88,70 +83,6 @@ def test_the_vote_chooses_and_the_choice_pays(sieve: Sieve) -> None:
     assert sifted.charged_seconds == 1.5
     assert list(sifted.proxies) == ["params"], "JSON knows no infinity"
     assert sieve.batches == {}
-
-
-def test_a_model_chooses_in_place_of_the_vote_where_it_is_asked(sieve: Sieve) -> None:
-    for i in range(8):
-        sieve.learn(trained(i, params=i, accuracy=i / 10))
-    found: list[float] | None = [3.0, 1.0, 1.0, 6.0, 2.0, 6.0, 0.0, 9.0]
-    rows: list[Row | None] = [*({"params": value} for value in (1.0, 9.0, 2.0, 3.0, 4.0, 8.0, 5.0)), None]
-    asked: list[Any] = []
-
-    def gains(candidates: Sequence[Drawn], _: Sequence[Row | None], names: Sequence[str]) -> Any:
-        asked.append((len(candidates), names))
-        return found
-
-    def place(rows: list[Row | None]) -> int:
-        number = sieve.gather(option(sieve), network, 1.0)
-        options = [one.drawn for one in sieve.batches[number].options]
-        return options.index(sieve.chosen(number, rows, 0.0).drawn)
-
-    sieve.gains = gains
-    assert place(rows) == 1 and asked == [], "the first of the two that the vote keeps"
-    sieve.screen = sieve.screen._replace(features=True)
-    assert place(rows) == 3, "the first of equals, and none that was not measured"
-    assert asked == [(8, ("params",))]
-    assert place([None] * 8) == 0
-    found = None
-    assert place(rows) == 1, "while there is no model"
-    sieve.screen = sieve.screen._replace(start=99)
-    assert place(rows) == 1 and len(asked) == 2, "a start is by the vote"
-
-
-def test_the_first_are_chosen_by_proxies_unseen_where_the_study_wants_it(
-    sieve: Sieve, caplog: pytest.LogCaptureFixture
-) -> None:
-    sieve.screen = Screen(("params", "snip"), 0.25, start=3)
-    with caplog.at_level("INFO", "search"):
-        numbers = [sieve.gather(option(sieve), network, 1.0) for _ in range(4)]
-    assert [len(sieve.batches[number].options) for number in numbers] == [8, 8, 8, 1], (
-        "those in hand are counted"
-    )
-    assert caplog.messages == [
-        "screen.start: params, snip choose the first 3 networks, unseen what they are worth"
-    ]
-    options = sieve.batches[numbers[0]].options
-    rows: list[Row] = [{"params": v, "snip": v} for v in (1, 9, 2, 3, 4, 10, 5, 6)]
-    assert sieve.chosen(numbers[0], rows, 0.0).drawn is options[5].drawn, (
-        "the highest vote, not the first of two"
-    )
-
-
-def test_who_was_begun_is_counted_by_what_the_storage_has(sieve: Sieve) -> None:
-    sieve.screen = Screen(("params",), 0.25, start=3)
-
-    def stored(number: int, digest: str, **changes: Any) -> Record:
-        return trained(
-            number, 1.0, 0.5, genome=genome.dump(option(sieve).drawn.genome), digest=digest, **changes
-        )
-
-    sieve.past.add(stored(0, "a", outcome="interrupted", metrics={}))
-    sieve.past.add(stored(1, "a", retry_of=0))
-    sieve.past.add(stored(2, "b", outcome="running", metrics={}))
-    sieve.past.add(stored(3, "c", proxies=None))
-    assert sieve.past.screened == 2 and sieve.is_starting
-    sieve.past.add(stored(4, "d", outcome="failed", metrics={}))
-    assert not sieve.is_starting
 
 
 def test_a_child_that_died_leaves_the_first_candidate(sieve: Sieve) -> None:
@@ -203,46 +134,6 @@ def test_what_proxies_were_worth_is_known_when_the_study_goes_on(run: Run) -> No
     result = screened(run, trials=10)
     assert len(result.records) == 10 and all(record.proxies for record in result.records)
     assert "over 10 trials" in (summary(result.records, [ACCURACY]) or "")
-
-
-def params(result: Result) -> list[int]:
-    return [record.params or 0 for record in result.records]
-
-
-def drawn_params(trial: int) -> int:
-    """Params of the first candidate of a trial of the tiny study: what is trained where nothing votes."""
-    text, past = yaml.safe_dump(study_of(), sort_keys=False), cast("list[Individual]", [None] * trial)
-    space = check_study(genome.source.parse(text, "s.yaml")).space()
-    made = network(Drawn(Even(space, 0).propose(past).genome))
-    assert made is not None
-    return made.params
-
-
-def test_a_start_by_proxies_is_remembered_when_the_study_goes_on(run: Run) -> None:
-    study = {"workers": 1, "screen": {"proxies": ["params"], "keep": 0.25, "start": 4}}
-    screened(run, trials=3, **study)
-    found, even = params(screened(run, trials=6, **study)), [drawn_params(i) for i in range(6)]
-    assert all(chosen >= first for chosen, first in zip(found[:4], even[:4], strict=True))
-    assert found[0] > even[0] and found[3] > even[3], "before it was resumed, and after"
-    assert found[4:] == even[4:]
-
-
-def test_proxies_are_features_of_the_model_of_a_study_that_wants_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judged, gains = [], Kernel.gains
-
-    def seen(*given: Any) -> Any:
-        judged.append(gains(*given))
-        return judged[-1]
-
-    monkeypatch.setattr(Kernel, "gains", seen)
-    monkeypatch.setattr(proxy_vote, "LEAST_CORRELATION", -1.0)  # whatever a few short trainings come to
-    asked = {"proxies": ["params", "macs"], "keep": 0.4, "features": True}
-    result = screened(run, trials=12, workers=1, sampler="kernel", screen=asked)
-    assert [record.outcome for record in result.records] == ["done"] * 12
-    found = [each for each in judged if each is not None]
-    assert found and all(len(each) == 5 and all(map(math.isfinite, each)) for each in found)
 
 
 def test_a_trial_that_pauses_at_its_rung_is_evidence_too(run: Run) -> None:
@@ -304,5 +195,3 @@ def test_a_screen_is_part_of_the_study(run: Run, tmp_path: Path) -> None:
     screened(run, trials=1)
     with pytest.raises(StudyError, match=r"screen.keep: 0.4 -> 0.5"):
         screened(run, trials=1, screen={**ASKED, "keep": 0.5})
-    with pytest.raises(StudyError, match=r"screen.start: nothing -> 4"):
-        screened(run, trials=1, screen={**ASKED, "start": 4})

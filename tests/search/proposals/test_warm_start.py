@@ -18,7 +18,7 @@ from search.config.candidate import candidate
 from search.errors import StudyError
 from search.formatting import met_again
 from search.proposals.ask import Answers
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
 from search.run.progress import Silent
 from search.run.recovery import recover
@@ -212,7 +212,7 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
     written: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = Study.load(written(space=SIXTEEN)).file
-    space, past = file.space(), Past(file.objectives, 1)
+    space, past = file.space(), History(file.objectives, 1)
     with claim("tiny", tmp_path / "runs", None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
         store.study.sampler = parrot(space.encode(space.sample(Random(0))))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import genome
 from genome.zoo import lenet
 from search.objective import Objective
-from search.proposals.history import Past
+from search.proposals.history import History
 from search.samplers.base import Individual
 from search.samplers.extrapolation import sights
 from search.storage.record import Record
@@ -82,7 +82,7 @@ def test_who_is_ahead_at_a_rung_stays_ahead(early: list[float], late: list[float
 
 
 def test_only_the_cost_that_falls_in_training_is_foreseen() -> None:
-    past = Past([Objective("params", "minimize"), Objective("accuracy", "maximize")], EPOCHS)
+    past = History([Objective("params", "minimize"), Objective("accuracy", "maximize")], EPOCHS)
     text, digest = genome.dump(WRITTEN), genome.digest(WRITTEN)
     for number, (rung, final) in enumerate([(0.5, 0.8), (0.6, 0.9), (0.7, 1.0), (0.4, None)]):
         done = final is not None
