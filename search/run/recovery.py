@@ -125,12 +125,13 @@ def recover_seeds(store: Store) -> None:
             report = stored_report(folder, trial.digest, trial.number)
             charged = read_charge(folder)
             if report is not None:
-                # versions before 0.2 stored the seconds of earlier jobs beside the result and not in the report
-                seconds = round(one.earlier_seconds + report.charge.device_seconds, 6)
-                store.keep_seed(trial.number, seed, result_of(report)._replace(seconds=seconds))
+                earlier = one.earlier_seconds
+                seconds = round(earlier + report.charge.job_seconds, 6)
+                done = result_of(report)._replace(seconds=seconds, earlier_seconds=earlier)
+                store.keep_seed(trial.number, seed, done)
                 delete_checkpoint(folder)
                 delete_charge(folder)
-            elif charged > one.seconds:
+            elif one.outcome == "running" and charged > one.seconds:
                 store.keep_seed(trial.number, seed, one._replace(seconds=round(charged, 6)))
 
 

@@ -52,7 +52,7 @@ class SeedTraining:
 
     def store_result(self, reached: OneSeed, seconds: float) -> OneSeed:
         """Store what the training has reached, and all the device seconds that it was charged."""
-        one = reached._replace(seconds=round(seconds, 6))
+        one = reached._replace(seconds=round(seconds, 6), earlier_seconds=self.task.paid_seconds)
         if self.store.shared:
             one = one._replace(owner=owner(), seen_at=time.time())
         self.store.keep_seed(self.task.record.number, self.task.seed, one)

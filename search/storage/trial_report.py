@@ -21,13 +21,18 @@ class Charge(NamedTuple):
     )
     share: float = 1.0  # device seconds that one second on the slot costs: 1 / slots on the device
     paid_seconds: float = (
-        0.0  # device seconds charged for this trial before this job: screening, or until it paused
+        0.0  # device seconds charged to the key of the job before: screening, until the trial paused
     )
 
     @property
+    def job_seconds(self) -> float:
+        """The device seconds of this job alone."""
+        return (self.seconds - self.earlier_seconds) * self.share
+
+    @property
     def device_seconds(self) -> float:
-        """All that the trial is charged, over all of its jobs."""
-        return (self.seconds - self.earlier_seconds) * self.share + self.paid_seconds
+        """All the device seconds that are charged to the key of the job, over all of its jobs."""
+        return self.job_seconds + self.paid_seconds
 
 
 class TrialReport(NamedTuple):

@@ -1,7 +1,7 @@
 """Tiny studies on real digits: seconds each, with the real storage and real children."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from search.errors import StudyError
 from search.run.progress import Silent
 from search.storage.record import Record
 from search.storage.store import Store, look
+from search.storage.trial_report import TrialReport
 from search.study import Result, Study
 
 SPACE: dict[str, Any] = {
@@ -51,8 +52,12 @@ def study_of(**changes: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that is asked to stop has a minute to keep what it has: on a busy machine two seconds are soon over."""
-    monkeypatch.setattr("search.run.coordinator.HALT_SECONDS", 60.0)
-    monkeypatch.setattr("search.run.retraining.HALT_SECONDS", 60.0)
+    monkeypatch.setattr("search.run.loop.HALT_SECONDS", 60.0)
+
+
+def charged(report: Mapping[str, Any]) -> float:
+    """The device seconds that a report.json stands for."""
+    return TrialReport.of_json(report).charge.device_seconds
 
 
 def trials_in(runs: Path) -> list[Record]:

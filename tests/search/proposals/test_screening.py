@@ -23,7 +23,7 @@ from search.samplers.proxy_vote import Screen
 from search.storage.record import Record
 from search.study import Result
 from search.workers.messages import Screening, Task
-from search.workers.pool import Crew, Slot
+from search.workers.pool import Slot, WorkerPool
 from tests.search.conftest import study_of
 from tests.search.run.test_resume import STOP, Told
 
@@ -163,9 +163,9 @@ def test_a_trial_that_repeats_an_interrupted_one_is_not_screened_again(run: Run)
 def test_a_child_that_is_killed_while_it_screens_costs_no_trial(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    give, killed = Crew.give, []
+    give, killed = WorkerPool.give, []
 
-    def give_and_kill(crew: Crew, slot: Slot, task: Task) -> None:
+    def give_and_kill(crew: WorkerPool, slot: Slot, task: Task) -> None:
         pid = slot.process.pid
         if isinstance(task, Screening) and not killed and pid is not None:
             killed.append(pid)
@@ -175,7 +175,7 @@ def test_a_child_that_is_killed_while_it_screens_costs_no_trial(
         else:
             give(crew, slot, task)
 
-    monkeypatch.setattr(Crew, "give", give_and_kill)
+    monkeypatch.setattr(WorkerPool, "give", give_and_kill)
     result = screened(run, trials=3)
     assert killed and [record.outcome for record in result.records] == ["done"] * 3
     assert sorted(bool(record.proxies) for record in result.records) == [False, True, True]

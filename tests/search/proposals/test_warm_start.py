@@ -74,7 +74,7 @@ def test_given_genomes_come_first_and_once(run: Run, tmp_path: Path, sampler: st
 
 
 def drawn(path: Path, count: int) -> list[Genome]:
-    space = Study.load(path).file.space()
+    space = Study.load(path).config.space()
     return [space.sample(Random(seed)) for seed in range(count)]
 
 
@@ -109,7 +109,7 @@ def test_killed_as_it_began_it_is_tried_again_once(
     runs, changes = tmp_path / "runs", {"sampler": sampler, "workers": 1}
     run(trials=1, **changes)
     changes |= {"trials": 3, "start": [write(tmp_path)]}
-    file = Study.load(written(**changes), runs).file
+    file = Study.load(written(**changes), runs).config
     with claim("tiny", runs, None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
         keep(store, begun_with(file, runs))
@@ -211,7 +211,7 @@ SIXTEEN: dict[str, Any] = {
 def test_a_sampler_that_repeats_itself_is_moved_on(
     written: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = Study.load(written(space=SIXTEEN)).file
+    file = Study.load(written(space=SIXTEEN)).config
     space, past = file.space(), History(file.objectives, 1)
     with claim("tiny", tmp_path / "runs", None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
@@ -222,8 +222,8 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
             drawn = asking.draw()
             assert drawn.genome is not None
             network = candidate(drawn.genome, 32, "sgd")
-            past.met(network.digest)
-            past.begun(number, drawn.genome, network, drawn.origin)
+            past.propose(network.digest)
+            past.begin(number, drawn.genome, network, drawn.origin)
             digests.append(network.digest)
     new = [number for number, digest in enumerate(digests) if digest not in digests[:number]]
     assert new == [0, 6, 12, 18, 24, 30, 36, 42]

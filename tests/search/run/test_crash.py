@@ -19,7 +19,7 @@ from search.storage.record import RETRY_OF, Record
 from search.storage.store import Store, look
 from search.study import Result, Study
 from search.workers.messages import Died, Finished, Job, Setup
-from search.workers.pool import crew
+from search.workers.pool import worker_pool
 from tests.command import PATIENCE_SECONDS, Command, commands, frozen, killed, members, until
 from tests.search.conftest import trials_in
 from trainer import Recipe
@@ -240,7 +240,7 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("search.workers.pool.GRACE_SECONDS", 0.3)
-    with crew([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+    with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
         while not hands.slots[0].is_ready:
             hands.wait(0.2)
         child = hands.slots[0].process
@@ -264,7 +264,7 @@ WIDE = (
 
 
 def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Path) -> None:
-    with crew([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+    with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
         slot = hands.slots[0]
         while not slot.is_ready:
             hands.wait(0.2)
@@ -276,7 +276,10 @@ def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Pat
             while not any(isinstance(event, Finished) for event in events):
                 events = hands.wait(0.2)
             reports.append(events[-1].report)
-        assert [(r["outcome"], r["kind"]) for r in reports] == [("failed", "out-of-memory"), ("done", None)]
+        assert [(r.report.outcome, r.report.kind) for r in reports] == [
+            ("failed", "out-of-memory"),
+            ("done", None),
+        ]
         assert slot.process.pid == child
         assert not (tmp_path / "0").exists() and (tmp_path / "1" / "weights.safetensors").exists()
 

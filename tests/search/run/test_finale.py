@@ -18,8 +18,11 @@ from safetensors.torch import load_file
 from search.config.finale import Finale
 from search.config.study import parse_study
 from search.objective import Objective
+from search.proposals.history import History
 from search.results.ranking import front
-from search.run.budget import Purse, charged
+from search.run.budget import Budget
+from search.run.context import Context
+from search.run.jobs import Jobs
 from search.run.progress import Silent
 from search.run.retraining import AMPLE, Retraining
 from search.run.retraining_plan import Task, claimed, expected_seconds, tasks
@@ -27,9 +30,10 @@ from search.storage.record import CHARGED, Record
 from search.storage.seed_results import OneSeed, OverSeeds
 from search.storage.store import TEXT_ATTR, Store, look
 from search.storage.trial_files import CHECKPOINT_FILE
+from search.storage.trial_report import TrialReport
 from search.study import Result
 from search.workers.messages import Job, Verdict
-from search.workers.pool import Crew, Slot
+from search.workers.pool import WorkerPool
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import add, begin, text_of
@@ -177,7 +181,9 @@ def spent(result: Result) -> None:
     assert result.spent_seconds == pytest.approx(sum(r.seconds for r in result.records))
     for (number, seed), one in trained(result).items():
         report = report_of(result, number, seed)
-        assert one.seconds == pytest.approx(one.earlier_seconds + charged(report), abs=1e-5)
+        assert one.seconds == pytest.approx(
+            one.earlier_seconds + TrialReport.of_json(report).charge.job_seconds, abs=1e-5
+        )
 
 
 class Told(Silent):
@@ -246,18 +252,21 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
     file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
     store = begin(tmp_path, **finale)
     number = add(store, text=text_of(), seconds=4.0, epochs=1, planned_epochs=1)
-    purse = Purse(store, 100.0, ["cpu"], kept_seconds=70.0)
+    purse = Budget(store, 100.0, ["cpu"], reserved_seconds=70.0)
     purse.refresh()
-    last = Retraining(file, store, purse, Silent(), lambda: False)
-    assert last.spares() and purse.kept_seconds == AMPLE * (4 + 4) + 4, "two seeds, and a trial under way"
-    assert not last.spares(), "no more than that"
+    history = History(file.objectives, file.recipe.epochs)
+    last = Retraining(Context(file, store, purse, Silent(), lambda: False, history))
+    assert last.release() and purse.reserved_seconds == AMPLE * (4 + 4) + 4, (
+        "two seeds, and a trial under way"
+    )
+    assert not last.release(), "no more than that"
     for seed in (1, 2):
         store.keep_seed(number, seed, OneSeed("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
     purse.refresh()
     assert purse.left_seconds() == 100 - 3 * 4
-    assert last._goes_round() and [task.seed for task in last.queue] == [3]
-    purse.earlier_seconds = 100 - AMPLE * 4
-    assert not last._goes_round() and last.rounds == 1, "what is left pays no further seed"
+    assert last._next_round() and [task.seed for task in last.queue] == [3]
+    purse.others_seconds = 100 - AMPLE * 4
+    assert not last._next_round() and last.rounds == 1, "what is left pays no further seed"
 
 
 def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) -> None:
@@ -272,20 +281,20 @@ def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) ->
 @contextmanager
 def held(epoch: int) -> Iterator[None]:
     """Hold the first training of the finale at an epoch, as at a rung, until its child was asked to stop."""
-    made, halt = Retraining._job, Crew.halt
+    made, halt = Jobs.seed, WorkerPool.halt
 
-    def job(self: Retraining, number: int, task: Task, slot: Slot) -> Job:
-        return made(self, number, task, slot)._replace(rungs=() if number else (epoch,))
+    def job(self: Jobs, number: int, task: Task, device: str) -> Job:
+        return made(self, number, task, device)._replace(rungs=() if number else (epoch,))
 
-    def halt_and_let_go(crew: Crew) -> None:
+    def halt_and_let_go(crew: WorkerPool) -> None:
         halt(crew)
         for slot in crew.busy():
             assert slot.job is not None
             crew.answer(slot.job.number, Verdict(stop=False))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Retraining, "_job", job)
-        patch.setattr(Crew, "halt", halt_and_let_go)
+        patch.setattr(Jobs, "seed", job)
+        patch.setattr(WorkerPool, "halt", halt_and_let_go)
         yield
 
 
@@ -343,8 +352,9 @@ def test_ctrl_c_in_the_finale_and_going_on(run: Run) -> None:
 
 KILLED = """
 import os, signal, sys
-import search.run.retraining
+import search.run.jobs
 from search.run.progress import Silent
+from search.storage.trial_report import TrialReport
 from search.study import Study
 
 class Killed(Silent):
@@ -352,12 +362,12 @@ class Killed(Silent):
         if (seed, row["epoch"]) == (2, 3):  # it waits there, as at a rung
             os.kill(os.getpid(), signal.SIGKILL)
 
-made = search.run.retraining.Retraining._job
+made = search.run.jobs.Jobs.seed
 
-def job(self, number, task, slot):
-    return made(self, number, task, slot)._replace(rungs=(3,) if task.seed == 2 else ())
+def job(self, number, task, device):
+    return made(self, number, task, device)._replace(rungs=(3,) if task.seed == 2 else ())
 
-search.run.retraining.CHECKPOINT_SECONDS, search.run.retraining.Retraining._job = 0.0, job
+search.run.jobs.CHECKPOINT_SECONDS, search.run.jobs.Jobs.seed = 0.0, job
 Study.load(sys.argv[1], sys.argv[2]).run(Killed())
 """
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from search.config.study import StudyFile
-from search.run.budget import charged
 from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.record import Record
@@ -18,7 +17,7 @@ from search.storage.store import Store
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until
-from tests.search.conftest import ONE, trials_in
+from tests.search.conftest import ONE, charged, trials_in
 
 EPOCHS = 9
 TRAIN = {"epochs": EPOCHS, "batch": 256, "layout": "contiguous", "precision": "fp32"}

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from search.config.study import parse_study
-from search.run.budget import Purse
+from search.run.budget import Budget
 from search.run.ownership import owner
-from search.run.peers import others
+from search.run.peers import peer_trials
 from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE
 from search.storage.store import Store
@@ -39,42 +39,42 @@ def has(store: Store, whose: str, digest: str | None = None, **attrs: Any) -> in
 
 def test_of_two_that_begin_the_same_network_the_first_has_it(store: Store) -> None:
     theirs = has(store, ALIVE, "a")
-    found = others(store)
-    assert found.in_hand == {theirs} and found.before(theirs + 1) == 1 and found.before(theirs) == 0
+    found = peer_trials(store)
+    assert found.numbers == {theirs} and found.before(theirs + 1) == 1 and found.before(theirs) == 0
     assert found.have("a", theirs + 1) and not found.have("b", theirs + 1)
     later = has(store, ALIVE, "b")
-    assert not others(store).have("b", later - 1), "ours was there first"
+    assert not peer_trials(store).have("b", later - 1), "ours was there first"
     has(store, ALIVE, "c", **{SHARE: 1.0})
-    assert others(store).have("c", 0), "it is being trained"
+    assert peer_trials(store).have("c", 0), "it is being trained"
 
 
 def test_what_is_ours_or_over_is_not_theirs(store: Store) -> None:
     has(store, owner(), "a", **{SHARE: 1.0})
     add(store)
-    assert others(store).in_hand == frozenset() and others(store).devices == 0
+    assert peer_trials(store).numbers == frozenset() and peer_trials(store).devices == 0
     has(store, ALIVE, "c")
-    assert others(replace(store, shared=False)).in_hand == frozenset()
+    assert peer_trials(replace(store, shared=False)).numbers == frozenset()
 
 
 def test_what_one_that_is_gone_had_keeps_its_place_until_it_is_taken_up(store: Store) -> None:
     number = has(store, DEAD, "b", **{SHARE: 1.0})
-    found = others(store)
-    assert found.in_hand == found.left == {number} and found.before(number + 1) == 1
+    found = peer_trials(store)
+    assert found.numbers == found.abandoned == {number} and found.before(number + 1) == 1
     assert found.devices == 0 and not found.trained and not found.have("b", number + 1)
-    assert found.but({number}).left == frozenset()
+    assert found.without({number}).abandoned == frozenset()
     recover(store, parse_study(yaml.safe_dump(study_of()), "<test>"))
-    assert others(store).in_hand == frozenset()
+    assert peer_trials(store).numbers == frozenset()
 
 
 def test_what_is_left_is_shared_with_those_that_spend_it_too(store: Store) -> None:
-    purse = Purse(store, 12.0, ["cpu", "cpu"])
+    purse = Budget(store, 12.0, ["cpu", "cpu"])
     assert purse.trial_seconds() == 12.0
     has(store, ALIVE, "a", **{SHARE: 0.5})
-    purse.other_devices = others(store).devices
+    purse.other_devices = peer_trials(store).devices
     assert purse.trial_seconds() == 6.0, "one device, though only one of its slots is busy"
     for digest in "bc":
         has(store, ALIVE, digest, **{SHARE: 1.0})
-    purse.other_devices = others(store).devices
+    purse.other_devices = peer_trials(store).devices
     assert purse.trial_seconds() == pytest.approx(12.0 / 3.5)
 
 

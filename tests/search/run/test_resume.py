@@ -14,7 +14,6 @@ import pytest
 
 import genome
 import trainer
-from search.run.budget import charged
 from search.run.progress import Silent
 from search.run.retries import clear
 from search.storage.charge_file import read_charge
@@ -23,9 +22,10 @@ from search.storage.store import look
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from search.workers.messages import Job
-from search.workers.worker import Bench, work
+from search.workers.trial import Bench
+from search.workers.trial import run as trained
 from tests.command import PATIENCE_SECONDS, commands, members, until
-from tests.search.conftest import ONE, trials_in
+from tests.search.conftest import ONE, charged, trials_in
 from trainer import Checkpoint, Recipe
 
 EPOCHS, STOP = 12, 5
@@ -40,9 +40,9 @@ LONG = {
     "budget": {"rungs": [STOP]},
 }
 PATIENT = """
-import search.run.coordinator, search.run.jobs
+import search.run.jobs, search.run.loop
 from search.cli.app import main
-search.run.jobs.CHECKPOINT_SECONDS, search.run.coordinator.HALT_SECONDS = 0.1, 60.0
+search.run.jobs.CHECKPOINT_SECONDS, search.run.loop.HALT_SECONDS = 0.1, 60.0
 main()
 """
 KILLED = """
@@ -210,6 +210,11 @@ def job(tmp_path: Path) -> Job:
     )
 
 
+def work(job: Job, bench: Bench) -> dict[str, Any]:
+    """Do a job; its report as report.json has it."""
+    return trained(job, bench).to_json()
+
+
 def test_the_limit_of_a_trial_counts_both_and_the_purse_its_own(job: Job, bench: Bench) -> None:
     whole = work(job, bench)
     assert (whole["outcome"], whole["epochs"]) == ("done", 3)
@@ -267,7 +272,7 @@ def test_a_checkpoint_of_no_use_is_a_fresh_start_and_a_line_in_the_log(
     assert [row["epoch"] for row in report["curve"]] == [*range(1, job.recipe.epochs + 1)]
     assert 0 < report["seconds"] < 100
     (line,) = [r.getMessage() for r in caplog.records if r.name == "search"]
-    assert "begins afresh: " in line
+    assert "starts from scratch: " in line
 
 
 def test_what_another_study_left_in_its_place_is_not_taken(job: Job, bench: Bench, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import search
 from search.cli.progress import Plain
 from search.errors import StudyError
-from search.run import coordinator
+from search.run import rungs
 from search.run.progress import Silent
 from search.storage.record import UNFINISHED, Record
 from search.study import Result
@@ -95,7 +95,7 @@ def test_equal_networks_are_trained_once(run: Run) -> None:
 
 
 def test_a_space_that_is_used_up_ends_the_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.run.coordinator.FRUITLESS", 30)
+    monkeypatch.setattr("search.run.scheduler.FRUITLESS", 30)
     result = run(space=ONE, trials=None, budget={"device_time": "1h"})
     assert result.stop.startswith("30 trials in a row were refused, or equal to earlier ones")
     assert len(result.records) < 50
@@ -222,7 +222,7 @@ class Followed(Silent):
 def test_the_curve_of_a_long_training_is_kept_while_it_goes_on(
     run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(coordinator, "CURVE_SECONDS", seconds)
+    monkeypatch.setattr(rungs, "CURVE_SECONDS", seconds)
     told = Followed()
     result = run(told, trials=2, workers=1, train={"epochs": 3, "batch": 256})
     found = {record.number: dict(record.curve) for record in result.records}

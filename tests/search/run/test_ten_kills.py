@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from search.run.budget import charged
 from search.storage.record import UNFINISHED, Record
 from search.storage.store import look
 from search.study import Study
 from tests.command import commands
+from tests.search.conftest import charged
 
 KILLS = 10
 STUDY = {

@@ -7,8 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from search.run.budget import Purse
-from search.storage.live_trial import Asked
+from search.run.budget import Budget
 from search.storage.store import Store
 from search.workers import gpu_sharing
 from search.workers.gpu_sharing import CONTEXT_BYTES, decided, heard, measured, needed
@@ -91,9 +90,9 @@ def test_slots_of_a_cpu() -> None:
 
 @pytest.fixture
 def purse_of(tmp_path: Path) -> Callable[..., Any]:
-    def make(*devices: str) -> tuple[Purse, Any]:
+    def make(*devices: str) -> tuple[Budget, Any]:
         study = optuna.create_study()
-        return Purse(Store("s", tmp_path, study, shared=False), 12.0, devices), study
+        return Budget(Store("s", tmp_path, study, shared=False), 12.0, devices), study
 
     return make
 
@@ -107,8 +106,6 @@ def test_a_second_of_all_slots_is_a_second_of_each_device(
 ) -> None:
     purse, study = purse_of(*devices)
     for device in devices:
-        trial = Asked(study.ask())
-        purse.charge(trial.number, 3.0 * purse.share(device))
-        purse.settle(trial)
+        purse.charge((study.ask().number, None), 3.0 * purse.share(device))
     assert purse.spent_seconds() == pytest.approx(3.0 * len(set(devices)))
     assert purse.trial_seconds() == pytest.approx(purse.left_seconds() / len(set(devices)))

@@ -9,7 +9,7 @@ import pytest
 
 import genome
 from search.workers.messages import Died, Screened, Screening, Setup
-from search.workers.pool import Crew, crew
+from search.workers.pool import WorkerPool, worker_pool
 from search.workers.proxies import IMAGES, screened, spread
 from trainer import Data, load
 from trainer.proxies import PROXIES
@@ -37,14 +37,14 @@ def digits() -> Data:
 
 
 @pytest.fixture
-def hands() -> Iterator[Crew]:
-    with crew([Setup("digits", None, None, None, "cpu", 1)]) as found:
+def hands() -> Iterator[WorkerPool]:
+    with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as found:
         while not found.slots[0].is_ready:
             found.wait(0.2)
         yield found
 
 
-def told(hands: Crew, job: Screening) -> Any:
+def told(hands: WorkerPool, job: Screening) -> Any:
     hands.give(hands.slots[0], job)
     events: list[Any] = []
     while not events:
@@ -52,7 +52,7 @@ def told(hands: Crew, job: Screening) -> Any:
     return events[0]
 
 
-def test_a_child_measures_candidates_one_after_another_and_goes_on(hands: Crew) -> None:
+def test_a_child_measures_candidates_one_after_another_and_goes_on(hands: WorkerPool) -> None:
     child = hands.slots[0].process.pid
     said = told(hands, task(NARROW, COLOURED, FAT, WIDE, memory_bytes=300 * 2**20))
     assert isinstance(said, Screened) and said.number == 7 and said.seconds > 0
@@ -65,7 +65,7 @@ def test_a_child_measures_candidates_one_after_another_and_goes_on(hands: Crew) 
     assert hands.slots[0].process.pid == child
 
 
-def test_a_child_that_is_killed_while_it_screens_says_whose_candidates_they_were(hands: Crew) -> None:
+def test_a_child_that_is_killed_while_it_screens_says_whose_candidates_they_were(hands: WorkerPool) -> None:
     child = hands.slots[0].process.pid
     assert child is not None
     os.kill(child, signal.SIGSTOP)
