@@ -36,8 +36,9 @@ from genome.domain import Domain
 from search.config.candidate import candidate
 from search.config.study import StudyFile, parse_study
 from search.proposals.history import History
-from search.run.active_trial import Entry
-from search.run.budget import Purse
+from search.run.active_trial import ActiveTrial, State
+from search.run.budget import Budget
+from search.run.context import Context
 from search.run.coordinator import Coordinator
 from search.run.progress import Silent
 from search.samplers import OURS
@@ -46,7 +47,9 @@ from search.space.distributions import distribution
 from search.space.space import Space
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
 from search.storage.store import Store, claim, coordinate
-from search.study import _asking
+from search.storage.trial_report import Charge, TrialReport
+from search.study import Study, _search
+from trainer import Report
 
 EPOCHS = 9
 TRIAL_SECONDS = 10.0
@@ -126,33 +129,56 @@ def _opened(stack: ExitStack, sampler: str, space: str, finished: int, folder: P
     claimed = stack.enter_context(claim(f"{sampler}-{finished}", folder, None))
     store = coordinate(claimed, ["maximize"], {})
     fill(store, file, finished)
-    past = History(file.objectives, EPOCHS)
-    asking = _asking(file, file.space(), store, past)
-    return Coordinator(file, store, Purse(store, None, ["cpu"]), Silent(), lambda: False, past, asking)
+    run = Context(
+        file,
+        store,
+        Budget(store, None, ["cpu"]),
+        Silent(),
+        lambda: False,
+        History(file.objectives, EPOCHS),
+    )
+    return _search(Study(file), run, lambda: False)
 
 
 def _trial(coordinator: Coordinator) -> Spent:
-    """One trial without its training, as `Coordinator._start` and the child would go through it."""
-    asked: list[tuple[float, Entry | None]] = []
+    """One trial without its training, as the scheduler, a worker and the coordinator would go through it."""
+    asked: list[tuple[float, ActiveTrial | None]] = []
     while not asked or asked[-1][1] is None:
-        asked.append(_timed(lambda: coordinator._begun(coordinator.asking.draw())))
-    ask, entry = asked[-1]
-    assert entry is not None
-    number = entry.number
-    coordinator.running[number] = entry
-    build, _ = _timed(lambda: genome.build(genome.loads(entry.network.text)))
-    report = {
-        "outcome": "done",
-        "kind": None,
-        "reason": "",
-        "epochs": EPOCHS,
-        "recipe": {"epochs": EPOCHS},
-        "valid_accuracy": accuracy(entry.network.text, number),
-        "valid_loss": 1.0,
-        "seconds": TRIAL_SECONDS,
-    }
-    tell, _ = _timed(lambda: coordinator._finish(number, report))
+        asked.append(_timed(lambda: _asked(coordinator)))
+    ask, trial = asked[-1]
+    assert trial is not None
+    coordinator.active.enter(trial, State.RUNNING)
+    build, _ = _timed(lambda: genome.build(genome.loads(trial.candidate.text)))
+    report = Report(
+        outcome="done",
+        kind=None,
+        reason="",
+        epochs=EPOCHS,
+        best_epoch=EPOCHS,
+        valid_accuracy=accuracy(trial.candidate.text, trial.number),
+        valid_loss=1.0,
+        exits=(),
+        curve=(),
+        seconds=TRIAL_SECONDS,
+        images_per_second=None,
+        recipe={"epochs": EPOCHS},
+        device="cpu",
+        torch=torch.__version__,
+        threads=1,
+        seed=0,
+        peak_memory_bytes=None,
+    )
+    trained = TrialReport(report, trial.number, trial.candidate.digest, Charge(TRIAL_SECONDS))
+    tell, _ = _timed(lambda: coordinator._finish(trial, trained))
     return Spent(ask, build, tell, len(asked))
+
+
+def _asked(coordinator: Coordinator) -> ActiveTrial | None:
+    """One ask; None where the trial ended at once, refused or equal to an earlier one."""
+    scheduler = coordinator.scheduler
+    trial = scheduler._admit(scheduler.asking.draw())
+    coordinator._conclude_untrained()
+    return trial
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

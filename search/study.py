@@ -26,6 +26,7 @@ from search.run.active_trial import ActiveTrials
 from search.run.budget import Budget
 from search.run.context import Context
 from search.run.coordinator import Coordinator
+from search.run.limits import Limits
 from search.run.loop import Loop
 from search.run.ownership import SILENT_SECONDS, owner
 from search.run.peers import Peers
@@ -34,6 +35,7 @@ from search.run.promotion import Promotion
 from search.run.pruning import Pruning
 from search.run.recovery import recover, recover_seeds
 from search.run.retraining import Retraining
+from search.run.retraining_plan import RetrainingPlan
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.run.stop import Wish, stop_signals
@@ -179,8 +181,9 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
     budget = Budget(store, config.budget.device_time, slots.devices, _reserved_seconds(config, store))
     history = History(config.objectives, config.recipe.epochs)
     run = Context(config, store, budget, progress, stop_asked, history)
-    finale = Retraining(run)
-    search = _search(study, run, finale.release)
+    plan = RetrainingPlan(run)
+    finale = Retraining(run, plan)
+    search = _search(study, run, plan.release)
     progress.opened(config, store, recovered, budget.spent_seconds(), slots)
     try:
         search.rungs.adopt(recovered.paused)
@@ -209,9 +212,8 @@ def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordina
     peers = Peers(run, promotion)
     peers.catch_up()
     run.budget.refresh()
-    return Coordinator(
-        run, active, rungs, Scheduler(run, active, rungs, peers, asking, _sieve(config, asking)), release
-    )
+    limits = Limits(run, active, promotion, peers, _sieve(config, asking))
+    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, asking), release)
 
 
 def _retrain(finale: Retraining, loop: Loop) -> None:

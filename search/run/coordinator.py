@@ -35,17 +35,17 @@ class Coordinator:
 
     def over(self) -> str | None:
         """Return why the search is over, None where it is not; paused trials have then ended, too."""
-        scheduler = self.scheduler
-        reason = scheduler.reason_to_stop()
+        scheduler, limits = self.scheduler, self.scheduler.limits
+        reason = limits.reason_to_stop()
         if reason is None or self.run.stop_asked():
             return reason
-        if self.active.running() or scheduler.screenings():
+        if self.active.running() or limits.screenings():
             return None
         scheduler.look()
-        reason = scheduler.reason_to_stop()
-        if reason is None or self._waits_for_peers():
+        reason = limits.reason_to_stop()
+        if reason is None or limits.waits_for_peers():
             return None
-        if any(scheduler.may_begin(trial) for trial in self.active.waiting()):
+        if any(limits.may_begin(trial) for trial in self.active.waiting()):
             return None
         if scheduler.next_up() is not None or self.release():
             return None
@@ -87,7 +87,7 @@ class Coordinator:
         self._conclude_untrained()
         for trial in self.active.of(State.PAUSED, State.WAITING):
             trial.sign()
-        if self.scheduler.peers.is_overspent():
+        if self.scheduler.limits.peers.is_overspent():
             pool.halt()
 
     def give_up(self) -> None:
@@ -109,7 +109,7 @@ class Coordinator:
             if not trial.is_pausing:
                 self.active.enter(trial, State.HALTED)
                 return
-            self.scheduler.fruitless = 0
+            self.scheduler.limits.fruitless = 0
             for record in self.rungs.pause(trial, trained):
                 self._conclude(record)
             return
@@ -122,7 +122,7 @@ class Coordinator:
 
     def _conclude(self, record: Record) -> None:
         """Take in a trial that was trained and has ended."""
-        self.scheduler.fruitless = 0
+        self.scheduler.limits.fruitless = 0
         self._take_in(record)
 
     def _conclude_untrained(self) -> None:
@@ -137,14 +137,7 @@ class Coordinator:
 
     def _is_last(self) -> bool:
         """Whether a trial that runs is the only one, and no other will come."""
-        return len(self.active.running()) <= 1 and self.scheduler.reason_to_stop() is not None
-
-    def _waits_for_peers(self) -> bool:
-        """Whether other coordinators still train trials, or left trials to recover, or train the network of a
-        trial that waits here: the finale ranks their trials together with ours."""
-        peers = self.scheduler.peers.trials
-        is_waiting = any(self.scheduler.has_running_twin(trial) for trial in self.active.waiting())
-        return bool(peers.trained or peers.abandoned) or is_waiting
+        return len(self.active.running()) <= 1 and self.scheduler.limits.reason_to_stop() is not None
 
     def _share(self, number: int, pool: WorkerPool) -> float:
         job = pool.slot_of(number).job

@@ -8,15 +8,13 @@ from itertools import count
 from pathlib import Path
 
 from search import formatting
-from search.results.ranking import as_found
 from search.run.budget import Key
 from search.run.context import Context
 from search.run.jobs import Jobs
 from search.run.loop import TURN_SECONDS
 from search.run.ownership import owner
 from search.run.recovery import result_of
-from search.run.retraining_plan import HEADROOM, Task, claimed, expected_seconds, tasks
-from search.run.retries import ancestors
+from search.run.retraining_plan import HEADROOM, RetrainingPlan, Task, claimed
 from search.storage.charge_file import delete_charge
 from search.storage.seed_results import OneSeed
 from search.storage.store import Store
@@ -64,32 +62,18 @@ class Retraining:
     """The finale of one run: the work of a `Loop`."""
 
     run: Context
+    plan: RetrainingPlan
     trainings: dict[int, SeedTraining] = field(default_factory=dict)  # by number of the job
     queue: list[Task] = field(default_factory=list)
-    failed: set[int] = field(default_factory=set)  # trials whose network failed with one seed
     numbers: count[int] = field(default_factory=count)
-    rounds: int = 0  # beyond those of the study: each trains every network with one more seed
     goes_round: bool = False  # whether what is left pays nothing but further rounds
-
-    # --- what it needs
-
-    def release(self) -> bool:
-        """Reserve no more of the budget than the finale needs for the networks as they stand. Return whether that
-        frees some for the search: the share was reserved for large networks, and small ones are trained soon."""
-        budget, prices = self.run.budget, [self._price(task) for task in self._tasks()]
-        # and what trials take that are under way when the search has spent its part
-        needed = AMPLE * sum(prices) + len(budget.devices) * max(prices, default=0.0)
-        if budget.reserved_seconds <= needed:
-            return False
-        budget.reserved_seconds = needed
-        return not budget.is_empty()
 
     def is_due(self) -> bool:
         """Open the whole budget, and return whether there is something to train that the budget can pay."""
-        self.goes_round = self._is_last()
+        self.goes_round = self.plan.is_last()
         self.run.budget.reserved_seconds = 0.0
         self.run.budget.refresh()
-        self.queue = self._tasks()
+        self.queue = self.plan.tasks()
         return bool(self.queue) and self._can_pay(self.queue[0])
 
     def begin(self) -> None:
@@ -112,13 +96,13 @@ class Retraining:
             return "stopped by hand"
         if run.config.finale is None:
             return reason
-        left, finales = self._tasks(), [r.finale for r in run.store.records() if r.finale]
+        left, finales = self.plan.tasks(), [r.finale for r in run.store.records() if r.finale]
         done = sum(len(finale.measured) for finale in finales)
         if not left:
             return f"{reason}; the finale is over" if done else reason
         if finales:
             return f"{reason}; the finale made {done} of {done + len(left)} trainings"
-        price = formatting.seconds(self._price(left[0]))
+        price = formatting.seconds(self.plan.price(left[0]))
         rest = formatting.seconds(run.budget.left_seconds() or 0.0)
         return f"{reason}; no finale: a training takes about {price}, and {rest} are left"
 
@@ -145,7 +129,7 @@ class Retraining:
             return False
         task: Task | None = self.queue.pop(0)
         assert task is not None
-        if task.record.number in self.failed:
+        if task.record.number in self.plan.failed:
             return True
         if self.run.store.shared:
             self.run.budget.refresh()
@@ -179,7 +163,7 @@ class Retraining:
     def _start(self, task: Task, slot: Slot, pool: WorkerPool) -> None:
         number = next(self.numbers)
         store, epochs = self.run.store, self.run.config.recipe.epochs
-        training = SeedTraining(task, store, epochs, self._price(task))
+        training = SeedTraining(task, store, epochs, self.plan.price(task))
         self.trainings[number] = training
         self.run.budget.start(training, task.paid_seconds)
         training.store_charge(task.paid_seconds)
@@ -190,50 +174,21 @@ class Retraining:
         record, seed, _ = training.task
         one = training.store_result(reached, self.run.budget.charged[training.key])
         if one.outcome == "failed":
-            self.failed.add(record.number)
+            self.plan.failed.add(record.number)
         if one.is_over:
             delete_checkpoint(training.folder)
             delete_charge(training.folder)
             self.run.progress.seed_ended(record.number, seed, one, self.run.budget.spent_seconds())
 
-    # --- what to train next
-
-    def _tasks(self) -> list[Task]:
-        finale, recipe = self.run.config.finale, self.run.config.recipe
-        if finale is None:
-            return []
-        ranked = as_found(self.run.store.records(), self.run.config.objectives)
-        return tasks(ranked[: finale.top], finale.fresh_seeds(recipe.seed, self.rounds), recipe.epochs)
-
-    def _is_last(self) -> bool:
-        """Whether the search ended because what it had left pays no training: what the finale leaves is lost."""
-        left = self.run.budget.search_seconds()
-        most = max((self._price(task) for task in self._tasks()), default=0.0)
-        return left is not None and (self.run.budget.is_empty() or left <= most)
-
     def _next_round(self) -> bool:
-        """Queue every network with one more seed, where the budget can pay all of them."""
-        self.rounds += 1
-        again = self._tasks()
-        left = self.run.budget.left_seconds()
-        if self.failed or left is None or left <= AMPLE * sum(self._price(task) for task in again):
-            self.rounds -= 1
-            return False
-        self.queue = again
-        return bool(again)
-
-    def _price(self, task: Task) -> float:
-        """Return the device seconds that a task still takes."""
-        config = self.run.config
-        earlier = ancestors(self.run.store, task.record.retry_of)
-        whole = expected_seconds(task.record, earlier, config.recipe.epochs, config.budget.per_trial)
-        return max(whole - (task.known.seconds if task.known and not task.known.is_over else 0.0), 0.0)
+        self.queue = self.plan.next_round()
+        return bool(self.queue)
 
     def _can_pay(self, task: Task) -> bool:
         left = self.run.budget.left_seconds()
-        return left is None or left - sum(map(self._owed, self.trainings.values())) > HEADROOM * self._price(
-            task
-        )
+        return left is None or left - sum(
+            map(self._owed, self.trainings.values())
+        ) > HEADROOM * self.plan.price(task)
 
     def _owed(self, training: SeedTraining) -> float:
         """Return the device seconds that a training is still expected to be charged."""

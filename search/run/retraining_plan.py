@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from search.results.ranking import as_found
+from search.run.context import Context
 from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner
+from search.run.retries import ancestors
 from search.storage.record import Record
 from search.storage.seed_results import OneSeed, over_seeds
 from search.storage.store import Store
 
 HEADROOM = 1.1  # times what a training took before: two trainings never take the same time
+AMPLE = (
+    1.5  # times what trainings took before is reserved for them: a busier machine must not cost the finale
+)
 
 
 class Task(NamedTuple):
@@ -59,6 +66,56 @@ def expected_seconds(
     trained = record.planned_epochs if record.outcome == "done" else record.epochs
     whole = seconds * epochs / max(trained or epochs, 1)
     return whole if per_trial is None else min(whole, per_trial)
+
+
+@dataclass
+class RetrainingPlan:
+    """The tasks of one run's finale, and what they cost."""
+
+    run: Context
+    failed: set[int] = field(default_factory=set)  # trials whose network failed with one seed
+    rounds: int = 0  # beyond those of the study: each trains every network with one more seed
+
+    def tasks(self) -> list[Task]:
+        """Return what is left to train of the best networks."""
+        finale, recipe = self.run.config.finale, self.run.config.recipe
+        if finale is None:
+            return []
+        ranked = as_found(self.run.store.records(), self.run.config.objectives)
+        return tasks(ranked[: finale.top], finale.fresh_seeds(recipe.seed, self.rounds), recipe.epochs)
+
+    def price(self, task: Task) -> float:
+        """Return the device seconds that a task still takes."""
+        config = self.run.config
+        earlier = ancestors(self.run.store, task.record.retry_of)
+        whole = expected_seconds(task.record, earlier, config.recipe.epochs, config.budget.per_trial)
+        return max(whole - (task.known.seconds if task.known and not task.known.is_over else 0.0), 0.0)
+
+    def release(self) -> bool:
+        """Reserve no more of the budget than the finale needs for the networks as they stand. Return whether that
+        frees some for the search: the share was reserved for large networks, and small ones are trained soon."""
+        budget, prices = self.run.budget, [self.price(task) for task in self.tasks()]
+        # and what trials take that are under way when the search has spent its part
+        needed = AMPLE * sum(prices) + len(budget.devices) * max(prices, default=0.0)
+        if budget.reserved_seconds <= needed:
+            return False
+        budget.reserved_seconds = needed
+        return not budget.is_empty()
+
+    def is_last(self) -> bool:
+        """Whether the search ended because what it had left pays no training: what the finale leaves is lost."""
+        left = self.run.budget.search_seconds()
+        most = max((self.price(task) for task in self.tasks()), default=0.0)
+        return left is not None and (self.run.budget.is_empty() or left <= most)
+
+    def next_round(self) -> list[Task]:
+        """Return every network with one more seed, where the budget can pay all of them; else nothing."""
+        self.rounds += 1
+        again, left = self.tasks(), self.run.budget.left_seconds()
+        if self.failed or left is None or left <= AMPLE * sum(self.price(task) for task in again):
+            self.rounds -= 1
+            return []
+        return again
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

@@ -11,13 +11,11 @@ from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.admission import Admission
 from search.run.context import Context
 from search.run.jobs import Jobs
-from search.run.peers import Peers
+from search.run.limits import Limits
 from search.run.rungs import Rungs
 from search.storage.record import SHARE, Record
 from search.workers.messages import Screened
 from search.workers.pool import Slot, WorkerPool
-
-FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits are too tight
 
 
 @dataclass
@@ -27,33 +25,13 @@ class Scheduler:
     run: Context
     active: ActiveTrials
     rungs: Rungs
-    peers: Peers
+    limits: Limits
     asking: Asking
-    sieve: Sieve | None = None  # where the study screens candidates
-    fruitless: int = 0  # trials in a row that trained nothing
     reused: list[Record] = field(default_factory=list)  # ended without training, not yet concluded
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.run, self.rungs.promotion)
         self.jobs = Jobs(self.run)
-
-    def reason_to_stop(self) -> str | None:
-        """Return why no further trial shall begin, None where one may."""
-        run = self.run
-        if run.stop_asked():
-            return "stopped by hand"
-        if run.budget.is_empty() or self.rungs.promotion.is_late():
-            return run.budget.why_empty()
-        begun = len(self.active.of(State.RUNNING, State.WAITING, State.PAUSED)) + self.screenings()
-        begun += len(self.peers.trials.numbers)
-        if run.config.trials is not None and run.history.counted + begun >= run.config.trials:
-            return f"all {run.config.trials} trials were made"
-        if self.fruitless >= FRUITLESS:
-            return (
-                f"{FRUITLESS} trials in a row were refused, or equal to earlier ones: "
-                "the space is used up or the limits are too tight"
-            )
-        return None
 
     def fill(self, pool: WorkerPool) -> bool:
         """Give a free slot a trial, or refuse or reuse one. Return whether more can be done at once."""
@@ -64,9 +42,9 @@ class Scheduler:
         if not free:
             return False
         self.look()
-        waiting = [trial for trial in self.active.waiting() if self.may_begin(trial)]
+        waiting = [trial for trial in self.active.waiting() if self.limits.may_begin(trial)]
         is_full = len(self.active.waiting()) > 2 * len(pool.slots)
-        if not waiting and (is_full or self.reason_to_stop() is not None):
+        if not waiting and (is_full or self.limits.reason_to_stop() is not None):
             return False
         trial = waiting[0] if waiting else self._propose(free[0], pool)
         return True if trial is None else self._begin(trial, free[0], pool)
@@ -75,23 +53,8 @@ class Scheduler:
         """Return the paused trial that a free slot should resume."""
         if self.run.budget.is_empty() or self.run.stop_asked():
             return None
-        is_closing = not self.active.running() and self.reason_to_stop() is not None
+        is_closing = not self.active.running() and self.limits.reason_to_stop() is not None
         return self.rungs.promotion.next_up(is_closing)
-
-    def may_begin(self, trial: ActiveTrial) -> bool:
-        """Whether a trial that waits may be trained now."""
-        run = self.run
-        if run.budget.is_empty() or self.rungs.promotion.is_late() or run.stop_asked():
-            return False
-        running = len(self.active.running())
-        is_too_many = self.peers.is_one_too_many(trial.number, run.history.counted, running)
-        return not (is_too_many or self.has_running_twin(trial))
-
-    def has_running_twin(self, trial: ActiveTrial) -> bool:
-        """Whether the same network is being trained, here or by another coordinator."""
-        digest = trial.candidate.digest
-        is_here = any(other.candidate.digest == digest for other in self.active.running().values())
-        return is_here or self.peers.trials.have(digest, trial.number)
 
     def settle_waiting(self) -> None:
         """End the waiting trials whose twin has finished; those whose twin failed go on waiting for a slot."""
@@ -103,27 +66,23 @@ class Scheduler:
 
     def screened(self, event: Screened, pool: WorkerPool) -> None:
         """Begin the trial of the candidate that the proxies choose, on a slot that is free now."""
-        assert self.sieve is not None
-        sifted = self.sieve.chosen(event.number, event.rows, event.seconds)
+        assert self.limits.sieve is not None
+        sifted = self.limits.sieve.chosen(event.number, event.rows, event.seconds)
         trial = self._admit(sifted.drawn, sifted)
         if trial is not None:
             self._begin(trial, pool.free()[0], pool)
 
     def screening_died(self, number: int, pool: WorkerPool) -> None:
         """Begin the trial of a candidate whose worker died while it measured the proxies."""
-        assert self.sieve is not None
-        rows, seconds = self.sieve.lost(number)
+        assert self.limits.sieve is not None
+        rows, seconds = self.limits.sieve.lost(number)
         self.screened(Screened(number, tuple(rows), seconds), pool)
-
-    def screenings(self) -> int:
-        """Return how many trials will come of what is being screened."""
-        return len(self.sieve.batches) if self.sieve else 0
 
     def look(self) -> None:
         """Read the trials of other coordinators, and take over those that a dead one left."""
-        if paused := self.peers.recovered_paused():
+        if paused := self.limits.peers.recovered_paused():
             self.rungs.adopt(paused)
-        self.peers.look(self.active.running())
+        self.limits.peers.look(self.active.running())
 
     def take_reused(self) -> list[Record]:
         """Return the trials that ended without training since the last call."""
@@ -133,9 +92,9 @@ class Scheduler:
     def _propose(self, slot: Slot, pool: WorkerPool) -> ActiveTrial | None:
         """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
         or not now."""
-        drawn = self.asking.draw(self.sieve.digests() if self.sieve else ())
-        if self.sieve and drawn.trial is None and (network := self.admission.wanted(drawn)):
-            self._screen(self.sieve, Option(drawn, network), slot, pool)
+        drawn = self.asking.draw(self.limits.sieve.digests() if self.limits.sieve else ())
+        if self.limits.sieve and drawn.trial is None and (network := self.admission.wanted(drawn)):
+            self._screen(self.limits.sieve, Option(drawn, network), slot, pool)
             return None
         return self._admit(drawn)
 
@@ -154,7 +113,7 @@ class Scheduler:
         if isinstance(admitted, Record):
             self._ended_untrained(admitted)
             return None
-        if self.has_running_twin(admitted):
+        if self.limits.has_running_twin(admitted):
             self.active.enter(admitted, State.WAITING)
             return None
         return admitted
@@ -164,7 +123,7 @@ class Scheduler:
         quicker: it is then retried when the study goes on, or reuses the result of the other."""
         self.look()
         is_trained = self.run.history.trained(trial.candidate.digest) is not None
-        if is_trained or not self.may_begin(trial):
+        if is_trained or not self.limits.may_begin(trial):
             self.active.enter(trial, State.WAITING)
             return False
         self._start(trial, slot, pool)
@@ -184,5 +143,5 @@ class Scheduler:
         self.run.progress.began(trial.number, trial.candidate.params, trial.candidate.macs)
 
     def _ended_untrained(self, record: Record) -> None:
-        self.fruitless += 1
+        self.limits.fruitless += 1
         self.reused.append(record)

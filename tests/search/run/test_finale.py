@@ -24,8 +24,7 @@ from search.run.budget import Budget
 from search.run.context import Context
 from search.run.jobs import Jobs
 from search.run.progress import Silent
-from search.run.retraining import AMPLE, Retraining
-from search.run.retraining_plan import Task, claimed, expected_seconds, tasks
+from search.run.retraining_plan import AMPLE, RetrainingPlan, Task, claimed, expected_seconds, tasks
 from search.storage.record import CHARGED, Record
 from search.storage.seed_results import OneSeed, OverSeeds
 from search.storage.store import TEXT_ATTR, Store, look
@@ -255,7 +254,7 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
     purse = Budget(store, 100.0, ["cpu"], reserved_seconds=70.0)
     purse.refresh()
     history = History(file.objectives, file.recipe.epochs)
-    last = Retraining(Context(file, store, purse, Silent(), lambda: False, history))
+    last = RetrainingPlan(Context(file, store, purse, Silent(), lambda: False, history))
     assert last.release() and purse.reserved_seconds == AMPLE * (4 + 4) + 4, (
         "two seeds, and a trial under way"
     )
@@ -264,9 +263,9 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
         store.keep_seed(number, seed, OneSeed("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
     purse.refresh()
     assert purse.left_seconds() == 100 - 3 * 4
-    assert last._next_round() and [task.seed for task in last.queue] == [3]
+    assert [task.seed for task in last.next_round()] == [3]
     purse.others_seconds = 100 - AMPLE * 4
-    assert not last._next_round() and last.rounds == 1, "what is left pays no further seed"
+    assert not last.next_round() and last.rounds == 1, "what is left pays no further seed"
 
 
 def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_equal_networks_are_trained_once(run: Run) -> None:
 
 
 def test_a_space_that_is_used_up_ends_the_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.run.scheduler.FRUITLESS", 30)
+    monkeypatch.setattr("search.run.limits.FRUITLESS", 30)
     result = run(space=ONE, trials=None, budget={"device_time": "1h"})
     assert result.stop.startswith("30 trials in a row were refused, or equal to earlier ones")
     assert len(result.records) < 50

@@ -1,0 +1,68 @@
+"""What limits the search: the budget, the number of trials, a space used up, and networks trained at this moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search.proposals.screening import Sieve
+from search.run.active_trial import ActiveTrial, ActiveTrials, State
+from search.run.context import Context
+from search.run.peers import Peers
+from search.run.promotion import Promotion
+
+FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits are too tight
+
+
+@dataclass
+class Limits:
+    """Whether a further trial may be proposed, and a waiting one be trained."""
+
+    run: Context
+    active: ActiveTrials
+    promotion: Promotion
+    peers: Peers
+    sieve: Sieve | None = None  # where the study screens candidates
+    fruitless: int = 0  # trials in a row that trained nothing
+
+    def reason_to_stop(self) -> str | None:
+        """Return why no further trial shall begin, None where one may."""
+        run = self.run
+        if run.stop_asked():
+            return "stopped by hand"
+        if run.budget.is_empty() or self.promotion.is_late():
+            return run.budget.why_empty()
+        begun = len(self.active.of(State.RUNNING, State.WAITING, State.PAUSED)) + self.screenings()
+        begun += len(self.peers.trials.numbers)
+        if run.config.trials is not None and run.history.counted + begun >= run.config.trials:
+            return f"all {run.config.trials} trials were made"
+        if self.fruitless >= FRUITLESS:
+            return (
+                f"{FRUITLESS} trials in a row were refused, or equal to earlier ones: "
+                "the space is used up or the limits are too tight"
+            )
+        return None
+
+    def may_begin(self, trial: ActiveTrial) -> bool:
+        """Whether a trial that waits may be trained now."""
+        run = self.run
+        if run.budget.is_empty() or self.promotion.is_late() or run.stop_asked():
+            return False
+        running = len(self.active.running())
+        is_too_many = self.peers.is_one_too_many(trial.number, run.history.counted, running)
+        return not (is_too_many or self.has_running_twin(trial))
+
+    def has_running_twin(self, trial: ActiveTrial) -> bool:
+        """Whether the same network is being trained, here or by another coordinator."""
+        digest = trial.candidate.digest
+        is_here = any(other.candidate.digest == digest for other in self.active.running().values())
+        return is_here or self.peers.trials.have(digest, trial.number)
+
+    def waits_for_peers(self) -> bool:
+        """Whether other coordinators still train trials, or left trials to recover, or train the network of a
+        trial that waits here: the finale ranks their trials together with ours."""
+        is_waiting = any(self.has_running_twin(trial) for trial in self.active.waiting())
+        return bool(self.peers.trials.trained or self.peers.trials.abandoned) or is_waiting
+
+    def screenings(self) -> int:
+        """Return how many trials will come of what is being screened."""
+        return len(self.sieve.batches) if self.sieve else 0
