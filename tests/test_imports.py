@@ -1,12 +1,15 @@
 """The arrows between the rooms point one way, and heavy libraries stay where they are needed."""
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.structure import LINES, imported, largest, structure
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"genome": set(), "trainer": set(), "search": {"genome", "trainer"}}  # what each may import of ours
@@ -23,20 +26,6 @@ MAKES_MODULES = {
     "genome/starts.py",
     "genome/transfer.py",
 }  # with genome/ops/: torch is theirs
-
-
-def imported(file: Path, walk: Callable[[ast.AST], Iterator[ast.AST]] = ast.walk) -> set[str]:
-    """Every module that a file imports, at its top or inside, as its full dotted name."""
-    package = file.relative_to(ROOT).with_suffix("").parts[:-1]
-    names = set()
-    for node in walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            assert above or not node.level, f"{file}:{node.lineno} leaves its room by dots"
-            names.add(".".join((*above, *filter(None, [node.module]))))
-    return names
 
 
 def running(tree: ast.AST) -> Iterator[ast.AST]:
@@ -60,7 +49,7 @@ def test_arrows_point_one_way(room: str) -> None:
     back = {
         f"{file.relative_to(ROOT)} imports {name}"
         for file in files(room)
-        for name in imported(file)
+        for name in imported(file, ROOT)
         if name.split(".")[0] in forbidden
     }
     assert not back
@@ -71,7 +60,7 @@ def users_of(library: str) -> set[str]:
         file.relative_to(ROOT).as_posix()
         for room in ROOMS
         for file in files(room)
-        if library in {name.split(".")[0] for name in imported(file, running)}
+        if library in {name.split(".")[0] for name in imported(file, ROOT, running)}
     }
 
 
@@ -85,18 +74,59 @@ def test_torch_in_genome_only_where_modules_are_built_or_filled() -> None:
     assert {path for path in inside if not path.startswith("genome/ops/")} <= MAKES_MODULES
 
 
-def test_the_reader_of_imports_sees_relative_and_inner_imports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+MOST_ROOMS = {"search": 20, "trainer": 12}
+MOST_FLOORS = {"search": 11, "trainer": 6}
+
+
+@pytest.mark.parametrize("package", LINES)
+def test_the_rooms_of_a_package_form_one_line(package: str) -> None:
+    found = structure(package)
+    assert not found.circles
+    assert not [line for who in found.upward(LINES[package]).values() for line in who]
+    assert len(found.rooms) <= MOST_ROOMS[package] and found.floors <= MOST_FLOORS[package]
+
+
+def test_an_arrow_up_and_a_circle_are_found(tmp_path: Path) -> None:
+    for room, text in {
+        "low": "import p.high",
+        "high": "from p.low.part import x",
+        "top": "import p.high",
+    }.items():
+        (tmp_path / "p" / room).mkdir(parents=True)
+        (tmp_path / "p" / room / "part.py").write_text(text + "\n")
+    found = structure("p", tmp_path)
+    assert found.circles == (("high", "low"),) and found.floors == 0
+    assert list(found.upward(("low", "high", "top"))) == [("low", "high")]
+    with pytest.raises(ValueError, match="top: in no line"):
+        found.upward(("low", "high"))
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_classes_and_files_stay_small(package: str) -> None:
+    (lines, name), (length, file) = largest(package)
+    assert lines <= 150, f"{name} has {lines} lines"
+    assert length <= 300, f"{file} has {length} lines"
+
+
+def test_private_names_of_optuna_stand_in_the_storage_alone() -> None:
+    private = re.compile(r"\._(storage|study_id|trial_id|backend|scoped_session)\b")
+    users = {
+        file.relative_to(ROOT).parts[1]
+        for file in files("search")
+        if private.search(file.read_text(encoding="utf-8"))
+    }
+    assert users <= {"storage"}
+
+
+def test_the_reader_of_imports_sees_relative_and_inner_imports(tmp_path: Path) -> None:
     (tmp_path / "genome" / "ops").mkdir(parents=True)
     file = tmp_path / "genome" / "ops" / "conv.py"
     file.write_text(
         "from ..op import op\nfrom . import pool\ndef f():\n    import search.study\n"
         + "if TYPE_CHECKING:\n    import torch\n"
     )
-    monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    assert imported(file) == {"genome.op", "genome.ops", "search.study", "torch"}
-    assert imported(file, running) == {"genome.op", "genome.ops", "search.study"}
+    assert imported(file, tmp_path) == {"genome.op", "genome.ops", "search.study", "torch"}
+    assert imported(file, tmp_path, running) == {"genome.op", "genome.ops", "search.study"}
 
 
 def loaded(code: str) -> list[str]:
