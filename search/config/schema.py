@@ -1,4 +1,8 @@
-"""The keys of a study file and what each may hold, as pydantic checks them: strictly, and all at once."""
+"""The keys of a study file and what each may hold, as pydantic checks them: strictly, and all at once.
+
+Each field's description is the meaning in docs/studies.md (`make reference` writes its table). Where pydantic cannot
+show what a key may hold or its default, `kind` and `unset` in `json_schema_extra` say so in words.
+"""
 
 from __future__ import annotations
 
@@ -96,11 +100,30 @@ def _bytes(value: Any) -> Any:
 
 
 class _Data(_Section):
-    name: str | None = None
-    path: str | None = None
-    root: str | None = None
-    size: Annotated[int, Field(ge=1, le=4096)] | None = None
-    mirror: bool | None = None
+    name: str | None = Field(
+        None, description=f"A known data set, one of {', '.join(SHAPES)}; or a path, as in `path`."
+    )
+    path: str | None = Field(
+        None,
+        description="Images of your own: a folder with one subfolder per class (or `train/` and `test/`, each with "
+        "one subfolder per class), or an `.npz` file. A relative path is relative to the study file.",
+    )
+    root: str | None = Field(
+        None,
+        description="Folder that holds the named data sets; `--data-root` overrides it. Missing sets are downloaded "
+        "into it.",
+        json_schema_extra={"unset": "`GENOME_DATA`, else `~/.cache/genome/data`"},
+    )
+    size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        None,
+        description="Height and width in pixels to which the images of a folder are resized.",
+        json_schema_extra={"unset": "no resizing"},
+    )
+    mirror: bool | None = Field(
+        None,
+        description="Whether a mirrored image keeps its class, so that training may flip images.",
+        json_schema_extra={"unset": "known for named sets, `false` for your own images"},
+    )
 
 
 def _exists(name: str) -> bool:
@@ -125,13 +148,27 @@ def _one_source(data: _Data) -> _Data:
 
 
 class _Sampler(_Section):
-    name: Annotated[str, AfterValidator(_word(SAMPLERS))] = "auto"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    name: Annotated[str, AfterValidator(_word(SAMPLERS))] = Field(
+        "auto",
+        description="The algorithm that proposes the next network ([samplers](#samplers)).",
+        json_schema_extra={"kind": ", ".join(f"`{word}`" for word in SAMPLERS)},
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of the sampler's random numbers.")
 
 
 class _Pruner(_Section):
-    name: Annotated[str, AfterValidator(_word(PRUNERS))] | None = None
-    curve: bool = False
+    name: Annotated[str, AfterValidator(_word(PRUNERS))] | None = Field(
+        None,
+        description="The rule that stops weak trials at the rungs ([pruners](#pruners)).",
+        json_schema_extra={
+            "kind": ", ".join(f"`{word}`" for word in PRUNERS),
+            "unset": "`median` where `budget.rungs` is given, else `none`",
+        },
+    )
+    curve: bool = Field(
+        False,
+        description="Also stop a trial whose learning curve leaves it a chance under 5 % to beat the best trial.",
+    )
 
 
 def _proxies(words: list[str]) -> list[str]:
@@ -142,25 +179,51 @@ def _proxies(words: list[str]) -> list[str]:
 
 class _Screen(_Section):
     proxies: Annotated[list[str], AfterValidator(_proxies)] = Field(
-        ["params", "synflow", "jacob_cov", "snip"]
+        ["params", "synflow", "jacob_cov", "snip"],
+        description="Zero-cost proxies to compute for each untrained candidate ([what each is worth](proxies.md)).",
+        json_schema_extra={"kind": f"list of {', '.join(f'`{word}`' for word in PROXIES)}"},
     )
-    keep: Annotated[float, Field(ge=0.02, le=0.9)] = 0.25
+    keep: Annotated[float, Field(ge=0.02, le=0.9)] = Field(
+        0.25,
+        description="Share of the candidates that are kept. Two are kept and one of these is trained, so 0.25 draws "
+        "eight candidates for each trial.",
+    )
 
 
 Count = Annotated[int, Field(ge=1)]
 
 
 class _Limits(_Section):
-    params: Count | None = None
-    macs: Count | None = None
-    depth: Count | None = None
-    memory: Annotated[int, BeforeValidator(_bytes)] | None = None
+    params: Count | None = Field(
+        None, description="Largest number of parameters.", json_schema_extra={"unset": "no limit"}
+    )
+    macs: Count | None = Field(
+        None,
+        description="Largest number of multiply-adds for one image.",
+        json_schema_extra={"unset": "no limit"},
+    )
+    depth: Count | None = Field(
+        None,
+        description="Largest number of layers with weights on a path from the image to an exit.",
+        json_schema_extra={"unset": "no limit"},
+    )
+    memory: Annotated[int, BeforeValidator(_bytes)] | None = Field(
+        None,
+        description="Most memory to run one image: weights and live activations in float32.",
+        json_schema_extra={"kind": "size such as `64MiB`, or bytes", "unset": "no limit"},
+    )
 
 
 class _Finale(_Section):
-    share: Annotated[float, Field(gt=0, lt=1)] = Finale().share
-    top: Annotated[int, Field(ge=0, le=100)] = Finale().top
-    seeds: Annotated[int, Field(ge=1, le=100)] = Finale().seeds
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        Finale().share, description="Share of `budget.device_time` that is reserved for the finale."
+    )
+    top: Annotated[int, Field(ge=0, le=100)] = Field(
+        Finale().top, description="Number of networks that are retrained; 0 is the same as `finale: none`."
+    )
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        Finale().seeds, description="Number of seeds that each of these networks is retrained with."
+    )
 
 
 def _finale(value: Any) -> Any:
@@ -171,34 +234,140 @@ def _finale(value: Any) -> Any:
     return {"top": 0} if value == "none" else value
 
 
-def _section(name: str, parse_one: Callable[[dict[str, Any]], object], keys: list[str]) -> Any:
-    judged: Any = {key: (Annotated[Any, _checked(parse_one, key)], None) for key in keys}
+def _section(
+    name: str, parse_one: Callable[[dict[str, Any]], object], keys: list[str], told: Mapping[str, Any]
+) -> Any:
+    judged: Any = {
+        key: (Annotated[Any, _checked(parse_one, key)], told.get(key, Field(None))) for key in keys
+    }
     return create_model(name, __base__=_Section, **judged)
 
 
-_Train = _section("_Train", Recipe.parse, [field.name for field in fields(Recipe)])
-_Budget = _section("_Budget", Budget.parse, [field.name for field in fields(Budget)])
+_SECONDS = "time such as `20s`, `3m`, `1h30m`, or seconds"
+_TOLD = {
+    "device_time": Field(
+        None,
+        description="Device time of the whole study: building, training, evaluation and screening, summed over all "
+        "workers, machines and runs ([budget](#budget)).",
+        json_schema_extra={"kind": _SECONDS, "unset": "`10m`; no limit where `trials` is given"},
+    ),
+    "per_trial": Field(
+        None,
+        description="Longest device time of one trial. A trial that reaches it ends as `cut` and keeps its best result.",
+        json_schema_extra={"kind": _SECONDS, "unset": "no limit"},
+    ),
+    "memory": Field(
+        None,
+        description="Most memory of one trial. A network whose predicted training memory is larger is refused; on a "
+        "CPU the operating system enforces the limit during training.",
+        json_schema_extra={"kind": "size such as `2GiB`, `500MB`, or bytes", "unset": "no limit"},
+    ),
+    "rungs": Field(
+        None,
+        description="Epochs after which trials are compared and weak ones are stopped, in rising order.",
+        json_schema_extra={
+            "kind": "list of whole numbers",
+            "unset": "none; a ninth and a third of `train.epochs` with `asha` or `hyperband`",
+        },
+    ),
+}
+
+_Train = _section("_Train", Recipe.parse, [field.name for field in fields(Recipe)], {})  # meanings: trainer/recipe.py
+_Budget = _section("_Budget", Budget.parse, [field.name for field in fields(Budget)], _TOLD)
 
 
 class Written(_Section):
-    study: Annotated[str, AfterValidator(_study_name)]
-    data: Annotated[_Data, BeforeValidator(_named), AfterValidator(_one_source)]
-    objectives: Annotated[dict[str, str], BeforeValidator(_objectives)] = Field({"accuracy": MAXIMIZE})
-    budget: _Budget = Field(default_factory=_Budget)  # type: ignore[valid-type]
-    limits: _Limits = Field(default_factory=_Limits)
-    sampler: Annotated[_Sampler, BeforeValidator(_named)] = Field(default_factory=_Sampler)
-    pruner: Annotated[_Pruner, BeforeValidator(_named)] = Field(default_factory=_Pruner)
-    screen: _Screen | None = None
-    train: _Train = Field(default_factory=_Train)  # type: ignore[valid-type]
-    ask: Literal["active", "all"] | None = None
-    inherit: bool = False
-    workers: Annotated[Any, AfterValidator(_workers)] = "auto"
-    device: Annotated[str, AfterValidator(_device)] = "auto"
-    trials: Count | None = None
-    finale: Annotated[_Finale, BeforeValidator(_finale)] | None = None  # None: as the budget has it
-    storage: str | None = None
-    start: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
-    space: dict[str, Any]
+    study: Annotated[str, AfterValidator(_study_name)] = Field(
+        description="Name of the study and of its folder under `runs/`: letters, digits, `.`, `_`, `-`, at most 64."
+    )
+    data: Annotated[_Data, BeforeValidator(_named), AfterValidator(_one_source)] = Field(
+        description="The images. The short form `data: NAME` stands for `data: {name: NAME}`.",
+        json_schema_extra={"kind": "name, path, or mapping"},
+    )
+    objectives: Annotated[dict[str, str], BeforeValidator(_objectives)] = Field(
+        {"accuracy": MAXIMIZE},
+        description="What is optimised: one name, a list of names, or names with `maximize` or `minimize`. Names are "
+        f"{', '.join(f'`{name}`' for name in DIRECTIONS)}; `accuracy` or `loss` must be among them. "
+        "Several objectives give a Pareto front.",
+        json_schema_extra={"kind": "name, list, or mapping"},
+    )
+    budget: _Budget = Field(  # type: ignore[valid-type]
+        default_factory=_Budget, description="What the study and each trial may use."
+    )
+    limits: _Limits = Field(
+        default_factory=_Limits, description="Upper limits of a network. A network above one is refused untrained."
+    )
+    sampler: Annotated[_Sampler, BeforeValidator(_named)] = Field(
+        default_factory=_Sampler,
+        description="How networks are proposed. The short form is `sampler: NAME`.",
+        json_schema_extra={"kind": "name or mapping"},
+    )
+    pruner: Annotated[_Pruner, BeforeValidator(_named)] = Field(
+        default_factory=_Pruner,
+        description="How weak trials are stopped early. The short form is `pruner: NAME`.",
+        json_schema_extra={"kind": "name or mapping"},
+    )
+    screen: _Screen | None = Field(
+        None,
+        description="Rank several untrained candidates by zero-cost proxies and train one of the best "
+        "([screening](#screening)). Needs a sampler that proposes genomes.",
+        json_schema_extra={"unset": "no screening"},
+    )
+    train: _Train = Field(  # type: ignore[valid-type]
+        default_factory=_Train,
+        description=f"The training recipe ([recipe keys](training.md#recipe-keys)): "
+        f"{', '.join(f'`{field.name}`' for field in fields(Recipe))}.",
+    )
+    ask: Literal["active", "all"] | None = Field(
+        None,
+        description="For Optuna's samplers: suggest values for the holes that the drawn network uses (`active`), or "
+        "for every hole of the space in every trial (`all`).",
+        json_schema_extra={"unset": "`all` for gp, cmaes and qmc, else `active`"},
+    )
+    inherit: bool = Field(
+        False,
+        description="Start a network from the weights of its parent's trial ([inherited weights](#inherited-weights)). "
+        "Needs a sampler that names parents.",
+    )
+    workers: Annotated[Any, AfterValidator(_workers)] = Field(
+        "auto",
+        description="Number of trials that train at the same time, spread evenly over the devices. `auto`: one per "
+        "CPU core, or one to four per GPU by its free memory and a throughput measurement.",
+        json_schema_extra={"kind": "`auto`, or whole number 1..256"},
+    )
+    device: Annotated[str, AfterValidator(_device)] = Field(
+        "auto",
+        description="Where networks train. `auto`: every GPU that torch sees, else the CPU. `cuda`: every GPU; "
+        "`cuda:N`: that GPU alone.",
+        json_schema_extra={"kind": "`auto`, `cpu`, `cuda` or `cuda:N`"},
+    )
+    trials: Count | None = Field(
+        None,
+        description="Number of trials after which the search ends. Refused networks and duplicates count, interrupted trials do not.",
+        json_schema_extra={"unset": "no limit"},
+    )
+    finale: Annotated[_Finale, BeforeValidator(_finale)] | None = Field(
+        None,  # as the budget has it
+        description="Retrain the best networks from scratch at the end of the study ([finale](#finale)).",
+        json_schema_extra={
+            "kind": "`none`, or mapping",
+            "unset": "the values below where the study has `budget.device_time`, else `none`",
+        },
+    )
+    storage: str | None = Field(
+        None,
+        description="Database URL of the study's storage ([several machines](#several-machines)).",
+        json_schema_extra={"unset": "SQLite, `runs/<study>/study.db`"},
+    )
+    start: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default_factory=list,
+        description="Genomes to train first: files relative to the study file, `zoo:NAME` or `STUDY#TRIAL` "
+        "([known genomes](#known-genomes)).",
+        json_schema_extra={"kind": "one REF, or list of REFs"},
+    )
+    space: dict[str, Any] = Field(
+        description="The search space ([space](#space))."
+    )
 
 
 # keys of earlier versions, and why each was removed
