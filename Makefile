@@ -18,7 +18,7 @@ INSTALLED_DEV := $(VENV)/installed-dev
 
 HOURS := economy others real
 
-.PHONY: help search dashboard test test-slow browser lint format bench pictures clean
+.PHONY: help search dashboard test test-slow browser lint format bench pictures reference clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one .venv would tread on each other
 
@@ -32,6 +32,7 @@ help:
 	@echo 'make format      put the code into its style'
 	@echo 'make bench       run the benchmarks, but for those of hours: $(HOURS)'
 	@echo 'make pictures    draw the node types of docs/nodes again'
+	@echo 'make reference   write the reference tables of docs/ anew from the code'
 	@echo 'make clean       remove caches and built files; runs/ and .venv stay'
 
 search: $(INSTALLED)
@@ -65,6 +66,9 @@ bench: $(INSTALLED_DEV)
 pictures: $(INSTALLED)
 	@$(VENV)/bin/genome show docs/genome.yaml --svg docs/genome.svg >/dev/null
 	@set -e; for text in docs/nodes/*.yaml; do $(VENV)/bin/genome show "$$text" --expand --svg "$${text%.yaml}.svg" >/dev/null; done
+
+reference: $(INSTALLED_DEV)
+	@$(PY) -m tests.docs.reference
 
 clean:
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

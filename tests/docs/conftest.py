@@ -1,0 +1,50 @@
+"""A folder in which the pages' examples run as in a clone, with tiny budgets."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+import search
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "budget": {"rungs": [1]},
+    "trials": 2,
+    "workers": 1,
+    "device": "cpu",
+    "finale": "none",
+    "sampler": {"name": "random", "seed": 0},
+    "train": {"epochs": 2, "batch": 256},
+}
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the studies of this project, a tiny one in place of digits, which has been run."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "studies", folder / "studies")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.png"))
+    study = folder / "studies" / "digits.yaml"
+    study.write_text(yaml.safe_dump({**yaml.safe_load(study.read_text()), **TINY}, sort_keys=False))
+    for number in range(10):
+        image = np.full((32, 32), number * 20, dtype=np.uint8)
+        place = folder / "path" / "to" / "images" / f"class-{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    search.Study.load(study, runs=folder / "runs").run()
+    return folder
+
+
+@pytest.fixture
+def here(clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the clone as the current directory."""
+    folder = tmp_path / "clone"
+    shutil.copytree(clone, folder)
+    monkeypatch.chdir(folder)
+    return folder
