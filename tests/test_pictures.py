@@ -1,4 +1,4 @@
-"""The pictures of the node types in the README are those that `genome show --expand --svg` draws today."""
+"""The pictures of the node types in docs/genomes.md are those that `genome show --expand --svg` draws today."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_every_node_type_has_its_picture(word: str) -> None:
     assert word in {node.op.word for node in shown.nodes}
     drawn = genome.draw(genome.expand(shown))
     assert (NODES / f"{word}.svg").read_text() == drawn, "draw it again: make pictures"
-    assert f"docs/nodes/{word}.svg" in (ROOT / "README.md").read_text()
+    assert f"nodes/{word}.svg" in (ROOT / "docs" / "genomes.md").read_text()
 
 
 def test_the_picture_at_the_top_is_drawn_from_the_genome_beside_it() -> None:
