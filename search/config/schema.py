@@ -7,7 +7,7 @@ show what a key may hold or its default, `kind` and `unset` in `json_schema_extr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +30,11 @@ DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _code(words: Iterable[str]) -> str:
+    """Return words as code of a page, in a sentence."""
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _study_name(name: str) -> str:
@@ -101,26 +106,26 @@ def _bytes(value: Any) -> Any:
 
 class _Data(_Section):
     name: str | None = Field(
-        None, description=f"A known data set, one of {', '.join(SHAPES)}; or a path, as in `path`."
+        default=None, description=f"A known data set, one of {', '.join(SHAPES)}; or a path, as in `path`."
     )
     path: str | None = Field(
-        None,
+        default=None,
         description="Images of your own: a folder with one subfolder per class (or `train/` and `test/`, each with "
         "one subfolder per class), or an `.npz` file. A relative path is relative to the study file.",
     )
     root: str | None = Field(
-        None,
+        default=None,
         description="Folder that holds the named data sets; `--data-root` overrides it. Missing sets are downloaded "
         "into it.",
         json_schema_extra={"unset": "`GENOME_DATA`, else `~/.cache/genome/data`"},
     )
     size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        None,
+        default=None,
         description="Height and width in pixels to which the images of a folder are resized.",
         json_schema_extra={"unset": "no resizing"},
     )
     mirror: bool | None = Field(
-        None,
+        default=None,
         description="Whether a mirrored image keeps its class, so that training may flip images.",
         json_schema_extra={"unset": "known for named sets, `false` for your own images"},
     )
@@ -149,24 +154,26 @@ def _one_source(data: _Data) -> _Data:
 
 class _Sampler(_Section):
     name: Annotated[str, AfterValidator(_word(SAMPLERS))] = Field(
-        "auto",
+        default="auto",
         description="The algorithm that proposes the next network ([samplers](#samplers)).",
-        json_schema_extra={"kind": ", ".join(f"`{word}`" for word in SAMPLERS)},
+        json_schema_extra={"kind": _code(SAMPLERS)},
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="Seed of the sampler's random numbers.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="Seed of the sampler's random numbers."
+    )
 
 
 class _Pruner(_Section):
     name: Annotated[str, AfterValidator(_word(PRUNERS))] | None = Field(
-        None,
+        default=None,
         description="The rule that stops weak trials at the rungs ([pruners](#pruners)).",
         json_schema_extra={
-            "kind": ", ".join(f"`{word}`" for word in PRUNERS),
+            "kind": _code(PRUNERS),
             "unset": "`median` where `budget.rungs` is given, else `none`",
         },
     )
     curve: bool = Field(
-        False,
+        default=False,
         description="Also stop a trial whose learning curve leaves it a chance under 5 % to beat the best trial.",
     )
 
@@ -179,12 +186,12 @@ def _proxies(words: list[str]) -> list[str]:
 
 class _Screen(_Section):
     proxies: Annotated[list[str], AfterValidator(_proxies)] = Field(
-        ["params", "synflow", "jacob_cov", "snip"],
+        default=["params", "synflow", "jacob_cov", "snip"],
         description="Zero-cost proxies to compute for each untrained candidate ([what each is worth](proxies.md)).",
-        json_schema_extra={"kind": f"list of {', '.join(f'`{word}`' for word in PROXIES)}"},
+        json_schema_extra={"kind": f"list of {_code(PROXIES)}"},
     )
     keep: Annotated[float, Field(ge=0.02, le=0.9)] = Field(
-        0.25,
+        default=0.25,
         description="Share of the candidates that are kept. Two are kept and one of these is trained, so 0.25 draws "
         "eight candidates for each trial.",
     )
@@ -195,20 +202,20 @@ Count = Annotated[int, Field(ge=1)]
 
 class _Limits(_Section):
     params: Count | None = Field(
-        None, description="Largest number of parameters.", json_schema_extra={"unset": "no limit"}
+        default=None, description="Largest number of parameters.", json_schema_extra={"unset": "no limit"}
     )
     macs: Count | None = Field(
-        None,
+        default=None,
         description="Largest number of multiply-adds for one image.",
         json_schema_extra={"unset": "no limit"},
     )
     depth: Count | None = Field(
-        None,
+        default=None,
         description="Largest number of layers with weights on a path from the image to an exit.",
         json_schema_extra={"unset": "no limit"},
     )
     memory: Annotated[int, BeforeValidator(_bytes)] | None = Field(
-        None,
+        default=None,
         description="Most memory to run one image: weights and live activations in float32.",
         json_schema_extra={"kind": "size such as `64MiB`, or bytes", "unset": "no limit"},
     )
@@ -216,13 +223,14 @@ class _Limits(_Section):
 
 class _Finale(_Section):
     share: Annotated[float, Field(gt=0, lt=1)] = Field(
-        Finale().share, description="Share of `budget.device_time` that is reserved for the finale."
+        default=Finale().share, description="Share of `budget.device_time` that is reserved for the finale."
     )
     top: Annotated[int, Field(ge=0, le=100)] = Field(
-        Finale().top, description="Number of networks that are retrained; 0 is the same as `finale: none`."
+        default=Finale().top,
+        description="Number of networks that are retrained; 0 is the same as `finale: none`.",
     )
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
-        Finale().seeds, description="Number of seeds that each of these networks is retrained with."
+        default=Finale().seeds, description="Number of seeds that each of these networks is retrained with."
     )
 
 
@@ -246,24 +254,25 @@ def _section(
 _SECONDS = "time such as `20s`, `3m`, `1h30m`, or seconds"
 _TOLD = {
     "device_time": Field(
-        None,
+        default=None,
         description="Device time of the whole study: building, training, evaluation and screening, summed over all "
         "workers, machines and runs ([budget](#budget)).",
         json_schema_extra={"kind": _SECONDS, "unset": "`10m`; no limit where `trials` is given"},
     ),
     "per_trial": Field(
-        None,
-        description="Longest device time of one trial. A trial that reaches it ends as `cut` and keeps its best result.",
+        default=None,
+        description="Longest device time of one trial. A trial that reaches the limit ends as `cut` and keeps its "
+        "best result.",
         json_schema_extra={"kind": _SECONDS, "unset": "no limit"},
     ),
     "memory": Field(
-        None,
+        default=None,
         description="Most memory of one trial. A network whose predicted training memory is larger is refused; on a "
         "CPU the operating system enforces the limit during training.",
         json_schema_extra={"kind": "size such as `2GiB`, `500MB`, or bytes", "unset": "no limit"},
     ),
     "rungs": Field(
-        None,
+        default=None,
         description="Epochs after which trials are compared and weak ones are stopped, in rising order.",
         json_schema_extra={
             "kind": "list of whole numbers",
@@ -272,7 +281,9 @@ _TOLD = {
     ),
 }
 
-_Train = _section("_Train", Recipe.parse, [field.name for field in fields(Recipe)], {})  # meanings: trainer/recipe.py
+_Train = _section(
+    "_Train", Recipe.parse, [field.name for field in fields(Recipe)], {}
+)  # meanings: trainer/recipe.py
 _Budget = _section("_Budget", Budget.parse, [field.name for field in fields(Budget)], _TOLD)
 
 
@@ -285,9 +296,9 @@ class Written(_Section):
         json_schema_extra={"kind": "name, path, or mapping"},
     )
     objectives: Annotated[dict[str, str], BeforeValidator(_objectives)] = Field(
-        {"accuracy": MAXIMIZE},
+        default={"accuracy": MAXIMIZE},
         description="What is optimised: one name, a list of names, or names with `maximize` or `minimize`. Names are "
-        f"{', '.join(f'`{name}`' for name in DIRECTIONS)}; `accuracy` or `loss` must be among them. "
+        f"{_code(DIRECTIONS)}; `accuracy` or `loss` must be among them. "
         "Several objectives give a Pareto front.",
         json_schema_extra={"kind": "name, list, or mapping"},
     )
@@ -295,7 +306,8 @@ class Written(_Section):
         default_factory=_Budget, description="What the study and each trial may use."
     )
     limits: _Limits = Field(
-        default_factory=_Limits, description="Upper limits of a network. A network above one is refused untrained."
+        default_factory=_Limits,
+        description="Upper limits of a network. A network above one is refused untrained.",
     )
     sampler: Annotated[_Sampler, BeforeValidator(_named)] = Field(
         default_factory=_Sampler,
@@ -308,7 +320,7 @@ class Written(_Section):
         json_schema_extra={"kind": "name or mapping"},
     )
     screen: _Screen | None = Field(
-        None,
+        default=None,
         description="Rank several untrained candidates by zero-cost proxies and train one of the best "
         "([screening](#screening)). Needs a sampler that proposes genomes.",
         json_schema_extra={"unset": "no screening"},
@@ -316,38 +328,39 @@ class Written(_Section):
     train: _Train = Field(  # type: ignore[valid-type]
         default_factory=_Train,
         description=f"The training recipe ([recipe keys](training.md#recipe-keys)): "
-        f"{', '.join(f'`{field.name}`' for field in fields(Recipe))}.",
+        f"{_code(field.name for field in fields(Recipe))}.",
     )
     ask: Literal["active", "all"] | None = Field(
-        None,
+        default=None,
         description="For Optuna's samplers: suggest values for the holes that the drawn network uses (`active`), or "
         "for every hole of the space in every trial (`all`).",
         json_schema_extra={"unset": "`all` for gp, cmaes and qmc, else `active`"},
     )
     inherit: bool = Field(
-        False,
+        default=False,
         description="Start a network from the weights of its parent's trial ([inherited weights](#inherited-weights)). "
         "Needs a sampler that names parents.",
     )
     workers: Annotated[Any, AfterValidator(_workers)] = Field(
-        "auto",
+        default="auto",
         description="Number of trials that train at the same time, spread evenly over the devices. `auto`: one per "
         "CPU core, or one to four per GPU by its free memory and a throughput measurement.",
         json_schema_extra={"kind": "`auto`, or whole number 1..256"},
     )
     device: Annotated[str, AfterValidator(_device)] = Field(
-        "auto",
+        default="auto",
         description="Where networks train. `auto`: every GPU that torch sees, else the CPU. `cuda`: every GPU; "
         "`cuda:N`: that GPU alone.",
         json_schema_extra={"kind": "`auto`, `cpu`, `cuda` or `cuda:N`"},
     )
     trials: Count | None = Field(
-        None,
-        description="Number of trials after which the search ends. Refused networks and duplicates count, interrupted trials do not.",
+        default=None,
+        description="Number of trials after which the search ends. Refused networks and duplicates count, "
+        "interrupted trials do not.",
         json_schema_extra={"unset": "no limit"},
     )
     finale: Annotated[_Finale, BeforeValidator(_finale)] | None = Field(
-        None,  # as the budget has it
+        default=None,  # as the budget has it
         description="Retrain the best networks from scratch at the end of the study ([finale](#finale)).",
         json_schema_extra={
             "kind": "`none`, or mapping",
@@ -355,7 +368,7 @@ class Written(_Section):
         },
     )
     storage: str | None = Field(
-        None,
+        default=None,
         description="Database URL of the study's storage ([several machines](#several-machines)).",
         json_schema_extra={"unset": "SQLite, `runs/<study>/study.db`"},
     )
@@ -365,9 +378,7 @@ class Written(_Section):
         "([known genomes](#known-genomes)).",
         json_schema_extra={"kind": "one REF, or list of REFs"},
     )
-    space: dict[str, Any] = Field(
-        description="The search space ([space](#space))."
-    )
+    space: dict[str, Any] = Field(description="The search space ([space](#space)).")
 
 
 # keys of earlier versions, and why each was removed

@@ -26,7 +26,7 @@ TINY = {
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the studies of this project, a tiny one in place of digits, which has been run."""
+    """A folder with the pages and studies of this project, a tiny study in place of digits, and some images."""
     folder = tmp_path_factory.mktemp("clone")
     shutil.copytree(ROOT / "studies", folder / "studies")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("*.png"))
@@ -37,8 +37,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder / "path" / "to" / "images" / f"class-{number % 2}"
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(place / f"{number}.png")
-    search.Study.load(study, runs=folder / "runs").run()
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(clone: Path) -> Path:
+    """The folder of studies, in which the tiny one has been run."""
+    runs = clone.with_name("runs")
+    search.Study.load(clone / "studies" / "digits.yaml", runs=runs).run()
+    return runs
 
 
 @pytest.fixture

@@ -125,7 +125,9 @@ def recipe_keys() -> list[Key]:
         values = [getattr(Recipe(optimizer=name), field.name) for name in optimizers]
         default = f"`{_yaml(values[0])}`"
         if field.name != "optimizer" and values[0] != values[1]:
-            default = " or ".join(f"`{_yaml(v)}` ({name})" for v, name in zip(values, optimizers, strict=True))
+            default = " or ".join(
+                f"`{_yaml(v)}` ({name})" for v, name in zip(values, optimizers, strict=True)
+            )
         rows.append(Key(field.name, _allowed(field.name), default, told.get(field.name, "")))
     return rows
 

@@ -26,6 +26,8 @@ def test_the_packages_stand_in_the_order_of_their_imports(package: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_files_that_a_page_names_are_there(page: Path) -> None:
     code = [found for text in inline(page) for found in text.split()]
-    paths = [path for path in code if re.fullmatch(r"(genome|search|trainer|tests|docs)/[\w/-]+(\.\w+)?", path)]
+    paths = [
+        path for path in code if re.fullmatch(r"(genome|search|trainer|tests|docs)/[\w/-]+(\.\w+)?", path)
+    ]
     example = "genome/ops/shuffle.py"  # CONTRIBUTING.md writes it
     assert [path for path in paths if path != example and not (ROOT / path).exists()] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,11 @@ BASE: dict[str, Any] = {
 }
 
 
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     "page", [page for page in RUN if blocks("python", (page,))], ids=lambda page: page.name
 )
-def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path) -> None:
+def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, here: Path, finished: Path) -> None:
+    shutil.copytree(finished, here / "runs")
     names: dict[str, Any] = {"__name__": page.stem}
     for block in blocks("python", (page,)):
         code = "\n" * (block.line - 1) + block.code  # so that a traceback names the page's line
