@@ -159,7 +159,7 @@ class _Sampler(_Section):
         json_schema_extra={"kind": _code(SAMPLERS)},
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
-        0, description="Seed of the sampler's random numbers."
+        default=0, description="Seed of the sampler's random numbers."
     )
 
 
