@@ -14,13 +14,21 @@ import search
 
 ROOT = Path(__file__).parents[2]
 TINY = {
-    "budget": {"rungs": [1]},
-    "trials": 2,
+    "budget": {},
+    "trials": 1,
     "workers": 1,
     "device": "cpu",
     "finale": "none",
     "sampler": {"name": "random", "seed": 0},
-    "train": {"epochs": 2, "batch": 256},
+    "pruner": "none",
+    "train": {"epochs": 1, "batch": 256},
+    "space": {
+        "nodes": {
+            "stem": {"op": "conv", "in": ["image"], "width": {"int": [4, 16]}},
+            "body": {"op": {"one_of": ["conv", "separable"]}, "in": ["stem"], "width": {"int": [4, 16]}},
+            "out": {"op": "exit", "in": ["body"]},
+        }
+    },
 }
 
 
