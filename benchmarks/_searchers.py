@@ -10,8 +10,8 @@ import optuna
 
 from benchmarks._tables import Code, Table
 from genome import Genome
-from search.samplers import OURS, proposer, sampler
 from search.samplers.base import Individual, Proposer
+from search.samplers.registry import optuna_sampler, proposer, proposing
 from search.space.distributions import asker
 from search.space.space import Space
 
@@ -84,7 +84,7 @@ class Asked:
 
     def __init__(self, name: str, space: Space, seed: int) -> None:
         self.space = space
-        self.study = optuna.create_study(sampler=sampler(name, seed), direction="maximize")
+        self.study = optuna.create_study(sampler=optuna_sampler(name, seed), direction="maximize")
 
     def ask(self) -> Genome:
         self.trial = self.study.ask()
@@ -138,6 +138,6 @@ def searcher(word: str, table: Table, seed: int) -> Searcher:
 
 def of_study(word: str, space: Space, seed: int) -> Searcher:
     """A sampler of studies, ours or Optuna's, by its word."""
-    if word in OURS:
+    if word in proposing():
         return Proposed(proposer(word, space, seed, objectives=1))
     return Asked(word, space, seed)

@@ -32,7 +32,7 @@ WAYS: dict[str, dict[str, Any]] = {
     },
     "auto, median": {"sampler": "auto", "pruner": "median"},
     "auto": {"sampler": "auto", "pruner": "none"},
-    "kernel, halving": {"sampler": "kernel", "pruner": "halving"},
+    "bayes, halving": {"sampler": "bayes", "pruner": "halving"},
     "evolve, halving": {"sampler": "evolve", "pruner": "halving"},
     "random, halving": {"sampler": "random", "pruner": "halving"},
     "tpe, halving": {"sampler": "tpe", "pruner": "halving"},

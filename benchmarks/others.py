@@ -3,8 +3,8 @@
 The objective is the validation accuracy of a table (`--table`), or of networks that are trained here for a moment
 (`--train`: the space and limits of `_races.py`, a part of Fashion-MNIST).
 
-`auto`, `kernel`, `evolve`, `random` and Optuna's are the samplers of studies. `auto` goes by how long trainings take:
-it is the kernel on a table, and evolution after ten trainings of under three seconds. `neps` is Bayesian optimisation
+`auto`, `bayes`, `evolve`, `random` and Optuna's are the samplers of studies. `auto` goes by how long trainings take:
+it is bayes on a table, and evolution after ten trainings of under three seconds. `neps` is Bayesian optimisation
 and `neps-random` random search of NePS; `nni-tpe` is NNI's tuner and `nni-evolution` regularised evolution of nni.nas
 (10 alive, the best of 3 breeds). NePS's regularised evolution is left out: in 0.17.0 it does no better than random
 search, as the names of a trial's parameters keep a prefix that its mutation does not know.
@@ -46,11 +46,11 @@ from benchmarks._searchers import Searcher, Told, of_study
 from benchmarks._tables import TABLES, MissingTable, Table
 from benchmarks._trained import trained
 from genome import Genome
-from search.samplers import SAMPLERS
+from search.samplers.registry import names
 from search.space.space import Space
 
 ON_TABLES = ("auto", "random", "tpe", *SCRIPTS)
-IN_TRAINING = ("auto", "kernel", *ON_TABLES[1:])
+IN_TRAINING = ("auto", "bayes", *ON_TABLES[1:])
 MOST = 20  # asks for one trial
 
 
@@ -189,7 +189,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True, help="keeps what was trained and searched")
     parser.add_argument("--neps-python", type=Path)
     parser.add_argument("--nni-python", type=Path)
-    parser.add_argument("--searchers", nargs="+", choices=[*SAMPLERS, *SCRIPTS])
+    parser.add_argument("--searchers", nargs="+", choices=[*names(), *SCRIPTS])
     parser.add_argument("--trials", type=int, help="100 on a table, 40 that are trained")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--data", type=Path, default=Path("../shared/data/nasbench"), help="the tables")

@@ -26,7 +26,7 @@ import optuna
 
 from benchmarks._searchers import Searcher, Told, searcher
 from benchmarks._tables import TABLES, MissingTable, Row, Table
-from search.samplers import OURS
+from search.samplers.registry import proposing
 
 MARKS = (25, 50, 100, 200)
 NEAR = 0.5  # points below the best of the table
@@ -91,7 +91,9 @@ def main() -> None:
     )
     parser.add_argument("--table", choices=TABLES, default="nb201")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/nasbench"))
-    parser.add_argument("--samplers", nargs="+", default=[*PLAIN, *OURS], choices=[*PLAIN, *OURS])
+    parser.add_argument(
+        "--samplers", nargs="+", default=[*PLAIN, *proposing()], choices=[*PLAIN, *proposing()]
+    )
     parser.add_argument("--seeds", type=int, help="200 for samplers that cost little, 30 for the others")
     parser.add_argument("--queries", type=int, default=200)
     given = parser.parse_args()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["met_again", "metric", "seconds", "short", "size", "table"]
+__all__ = ["met_again", "seconds", "seconds_in_ms", "short", "size", "table"]
 
 
 def seconds(value: float) -> str:
@@ -29,22 +29,9 @@ def size(count_bytes: float) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def metric(name: str, value: float | None) -> str:
-    """Return the value of an objective in its usual form."""
-    if value is None:
-        return "-"
-    match name:
-        case "accuracy" | "loss":
-            return f"{value:.4f}"
-        case "params":
-            return f"{value:,.0f}"
-        case "macs":
-            return short(value)
-        case "memory":
-            return size(value)
-        case "latency":
-            return f"{value * 1000:.2f} ms"
-    return str(value)
+def seconds_in_ms(value: float) -> str:
+    """Return a short time as 1.25 ms."""
+    return f"{value * 1000:.2f} ms"
 
 
 def met_again(count: int) -> str:

@@ -1,23 +1,60 @@
-"""What a study looks for: named numbers of a trial, each with a direction."""
+"""Objectives: named numbers of a trial that a study maximises or minimises. An objective is one entry of `MEASURES`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
+
+from search.formatting import seconds_in_ms, short, size
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"
 
-# name -> the directions that make sense, the usual one first
-DIRECTIONS: Mapping[str, tuple[str, ...]] = {
-    "accuracy": (MAXIMIZE,),  # share of the validation images
-    "loss": (MINIMIZE,),  # mean cross-entropy on the validation images
-    "params": (MINIMIZE, MAXIMIZE),
-    "macs": (MINIMIZE, MAXIMIZE),  # of one image
-    "latency": (MINIMIZE,),  # seconds of one image, forward, on the study's device
-    "memory": (MINIMIZE,),  # bytes to run one image: weights and live activations, in float32
+
+class Source(Enum):
+    """Where the value of an objective comes from."""
+
+    # the plan of the genome, before any training
+    PLAN = "plan"
+    # every evaluation during the training, so that trials can be compared by it at rungs
+    TRAINING = "training"
+    # a measurement of the trained network
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What an objective may be, and how its value is read and shown."""
+
+    name: str
+    # those that make sense, the usual one first
+    directions: tuple[str, ...]
+    source: Source
+    # attribute with the value: of the facts of a plan, of the report of a training, or of that of the whole trial
+    field: str
+    # the value as people read it
+    show: Callable[[float], str]
+    # value of a network that errs nowhere; of those that training tells
+    perfect: float = 0.0
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        # share of the validation images
+        Measure("accuracy", (MAXIMIZE,), Source.TRAINING, "valid_accuracy", "{:.4f}".format, perfect=1.0),
+        # mean cross-entropy on the validation images
+        Measure("loss", (MINIMIZE,), Source.TRAINING, "valid_loss", "{:.4f}".format),
+        Measure("params", (MINIMIZE, MAXIMIZE), Source.PLAN, "params", "{:,.0f}".format),
+        # of one image
+        Measure("macs", (MINIMIZE, MAXIMIZE), Source.PLAN, "macs", short),
+        # seconds of one image, forward, on the study's device
+        Measure("latency", (MINIMIZE,), Source.AFTER, "latency", seconds_in_ms),
+        # bytes to run one image: weights and live activations, in float32
+        Measure("memory", (MINIMIZE,), Source.PLAN, "memory_bytes", size),
+    )
 }
-LEARNT = ("accuracy", "loss")  # known only after training
-PLANNED = ("params", "macs", "memory")  # known from the plan
 
 
 class Objective(NamedTuple):
@@ -26,25 +63,58 @@ class Objective(NamedTuple):
     name: str
     direction: str
 
+    @property
+    def measure(self) -> Measure:
+        """What is known of every objective of that name."""
+        return MEASURES[self.name]
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether training tells it, from the first evaluation on."""
+        return self.measure.source is Source.TRAINING
+
     def cost(self, value: float) -> float:
         """Return the value as a cost: lower is better."""
         return -value if self.direction == MAXIMIZE else value
 
 
 def learnt(objectives: Sequence[Objective]) -> Objective:
-    """Return the objective that training tells, the first where there are two."""
-    return next(objective for objective in objectives if objective.name in LEARNT)
+    """Return the objective by which trials are compared while they are trained, the first where there are two."""
+    return next(objective for objective in objectives if objective.is_learnt)
+
+
+def planned_values(facts: object) -> dict[str, float]:
+    """Return what is known before training, by name, of anything with the facts of a plan; without those it lacks."""
+    plans = [measure for measure in MEASURES.values() if measure.source is Source.PLAN]
+    found = {measure.name: getattr(facts, measure.field) for measure in plans}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def measured_values(training: object, after: object) -> dict[str, float]:
+    """Return what was measured, by name: during the training, and after it; without what was not."""
+    places = {Source.TRAINING: training, Source.AFTER: after}
+    others = [measure for measure in MEASURES.values() if measure.source in places]
+    found = {measure.name: getattr(places[measure.source], measure.field) for measure in others}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def formatted(name: str, value: float | None) -> str:
+    """Return the value of an objective, or of any other metric, as people read it."""
+    if value is None:
+        return "-"
+    return MEASURES[name].show(value) if name in MEASURES else str(value)
 
 
 def complaint(name: str, direction: str) -> str | None:
     """Say why this objective cannot be, or None where it can."""
-    if name not in DIRECTIONS:
-        return f"names {name!r}; an objective may be {', '.join(DIRECTIONS)}"
-    if direction in DIRECTIONS[name]:
+    if name not in MEASURES:
+        return f"names {name!r}; an objective may be {', '.join(MEASURES)}"
+    directions = MEASURES[name].directions
+    if direction in directions:
         return None
     if direction in (MAXIMIZE, MINIMIZE):
-        return f"would {direction} {name} and so look for the worst; write {name}: {DIRECTIONS[name][0]}"
-    return f"has {name}: {direction!r}; it may be {' or '.join(DIRECTIONS[name])}"
+        return f"would {direction} {name} and so look for the worst; write {name}: {directions[0]}"
+    return f"has {name}: {direction!r}; it may be {' or '.join(directions)}"
 
 
 def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

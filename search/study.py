@@ -39,9 +39,9 @@ from search.run.retraining_plan import RetrainingPlan
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.run.stop import Wish, stop_signals
-from search.samplers import OURS, proposer, sampler
+from search.samplers import registry
 from search.samplers.base import Proposer
-from search.samplers.random_search import Even
+from search.samplers.random_search import RandomSearch
 from search.storage.record import Record
 from search.storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from search.workers.messages import Setup
@@ -236,12 +236,14 @@ def _asking(study: Study, space: Space, store: Store, history: History) -> Askin
     """Who is asked for networks. Coordinators that begin together on one storage must not draw the same."""
     config, own = study.config, study.sampler
     apart = zlib.crc32(owner().encode()) if store.shared else 0
-    if own is None and config.sampler in OURS:
-        own = proposer(config.sampler, space, config.seed + apart, len(config.objectives))
+    if own is None and registry.entry(config.sampler).proposes:
+        own = registry.proposer(config.sampler, space, config.seed + apart, len(config.objectives))
     if isinstance(own, Proposer):
         return Genomes(store, space, own, history)
-    store.study.sampler = own or sampler(config.sampler, config.seed, len(store.records()) + apart)
-    return Answers(store, space, config.asks_all, history, Even(space, config.seed + apart))
+    store.study.sampler = own or registry.optuna_sampler(
+        config.sampler, config.seed, len(store.records()) + apart
+    )
+    return Answers(store, space, config.asks_all, history, RandomSearch(space, config.seed + apart))
 
 
 def _sieve(config: StudyFile, asking: Asking) -> Sieve | None:

@@ -143,6 +143,11 @@ def test_importing_is_light(module: str) -> None:
     assert loaded(f"import {module}") == []
 
 
+def test_listing_samplers_and_pruners_is_light() -> None:
+    assert loaded("from search.samplers import registry; registry.names()") == []
+    assert loaded("from search.pruners import registry; registry.names()") == []
+
+
 def test_planning_a_genome_is_light() -> None:
     text = "genome: g\ninput: [3, 8, 8]\nclasses: 2\nwidths: {rule: constant, base: 8}\nnodes:\n"
     text += "  stem: {op: conv, in: [image], kernel: 3}\n  out: {op: exit, in: [stem]}\n"

@@ -10,7 +10,7 @@ import genome
 from genome import Genome, Plan
 from genome.totals import Total, totals
 from search import formatting
-from search.objective import DIRECTIONS, Objective, learnt
+from search.objective import MEASURES, Objective, formatted, learnt
 from search.proposals import screening
 from search.storage.record import Record, spread_over_seeds
 from search.study import Result
@@ -95,13 +95,13 @@ def _wrapped(text: str, columns: int) -> list[str]:
 def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:
     """Return trials as a table: the objectives first, then what else is known."""
     names, goal = [o.name for o in objectives], learnt(objectives).name
-    names += [name for name in DIRECTIONS if name not in names and any(name in r.metrics for r in records)]
+    names += [name for name in MEASURES if name not in names and any(name in r.metrics for r in records)]
     has_finale = any(r.finale for r in records)
     rows = [
         [
             str(r.number),
             *([spread_over_seeds(r, goal)] if has_finale else []),
-            *(formatting.metric(name, r.metrics.get(name)) for name in names),
+            *(formatted(name, r.metrics.get(name)) for name in names),
             str(r.epochs) if r.epochs is not None else "-",
             formatting.seconds(r.seconds),
             _ending(r),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import genome
 from genome import Genome, GenomeError
 from search.config.study import StudyFile
+from search.objective import planned_values
 
 FLOAT_BYTES = 4
 # weight, gradient and what the optimizer keeps for it, in floats
@@ -38,7 +39,7 @@ class Candidate(NamedTuple):
 
     def planned(self) -> dict[str, float]:
         """Return the values of the objectives that need no training."""
-        return {"params": float(self.params), "macs": float(self.macs), "memory": float(self.memory_bytes)}
+        return planned_values(self)
 
 
 class Excess(NamedTuple):

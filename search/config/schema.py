@@ -18,9 +18,9 @@ from genome.source import shown
 from search import objective
 from search.config.dataset import SHAPES
 from search.config.finale import Finale
-from search.objective import DIRECTIONS, LEARNT, MAXIMIZE
-from search.pruners.rules import PRUNERS
-from search.samplers import SAMPLERS
+from search.objective import MAXIMIZE, MEASURES, Source
+from search.pruners import registry as pruners
+from search.samplers import registry as samplers
 from trainer import Budget, Recipe, parse_bytes
 from trainer.proxies import PROXIES
 
@@ -71,14 +71,16 @@ def _objectives(value: Any) -> Any:
     """Take one name, a list of names, or names with directions; give names with directions."""
     names = [value] if isinstance(value, str) else value
     if isinstance(names, list):
-        names = {name: DIRECTIONS.get(name, ("",))[0] for name in names if isinstance(name, str)}
+        usual = {name: measure.directions[0] for name, measure in MEASURES.items()}
+        names = {name: usual.get(name, "") for name in names if isinstance(name, str)}
     if not isinstance(names, dict) or not names:
         raise ValueError(f"is {shown(repr(value))}; write such as {{accuracy: maximize, macs: minimize}}")
     for name, direction in names.items():
         if wrong := objective.complaint(name, direction):
             raise ValueError(wrong)
-    if not set(names) & set(LEARNT):
-        raise ValueError(f"is {', '.join(names)}; one of accuracy and loss must be among them")
+    told = [name for name, measure in MEASURES.items() if measure.source is Source.TRAINING]
+    if not set(names) & set(told):
+        raise ValueError(f"is {', '.join(names)}; one of {' and '.join(told)} must be among them")
     return names
 
 
@@ -152,23 +154,31 @@ def _one_source(data: _Data) -> _Data:
     return data
 
 
+def _sampler_name(word: str) -> str:
+    return _word(samplers.names())(samplers.current(word))
+
+
 class _Sampler(_Section):
-    name: Annotated[str, AfterValidator(_word(SAMPLERS))] = Field(
+    name: Annotated[str, AfterValidator(_sampler_name)] = Field(
         default="auto",
         description="The algorithm that proposes the next network ([samplers](#samplers)).",
-        json_schema_extra={"kind": _code(SAMPLERS)},
+        json_schema_extra={"kind": _code(samplers.names())},
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         default=0, description="Seed of the sampler's random numbers."
     )
 
 
+def _pruner_name(word: str) -> str:
+    return _word(pruners.names())(word)
+
+
 class _Pruner(_Section):
-    name: Annotated[str, AfterValidator(_word(PRUNERS))] | None = Field(
+    name: Annotated[str, AfterValidator(_pruner_name)] | None = Field(
         default=None,
         description="The rule that stops weak trials at the rungs ([pruners](#pruners)).",
         json_schema_extra={
-            "kind": _code(PRUNERS),
+            "kind": _code(pruners.names()),
             "unset": "`median` where `budget.rungs` is given, else `none`",
         },
     )

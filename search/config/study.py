@@ -20,10 +20,9 @@ from search.config.finale import Finale
 from search.config.schema import KEYS, REMOVED, Written
 from search.errors import StudyError
 from search.objective import Objective
+from search.pruners import registry as pruners
 from search.pruners.brackets import is_too_early, usual_rungs
-from search.pruners.rules import PAUSING
-from search.samplers import JOINT, NAMING_PARENTS, OURS
-from search.samplers import complaint as sampler_complaint
+from search.samplers import registry as samplers
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_of
 from search.space.space import Space
@@ -75,7 +74,7 @@ class StudyFile:
     @property
     def rungs(self) -> tuple[int, ...]:
         """The epochs after which a trial is compared with others; rules that let it pause have usual ones."""
-        if self.pruner not in PAUSING:
+        if not pruners.entry(self.pruner).pauses:
             return self.budget.rungs
         epochs = self.recipe.epochs
         return tuple(rung for rung in self.budget.rungs if rung < epochs) or usual_rungs(epochs)
@@ -212,15 +211,16 @@ def _wrong_space(source: Source, study: StudyFile | None, data_root: str | None)
         return [str(source.error(("data",), str(error)))]
     if misplaced := _misplaced_rung(study):
         return [str(source.error(("budget", "rungs"), misplaced))]
-    if study.inherits and study.sampler not in NAMING_PARENTS:
+    if study.inherits and not samplers.entry(study.sampler).names_parents:
         said = (
             f"inherit is true, and {study.sampler} makes no genome from those of trials; use sampler: evolve"
         )
         return [str(source.error(("inherit",), said))]
-    if study.screen and study.sampler not in OURS:
-        blind = f"screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is {study.sampler}"
+    if study.screen and not samplers.entry(study.sampler).proposes:
+        able = ", ".join(samplers.proposing())
+        blind = f"screen is for samplers that propose genomes: {able}; sampler is {study.sampler}"
         return [str(source.error(("screen",), blind))]
-    unfit = sampler_complaint(study.sampler, len(study.objectives), space.holes)
+    unfit = samplers.entry(study.sampler).complaint(len(study.objectives), space.holes)
     return [str(source.error(("sampler",), f"sampler is {unfit}"))] if unfit else []
 
 
@@ -228,7 +228,7 @@ def _misplaced_rung(study: StudyFile) -> str | None:
     rungs, epochs = study.budget.rungs, study.recipe.epochs
     if rungs and rungs[-1] > epochs:
         return f"budget.rungs has epoch {rungs[-1]} and training ends at {epochs}; give rungs of 1..{epochs}"
-    if rungs and study.pruner in PAUSING and is_too_early(rungs[0], epochs):
+    if rungs and pruners.entry(study.pruner).pauses and is_too_early(rungs[0], epochs):
         usual = ", ".join(map(str, usual_rungs(epochs)))
         return (
             f"budget.rungs has epoch {rungs[0]}, under a tenth of {epochs}, where ranks say little of the end; "
@@ -253,11 +253,11 @@ def _filled(
         limits={key: value for key, value in written.limits if value is not None},
         sampler=sampler.name,
         seed=sampler.seed,
-        pruner=written.pruner.name or ("median" if budget.rungs else "none"),
+        pruner=written.pruner.name or pruners.default(bool(budget.rungs)),
         curve=written.pruner.curve,
         screen=_screen(written.screen),
         recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
-        asks_all=asks == "all" if asks else sampler.name in JOINT,
+        asks_all=asks == "all" if asks else samplers.entry(sampler.name).joint,
         inherits=written.inherit,
         workers=None if written.workers == "auto" else written.workers,
         device=written.device,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genome.picture.figure import short
-from search import formatting
+from search import formatting, objective
 
 WIDTH, HEIGHT = 640.0, 320.0  # pixels, of the whole picture
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 12.0, 44.0  # room around the plot
@@ -184,7 +184,7 @@ def front_of(points: Sequence[Point], x_rises: bool, y_rises: bool) -> list[Poin
 
 
 def _mark(point: Point, across: Axis, up: Axis) -> Mark:
-    says = f"trial {point.number}: {up.name} {formatting.metric(up.name, point.y)}, {_said(across.name, point.x)}"
+    says = f"trial {point.number}: {up.name} {objective.formatted(up.name, point.y)}, {_said(across.name, point.x)}"
     x, y = round(_x(across, point.x), 1), round(_y(up, point.y), 1)
     kind = "front" if point.is_front else point.outcome
     shape = kind if kind in SHAPES else "other"
@@ -192,7 +192,7 @@ def _mark(point: Point, across: Axis, up: Axis) -> Mark:
 
 
 def _said(name: str, value: float) -> str:
-    return formatting.seconds(value) if name == "seconds" else f"{name} {formatting.metric(name, value)}"
+    return formatting.seconds(value) if name == "seconds" else f"{name} {objective.formatted(name, value)}"
 
 
 def _x(across: Axis, value: float) -> float:

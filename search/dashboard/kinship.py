@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from search import formatting
+from search import objective
 from search.dashboard import link
 from search.dashboard.seen import Seen
 from search.dashboard.snapshot import Snapshot
@@ -156,7 +156,7 @@ def _row(
 ) -> Row:
     one = shown.by_number[place.number]
     value = one.metric(shown.goal.name)
-    said = formatting.metric(shown.goal.name, value) if value is not None else ""
+    said = objective.formatted(shown.goal.name, value) if value is not None else ""
     moves = list(one.record.origin.moves) if one.record.origin else []
     hows = [f"{how} ({parent})" for parent, how in one.parents.items() if how != "parent"]
     others = [parent for parent in one.parents if frozenset((parent, place.number)) not in drawn]

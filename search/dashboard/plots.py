@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from search import formatting
+from search import formatting, objective
 from search.dashboard import link
 from search.dashboard.chart import LOGARITHMIC, WIDE, Point
 from search.dashboard.plot import Plot, Scale, Series, finite, sparse, thinned
@@ -64,7 +64,7 @@ def progress(shown: Snapshot) -> Plot | None:
         [step.value for step in steps],
         [step.number for step in steps],
     )
-    found = f"{formatting.metric(goal, steps[-1].value)} by trial {steps[-1].number}"
+    found = f"{objective.formatted(goal, steps[-1].value)} by trial {steps[-1].number}"
     note = f"{found}, found after {formatting.seconds(steps[-2 if len(steps) > 1 else -1].seconds)}"
     across = Scale(f"device time, {unit}")
     return Plot(f"best {goal} so far", across, Scale(goal), [line], note, href=link.study(shown.name))

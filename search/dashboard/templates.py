@@ -14,7 +14,7 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 import genome
-from search import formatting
+from search import formatting, objective
 from search.dashboard import charts
 from search.dashboard.assets import Asset
 from search.dashboard.chart import Chart
@@ -68,7 +68,7 @@ class Templates:
         self._made.filters |= {
             "along": _along,
             "duration": formatting.seconds,
-            "metric": lambda value, name: formatting.metric(name, value),
+            "metric": lambda value, name: objective.formatted(name, value),
             "moment": _moment,
             "said": _said,
             "title": _title,

@@ -13,7 +13,7 @@ from genome import Genome, GenomeError
 from genome.domain import DomainError
 from search.proposals.history import History
 from search.samplers.base import ORIGIN, Origin, Proposer
-from search.samplers.random_search import Even
+from search.samplers.random_search import RandomSearch
 from search.space.distributions import asker
 from search.space.space import Space
 from search.storage.live_trial import Asked, Handle, Proposed
@@ -58,7 +58,7 @@ class Answers:
     space: Space
     everything: bool
     past: History
-    even: Even
+    even: RandomSearch
     has_said: bool = False
 
     def draw(self, avoid: Collection[str] = ()) -> Drawn:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import genome
 from genome import Genome
 from search.config.candidate import Candidate
-from search.objective import LEARNT, PLANNED, Objective
+from search.objective import Objective, Source, learnt, planned_values
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
 from search.storage.record import UNFINISHED, Record
@@ -78,12 +78,11 @@ class History:
         if is_reusable(record, self.epochs):
             self._trained.setdefault(record.digest, record)
         if record.outcome != "interrupted" and record.rungs and record.params is not None:
-            planned = {"params": record.params, "macs": record.macs or 0, "memory": record.memory_bytes or 0}
-            self.reach(record.number, record.rungs, planned)
+            self.reach(record.number, record.rungs, planned_values(record))
 
     def reach(self, number: int, rungs: Mapping[int, float], planned: Mapping[str, float]) -> None:
         """Take in what a trial has reached at its rungs (higher is better), and its costs known before training."""
-        costs = [o.cost(planned[o.name]) for o in self.objectives if o.name in PLANNED]
+        costs = [o.cost(planned.get(o.name, 0.0)) for o in self.objectives if o.measure.source is Source.PLAN]
         self._of(number).climb = Climb(dict(rungs), tuple(costs))
 
     def time(self, number: int, epoch_seconds: float) -> None:
@@ -158,7 +157,7 @@ class History:
     @property
     def _goal(self) -> int:
         """The place among the objectives of the one by which trials are compared while they are trained."""
-        return next(i for i, objective in enumerate(self.objectives) if objective.name in LEARNT)
+        return next(i for i, objective in enumerate(self.objectives) if objective.is_learnt)
 
     def _path(self, record: Record) -> tuple[tuple[float, float], ...]:
         """The share of the epochs and the cost at each rung."""
@@ -186,12 +185,8 @@ def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]
         return tuple(o.cost(value) for o, value in zip(objectives, record.values, strict=True))
     if not record.rungs or record.outcome not in ("pruned", "paused"):
         return None
-    planned: Mapping[str, float | None] = {
-        "params": record.params,
-        "macs": record.macs,
-        "memory": record.memory_bytes,
-    }
-    first = next(objective.name for objective in objectives if objective.name in LEARNT)
+    planned = planned_values(record)
+    first = learnt(objectives).name
     found = []
     for objective in objectives:
         value = planned.get(objective.name)

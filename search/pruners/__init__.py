@@ -1,1 +1,1 @@
-"""How far a trial is trained: rules at rungs, brackets, pauses and promotions, learning curves."""
+"""Pruners: how far a trial is trained. Rules at rungs, brackets, pauses, promotions, forecasts of learning curves."""

@@ -17,6 +17,7 @@ from search.run.context import Context
 from search.run.ownership import owner
 from search.run.promotion import Promotion
 from search.run.retries import ancestors
+from search.samplers import registry
 from search.storage.live_trial import Handle
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
 
@@ -84,8 +85,8 @@ class Admission:
         return tell.refuse(handle, "illegal", reason)
 
     def _told(self, constraints: dict[str, float]) -> dict[str, float]:
-        """The constraints that the sampler is told; CMA-ES would only warn that it cannot use them."""
-        return {} if self.run.config.sampler == "cmaes" else constraints
+        """The constraints that the sampler is told, where it can use them."""
+        return constraints if registry.entry(self.run.config.sampler).takes_constraints else {}
 
     def _active(self, handle: Handle, network: Candidate) -> ActiveTrial:
         """Return the trial, with what interrupted trials of the same network that it retries have reached."""

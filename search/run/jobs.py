@@ -8,6 +8,7 @@ from pathlib import Path
 
 import genome
 from search.config.candidate import Candidate, candidate
+from search.objective import Source
 from search.run import loop
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
@@ -34,7 +35,7 @@ class Jobs:
             recipe=replace(config.recipe, seed=trial.candidate.seed(config.recipe.seed)),
             rungs=rungs,
             left_seconds=self.run.budget.trial_seconds(),
-            latency=any(objective.name == "latency" for objective in config.objectives),
+            latency=any(one.measure.source is Source.AFTER for one in config.objectives),
             earlier=tuple(str(store.trial_folder(number)) for number in trial.checkpoint_owners()),
             paid_seconds=trial.paid_seconds,
             parent=self._parent(trial) if config.inherits else None,

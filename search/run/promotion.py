@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from search.config.study import StudyFile
 from search.proposals.history import History
+from search.pruners import registry
 from search.pruners.brackets import bracket_of, next_bracket, opened
 from search.pruners.promotion import (
     Keeps,
@@ -20,7 +21,7 @@ from search.pruners.promotion import (
     stands_at,
     top_share,
 )
-from search.pruners.rules import PAUSING, Climb
+from search.pruners.rules import Climb
 from search.run.active_trial import ActiveTrial, ActiveTrials
 from search.run.budget import Budget
 from search.storage.record import Record
@@ -39,7 +40,7 @@ class Promotion:
 
     @property
     def is_used(self) -> bool:
-        return self.config.pruner in PAUSING
+        return registry.entry(self.config.pruner).pauses
 
     def learn(self, record: Record) -> None:
         """Take in a trial of an earlier run, or of another coordinator."""
@@ -55,7 +56,8 @@ class Promotion:
         if not self.is_used:
             return
         rungs, epochs = self.config.rungs, self.config.recipe.epochs
-        brackets = 1 if self.config.pruner == "asha" else opened(rungs, epochs, self._affordable_epochs())
+        has_brackets = registry.entry(self.config.pruner).has_brackets
+        brackets = opened(rungs, epochs, self._affordable_epochs()) if has_brackets else 1
         if trial.rungs:
             trial.bracket = bracket_of(rungs, trial.rungs)
         else:

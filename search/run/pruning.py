@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search.config.study import StudyFile
-from search.objective import MAXIMIZE, Objective, learnt
+from search.objective import Objective, learnt
 from search.proposals.history import History
 from search.pruners.curve_forecast import is_hopeless
 from search.pruners.rules import should_stop
@@ -26,7 +26,7 @@ class Pruning:
 
     def value(self, scores: Mapping[str, float]) -> float:
         """Return the value of the goal, from the scores of an epoch."""
-        return scores["valid_accuracy" if self.goal.direction == MAXIMIZE else "valid_loss"]
+        return scores[self.goal.measure.field]
 
     def shall_stop(self, number: int, epoch: int) -> bool:
         """Whether a trial ends at this epoch: it is too far behind others, or its learning curve cannot win."""
@@ -35,6 +35,6 @@ class Pruning:
         others = list(climbs.values())
         if epoch in config.rungs and should_stop(config.pruner, epoch, own, others):
             return True
-        ceiling = 1.0 if self.goal.direction == MAXIMIZE else 0.0
+        ceiling = -self.goal.cost(self.goal.measure.perfect)
         is_on_curve = epoch in config.curve_points
         return is_on_curve and is_hopeless(epoch, config.recipe.epochs, own, others, ceiling)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.config.candidate import Candidate
-from search.objective import Objective
+from search.objective import Objective, measured_values
 from search.proposals.history import OWN_FAULTS
+from search.samplers import registry
 from search.storage.live_trial import Handle
 from search.storage.record import RESULT, Record
 from search.storage.trial_report import TrialReport
@@ -27,7 +28,7 @@ def fail(trial: Handle, kind: str, reason: str, sampler: str, seconds: float | N
     result = {"outcome": "failed", "kind": kind, "reason": reason, "seconds": seconds}
     if kind not in OWN_FAULTS:
         return _end(trial, "FAIL", result)
-    if sampler != "cmaes":
+    if registry.entry(sampler).takes_constraints:
         trial.constrain("trainable", 1.0)
     return _end(trial, "PRUNED", result)
 
@@ -107,15 +108,13 @@ def reuse(trial: Handle, twin: Record, sampler: str) -> Record:
     }
     if twin.values is not None:
         return _end(trial, "COMPLETE", result, list(twin.values))
-    if twin.outcome == "failed" and sampler != "cmaes":
+    if twin.outcome == "failed" and registry.entry(sampler).takes_constraints:
         trial.constrain("trainable", 1.0)
     return _end(trial, "PRUNED", result)
 
 
 def _metrics(candidate: Candidate, trained: TrialReport) -> dict[str, float]:
-    report = trained.report
-    learnt = {"accuracy": report.valid_accuracy, "loss": report.valid_loss, "latency": trained.latency}
-    return {**candidate.planned(), **{name: value for name, value in learnt.items() if value is not None}}
+    return {**candidate.planned(), **measured_values(trained.report, trained)}
 
 
 def _end(

@@ -1,4 +1,4 @@
-"""What our own samplers read and give: finished trials as individuals, a genome with where it comes from."""
+"""What a sampler that proposes genomes reads and gives: trials as individuals, and a genome with its origin."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from genome import Genome
+from search.samplers.registry import current
+
+ORIGIN = "origin"  # attribute of a trial that stores an Origin
 
 
 class Origin(NamedTuple):
-    """How a genome came about: the sampler's word, the numbers of its parents' trials, what was done to them."""
+    """How a genome came about."""
 
+    # the name of the sampler
     by: str
+    # numbers of the trials from whose genomes it was made
     parents: tuple[int, ...] = ()
+    # what was done to them, in words
     moves: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a trial keeps it."""
+        """Return it as a trial stores it."""
         return {"by": self.by, "parents": list(self.parents), "moves": list(self.moves)}
 
     @staticmethod
-    def of_json(kept: Mapping[str, Any]) -> Origin:
-        """Read what `to_json` gave."""
-        return Origin(kept["by"], tuple(kept["parents"]), tuple(kept["moves"]))
+    def of_json(stored: Mapping[str, Any]) -> Origin:
+        """Read what `to_json` gave; a sampler that had another name then has that of today."""
+        return Origin(current(stored["by"]), tuple(stored["parents"]), tuple(stored["moves"]))
 
 
 class Proposal(NamedTuple):
@@ -37,46 +43,51 @@ class Proposal(NamedTuple):
 
 @dataclass(frozen=True)
 class Individual:
-    """A trial as a sampler sees it.
+    """A trial as a sampler sees it: running, or ended with or without a result."""
 
-    `costs` has one number for each objective, lower is better; None where nothing was measured. `progress` is the
-    share of the whole training after which they were measured: below 1 for a trial that was pruned. `violation` is
-    by how much it breaks limits, 0 where it breaks none. `seconds` were charged for it. `climb` has what it had at its
-    rungs on the way: the progress, and the cost there of the objective `goal`. A running trial has no costs and no
-    violation.
-    """
-
+    # of the trial
     number: int
     genome: Genome
+    # of the network: genomes that differ may build the same one
     digest: str
+    # one number for each objective, lower is better; None where nothing was measured, as while it is running
     costs: tuple[float, ...] | None = None
+    # share of a whole training after which the costs were measured: below 1 for a trial that was pruned
     progress: float = 1.0
+    # by how much it breaks limits, 0 where it breaks none
     violation: float = 0.0
     is_running: bool = False
     origin: Origin | None = None
+    # device seconds charged
     seconds: float = 0.0
+    # what was measured at its rungs: progress, and the cost there of the objective `goal`
     climb: tuple[tuple[float, float], ...] = ()
+    # index of the objective by which trials are compared while they are trained
     goal: int = 0
 
     @cached_property  # asked of every trial for every proposal
     def is_measured(self) -> bool:
-        """Whether it was trained and something finite came of it."""
+        """Whether it was trained and every cost is finite."""
         return self.costs is not None and all(math.isfinite(cost) for cost in self.costs)
 
 
 @runtime_checkable
 class Proposer(Protocol):
-    """A sampler of ours: it reads what is known and proposes a genome of its space.
+    """A sampler that reads trials as genomes and proposes the next genome of its space.
 
-    The same past, seed and number of trials so far give the same proposal.
+    It is made with its space and asked once for each trial, by any number of processes beside each other: it must
+    not wait for a trial to end, nor count on being told of one. Anything it remembers is a cache: the same history,
+    `avoid` and seed give the same proposal, so that a study that is resumed goes on as if it had not stopped.
+    `search.testing` checks all of this.
     """
 
-    word: str
+    # stored with each trial as `Origin.by`
+    name: str
 
-    def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
-        """Propose a genome. `past`: every trial, by number.  avoid: digests that were met already; a network of
-        such a digest is proposed only where none other is found."""
+    def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
+        """Propose a genome of the space.
+
+        history: every trial so far, by number: measured, pruned, failed, refused and running ones.
+        avoid: digests of networks that are known; one of these is proposed only where no other is found.
+        """
         ...
-
-
-ORIGIN = "origin"  # by which sampler of ours, from which trials, by which moves

@@ -10,6 +10,7 @@ from genome import Genome, GenomeError
 from genome.domain import DomainError
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.operator_credit import chances
+from search.samplers.registry import sampler
 from search.samplers.selection import pick, pool
 from search.space import mutations
 from search.space.space import Space
@@ -20,35 +21,36 @@ FRESH = 0.05  # of all children are drawn evenly: what no parent has
 TRIES = 12  # children until one is new, and then as many draws
 
 
+@sampler("evolve", proposes=True, names_parents=True)
 class Evolve:
-    """A sampler: the children of good trials by moves that adapt (see `search.proposal.Proposer`).
+    """Proposes the children of good trials, by moves that are chosen by their success so far.
 
     No generation is waited for: each proposal looks at whatever trials have ended, so any number of workers share
     one population through the storage.
     """
 
-    word = "evolve"
+    name = "evolve"
 
     def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
         self.space, self.seed, self.objectives = space, seed, objectives
 
-    def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
-        """Propose a child of the pool whose network is new, else a new draw, else the last that was met."""
-        rng = Random(f"{self.seed}/{len(past)}")
-        parents = pool(past, self.objectives)
-        begun = sum(one.is_measured or one.is_running for one in past)
+    def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
+        """Propose a child of the pool whose network is new, else a new draw, else the last known one."""
+        rng = Random(f"{self.seed}/{len(history)}")
+        parents = pool(history, self.objectives)
+        begun = sum(one.is_measured or one.is_running for one in history)
         breeds = len(parents) > 1 and begun >= INITIAL
-        weights = chances(past, mutations.MOVES, self.objectives) if breeds else []
+        weights = chances(history, mutations.MOVES, self.objectives) if breeds else []
         found: Proposal | None = None
         for attempt in range(2 * TRIES):
             if breeds and attempt < TRIES and rng.random() >= FRESH:
                 made = child(self.space, parents, weights, self.objectives, rng)
             else:
-                made = Proposal(self.space.sample(rng), Origin(self.word))
+                made = Proposal(self.space.sample(rng), Origin(self.name))
             if made is not None and is_new(made.genome, avoid):
                 return made
             found = made or found
-        return found or Proposal(self.space.sample(rng), Origin(self.word))
+        return found or Proposal(self.space.sample(rng), Origin(self.name))
 
 
 def child(
@@ -66,11 +68,11 @@ def child(
     if now == first.genome:
         return None
     numbers = (first.number, second.number) if mated else (first.number,)
-    return Proposal(now, Origin(Evolve.word, numbers, tuple(told)))
+    return Proposal(now, Origin(Evolve.name, numbers, tuple(told)))
 
 
 def is_new(written: Genome, avoid: Collection[str]) -> bool:
-    """Whether a genome can be built and its network was not met before."""
+    """Whether a genome can be built and its network is not among those to avoid."""
     try:
         return genome.digest(genome.resolve(written)) not in avoid
     except (GenomeError, DomainError):

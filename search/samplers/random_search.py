@@ -7,25 +7,27 @@ from random import Random
 
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.evolve import is_new
+from search.samplers.registry import sampler
 from search.space.space import Space
 
 TRIES = 12  # draws until one is new
 
 
-class Even:
-    """A sampler that looks at nothing but what was met already (see `search.proposal.Proposer`)."""
+@sampler("random", proposes=True)
+class RandomSearch:
+    """Draws evenly from the space, and keeps away from known networks."""
 
-    word = "random"
+    name = "random"
 
     def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
         self.space, self.seed = space, seed
 
-    def propose(self, past: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
+    def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Propose a draw whose network is new, or the last that was drawn."""
-        rng = Random(f"{self.seed}/{len(past)}")
+        rng = Random(f"{self.seed}/{len(history)}")
         drawn = self.space.sample(rng)
         for _ in range(TRIES):
             if is_new(drawn, avoid):
                 break
             drawn = self.space.sample(rng)
-        return Proposal(drawn, Origin(self.word))
+        return Proposal(drawn, Origin(self.name))

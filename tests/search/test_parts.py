@@ -15,7 +15,7 @@ from search.errors import StudyError
 from search.objective import Objective, dominates
 from search.pruners.rules import Climb, should_stop
 from search.results.ranking import front
-from search.samplers import OURS, SAMPLERS, sampler
+from search.samplers.registry import names, optuna_sampler, proposing
 from search.storage.lock import hold
 from search.storage.record import Record
 from trainer import files
@@ -128,12 +128,12 @@ def test_an_excess_is_a_share_of_the_limit() -> None:
     assert str(Excess("params", 1000, 1500)) == "params is 1,500; at most 1,000 is allowed"
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLERS if name not in OURS])
+@pytest.mark.parametrize("name", [name for name in names() if name not in proposing()])
 def test_a_sampler_that_goes_on_does_not_repeat_itself(name: str) -> None:
     import optuna
 
     def draws(drawn: int) -> list[float]:
-        study = optuna.create_study(sampler=sampler(name, 3, drawn))
+        study = optuna.create_study(sampler=optuna_sampler(name, 3, drawn))
         return [study.ask().suggest_float("x", 0, 1) for _ in range(5)]
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

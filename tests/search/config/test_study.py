@@ -11,8 +11,9 @@ from search.config.changes import check_same
 from search.config.finale import Finale
 from search.config.study import StudyFile, check_study, parse_study, read_study, stored_study
 from search.errors import StudyError
-from search.samplers import OURS
+from search.samplers.base import Origin
 from search.samplers.proxy_vote import Screen
+from search.samplers.registry import proposing
 from tests.search.conftest import study_of
 
 SPACE = """space:
@@ -72,6 +73,13 @@ def test_a_screen_is_off_unless_it_is_asked_for() -> None:
     assert study.screen == Screen(("params", "synflow", "jacob_cov", "snip"), 0.25)
     assert parse_study(study.text(), "stored").plain() == study.plain()
     assert list(study.plain()["screen"]) == ["proxies", "keep"]
+
+
+def test_a_sampler_is_read_by_the_name_it_had_in_an_earlier_version() -> None:
+    before, now = (checked(HEAD + f"sampler: {name}\n" + SPACE) for name in ("kernel", "bayes"))
+    assert before.sampler == "bayes" and before.plain() == now.plain()
+    assert parse_study(before.text().replace("bayes", "kernel"), "stored").plain() == now.plain()
+    assert Origin.of_json({"by": "kernel", "parents": [], "moves": []}) == Origin("bayes")
 
 
 def test_keys_of_an_earlier_version_are_ignored_in_a_stored_study_alone(
@@ -159,7 +167,7 @@ BAD = [
     ),
     (
         HEAD + "sampler: annealing\n" + SPACE,
-        "s.yaml:3  sampler.name is 'annealing'; it may be auto, kernel, evolve, random, tpe, nsga2, gp, cmaes, qmc",
+        "s.yaml:3  sampler.name is 'annealing'; it may be auto, bayes, evolve, random, tpe, nsga2, gp, cmaes, qmc",
     ),
     (
         HEAD + "sampler: cmaes\nobjectives: [accuracy, macs]\n" + SPACE,
@@ -198,7 +206,7 @@ BAD = [
     ),
     (
         HEAD + "screen: {keep: 0.5}\nsampler: tpe\n" + SPACE,
-        f"s.yaml:3  screen is for samplers that propose genomes: {', '.join(OURS)}; sampler is tpe",
+        f"s.yaml:3  screen is for samplers that propose genomes: {', '.join(proposing())}; sampler is tpe",
     ),
     (HEAD + "train: {lr: fast}\n" + SPACE, "s.yaml:3  train.lr is 'fast'; it must be a number above 0"),
     (HEAD + "ask: some\n" + SPACE, "s.yaml:3  ask is some; it may be active or all"),

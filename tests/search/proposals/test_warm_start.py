@@ -22,7 +22,7 @@ from search.proposals.history import History
 from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
 from search.run.progress import Silent
 from search.run.recovery import recover
-from search.samplers.random_search import Even
+from search.samplers.random_search import RandomSearch
 from search.storage.record import Record
 from search.storage.store import claim, coordinate, look
 from search.study import Result, Study
@@ -216,7 +216,7 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
     with claim("tiny", tmp_path / "runs", None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
         store.study.sampler = parrot(space.encode(space.sample(Random(0))))
-        asking = Answers(store, space, False, past, Even(space))
+        asking = Answers(store, space, False, past, RandomSearch(space))
         digests = []
         for number in range(48):
             drawn = asking.draw()

@@ -8,7 +8,7 @@ import pytest
 import genome
 from search.samplers.auto import LONG_SECONDS, MANY, Auto, chosen
 from search.samplers.base import Individual
-from search.samplers.bayes import Kernel
+from search.samplers.bayes import Bayes
 from search.samplers.evolve import INITIAL, Evolve
 from tests.search.samplers.test_evolve import space
 
@@ -23,11 +23,11 @@ def trained(count: int, seconds: float, progress: float = 1.0) -> list[Individua
 
 
 def test_long_trainings_are_worth_a_model_and_short_ones_are_not() -> None:
-    assert chosen(trained(INITIAL - 1, 0.1)) == ("kernel", "")
+    assert chosen(trained(INITIAL - 1, 0.1)) == ("bayes", "")
     assert chosen(trained(INITIAL, LONG_SECONDS / 2))[0] == "evolve"
-    assert chosen(trained(INITIAL, LONG_SECONDS * 2))[0] == "kernel"
+    assert chosen(trained(INITIAL, LONG_SECONDS * 2))[0] == "bayes"
     assert chosen(trained(MANY + 1, 3600.0))[0] == "evolve"
-    assert chosen(trained(INITIAL, LONG_SECONDS / 2, progress=0.1))[0] == "kernel", "pruned at a tenth"
+    assert chosen(trained(INITIAL, LONG_SECONDS / 2, progress=0.1))[0] == "bayes", "pruned at a tenth"
 
 
 def test_the_first_trials_decide_so_a_study_that_is_resumed_chooses_the_same() -> None:
@@ -35,7 +35,7 @@ def test_the_first_trials_decide_so_a_study_that_is_resumed_chooses_the_same() -
     assert chosen([*trained(INITIAL, 0.5), *trained(50, 100.0)])[0] == "evolve"
 
 
-@pytest.mark.parametrize(("seconds", "word"), [(0.5, "evolve"), (60.0, "kernel")])
+@pytest.mark.parametrize(("seconds", "word"), [(0.5, "evolve"), (60.0, "bayes")])
 def test_it_proposes_what_the_chosen_one_would_and_says_so_once(
     seconds: float, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -43,8 +43,8 @@ def test_it_proposes_what_the_chosen_one_would_and_says_so_once(
     sampler = Auto(there, 3)
     with caplog.at_level(logging.INFO, "search"):
         made = [sampler.propose(past), sampler.propose(past)]
-    alone = {"evolve": Evolve, "kernel": Kernel}[word](there, 3)
+    alone = {"evolve": Evolve, "bayes": Bayes}[word](there, 3)
     assert made == [alone.propose(past)] * 2
     assert [line for line in caplog.messages if "sampler auto" in line] == [
-        f"sampler auto: {word}, for {chosen(past)[1]}"
+        f"sampler auto: using {word} ({chosen(past)[1]})"
     ]

@@ -1,4 +1,4 @@
-"""The kernel sampler: what it proposes, what it learns from, and when it gives way to evolution."""
+"""The sampler bayes: what it proposes, what it learns from, and when it gives way to evolution."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ import genome
 from genome.graph import Genome
 from genome.op import Shape
 from genome.source import parse
-from search.samplers import feasibility, gp, graph_kernels, target_transform
 from search.samplers.base import Individual, Proposal, Proposer
-from search.samplers.bayes import FEWEST, INITIAL, Kernel, halved, improvement, learnt_from
-from search.samplers.encoding import address
+from search.samplers.bayes import FEWEST, INITIAL, Bayes, halved
 from search.samplers.evolve import Evolve
-from search.samplers.graph_kernels import Kernels
-from search.samplers.multi_fidelity import Observations
-from search.samplers.random_search import Even
+from search.samplers.random_search import RandomSearch
+from search.samplers.surrogate import feasibility, graph_kernels, target_transform
+from search.samplers.surrogate.encoding import address
+from search.samplers.surrogate.errors import FitError
+from search.samplers.surrogate.graph_kernels import Kernels
+from search.samplers.surrogate.improvement import improvement, learnt_from
+from search.samplers.surrogate.multi_fidelity import Observations
 from search.space.parse import space_of
 from search.space.space import Space
 
@@ -73,7 +75,7 @@ def searched(
 
 
 def told(trials: int) -> list[Individual]:
-    return searched(Even(SPACE, seed=3), trials)
+    return searched(RandomSearch(SPACE, seed=3), trials)
 
 
 def running(proposal: Proposal, number: int) -> Individual:
@@ -92,42 +94,44 @@ def test_proposals_lie_in_the_space_and_are_never_met_again(objectives: int) -> 
     def several(plan: genome.Plan) -> tuple[float, ...]:
         return (cost(plan)[0], float(plan.params))[:objectives]
 
-    found = searched(Kernel(SPACE, 0, objectives), 14, several)
+    found = searched(Bayes(SPACE, 0, objectives), 14, several)
     assert all(one.genome in SPACE for one in found)
     assert len({one.digest for one in found}) == 14
 
 
 def test_the_same_past_gives_the_same_proposal() -> None:
     past = told(15)
-    first, again = (Kernel(SPACE, seed=1).propose(past) for _ in range(2))
+    first, again = (Bayes(SPACE, seed=1).propose(past) for _ in range(2))
     assert first == again
-    assert first.origin.by == "kernel"
-    kept = Kernel(SPACE, seed=1)
+    assert first.origin.by == "bayes"
+    kept = Bayes(SPACE, seed=1)
     for seen in (5, 10, 15):
         last = kept.propose(past[:seen])
     assert last == first, "what it remembers changes nothing"
-    assert Kernel(SPACE, seed=2).propose(past) != first
+    assert Bayes(SPACE, seed=2).propose(past) != first
 
 
 def test_what_is_avoided_is_not_proposed() -> None:
     past = told(15)
-    kernel, avoid = Kernel(SPACE, seed=1), set()
+    bayes, avoid = Bayes(SPACE, seed=1), set()
     for _ in range(4):
-        digest = genome.digest(kernel.propose(past, avoid).genome)
+        digest = genome.digest(bayes.propose(past, avoid).genome)
         assert digest not in avoid
         avoid.add(digest)
 
 
 def test_children_name_their_parents_and_moves() -> None:
     past = told(30)
-    origins = [Kernel(SPACE, seed).propose(past).origin for seed in range(3)]
+    origins = [Bayes(SPACE, seed).propose(past).origin for seed in range(3)]
     bred = [origin for origin in origins if origin.parents]
     assert bred
     assert all(origin.moves and set(origin.parents) <= set(range(30)) for origin in bred)
 
 
 def test_it_beats_random() -> None:
-    ours, theirs = ([best(searched(made(SPACE, seed), 14)) for seed in range(3)] for made in (Kernel, Even))
+    ours, theirs = (
+        [best(searched(made(SPACE, seed), 14)) for seed in range(3)] for made in (Bayes, RandomSearch)
+    )
     assert np.mean(ours) < np.mean(theirs)
 
 
@@ -137,7 +141,7 @@ def test_of_two_objectives_it_finds_more_of_the_front_than_random() -> None:
     def both(plan: genome.Plan) -> tuple[float, ...]:
         return (-float(plan.depth), math.log10(plan.macs))
 
-    ours, theirs = (searched(made(SPACE, 1, 2), 18, both) for made in (Kernel, Even))
+    ours, theirs = (searched(made(SPACE, 1, 2), 18, both) for made in (Bayes, RandomSearch))
     areas = [
         compute_hypervolume(np.array([one.costs for one in found]), np.array([0.0, 7.0]))
         for found in (ours, theirs)
@@ -149,7 +153,7 @@ def test_of_two_objectives_it_finds_more_of_the_front_than_random() -> None:
 
 
 def test_the_first_are_spread_over_sizes() -> None:
-    found = searched(Kernel(SPACE, seed=0), INITIAL)
+    found = searched(Bayes(SPACE, seed=0), INITIAL)
     drawn = sorted(math.log(plan_of(SPACE.sample(Random(i))).params) for i in range(200))
     at = sorted(np.searchsorted(drawn, math.log(plan_of(one.genome).params)) / 200 for one in found)
     assert at[0] < 0.25 and at[-1] > 0.65
@@ -281,7 +285,7 @@ def test_chances_of_being_inside_the_limits() -> None:
 def test_it_learns_where_the_limits_are() -> None:
     """Three in four networks of the space are too large, and the larger the better."""
     sizes = sorted(plan_of(SPACE.sample(Random(i))).params for i in range(100))
-    found = searched(Kernel(SPACE, 0), 24, lambda plan: (-math.log(plan.params),), most=sizes[25])
+    found = searched(Bayes(SPACE, 0), 24, lambda plan: (-math.log(plan.params),), most=sizes[25])
     inside = [one for one in found[12:] if not one.violation]
     assert len(inside) >= 5
     assert best(inside) < -math.log(sizes[20])
@@ -293,7 +297,7 @@ def test_an_illegal_genome_says_nothing_of_limits() -> None:
         node._replace(ins=("image", "image")) if node.name == "out" else node for node in past[0].genome.nodes
     )
     illegal = Individual(12, replace(past[0].genome, nodes=nodes), "", violation=1.0)
-    assert Kernel(SPACE, 0).propose([*past, illegal]).genome in SPACE
+    assert Bayes(SPACE, 0).propose([*past, illegal]).genome in SPACE
 
 
 # --- without a model
@@ -301,9 +305,9 @@ def test_an_illegal_genome_says_nothing_of_limits() -> None:
 
 def test_it_goes_on_as_evolution_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     past = [replace(one, costs=(1.0,)) for one in told(15)]
-    kernel = Kernel(SPACE, seed=5)
+    bayes = Bayes(SPACE, seed=5)
     with caplog.at_level(logging.WARNING, logger="search"):
-        made = [kernel.propose(past[:seen]) for seen in (13, 15)]
+        made = [bayes.propose(past[:seen]) for seen in (13, 15)]
     assert made == [Evolve(SPACE, seed=5).propose(past[:seen]) for seen in (13, 15)]
     said = [record.getMessage() for record in caplog.records]
     assert said == [
@@ -313,9 +317,9 @@ def test_it_goes_on_as_evolution_and_says_so_once(caplog: pytest.LogCaptureFixtu
 
 def test_nothing_measured_yet_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
     past = [replace(one, costs=None) for one in told(15)]
-    assert Kernel(SPACE, 0).propose(past).genome in SPACE
+    assert Bayes(SPACE, 0).propose(past).genome in SPACE
     some = [replace(one, costs=(math.nan,)) if one.number >= FEWEST else one for one in told(15)]
-    assert Kernel(SPACE, 0).propose(some).genome in SPACE
+    assert Bayes(SPACE, 0).propose(some).genome in SPACE
     assert not caplog.records
 
 
@@ -326,13 +330,13 @@ def test_a_space_that_is_used_up() -> None:
     space: Space = space_of(parse(tiny, "t.yaml"), ("space",), "t", Shape(3, 8, 8), 4)
     past: list[Individual] = []
     for number in range(6):
-        drawn = Kernel(space, 0).propose(past, {one.digest for one in past}).genome
+        drawn = Bayes(space, 0).propose(past, {one.digest for one in past}).genome
         assert drawn in space
         past.append(Individual(number, drawn, genome.digest(drawn), cost(plan_of(drawn))))
     assert len({one.digest for one in past}) == 2
 
 
 def test_the_fit_error_is_a_sentence() -> None:
-    with pytest.raises(gp.FitError, match="all 4 targets are equal"):
+    with pytest.raises(FitError, match="all 4 targets are equal"):
         seen = Observations(np.arange(4), np.zeros(4, dtype=bool), np.ones(4), np.zeros(4))
         improvement(Kernels(np.eye(4)[None], np.ones((1, 1, 4)), np.ones((1, 1))), seen)

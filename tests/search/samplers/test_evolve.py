@@ -13,7 +13,7 @@ from search.pareto import order
 from search.samplers.base import Individual, Origin
 from search.samplers.evolve import INITIAL, Evolve
 from search.samplers.operator_credit import chances
-from search.samplers.random_search import Even
+from search.samplers.random_search import RandomSearch
 from search.samplers.selection import BEST, YOUNG, pick, pool, standing
 from search.space import mutations
 from search.space.parse import space_of
@@ -121,7 +121,7 @@ def test_a_proposal_depends_on_the_past_and_the_seed_alone() -> None:
     past = [individual(i, there, float(i % 7)) for i in range(30)]
     assert Evolve(there, 3).propose(past) == Evolve(there, 3).propose(past)
     assert Evolve(there, 3).propose(past) != Evolve(there, 4).propose(past)
-    assert Even(there, 3).propose(past) == Even(there, 3).propose(past)
+    assert RandomSearch(there, 3).propose(past) == RandomSearch(there, 3).propose(past)
 
 
 def test_children_name_their_parents_and_moves() -> None:
@@ -139,7 +139,7 @@ def test_evolution_beats_even_draws_on_a_known_target() -> None:
     there = space()
     target = genome.resolve(there.sample(Random(99)))
 
-    def best(sampler: Evolve | Even) -> float:
+    def best(sampler: Evolve | RandomSearch) -> float:
         past: list[Individual] = []
         for number in range(80):
             made = sampler.propose(past, {one.digest for one in past})
@@ -148,4 +148,4 @@ def test_evolution_beats_even_draws_on_a_known_target() -> None:
             past.append(Individual(number, made.genome, genome.digest(plan), (cost,), origin=made.origin))
         return min(one.costs[0] for one in past if one.costs)
 
-    assert sum(best(Evolve(there, s)) for s in range(5)) < sum(best(Even(there, s)) for s in range(5))
+    assert sum(best(Evolve(there, s)) for s in range(5)) < sum(best(RandomSearch(there, s)) for s in range(5))

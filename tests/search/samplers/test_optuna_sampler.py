@@ -19,16 +19,16 @@ from optuna.testing.pytest_samplers import (
 
 import genome
 from search.config.study import read_study
-from search.samplers import OURS
 from search.samplers.base import ORIGIN, Origin
 from search.samplers.optuna_sampler import GenomeSampler
+from search.samplers.registry import proposing
 from search.space.distributions import asker
 from search.space.space import Space
 from tests.search.samplers.test_evolve import space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-ALONE = [name for name in OURS if name != "auto"]  # which is one of the others
+ALONE = [name for name in proposing() if name != "auto"]  # which is one of the others
 
 
 class TestOptunasOwn(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):

@@ -12,7 +12,7 @@ from genome.zoo import lenet
 from search.objective import Objective
 from search.proposals.history import History
 from search.samplers.base import Individual
-from search.samplers.extrapolation import sights
+from search.samplers.surrogate.extrapolation import sights
 from search.storage.record import Record
 
 WRITTEN = lenet()

@@ -9,16 +9,14 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import minimize
 
+from search.samplers.surrogate.errors import FitError
+
 # targets have variance 1, of which the parts are expected to explain most, each its share
 NOISE = 0.1
 SPREAD = 1.0  # of the logarithm of each weight: a factor of e up or down is usual
 BOUNDS = (-9.0, 4.0)  # of the logarithm of each weight
 JITTER = 1e-6  # of variance, for what rounding takes from the diagonal
 ITERATIONS = 40  # of L-BFGS; the last digits of a weight change no ranking
-
-
-class FitError(Exception):
-    """Nothing can be learnt from these targets, or the algebra breaks down: one sentence."""
 
 
 class Weights(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import genome
-from search.samplers.wl import Histogram, histograms
+from search.samplers.surrogate.wl import Histogram, histograms
 
 HEAD = "genome: g\ninput: [3, 8, 8]\nclasses: 4\nwidths: {rule: constant, base: 8}\nnodes:\n"
 NODES = (
@@ -114,7 +114,7 @@ def test_roots_of_counts() -> None:
 def test_features_are_the_same_in_every_process() -> None:
     """A study that goes on must learn from the same numbers."""
     code = (
-        "import genome; from search.samplers.wl import histograms;"
+        "import genome; from search.samplers.surrogate.wl import histograms;"
         "print([h.kinds.tolist() for h in histograms(genome.resolve(genome.zoo.get('resnet-20')))])"
     )
     printed = [

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.samplers import gp, multi_fidelity
-from search.samplers.multi_fidelity import Observations
+from search.samplers.surrogate import gp, multi_fidelity
+from search.samplers.surrogate.multi_fidelity import Observations
 
 BRIEFLY = 40  # points that are seen only briefly; every fourth is trained to the end too
 

@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 
 from genome.graph import Genome
 from genome.plan import Plan
-from search.samplers.encoding import address
-from search.samplers.wl import Histogram, histograms
+from search.samplers.surrogate.encoding import address
+from search.samplers.surrogate.wl import Histogram, histograms
 from search.space.space import Space
 
 LIMITED = 5  # of the sizes: a study may limit them

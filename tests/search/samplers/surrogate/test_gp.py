@@ -9,8 +9,9 @@ from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from search.samplers import gp
 from search.samplers.bayes import expected_improvement
+from search.samplers.surrogate import gp
+from search.samplers.surrogate.errors import FitError
 
 RNG = np.random.default_rng(0)
 X, NEW = RNG.uniform(-2, 2, (30, 2)), RNG.uniform(-3, 3, (7, 2))
@@ -79,14 +80,14 @@ def test_a_noisier_target_is_followed_less() -> None:
     [(np.zeros(30), "all 30 targets are equal"), (np.full(30, np.nan), "targets or kernels are not finite")],
 )
 def test_what_teaches_nothing_is_refused(targets: np.ndarray, sentence: str) -> None:
-    with pytest.raises(gp.FitError, match=sentence):
+    with pytest.raises(FitError, match=sentence):
         gp.weigh(PARTS, targets, ONES)
 
 
 def test_a_kernel_that_is_none_is_refused() -> None:
-    with pytest.raises(gp.FitError, match="not positive definite"):
+    with pytest.raises(FitError, match="not positive definite"):
         gp.weigh(-PARTS, Y, ONES)
-    with pytest.raises(gp.FitError, match="not positive definite"):
+    with pytest.raises(FitError, match="not positive definite"):
         gp.condition(WEIGHTS, -PARTS, Y, ONES)
 
 

@@ -1,0 +1,88 @@
+"""Expected improvement: how much a new network is expected to better what is known, given trials that ended, that were
+pruned and that are running."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+from search.samplers.base import Individual
+from search.samplers.surrogate import extrapolation, gp, graph_kernels, multi_fidelity, target_transform
+from search.samplers.surrogate.extrapolation import Sight
+from search.samplers.surrogate.multi_fidelity import Observations
+
+# trials that are learnt from, where there are more: the cost grows as their cube
+BEST, NEWEST, OTHERS = 150, 100, 100
+LEAST_PROGRESS = 0.05  # of a training, for the noise of its result
+
+
+class Seen(NamedTuple):
+    """What was seen of measured trials: first where each ended."""
+
+    sights: Sequence[Sight]
+    # of each sight, as one number, lower is better
+    costs: np.ndarray
+
+
+def seen_of(measured: Sequence[Individual], rng: Random) -> Seen:
+    """Return what was seen of measured trials; several objectives are one by weights that are drawn."""
+    sights = extrapolation.sights(measured)
+    return Seen(sights, target_transform.scalar(np.array([one.costs for one in sights]), rng))
+
+
+def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int]) -> Observations:
+    """Return what was seen of the trials at these places, as of points numbered in their order."""
+    point = {trial: i for i, trial in enumerate(taught)}
+    chosen = [i for i, one in enumerate(seen) if one.trial in point]
+    return Observations(
+        np.array([point[seen[i].trial] for i in chosen]),
+        np.array([seen[i].is_brief for i in chosen]),
+        np.array([1.0 / max(seen[i].progress, LEAST_PROGRESS) for i in chosen]),
+        scores[chosen],
+    )
+
+
+def improvement(
+    kernels: graph_kernels.Kernels, observed: Observations, than: float | None = None
+) -> np.ndarray:
+    """Return the expected improvement of each new point on the lowest mean of a measured one, or on `than`.
+
+    The known points are first those that were observed, then those that are running.
+
+    Raises:
+        FitError: where no Gaussian process can be fitted to the scores.
+    """
+    n = int(observed.points.max()) + 1
+    measured, running = kernels.known[:, :n, :n], kernels.known[:, n:, :n]
+    among = multi_fidelity.among(measured, observed)
+    weights = gp.weigh(among, observed.scores, observed.noise)
+    posterior = gp.condition(weights, among, observed.scores, observed.noise)
+    lowest = posterior.mean(multi_fidelity.between(measured, observed)).min() if than is None else than
+    believed = posterior.mean(multi_fidelity.between(running, observed))
+    if len(believed):
+        observed = observed.believing(believed)
+        among = multi_fidelity.among(kernels.known, observed)
+        posterior = gp.condition(weights, among, observed.scores, observed.noise)
+    new = multi_fidelity.between(kernels.cross, observed), multi_fidelity.at(kernels.own, observed)
+    return expected_improvement(*posterior.predict(*new), lowest)
+
+
+def expected_improvement(mean: np.ndarray, deviation: np.ndarray, lowest: float) -> np.ndarray:
+    """Return E max(0, lowest - f) for f normal (Jones et al., J. Global Optimization 13, 1998, equation 15)."""
+    z = (lowest - mean) / deviation
+    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    return np.asarray(deviation * (z * ndtr(z) + density))
+
+
+def learnt_from(costs: np.ndarray, rng: Random) -> list[int]:
+    """Return the places of the trials to learn from: all, or of many the best, the newest, and some others."""
+    if len(costs) <= BEST + NEWEST + OTHERS:
+        return list(range(len(costs)))
+    best = np.argsort(costs, kind="stable")[:BEST].tolist()
+    chosen = {*best, *range(len(costs) - NEWEST, len(costs))}
+    rest = [i for i in range(len(costs)) if i not in chosen]
+    return sorted([*chosen, *rng.sample(rest, OTHERS)])

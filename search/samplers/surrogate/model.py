@@ -1,0 +1,168 @@
+"""The model of one space: which networks are worth training, from what trials have come to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property, lru_cache
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+import genome
+from genome import Genome, GenomeError
+from genome.domain import DomainError
+from search.samplers.base import Individual, Origin, Proposal
+from search.samplers.surrogate import feasibility, graph_kernels, target_transform
+from search.samplers.surrogate.graph_kernels import Features
+from search.samplers.surrogate.improvement import Seen, improvement, learnt_from, observations, seen_of
+from search.space.space import Space
+
+SCALED = 100  # draws by which the scale of the space is measured
+REMEMBERED = 1 << 13  # networks whose features are cached
+
+
+class Network(NamedTuple):
+    """What a genome builds, as the model sees it."""
+
+    digest: str
+    features: Features
+
+
+class Candidate(NamedTuple):
+    """A network that may be proposed."""
+
+    proposal: Proposal
+    features: Features
+
+    @property
+    def params(self) -> float:
+        """How large it is."""
+        return float(self.features.sizes[0])
+
+
+class Trials(NamedTuple):
+    """The trials that a model learns from."""
+
+    measured: Sequence[Individual]
+    running: Sequence[Individual]
+
+    @classmethod
+    def among(cls, history: Sequence[Individual]) -> Trials:
+        """Return those of all trials."""
+        measured = [one for one in history if one.is_measured and one.violation <= 0]
+        return cls(measured, [one for one in history if one.is_running])
+
+    @property
+    def begun(self) -> int:
+        """How many there are."""
+        return len(self.measured) + len(self.running)
+
+
+class Surrogate:
+    """A Gaussian process over the networks of one space; nothing in it but caches lasts from call to call."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space, self.seed = space, seed
+        self._network = lru_cache(maxsize=REMEMBERED)(self._resolved)
+        self._sizes: dict[int, np.ndarray | None] = {}  # by the number of the trial
+
+    def distinct(
+        self, proposals: Iterable[Proposal], known: Collection[str], most: int | None = None
+    ) -> list[Candidate]:
+        """Return those that can be built and are not known, each network once; the first `most` of them."""
+        found: dict[str, Candidate] = {}
+        for proposal in proposals:
+            if len(found) == most:
+                break
+            try:
+                digest, features = self._network(proposal.genome)
+            except (GenomeError, DomainError):
+                continue
+            if digest not in known:
+                found.setdefault(digest, Candidate(proposal, features))
+        return list(found.values())
+
+    def seen(self, trials: Trials, rng: Random) -> Seen:
+        """Return what was seen of measured trials; several objectives are one by weights that are drawn."""
+        return seen_of(trials.measured, rng)
+
+    def most_promising(
+        self,
+        candidates: Sequence[Candidate],
+        history: Sequence[Individual],
+        trials: Trials,
+        seen: Seen,
+        rng: Random,
+        explores: bool,
+    ) -> Candidate:
+        """Return the candidate of greatest expected improvement, times the chance that it is inside the limits.
+
+        explores: the improvement counts on the middle of the space, not on the best that is known.
+        Raises FitError where no Gaussian process can be fitted.
+        """
+        new = [one.features for one in candidates]
+        than = target_transform.MIDDLE if explores else None
+        gains = self._gains(trials, seen, new, rng, than) * self._chances(new, history)
+        return candidates[int(gains.argmax())]
+
+    def feasible(self, candidates: Sequence[Candidate], history: Sequence[Individual]) -> list[Candidate]:
+        """Return the candidates of the highest chance to be inside the limits of the study."""
+        chances = self._chances([one.features for one in candidates], history)
+        return [one for one, chance in zip(candidates, chances, strict=True) if chance == chances.max()]
+
+    def _gains(
+        self,
+        trials: Trials,
+        seen: Seen,
+        new: Sequence[Features],
+        rng: Random,
+        than: float | None,
+    ) -> np.ndarray:
+        """The expected improvement of each new network, on the best that is known or on `than`."""
+        taught = learnt_from(seen.costs[: len(trials.measured)], rng)
+        known = [*(trials.measured[i] for i in taught), *trials.running]
+        kernels = graph_kernels.kernels(
+            [self._network(one.genome).features for one in known], new, self._scale
+        )
+        even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
+        observed = observations(seen.sights, target_transform.scores(seen.costs, even), taught)
+        return improvement(kernels, observed, than)
+
+    @cached_property
+    def _scale(self) -> graph_kernels.Scale:
+        """The scale of the space, by some of its networks."""
+        rng = Random(f"{self.seed}/scale")
+        draws = (Proposal(self.space.sample(rng), Origin("")) for _ in range(SCALED))
+        return graph_kernels.scale([one.features for one in self.distinct(draws, ())])
+
+    def _resolved(self, written: Genome) -> Network:
+        plan = genome.resolve(written)
+        return Network(genome.digest(plan), graph_kernels.features(self.space, written, plan))
+
+    def _chances(self, networks: Sequence[Features], history: Sequence[Individual]) -> np.ndarray:
+        """How likely each is inside the limits of the study."""
+        refused = self._limited([one for one in history if one.violation > 0])
+        if not len(refused):
+            return np.ones(len(networks))
+        kept = self._limited([one for one in history if one.violation <= 0 and one.is_measured])
+        new = np.array([one.sizes[: graph_kernels.LIMITED] for one in networks])
+        return feasibility.chances(new, kept, refused)
+
+    def _limited(self, networks: Sequence[Individual]) -> np.ndarray:
+        """The sizes that a study may limit, of those that can be built."""
+        for one in networks:
+            if one.number not in self._sizes:
+                self._sizes[one.number] = self._sized(one.genome)
+        return np.array([sizes for one in networks if (sizes := self._sizes[one.number]) is not None])
+
+    def _sized(self, written: Genome) -> np.ndarray | None:
+        try:
+            return graph_kernels.sizes(genome.resolve(written))[: graph_kernels.LIMITED]
+        except (GenomeError, DomainError):  # refused as illegal
+            return None
+
+
+def _is_even(one: Individual) -> bool:
+    """Whether a trial is a draw, not a child of others."""
+    return one.origin is None or not one.origin.parents
