@@ -16,7 +16,8 @@ from benchmarks._searchers import Told
 from genome import Genome, GenomeError
 from genome.domain import DomainError
 from search.config.candidate import candidate, measured
-from search.config.study import StudyFile, parse_study
+from search.config.read import parse_study
+from search.config.study import StudyConfig
 from trainer import Data, Recipe, Split
 
 
@@ -27,7 +28,7 @@ class Trained:
     An illegal network, or one over the study's limits, is refused. One of which nothing is measured has accuracy 0.
     """
 
-    file: StudyFile
+    file: StudyConfig
     data: Data
     path: Path
     known: dict[str, Told] = field(default_factory=dict)

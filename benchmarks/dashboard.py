@@ -40,7 +40,7 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).parent))
 from sampling_cost import fill, study_text, verdict
 
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.storage.store import TEXT_ATTR, Store, claim, coordinate
 
 GOAL_SECONDS = 0.3
@@ -225,7 +225,7 @@ def main() -> None:
         with claim("study", Path(folder), None) as claimed:
             store = coordinate(claimed, ["maximize"], {TEXT_ATTR: file.text()})
         fill(store, file, given.trials)
-        holes = len(file.space().holes)
+        holes = len(file.space.holes)
         print(f"{given.trials:,} trials of {holes} holes, {given.sampler}; first byte (CPU)")
         print("| page | kB | cold | whole | named | warm | running |")
         print("|" + " --- |" * 7)

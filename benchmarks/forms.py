@@ -17,7 +17,7 @@ import torch
 import genome
 import trainer
 from benchmarks._rounds import prepare, seconds, setting
-from search.config.study import read_study
+from search.config.read import read_study
 from trainer.hardware.modes import unchanged
 from trainer.hardware.precision import Form
 from trainer.loop.precision_probe import _run
@@ -39,7 +39,7 @@ def main() -> None:
     trainer.keep_pages()
     print(setting(0))
     data = trainer.load(given.data, root=given.data_root, download=False)
-    space, rng = read_study(STUDIES / f"{given.data}.yaml").space(), Random(1)
+    space, rng = read_study(STUDIES / f"{given.data}.yaml").space, Random(1)
     recipe, device = trainer.Recipe(batch=given.batch), torch.device("cpu")
     columns: list[list[float]] = [[] for _ in FORMS]
     for _ in range(given.genomes):

@@ -25,7 +25,8 @@ import trainer
 from benchmarks._rounds import prepare, setting
 from genome import Genome, GenomeError
 from genome.transfer import transfer
-from search.config.study import StudyFile, read_study
+from search.config.read import read_study
+from search.config.study import StudyConfig
 from search.space.mutations import ALONE, apply
 from search.space.space import Space
 
@@ -70,10 +71,10 @@ class Bench(NamedTuple):
         return trainer.fit(network, self.data, recipe=replace(self.recipe, epochs=epochs, seed=seed))
 
 
-def bench(study: StudyFile) -> Bench:
+def bench(study: StudyConfig) -> Bench:
     """What the study file says, in the plainest form of training."""
     recipe = replace(study.recipe, precision="fp32", layout="contiguous", compile="never")
-    return Bench(study.space(), recipe, trainer.load("digits"))
+    return Bench(study.space, recipe, trainer.load("digits"))
 
 
 def parents(on: Bench, count: int, rng: Random) -> list[Trained]:

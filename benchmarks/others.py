@@ -166,7 +166,7 @@ def objective_of(given: argparse.Namespace) -> Objective:
     if given.table:
         return on_table(given.table, TABLES[given.table](given.data))
     there = trained(given.data_root, given.images, given.valid, given.epochs, given.folder)
-    return Objective(there.path.stem, there.file.space(), there)
+    return Objective(there.path.stem, there.file.space, there)
 
 
 def main() -> None:

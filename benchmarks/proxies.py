@@ -23,7 +23,8 @@ import genome
 from benchmarks._rounds import prepare, setting
 from genome import Genome, GenomeError
 from search.config.candidate import candidate, measured
-from search.config.study import StudyFile, read_study
+from search.config.read import read_study
+from search.config.study import StudyConfig
 from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, votes
 from search.workers.proxies import spread
 from trainer import Data, Recipe, fit, keep_pages, load
@@ -46,9 +47,9 @@ class Found:
     accuracy: float
 
 
-def drawn(study: StudyFile, count: int, seed: int) -> list[Genome]:
+def drawn(study: StudyConfig, count: int, seed: int) -> list[Genome]:
     """So many genomes of the space that break no limit."""
-    space, rng, found = study.space(), Random(seed), []
+    space, rng, found = study.space, Random(seed), []
     while len(found) < count:
         one = space.sample(rng)
         try:

@@ -34,7 +34,8 @@ from optuna.distributions import distribution_to_json
 import genome
 from genome.domain import Domain
 from search.config.candidate import candidate
-from search.config.study import StudyFile, parse_study
+from search.config.read import parse_study
+from search.config.study import StudyConfig
 from search.proposals.history import History
 from search.run.active_trial import ActiveTrial, State
 from search.run.budget import Budget
@@ -196,9 +197,9 @@ def accuracy(text: str, number: int) -> float:
 # --- finished trials, written by SQL in one go: Optuna's own way takes a fifth of a second for each
 
 
-def fill(store: Store, file: StudyFile, count: int) -> None:
+def fill(store: Store, file: StudyConfig, count: int) -> None:
     """Put finished trials into a study."""
-    space, rng = file.space(), Random(1)
+    space, rng = file.space, Random(1)
     rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
     for number in range(count):
         _add(rows, file, space, rng, number)
@@ -223,7 +224,7 @@ MOMENT = "2026-01-01 00:00:00.000000"
 
 
 def _add(
-    rows: dict[str, list[tuple[Any, ...]]], file: StudyFile, space: Space, rng: Random, number: int
+    rows: dict[str, list[tuple[Any, ...]]], file: StudyConfig, space: Space, rng: Random, number: int
 ) -> None:
     drawn, key = space.sample(rng), number + 1
     network = candidate(drawn, file.recipe.batch, file.recipe.optimizer)
@@ -268,7 +269,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20, help="that are measured")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    holes = len(parse_study(study_text("tpe", given.space), "<study>").space().holes)
+    holes = len(parse_study(study_text("tpe", given.space), "<study>").space.holes)
     print(
         f"{holes} holes; CPU ms a trial, medians of {given.trials}; `times` is TPE's ask + tell over this one's"
     )

@@ -21,7 +21,7 @@ from torch import nn
 import genome
 from benchmarks._rounds import Compared, compare, prepare, setting
 from genome.op import Shape
-from search.config.study import read_study
+from search.config.read import read_study
 from trainer import Budget, Data, Meter, Recipe, Split, fit, keep_pages, load
 from trainer.fused.training import Together
 from trainer.hardware.precision import Form
@@ -63,7 +63,7 @@ def networks(side: int) -> dict[str, Make]:
     found = {f"plain, {width} wide": genome.loads(NETWORK.format(width=width, depth=2)) for width in widths}
     if side == 28:
         found["lenet"] = genome.zoo.get("lenet")
-    space, rng, wanted = read_study(STUDY).space(), Random(0), len(found) + DRAWN[side]
+    space, rng, wanted = read_study(STUDY).space, Random(0), len(found) + DRAWN[side]
     while len(found) < wanted:
         drawn = replace(space.sample(rng), input=Shape(1, side, side))
         if not genome.build(drawn).joins:

@@ -35,7 +35,7 @@ import trainer
 from benchmarks import _expert, _tutorial
 from benchmarks._rounds import Rounds, measure, prepare, seconds, setting, trusted
 from genome import Genome, zoo
-from search.config.study import read_study
+from search.config.read import read_study
 from trainer import Data, Recipe, Split
 
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -68,7 +68,7 @@ def published(size: int) -> list[Named]:
 def drawn(study: str, count: int, seed: int, macs: int) -> Iterator[Named]:
     """Genomes drawn from a study's space, those over its limits or of more multiply-adds left out."""
     written, rng = read_study(STUDIES / f"{study}.yaml"), Random(seed)
-    space = written.space()
+    space = written.space
     number = 0
     while number < count:
         one = space.sample(rng)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.config import changes
-from search.config.study import StudyFile, parse_study, read_study
+from search.config.read import parse_study, read_study
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import learnt
 from search.proposals import warm_start
@@ -78,7 +79,7 @@ class Result:
 class Study:
     """A study that can be run."""
 
-    config: StudyFile
+    config: StudyConfig
     runs: Path = Path("runs")  # keeps studies, each in a folder of its name
     sampler: Proposer | BaseSampler | None = None  # in place of the one that the study file names
 
@@ -139,7 +140,7 @@ def _storage_errors(store: Store) -> Iterator[None]:
         ) from error
 
 
-def _first(config: StudyFile, runs: Path, best_of: str | None) -> dict[str, Genome]:
+def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Genome]:
     """The genomes to begin with that are new to the study. An error among them leaves no study behind."""
     if not config.start and best_of is None:
         return {}
@@ -148,7 +149,7 @@ def _first(config: StudyFile, runs: Path, best_of: str | None) -> dict[str, Geno
     return {**given, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
 
 
-def _data(config: StudyFile) -> Data:
+def _data(config: StudyConfig) -> Data:
     data = config.data.load()
     if (data.input, len(data.classes)) != config.data.shape():
         shape, classes = config.data.shape()
@@ -159,7 +160,7 @@ def _data(config: StudyFile) -> Data:
     return data
 
 
-def _check_same(store: Store, config: StudyFile, data: Data) -> None:
+def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
     """Refuse to go on with a study that has become another one; keep its text where it only grew."""
     attrs = store.study.user_attrs
     changes.check_same(parse_study(attrs[TEXT_ATTR], f"{config.name} as begun", config.data.root), config)
@@ -203,7 +204,7 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
 def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordinator:
     """Put the search of one run together. release: gives the search what the finale does not need."""
     config, store, history = run.config, run.store, run.history
-    space = config.space()
+    space = config.space
     warm_start.enqueue(store, space)
     asking = _asking(study, space, store, history)
     active = ActiveTrials()
@@ -224,7 +225,7 @@ def _retrain(finale: Retraining, loop: Loop) -> None:
         finale.end()
 
 
-def _reserved_seconds(config: StudyFile, store: Store) -> float:
+def _reserved_seconds(config: StudyConfig, store: Store) -> float:
     """Return the seconds of the budget that are still reserved for the finale."""
     if config.finale is None or config.budget.device_time is None:
         return 0.0
@@ -246,7 +247,7 @@ def _asking(study: Study, space: Space, store: Store, history: History) -> Askin
     return Answers(store, space, config.asks_all, history, RandomSearch(space, config.seed + apart))
 
 
-def _sieve(config: StudyFile, asking: Asking) -> Sieve | None:
+def _sieve(config: StudyConfig, asking: Asking) -> Sieve | None:
     """Who screens candidates, in a study that wants it."""
     if config.screen is None or not isinstance(asking, Genomes):
         return None
@@ -257,14 +258,14 @@ def _bytes(data: Data) -> int:
     return sum(split.x.nbytes + split.y.nbytes for split in (data.train, data.valid, data.test))
 
 
-def _setup(config: StudyFile, place: str) -> Setup:
+def _setup(config: StudyConfig, place: str) -> Setup:
     data = config.data
     memory = config.budget.memory
     roomy = memory is None or memory >= ROOMY_BYTES
     return Setup(data.name, data.root, data.size, data.mirror, place, threads=1, keeps_pages=roomy)
 
 
-def _result(config: StudyFile, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:
+def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:
     records = store.records()
     best = front(records, config.objectives)
     exported = None

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.sampling_cost import SPACES, measured, study_text
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.storage.store import look
 
 
 @pytest.mark.parametrize("space", SPACES)
 def test_a_space_has_sixty_holes(space: str) -> None:
-    assert len(parse_study(study_text("random", space), "<study>").space().holes) == 60
+    assert len(parse_study(study_text("random", space), "<study>").space.holes) == 60
 
 
 def test_what_is_measured_are_trials_of_a_study(tmp_path: Path) -> None:

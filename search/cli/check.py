@@ -8,8 +8,10 @@ import genome
 from genome.source import SourceError, read
 from genome.text import genome_of
 from search import formatting
-from search.config.study import check_study
-from search.proposals.warm_start import begun_with
+from search.config.read import in_order, read_draft
+from search.errors import StudyError
+from search.proposals.warm_start import start_mistakes
+from search.space.parse import space_file
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
@@ -19,10 +21,16 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
     """
     source = read(path)
     if "study" in source.value:
-        study = check_study(source, data_root, path.parent)
-        first = begun_with(study, runs)
-        tail = f", {len(first)} to begin with" if first else ""
-        return f"study {study.name}: {len(study.space().holes)} holes, on {study.data.name}{tail}"
+        config, space, mistakes = read_draft(source, data_root, path.parent)
+        mistakes = in_order(source, [*mistakes, *start_mistakes(config, space, runs)])
+        if mistakes or space is None:
+            raise StudyError("\n".join(mistakes))
+        first = len(set(config.start))
+        tail = f", {first} to begin with" if first else ""
+        return f"study {config.name}: {len(space.holes)} holes, on {config.data.name}{tail}"
+    if "space" in source.value:
+        found = space_file(source)
+        return f"space {found.name}: {len(found.holes)} holes"
     if "genome" in source.value:
         written = genome_of(source)
         plan = genome.resolve(written)

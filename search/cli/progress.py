@@ -16,7 +16,7 @@ from search.storage.record import Record
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from search.config.study import StudyFile
+    from search.config.study import StudyConfig
     from search.run.recovery import Recovered
     from search.storage.seed_results import OneSeed
     from search.storage.store import Store
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Tally:
     """The numbers behind both ways of showing progress."""
 
-    file: StudyFile | None = None
+    file: StudyConfig | None = None
     best: Record | None = None
     unsaid: dict[str, int] = field(default_factory=dict)  # refused and reused since the last line
     met_again: int = 0  # trials whose network had been trained before
@@ -85,7 +85,7 @@ def described(record: Record) -> str:
     return "  ".join(parts)
 
 
-def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places) -> str:
+def opening(file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places) -> str:
     """Return the first lines: what is run, where, and what was found of an earlier run."""
     devices = places.devices
     kinds = ", ".join(f"{devices.count(device)} x {device}" for device in dict.fromkeys(devices))
@@ -121,7 +121,7 @@ class Plain:
         pass
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
         self._tally.file = file
         self._say(opening(file, store, recovered, spent, places))
@@ -181,7 +181,7 @@ class Rich:
             self._live.__exit__(kind, error, trace)
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
         self._tally.file, self._devices = file, len(set(places.devices))
         for record in store.records():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import genome
 from genome import Genome, GenomeError
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.objective import planned_values
 
 FLOAT_BYTES = 4
@@ -75,7 +75,7 @@ def candidate(written: Genome, batch: int, optimizer: str) -> Candidate:
     )
 
 
-def measured(network: Candidate, study: StudyFile) -> list[Excess]:
+def measured(network: Candidate, config: StudyConfig) -> list[Excess]:
     """Return every limit of the study with what the network has, whether over it or not."""
     found: Mapping[str, int] = {
         "params": network.params,
@@ -83,7 +83,7 @@ def measured(network: Candidate, study: StudyFile) -> list[Excess]:
         "depth": network.depth,
         "memory": network.memory_bytes,
     }
-    limits = [Excess(name, allowed, found[name]) for name, allowed in study.limits.items()]
-    if study.budget.memory is not None:
-        limits.append(Excess("budget.memory", study.budget.memory, network.train_memory_bytes))
+    limits = [Excess(name, allowed, found[name]) for name, allowed in config.limits.items()]
+    if config.budget.memory is not None:
+        limits.append(Excess("budget.memory", config.budget.memory, network.train_memory_bytes))
     return limits

@@ -7,7 +7,7 @@ from typing import Any
 
 from genome.source import shown
 from search.config.dataset import SHAPES
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.errors import StudyError
 
 # how, not what; what is new under `start` comes next, the finale when all is found
@@ -24,7 +24,7 @@ LONGEST = 12  # lines of the difference that are shown
 _ABSENT = object()
 
 
-def check_same(stored: StudyFile, now: StudyFile) -> None:
+def check_same(stored: StudyConfig, now: StudyConfig) -> None:
     """Raise StudyError, with the difference, unless `now` is `stored` with more budget or other workers."""
     before, after = stored.plain(), now.plain()
     if stored.data.name not in SHAPES and now.data.name not in SHAPES:

@@ -147,7 +147,7 @@ def _given(fields: Fields) -> tuple[Genome, str]:
 
 def _space(shown: Snapshot) -> Space:
     try:
-        return shown.file.space()
+        return shown.file.space
     except (
         ValueError
     ) as error:  # its data is not here, or it was begun by a version that knew other node types

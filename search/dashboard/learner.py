@@ -9,7 +9,7 @@ from typing import NamedTuple
 import genome
 from genome.domain import Domain
 from genome.source import SourceError
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.dashboard.bins import kind
 from search.dashboard.genes import (
     Box,
@@ -63,7 +63,7 @@ class Learner:
     def __init__(self) -> None:
         self.progress = Progress(0, 0)
         self._learned: Learned | None = None
-        self._file: StudyFile | None = None
+        self._file: StudyConfig | None = None
         self._mark: str | None = None
         self._codes: dict[int, bytes | None] = {}
         self._weighed: Importance | None = None
@@ -103,7 +103,7 @@ class Learner:
         """What the trials tell: first without the importance of genes where that takes longer, then with it."""
         import numpy as np
 
-        space, ordered = shown.file.space(), trained(shown)
+        space, ordered = shown.file.space, trained(shown)
         rows = self._read(space, ordered)
         read = [(one, row) for one, row in zip(ordered, rows, strict=True) if row is not None]
         codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))

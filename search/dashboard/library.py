@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
+from search.config.read import parse_study
 from search.config.schema import NAME
-from search.config.study import stored_study
 from search.dashboard.beside import Beside
 from search.dashboard.hands import Hands
 from search.dashboard.seen import Seen, seen
@@ -139,7 +139,7 @@ class Reading:
         attrs = self._read()
         text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
         if file is None or text != self._text:
-            file, self._text = stored_study(text, f"{self.name} as begun"), text
+            file, self._text = parse_study(text, f"{self.name} as begun"), text
         is_new = self._take(over_seeds(attrs)) or file is not (self._last and self._last.file)
         is_running = self._is_running()
         hands = Hands.of_attrs(attrs)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.dashboard.chart import Point, front_of
 from search.dashboard.hands import Hands
 from search.dashboard.query import column_value
@@ -50,7 +50,7 @@ class Snapshot:
     """
 
     name: str
-    file: StudyFile
+    file: StudyConfig
     trials: tuple[Seen, ...]
     is_running: bool
     folder: Path | None

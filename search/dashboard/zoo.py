@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import genome
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.dashboard.snapshot import Snapshot
 from search.errors import StudyError
 from search.proposals.enqueue import fit
@@ -17,7 +17,7 @@ class Zoo:
     """What fits each study of a library, found out once for each study file: that takes most of a second."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[StudyFile, Sequence[str] | None]] = {}
+        self._known: dict[str, tuple[StudyConfig, Sequence[str] | None]] = {}
         self._lock = threading.Lock()
 
     def fitting(self, shown: Snapshot) -> Sequence[str] | None:
@@ -30,15 +30,15 @@ class Zoo:
             return names
 
 
-def _fitting(file: StudyFile) -> Sequence[str] | None:
+def _fitting(file: StudyConfig) -> Sequence[str] | None:
     try:
-        space = file.space()
+        space = file.space
     except ValueError:
         return None
     return [name for name in genome.zoo.names() if _fits(file, space, name)]
 
 
-def _fits(file: StudyFile, space: Space, name: str) -> bool:
+def _fits(file: StudyConfig, space: Space, name: str) -> bool:
     try:
         fit(file, space, genome.zoo.get(name))
     except StudyError:

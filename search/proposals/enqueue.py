@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import genome
 from genome import Genome, GenomeError
 from search.config.candidate import candidate, measured
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.proposals.ask import FIXED
 from search.samplers.base import ORIGIN, Origin
@@ -23,7 +23,7 @@ BY = "enqueued"  # who proposed them
 MOST_WAITING = 100  # trials in the queue
 
 
-def fit(file: StudyFile, space: Space, given: Genome) -> Genome:
+def fit(file: StudyConfig, space: Space, given: Genome) -> Genome:
     """Return a genome as one of a study's space. Raises StudyError, one sentence, where it does not fit or is over the
     study's limits."""
     found = fitted(space, given)

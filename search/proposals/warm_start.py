@@ -9,7 +9,7 @@ from pathlib import Path
 import genome
 from genome import Genome, GenomeError
 from genome.source import SourceError
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.results.ranking import ranking
 from search.results.refs import genome_of, open_study, split_trial
@@ -25,38 +25,51 @@ START = "start"  # who proposed them; also the attribute of a study that keeps t
 MOST = 5  # genomes that are taken from another study
 
 
-def begun_with(file: StudyFile, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
+def begun_with(file: StudyConfig, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
     """Return the genomes under `start:` as genomes of the space, by REF; those that are `known` are not read.
 
     Raises StudyError with one line for each that is not there, or that does not fit the space and where.
     """
-    space, folder = file.space(), Path(file.source.path).parent
-    fits = {ref: _read(space, ref, runs, folder) for ref in file.start if ref not in known}
-    wrong = [
-        str(file.source.error(("start", place), f"start: {fits[ref].complaint}"))
-        for place, ref in enumerate(file.start)
-        if ref in fits and fits[ref].genome is None
-    ]
-    if wrong:
+    fits = _fits(file, file.space, runs, known)
+    if wrong := _mistakes(file, fits):
         raise StudyError("\n".join(wrong))
     return {ref: fit.genome for ref, fit in fits.items() if fit.genome is not None}
 
 
-def _read(space: Space, ref: str, runs: Path, folder: Path) -> Fit:
-    """The genome of a REF as one of the space; what cannot be read does not fit either."""
+def start_mistakes(file: StudyConfig, space: Space | None, runs: Path) -> list[str]:
+    """Return a line for each genome under `start:` that is not there, or does not fit the space, if that is known."""
+    return _mistakes(file, _fits(file, space, runs))
+
+
+def _fits(file: StudyConfig, space: Space | None, runs: Path, known: Collection[str] = ()) -> dict[str, Fit]:
+    folder = Path(file.source.path).parent
+    return {ref: _read(space, ref, runs, folder) for ref in file.start if ref not in known}
+
+
+def _mistakes(file: StudyConfig, fits: Mapping[str, Fit]) -> list[str]:
+    return [
+        str(file.source.error(("start", place), f"start: {fits[ref].complaint}"))
+        for place, ref in enumerate(file.start)
+        if ref in fits and fits[ref].genome is None
+    ]
+
+
+def _read(space: Space | None, ref: str, runs: Path, folder: Path) -> Fit:
+    """The genome of a REF as one of the space, if that is known; what cannot be read does not fit either."""
     try:
-        fit = fitted(space, genome_of(ref, runs, folder))
+        found = genome_of(ref, runs, folder)
+        fit = fitted(space, found) if space is not None else Fit(found)
     except (StudyError, SourceError, GenomeError) as error:
         return Fit(None, str(error))
     return fit if fit.genome is not None else Fit(None, f"{ref} does not fit: {fit.complaint}")
 
 
-def best_of(study: str, file: StudyFile, runs: Path) -> dict[str, Genome]:
+def best_of(study: str, file: StudyConfig, runs: Path) -> dict[str, Genome]:
     """Return the best genomes of another study, or the one of STUDY#TRIAL, that fit the space, by REF.
 
     Those that do not are said in the log. Raises StudyError where none fits.
     """
-    space = file.space()
+    space = file.space
     fits = {ref: fitted(space, one) for ref, one in _others(study, file.data.root, runs).items()}
     for ref, fit in fits.items():
         if fit.genome is None:
@@ -74,10 +87,10 @@ def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Genome]:
     if number is not None:
         records = [opened.trial(number)]
     else:
-        records = [r for r in ranking(opened.store.records(), opened.file.objectives, MOST) if r.genome]
+        records = [r for r in ranking(opened.store.records(), opened.config.objectives, MOST) if r.genome]
     if not records:
-        raise StudyError(f"study {opened.file.name} has no finished trial to begin with")
-    texts = {f"{opened.file.name}#{record.number}": record.genome or "" for record in records}
+        raise StudyError(f"study {opened.config.name} has no finished trial to begin with")
+    texts = {f"{opened.config.name}#{record.number}": record.genome or "" for record in records}
     return {ref: genome.loads(text, path=ref) for ref, text in texts.items()}
 
 

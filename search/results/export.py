@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import learnt
 from search.storage.record import Record
@@ -37,7 +37,7 @@ print(info["classes"][module((x - mean) / std)[-1].argmax()])
 """
 
 
-def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data | None = None) -> Path:
+def export(store: Store, config: StudyConfig, record: Record, to: Path, data: Data | None = None) -> Path:
     """Write genome.yaml, weights.safetensors, report.json and USAGE.md of one trial into the folder `to`.
 
     The weights are those of the seed that did best on the validation images, where the finale trained the network
@@ -45,31 +45,31 @@ def export(store: Store, file: StudyFile, record: Record, to: Path, data: Data |
     replaced as a whole; any other folder that is not empty is refused. Raises StudyError.
     """
     _check_target(to)
-    source = _source(store, file, record)
+    source = _source(store, config, record)
     try:
         text, weights = (source / GENOME_FILE).read_text(), (source / WEIGHTS_FILE).read_bytes()
         training = json.loads((source / REPORT_FILE).read_bytes())
     except (OSError, ValueError):
         raise StudyError(
-            f"trial {record.number} of study {file.name} has no weights in {source}; "
+            f"trial {record.number} of study {config.name} has no weights in {source}; "
             "export where it was trained, or a trial that was finished"
         ) from None
     about = {
-        "study": file.name,
+        "study": config.name,
         "trial": record.number,
-        "objectives": dict(file.objectives),
-        "seeds": {"study": file.seed, "train": training["seed"]},
+        "objectives": dict(config.objectives),
+        "seeds": {"study": config.seed, "train": training["seed"]},
         **({"over_seeds": record.finale.to_json()} if record.finale else {}),
     }
-    name = f"{file.name}, trial {record.number}"
-    content = packed(text, weights, training, data or file.data.load(), about, name)
+    name = f"{config.name}, trial {record.number}"
+    content = packed(text, weights, training, data or config.data.load(), about, name)
     files.write_folder(to, content)
     return to
 
 
-def _source(store: Store, file: StudyFile, record: Record) -> Path:
+def _source(store: Store, config: StudyConfig, record: Record) -> Path:
     """Return the folder with the weights that a trial's network is handed out with."""
-    seed = record.finale.best(learnt(file.objectives)) if record.finale else None
+    seed = record.finale.best(learnt(config.objectives)) if record.finale else None
     if seed is not None:
         return store.seed_folder(record.number, seed)
     return store.trial_folder(record.number if record.reused is None else record.reused)

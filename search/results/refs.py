@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import genome
 from genome import Genome
-from search.config.study import StudyFile, parse_study, read_study, report_removed
+from search.config.read import parse_study, read_study, report_removed
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.storage.record import Record
 from search.storage.store import TEXT_ATTR, Store, check_format, look
@@ -17,18 +18,18 @@ class Opened(NamedTuple):
     """An existing study, to be read."""
 
     store: Store
-    file: StudyFile
+    config: StudyConfig
 
     def trial(self, number: int) -> Record:
         """Return one trial. Raises StudyError when there is none of that number, or none with a genome."""
         found = next((r for r in self.store.records() if r.number == number), None)
         if found is None:
             raise StudyError(
-                f"study {self.file.name} has no trial {number}; see `genome best {self.file.name} --all`"
+                f"study {self.config.name} has no trial {number}; see `genome best {self.config.name} --all`"
             )
         if found.genome is None:
             raise StudyError(
-                f"trial {number} of study {self.file.name} has no genome ({found.reason or found.outcome})"
+                f"trial {number} of study {self.config.name} has no genome ({found.reason or found.outcome})"
             )
         return found
 
@@ -37,23 +38,23 @@ def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     """Open a study by its name in `runs`, or by its YAML file, to read it; it may be running meanwhile."""
     url = None
     if is_file(name):
-        file = read_study(name, data_root, is_begun=True)
-        name, url = file.name, file.storage
+        config = read_study(name, data_root, is_begun=True)
+        name, url = config.name, config.storage
     store = look(name, runs, url)
     attrs = store.study.user_attrs
     check_format(attrs, name)
     return Opened(store, parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root))
 
 
-def check_removed(file: StudyFile, runs: Path) -> None:
+def check_removed(config: StudyConfig, runs: Path) -> None:
     """Raise StudyError where a file has keys that were removed, unless its study was begun by an earlier version."""
-    if not file.removed:
+    if not config.removed:
         return
     try:
-        look(file.name, runs, file.storage)
+        look(config.name, runs, config.storage)
     except StudyError:
-        raise StudyError("\n".join(file.removed)) from None
-    report_removed(file)
+        raise StudyError("\n".join(config.removed)) from None
+    report_removed(config)
 
 
 def is_file(study: str) -> bool:

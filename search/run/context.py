@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.proposals.history import History
 from search.run.budget import Budget
 from search.run.progress import Progress
@@ -15,7 +15,7 @@ from search.storage.store import Store
 class Context(NamedTuple):
     """One run of a study."""
 
-    config: StudyFile
+    config: StudyConfig
     store: Store
     budget: Budget
     progress: Progress

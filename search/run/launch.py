@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.storage.store import Store
 
 BEGUN = "begun_from"  # attribute of a study
@@ -38,7 +38,7 @@ class Begun(NamedTuple):
         return self.host == socket.gethostname() and Path(self.file).is_file() and Path(self.folder).is_dir()
 
 
-def keep(store: Store, file: StudyFile) -> None:
+def keep(store: Store, file: StudyConfig) -> None:
     """Keep with a study how it is being run; one that was read from no file says nothing."""
     path = Path(file.source.path)
     if not path.is_file():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from search.storage.record import Record
 
 if TYPE_CHECKING:
-    from search.config.study import StudyFile
+    from search.config.study import StudyConfig
     from search.run.recovery import Recovered
     from search.storage.seed_results import OneSeed
     from search.storage.store import Store
@@ -24,7 +24,7 @@ class Progress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None: ...
     def began(self, number: int, params: int, macs: int) -> None: ...
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None: ...
@@ -49,7 +49,7 @@ class Silent:
         pass
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
         pass
 

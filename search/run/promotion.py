@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.proposals.history import History
 from search.pruners import registry
 from search.pruners.brackets import bracket_of, next_bracket, opened
@@ -33,7 +33,7 @@ MOST_PAUSED = 16  # at a rung: only the next in its order can ever be resumed, a
 class Promotion:
     """The pausing and resuming of one run; nothing pauses where the study's pruner does not pause trials."""
 
-    config: StudyFile
+    config: StudyConfig
     budget: Budget
     history: History
     active: ActiveTrials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.objective import Objective, learnt
 from search.proposals.history import History
 from search.pruners.curve_forecast import is_hopeless
@@ -16,7 +16,7 @@ from search.pruners.rules import should_stop
 class Pruning:
     """The pruning of one study."""
 
-    config: StudyFile
+    config: StudyConfig
     history: History
 
     @property

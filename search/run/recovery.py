@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 from search.config.candidate import Candidate, candidate
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.proposals.ask import FIXED
 from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner, sign_of
 from search.run.retries import clear
@@ -35,7 +35,7 @@ class Recovered(NamedTuple):
     paused: tuple[int, ...] = ()  # wait at a rung
 
 
-def recover(store: Store, config: StudyFile) -> Recovered:
+def recover(store: Store, config: StudyConfig) -> Recovered:
     """Settle every trial whose coordinator is dead. Its charged seconds stay charged."""
     from optuna.trial import TrialState
 
@@ -73,13 +73,13 @@ def _charge_from_file(store: Store, trial: FrozenTrial) -> None:
         reopened(store.study, trial).keep(CHARGED, round(seconds, 6))
 
 
-def _is_paused(trial: FrozenTrial, config: StudyFile) -> bool:
+def _is_paused(trial: FrozenTrial, config: StudyConfig) -> bool:
     """Whether a trial waits at a rung of a training of this length; a training of another length cannot be resumed."""
     stored = record(trial)
     return stored.outcome == "paused" and stored.planned_epochs == config.recipe.epochs
 
 
-def taken_over(store: Store, config: StudyFile, trial: FrozenTrial) -> tuple[Handle, Candidate, Record]:
+def taken_over(store: Store, config: StudyConfig, trial: FrozenTrial) -> tuple[Handle, Candidate, Record]:
     """Return a paused trial of an earlier run as a handle, its candidate, and its record."""
     handle = reopened(store.study, trial)
     if store.shared:
@@ -151,7 +151,7 @@ def _is_nobodys(store: Store, trial: FrozenTrial) -> bool:
     return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
 
 
-def _finish_from_report(store: Store, config: StudyFile, trial: FrozenTrial) -> bool:
+def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -> bool:
     """End a trial whose worker had written its report when the coordinator died. Return whether it had."""
     digest = trial.user_attrs.get(PLAN, {}).get("digest")
     report = stored_report(store.trial_folder(trial.number), digest, trial.number)
@@ -164,5 +164,5 @@ def _finish_from_report(store: Store, config: StudyFile, trial: FrozenTrial) -> 
     return True
 
 
-def _network(trial: FrozenTrial, config: StudyFile) -> Candidate:
+def _network(trial: FrozenTrial, config: StudyConfig) -> Candidate:
     return candidate(genome.loads(trial.user_attrs[GENOME]), config.recipe.batch, config.recipe.optimizer)

@@ -8,46 +8,84 @@ genes: any                                                       so for all gene
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from genome import text
 from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf
-from genome.fields import fields, mapping, near, node_name, settled
+from genome.fields import fields, mapping, near, node_name, settled, title
 from genome.graph import check_name
 from genome.op import Gene, Op, Shape
-from genome.source import Address, Source, shown
+from genome.source import Address, Source, SourceError, shown
 from genome.widths import ALPHA, BASE, RULE
 from search.space.holes import Body, Hole, Template
 from search.space.space import Edge, Place, Space
 from search.space.validate import check
 
+HEAD = ("space", "input", "classes")  # of a file that holds a space alone
+PARTS = ("widths", "nodes", "loops")
 ANY = "any"
 FORMS = ("one_of", "int", "float")
 
 
-def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int) -> Space:
-    """The space written at an address of a YAML document, for images of `shape`.
+def space_file(source: Source) -> Space:
+    """The space of a YAML document of its own: a genome file, with `space: NAME` in place of `genome: NAME` and holes.
 
     Raises:
-        SourceError: anything wrong with it, as `file:line  address: found; allowed`.
+        SourceError: anything wrong with it, one line `file:line  address: found; allowed` for each mistake.
     """
+    top = fields(source, (), source.value, (*HEAD, *PARTS), required=(*HEAD, "nodes"))
+    name = title(source, ("space",), top["space"])
+    shape = text.input_of(source, ("input",), top["input"])
+    classes = settled(source, ("classes",), "classes", text.CLASSES, top["classes"])
+    return _space(source, (), top, name, shape, classes)
+
+
+def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int) -> Space:
+    """The space written at an address of a YAML document, for images of `shape`. Raises as `space_file` does."""
     value = source.value
     for key in at:
         value = value[key]
-    top = fields(source, at, value, ("widths", "nodes", "loops"), required=("nodes",))
+    top = fields(source, at, value, PARTS, required=("nodes",))
+    return _space(source, at, top, name, shape, classes)
+
+
+def _space(source: Source, at: Address, top: dict[str, Any], name: str, shape: Shape, classes: int) -> Space:
     listed = mapping(source, (*at, "nodes"), top["nodes"], text.NODES)
-    places = tuple(_place(source, (*at, "nodes", key), key, given) for key, given in listed.items())
+    looped = mapping(source, (*at, "loops"), top.get("loops") or {}, text.LOOPS)
+    known = [_maybe(key)[0] for key in listed]
+    tried = _Tried()
     widths = None
     if top.get("widths") is not None:
-        widths = _widths(source, (*at, "widths"), top["widths"])
-    looped = mapping(source, (*at, "loops"), top.get("loops") or {}, text.LOOPS)
-    known = {place.name: None for place in places}
-    loops = tuple(
-        text.loop_of(source, key, given, (*at, "loops", key), known) for key, given in looped.items()
-    )
-    space = Space(name, shape, classes, places, widths, loops)
-    check(source, at, space, {p.name: key for p, key in zip(places, listed, strict=True)})
+        widths = tried(_widths, source, (*at, "widths"), top["widths"])
+    places = [tried(_place, source, (*at, "nodes", key), key, given) for key, given in listed.items()]
+    loops = [
+        tried(text.loop_of, source, key, given, (*at, "loops", key), known) for key, given in looped.items()
+    ]
+    tried.end()
+    space = Space(name, shape, classes, tuple(places), widths, tuple(loops))
+    check(source, at, space, dict(zip(known, listed, strict=True)))
     return space
+
+
+class _Tried:
+    """Reads parts of a text one after another, and collects what is wrong with each."""
+
+    def __init__(self) -> None:
+        self._mistakes: list[str] = []
+
+    def __call__(self, reader: Callable[..., Any], *given: Any) -> Any:
+        """Return what a reader makes of what it is given; nothing where it refuses that."""
+        try:
+            return reader(*given)
+        except SourceError as error:
+            self._mistakes.append(str(error))
+            return None
+
+    def end(self) -> None:
+        """Raise SourceError with all mistakes, if there were any."""
+        if self._mistakes:
+            raise SourceError("\n".join(self._mistakes))
 
 
 def _may_take_width(kind: type[Op]) -> bool:

@@ -78,7 +78,7 @@ def _short(ref: str) -> str:
 def _study(ref: str, runs: Path, data_root: str | None) -> Any:
     if ref.startswith("zoo:") or "#" not in ref or Path(ref).exists():
         return None
-    return open_study(split_trial(ref)[0], runs, data_root).file
+    return open_study(split_trial(ref)[0], runs, data_root).config
 
 
 def _recipe(begun: Recipe | None, epochs: int | None, settings: Sequence[str]) -> Recipe:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genome.domain import Domain, Float, Int, OneOf
-from search.config.study import read_study
+from search.config.read import read_study
 from search.space import mutations
 from search.space.mutation_sites import SCHEDULE, sites
 from search.space.space import Space
@@ -18,7 +18,7 @@ from tests.widest import widest
 STUDIES = Path(__file__).parents[2] / "studies"
 SPACES = {
     "widest": widest(),
-    **{path.stem: read_study(path).space() for path in sorted(STUDIES.glob("*.yaml"))},
+    **{path.stem: read_study(path).space for path in sorted(STUDIES.glob("*.yaml"))},
 }
 MANY = settings(
     max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -9,7 +9,8 @@ import pytest
 from genome.source import parse
 from search.config.changes import check_same
 from search.config.finale import Finale
-from search.config.study import StudyFile, check_study, parse_study, read_study, stored_study
+from search.config.read import check_study, parse_study, read_study
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.samplers.base import Origin
 from search.samplers.proxy_vote import Screen
@@ -24,7 +25,7 @@ SPACE = """space:
 HEAD = "study: tiny\ndata: digits\n"
 
 
-def checked(text: str) -> StudyFile:
+def checked(text: str) -> StudyConfig:
     return check_study(parse(text, "s.yaml"))
 
 
@@ -33,7 +34,7 @@ def test_three_keys_make_a_study() -> None:
     assert study.objectives == (("accuracy", "maximize"),)
     assert study.budget.device_time == 600
     assert (study.sampler, study.seed, study.pruner, study.workers) == ("auto", 0, "none", None)
-    assert set(study.space().holes) == {"stem.width"}
+    assert set(study.space.holes) == {"stem.width"}
 
 
 def test_the_example_of_the_design_reads() -> None:
@@ -93,7 +94,7 @@ def test_keys_of_an_earlier_version_are_ignored_in_a_stored_study_alone(
         f"s.yaml:4  screen.{key} was removed: it brought no gain; take the key out"
         for key in ("start", "features")
     ]
-    for read in (parse_study, stored_study, parse_study):
+    for read in (parse_study, parse_study, parse_study):
         assert (
             read(text, "stored").plain()
             == checked(head + "sampler: evolve\nscreen: {keep: 0.5}\n" + SPACE).plain()
@@ -272,7 +273,7 @@ def test_own_images_may_lie_beside_the_study_file(tmp_path: Path, written: Calla
     assert study.data.shape() == ((1, 6, 6), 2)
 
 
-def grown(**changes: Any) -> StudyFile:
+def grown(**changes: Any) -> StudyConfig:
     import yaml
 
     return checked(yaml.safe_dump(study_of(**changes)))

@@ -16,7 +16,7 @@ from optuna.trial import TrialState, create_trial
 from starlette.testclient import TestClient
 
 import genome
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.dashboard.app import create_app
 from search.samplers.base import ORIGIN
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import genome
 from genome.domain import Domain, Float, Int, OneOf
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.dashboard.bins import MOST_CHOICES, kind, labels
 from search.dashboard.importance import LEAST, importance
 from search.dashboard.learner import Learner, kinds
@@ -146,7 +146,7 @@ def test_what_comes_later_is_learned_too(tmp_path: Path) -> None:
 
 
 def test_a_genome_outside_the_space_has_no_answers() -> None:
-    space = parse_study(yaml.safe_dump(study_of(), sort_keys=False), "<test>").space()
+    space = parse_study(yaml.safe_dump(study_of(), sort_keys=False), "<test>").space
     assert kinds(space, "no genome") is None and kinds(space, None) is None
     drawn = space.sample(Random(0))
     codes = kinds(space, genome.dump(drawn))

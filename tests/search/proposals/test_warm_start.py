@@ -74,7 +74,7 @@ def test_given_genomes_come_first_and_once(run: Run, tmp_path: Path, sampler: st
 
 
 def drawn(path: Path, count: int) -> list[Genome]:
-    space = Study.load(path).config.space()
+    space = Study.load(path).config.space
     return [space.sample(Random(seed)) for seed in range(count)]
 
 
@@ -113,11 +113,11 @@ def test_killed_as_it_began_it_is_tried_again_once(
     with claim("tiny", runs, None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
         keep(store, begun_with(file, runs))
-        enqueue(store, file.space())
-        enqueue(store, file.space())
+        enqueue(store, file.space)
+        enqueue(store, file.space)
         assert store.study.ask().number == 1  # killed before anything was asked of it
         recover(store, file)
-        enqueue(store, file.space())
+        enqueue(store, file.space)
     first, again = begun(run(**changes))["given.yaml"]
     assert (first.outcome, again.outcome, again.retry_of) == ("interrupted", "done", first.number)
     assert genome.loads(again.genome or "").nodes == genome.loads(GIVEN).nodes
@@ -212,7 +212,7 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
     written: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = Study.load(written(space=SIXTEEN)).config
-    space, past = file.space(), History(file.objectives, 1)
+    space, past = file.space, History(file.objectives, 1)
     with claim("tiny", tmp_path / "runs", None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
         store.study.sampler = parrot(space.encode(space.sample(Random(0))))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.run.progress import Silent
 from search.run.recovery import Recovered
@@ -52,7 +52,9 @@ def read_until(process: Command, word: str) -> None:
 class StopsAfterRetries(Silent):
     """Asks for a stop, as Ctrl-C does, when every interrupted trial has been made up for."""
 
-    def opened(self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Any) -> None:
+    def opened(
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Any
+    ) -> None:
         self.recovered, self.left = recovered, len(recovered.again)
         self.stop_if_done()
 

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from safetensors.torch import load_file
 
 from search.config.finale import Finale
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.objective import Objective
 from search.proposals.history import History
 from search.results.ranking import front

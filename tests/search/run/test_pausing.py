@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.record import Record
@@ -35,7 +35,9 @@ class Told(Silent):
         self.stop_at = stop_at
         self.recovered = Recovered((), ())
 
-    def opened(self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Any) -> None:
+    def opened(
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Any
+    ) -> None:
         self.recovered = recovered
 
     def epoch(self, number: int, row: Any, epochs: int) -> None:

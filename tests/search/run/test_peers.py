@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.run.budget import Budget
 from search.run.ownership import owner
 from search.run.peers import peer_trials

@@ -18,7 +18,7 @@ from optuna.testing.pytest_samplers import (
 )
 
 import genome
-from search.config.study import read_study
+from search.config.read import read_study
 from search.samplers.base import ORIGIN, Origin
 from search.samplers.optuna_sampler import GenomeSampler
 from search.samplers.registry import proposing
@@ -97,7 +97,7 @@ def test_constraints_keep_children_inside() -> None:
 
 
 def test_several_objectives_evolve_towards_the_front() -> None:
-    there = read_study(Path(__file__).parents[3] / "studies" / "unusual.yaml").space()
+    there = read_study(Path(__file__).parents[3] / "studies" / "unusual.yaml").space
     target = there.encode(there.sample(Random(7)))
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:

@@ -1,0 +1,215 @@
+"""The study file: YAML in, one frozen value out, or every mistake in it at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from genome.source import Source, SourceError, parse, read
+from search.config import schema_errors
+from search.config.dataset import Dataset
+from search.config.finale import Finale
+from search.config.rules import RULES
+from search.config.schema import KEYS, REMOVED, Written
+from search.config.study import StudyConfig
+from search.errors import StudyError
+from search.objective import Objective
+from search.pruners import registry as pruners
+from search.samplers import registry as samplers
+from search.samplers.proxy_vote import Screen
+from search.space.parse import space_file
+from search.space.space import Space
+from trainer import Budget, Recipe
+
+log = logging.getLogger("search")
+
+DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials
+STAND_INS: Mapping[str, Any] = {
+    "study": "study",
+    "data": "digits",
+    "space": {},
+}  # where a required key is wrong
+
+
+class Draft(NamedTuple):
+    """A study file with its mistakes."""
+
+    # with a default in place of each key that is wrong
+    config: StudyConfig
+    # None where it, or the data whose shape it needs, is wrong
+    space: Space | None
+    # one line `file:line  address: found; allowed` each, in the order of the file
+    mistakes: tuple[str, ...]
+
+
+def read_study(path: Path | str, data_root: str | None = None, is_begun: bool = False) -> StudyConfig:
+    """Read a study file. Raises StudyError with a line for each mistake, SourceError where it is no YAML.
+
+    `is_begun` says that the study may be stored already: removed keys are then listed in `removed`, not refused.
+    """
+    return check_study(read(path), data_root, Path(path).parent, is_begun)
+
+
+def parse_study(text: str, path: str, data_root: str | None = None) -> StudyConfig:
+    """Read the text that a storage keeps of a study, which was checked when the study was begun.
+
+    Its space is parsed only when it is asked for, so its data may be on another machine. Raises StudyError or
+    SourceError.
+    """
+    source = parse(text, path)
+    value, removed = _without_removed(source)
+    try:
+        config = _filled(Written.model_validate(value), source, data_root, None, removed)
+    except ValidationError as error:
+        raise StudyError("\n".join(schema_errors.lines(source, error.errors(), KEYS))) from None
+    report_removed(config)
+    return config
+
+
+def load_space(path: Path | str, data_root: str | None = None) -> Space:
+    """Read a search space: that of a study file, or a file of its own (see `search.space.parse.space_file`).
+
+    Raises StudyError or SourceError with a line for each mistake.
+    """
+    source = read(path)
+    if "study" in source.value:
+        return check_study(source, data_root, Path(path).parent, is_begun=True).space
+    return space_file(source)
+
+
+def check_study(
+    source: Source, data_root: str | None = None, folder: Path | None = None, is_begun: bool = False
+) -> StudyConfig:
+    """Check a study and fill in its defaults; a path to own images may be relative to `folder`.
+
+    Raises StudyError with one line for each mistake.
+    """
+    draft = read_draft(source, data_root, folder, is_begun)
+    if draft.mistakes:
+        raise StudyError("\n".join(draft.mistakes))
+    return draft.config
+
+
+def read_draft(
+    source: Source, data_root: str | None = None, folder: Path | None = None, is_begun: bool = False
+) -> Draft:
+    """Read a study with every mistake in it. Raises SourceError where the text is no study at all."""
+    value, removed = _without_removed(source)
+    lines: list[str] = [] if is_begun else list(removed)
+    wrong: set[str] = set()
+    try:
+        written = Written.model_validate(value)
+    except ValidationError as error:
+        lines += schema_errors.lines(source, error.errors(), KEYS)
+        wrong = {str(finding["loc"][0]) for finding in error.errors()}
+        written = Written.model_validate(_with_stand_ins(value, wrong))
+    config = _filled(written, source, data_root, folder, removed)
+    space = None
+    if "space" not in wrong:
+        try:
+            space = config.space
+        except (SourceError, StudyError) as error:
+            lines += str(error).splitlines()
+            wrong.add("space")
+    lines += _broken_rules(config, wrong)
+    return Draft(config, None if "data" in wrong else space, in_order(source, lines))
+
+
+def in_order(source: Source, lines: Iterable[str]) -> tuple[str, ...]:
+    """Return lines that begin with `file:line  ` by their number."""
+
+    def number(line: str) -> int:
+        return int(line.removeprefix(f"{source.path}:").partition(" ")[0])
+
+    return tuple(sorted(lines, key=number))
+
+
+def report_removed(config: StudyConfig) -> None:
+    """Log, once for each study, that keys of an earlier version are ignored."""
+    if config.removed:
+        _log_removed(config.name)
+
+
+@cache
+def _log_removed(name: str) -> None:
+    keys = ", ".join(map(".".join, REMOVED))
+    log.warning("study %s: ignoring keys of an earlier version (of %s)", name, keys)
+
+
+def _without_removed(source: Source) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return a study's values without keys of earlier versions, and a sentence with its place for each of these."""
+    if "study" not in source.value:
+        raise source.error((), "study is missing; begin with `study: NAME`")
+    value, lines = dict(source.value), []
+    for (section, key), reason in REMOVED.items():
+        if isinstance(value.get(section), dict) and key in value[section]:
+            value[section] = {name: inner for name, inner in value[section].items() if name != key}
+            lines.append(
+                str(source.error((section, key), f"{section}.{key} was removed: {reason}; take the key out"))
+            )
+    return value, tuple(lines)
+
+
+def _with_stand_ins(value: Mapping[str, Any], wrong: Collection[str]) -> dict[str, Any]:
+    """Return a study's values without its wrong keys, so that the others can be checked against each other."""
+    needed = {key: stand_in for key, stand_in in STAND_INS.items() if key in wrong}
+    return {**{key: inner for key, inner in value.items() if key not in wrong}, **needed}
+
+
+def _broken_rules(config: StudyConfig, wrong: set[str]) -> list[str]:
+    """Return a line for each rule between keys that does not hold; one that reads a wrong key is not looked at."""
+    lines = []
+    for rule in RULES:
+        if wrong.isdisjoint(rule.keys) and (complaint := rule.complaint(config)):
+            lines.append(str(config.source.error(rule.address, complaint)))
+    return lines
+
+
+def _filled(
+    written: Any, source: Source, data_root: str | None, folder: Path | None, removed: tuple[str, ...]
+) -> StudyConfig:
+    budget = Budget.parse(written.budget.model_dump(exclude_unset=True))
+    if budget.device_time is None and written.trials is None:
+        budget = replace(budget, device_time=DEFAULT_DEVICE_TIME)
+    sampler, asks = written.sampler, written.ask
+    data = written.data
+    return StudyConfig(
+        name=written.study,
+        data=Dataset(data.name or data.path, data_root or data.root, data.size, data.mirror).found(folder),
+        objectives=tuple(Objective(name, direction) for name, direction in written.objectives.items()),
+        budget=budget,
+        limits={key: value for key, value in written.limits if value is not None},
+        sampler=sampler.name,
+        seed=sampler.seed,
+        pruner=written.pruner.name or pruners.default(bool(budget.rungs)),
+        curve=written.pruner.curve,
+        screen=_screen(written.screen),
+        recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
+        asks_all=asks == "all" if asks else samplers.entry(sampler.name).joint,
+        inherits=written.inherit,
+        workers=None if written.workers == "auto" else written.workers,
+        device=written.device,
+        trials=written.trials,
+        finale=_finale(written.finale, budget),
+        storage=written.storage,
+        start=tuple(written.start),
+        source=source,
+        removed=removed,
+    )
+
+
+def _screen(written: Any) -> Screen | None:
+    return Screen(tuple(written.proxies), written.keep) if written else None
+
+
+def _finale(written: Any, budget: Budget) -> Finale | None:
+    """Where nothing is said of it, a finale is held where there is device time to keep for it."""
+    if written is None:
+        return Finale() if budget.device_time is not None else None
+    return Finale(written.share, written.top, written.seeds) if written.top else None

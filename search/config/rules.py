@@ -1,0 +1,69 @@
+"""Rules between the keys of a study file: what each of them alone may hold is in the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from search.pruners import registry as pruners
+from search.pruners.brackets import is_too_early, usual_rungs
+from search.samplers import registry as samplers
+
+if TYPE_CHECKING:
+    from search.config.study import StudyConfig
+
+
+class Rule(NamedTuple):
+    """One rule."""
+
+    # keys of the file that it reads
+    keys: frozenset[str]
+    # where a study that breaks it is wrong
+    address: tuple[str, ...]
+    # the sentence for such a study; None for one that keeps the rule
+    complaint: Callable[[StudyConfig], str | None]
+
+
+def _late_rung(config: StudyConfig) -> str | None:
+    rungs, epochs = config.budget.rungs, config.recipe.epochs
+    if not rungs or rungs[-1] <= epochs:
+        return None
+    return f"budget.rungs has epoch {rungs[-1]} and training ends at {epochs}; give rungs of 1..{epochs}"
+
+
+def _early_rung(config: StudyConfig) -> str | None:
+    rungs, epochs = config.budget.rungs, config.recipe.epochs
+    if not rungs or not pruners.entry(config.pruner).pauses or not is_too_early(rungs[0], epochs):
+        return None
+    usual = ", ".join(map(str, usual_rungs(epochs)))
+    return (
+        f"budget.rungs has epoch {rungs[0]}, under a tenth of {epochs}, where ranks say little of the end; "
+        f"give {config.pruner} later ones, such as [{usual}], or none"
+    )
+
+
+def _no_parents(config: StudyConfig) -> str | None:
+    if not config.inherits or samplers.entry(config.sampler).names_parents:
+        return None
+    return f"inherit is true, and {config.sampler} makes no genome from those of trials; use sampler: evolve"
+
+
+def _no_candidates(config: StudyConfig) -> str | None:
+    if config.screen is None or samplers.entry(config.sampler).proposes:
+        return None
+    able = ", ".join(samplers.proposing())
+    return f"screen is for samplers that propose genomes: {able}; sampler is {config.sampler}"
+
+
+def _unfit_sampler(config: StudyConfig) -> str | None:
+    unfit = samplers.entry(config.sampler).complaint(len(config.objectives), config.space.holes)
+    return f"sampler is {unfit}" if unfit else None
+
+
+RULES = (
+    Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
+    Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
+    Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
+    Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
+    Rule(frozenset({"sampler", "objectives", "space", "data"}), ("sampler",), _unfit_sampler),
+)
