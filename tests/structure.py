@@ -24,8 +24,20 @@ LINES: Mapping[str, tuple[str, ...]] = {
         *("fused", "proxies", "__init__"),
     ),
     "search": (
-        *("errors", "formatting", "pareto", "objective", "space", "samplers", "pruners", "config", "storage"),
         *(
+            "errors",
+            "formatting",
+            "pareto",
+            "objective",
+            "space",
+            "samplers",
+            "testing",
+            "pruners",
+            "config",
+            "storage",
+        ),
+        *(
+            "testing",
             "workers",
             "results",
             "train",

@@ -116,14 +116,6 @@ def test_no_network_is_proposed_twice_until_the_space_is_used_up() -> None:
         past.append(Individual(number, made.genome, digest, (float(number),), origin=made.origin))
 
 
-def test_a_proposal_depends_on_the_past_and_the_seed_alone() -> None:
-    there = space()
-    past = [individual(i, there, float(i % 7)) for i in range(30)]
-    assert Evolve(there, 3).propose(past) == Evolve(there, 3).propose(past)
-    assert Evolve(there, 3).propose(past) != Evolve(there, 4).propose(past)
-    assert RandomSearch(there, 3).propose(past) == RandomSearch(there, 3).propose(past)
-
-
 def test_children_name_their_parents_and_moves() -> None:
     there = space()
     past = [individual(i, there, float(i % 7)) for i in range(INITIAL + 20)]

@@ -1,7 +1,6 @@
-"""Our samplers as plain samplers of Optuna: its own test cases, and what ours have beside them."""
+"""Our samplers as plain samplers of Optuna: what they have beside its own test cases (`test_conformance`)."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,11 +10,6 @@ import optuna
 import pytest
 from optuna._hypervolume import compute_hypervolume
 from optuna.samplers import BaseSampler
-from optuna.testing.pytest_samplers import (
-    BasicSamplerTestCase,
-    MultiObjectiveSamplerTestCase,
-    RelativeSamplerTestCase,
-)
 
 import genome
 from search.config.read import read_study
@@ -29,14 +23,6 @@ from tests.search.samplers.test_evolve import space
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 ALONE = [name for name in proposing() if name != "auto"]  # which is one of the others
-
-
-class TestOptunasOwn(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
-    """All of Optuna's cases for samplers of one objective and of several, for each sampler of ours."""
-
-    @pytest.fixture(params=ALONE)
-    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
-        return lambda: GenomeSampler(space(), request.param, seed=0)
 
 
 def cost(trial: optuna.Trial, there: Space) -> float:

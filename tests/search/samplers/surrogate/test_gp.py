@@ -9,9 +9,9 @@ from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-from search.samplers.bayes import expected_improvement
 from search.samplers.surrogate import gp
 from search.samplers.surrogate.errors import FitError
+from search.samplers.surrogate.improvement import expected_improvement
 
 RNG = np.random.default_rng(0)
 X, NEW = RNG.uniform(-2, 2, (30, 2)), RNG.uniform(-3, 3, (7, 2))
