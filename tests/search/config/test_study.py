@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from genome.source import parse
+from genome.source import SourceError, parse
 from search.config.changes import check_same
 from search.config.finale import Finale
-from search.config.read import check_study, parse_study, read_study
+from search.config.read import check_study, load_space, parse_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.samplers.base import Origin
 from search.samplers.proxy_vote import Screen
 from search.samplers.registry import proposing
+from search.space.parse import space_of
 from tests.search.conftest import study_of
 
 SPACE = """space:
@@ -242,6 +243,64 @@ def test_all_mistakes_are_said_at_once_in_the_order_of_the_file() -> None:
     lines = str(error.value).splitlines()
     assert [line.split("  ")[0] for line in lines] == ["s.yaml:3", "s.yaml:4", "s.yaml:4", "s.yaml:7"]
     assert lines[2] == "s.yaml:4  train.optimiser is not a key of a study; did you mean optimizer?"
+
+
+def test_rules_between_keys_are_looked_at_beside_other_mistakes() -> None:
+    text = (
+        HEAD
+        + "workers: 0\nsampler: tpe\ninherit: true\nscreen: {}\nbudget: {rungs: [1, 99]}\npruner: asha\n"
+        + SPACE.replace("op: conv", "op: convv").replace("op: exit", "op: exitt")
+    )
+    with pytest.raises(StudyError) as error:
+        checked(text)
+    lines = [line.split("  ")[1].split(";")[0] for line in str(error.value).splitlines()]
+    assert lines == [
+        "workers is 0",
+        "inherit is true, and tpe makes no genome from those of trials",
+        "screen is for samplers that propose genomes: auto, bayes, evolve, random",
+        "budget.rungs has epoch 99 and training ends at 20",
+        "budget.rungs has epoch 1, under a tenth of 20, where ranks say little of the end",
+        "stem.op is convv (conv?)",
+        "out.op is exitt (exit?)",
+    ]
+
+
+def test_a_rule_is_not_looked_at_where_a_key_that_it_reads_is_wrong() -> None:
+    text = HEAD + "budget: {rungs: [1, 99]}\ntrain: {epochs: many}\nsampler: cmaes\n" + SPACE
+    with pytest.raises(StudyError) as error:
+        checked(text)
+    assert [line.split("  ")[1].split()[0] for line in str(error.value).splitlines()] == [
+        "train.epochs",
+        "sampler",
+    ]
+
+
+def test_a_space_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+
+    def counted(*given: Any) -> Any:
+        parsed.append(given)
+        return space_of(*given)
+
+    monkeypatch.setattr("search.config.study.space_of", counted)
+    study = checked(HEAD + SPACE)
+    assert study.space is study.space and len(parsed) == 1
+    assert parse_study(study.text(), "stored").plain() == study.plain()
+    assert len(parsed) == 1, "the text of a stored study was checked when it was begun"
+
+
+def test_a_space_is_read_from_a_study_or_from_a_file_of_its_own(tmp_path: Path) -> None:
+    whole = tmp_path / "study.yaml"
+    whole.write_text(HEAD + SPACE)
+    alone = tmp_path / "space.yaml"
+    nodes = SPACE.removeprefix("space:\n").replace("  nodes", "nodes")
+    alone.write_text("space: tiny\ninput: [1, 8, 8]\nclasses: 10\n" + nodes)
+    first, second = load_space(whole), load_space(alone)
+    assert first.places == second.places and set(second.holes) == {"stem.width"}
+    assert (second.name, second.input, second.classes) == (first.name, first.input, first.classes)
+    alone.write_text("space: tiny\ninput: [1, 8, 8]\n" + nodes)
+    with pytest.raises(SourceError, match=r"space.yaml:1  classes is missing"):
+        load_space(alone)
 
 
 @pytest.mark.parametrize(

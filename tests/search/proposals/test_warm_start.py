@@ -280,6 +280,17 @@ def test_check_says_where_a_start_does_not_fit(
     assert command("search", written(start=good)).err == said.err
 
 
+def test_check_reports_what_cannot_be_read_beside_other_mistakes(
+    command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    write(tmp_path, "broken.yaml", GIVEN.replace("op: separable", "op: seperable"))
+    said = command("check", written(start=["broken.yaml", "zoo:no-such"], workers=0, data="digit"))
+    sentences = [line.split("  ", 1)[1] for line in said.err.splitlines()]
+    assert said.status == 2
+    assert [sentence.split(" ")[0] for sentence in sentences] == ["data", "workers", "start:", "start:"]
+    assert "broken.yaml:6  body.op is seperable" in sentences[2] and "no-such" in sentences[3]
+
+
 def test_from_another_study_on_the_command_line(
     command: Callable[..., Said], written: Callable[..., Path]
 ) -> None:
