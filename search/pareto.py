@@ -1,5 +1,5 @@
-"""Order under several costs: by how many others dominate a point (Fonseca and Fleming, ICGA 1993), then by how alone
-it stands (the crowding distance of Deb et al., IEEE TEC 2002)."""
+"""Order under several costs: by how many others dominate a point (Fonseca and Fleming, ICGA 1993), then by its
+crowding distance (Deb et al., IEEE TEC 2002)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def beaten_by(points: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far apart the neighbours of each point (N, costs) are, of its own kind; infinite at the ends."""
+    """Return the distance between the neighbours of each point (N, costs) of its rank; infinite at the ends."""
     levels = beaten_by(points)
     distance = np.zeros(len(points))
     for level in np.unique(levels):

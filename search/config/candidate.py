@@ -1,4 +1,4 @@
-"""A network that a study may train: its text, what its plan says, and the limits it is over."""
+"""A network that a study may train: its text, the facts of its plan, and the limits that it breaks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4}
 
 
 class Candidate(NamedTuple):
-    """One network. `macs` and `memory_bytes` are to run one image, `train_memory_bytes` to train a batch."""
+    """One network that may be trained."""
 
+    # of its genome
     text: str
     digest: str
     params: int
+    # to run one image
     macs: int
     depth: int
+    # to run one image
     memory_bytes: int
+    # to train a batch
     train_memory_bytes: int
 
     def facts(self) -> dict[str, int | str]:
@@ -33,8 +37,11 @@ class Candidate(NamedTuple):
         return {name: getattr(self, name) for name in named}
 
     def seed(self, base: int) -> int:
-        """Return the seed that the search trains it with: one of its own. With one seed for all, similar networks
-        begin with the same weights in most nodes, and a search that goes by what is similar collects their luck."""
+        """Return the seed that the search trains this network with.
+
+        With one seed for all networks, similar networks would begin with the same weights in most nodes and share their
+        luck, and a sampler that learns from similarity would follow it.
+        """
         return zlib.crc32(f"{base}/{self.digest}".encode())
 
     def planned(self) -> dict[str, float]:
@@ -43,7 +50,7 @@ class Candidate(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """A limit, what it allows and what the network has."""
+    """A limit of a study, and the value of a network."""
 
     limit: str
     allowed: int

@@ -1,4 +1,4 @@
-"""A study file that changed under its study: what may grow, and what would make it another study."""
+"""Changes of a study file between runs: which values may grow, and which would make it another study."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from search.config.dataset import SHAPES
 from search.config.study import StudyConfig
 from search.errors import StudyError
 
-# how, not what; what is new under `start` comes next, the finale when all is found
+# free to change: they say how the study is run; new genomes under `start` are trained next
 FREE = ("workers", "device", "start", "finale")
 # may grow, and be lifted altogether by leaving them out
 GROWING = (

@@ -23,11 +23,15 @@ SHAPES: dict[str, tuple[tuple[int, int, int], int]] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set by name or path. `root`: folder of named sets; `size`: pixels to which own images are resized."""
+    """A data set."""
 
+    # a known name, or the absolute path to own images
     name: str
+    # folder of named data sets
     root: str | None = None
+    # pixels to which own images are resized
     size: int | None = None
+    # whether images are mirrored at random in training; None is as the data set needs it
     mirror: bool | None = None
 
     def load(self) -> Data:

@@ -8,7 +8,7 @@ from typing import Any
 
 from genome.source import Source, shown
 
-# pydantic's type of error -> what is allowed, said our way
+# pydantic's type of error -> what is allowed, in our words
 _ALLOWED = {
     "int_type": "a whole number",
     "float_type": "a number",

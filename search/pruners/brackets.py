@@ -24,7 +24,7 @@ def usual_rungs(epochs: int) -> tuple[int, ...]:
 
 
 def is_too_early(rung: int, epochs: int) -> bool:
-    """Whether a rung stands where ranks say little of the end."""
+    """Whether a rung is so early that ranks say little about the end."""
     return rung < EARLIEST_SHARE * epochs
 
 
@@ -38,7 +38,7 @@ def bracket_of(rungs: Sequence[int], climbed: Collection[int]) -> int:
 
 
 def epochs_each(rungs: Sequence[int], epochs: int) -> list[float]:
-    """Return, for each bracket, the epochs that a trial in it takes on average, one in three going on at a rung."""
+    """Return the mean epochs of a trial in each bracket, where one in three goes on at a rung."""
     stages = [*rungs, epochs]
     return [
         stages[first]
@@ -51,7 +51,7 @@ def epochs_each(rungs: Sequence[int], epochs: int) -> list[float]:
 
 
 def opened(rungs: Sequence[int], epochs: int, affordable_epochs: float) -> int:
-    """Return how many brackets the budget pays, at least the first, each until one of its trials is trained in full."""
+    """Return how many brackets the budget pays for, each until one of its trials is trained in full; at least one."""
     last = len(rungs)
     each = epochs_each(rungs, epochs)
     rounds = [float(HALVING_KEEPS) ** (last - bracket) * cost for bracket, cost in enumerate(each)]
@@ -59,6 +59,6 @@ def opened(rungs: Sequence[int], epochs: int, affordable_epochs: float) -> int:
 
 
 def next_bracket(rungs: Sequence[int], epochs: int, begun: Sequence[int], open_brackets: int) -> int:
-    """Return the bracket of a new trial: the open one that was given least, counted in epochs of its trials."""
+    """Return the bracket of a new trial: the open one that has got the fewest epochs so far."""
     each = epochs_each(rungs, epochs)
     return min(range(open_brackets), key=lambda bracket: begun[bracket] * each[bracket])

@@ -1,8 +1,8 @@
-"""Outlook: whether a training may still come to beat the best, from its learning curve and from those that ended.
+"""Forecast: whether a training may still become the best, from its learning curve and those of finished trainings.
 
 How much a network still gains depends on the schedule more than on the network: the learning rate falls at the end of
-each training alike. So what a trial lacks is extrapolated by how that shrank from the same epoch on in finished trials,
-which is nearly log-normal, and not along a law of its own.
+every training. The shortfall of a trial is therefore extrapolated by the factors, nearly log-normal, by which it shrank
+from the same epoch on in finished trials, and not by a curve of its own.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from statistics import NormalDist, fmean, stdev
 
 from search.pruners.rules import Climb, no_dearer
 
-FINISHED_PEERS = 5  # of fewer the spread is not known
+FINISHED_PEERS = 5  # fewest finished trials from which the spread is known
 SMALLEST_CHANCE = 0.05
-SMALLEST_SHORTFALL = 1e-3  # below it a logarithm tells chance apart, not networks
-SMALLEST_SPREAD = 0.05  # of the logarithm: trials repeat no better than that
+SMALLEST_SHORTFALL = 1e-3  # below it differences of the logarithm are noise
+SMALLEST_SPREAD = 0.05  # of the logarithm: repeated trainings differ by that much
 
 
 def is_hopeless(epoch: int, epochs: int, me: Climb, others: Sequence[Climb], ceiling: float) -> bool:
     """Whether the chance that this trial beats the best by its last epoch is under 5 %.
 
-    Its peers are trials that were trained to the end at costs no higher than its own.  ceiling: the score of a
-    network that errs nowhere: 1 of accuracies, 0 of losses (as scores: higher is better).
+    Its peers are trials that were trained to the end at costs no higher than its own.
+
+    ceiling: the score of a network without error: 1 for accuracy, 0 for loss (as scores: higher is better).
     """
     peers = [c for c in others if epoch in c.scores and epochs in c.scores and no_dearer(c, me)]
     if len(peers) < FINISHED_PEERS:

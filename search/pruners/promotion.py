@@ -37,7 +37,8 @@ def candidates(
 ) -> Iterator[int]:
     """Yield the paused trials that may go on, by number, those of the highest rung first, the best of each first.
 
-    climbs: of all trials that were judged at a rung, also of those that ended.  keeps: how many of a rung go on.
+    climbs: of all trials that were judged at a rung, also of those that ended.
+    keeps: how many trials of a rung go on.
     """
     for rung in reversed(rungs):
         for bracket in range(rungs.index(rung) + 1):

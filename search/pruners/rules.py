@@ -1,4 +1,4 @@
-"""Stopping early what will not win: rules over the values that trials reached at the same rung.
+"""Rules that stop trials early, by the scores of other trials at the same rung.
 
 Optuna's own pruners refuse studies of several objectives; these look at one score (higher is better) and
 at the costs known before training, so a small network is compared with networks no larger than itself.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from search.pruners.registry import entry, pruner
 
-MEDIAN_PEERS = 4  # a median of fewer says little
+MEDIAN_PEERS = 4  # fewest peers of a median
 HALVING_KEEPS = 3  # one in three goes on from each rung (eta of Li et al., MLSys 2020, arXiv:1810.05934)
 
 

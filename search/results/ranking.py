@@ -1,4 +1,4 @@
-"""The trials that no other trial beats."""
+"""The best trials: the Pareto front, and the results of the finale."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _unbeaten(finished: Sequence[Record], costs: Mapping[int, tuple[float, ...]]
 def _by_finale(ranked: list[Record], goal: Objective) -> list[Record]:
     """Put first what the finale compared, by the mean over the seeds that all of it was trained with.
 
-    Not so before it has a verdict on the best of the search, be it that this one failed: another must not win by
-    being the only one that was tried. What failed with a seed is not compared, unless everything failed.
+    Nothing changes before the best network of the search has been retrained, or has failed to: another network must not
+    win by being the only one that was tried. A network that failed with a seed is not compared, unless all failed.
     """
     tried = [(r, r.finale) for r in ranked if r.finale and (r.finale.measured or r.finale.is_failed)]
     compared = [(r, finale) for r, finale in tried if not finale.is_failed]

@@ -1,4 +1,4 @@
-"""auto: the model where a training is long beside choosing it, evolution where many short ones teach as much."""
+"""auto: bayes where a training takes long, evolve where many short trainings teach as much as a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from search.space.space import Space
 
 log = logging.getLogger("search")
 
-# of a training, from which a model that takes some tenths of a second to ask is worth its time
+# median training from which a model that takes some tenths of a second to ask is worth its time
 LONG_SECONDS = 3.0
 LEAST_PROGRESS = 0.05  # of a training that was pruned, to tell from it how long a whole one takes
 MANY = 500  # measured trials, from which a model of some hundred of them knows no more than evolution does

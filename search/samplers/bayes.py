@@ -25,21 +25,23 @@ log = logging.getLogger("search")
 
 INITIAL = 10  # networks spread over sizes before the first is chosen by the model
 FEWEST = 3  # measured networks that a model is fitted to
-DRAWS = 60  # of each proposal, evenly from the space
-# one proposal in so many is of draws alone, the one that is expected to better the middle of the space most: a model
-# that errs would never leave the best it met, and of draws it finds only the strange likely to better that
+DRAWS = 60  # candidates of each proposal that are drawn evenly from the space
+# one proposal in so many is chosen from draws alone, by its expected improvement on the middle of the space: a model
+# that errs would never leave the neighbourhood of the best network it has seen
 EXPLORES = 4
-CHILDREN = 400  # of each proposal, of the best networks; in a small space many are the same
+CHILDREN = (
+    400  # candidates of each proposal that are made of the best networks; in a small space many are the same
+)
 CANDIDATES = 240  # new networks, after which no more children are made
-PARENTS = 50  # a tournament of evolve's among them: mostly of the best ten
+PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostly one of the best ten
 
 
 @sampler("bayes", proposes=True, names_parents=True, former=("kernel",))
 class Bayes:
     """Proposes the candidate of greatest expected improvement.
 
-    Candidates are children of the best networks and even draws. What is still running counts as if it had come to
-    what is expected of it, so that workers beside each other spread (kriging believer: Ginsbourger et al., 2010).
+    Candidates are children of the best networks and even draws. A running trial counts as if it had the result that
+    the model predicts, so that parallel workers spread (kriging believer: Ginsbourger et al., 2010).
     """
 
     name = "bayes"

@@ -17,8 +17,8 @@ from search.space.space import Space
 
 INITIAL = 10  # networks drawn evenly before the first has children
 MORE = (0.3, 0.1)  # chances of a second and a third move
-FRESH = 0.05  # of all children are drawn evenly: what no parent has
-TRIES = 12  # children until one is new, and then as many draws
+FRESH = 0.05  # share of children that are drawn evenly: they have what no parent has
+TRIES = 12  # children that are tried until one is new, and then as many draws
 
 
 @sampler("evolve", proposes=True, names_parents=True)

@@ -1,4 +1,4 @@
-"""Which moves paid off: each is tried in proportion to how often its children beat their parents."""
+"""Credit of moves: each is tried in proportion to how often its children were better than their parents."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from search.samplers.base import Individual
 from search.samplers.selection import standing
 
 MEMORY = 300  # trials that count
-PRIOR = 2.0  # successes and failures, half and half, that each move is credited with unseen
-FLOOR = 0.02  # of all chance, that a move keeps whatever it came to
+PRIOR = 2.0  # successes and failures, half and half, that each move is credited with at first
+FLOOR = 0.02  # smallest chance of a move, whatever its credit
 
 
-def chances(past: Sequence[Individual], words: Sequence[str], objectives: int) -> list[float]:
-    """Return the chance of each move, in all 1 (probability matching: Thierens, GECCO 2005).
+def chances(history: Sequence[Individual], words: Sequence[str], objectives: int) -> list[float]:
+    """Return the chance of each move; they sum to 1 (probability matching: Thierens, GECCO 2005).
 
     A child of several moves counts for each of them.
     """
     paid, tried = dict.fromkeys(words, PRIOR / 2), dict.fromkeys(words, PRIOR)
-    known = {one.number: one for one in past}
-    for one in past[-MEMORY:]:
+    known = {one.number: one for one in history}
+    for one in history[-MEMORY:]:
         if one.is_running or one.origin is None:
             continue
         parents = [known[number] for number in one.origin.parents if number in known]

@@ -1,7 +1,7 @@
-"""Screening: which of several candidates is worth training, by proxies that have told the truth in this study.
+"""Screening: which of several candidates is worth training, by proxies that were validated in this study.
 
-It drops what looks worst and never crowns what looks best. On some data sets a proxy ranks networks the wrong way
-round, so that none is trusted unseen: each is held against what training found here.
+Screening drops the candidates that look worst and does not pick the one that looks best. On some data sets a proxy
+ranks networks the wrong way round, so no proxy is used before its rank correlation with trained networks is known.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-Row: TypeAlias = Mapping[
-    str, float
-]  # proxy -> value, higher promises better; one that is missing is the worst
+# proxy -> value, higher promises better; one that is missing is the worst
+Row: TypeAlias = Mapping[str, float]
 
 LEAST_TRAINED = 8  # trials before any proxy is trusted
 LEAST_CORRELATION = 0.2  # of a proxy that has a vote; by chance alone 3 of 10 have as much after 8 trials

@@ -1,4 +1,4 @@
-"""random: networks drawn evenly, hole by hole; the baseline that every other sampler has to beat."""
+"""random: networks drawn evenly, hole by hole; the baseline of every other sampler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who becomes a parent: tournaments of the young for one objective, of the unbeaten for several."""
+"""Selection of parents: tournaments among the youngest trials for one objective, among the best for several."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from search.pareto import order
 from search.samplers.base import Individual
 
-YOUNG = 40  # of one objective, parents are among this many of the last trials
-BEST = 20  # of several, among this many of the best
+YOUNG = 40  # last trials among which parents are chosen, for one objective
+BEST = 20  # best trials among which parents are chosen, for several objectives
 TOURNAMENT = 8
 PAIR = 2  # of a tournament by rank, as in NSGA-II
 
@@ -20,22 +20,22 @@ Key: TypeAlias = tuple[float, ...]  # lower is better
 
 
 def standing(one: Individual) -> Key:
-    """Return how good a trial was of one objective: inside the limits first, then trained to the end, then cheap."""
+    """Return the rank of a trial for one objective: inside the limits first, then trained to the end, then by cost."""
     if one.violation > 0 or one.costs is None:
         return (1.0, one.violation, 0.0, 0.0)
     return (0.0, 0.0, 1.0 - one.progress, one.costs[0])
 
 
-def pool(past: Sequence[Individual], objectives: int) -> list[Individual]:
+def pool(history: Sequence[Individual], objectives: int) -> list[Individual]:
     """Return the trials that may become parents, the best first.
 
-    One objective: of the youngest, so that a lucky measurement does not breed for ever (Real et al., AAAI 2019,
-    arXiv:1802.01548). Several: the best of all times (see `search.dominance`). Where nothing inside the limits was
-    measured yet, those that broke them least.
+    For one objective these are the youngest, so that a lucky measurement is not a parent for ever (Real et al., AAAI
+    2019, arXiv:1802.01548); for several the best of all (see `search.pareto`). Where no trial inside the limits was
+    measured yet, these are the trials that broke them least.
     """
-    good = [one for one in past if one.is_measured and one.violation <= 0]
+    good = [one for one in history if one.is_measured and one.violation <= 0]
     if not good:
-        broken = [one for one in past if one.violation > 0]
+        broken = [one for one in history if one.violation > 0]
         return sorted(broken, key=standing)[:BEST]
     if objectives == 1:
         return sorted(good[-YOUNG:], key=standing)

@@ -15,15 +15,16 @@ Ask = Callable[[str, Domain, Any], Any]
 
 
 class SpaceError(ValueError):
-    """A genome that a space does not hold: one sentence that says where."""
+    """A genome that is not in a space; the sentence says where."""
 
 
 @dataclass(frozen=True)
 class Hole:
-    """A value that is asked for. `real`: whole numbers are taken as real ones (a Float gene)."""
+    """A value that is asked for."""
 
     name: str
     domain: Domain
+    # whole numbers are taken as real ones (a Float gene)
     real: bool = False
 
     def fill(self, ask: Ask, known: Any, everything: bool = False) -> Any:
@@ -36,9 +37,10 @@ class Hole:
 
 @dataclass(frozen=True)
 class Template:
-    """One node type with holes among its genes; a gene is a Hole, a Body, or a value."""
+    """One node type with holes among its genes."""
 
     kind: type[Op]
+    # each a Hole, a Body, or a value
     genes: tuple[tuple[Gene, Any], ...]
 
     @cached_property
@@ -74,8 +76,9 @@ class Template:
 
 @dataclass(frozen=True)
 class Body:
-    """A node type to be chosen: `op` is the hole of the word, which is not asked where there is one choice."""
+    """A node type to be chosen."""
 
+    # hole of the word; not asked where there is one choice
     op: Hole
     choices: Mapping[str, Template]
 

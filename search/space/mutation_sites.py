@@ -21,11 +21,13 @@ GROWS = {
 
 
 class Site(NamedTuple):
-    """One hole: the node it belongs to, the word of the move that changes it, and its gene's name, None where it
-    is no gene."""
+    """Where a hole is, and what changes it."""
 
+    # name of the node
     place: str
+    # word of the move that changes it
     move: str
+    # None where the hole is no gene
     gene: str | None = None
 
 

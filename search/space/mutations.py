@@ -1,4 +1,4 @@
-"""Moves: from one genome of a space, or two, to another of the same space.
+"""Mutations: moves from one genome of a space, or two, to another of the same space.
 
 A move changes some answers and walks the space again, so that its result is a genome of that space whatever it
 changed: questions that were not asked before take the answer of the gene of that name which the node had, where
@@ -26,13 +26,14 @@ MATED = ("graft", "crossover")
 MOVES = ALONE + MATED
 
 NEAR = 0.15  # of a range: the usual length of a step along a real number
-TRIES = 4  # draws of a move that leads back to its parent
+TRIES = 4  # draws of a move that gives its parent again
 
 
 class Moved(NamedTuple):
-    """What a move came to, and the move in words."""
+    """The result of a move."""
 
     genome: Genome
+    # the move in words
     told: str
 
 
@@ -53,9 +54,10 @@ def apply(space: Space, move: str, parent: Genome, rng: Random, mate: Genome | N
 
 
 class Change(NamedTuple):
-    """Answers to put in the place of a parent's, and what they come to in words."""
+    """Answers that replace those of a parent."""
 
     answers: dict[str, Any]
+    # the change in words
     told: str
 
 

@@ -18,17 +18,19 @@ from search.space.mismatch import departure, told
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge of the union graph; `take` is the hole of one that may be left out."""
+    """An edge of the union graph."""
 
     source: str
+    # of an edge that may be left out
     take: Hole | None
 
 
 @dataclass(frozen=True)
 class Place:
-    """A node of the union graph; `exists` is the hole of one that may be left out."""
+    """A node of the union graph."""
 
     name: str
+    # of a node that may be left out
     exists: Hole | None
     body: Body
     edges: tuple[Edge, ...]
@@ -42,9 +44,9 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """The union graph of all genomes it holds. Read from text by `search.space_text.space_of`.
+    """The union graph of all genomes it holds. Read from text by `search.space.parse`.
 
-    A space equals itself alone, so that what is worked out of it can be kept under it.
+    A space equals itself alone, so that results can be cached by space.
     """
 
     name: str

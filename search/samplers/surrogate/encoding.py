@@ -1,6 +1,6 @@
-"""Addresses: a genome as the answers to its space's questions, in numbers.
+"""Encoding: a genome as its answers to the holes of its space, in numbers.
 
-What the graph alone can't say: a node of the same name has the same place in every genome of a space.
+It holds what the graph alone cannot: a node of one name has the same place in every genome of a space.
 """
 
 from __future__ import annotations

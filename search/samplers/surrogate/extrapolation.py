@@ -1,7 +1,7 @@
-"""Level: what trials that ended early would have come to, so that they compare with those trained to the end.
+"""Extrapolation: the costs that trials which ended early would have had, so that they compare with whole trainings.
 
-A trial that was pruned at a rung has the cost of a brief training there. Beside the costs of whole trainings that says
-above all that it was pruned; beside what others had at the same rung it says how good the network is.
+A trial that was pruned at a rung has the cost of a brief training. Compared with the costs of whole trainings, it says
+above all that the trial was pruned; compared with other trials at the same rung, it says how good the network is.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy as np
 
 from search.samplers.base import Individual
 
-FEWEST = 2  # trials that went further, to learn from what became of them
+FEWEST = 2  # trials that went further, which a line is fitted to
 PRIOR = 2.0  # trials, spread as all at the rung are, that gained alike: a slope of 1 where few went further
-FLATTEST = 0.1  # slope: who is ahead at a rung stays expected to be
+FLATTEST = 0.1  # slope: the trial that is ahead at a rung is expected to stay ahead
 MOST_RUNGS = 3  # at which trials are seen on the way: those where most ended; rules may end them at any epoch
 
 
 class Sight(NamedTuple):
-    """What one trial had at a rung, or at its end, as what a whole training would have come to.
+    """The costs of one trial at a rung or at its end, extrapolated to a whole training."""
 
-    trial: its place among the measured.  is_brief: whether at a rung, not trained to the end, nor cut.  progress: the
-    share of a whole training after which that was seen.  costs: (objectives,).
-    """
-
+    # its place among the measured trials
     trial: int
+    # whether it is of a rung, not of a training to the end
     is_brief: bool
+    # share of a whole training after which it was measured
     progress: float
+    # (objectives,)
     costs: np.ndarray
 
 

@@ -1,10 +1,10 @@
-"""Feasible: what the trials that were refused say of the limits, which a sampler is not told."""
+"""Feasibility: how likely a network is inside the limits, which a sampler has to learn from refused trials."""
 
 from __future__ import annotations
 
 import numpy as np
 
-BEATEN = 0.1  # not nothing: a refusal may have had another cause
+BEATEN = 0.1  # above 0, because a refusal may have had another cause
 
 
 def chances(new: np.ndarray, kept: np.ndarray, refused: np.ndarray) -> np.ndarray:

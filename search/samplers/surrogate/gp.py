@@ -20,19 +20,22 @@ ITERATIONS = 40  # of L-BFGS; the last digits of a weight change no ranking
 
 
 class Weights(NamedTuple):
-    """The variance of each part's function, and of the noise of a target of scale 1."""
+    """What a Gaussian process is fitted by."""
 
+    # variance of the function of each part
     parts: np.ndarray
+    # variance of the noise of a target of scale 1
     noise: float
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What is known of the function after its targets were seen. `factor` is of K + noise, `dual` is its inverse
-    times the targets."""
+    """The distribution of the function, given its targets."""
 
     weights: Weights
+    # Cholesky factor of K + noise
     factor: tuple[np.ndarray, bool]
+    # inverse of K + noise, times the targets
     dual: np.ndarray
 
     def mean(self, cross: np.ndarray) -> np.ndarray:

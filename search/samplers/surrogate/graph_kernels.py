@@ -1,4 +1,4 @@
-"""Likeness of networks: kernels on their features, one for each kind of feature, for a Gaussian process to weigh."""
+"""Kernels on the features of networks, one for each kind of feature; a Gaussian process fits their weights."""
 
 from __future__ import annotations
 
@@ -15,23 +15,28 @@ from search.samplers.surrogate.encoding import address
 from search.samplers.surrogate.wl import Histogram, histograms
 from search.space.space import Space
 
-LIMITED = 5  # of the sizes: a study may limit them
-FAR = 4.0  # standard deviations: further out a size is taken to be there
+LIMITED = 5  # first sizes, those that a study may limit
+FAR = 4.0  # standard deviations at which a size is clipped
 
 
 class Features(NamedTuple):
-    """A network in numbers: neighbourhoods of its graph, answers to its space, and sizes."""
+    """A network in numbers."""
 
+    # neighbourhoods of its graph
     histograms: tuple[Histogram, ...]
+    # its answers to the holes of the space
     address: np.ndarray
     sizes: np.ndarray
 
 
 class Kernels(NamedTuple):
-    """Each part (first axis) between n known points, between m new and the known, and at the new."""
+    """Kernels, one for each part of the features."""
 
+    # (parts, n, n), between known points
     known: np.ndarray
+    # (parts, m, n), between new and known points
     cross: np.ndarray
+    # (parts, m), at new points
     own: np.ndarray
 
 
@@ -48,12 +53,11 @@ def sizes(plan: Plan) -> np.ndarray:
 
 
 class Scale(NamedTuple):
-    """How far apart networks of a space usually are.
+    """How far apart networks of a space usually are."""
 
-    distances: the mean squared distance by each kind of feature.  mean, deviation: of each size.
-    """
-
+    # mean squared distance, by each kind of feature
     distances: tuple[float, ...]
+    # of each size
     mean: np.ndarray
     deviation: np.ndarray
 

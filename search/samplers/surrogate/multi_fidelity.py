@@ -1,6 +1,6 @@
-"""Brief trainings beside whole ones in one Gaussian process: what is seen at a rung is what a whole training comes to,
-plus a function of the network of its own, for who learns fast at first is not who learns most (autoregressive models of
-several fidelities: Kennedy and O'Hagan, Biometrika 87(1), 2000)."""
+"""Brief and whole trainings in one Gaussian process: the score at a rung is that of the whole training plus another
+function of the network, because a network that learns fast at first need not be the best in the end (autoregressive
+models of several fidelities: Kennedy and O'Hagan, Biometrika 87(1), 2000)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import numpy as np
 
 
 class Observations(NamedTuple):
-    """What was seen of n points, (k,) each: which of them, whether of a brief training, its noise, and its score."""
+    """k observations of n points, (k,) each."""
 
+    # which point
     points: np.ndarray
+    # whether of a brief training
     are_brief: np.ndarray
+    # its noise, in units of the usual one
     noise: np.ndarray
     scores: np.ndarray
 

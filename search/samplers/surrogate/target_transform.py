@@ -1,4 +1,4 @@
-"""Targets: costs of trials as numbers that a Gaussian process can learn; lower is better."""
+"""Target transform: costs of trials as numbers that a Gaussian process can learn; lower is better."""
 
 from __future__ import annotations
 

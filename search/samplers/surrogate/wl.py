@@ -27,12 +27,11 @@ IMAGE = 1  # label of the image
 
 
 class Histogram(NamedTuple):
-    """Kinds as 64-bit numbers, and the square root of how often each occurs.
+    """How often each kind of neighbourhood occurs."""
 
-    The root lets the tenth of a kind count less than the first (Hellinger's distance).
-    """
-
+    # 64-bit numbers
     kinds: np.ndarray
+    # square roots of the counts: the tenth of a kind counts less than the first (Hellinger's distance)
     roots: np.ndarray
 
 
