@@ -308,7 +308,7 @@ class Written(_Section):
     objectives: Annotated[dict[str, str], BeforeValidator(_objectives)] = Field(
         default={"accuracy": MAXIMIZE},
         description="What is optimised: one name, a list of names, or names with `maximize` or `minimize`. Names are "
-        f"{_code(DIRECTIONS)}; `accuracy` or `loss` must be among them. "
+        f"{_code(MEASURES)}; `accuracy` or `loss` must be among them. "
         "Several objectives give a Pareto front.",
         json_schema_extra={"kind": "name, list, or mapping"},
     )
