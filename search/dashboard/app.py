@@ -23,26 +23,26 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from search.dashboard import link
-from search.dashboard.act import Acts
-from search.dashboard.assets import assets
-from search.dashboard.compare import compare, compared, difference_picture, pair
-from search.dashboard.downloads import opened, pieces, size_of
-from search.dashboard.drawing import drawing
-from search.dashboard.form import FormError
-from search.dashboard.guard import PICTURE_POLICY, Guard
-from search.dashboard.learned import learned
-from search.dashboard.learner import Learner
-from search.dashboard.library import BeingRead, Library, Missing
-from search.dashboard.plain import plain
-from search.dashboard.plots import PLOTS
-from search.dashboard.query import Query, QueryError, merged
-from search.dashboard.snapshot import Snapshot
-from search.dashboard.studies import studies
-from search.dashboard.study import PARTS, against, part, study
+from search.dashboard.actions.actions import Actions
+from search.dashboard.gene_analysis.analysis import GeneAnalysis
+from search.dashboard.genomes.picture import drawing
+from search.dashboard.genomes.unfolding import parse_open
+from search.dashboard.pages.compare import compare, compared, difference_picture, pair
+from search.dashboard.pages.downloads import opened, pieces, size_of
+from search.dashboard.pages.genes import learned
+from search.dashboard.pages.studies import studies
+from search.dashboard.pages.study import PARTS, against, part, study
+from search.dashboard.pages.trial import found, trial
+from search.dashboard.plots.study_plots import PLOTS
+from search.dashboard.studies.library import Library, NotFound, StillReading
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trial_query import Query, QueryError, merged
 from search.dashboard.templates import Templates
-from search.dashboard.trial import found, trial
-from search.dashboard.unfolding import parse_open
+from search.dashboard.web import links
+from search.dashboard.web.assets import assets
+from search.dashboard.web.forms import FormError
+from search.dashboard.web.guard import PICTURE_POLICY, Guard
+from search.dashboard.web.json_values import plain
 from search.errors import StudyError
 
 TWIN = ".json"
@@ -81,14 +81,14 @@ def create_app(
         Route("/study/{name}/compare", pages.compare),
         Route(f"/study/{{name}}/compare{TWIN}", pages.compare),
         Route("/study/{name}/compare/{numbers}/{side}/picture.svg", pages.difference),
-        *pages.acts.routes(),
+        *pages.actions.routes(),
         Route("/study/{name}/trial/{number}", pages.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", pages.genome),
         Route("/study/{name}/trial/{number}/picture.svg", pages.picture),
         Route("/study/{name}/trial/{number}/{part}/{file}", pages.download),
         Route("/static/{file:path}", pages.static),
     ]
-    kinds = (BeingRead, StudyError, Missing, QueryError, FormError, HTTPException, Exception)
+    kinds = (StillReading, StudyError, NotFound, QueryError, FormError, HTTPException, Exception)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(kinds, pages.trouble))
     app.router.redirect_slashes = False
     return Guard(app, host, token)
@@ -101,9 +101,9 @@ class Pages:
         self.library, self.patience = library, patience
         self.assets = assets()
         token = secrets.token_urlsafe(32)
-        self.acts = Acts(library, token)
+        self.actions = Actions(library, token)
         self.templates = Templates(self.assets, token)
-        self.learners: dict[str, Learner] = {}
+        self.learners: dict[str, GeneAnalysis] = {}
 
     def prepare(self, first: str) -> None:
         """Read a study and make its page once. What goes wrong with it is told when somebody asks for it."""
@@ -120,71 +120,71 @@ class Pages:
         query = Query.parse(request.query_params.multi_items())
         return self._study_page(self.library.snapshot(name, self._patience(is_twin)), query, is_twin)
 
-    def _study_page(self, shown: Snapshot, query: Query, is_twin: bool) -> Response:
-        values = {**study(shown, query), "act": self.acts.values(shown)}
+    def _study_page(self, snapshot: Snapshot, query: Query, is_twin: bool) -> Response:
+        values = {**study(snapshot, query), "act": self.actions.values(snapshot)}
         return self._answer("study.html", values, is_twin, query=query)
 
     def part(self, request: Request) -> Response:
         """One part of a study's page; 204 where it is as it was at `since`."""
         asked, since = _since(request)
         query = Query.parse(asked)
-        shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["part"]
+        snapshot, name = self.library.snapshot(request.path_params["name"]), request.path_params["part"]
         if name in LEARNED:
-            values = self._learned(shown)
+            values = self._learned(snapshot)
             is_same = bool(since) and since == values["mark"]
             return Response(status_code=204) if is_same else self._answer(f"part/{name}.html", values, False)
         if name == "zoo":
-            return self._answer("part/zoo.html", {"zoo": self.acts.zoo.fitting(shown)}, False)
+            return self._answer("part/zoo.html", {"zoo": self.actions.zoo.fitting(snapshot)}, False)
         if name not in PARTS:
-            raise Missing(NO_PAGE)
-        if since == shown.mark:
+            raise NotFound(NO_PAGE)
+        if since == snapshot.mark:
             return Response(status_code=204)
-        values = {**part(shown, name, query), "act": self.acts.values(shown)}
+        values = {**part(snapshot, name, query), "act": self.actions.values(snapshot)}
         answer = self._answer(f"part/{name}.html", values, False, query=query)
         if since is None:  # a person asked: the address of the page says what is shown now
             now = urlsplit(request.headers.get("hx-current-url", "")).query
             address = Query.parse(merged(name, parse_qsl(now), asked)).address
             # what is asked while a person types is no page to come back to
             how = "hx-replace-url" if name == "best" else "hx-push-url"
-            answer.headers[how] = f"{link.study(shown.name)}{'?' if address else ''}{address}"
+            answer.headers[how] = f"{links.study(snapshot.name)}{'?' if address else ''}{address}"
         return answer
 
     def genes(self, request: Request) -> Response:
         _take_no_query(request)
         is_twin = request.url.path.endswith(TWIN)
-        shown = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
-        return self._answer("genes.html", self._learned(shown), is_twin)
+        snapshot = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
+        return self._answer("genes.html", self._learned(snapshot), is_twin)
 
     def plot(self, request: Request) -> Response:
         query = Query.parse(request.query_params.multi_items())
-        shown, name = self.library.snapshot(request.path_params["name"]), request.path_params["plot"]
+        snapshot, name = self.library.snapshot(request.path_params["name"]), request.path_params["plot"]
         if name == "against":
-            return JSONResponse(plain(against(shown, query)))
+            return JSONResponse(plain(against(snapshot, query)))
         if name not in PLOTS:
-            raise Missing(NO_PAGE)
-        return JSONResponse(plain(PLOTS[name](shown)))
+            raise NotFound(NO_PAGE)
+        return JSONResponse(plain(PLOTS[name](snapshot)))
 
     def compare(self, request: Request) -> Response:
         is_twin = request.url.path.endswith(TWIN)
-        shown = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
-        values = compare(shown, compared(request.query_params.multi_items()))
+        snapshot = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
+        values = compare(snapshot, compared(request.query_params.multi_items()))
         return self._answer("compare.html", values, is_twin)
 
     def difference(self, request: Request) -> Response:
-        shown = self.library.snapshot(request.path_params["name"])
+        snapshot = self.library.snapshot(request.path_params["name"])
         headers = {"content-security-policy": PICTURE_POLICY}
         side = request.path_params["side"]
         if side not in ("before", "after"):
-            raise Missing(NO_PAGE)
-        drawn = difference_picture(shown, *pair(request.path_params["numbers"]), side == "after")
+            raise NotFound(NO_PAGE)
+        drawn = difference_picture(snapshot, *pair(request.path_params["numbers"]), side == "after")
         return Response(drawn, headers=headers, media_type="image/svg+xml")
 
     def trial(self, request: Request) -> Response:
         names = parse_open(request.query_params.multi_items())
         asked: str = request.path_params["number"]
         number, is_twin = _number(asked.removesuffix(TWIN)), asked.endswith(TWIN)
-        shown = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
-        return self._answer("trial.html", trial(shown, number, names), is_twin)
+        snapshot = self.library.snapshot(request.path_params["name"], self._patience(is_twin))
+        return self._answer("trial.html", trial(snapshot, number, names), is_twin)
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._text(request)
@@ -198,9 +198,9 @@ class Pages:
 
     def download(self, request: Request) -> Response:
         asked = request.path_params
-        shown, number = self.library.snapshot(asked["name"]), _number(asked["number"])
-        file = opened(shown, found(shown, number), asked["part"], asked["file"])
-        saved = _saved_as(shown.name, f"{number}-{asked['file']}")
+        snapshot, number = self.library.snapshot(asked["name"]), _number(asked["number"])
+        file = opened(snapshot, found(snapshot, number), asked["part"], asked["file"])
+        saved = _saved_as(snapshot.name, f"{number}-{asked['file']}")
         headers = {**saved, "content-length": str(size_of(file))}
         if request.method == "HEAD":
             file.close()
@@ -210,7 +210,7 @@ class Pages:
     def static(self, request: Request) -> Response:
         asset = self.assets.get(request.path_params["file"])
         if asset is None:
-            raise Missing(NO_PAGE)
+            raise NotFound(NO_PAGE)
         # its digest is in its address: what it holds never changes
         headers = {"cache-control": "max-age=31536000, immutable", "vary": "accept-encoding"}
         if "gzip" not in request.headers.get("accept-encoding", ""):
@@ -219,8 +219,8 @@ class Pages:
 
     def trouble(self, request: Request, error: Exception) -> Response:
         """Say in one sentence what is wrong; a page of a study that is still being read looks again by itself."""
-        if isinstance(error, BeingRead):
-            return HTMLResponse(self.templates.page("reading.html", {"said": str(error)}), 202)
+        if isinstance(error, StillReading):
+            return HTMLResponse(self.templates.page("loading.html", {"said": str(error)}), 202)
         status, said = _said(error)
         headers = getattr(error, "headers", None)
         if request.url.path.endswith(TWIN):
@@ -228,7 +228,7 @@ class Pages:
         if "hx-request" in request.headers:  # a script shows the sentence where the page has its place for it
             return PlainTextResponse(said, status, headers)
         return HTMLResponse(
-            self.templates.page("trouble.html", {"status": status, "said": said}), status, headers
+            self.templates.page("error.html", {"status": status, "said": said}), status, headers
         )
 
     def _answer(self, template: str, values: dict[str, Any], is_twin: bool, **more: Any) -> Response:
@@ -241,8 +241,8 @@ class Pages:
         """How long an answer waits for a study: a program that asks for a twin cannot look again by itself."""
         return None if is_twin else self.patience
 
-    def _learned(self, shown: Snapshot) -> dict[str, Any]:
-        return learned(shown, self.learners.setdefault(shown.name, Learner()))
+    def _learned(self, snapshot: Snapshot) -> dict[str, Any]:
+        return learned(snapshot, self.learners.setdefault(snapshot.name, GeneAnalysis()))
 
     def _name(self, asked: str) -> tuple[str, bool]:
         """The study that is asked for, and whether as a twin; a study may itself be called so.json."""
@@ -255,7 +255,7 @@ class Pages:
         name, number = request.path_params["name"], _number(request.path_params["number"])
         text = found(self.library.snapshot(name), number).record.genome
         if text is None:
-            raise Missing(f"no genome was kept of trial {number}")
+            raise NotFound(f"no genome was kept of trial {number}")
         return name, number, text
 
 
@@ -277,13 +277,13 @@ def _saved_as(study: str, file: str) -> dict[str, str]:
 
 def _number(text: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise Missing(NO_PAGE)
+        raise NotFound(NO_PAGE)
     return int(text)
 
 
 def _said(error: Exception) -> tuple[int, str]:
     match error:
-        case Missing():
+        case NotFound():
             return 404, str(error)
         case QueryError():
             return 400, str(error)

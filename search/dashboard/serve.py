@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import uvicorn
 
-from search.config.read import read_study
-from search.dashboard import link, optunas
+from search.config.study import read_study
+from search.dashboard import optuna_server
 from search.dashboard.app import create_app
-from search.dashboard.guard import is_loopback
+from search.dashboard.web import links
+from search.dashboard.web.guard import is_loopback
 from search.errors import StudyError
 from search.results.refs import is_file
 
@@ -22,7 +23,7 @@ BACKLOG = 128  # connections that wait
 PATIENCE_SECONDS = 0.15  # a page that takes longer to read its study says so
 
 
-class Shown(NamedTuple):
+class Target(NamedTuple):
     """What a dashboard shows: a folder of runs or the storage at `url`, and the page and study where it begins."""
 
     runs: Path
@@ -31,19 +32,19 @@ class Shown(NamedTuple):
     study: str | None = None
 
 
-def shown(study: str | None, runs: Path, data_root: str | None = None) -> Shown:
+def shown(study: str | None, runs: Path, data_root: str | None = None) -> Target:
     """Return what STUDY names: a study file, the URL of a storage, a study in `runs`, or nothing for all there."""
     if study is None:
-        return Shown(runs, None, "/")
+        return Target(runs, None, "/")
     if "://" in study:
-        return Shown(runs, study, "/")
+        return Target(runs, study, "/")
     if is_file(study):
         file = read_study(study, data_root, is_begun=True)
-        return Shown(runs, file.storage, link.study(file.name) or "/", file.name)
-    return Shown(runs, None, link.study(study) or "/", study)
+        return Target(runs, file.storage, links.study(file.name) or "/", file.name)
+    return Target(runs, None, links.study(study) or "/", study)
 
 
-def serve(what: Shown, host: str, port: int, say: Callable[[str], None], with_optuna: bool = False) -> None:
+def serve(what: Target, host: str, port: int, say: Callable[[str], None], with_optuna: bool = False) -> None:
     """Serve a dashboard until the process is told to stop; `say` gets the warning and the address.
 
     with_optuna: Optuna's own beside it, at the next port. Raises StudyError where the address cannot be had, or
@@ -51,8 +52,8 @@ def serve(what: Shown, host: str, port: int, say: Callable[[str], None], with_op
     """
     other = None
     if with_optuna:
-        optunas.check(host)
-        other = optunas.storage_of(what.runs, what.url, what.page)
+        optuna_server.check(host)
+        other = optuna_server.storage_of(what.runs, what.url, what.page)
     token = None if is_loopback(host) else secrets.token_urlsafe(24)
     app = create_app(what.runs, what.url, host, token, PATIENCE_SECONDS, what.study)
     config = uvicorn.Config(
@@ -74,7 +75,9 @@ def serve(what: Shown, host: str, port: int, say: Callable[[str], None], with_op
             )
         say(f"dashboard: {address(listening, host)}{what.page}{f'?token={token}' if token else ''}")
         if other:
-            beside.enter_context(optunas.beside(other, host, min(listening.getsockname()[1] + 1, 65535)))
+            beside.enter_context(
+                optuna_server.beside(other, host, min(listening.getsockname()[1] + 1, 65535))
+            )
         uvicorn.Server(config).run([listening])
 
 

@@ -14,13 +14,13 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 import genome
-from search import formatting, objective
-from search.dashboard import charts
-from search.dashboard.assets import Asset
-from search.dashboard.chart import Chart
-from search.dashboard.genes import Box
-from search.dashboard.query import LIMITED, OUTCOMES
-from search.dashboard.study import metrics_of
+from search import formatting
+from search.dashboard.gene_analysis.statistics import Quantiles
+from search.dashboard.pages.study import metrics_of
+from search.dashboard.plots import learning_curves as charts
+from search.dashboard.plots.svg_chart import Chart
+from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
+from search.dashboard.web.assets import Asset
 
 LIVE_SECONDS, IDLE_SECONDS = (
     4,
@@ -28,14 +28,14 @@ LIVE_SECONDS, IDLE_SECONDS = (
 )  # after which an open page looks again: while something runs, and otherwise
 
 
-class Drawn(NamedTuple):
+class RenderedChart(NamedTuple):
     """A chart as it stands in a page."""
 
     title: str
     svg: Markup
 
 
-class Compiled(jinja2.BytecodeCache):
+class TemplateCache(jinja2.BytecodeCache):
     """What the templates were compiled to, for all applications of a process."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Compiled(jinja2.BytecodeCache):
         self._code[f"{bucket.key}/{bucket.checksum}"] = bucket.bytecode_to_string()
 
 
-COMPILED = Compiled()
+TEMPLATE_CACHE = TemplateCache()
 
 
 class Templates:
@@ -63,7 +63,7 @@ class Templates:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            bytecode_cache=COMPILED,
+            bytecode_cache=TEMPLATE_CACHE,
         )
         self._made.filters |= {
             "along": _along,
@@ -87,12 +87,12 @@ class Templates:
         for name in self._made.list_templates():
             self._made.get_template(name)  # compiled now, not by the first page that needs it
 
-    def _drawn(self, make: Callable[..., Chart | None], href: str, *given: Any) -> Drawn | None:
+    def _drawn(self, make: Callable[..., Chart | None], href: str, *given: Any) -> RenderedChart | None:
         chart = make(*given)
         if chart is None:
             return None
         svg = self._made.get_template("parts.html").make_module().svg  # type: ignore[attr-defined]
-        return Drawn(chart.title, svg(chart, href))
+        return RenderedChart(chart.title, svg(chart, href))
 
     def page(self, name: str, values: Mapping[str, Any]) -> str:
         """Return a page with its values in their places."""
@@ -103,7 +103,7 @@ def _moment(value: datetime | None) -> str:
     return value.isoformat(sep=" ", timespec="seconds") if value else "-"
 
 
-def _along(value: float, ends: Box) -> float:
+def _along(value: float, ends: Quantiles) -> float:
     """Where a value stands between the low end and the high one of all, from 0 to 100."""
     share = (value - ends.low) / ((ends.high - ends.low) or 1.0)
     return round(100 * min(max(share, 0.0), 1.0), 1)

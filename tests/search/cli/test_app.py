@@ -14,7 +14,7 @@ from tests.test_imports import HEAVY
 ROOT = Path(__file__).parents[3]
 HELP = f"""
 import atexit, sys
-from search.cli import main
+from search.cli.app import main
 atexit.register(lambda: print(sorted(sys.modules.keys() & set({HEAVY!r})), file=sys.stderr))
 main()
 """

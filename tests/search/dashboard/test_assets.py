@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from search.dashboard.assets import FOLDER, assets
+from search.dashboard.web.assets import FOLDER, assets
 from tests.search.dashboard.kept import Page, begin, client
 
 VENDOR = FOLDER / "vendor"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard import library
+from search.dashboard.studies import library
 from search.errors import StudyError
 from search.storage.lock import hold, is_held
 from search.storage.store import FORMAT_ATTR

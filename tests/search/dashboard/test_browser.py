@@ -286,12 +286,12 @@ def test_a_page_is_narrow_where_the_window_is_and_axe_finds_nothing_grave(
 
 
 def test_it_follows_the_scheme_of_the_system(tab: Tab, served: Served) -> None:
-    page, seen = tab(), []
+    page, trial_view = tab(), []
     page.goto(f"{served.address}/study/tiny")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        seen.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    light, dark = (sum(map(int, colour.strip("rgb()").split(","))) for colour in seen)
+        trial_view.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (sum(map(int, colour.strip("rgb()").split(","))) for colour in trial_view)
     assert light > 600 and dark < 150
 
 
@@ -299,7 +299,7 @@ def test_the_name_of_a_study_is_text_wherever_it_stands(tab: Tab, served: Served
     page = tab()
     page.goto(served.address)
     links = {name: page.get_by_role("link", name=name, exact=True).first for name in hostile_names()}
-    for name, href in {name: link.get_attribute("href") for name, link in links.items()}.items():
+    for name, href in {name: links.get_attribute("href") for name, links in links.items()}.items():
         page.goto(served.address + href)
         assert page.locator("h1").text_content() == name
         page.locator("#table tbody a").first.click()
@@ -329,7 +329,7 @@ def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Pa
     holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
     holder.execute("BEGIN EXCLUSIVE")
     # it waits for as long as the test takes: a reader that gives up is told so
-    patient = f"from search.dashboard import library; library.LOCK_SECONDS = {PATIENCE_SECONDS}"
+    patient = f"from search.dashboard.studies import library; library.LOCK_SECONDS = {PATIENCE_SECONDS}"
     server = Server("--runs", tmp_path / "runs", "--port", 0, first=patient)
     try:
         page = tab()

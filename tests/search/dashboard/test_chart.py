@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from search.dashboard import chart as charts
-from search.dashboard.chart import Point, axis, chart, front_of, ticks
+from search.dashboard.plots import svg_chart as charts
+from search.dashboard.plots.svg_chart import TrialPoint, axis, chart, front_of, ticks
 
 values = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-9)
 
@@ -26,7 +26,7 @@ def test_ticks_are_on_the_axis_and_few(shown: list[float], name: str) -> None:
 
 @given(st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1)), min_size=1, max_size=30))
 def test_points_keep_their_order_inside_the_plot(pairs: list[tuple[float, float]]) -> None:
-    drawn = chart("t", "params", "accuracy", [Point(x, y, i, "done") for i, (x, y) in enumerate(pairs)])
+    drawn = chart("t", "params", "accuracy", [TrialPoint(x, y, i, "done") for i, (x, y) in enumerate(pairs)])
     assert drawn is not None
     for mark in drawn.marks:
         assert charts.LEFT <= mark.x <= drawn.right and charts.TOP <= mark.y <= drawn.bottom
@@ -39,12 +39,12 @@ points = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=30)
 
 @given(points, st.booleans(), st.booleans())
 def test_the_front_is_what_none_beats(pairs: list[tuple[int, int]], x_rises: bool, y_rises: bool) -> None:
-    made = [Point(x, y, i, "done") for i, (x, y) in enumerate(pairs)]
+    made = [TrialPoint(x, y, i, "done") for i, (x, y) in enumerate(pairs)]
 
-    def costs(point: Point) -> tuple[float, float]:
+    def costs(point: TrialPoint) -> tuple[float, float]:
         return (-point.x if x_rises else point.x), (-point.y if y_rises else point.y)
 
-    def beats(one: Point, other: Point) -> bool:
+    def beats(one: TrialPoint, other: TrialPoint) -> bool:
         a, b = costs(one), costs(other)
         return a != b and a[0] <= b[0] and a[1] <= b[1]
 
@@ -54,7 +54,11 @@ def test_the_front_is_what_none_beats(pairs: list[tuple[int, int]], x_rises: boo
 
 
 def test_what_is_not_finite_is_left_out() -> None:
-    made = [Point(1.0, math.nan, 0, "done"), Point(math.inf, 0.5, 1, "done"), Point(2.0, 0.5, 2, "done")]
+    made = [
+        TrialPoint(1.0, math.nan, 0, "done"),
+        TrialPoint(math.inf, 0.5, 1, "done"),
+        TrialPoint(2.0, 0.5, 2, "done"),
+    ]
     drawn = chart("t", "params", "accuracy", made)
     assert drawn is not None and [mark.number for mark in drawn.marks] == [2]
     assert chart("t", "params", "accuracy", made[:2]) is None

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 import genome
-from search.dashboard.graphdiff import Part, graphdiff
-from search.dashboard.textdiff import AROUND, textdiff
+from search.dashboard.genomes.graph_diff import PartChange, graph_diff
+from search.dashboard.genomes.text_diff import AROUND, text_diff
 from tests.search.dashboard.kept import Page, add, begin, client, text_of
 from tests.search.dashboard.test_hostile import HOSTILE
 
@@ -123,13 +123,13 @@ def marked(svg: str) -> dict[str, str]:
 def test_what_is_no_node_differs_too() -> None:
     plain = genome.loads(OLD)
     other = genome.loads(OLD.replace("classes: 10", "classes: 7").replace("genome: g", "genome: h"))
-    diff = graphdiff(plain, other)
-    assert diff.whole == (Part("classes", "10", "7"),) and not diff.changed and diff
-    assert not graphdiff(plain, plain.renamed("h"))
+    diff = graph_diff(plain, other)
+    assert diff.whole == (PartChange("classes", "10", "7"),) and not diff.changed and diff
+    assert not graph_diff(plain, plain.renamed("h"))
 
 
 def test_a_text_differs_line_by_line_and_word_by_word() -> None:
-    lines = textdiff(OLD, NEW)
+    lines = text_diff(OLD, NEW)
     assert [(line.kind, [piece.text for piece in line.pieces if piece.differs]) for line in lines] == [
         *[("same", [])] * 4,
         ("dropped", ["3"]),
@@ -147,15 +147,15 @@ def test_a_text_differs_line_by_line_and_word_by_word() -> None:
     ("old", "new"), [(OLD, NEW), (NEW, OLD), (OLD, ""), ("", NEW), ("a\nb", "b\na"), ("a", "a\n\nb")]
 )
 def test_each_line_stands_in_the_difference_once(old: str, new: str) -> None:
-    said = [(line.kind, "".join(piece.text for piece in line.pieces)) for line in textdiff(old, new)]
+    said = [(line.kind, "".join(piece.text for piece in line.pieces)) for line in text_diff(old, new)]
     assert sorted(text for kind, text in said if kind in ("same", "dropped")) == sorted(old.splitlines())
     assert sorted(text for kind, text in said if kind in ("same", "added")) == sorted(new.splitlines())
-    assert textdiff(old, old) == []
+    assert text_diff(old, old) == []
 
 
 def test_of_long_equal_runs_the_ends_are_shown() -> None:
     middle = [f"line {i}" for i in range(50)]
-    lines = textdiff("\n".join(["a", *middle, "b"]), "\n".join(["x", *middle, "y"]))
+    lines = text_diff("\n".join(["a", *middle, "b"]), "\n".join(["x", *middle, "y"]))
     assert [line.kind for line in lines] == (
         ["dropped", "added", *["same"] * AROUND, "skipped", *["same"] * AROUND, "dropped", "added"]
     )

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import genome
 from genome.domain import Domain, Float, Int, OneOf
-from search.config.read import parse_study
-from search.dashboard.bins import MOST_CHOICES, kind, labels
-from search.dashboard.importance import LEAST, importance
-from search.dashboard.learner import Learner, kinds
-from search.dashboard.library import Library
+from search.config.study import parse_study
+from search.dashboard.gene_analysis.analysis import GeneAnalysis, kinds
+from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, labels
+from search.dashboard.gene_analysis.importance import LEAST, importance
+from search.dashboard.studies.library import Library
 from search.storage.store import Store
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import Page, add, begin, client, text_of
@@ -136,7 +136,7 @@ def test_what_a_study_learned(tmp_path: Path) -> None:
 
 def test_what_comes_later_is_learned_too(tmp_path: Path) -> None:
     store = filled(tmp_path, 30)
-    library, learner = Library(tmp_path), Learner()
+    library, learner = Library(tmp_path), GeneAnalysis()
     before = learner.look(library.snapshot("tiny"), PATIENCE)
     add(store, accuracy=0.9, text=text_of(7, 8), plan={"digest": "new"})
     learner.look(library.snapshot("tiny"), PATIENCE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard.guard import HEADERS, PICTURE_POLICY, POLICY, is_loopback
+from search.dashboard.web.guard import HEADERS, PICTURE_POLICY, POLICY, is_loopback
 from tests.search.dashboard.kept import LOCAL, add, begin, client
 
 

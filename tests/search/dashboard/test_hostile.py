@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from starlette.testclient import TestClient
 
-from search.dashboard.guard import POLICY
+from search.dashboard.web.guard import POLICY
 from tests.search.dashboard.kept import Page, add, begin, client, text_of
 
 HOSTILE = (

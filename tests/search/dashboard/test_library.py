@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard.library import Library, Missing
+from search.dashboard.studies.library import Library, NotFound
 from tests.search.dashboard.kept import add, begin
 
 
@@ -43,5 +43,5 @@ def test_a_budget_that_grew_is_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "../tiny", "/etc", "tiny\0", "none"])
 def test_a_name_is_looked_up(tmp_path: Path, name: str) -> None:
     begin(tmp_path / "runs")
-    with pytest.raises(Missing):
+    with pytest.raises(NotFound):
         Library(tmp_path / "runs").snapshot(name)

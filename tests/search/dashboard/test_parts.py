@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard.study import PARTS
+from search.dashboard.pages.study import PARTS
 from tests.search.dashboard.kept import Page, add, begin, client, text_of
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.dashboard.chart import Point
-from search.dashboard.plot import ACROSS, MOST_CORNERS, UP, sparse, thinned
+from search.dashboard.plots.plot import ACROSS, MOST_CORNERS, UP, sparse, thinned
+from search.dashboard.plots.svg_chart import TrialPoint
 from tests.search.dashboard.kept import add, begin, client
 
 points = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1), st.booleans()), max_size=50)
@@ -23,7 +23,7 @@ points = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1), st.booleans()), 
 def test_a_thinned_cloud_has_its_front_and_its_ends(
     given: list[tuple[float, float, bool]], log: bool
 ) -> None:
-    made = [Point(x, y, i, "done", first) for i, (x, y, first) in enumerate(given)]
+    made = [TrialPoint(x, y, i, "done", first) for i, (x, y, first) in enumerate(given)]
     kept = thinned(made, log)
     assert set(kept) <= set(made) and {p for p in made if p.is_front} <= set(kept)
     assert len({p.number for p in kept}) == len(kept)
@@ -32,7 +32,7 @@ def test_a_thinned_cloud_has_its_front_and_its_ends(
 
 
 def test_thousands_of_points_become_few() -> None:
-    made = [Point(1 + i % 97, i * 0.61803 % 1, i, "done") for i in range(20_000)]
+    made = [TrialPoint(1 + i % 97, i * 0.61803 % 1, i, "done") for i in range(20_000)]
     assert len(thinned(made, False)) <= ACROSS * UP
 
 

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.dashboard.query import ENDS, OUTCOMES, PAGE, SORTS, Query, QueryError, column_value
-from search.dashboard.seen import Seen
+from search.dashboard.studies.trial_query import ENDS, OUTCOMES, PAGE, SORTS, Query, QueryError, column_value
+from search.dashboard.studies.trial_view import TrialView
 from search.storage.record import Record
 
 numbers = st.none() | st.integers(0, 20)
 
 
 @st.composite
-def trials(draw: st.DrawFn) -> list[Seen]:
+def trials(draw: st.DrawFn) -> list[TrialView]:
     drawn = draw(
         st.lists(
             st.tuples(numbers, numbers, st.sampled_from(OUTCOMES[:3]), numbers, st.booleans()), max_size=30
@@ -24,7 +24,7 @@ def trials(draw: st.DrawFn) -> list[Seen]:
     )
     copies = draw(st.integers(1, 12))
     return [
-        Seen(
+        TrialView(
             Record(
                 i,
                 outcome,
@@ -49,7 +49,7 @@ queries = st.builds(
 
 
 @given(trials(), queries)
-def test_every_trial_that_is_kept_is_on_one_page(all_of_them: list[Seen], query: Query) -> None:
+def test_every_trial_that_is_kept_is_on_one_page(all_of_them: list[TrialView], query: Query) -> None:
     first = query.of(all_of_them)
     pages = [query.at(number).of(all_of_them) for number in range(1, first.pages + 1)]
     listed = [one.record.number for page in pages for one in page.trials]
@@ -61,7 +61,7 @@ def test_every_trial_that_is_kept_is_on_one_page(all_of_them: list[Seen], query:
 
 
 @given(trials(), queries)
-def test_a_filter_keeps_what_satisfies_it(all_of_them: list[Seen], query: Query) -> None:
+def test_a_filter_keeps_what_satisfies_it(all_of_them: list[TrialView], query: Query) -> None:
     for one in all_of_them:
         is_inside = (not query.outcome or one.outcome == query.outcome) and (
             not query.op or f"op: {query.op}," in (one.record.genome or "")
@@ -73,7 +73,7 @@ def test_a_filter_keeps_what_satisfies_it(all_of_them: list[Seen], query: Query)
 
 
 @given(trials(), queries)
-def test_an_order_is_an_order(all_of_them: list[Seen], query: Query) -> None:
+def test_an_order_is_an_order(all_of_them: list[TrialView], query: Query) -> None:
     column, falls = query.sort.removeprefix("-"), query.sort.startswith("-")
     page = query.of(all_of_them)
     if column == "outcome":

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from search.dashboard import beside, library
-from search.dashboard.beside import Beside
-from search.dashboard.library import Library
-from search.dashboard.studies import head
+from search.dashboard.pages.studies import head
+from search.dashboard.studies import background as beside
+from search.dashboard.studies import library
+from search.dashboard.studies.background import BackgroundTask
+from search.dashboard.studies.library import Library
 from search.storage.lock import hold
 from tests.command import PATIENCE_SECONDS
 from tests.search.dashboard.kept import Page, add, begin, client
@@ -100,7 +101,7 @@ def test_an_error_is_told_once_and_not_when_it_is_old(monkeypatch: pytest.Monkey
         ran.append(len(ran))
         raise ValueError(ran[-1])
 
-    work = Beside(fail)
+    work = BackgroundTask(fail)
     for expected in ("0", "1"):
         with pytest.raises(ValueError, match=expected):
             work.is_done(PATIENCE_SECONDS)

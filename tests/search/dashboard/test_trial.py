@@ -12,11 +12,11 @@ import pytest
 from starlette.testclient import TestClient
 
 import genome
-from search.dashboard import drawing
-from search.dashboard.downloads import PIECE, opened, pieces, size_of
-from search.dashboard.guard import POLICY
-from search.dashboard.library import Library
-from search.dashboard.report import seconds_by_part
+from search.dashboard.genomes import picture as drawing
+from search.dashboard.pages.downloads import PIECE, opened, pieces, size_of
+from search.dashboard.pages.training_report import seconds_by_part
+from search.dashboard.studies.library import Library
+from search.dashboard.web.guard import POLICY
 from search.storage.store import Store
 from tests.search.dashboard.kept import Page, add, begin, client
 from tests.search.dashboard.test_hostile import HOSTILE
@@ -134,7 +134,7 @@ def test_the_picture_fits_the_policy_of_the_page(web: TestClient) -> None:
         }
         assert not any(name == "style" or name.startswith("on") for name in element.attrib)
         assert element.attrib.get("href", "?open=").startswith("?open=")
-    (sheet,) = [link for link in Page(web.get(PAGE).text).all("link", "href") if "picture.css" in link]
+    (sheet,) = [links for links in Page(web.get(PAGE).text).all("link", "href") if "picture.css" in links]
     assert web.get(sheet).text == root.findtext(f"{SVG}style")
 
 
@@ -252,11 +252,11 @@ def test_what_was_trained_can_be_downloaded(tmp_path: Path) -> None:
     add(store)
     put(store, 0, weights__safetensors=weights, report__json=b"{}", other__txt=b"x")
     web = client(tmp_path)
-    offers = {offer["name"]: offer for offer in web.get(f"{PAGE}.json").json()["files"]}
-    assert offers.keys() == {"weights.safetensors", "report.json"}
-    assert offers["weights.safetensors"]["size"] == len(weights)
-    assert {offer["href"] for offer in offers.values()} <= set(Page(web.get(PAGE).text).all("a", "href"))
-    answer = web.get(offers["weights.safetensors"]["href"])
+    downloads = {offer["name"]: offer for offer in web.get(f"{PAGE}.json").json()["files"]}
+    assert downloads.keys() == {"weights.safetensors", "report.json"}
+    assert downloads["weights.safetensors"]["size"] == len(weights)
+    assert {offer["href"] for offer in downloads.values()} <= set(Page(web.get(PAGE).text).all("a", "href"))
+    answer = web.get(downloads["weights.safetensors"]["href"])
     assert answer.content == weights and answer.headers["content-length"] == str(len(weights))
     assert answer.headers["content-disposition"] == 'attachment; filename="tiny-0-weights.safetensors"'
     assert answer.headers["content-type"] == "application/octet-stream"
@@ -292,8 +292,8 @@ def test_the_export_belongs_to_one_trial(tmp_path: Path) -> None:
         assert web.get(address.format(1)).status_code == 404
     (best / "report.json").write_text(json.dumps({"export": 1, "trial": 1, "digest": "e"}))
     assert web.get(address.format(1)).text == "exported" and web.get(address.format(0)).status_code == 404
-    offers = web.get("/study/tiny/trial/1.json").json()["files"]
-    assert [offer["name"] for offer in offers] == ["genome.yaml", "report.json", "USAGE.md"]
+    downloads = web.get("/study/tiny/trial/1.json").json()["files"]
+    assert [offer["name"] for offer in downloads] == ["genome.yaml", "report.json", "USAGE.md"]
     assert web.get(f"{PAGE}.json").json()["files"] == []
 
 

@@ -26,7 +26,7 @@ nodes:
 """
 SIGNALLED = """
 import os, sys
-from search.cli import main
+from search.cli.app import main
 
 write = sys.stdout.write
 

@@ -1,0 +1,167 @@
+"""Acting on a study: each form of a page is one address that takes it, does one thing and leads back.
+
+Nothing is done to a running search but through its storage: it takes what waits in its queue, and looks there whether
+it shall stop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+import genome
+from genome import Genome, GenomeError
+from genome.source import SourceError
+from search.dashboard.actions.resume import SearchProcesses
+from search.dashboard.actions.zoo import ZooFilter
+from search.dashboard.pages.trial import found
+from search.dashboard.studies.library import Library
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.study_attrs import LONGEST_NOTE, set_note, set_star
+from search.dashboard.web import links
+from search.dashboard.web.forms import FormError, read_form
+from search.errors import StudyError
+from search.proposals import enqueue
+from search.run.stop import ask_to_stop
+from search.space.space import Space
+from search.storage.store import writing
+
+LONGEST_GENOME = 100_000  # characters
+HAND = "hand"  # a move of a person's: the genome was made by it
+PLACE = re.compile(r"\btext:(?=\d)")
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+Fields = Mapping[str, str]
+
+
+class Actions:
+    """What can be done to the studies of a library. `token`: what every form must have."""
+
+    def __init__(self, library: Library, token: str) -> None:
+        self.library, self.token = library, token
+        self.searches = SearchProcesses(library.runs, library.url)
+        self.zoo = ZooFilter()
+
+    def routes(self) -> list[Route]:
+        """Return the addresses of the forms. The guard knows them, too."""
+        return [
+            self._route("/stop", (), self.stop),
+            self._route("/resume", (), self.resume),
+            self._route("/enqueue", ("text", "zoo", "parent"), self.enqueue),
+            self._route("/trial/{number:int}/star", ("starred",), self.star),
+            self._route("/trial/{number:int}/note", ("note",), self.note),
+        ]
+
+    def values(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return what a page says of what can be done."""
+        return {
+            "stopping": snapshot.is_stopping,
+            "resume": self.searches.of(snapshot),
+            "waiting": snapshot.outcomes.get("waiting", 0),
+            "starred": len(snapshot.attrs.stars),
+        }
+
+    def stop(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
+        if not snapshot.is_running:
+            raise FormError(f"study {snapshot.name} is not being run", 409)
+        with self._writing(snapshot) as store:
+            ask_to_stop(store)
+        return links.study(snapshot.name)
+
+    def resume(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
+        self.searches.begin(snapshot)
+        return links.study(snapshot.name)
+
+    def enqueue(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
+        given, how = _given(fields)
+        parents = _parents(snapshot, fields["parent"])
+        space = _space(snapshot)
+        made = enqueue.fit(snapshot.file, space, given)
+        with self._writing(snapshot) as store:
+            made_number = enqueue.enqueue(store, space, made, how, parents)
+        return links.trial(snapshot.name, made_number)
+
+    def star(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
+        is_starred = fields["starred"]
+        if is_starred not in ("yes", "no"):
+            raise FormError("starred may be yes or no")
+        with self._writing(snapshot) as store:
+            set_star(store, found(snapshot, number).record.number, is_starred == "yes")
+        return links.trial(snapshot.name, number)
+
+    def note(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
+        text = fields["note"].strip()
+        if len(text) > LONGEST_NOTE:
+            raise FormError(f"a note has at most {LONGEST_NOTE:,} characters, not {len(text):,}")
+        with self._writing(snapshot) as store:
+            set_note(store, found(snapshot, number).record.number, text)
+        return links.trial(snapshot.name, number)
+
+    def _writing(self, snapshot: Snapshot) -> Any:
+        return writing(snapshot.name, self.library.runs, self.library.url)
+
+    def _route(
+        self,
+        address: str,
+        names: Collection[str],
+        act: Callable[[Snapshot, Fields, int], str | None],
+    ) -> Route:
+        async def answer(request: Request) -> Response:
+            fields = await read_form(request, self.token, names)
+            name, number = request.path_params["name"], request.path_params.get("number", -1)
+            back = await run_in_threadpool(self._done, act, name, fields, number)
+            return RedirectResponse(back, 303)
+
+        return Route(f"/study/{{name}}{address}", answer, methods=["POST"])
+
+    def _done(
+        self, act: Callable[[Snapshot, Fields, int], str | None], name: str, fields: Fields, number: int
+    ) -> str:
+        """Do it, and return where to go then. What cannot be done is the sender's to mend."""
+        snapshot = self.library.snapshot(name)
+        try:
+            return act(snapshot, fields, number) or "/"
+        except (GenomeError, SourceError) as error:
+            raise FormError(f"this is no genome: {PLACE.sub('line ', _one_line(error))}") from None
+        except StudyError as error:
+            raise FormError(_one_line(error), 409) from None
+
+
+def _given(fields: Fields) -> tuple[Genome, str]:
+    """The genome that a form gives, and how: as text, or by a name of the zoo."""
+    text, name = fields["text"], fields["zoo"]
+    if bool(text.strip()) == bool(name):
+        raise FormError("give the text of a genome, or the name of a network of the zoo, and not both")
+    if name:
+        if name not in genome.zoo.names():
+            raise FormError(f"the zoo has no network {name[:40]!r}")
+        return genome.zoo.get(name), f"zoo:{name}"
+    if len(text) > LONGEST_GENOME:
+        raise FormError(f"a genome's text has at most {LONGEST_GENOME:,} characters, not {len(text):,}", 413)
+    return genome.loads(text, path="text"), HAND
+
+
+def _space(snapshot: Snapshot) -> Space:
+    try:
+        return snapshot.file.space()
+    except (
+        ValueError
+    ) as error:  # its data is not here, or it was begun by a version that knew other node types
+        raise FormError(f"the study's space cannot be read here: {_one_line(error)}", 409) from None
+
+
+def _parents(snapshot: Snapshot, text: str) -> tuple[int, ...]:
+    if not text:
+        return ()
+    if not (NUMBER.fullmatch(text) and int(text) in snapshot.by_number):
+        raise FormError(f"study {snapshot.name} has no trial {text[:20]!r}")
+    return (int(text),)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,46 @@
+"""Which networks of the zoo are of a study's space and within its limits: most spaces have none, so a form asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import genome
+from search.config.study import StudyFile
+from search.dashboard.studies.snapshot import Snapshot
+from search.errors import StudyError
+from search.proposals.enqueue import fit
+from search.space.space import Space
+
+
+class ZooFilter:
+    """What fits each study of a library, found out once for each study file: that takes most of a second."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[StudyConfig, Sequence[str] | None]] = {}
+        self._lock = threading.Lock()
+
+    def fitting(self, snapshot: Snapshot) -> Sequence[str] | None:
+        """Return the names of those that fit a study; None where its space cannot be read here."""
+        with self._lock:
+            file, names = self._known.get(snapshot.name, (None, None))
+            if file is not snapshot.file:
+                names = _fitting(snapshot.file)
+                self._known[snapshot.name] = snapshot.file, names
+            return names
+
+
+def _fitting(file: StudyConfig) -> Sequence[str] | None:
+    try:
+        space = file.space
+    except ValueError:
+        return None
+    return [name for name in genome.zoo.names() if _fits(file, space, name)]
+
+
+def _fits(file: StudyConfig, space: Space, name: str) -> bool:
+    try:
+        fit(file, space, genome.zoo.get(name))
+    except StudyError:
+        return False
+    return True

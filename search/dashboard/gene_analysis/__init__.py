@@ -1,0 +1,1 @@
+"""What the trials tell about the genes of a space."""

@@ -1,0 +1,155 @@
+"""Works out what a study has learned, in the background: reading thousands of genomes takes seconds, once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import genome
+from genome.domain import Domain
+from genome.source import SourceError
+from search.config.study import StudyFile
+from search.dashboard.gene_analysis.answer_kinds import kind
+from search.dashboard.gene_analysis.importance import Importance, importance
+from search.dashboard.gene_analysis.statistics import (
+    GeneStatistics,
+    NodeTypeCount,
+    ProxyStatistics,
+    Quantiles,
+    genes,
+    learnt_values,
+    node_types,
+    proxies,
+    quantiles,
+    top,
+    trained,
+)
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trial_view import TrialView
+from search.space.holes import SpaceError
+from search.space.space import Space
+
+PATIENCE = 0.15  # seconds that a page waits for what is nearly done
+GROWTH = 1.1  # genes are weighed again when there are so many times as many trials
+
+
+class GeneFindings(NamedTuple):
+    """What `trials` trained networks tell; of `unread` the genome could not be read. `is_weighing`: more is to come."""
+
+    mark: str
+    trials: int
+    top: int
+    unread: int
+    is_weighing: bool
+    importance: Importance | None
+    genes: Sequence[GeneStatistics]
+    node_types: Sequence[NodeTypeCount]
+    proxies: Sequence[ProxyStatistics]
+    quantiles: Quantiles | None
+
+
+class ReadProgress(NamedTuple):
+    """How far the reading is: genomes read, of so many. `trouble` says why it ended, if it did."""
+
+    read: int
+    total: int
+    trouble: str | None = None
+
+
+class GeneAnalysis:
+    """What one study has learned. A page gets what is known, which may be of a moment ago."""
+
+    def __init__(self) -> None:
+        self.progress = ReadProgress(0, 0)
+        self._learned: GeneFindings | None = None
+        self._file: StudyFile | None = None
+        self._mark: str | None = None
+        self._codes: dict[int, bytes | None] = {}
+        self._weighed: Importance | None = None
+        self._weighed_at = 0
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def look(self, snapshot: Snapshot, patience: float = PATIENCE) -> GeneFindings | None:
+        """Return what is known, None where nothing is yet; what is new is begun to be read."""
+        with self._lock:
+            if self._file is not snapshot.file:  # another study has its name now, or it was never read
+                self._file, self._learned, self._mark, self._codes = snapshot.file, None, None, {}
+                self._weighed, self._weighed_at = None, 0
+            is_busy = self._thread is not None and self._thread.is_alive()
+            if not is_busy and self._mark != snapshot.mark:
+                self._thread = threading.Thread(target=self._work, args=(snapshot,), daemon=True)
+                self._thread.start()
+            thread = self._thread
+        if thread is not None:
+            thread.join(patience)
+        return self._learned
+
+    def _work(self, snapshot: Snapshot) -> None:
+        try:
+            for made in self._learn(snapshot):
+                self._keep(snapshot, made)
+        except Exception as error:  # the page says so, and goes on without
+            self.progress = self.progress._replace(trouble=f"{type(error).__name__}: {error}")
+            self._keep(snapshot, None)
+
+    def _keep(self, snapshot: Snapshot, made: GeneFindings | None) -> None:
+        with self._lock:
+            if self._file is snapshot.file:
+                self._learned, self._mark = made, snapshot.mark
+
+    def _learn(self, snapshot: Snapshot) -> Iterator[GeneFindings]:
+        """What the trials tell: first without the importance of genes where that takes longer, then with it."""
+        import numpy as np
+
+        space, ordered = snapshot.file.space(), trained(snapshot)
+        rows = self._read(space, ordered)
+        read = [(one, row) for one, row in zip(ordered, rows, strict=True) if row is not None]
+        codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))
+        values = np.array(learnt_values(snapshot, [one for one, _ in read]))
+        is_top = np.arange(len(read)) < len(top(read))
+        must_weigh = self._weighed_at == 0 or len(read) >= GROWTH * self._weighed_at
+
+        def made(is_weighing: bool) -> GeneFindings:
+            return GeneFindings(
+                f"{snapshot.mark}{'-' if is_weighing else ''}",
+                len(ordered),
+                len(top(ordered)),
+                len(ordered) - len(read),
+                is_weighing,
+                self._weighed,
+                genes(space.holes, codes, values, is_top, self._weighed),
+                node_types(ordered),
+                proxies(snapshot),
+                quantiles(values),
+            )
+
+        yield made(must_weigh)
+        if must_weigh:
+            self._weighed, self._weighed_at = importance(codes, np.arange(len(read))), len(read)
+            yield made(False)
+
+    def _read(self, space: Space, ordered: Sequence[TrialView]) -> list[bytes | None]:
+        """The kinds of answers of each genome, in the order of the space's holes."""
+        codes, rows = self._codes, list[bytes | None]()
+        for one in ordered:
+            number = one.record.number
+            if number not in codes:
+                codes[number] = kinds(space, one.record.genome)
+            rows.append(codes[number])
+            self.progress = ReadProgress(len(rows), len(ordered))
+        return rows
+
+
+def kinds(space: Space, text: str | None) -> bytes | None:
+    """Return which kind of answer a genome gives to each hole, from 1, 0 where it is not asked; None if unreadable."""
+    try:
+        answers = space.encode(genome.loads(text or ""))
+    except (genome.GenomeError, SourceError, SpaceError):
+        return None
+    return bytes(_code(domain, answers, name) for name, domain in space.holes.items())
+
+
+def _code(domain: Domain, answers: dict[str, object], name: str) -> int:
+    return kind(domain, answers[name]) + 1 if name in answers else 0

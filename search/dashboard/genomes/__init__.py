@@ -1,0 +1,1 @@
+"""Genomes on the pages: pictures, unfolded motifs, costs of nodes, differences."""

@@ -1,0 +1,42 @@
+"""What the page of a study's genes shows, and the short form of it on the study's own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.dashboard.gene_analysis.analysis import GeneAnalysis, GeneFindings
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.web import links
+
+
+def learned(snapshot: Snapshot, learner: GeneAnalysis) -> dict[str, Any]:
+    """Return the page's values. `is_ready` is false while the genomes are still being read for the first time."""
+    found = learner.look(snapshot)
+    read, total, trouble = learner.progress
+    return {
+        "name": snapshot.name,
+        "href": links.study(snapshot.name),
+        "goal": snapshot.goal.name,
+        "is_running": snapshot.is_running,
+        "is_ready": found is not None,
+        "mark": found.mark if found else "",
+        "read": read,
+        "total": total,
+        "trouble": trouble,
+        **(_values(found) if found else {}),
+    }
+
+
+def _values(found: GeneFindings) -> dict[str, Any]:
+    weighed = found.importance
+    return {
+        "trials": found.trials,
+        "top": found.top,
+        "unread": found.unread,
+        "is_weighing": found.is_weighing,
+        "weighed": {"trials": weighed.trials, "explained": weighed.explained} if weighed else None,
+        "genes": found.genes,
+        "node_types": found.node_types,
+        "proxies": found.proxies,
+        "box": found.quantiles,
+    }

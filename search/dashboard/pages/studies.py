@@ -1,0 +1,65 @@
+"""What the page of all studies shows."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from search.dashboard.studies.library import Library, NotFound, StillReading
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.web import links
+from search.errors import StudyError
+
+
+def studies(library: Library, patience: float | None = None) -> dict[str, Any]:
+    """Return the page's values; a study that takes longer than `patience` seconds to be read says so.
+
+    Raises StudyError where the storage itself cannot be read.
+    """
+    names, limit = library.names(), None if patience is None else time.monotonic() + patience
+    rows = [_row(library, name, limit) for name in names]
+    return {
+        "studies": rows,
+        "is_running": any(row.get("state") == "running" for row in rows),
+        "is_being_read": any("is_being_read" in row for row in rows),
+    }
+
+
+def head(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what is said of a study wherever it is named."""
+    return {
+        "name": snapshot.name,
+        "href": links.study(snapshot.name),
+        "state": snapshot.state.word,
+        "why": snapshot.state.why,
+        "trials": len(snapshot.trials),
+        "outcomes": snapshot.outcomes,
+        "spent_seconds": snapshot.spent_seconds,
+        "budget_seconds": snapshot.file.budget.device_time,
+        "planned_trials": snapshot.file.trials,
+        "goal": snapshot.goal.name,
+        "best": _best(snapshot),
+        "began_at": snapshot.began_at,
+        "seen_at": snapshot.seen_at,
+    }
+
+
+def _best(snapshot: Snapshot) -> dict[str, Any] | None:
+    if not snapshot.best:
+        return None
+    number, goal = snapshot.best[0].number, snapshot.goal.name
+    return {
+        "number": number,
+        "href": links.trial(snapshot.name, number),
+        goal: snapshot.best[0].metrics.get(goal),
+    }
+
+
+def _row(library: Library, name: str, limit: float | None) -> dict[str, Any]:
+    patience = None if limit is None else max(0.0, limit - time.monotonic())
+    try:
+        return library.brief(name, head, patience)
+    except StillReading:
+        return {"name": name, "href": links.study(name), "is_being_read": True}
+    except (StudyError, NotFound) as error:
+        return {"name": name, "href": links.study(name), "trouble": str(error)}

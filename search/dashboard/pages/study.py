@@ -1,0 +1,157 @@
+"""What the page of one study shows, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from search.dashboard.pages.failures import failures
+from search.dashboard.pages.size_limit import best_within
+from search.dashboard.pages.studies import head
+from search.dashboard.plots import study_plots
+from search.dashboard.plots.plot import Plot
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trial_query import COSTS, METRICS, Query, TrialPage, column_value
+from search.dashboard.studies.trial_view import TrialView
+from search.dashboard.web import links
+from search.storage.record import Record, spread_over_seeds
+
+MOST_BEST = 20  # trials of a front that are listed
+
+
+def study(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    """Return the page's values: the whole study, and one page of its trials."""
+    return {name: value for make in PARTS.values() for name, value in make(snapshot, query).items()}
+
+
+def part(snapshot: Snapshot, name: str, query: Query) -> dict[str, Any]:
+    """Return the values of one part of the page. Raises KeyError where there is none of that name."""
+    return {**_common(snapshot, query), **PARTS[name](snapshot, query)}
+
+
+def metrics_of(objectives: Iterable[str]) -> list[str]:
+    """Return the numbers that the tables show: the objectives first, then what else is usual."""
+    names = list(objectives)
+    usual = ("accuracy", "loss", "params", "macs")
+    return [*names, *(name for name in usual if name not in names)]
+
+
+def against(snapshot: Snapshot, query: Query) -> Plot | None:
+    """Return the plot of what was learnt against the cost that is asked for."""
+    return study_plots.front(snapshot, _cost(snapshot, query))
+
+
+def _common(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    return {
+        "name": snapshot.name,
+        "href": links.study(snapshot.name),
+        "goal": snapshot.goal.name,
+        "is_running": snapshot.is_running,
+        "objectives": dict(snapshot.file.objectives),
+        "mark": snapshot.mark,
+    }
+
+
+def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    file = snapshot.file
+    return {
+        **_common(snapshot, query),
+        **head(snapshot),
+        "data": file.data.name,
+        "sampler": file.sampler,
+        "pruner": file.pruner,
+        "epochs": file.recipe.epochs,
+        "limits": dict(file.limits),
+        "finale_seconds": _finale_seconds(snapshot),
+    }
+
+
+def _act(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    """What can be done to it depends on whether it runs; the rest of it is not of a study alone."""
+    return {"state": snapshot.state.word}
+
+
+def _best(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    return {
+        "front": {"count": len(snapshot.best), "rows": _front(snapshot)},
+        "finale_seconds": _finale_seconds(snapshot),
+        "within": best_within(snapshot, query),
+    }
+
+
+def _against(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    """The front of the chart as a table; the chart has its own address."""
+    cost = _cost(snapshot, query)
+    first = sorted((p for p in snapshot.against(cost) if p.is_front), key=lambda p: (p.x, p.y))
+    return {
+        "against": {
+            "cost": cost,
+            "costs": [*dict.fromkeys((snapshot.cost.name, *COSTS))],
+            "count": len(first),
+            "rows": [row(snapshot, snapshot.by_number[p.number]) for p in first[-MOST_BEST:]],
+        }
+    }
+
+
+def _failed(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    return {"failures": failures(snapshot.trials)}
+
+
+def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    page: TrialPage = query.of(snapshot.starred if query.starred else snapshot.trials)
+    table = {
+        "sort": query.sort,
+        "outcome": query.outcome,
+        "op": query.op,
+        "starred": query.starred,
+        "ends": query.ends,
+        "page": page.number,
+        "pages": page.pages,
+        "found": page.found,
+        "rows": [row(snapshot, one) for one in page.trials],
+    }
+    return {"trials": len(snapshot.trials), "ops": snapshot.ops, "table": table}
+
+
+PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {
+    "summary": _summary,
+    "act": _act,
+    "best": _best,
+    "against": _against,
+    "failures": _failed,
+    "table": _table,
+}
+
+
+def row(snapshot: Snapshot, one: TrialView) -> dict[str, Any]:
+    """Return a trial as a row of a table."""
+    made = one.record
+    return {
+        "number": made.number,
+        "href": links.trial(snapshot.name, made.number),
+        "outcome": one.outcome,
+        **{name: column_value(one, name) for name in METRICS},
+        "epochs": made.epochs,
+        "seconds": made.seconds,
+        "by": made.origin.by if made.origin else None,
+        "reason": made.reason,
+        "starred": made.number in snapshot.attrs.stars,
+        "note": snapshot.attrs.notes.get(made.number),
+    }
+
+
+def _cost(snapshot: Snapshot, query: Query) -> str:
+    return query.cost or snapshot.cost.name
+
+
+def _finale_seconds(snapshot: Snapshot) -> float:
+    return sum(r.finale.seconds for r in snapshot.records if r.finale)
+
+
+def _front(snapshot: Snapshot) -> Sequence[dict[str, Any]]:
+    return [_listed(snapshot, record) for record in snapshot.best[:MOST_BEST]]
+
+
+def _listed(snapshot: Snapshot, record: Record) -> dict[str, Any]:
+    seeds = spread_over_seeds(record, snapshot.goal.name) if record.finale else None
+    return {**row(snapshot, snapshot.by_number[record.number]), "over_seeds": seeds}

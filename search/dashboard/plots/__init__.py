@@ -1,0 +1,1 @@
+"""Plots as values and charts as SVG."""

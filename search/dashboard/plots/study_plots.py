@@ -1,0 +1,172 @@
+"""The plots of a study's page, as values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from search import formatting
+from search.dashboard.plots.plot import Plot, Scale, Series, finite, sparse, thinned
+from search.dashboard.plots.svg_chart import LOGARITHMIC, WIDE, TrialPoint
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trial_view import TrialView
+from search.dashboard.web import links
+from search.storage.trial_files import read_report
+
+TOP, RUNNING = 5, 6  # trials whose curves are drawn
+KEPT = 512  # reports
+UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
+SYMBOLS = {"done": "circle", "cut": "square", "pruned": "triangle-up", "other": "x-thin-open"}
+ROLES = {"done": "good", "cut": "warm", "pruned": "muted", "other": "bad"}
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+
+def front(snapshot: Snapshot, cost: str) -> Plot | None:
+    """Return what was learnt against what it costs, the Pareto front as a line through its points."""
+    goal, points = snapshot.goal.name, finite(snapshot.against(cost))
+    if not points:
+        return None
+    low, high = min(p.x for p in points), max(p.x for p in points)
+    is_log = low > 0 and (cost in LOGARITHMIC or cost == "seconds") and high > WIDE / 3 * low
+    drawn = thinned(points, is_log)
+    groups: dict[str, list[TrialPoint]] = {}
+    for p in drawn:
+        groups.setdefault(p.outcome if p.outcome in SYMBOLS else "other", []).append(p)
+    best = sorted((p for p in drawn if p.is_front), key=lambda p: (p.x, p.y))
+    series = [_points(word, groups[word], ROLES[word], SYMBOLS[word]) for word in SYMBOLS if word in groups]
+    line = Series("the Pareto front", "steps", "front", *_columns(best), symbol="diamond")
+    few = f", {len(drawn):,} drawn" if len(drawn) < len(points) else ""
+    return Plot(
+        f"{goal} against {cost}",
+        Scale(cost, "log" if is_log else "number"),
+        Scale(goal),
+        [*series, line],
+        f"{len(points):,} trained networks{few}; {len(best)} on the Pareto front",
+        href=links.study(snapshot.name),
+    )
+
+
+def progress(snapshot: Snapshot) -> Plot | None:
+    """Return the best value against the device seconds that were spent until then."""
+    improvements, goal = snapshot.improvements, snapshot.goal.name
+    if not improvements:
+        return None
+    unit, length = _unit(improvements[-1].seconds)
+    line = Series(
+        f"best {goal}",
+        "steps",
+        "front",
+        [step.seconds / length for step in improvements],
+        [step.value for step in improvements],
+        [step.number for step in improvements],
+    )
+    found = f"{formatting.metric(goal, improvements[-1].value)} by trial {improvements[-1].number}"
+    note = f"{found}, found after {formatting.seconds(improvements[-2 if len(improvements) > 1 else -1].seconds)}"
+    across = Scale(f"device time, {unit}")
+    return Plot(f"best {goal} so far", across, Scale(goal), [line], note, href=links.study(snapshot.name))
+
+
+def budget(snapshot: Snapshot) -> Plot | None:
+    """Return the device time spent over the time of day, and the budget as a line across."""
+    ended = sorted((one.ended, one.record.search_seconds) for one in snapshot.trials if one.ended)
+    if not ended or snapshot.began_at is None:
+        return None
+    whole = snapshot.file.budget.device_time
+    unit, length = _unit(whole or snapshot.spent_seconds)
+    corners, spent = [(snapshot.began_at.timestamp(), 0.0)], 0.0
+    for moment, seconds in ended:
+        spent += seconds
+        corners.append((moment.timestamp(), spent))
+    # the finale, and what runs now, is charged but has not ended
+    corners.append(((snapshot.seen_at or ended[-1][0]).timestamp(), snapshot.spent_seconds))
+    drawn = sparse(corners)
+    line = Series("spent", "line", "cool", [_moment(at) for at, _ in drawn], [at / length for _, at in drawn])
+    left = (
+        f"{formatting.seconds(max(whole - snapshot.spent_seconds, 0.0))} left of {formatting.seconds(whole)}"
+        if whole
+        else ""
+    )
+    note = left or f"{formatting.seconds(snapshot.spent_seconds)} spent; there is no limit"
+    level = (f"budget, {formatting.seconds(whole)}", whole / length) if whole else None
+    return Plot(
+        "device time spent", Scale("time", "date"), Scale(f"device time, {unit}"), [line], note, level
+    )
+
+
+def curves(snapshot: Snapshot) -> Plot | None:
+    """Return the learning curves of the trials that run and of the best ones, over each other."""
+    running = [one for one in snapshot.trials if one.outcome == "running"][-RUNNING:]
+    top = [snapshot.by_number[r.number] for r in snapshot.ranked[:TOP]]
+    series = [
+        *(
+            _curve(snapshot, one, "cool", DASHES[i % len(DASHES)], ", running")
+            for i, one in enumerate(running)
+        ),
+        *(_curve(snapshot, one, f"c{i}", DASHES[i % len(DASHES)], "") for i, one in enumerate(top)),
+    ]
+    drawn = [one for one in series if one is not None]
+    if not drawn:
+        return None
+    title = f"learning curves of the best {len(top)}" + (" and of what runs" if running else "")
+    note = f"{snapshot.goal.name} on the validation images after each epoch"
+    across, href = Scale("epoch"), links.study(snapshot.name)
+    return Plot(title, across, Scale(snapshot.goal.name), drawn, note, href=href)
+
+
+PLOTS: Mapping[str, Callable[[Snapshot], Plot | None]] = {
+    "progress": progress,
+    "budget": budget,
+    "curves": curves,
+}
+
+
+def _points(name: str, points: list[TrialPoint], role: str, symbol: str) -> Series:
+    return Series(name, "points", role, *_columns(points), symbol=symbol)
+
+
+def _columns(points: list[TrialPoint]) -> tuple[list[float], list[float], list[int]]:
+    return [p.x for p in points], [p.y for p in points], [p.number for p in points]
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    """The unit in which so much time is a number of one or two digits before the point."""
+    return next((unit for unit in UNITS if seconds >= 2 * unit[1]), UNITS[-1])
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at).isoformat(sep=" ", timespec="seconds")
+
+
+def _curve(snapshot: Snapshot, one: TrialView, role: str, dash: str, more: str) -> Series | None:
+    """The curve that its report has, or what the storage has of it."""
+    kept = snapshot.folder / "trials" / str(one.record.number) if snapshot.folder else None
+    is_over = one.record.values is not None
+    rows = (
+        _reported(kept, one.record.digest, one.record.number, snapshot.goal.name) if kept and is_over else ()
+    )
+    turn = 1.0 if snapshot.goal.cost(1.0) < 0 else -1.0  # scores at rungs are higher where better
+    kept_rows = {epoch: turn * score for epoch, score in one.record.rungs.items()} | dict(one.record.curve)
+    rows = rows or tuple((float(epoch), value) for epoch, value in sorted(kept_rows.items()))
+    if not rows:
+        return None
+    xs, ys = [x for x, _ in rows], [y for _, y in rows]
+    name = f"trial {one.record.number}{more}"
+    return Series(name, "line", role, xs, ys, [one.record.number] * len(rows), dash=dash)
+
+
+@lru_cache(maxsize=KEPT)
+def _reported(folder: Path, digest: str | None, number: int, goal: str) -> tuple[tuple[float, float], ...]:
+    """The curve of a trial that has ended, which changes no more; nothing where it was not kept here."""
+    rows = (read_report(folder, digest, number) or {}).get("curve")
+    if not isinstance(rows, list):
+        return ()
+    pairs = [(row.get("epoch"), row.get(f"valid_{goal}")) for row in rows if isinstance(row, dict)]
+    return tuple((float(x), float(y)) for x, y in pairs if _is_number(x) and _is_number(y))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value)

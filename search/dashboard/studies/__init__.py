@@ -1,0 +1,1 @@
+"""Studies as the dashboard reads them from their storage."""

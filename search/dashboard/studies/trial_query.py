@@ -1,0 +1,219 @@
+"""What the address asks of the table of trials: an order, filters and a page, checked at the border."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from search.dashboard.studies.trial_view import TrialView
+
+PAGE = 100  # trials
+METRICS = ("accuracy", "loss", "params", "macs", "memory", "latency")
+SORTS = ("number", "outcome", *METRICS, "epochs", "seconds")
+RANGED = ("accuracy", "loss", "params", "macs", "seconds")
+ENDS = {f"{column}_{end}": (column, end) for column in RANGED for end in ("from", "to")}
+OUTCOMES = (
+    *("done", "cut", "pruned", "reused", "refused", "failed"),
+    *("interrupted", "running", "paused", "waiting"),
+)
+# what each part of the page has of the address
+OWN: Mapping[str, frozenset[str]] = {
+    "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page"}),
+    "against": frozenset({"cost"}),
+    "best": frozenset({"at_most", "size"}),
+}
+LONGEST = 40  # characters of what was given that a complaint repeats
+DEFAULT_SORT = "-number"
+_COUNT = re.compile(r"(\d{1,15}(?:\.\d{0,15})?)([kKmM]?)", re.ASCII)
+_TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
+COSTS = ("params", "macs", "seconds")  # what accuracy may always stand against
+LIMITED = ("params", "macs")  # what a network may be asked to have at most
+
+
+class QueryError(ValueError):
+    """What the address asks for cannot be; the message is one sentence."""
+
+
+class TrialPage(NamedTuple):
+    """One page of the trials that satisfy a query: `found` of them on `pages` pages, the first is page 1."""
+
+    trials: Sequence[TrialView]
+    number: int
+    pages: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Query:
+    """`sort` is a column, with a minus before it for the highest first; `ends` has the given ends of ranges.
+
+    `cost` is what stands against accuracy in the chart; `at_most` asks for the best network of that `size`.
+    """
+
+    sort: str = DEFAULT_SORT
+    outcome: str = ""
+    op: str = ""
+    starred: bool = False
+    ends: Mapping[str, float] = field(default_factory=dict)
+    page: int = 1
+    cost: str = ""
+    at_most: float | None = None
+    size: str = LIMITED[0]
+
+    @classmethod
+    def parse(cls, given: Iterable[tuple[str, str]]) -> Query:
+        """Read the parameters of an address; empty ones count as not given. Raises QueryError."""
+        query, met = cls(), set[str]()
+        for name, text in given:
+            if name in met:
+                raise QueryError(f"{_said(name)} is given twice; give it once")
+            met.add(name)
+            if text:
+                query = query._with(name, text)
+        return query
+
+    def _with(self, name: str, text: str) -> Query:
+        if name in ENDS:
+            return replace(self, ends={**self.ends, name: _number(name, text)})
+        match name:
+            case "page":
+                return replace(self, page=_page(text))
+            case "sort":
+                return replace(self, sort=_one_of(SORTS, name, text, text.removeprefix("-")))
+            case "outcome":
+                return replace(self, outcome=_one_of(OUTCOMES, name, text, text))
+            case "op":
+                return replace(self, op=_op(text))
+            case "cost":
+                return replace(self, cost=_one_of((*COSTS, "memory", "latency"), name, text, text))
+            case "at_most":
+                return replace(self, at_most=_count(name, text))
+            case "size":
+                return replace(self, size=_one_of(LIMITED, name, text, text))
+            case "starred":
+                return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
+        known = ", ".join(("sort", "outcome", "op", "starred", *ENDS, "page", "cost", "at_most", "size"))
+        raise QueryError(f"{_said(name)} is nothing that this page knows; it knows {known}")
+
+    def turned(self, column: str) -> Query:
+        """Return the query that sorts by a column: the other way round where it does so already."""
+        return replace(self, sort=f"-{column}" if self.sort == column else column, page=1)
+
+    def at(self, page: int) -> Query:
+        """Return the same query for another page."""
+        return replace(self, page=page)
+
+    def costing(self, cost: str) -> Query:
+        """Return the same query with another cost against accuracy."""
+        return replace(self, cost=cost)
+
+    @property
+    def address(self) -> str:
+        """What stands behind the ? of an address; what is usual is left out."""
+        given = {
+            "sort": self.sort if self.sort != DEFAULT_SORT else "",
+            "outcome": self.outcome,
+            "op": self.op,
+            "starred": "yes" if self.starred else "",
+        }
+        given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
+        given["page"] = str(self.page) if self.page > 1 else ""
+        given["cost"] = self.cost
+        if self.at_most is not None:
+            given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}
+        return urlencode({name: text for name, text in given.items() if text})
+
+    def keeps(self, one: TrialView) -> bool:
+        """Whether a trial satisfies the filters; one that lacks a number is in no range of it."""
+        if self.outcome and one.outcome != self.outcome:
+            return False
+        if self.op and self.op not in one.ops:
+            return False
+        for name, end in self.ends.items():
+            column, side = ENDS[name]
+            value = column_value(one, column)
+            if value is None or (value < end if side == "from" else value > end):
+                return False
+        return True
+
+    def of(self, trials: Iterable[TrialView]) -> TrialPage:
+        """Return the page that is asked for, the last one where there are fewer."""
+        found = self._sorted([one for one in trials if self.keeps(one)])
+        pages = max(1, -(-len(found) // PAGE))
+        number = min(self.page, pages)
+        return TrialPage(found[(number - 1) * PAGE : number * PAGE], number, pages, len(found))
+
+    def _sorted(self, trials: list[TrialView]) -> list[TrialView]:
+        """Return them in order; those that lack the number come last, equals by number."""
+        column, falls = self.sort.removeprefix("-"), self.sort.startswith("-")
+        by_number = sorted(trials, key=lambda one: one.record.number)
+        if column == "outcome":
+            return sorted(by_number, key=lambda one: one.outcome, reverse=falls)
+        sign = -1.0 if falls else 1.0
+        values = {one.record.number: column_value(one, column) for one in by_number}
+
+        def key(one: TrialView) -> float:
+            value = values[one.record.number]
+            return math.inf if value is None else sign * value
+
+        return sorted(by_number, key=key)
+
+
+def merged(
+    part: str, page: Iterable[tuple[str, str]], given: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return the parameters of the page's address once one part of it is asked for anew."""
+    own, known = OWN.get(part, frozenset()), frozenset[str]().union(*OWN.values())
+    return [pair for pair in page if pair[0] in known - own] + [pair for pair in given if pair[0] in own]
+
+
+def column_value(one: TrialView, column: str) -> float | None:
+    """Return the number of a trial in a column of the table, None where it has none."""
+    if column in METRICS:
+        return one.metric(column)
+    value: float | None = getattr(one.record, column)
+    return value
+
+
+def _one_of(choices: Sequence[str], name: str, text: str, word: str) -> str:
+    if word not in choices:
+        raise QueryError(f"{name} is {_said(text)}; it may be {', '.join(choices)}")
+    return text
+
+
+def _page(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
+        raise QueryError(f"page is {_said(text)}; it may be 1, 2, 3 ..")
+    return int(text)
+
+
+def _op(text: str) -> str:
+    if not (text.isascii() and text.isidentifier()):
+        raise QueryError(f"op is {_said(text)}; it may be a node type, such as conv")
+    return text
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise QueryError(f"{name} is {_said(text)}; it may be a number, such as 0.95 or 100000")
+    return value
+
+
+def _count(name: str, text: str) -> float:
+    """A count as people write it: 100000, 100,000, 100k or 1.5M."""
+    found = _COUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    if not found or not (value := float(found[1]) * _TIMES[found[2].lower()]) < math.inf:
+        raise QueryError(f"{name} is {_said(text)}; it may be a count, such as 100000, 100k or 1.5M")
+    return value
+
+
+def _said(text: str) -> str:
+    return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
