@@ -289,9 +289,9 @@ def dashboard(
             f"the dashboard needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`, "
             "in a clone with `make dashboard`"
         )
-    from search.dashboard.serve import serve, shown
+    from search.dashboard.serve import serve, target
 
-    serve(shown(study, runs, data_root), host, port, lambda line: typer.echo(line), optuna)
+    serve(target(study, runs, data_root), host, port, lambda line: typer.echo(line), optuna)
 
 
 def main() -> None:

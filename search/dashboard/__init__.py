@@ -1,4 +1,6 @@
-"""The dashboard: web pages that show what a study has found. They write only what a person asks for with a form.
+"""The dashboard: web pages that show what a study has found. A page writes to a study only when a person sends a form.
 
-Needs the extra `dashboard`; `app.create_app` makes the application, `serve.serve` runs it.
+`serve.serve` runs the server, `app.create_app` makes the application, `handlers` answer requests. `studies` read the
+storage, `pages` compute the values of each page, `templates` and `html` turn the values into pages. Needs the extra
+`dashboard`.
 """

@@ -1,7 +1,7 @@
-"""Optuna's own dashboard on a port of its own, as a child process that ends with this one.
+"""Optuna's own dashboard on its own port, as a child process that ends with this process.
 
-It reads and writes the storage as it likes and asks nobody who they are, so it is offered on this machine alone, and
-what a page of another origin sends is kept from it. Needs the extra `optuna-dashboard`.
+Optuna's dashboard writes to the storage and has no access control. It is therefore offered on loopback only, and
+requests that pages of another origin send are refused. Needs the extra `optuna-dashboard`.
 """
 
 from __future__ import annotations
@@ -23,35 +23,37 @@ from starlette.datastructures import Headers
 
 from search.dashboard.studies.library import Library
 from search.dashboard.web import links
-from search.dashboard.web.guard import METHODS, is_from_here, is_loopback, named
+from search.dashboard.web.guard import LOOPBACK, METHODS, host_name, is_loopback, is_same_origin
 from search.errors import StudyError
 from search.storage.connect import storage_to_write
 
-LOCK_SECONDS = 10.0
-END_SECONDS = 5.0
+LOCK_SECONDS = 10.0  # longest wait for a lock of an SQLite storage
+END_SECONDS = 5.0  # after which a child process that does not end is killed
 
 WsgiApp = Callable[..., Any]
 
 
 def storage_of(runs: Path, url: str | None, page: str) -> str:
-    """Return the URL of the one storage that is shown: that of the page's study, or of the only one. Raises StudyError
-    where they are several."""
+    """Return the URL of the one storage to show: that of the study whose address is `page`, or the only one in `runs`.
+
+    Raises StudyError where `runs` holds several storages.
+    """
     if url is not None:
         return url
     names = Library(runs).names()
-    shown = [name for name in names if links.study(name) == page] or (names if page == "/" else [])
-    if len(shown) != 1:
+    chosen = [name for name in names if links.study(name) == page] or (names if page == "/" else [])
+    if len(chosen) != 1:
         known = f" (there are {', '.join(names[:8])})" if names else ""
-        raise StudyError(f"--optuna shows the storage of one study; name one that is in {runs}{known}")
-    return f"sqlite:///{(runs / shown[0] / 'study.db').absolute()}"
+        raise StudyError(f"--optuna shows the storage of one study; name a study in {runs}{known}")
+    return f"sqlite:///{(runs / chosen[0] / 'study.db').absolute()}"
 
 
 def check(host: str) -> None:
-    """Raise StudyError where Optuna's dashboard is not installed, or others than this machine could reach it."""
+    """Raise StudyError where Optuna's dashboard is not installed, or where another machine could reach it."""
     if not is_loopback(host):
         raise StudyError(
-            f"--optuna is for this machine alone: Optuna's dashboard lets whoever reaches {host} change the study; "
-            "leave --host or --optuna out"
+            f"--optuna works on localhost only: with --host {host}, Optuna's dashboard would let anyone who reaches it "
+            "change the study; leave out --host or --optuna"
         )
     if find_spec("optuna_dashboard") is None:
         raise StudyError(
@@ -60,10 +62,10 @@ def check(host: str) -> None:
 
 
 @contextmanager
-def beside(url: str, host: str, port: int) -> Iterator[None]:
-    """Have Optuna's dashboard of a storage while the block runs; it says its address itself.
+def child_server(url: str, host: str, port: int) -> Iterator[None]:
+    """Run Optuna's dashboard of a storage while the block runs; the child process prints its address.
 
-    port: where it listens, where that is free; else any other.
+    The child process listens on `port`, or on any free port where `port` is taken.
     """
     path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
@@ -84,24 +86,19 @@ def beside(url: str, host: str, port: int) -> Iterator[None]:
 
 
 def guarded(app: WsgiApp, host: str) -> WsgiApp:
-    """Return a WSGI application that answers to this machine's names alone, and is sent nothing from elsewhere."""
+    """Return a WSGI application that answers to loopback names only and refuses forms of other origins."""
 
-    def answer(given: dict[str, Any], start: WsgiApp) -> Iterable[bytes]:
-        headers = Headers(
-            {
-                "host": given.get("HTTP_HOST", ""),
-                **({"origin": given["HTTP_ORIGIN"]} if "HTTP_ORIGIN" in given else {}),
-                **(
-                    {"sec-fetch-site": given["HTTP_SEC_FETCH_SITE"]} if "HTTP_SEC_FETCH_SITE" in given else {}
-                ),
-            }
-        )
-        is_read = given["REQUEST_METHOD"] in METHODS
-        if named(headers) in (host, "localhost", "127.0.0.1", "::1") and (is_read or is_from_here(headers)):
-            found: Iterable[bytes] = app(given, start)
-            return found
+    def answer(environ: dict[str, Any], start: WsgiApp) -> Iterable[bytes]:
+        keys = {
+            name: f"HTTP_{name.upper().replace('-', '_')}" for name in ("host", "origin", "sec-fetch-site")
+        }
+        headers = Headers({name: environ[key] for name, key in keys.items() if key in environ})
+        is_read = environ["REQUEST_METHOD"] in METHODS
+        if host_name(headers) in {host, *LOOPBACK} and (is_read or is_same_origin(headers)):
+            body: Iterable[bytes] = app(environ, start)
+            return body
         start("403 Forbidden", [("content-type", "text/plain")])
-        return [b"this is taken from a page of this machine alone\n"]
+        return [b"requests are accepted from pages of this machine only\n"]
 
     return answer
 
@@ -112,7 +109,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _listening(host: str, port: int, app: WsgiApp) -> WSGIServer:
@@ -123,7 +120,7 @@ def _listening(host: str, port: int, app: WsgiApp) -> WSGIServer:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that began it has ended, however: then nobody holds the other end of its input."""
+    """End this process when its parent ends for any reason: the end of the parent closes the input of this process."""
 
     def wait() -> None:
         sys.stdin.buffer.read()
@@ -133,7 +130,7 @@ def _end_with_parent() -> None:
 
 
 def _main(url: str, host: str, port: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the parent ends this one
     _end_with_parent()
     import optuna_dashboard
 

@@ -1,4 +1,4 @@
-"""The server: an address on this machine, and the dashboard behind it until Ctrl-C."""
+"""`genome dashboard`: the server that listens on an address and serves the dashboard until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from search.dashboard.web.guard import is_loopback
 from search.errors import StudyError
 from search.results.refs import is_file
 
-BACKLOG = 128  # connections that wait
-PATIENCE_SECONDS = 0.15  # a page that takes longer to read its study says so
+BACKLOG = 128  # connections that may wait to be accepted
+PATIENCE_SECONDS = 0.15  # after which a page reports that its study is still being read
 
 
 class Target(NamedTuple):
-    """What a dashboard shows: a folder of runs or the storage at `url`, and the page and study where it begins."""
+    """What a dashboard shows."""
 
-    runs: Path
-    url: str | None
-    page: str
-    study: str | None = None
+    runs: Path  # folder of studies
+    url: str | None  # of a shared storage; None shows the studies in `runs`
+    page: str  # path of the first page
+    study: str | None = None  # name of the study on the first page, where there is one
 
 
-def shown(study: str | None, runs: Path, data_root: str | None = None) -> Target:
-    """Return what STUDY names: a study file, the URL of a storage, a study in `runs`, or nothing for all there."""
+def target(study: str | None, runs: Path, data_root: str | None = None) -> Target:
+    """Return what STUDY names: a study file, the URL of a storage, or a study in `runs`; None shows all in `runs`."""
     if study is None:
         return Target(runs, None, "/")
     if "://" in study:
@@ -45,10 +45,10 @@ def shown(study: str | None, runs: Path, data_root: str | None = None) -> Target
 
 
 def serve(what: Target, host: str, port: int, say: Callable[[str], None], with_optuna: bool = False) -> None:
-    """Serve a dashboard until the process is told to stop; `say` gets the warning and the address.
+    """Serve a dashboard until a signal stops the process; `say` gets the warning and the address.
 
-    with_optuna: Optuna's own beside it, at the next port. Raises StudyError where the address cannot be had, or
-    Optuna's cannot be offered.
+    `with_optuna` also starts Optuna's own dashboard, on the next port. Raises StudyError where the address is
+    not available or Optuna's dashboard cannot be offered.
     """
     other = None
     if with_optuna:
@@ -66,18 +66,17 @@ def serve(what: Target, host: str, port: int, say: Callable[[str], None], with_o
         ws="none",
         timeout_graceful_shutdown=1,
     )
-    config.load()  # what it imports, before the first request
-    with _listening(host, port) as listening, ExitStack() as beside:
+    config.load()  # imports happen now, not in the first request
+    with _listening(host, port) as listening, ExitStack() as stack:
         if token:
             say(
-                f"warning: whoever reaches {host} and knows the token below can read and change these studies, "
-                "unencrypted; without --host only this machine can"
+                f"warning: anyone who reaches {host} and knows the token below can read and change these studies; "
+                "the connection is not encrypted; without --host only this machine has access"
             )
         say(f"dashboard: {address(listening, host)}{what.page}{f'?token={token}' if token else ''}")
         if other:
-            beside.enter_context(
-                optuna_server.beside(other, host, min(listening.getsockname()[1] + 1, 65535))
-            )
+            port_of_optuna = min(listening.getsockname()[1] + 1, 65535)
+            stack.enter_context(optuna_server.child_server(other, host, port_of_optuna))
         uvicorn.Server(config).run([listening])
 
 
@@ -88,12 +87,12 @@ def address(listening: socket.socket, host: str) -> str:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that already takes connections: the address that is printed answers at once."""
+    """A socket that already accepts connections, so that the printed address answers at once."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
         raise StudyError(
-            f"the dashboard cannot listen at {host}, port {port} ({why}); give another --port, 0 for any that is free"
+            f"the dashboard cannot listen on {host}, port {port} ({why}); choose another --port, or 0 for any free port"
         ) from None

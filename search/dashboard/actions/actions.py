@@ -1,7 +1,7 @@
-"""Acting on a study: each form of a page is one address that takes it, does one thing and leads back.
+"""The forms of the pages: each has one address that accepts it, does one thing and redirects to a page.
 
-Nothing is done to a running search but through its storage: it takes what waits in its queue, and looks there whether
-it shall stop.
+A running search is only reached through its storage: the search takes networks from the queue there, and looks
+there for a stop request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genome import Genome, GenomeError
 from genome.source import SourceError
 from search.dashboard.actions.resume import SearchProcesses
 from search.dashboard.actions.zoo import ZooFilter
-from search.dashboard.pages.trial import found
+from search.dashboard.pages.trial import trial_of
 from search.dashboard.studies.library import Library
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.study_attrs import LONGEST_NOTE, set_note, set_star
@@ -33,22 +33,23 @@ from search.space.space import Space
 from search.storage.store import writing
 
 LONGEST_GENOME = 100_000  # characters
-HAND = "hand"  # a move of a person's: the genome was made by it
+HAND = "hand"  # origin of a genome that a person wrote
 PLACE = re.compile(r"\btext:(?=\d)")
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 Fields = Mapping[str, str]
 
 
 class Actions:
-    """What can be done to the studies of a library. `token`: what every form must have."""
+    """The actions on the studies of a library."""
 
     def __init__(self, library: Library, token: str) -> None:
+        """Prepare the actions; every form must have `token`."""
         self.library, self.token = library, token
         self.searches = SearchProcesses(library.runs, library.url)
         self.zoo = ZooFilter()
 
     def routes(self) -> list[Route]:
-        """Return the addresses of the forms. The guard knows them, too."""
+        """Return the routes of the forms; `guard.FORMS` lists their addresses too."""
         return [
             self._route("/stop", (), self.stop),
             self._route("/resume", (), self.resume),
@@ -58,7 +59,7 @@ class Actions:
         ]
 
     def values(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Return what a page says of what can be done."""
+        """Return the values that a page needs to offer the actions."""
         return {
             "stopping": snapshot.is_stopping,
             "resume": self.searches.of(snapshot),
@@ -68,7 +69,7 @@ class Actions:
 
     def stop(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
         if not snapshot.is_running:
-            raise FormError(f"study {snapshot.name} is not being run", 409)
+            raise FormError(f"study {snapshot.name} is not running", 409)
         with self._writing(snapshot) as store:
             ask_to_stop(store)
         return links.study(snapshot.name)
@@ -89,17 +90,17 @@ class Actions:
     def star(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
         is_starred = fields["starred"]
         if is_starred not in ("yes", "no"):
-            raise FormError("starred may be yes or no")
+            raise FormError("starred must be yes or no")
         with self._writing(snapshot) as store:
-            set_star(store, found(snapshot, number).record.number, is_starred == "yes")
+            set_star(store, trial_of(snapshot, number).record.number, is_starred == "yes")
         return links.trial(snapshot.name, number)
 
     def note(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
         text = fields["note"].strip()
         if len(text) > LONGEST_NOTE:
-            raise FormError(f"a note has at most {LONGEST_NOTE:,} characters, not {len(text):,}")
+            raise FormError(f"a note may have at most {LONGEST_NOTE:,} characters, not {len(text):,}")
         with self._writing(snapshot) as store:
-            set_note(store, found(snapshot, number).record.number, text)
+            set_note(store, trial_of(snapshot, number).record.number, text)
         return links.trial(snapshot.name, number)
 
     def _writing(self, snapshot: Snapshot) -> Any:
@@ -122,7 +123,7 @@ class Actions:
     def _done(
         self, act: Callable[[Snapshot, Fields, int], str | None], name: str, fields: Fields, number: int
     ) -> str:
-        """Do it, and return where to go then. What cannot be done is the sender's to mend."""
+        """Do the action and return the address of the next page. Raises FormError where the action is impossible."""
         snapshot = self.library.snapshot(name)
         try:
             return act(snapshot, fields, number) or "/"
@@ -133,16 +134,18 @@ class Actions:
 
 
 def _given(fields: Fields) -> tuple[Genome, str]:
-    """The genome that a form gives, and how: as text, or by a name of the zoo."""
+    """The genome of a form and its origin: a text, or a network of the zoo."""
     text, name = fields["text"], fields["zoo"]
     if bool(text.strip()) == bool(name):
-        raise FormError("give the text of a genome, or the name of a network of the zoo, and not both")
+        raise FormError("give either the text of a genome or the name of a network of the zoo")
     if name:
         if name not in genome.zoo.names():
             raise FormError(f"the zoo has no network {name[:40]!r}")
         return genome.zoo.get(name), f"zoo:{name}"
     if len(text) > LONGEST_GENOME:
-        raise FormError(f"a genome's text has at most {LONGEST_GENOME:,} characters, not {len(text):,}", 413)
+        raise FormError(
+            f"a genome's text may have at most {LONGEST_GENOME:,} characters, not {len(text):,}", 413
+        )
     return genome.loads(text, path="text"), HAND
 
 
@@ -151,7 +154,7 @@ def _space(snapshot: Snapshot) -> Space:
         return snapshot.file.space()
     except (
         ValueError
-    ) as error:  # its data is not here, or it was begun by a version that knew other node types
+    ) as error:  # the data set is missing, or an older version with other node types made the study
         raise FormError(f"the study's space cannot be read here: {_one_line(error)}", 409) from None
 
 

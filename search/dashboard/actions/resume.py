@@ -1,4 +1,4 @@
-"""Going on with a study: its search as a process of its own, that outlives the dashboard."""
+"""Resuming a study: the search runs as a process of its own, which outlives the dashboard."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
 from search.run.launch import Begun
 
-LOG_FILE = "search.log"  # in the study's folder: what the search said that was begun from here
+LOG_FILE = "search.log"  # in the study's folder: the output of a search that the dashboard started
 MOST_BYTES = 10_000_000  # of a study file
-TAIL_BYTES, LONGEST_LINE = 4000, 300
+TAIL_BYTES, LONGEST_LINE = 4000, 300  # of the log that are read, of a line that is shown
 
 
 class SearchProcesses:
-    """The searches that this dashboard began, by study."""
+    """The searches that this dashboard has started."""
 
     def __init__(self, runs: Path, url: str | None) -> None:
         self.runs, self.url = runs, url
-        self._begun: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, subprocess.Popen[bytes]] = {}  # by name of the study
 
     def of(self, snapshot: Snapshot) -> dict[str, Any]:
-        """Return how a study can be gone on with: whether from here, and the command to type."""
+        """Return whether the dashboard can resume a study, the command to type, and the error of the last attempt."""
         begun = snapshot.attrs.begun
         return {
             "possible": snapshot.state.word == "stopped" and self._hindrance(snapshot) is None,
@@ -38,12 +38,12 @@ class SearchProcesses:
         }
 
     def begin(self, snapshot: Snapshot) -> None:
-        """Go on with a study. Raises StudyError where that is not possible, one sentence."""
+        """Resume a study. Raises StudyError with one sentence where that is impossible."""
         if snapshot.is_running or self._is_alive(snapshot.name):
-            raise StudyError(f"study {snapshot.name} is being run already")
+            raise StudyError(f"study {snapshot.name} is running already")
         if snapshot.state.word == "finished":
             raise StudyError(
-                f"study {snapshot.name} is finished: {snapshot.state.why}; give it more in its file first"
+                f"study {snapshot.name} is finished: {snapshot.state.why}; raise the limit in its study file first"
             )
         if hindrance := self._hindrance(snapshot):
             raise StudyError(f"{hindrance}; type `{self._typed(snapshot.attrs.begun)}` there")
@@ -52,7 +52,7 @@ class SearchProcesses:
         self._check_file(begun, snapshot.name)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / LOG_FILE).open("wb") as log:
-            self._begun[snapshot.name] = subprocess.Popen(
+            self._started[snapshot.name] = subprocess.Popen(
                 [sys.executable, "-m", "search", *self._words(begun), "--plain"],
                 cwd=begun.folder,
                 env={**os.environ, "PYTHONPATH": _python_path()},
@@ -63,23 +63,23 @@ class SearchProcesses:
             )
 
     def _hindrance(self, snapshot: Snapshot) -> str | None:
-        """Why it cannot be gone on with from here, as the beginning of a sentence; None where it can."""
+        """Why the dashboard cannot resume a study, as the beginning of a sentence; None where it can."""
         begun = snapshot.attrs.begun
         if begun is None:
-            return f"study {snapshot.name} does not say from which file it was begun"
+            return f"study {snapshot.name} has no record of its study file"
         if snapshot.folder is None:
             return f"study {snapshot.name} has no folder here"
-        return None if begun.is_here else f"{begun.file} is not on this machine, or not there any more"
+        return None if begun.is_here else f"{begun.file} is on another machine, or no longer exists"
 
     def _check_file(self, begun: Begun, name: str) -> None:
         if Path(begun.file).stat().st_size > MOST_BYTES:
-            raise StudyError(f"{begun.file} is too long for a study file")
+            raise StudyError(f"{begun.file} is too large for a study file")
         try:
             file = read_study(begun.file, begun.data_root, is_begun=True)
         except (StudyError, SourceError) as error:
             raise StudyError(f"the study file cannot be used: {' '.join(str(error).split())}") from None
         if file.name != name or file.storage != self.url:
-            raise StudyError(f"{begun.file} is no longer the file of the study {name} that is shown here")
+            raise StudyError(f"{begun.file} no longer describes the study {name} that this page shows")
 
     def _words(self, begun: Begun) -> list[str]:
         root = ["--data-root", begun.data_root] if begun.data_root else []
@@ -91,15 +91,15 @@ class SearchProcesses:
         return shlex.join(["genome", *self._words(begun)])
 
     def _is_alive(self, name: str) -> bool:
-        return name in self._begun and self._begun[name].poll() is None
+        return name in self._started and self._started[name].poll() is None
 
     def _complaint(self, snapshot: Snapshot) -> str | None:
-        """The last line of a search that was begun from here and ended by an error."""
-        status = self._begun[snapshot.name].poll() if snapshot.name in self._begun else None
+        """The status and the last line of a search that the dashboard started and that ended with an error."""
+        status = self._started[snapshot.name].poll() if snapshot.name in self._started else None
         if status in (None, 0, 130) or snapshot.is_running or snapshot.folder is None:
             return None
-        said = _tail(snapshot.folder / LOG_FILE)
-        return f"the search that was begun here ended with status {status}{': ' + said if said else ''}"
+        line = _tail(snapshot.folder / LOG_FILE)
+        return f"the search started from this page ended with status {status}{': ' + line if line else ''}"
 
 
 def _tail(log: Path) -> str:
@@ -114,7 +114,7 @@ def _tail(log: Path) -> str:
 
 
 def _python_path() -> str:
-    """The path on which the search is found as it is here, wherever it is begun."""
+    """A PYTHONPATH with which a process in any folder imports the same code as this process."""
     here = str(Path(__file__).parents[3])
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return os.pathsep.join([here, *(str(Path(path).absolute()) for path in given if path)])

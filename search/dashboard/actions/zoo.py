@@ -1,4 +1,4 @@
-"""Which networks of the zoo are of a study's space and within its limits: most spaces have none, so a form asks."""
+"""The networks of the zoo that a study's space contains and its limits allow; most spaces contain none."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from search.space.space import Space
 
 
 class ZooFilter:
-    """What fits each study of a library, found out once for each study file: that takes most of a second."""
+    """Finds the networks of the zoo that fit a study, once for each study file: a search takes most of a second."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[StudyConfig, Sequence[str] | None]] = {}
         self._lock = threading.Lock()
 
     def fitting(self, snapshot: Snapshot) -> Sequence[str] | None:
-        """Return the names of those that fit a study; None where its space cannot be read here."""
+        """Return the names of the networks that fit a study; None where the space cannot be read here."""
         with self._lock:
             file, names = self._known.get(snapshot.name, (None, None))
             if file is not snapshot.file:

@@ -1,4 +1,4 @@
-"""Works out what a study has learned, in the background: reading thousands of genomes takes seconds, once."""
+"""The analysis of a study's genes, computed in the background: reading thousands of genomes takes seconds."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from search.dashboard.studies.trial_view import TrialView
 from search.space.holes import SpaceError
 from search.space.space import Space
 
-PATIENCE = 0.15  # seconds that a page waits for what is nearly done
-GROWTH = 1.1  # genes are weighed again when there are so many times as many trials
+PATIENCE = 0.15  # seconds that a page waits for an analysis that is nearly done
+GROWTH = 1.1  # growth of the number of trials after which the importance of genes is computed again
 
 
 class GeneFindings(NamedTuple):
-    """What `trials` trained networks tell; of `unread` the genome could not be read. `is_weighing`: more is to come."""
+    """The results of an analysis."""
 
-    mark: str
-    trials: int
-    top: int
-    unread: int
-    is_weighing: bool
+    mark: str  # differs from the mark of every other result
+    trials: int  # trained networks
+    top: int  # networks among the best
+    unread: int  # networks whose genome could not be read
+    is_weighing: bool  # whether the importance of genes is still being computed
     importance: Importance | None
     genes: Sequence[GeneStatistics]
     node_types: Sequence[NodeTypeCount]
@@ -50,19 +50,19 @@ class GeneFindings(NamedTuple):
 
 
 class ReadProgress(NamedTuple):
-    """How far the reading is: genomes read, of so many. `trouble` says why it ended, if it did."""
+    """The progress of reading genomes."""
 
-    read: int
-    total: int
-    trouble: str | None = None
+    read: int  # genomes
+    total: int  # genomes
+    trouble: str | None = None  # the error that ended the analysis
 
 
 class GeneAnalysis:
-    """What one study has learned. A page gets what is known, which may be of a moment ago."""
+    """The analysis of one study. A page shows the last results, which may be a moment old."""
 
     def __init__(self) -> None:
         self.progress = ReadProgress(0, 0)
-        self._learned: GeneFindings | None = None
+        self._findings: GeneFindings | None = None
         self._file: StudyFile | None = None
         self._mark: str | None = None
         self._codes: dict[int, bytes | None] = {}
@@ -72,10 +72,10 @@ class GeneAnalysis:
         self._thread: threading.Thread | None = None
 
     def look(self, snapshot: Snapshot, patience: float = PATIENCE) -> GeneFindings | None:
-        """Return what is known, None where nothing is yet; what is new is begun to be read."""
+        """Return the last results, None where there are none yet; a changed study is analysed again."""
         with self._lock:
-            if self._file is not snapshot.file:  # another study has its name now, or it was never read
-                self._file, self._learned, self._mark, self._codes = snapshot.file, None, None, {}
+            if self._file is not snapshot.file:  # a first analysis, or another study of the same name
+                self._file, self._findings, self._mark, self._codes = snapshot.file, None, None, {}
                 self._weighed, self._weighed_at = None, 0
             is_busy = self._thread is not None and self._thread.is_alive()
             if not is_busy and self._mark != snapshot.mark:
@@ -84,30 +84,30 @@ class GeneAnalysis:
             thread = self._thread
         if thread is not None:
             thread.join(patience)
-        return self._learned
+        return self._findings
 
     def _work(self, snapshot: Snapshot) -> None:
         try:
             for made in self._learn(snapshot):
                 self._keep(snapshot, made)
-        except Exception as error:  # the page says so, and goes on without
+        except Exception as error:  # the page shows the error in place of the results
             self.progress = self.progress._replace(trouble=f"{type(error).__name__}: {error}")
             self._keep(snapshot, None)
 
     def _keep(self, snapshot: Snapshot, made: GeneFindings | None) -> None:
         with self._lock:
             if self._file is snapshot.file:
-                self._learned, self._mark = made, snapshot.mark
+                self._findings, self._mark = made, snapshot.mark
 
     def _learn(self, snapshot: Snapshot) -> Iterator[GeneFindings]:
-        """What the trials tell: first without the importance of genes where that takes longer, then with it."""
+        """The results: first without the importance of genes, which takes longer, then with it."""
         import numpy as np
 
         space, ordered = snapshot.file.space(), trained(snapshot)
         rows = self._read(space, ordered)
-        read = [(one, row) for one, row in zip(ordered, rows, strict=True) if row is not None]
+        read = [(trial, row) for trial, row in zip(ordered, rows, strict=True) if row is not None]
         codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))
-        values = np.array(learnt_values(snapshot, [one for one, _ in read]))
+        values = np.array(learnt_values(snapshot, [trial for trial, _ in read]))
         is_top = np.arange(len(read)) < len(top(read))
         must_weigh = self._weighed_at == 0 or len(read) >= GROWTH * self._weighed_at
 
@@ -131,19 +131,22 @@ class GeneAnalysis:
             yield made(False)
 
     def _read(self, space: Space, ordered: Sequence[TrialView]) -> list[bytes | None]:
-        """The kinds of answers of each genome, in the order of the space's holes."""
+        """The kinds of answers of each genome, in the order of the space's holes; None for an unreadable genome."""
         codes, rows = self._codes, list[bytes | None]()
-        for one in ordered:
-            number = one.record.number
+        for trial in ordered:
+            number = trial.record.number
             if number not in codes:
-                codes[number] = kinds(space, one.record.genome)
+                codes[number] = kinds(space, trial.record.genome)
             rows.append(codes[number])
             self.progress = ReadProgress(len(rows), len(ordered))
         return rows
 
 
 def kinds(space: Space, text: str | None) -> bytes | None:
-    """Return which kind of answer a genome gives to each hole, from 1, 0 where it is not asked; None if unreadable."""
+    """Return the kind of a genome's answer to each hole, from 1, or 0 for a hole that the genome does not have.
+
+    None for a genome that cannot be read.
+    """
     try:
         answers = space.encode(genome.loads(text or ""))
     except (genome.GenomeError, SourceError, SpaceError):

@@ -1,4 +1,4 @@
-"""What may be answered at a hole, as a few kinds of answers: each choice, or ranges of numbers."""
+"""The possible answers at a hole as a few kinds: each choice of its own, numbers in ranges."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from genome.domain import Domain, Float, Int, OneOf
 
-MOST_CHOICES = 12  # that are told apart; the last of more stands for all others
-MOST_NUMBERS = 8  # whole numbers that are told apart
-RANGES = 6
+MOST_CHOICES = 12  # kinds of a choice; where there are more choices, the last kind holds all others
+MOST_NUMBERS = 8  # whole numbers with a kind of their own; more numbers are grouped in ranges
+RANGES = 6  # kinds of a number
 OTHER = "others"
 
 
 def labels(domain: Domain) -> tuple[str, ...]:
-    """Return the kinds of answers by name, in their order."""
+    """Return the names of the kinds of answers, in order."""
     match domain:
         case OneOf(choices=choices):
             named = [_word(choice) for choice in choices]
@@ -30,7 +30,7 @@ def labels(domain: Domain) -> tuple[str, ...]:
 
 
 def kind(domain: Domain, answer: Any) -> int:
-    """Return which kind of answer this one is, an index of `labels`."""
+    """Return the kind of an answer as an index of `labels`."""
     match domain:
         case OneOf(choices=choices):
             return min(choices.index(answer), MOST_CHOICES - 1)
@@ -50,12 +50,12 @@ def _word(choice: Any) -> str:
 
 
 def _count(domain: Int) -> int:
-    """How many whole numbers there are."""
+    """The number of possible whole numbers."""
     return (domain.high - domain.low) // domain.step + 1
 
 
 def _range(domain: Int, i: int) -> str:
-    """The whole numbers of one range, by its ends."""
+    """The name of one range of whole numbers."""
     count = _count(domain)
     first, last = -(-i * count // RANGES), -(-(i + 1) * count // RANGES) - 1
     low, high = domain.low + first * domain.step, domain.low + last * domain.step

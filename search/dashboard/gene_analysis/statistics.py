@@ -1,4 +1,4 @@
-"""What the search learned of its genes: which answers its trials gave, and how good those networks were."""
+"""Statistics of the genes over the trials of a study: the answers at each hole and how good their networks were."""
 
 from __future__ import annotations
 
@@ -19,80 +19,84 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TOP = 4  # the best one of so many trials are the top
-SPREAD = (0.1, 0.25, 0.5, 0.75, 0.9)  # quantiles of a box
+TOP = 4  # the best quarter of the trials are the top
+SPREAD = (0.1, 0.25, 0.5, 0.75, 0.9)  # shares of the quantiles
 
 
 class Quantiles(NamedTuple):
-    """The spread of a number over trials: quantiles of 10, 25, 50, 75 and 90 %."""
+    """The distribution of a value over trials."""
 
     trials: int
-    low: float
-    lower: float
+    low: float  # 10 %
+    lower: float  # 25 %
     median: float
-    upper: float
-    high: float
+    upper: float  # 75 %
+    high: float  # 90 %
 
 
 class AnswerCount(NamedTuple):
-    """One kind of answer: how many trials gave it, how many of the top did, and how good the whole trials were."""
+    """The trials that gave one kind of answer."""
 
-    answer: str
+    answer: str  # name of the kind
     trials: int
-    top: int
-    quantiles: Quantiles | None
+    top: int  # trials among the best
+    box: Quantiles | None  # of the learnt value, over the trials that were trained to their end
 
 
 class GeneStatistics(NamedTuple):
-    """A hole of the space. `importance` is its share in what the genes tell, None where that is not known."""
+    """The answers to one hole of the space."""
 
     name: str
-    domain: str
-    importance: float | None
-    asked: int
-    asked_top: int
+    domain: str  # the possible values, in words
+    importance: float | None  # share in the importance of all genes; None where it is unknown
+    asked: int  # trials whose genome has the hole
+    asked_top: int  # of the best trials
     answers: Sequence[AnswerCount]
 
 
 class NodeTypeCount(NamedTuple):
-    """How many networks have a node type, of all and of the top."""
+    """The number of networks that have a node type."""
 
     op: str
     trials: int
-    top: int
+    top: int  # among the best
 
 
 class ProxyStatistics(NamedTuple):
-    """The rank correlation of a proxy with what training found, and whether it has a vote."""
+    """A proxy and its rank correlation with the trained result."""
 
     name: str
     correlation: float
-    votes: bool
+    votes: bool  # whether the proxy takes part in the choice of networks
 
 
 def trained(snapshot: Snapshot) -> list[TrialView]:
-    """Return the trials that were trained at least to a rung, each network once, the best first."""
+    """Return the trials that were trained at least to the first rung, each network once, the best first."""
     goal = snapshot.goal
-    known = [one for one in snapshot.trials if goal.name in one.record.metrics and one.record.reused is None]
-    return sorted(known, key=lambda one: (reached(one.record, goal), one.record.number))
+    known = [
+        trial
+        for trial in snapshot.trials
+        if goal.name in trial.record.metrics and trial.record.reused is None
+    ]
+    return sorted(known, key=lambda trial: (reached(trial.record, goal), trial.record.number))
 
 
 def top(trials: Sequence[T]) -> Sequence[T]:
-    """Return the best quarter of trials that stand in order, at least one where there are any."""
+    """Return the best quarter of ordered trials, at least one where there are any."""
     return trials[: -(-len(trials) // TOP)]
 
 
 def node_types(ordered: Sequence[TrialView]) -> list[NodeTypeCount]:
-    """Return every node type, first what the top has more often than all have."""
+    """Return every node type; those that the best networks have more often than all networks come first."""
     best = top(ordered)
-    every = Counter(op for one in ordered for op in one.ops)
-    among = Counter(op for one in best for op in one.ops)
+    every = Counter(op for trial in ordered for op in trial.ops)
+    among = Counter(op for trial in best for op in trial.ops)
     found = [NodeTypeCount(op, every[op], among[op]) for op in sorted(every)]
     return sorted(found, key=lambda one: one.trials / len(ordered) - one.top / len(best))
 
 
 def proxies(snapshot: Snapshot) -> list[ProxyStatistics]:
-    """Return what each proxy has been worth; nothing where nothing was screened."""
+    """Return the rank correlation of each proxy; empty in a study without screening."""
     known = evidence(snapshot.records, snapshot.goal)
     voting = trusted(known)
     return [ProxyStatistics(name, found, name in voting) for name, found in correlations(known).items()]
@@ -105,28 +109,28 @@ def genes(
     is_top: np.ndarray,
     weighed: Importance | None,
 ) -> list[GeneStatistics]:
-    """Return what each hole was answered, the most important first.
+    """Return the answers to each hole, the most important hole first.
 
-    codes: (trials, holes), kinds of answers from 1, 0 where not asked.  values: (trials,), what was learnt, nan for
-    trials that were not trained to their end.  is_top: (trials,).
+    `codes` is (trials, holes): kinds of answers from 1, or 0 where the genome does not have the hole. `values` is
+    (trials,): the learnt value, nan for trials that were not trained to their end. `is_top` is (trials,).
     """
     shares: Sequence[float | None] = weighed.shares if weighed else [None] * len(holes)
     found = [
         _gene(name, domain, share, codes[:, i], values, is_top)
         for i, ((name, domain), share) in enumerate(zip(holes.items(), shares, strict=True))
     ]
-    return sorted(found, key=lambda one: -(one.importance or 0.0))
+    return sorted(found, key=lambda gene: -(gene.importance or 0.0))
 
 
 def learnt_values(snapshot: Snapshot, ordered: Sequence[TrialView]) -> list[float]:
-    """Return what whole trials learnt, nan for the others."""
+    """Return the learnt values of the trials that were trained to their end, nan for the others."""
     nan = float("nan")
     name = snapshot.goal.name
-    return [one.record.metrics[name] if one.outcome in WHOLE else nan for one in ordered]
+    return [trial.record.metrics[name] if trial.outcome in WHOLE else nan for trial in ordered]
 
 
 def quantiles(values: np.ndarray) -> Quantiles | None:
-    """Return the spread of what is finite, None where nothing is."""
+    """Return the quantiles of the finite values, None where there are none."""
     import numpy as np
 
     known = values[np.isfinite(values)]

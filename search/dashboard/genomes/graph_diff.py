@@ -1,4 +1,4 @@
-"""The difference of two genomes as graphs: in words, and as two pictures with what differs marked."""
+"""The difference of two genomes as graphs: in words, and as two pictures with the differences marked."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from genome.source import SourceError
 from search.dashboard.genomes.picture import EMPTY, one_at_a_time
 from search.space.mismatch import told
 
-KEPT = 64  # pictures
-WHOLE = ("input", "classes", "widths", "loops")
+KEPT = 64  # cached pictures
+WHOLE = ("input", "classes", "widths", "loops")  # the fields of a genome beside its nodes
 LONGEST = 300  # characters of a value
 
 
 class PartChange(NamedTuple):
-    """A gene, the inputs or the width of a node, or a part of the genome itself, as it was and as it is."""
+    """The change of a gene, of the inputs or width of a node, or of a field of the genome."""
 
-    part: str
+    part: str  # its name
     before: str
     after: str
 
 
 class NodeChange(NamedTuple):
-    """A node that both have."""
+    """The changes of a node that both genomes have."""
 
     node: str
     parts: tuple[PartChange, ...]
 
 
 class GraphDiff(NamedTuple):
-    """What turns one genome into another, by names of nodes. `whole`: parts of the genome that are no node's."""
+    """The changes from one genome to another."""
 
-    added: tuple[str, ...]
-    dropped: tuple[str, ...]
+    added: tuple[str, ...]  # names of nodes
+    dropped: tuple[str, ...]  # names of nodes
     changed: tuple[NodeChange, ...]
-    whole: tuple[PartChange, ...]
+    whole: tuple[PartChange, ...]  # of the fields of the genome
 
     def __bool__(self) -> bool:
         return any(self[:])
 
 
 def graph_diff(before: Genome, after: Genome) -> GraphDiff:
-    """Return what turns one genome into the other; their names do not count."""
+    """Return the changes from one genome to another, without the change of their names."""
     diff = before.diff(after)
     whole = [(name, getattr(before, name), getattr(after, name)) for name in WHOLE]
     return GraphDiff(
@@ -65,7 +65,7 @@ def graph_diff(before: Genome, after: Genome) -> GraphDiff:
 def _parts(
     before: Genome, after: Genome, name: str, parts: Mapping[str, tuple[Any, Any]]
 ) -> tuple[PartChange, ...]:
-    """What of a node has changed; another node type is said with its genes at once."""
+    """The changes of one node; a change of the node type includes the genes of both types."""
     if "op" in parts:
         kinds = _part("op", before.by_name[name].op, after.by_name[name].op)
         return kinds, *(_part(part, *parts[part]) for part in ("in", "width") if part in parts)
@@ -77,7 +77,7 @@ def _part(name: str, before: Any, after: Any) -> PartChange:
 
 
 def _told(value: Any) -> str:
-    """A part of a genome in words: of a node type with what is not at its default."""
+    """A value of a genome in words; a node type is given with the genes that are not at their default."""
     if isinstance(value, Op):
         word, _, genes = described(value).partition(": ")
         value = f"{word} ({genes})" if genes else word
@@ -86,8 +86,10 @@ def _told(value: Any) -> str:
 
 @lru_cache(maxsize=KEPT)
 def picture(text: str, other: str, is_after: bool) -> str:
-    """Return the picture of a genome as an SVG document, marked with how it differs from another; where it cannot be
-    drawn, one that says why. `is_after`: the other one is the earlier."""
+    """Return the picture of a genome as an SVG document, its differences from another genome marked.
+
+    A genome that cannot be drawn yields a picture of the reason. `is_after`: this genome is the later one.
+    """
     try:
         with one_at_a_time:
             mine, others = genome.loads(text), genome.loads(other)
@@ -96,8 +98,8 @@ def picture(text: str, other: str, is_after: bool) -> str:
             marked = _marked(plain, mine, others, diff, is_after)
             return svg(marked, columns(place(marked)))
     except (genome.GenomeError, SourceError) as error:
-        said = "".join(c if c.isprintable() else " " for c in str(error))
-        return EMPTY.format(html.escape(said))
+        message = "".join(c if c.isprintable() else " " for c in str(error))
+        return EMPTY.format(html.escape(message))
 
 
 def _marked(plain: Figure, mine: Genome, others: Genome, diff: GraphDiff, is_after: bool) -> Figure:
@@ -106,9 +108,9 @@ def _marked(plain: Figure, mine: Genome, others: Genome, diff: GraphDiff, is_aft
     boxes = [plain.boxes[0]]
     for node, box in zip(mine.nodes, plain.boxes[1:], strict=True):
         if node.name in own:
-            boxes.append(_said(box, word, f"{'+' if is_after else chr(0x2212)} {word}"))
+            boxes.append(_annotated(box, word, f"{'+' if is_after else chr(0x2212)} {word}"))
         elif node.name in changed:
-            boxes.append(_said(box, "changed", *(_own(one, is_after) for one in changed[node.name])))
+            boxes.append(_annotated(box, "changed", *(_own(one, is_after) for one in changed[node.name])))
         else:
             boxes.append(box)
     known = {(source, node.name) for node in others.nodes for source in node.ins}
@@ -121,11 +123,11 @@ def _marked(plain: Figure, mine: Genome, others: Genome, diff: GraphDiff, is_aft
 
 
 def _own(one: PartChange, is_after: bool) -> str:
-    """What a box says of its change; its node type stands in it anyway."""
+    """The line that a box gets for a change; the node type already stands in the box."""
     value = one.after if is_after else one.before
     return f"≠ {one.part}" if one.part == "op" else f"≠ {one.part}: {value}"
 
 
-def _said(box: Box, mark: str, *said: str) -> Box:
-    lines = tuple(Line("size", shortened(text)) for text in said)
-    return box._replace(mark=mark, lines=(*box.lines, *lines))
+def _annotated(box: Box, mark: str, *lines: str) -> Box:
+    added = tuple(Line("size", shortened(text)) for text in lines)
+    return box._replace(mark=mark, lines=(*box.lines, *added))

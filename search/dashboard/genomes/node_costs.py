@@ -1,35 +1,35 @@
-"""What each node costs, as shares of the whole: the longest bar first."""
+"""The costs of the nodes of a genome as bars, the most expensive node first."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-SHOWN = 12  # bars; the other nodes stand in the table
+SHOWN = 12  # bars; the page lists the other nodes in a table
 
 
 class NodeBar(NamedTuple):
-    """One node's part of a cost. `share` is from 0 to 1, `length` relative to the longest."""
+    """The bar of one node."""
 
     name: str
     op: str
-    colour: str
+    colour: str  # class of the style sheet
     value: int
-    share: float
-    length: float
+    share: float  # in the cost of the whole network, from 0 to 1
+    length: float  # relative to the longest bar, from 0 to 1
 
 
 class CostChart(NamedTuple):
-    """One kind of cost: its bars, and how many nodes that cost something have none, with their share together."""
+    """The bars of one kind of cost."""
 
     name: str
     bars: Sequence[NodeBar]
-    others: int
-    others_share: float
+    others: int  # nodes that cost something and have no bar
+    others_share: float  # of these nodes together
 
 
 def cost_charts(nodes: Sequence[Mapping[str, Any]]) -> list[CostChart]:
-    """Return the costs of nodes that have a name, an op, a colour, params and macs."""
+    """Return the charts of the parameters and multiply-adds of nodes, each with name, op, colour, params and macs."""
     return [_cost(name, nodes) for name in ("params", "macs")]
 
 

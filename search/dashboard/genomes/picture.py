@@ -1,4 +1,4 @@
-"""The picture of a trial's genome, drawn once: Graphviz takes a moment, and one at a time is enough."""
+"""The picture of a genome. Drawing takes a moment, so pictures are cached and drawn one at a time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from genome.draw import draw_unfolded
 from genome.source import SourceError
 from search.dashboard.genomes.unfolding import query_of, unfolded
 
-KEPT = 256  # pictures
-MOST_NODES = 300  # boxes that a person finds a way through, and that Graphviz places in seconds
+KEPT = 256  # cached pictures
+MOST_NODES = 300  # more boxes are hard to read, and take Graphviz many seconds to place
 one_at_a_time = Lock()
 
 EMPTY = (
@@ -23,25 +23,27 @@ EMPTY = (
 
 
 @lru_cache(maxsize=KEPT)
-def drawing(text: str, names: frozenset[str] = frozenset()) -> str:
-    """Return the picture of a genome with the motifs of these names unfolded, as an SVG document; where it cannot be
-    drawn, one that says why. Raises QueryError for a name that is no motif of it."""
+def genome_picture(text: str, names: frozenset[str] = frozenset()) -> str:
+    """Return the picture of a genome with the motifs of these names unfolded, as an SVG document.
+
+    A genome that cannot be drawn yields a picture of the reason. Raises QueryError for a name that is no motif.
+    """
     try:
         nodes = len(unfolded(text, names).genome.nodes)
         if names and nodes > MOST_NODES:
-            return _said(
-                f"{nodes} nodes are too many for one picture, which has at most {MOST_NODES}; fold some"
+            return _message(
+                f"{nodes} nodes are too many for one picture (at most {MOST_NODES}); fold some motifs"
             )
         with one_at_a_time:
             return draw_unfolded(genome.loads(text), names, _address)
     except (genome.GenomeError, SourceError) as error:
-        return _said(str(error))
+        return _message(str(error))
 
 
 def _address(names: Collection[str]) -> str:
-    """From one picture to another; an address without a query would be the page that a picture stands in."""
+    """The address of another picture, relative to this one; an empty address would lead to the page around it."""
     return query_of(names) or "?open="
 
 
-def _said(text: str) -> str:
+def _message(text: str) -> str:
     return EMPTY.format(html.escape("".join(c if c.isprintable() else " " for c in text)))

@@ -1,4 +1,4 @@
-"""The difference of two texts: line by line, and within a line that has changed word by word."""
+"""The difference of two texts: line by line, and word by word within a changed line."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-AROUND = 3  # equal lines that are shown before and after a change
+AROUND = 3  # equal lines shown before and after a change
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 _KEY = re.compile(r"\s*([\w./]+):")
 
 
 class TextPiece(NamedTuple):
-    """A part of a line. `differs`: it is not in the other line."""
+    """A part of a line."""
 
     text: str
-    differs: bool
+    differs: bool  # whether the other line lacks this part
 
 
 class DiffLine(NamedTuple):
-    """A line of the difference: same, added, dropped, or skipped, which stands for several equal ones."""
+    """A line of the difference."""
 
-    kind: str
+    kind: str  # same, added, dropped, or skipped, which stands for several equal lines
     pieces: tuple[TextPiece, ...]
 
 
 def text_diff(before: str, after: str) -> list[DiffLine]:
-    """Return what turns one text into the other; of long equal runs only the ends are shown. Empty where they are
-    equal."""
+    """Return the lines of the difference, with only the ends of long equal runs; empty for equal texts."""
     old, new = before.splitlines(), after.splitlines()
     if old == new:
         return []
@@ -47,13 +46,13 @@ def _equal(lines: Sequence[str], is_first: bool, is_last: bool) -> list[DiffLine
     skipped = len(lines) - head - tail
     if skipped < 2:
         return [_whole("same", line) for line in lines]
-    said = DiffLine("skipped", (TextPiece(f"{skipped} equal lines", False),))
+    gap = DiffLine("skipped", (TextPiece(f"{skipped} equal lines", False),))
     shown = [_whole("same", line) for line in lines]
-    return [*shown[:head], said, *shown[len(lines) - tail :]]
+    return [*shown[:head], gap, *shown[len(lines) - tail :]]
 
 
 def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffLine]:
-    """The lines of one place: those that begin with the same name, such as a node's, are told word by word."""
+    """The lines of one change; two lines that begin with the same name, such as a node's, are compared by words."""
     names = {name: line for line in new if (name := _name(line))}
     paired = {name: line for line in old if (name := _name(line)) in names}
     for line in old:

@@ -1,4 +1,4 @@
-"""What the page shows that holds two to four trials against each other: costs, learning curves, differences."""
+"""The page that compares two to four trials: their costs, learning curves, and the differences of their genomes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from genome import Genome
 from genome.source import SourceError
 from search.dashboard.genomes.graph_diff import graph_diff, picture
 from search.dashboard.genomes.text_diff import text_diff
+from search.dashboard.pages.epochs import epochs_of
 from search.dashboard.pages.study import row
-from search.dashboard.pages.trial import curve_of, found
-from search.dashboard.studies.library import NotFound
+from search.dashboard.pages.trial import trial_of
+from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.studies.trial_view import TrialView
@@ -24,85 +25,89 @@ from search.objective import MAXIMIZE, MINIMIZE
 FEWEST, MOST = 2, 4
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 ROWS = ("accuracy", "loss", "params", "macs", "memory", "latency", "epochs", "seconds")
-HIGHER = ("accuracy",)  # is better, whatever the objectives
-NEITHER = ("epochs",)
+HIGHER = ("accuracy",)  # a higher value is better, whatever the objectives
+NEITHER = ("epochs",)  # no value is better than another
 
 
-def compared(given: Iterable[tuple[str, str]]) -> tuple[int, ...]:
+def parse_compared(given: Iterable[tuple[str, str]]) -> tuple[int, ...]:
     """Read the parameters of an address: the numbers of two to four trials. Raises QueryError."""
     numbers = []
     for name, text in given:
         if name != "trial":
             raise QueryError(
-                f"{name[:40]!r} is nothing that this page knows; it knows trial, two to four times"
+                f"{name[:40]!r} is no parameter of this page; the parameter is trial, two to four times"
             )
         if not _NUMBER.fullmatch(text):
             raise QueryError(f"trial is {text[:40]!r}; it may be the number of a trial")
         numbers.append(int(text))
     distinct = tuple(dict.fromkeys(numbers))
     if not FEWEST <= len(distinct) <= MOST:
-        raise QueryError(f"{len(distinct)} trials are named; choose {FEWEST} to {MOST} to compare")
+        raise QueryError(f"{len(distinct)} trials are given; choose {FEWEST} to {MOST} to compare")
     return distinct
 
 
-def pair(text: str) -> tuple[int, int]:
-    """Read two numbers of an address, such as 3-12. Raises Missing."""
+def parse_pair(text: str) -> tuple[int, int]:
+    """Read two numbers of an address, such as 3-12. Raises NotFound."""
     before, _, after = text.partition("-")
     if not (_NUMBER.fullmatch(before) and _NUMBER.fullmatch(after)):
         raise NotFound("there is no such page")
     return int(before), int(after)
 
 
-def compare(snapshot: Snapshot, numbers: Sequence[int]) -> dict[str, Any]:
-    """Return the page's values; the trials are held against the first. Raises Missing where there is no such trial."""
-    trials = [found(snapshot, number) for number in numbers]
+def compare_page(snapshot: Snapshot, numbers: Sequence[int]) -> dict[str, Any]:
+    """Return the values of the page; the first trial is compared with each other one. Raises NotFound."""
+    trials = [trial_of(snapshot, number) for number in numbers]
     return {
         "study": snapshot.name,
         "study_href": links.study(snapshot.name),
         "href": links.compare(snapshot.name, numbers),
-        "trials": [row(snapshot, one) for one in trials],
+        "trials": [row(snapshot, trial) for trial in trials],
         "costs": _costs(snapshot, trials),
         "curves": [
-            {"number": one.record.number, "rows": curve_of(snapshot, one), "rungs": dict(one.record.rungs)}
-            for one in trials
+            {
+                "number": trial.record.number,
+                "rows": epochs_of(snapshot, trial),
+                "rungs": dict(trial.record.rungs),
+            }
+            for trial in trials
         ],
         "differences": [_difference(snapshot, trials[0], other) for other in trials[1:]],
     }
 
 
 def difference_picture(snapshot: Snapshot, before: int, after: int, is_after: bool) -> str:
-    """Return the picture of one of two trials, marked with where it differs from the other. Raises Missing."""
-    texts = [found(snapshot, number).record.genome for number in (before, after)]
+    """Return the picture of one of two trials, its differences from the other trial marked. Raises NotFound."""
+    texts = [trial_of(snapshot, number).record.genome for number in (before, after)]
     if None in texts:
-        raise NotFound("no genome was kept of one of these trials")
+        raise NotFound("no genome is stored for one of these trials")
     mine, other = (texts[1], texts[0]) if is_after else (texts[0], texts[1])
     return picture(mine or "", other or "", is_after)
 
 
 def _costs(snapshot: Snapshot, trials: Sequence[TrialView]) -> list[dict[str, Any]]:
-    """A row for each number that some trial has; the best in it are marked where not all are equal."""
+    """A row for each value that some trial has; the best value is marked where not all values are equal."""
     ways = {name: MAXIMIZE if name in HIGHER else MINIMIZE for name in ROWS} | dict(snapshot.file.objectives)
     made = []
     for name in ROWS:
-        values = [_value(one, name) for one in trials]
+        values = [_value(trial, name) for trial in trials]
         known = [value for value in values if value is not None]
         if known:
             made.append(
                 {"name": name, "values": values, "best": _best(values, ways[name], name not in NEITHER)}
             )
-    if any(one.record.finale for one in trials):
-        spreads = [one.record.finale and one.record.finale.spread(snapshot.goal.name) for one in trials]
+    if any(trial.record.finale for trial in trials):
+        spreads = [trial.record.finale and trial.record.finale.spread(snapshot.goal.name) for trial in trials]
         means = [spread.mean if spread else None for spread in spreads]
-        said = [str(spread) if spread else None for spread in spreads]
+        texts = [str(spread) if spread else None for spread in spreads]
         best = _best(means, ways[snapshot.goal.name])
-        made.insert(0, {"name": f"{snapshot.goal.name} over seeds", "values": said, "best": best})
+        made.insert(0, {"name": f"{snapshot.goal.name} over seeds", "values": texts, "best": best})
     return made
 
 
-def _value(one: TrialView, name: str) -> float | None:
-    if name == "seconds":  # a finale is not part of the comparison: only the best have one
-        return one.record.search_seconds
-    return one.record.epochs if name == "epochs" else one.metric(name)
+def _value(trial: TrialView, name: str) -> float | None:
+    if name == "seconds":  # without the finale: only the best trials have one
+        return trial.record.search_seconds
+    return trial.record.epochs if name == "epochs" else trial.metric(name)
 
 
 def _best(values: Sequence[float | None], way: str, counts: bool = True) -> list[bool]:
@@ -114,7 +119,7 @@ def _best(values: Sequence[float | None], way: str, counts: bool = True) -> list
 
 
 def _difference(snapshot: Snapshot, before: TrialView, after: TrialView) -> dict[str, Any]:
-    """Where the genomes of two trials differ."""
+    """The differences of the genomes of two trials."""
     made: dict[str, Any] = {
         "before": before.record.number,
         "after": after.record.number,
@@ -133,7 +138,7 @@ def _difference(snapshot: Snapshot, before: TrialView, after: TrialView) -> dict
     return {**made, "graph": diff._asdict(), "is_same": not diff, "pictures": pictures}
 
 
-def _genome(one: TrialView) -> Genome:
-    if one.record.genome is None:
-        raise NotFound(f"no genome was kept of trial {one.record.number}")
-    return genome.loads(one.record.genome, path=f"trial {one.record.number}")
+def _genome(trial: TrialView) -> Genome:
+    if trial.record.genome is None:
+        raise NotFound(f"no genome is stored for trial {trial.record.number}")
+    return genome.loads(trial.record.genome, path=f"trial {trial.record.number}")

@@ -1,7 +1,6 @@
-"""What can be had of a trial's folder, and of the export of the study's best where it is this trial's.
+"""The files of a trial that can be downloaded: those in its folder and, for the exported trial, those of the export.
 
-A file is one of a few names in a folder that the study's own folder holds; where a link stands in the way, there is
-none.
+Only a few fixed names below the study's folder can be downloaded, and symbolic links are never followed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from search.dashboard.studies.library import NotFound
+from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
@@ -22,37 +21,37 @@ from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 
 TRAINED, EXPORT = "trained", "export"
 SAYS = {
-    (TRAINED, WEIGHTS_FILE): "its weights",
-    (TRAINED, REPORT_FILE): "the report of its training",
+    (TRAINED, WEIGHTS_FILE): "the weights of the trial",
+    (TRAINED, REPORT_FILE): "the report of the training",
     (EXPORT, GENOME_FILE): "the exported genome",
     (EXPORT, WEIGHTS_FILE): "the exported weights",
-    (EXPORT, REPORT_FILE): "the report of the export, with the test images",
+    (EXPORT, REPORT_FILE): "the report of the export, with the test accuracy",
     (EXPORT, USAGE_FILE): "how to use the export",
 }
-PIECE = 1 << 18  # bytes that are sent at once
-LARGEST_REPORT = 1 << 24  # bytes of a report that is read
+CHUNK_BYTES = 1 << 18  # sent at once
+LARGEST_REPORT = 1 << 24  # bytes
 
 
 class Download(NamedTuple):
-    """A file that can be downloaded. `size` is in bytes."""
+    """A file that can be downloaded."""
 
     name: str
-    says: str
+    says: str  # what the file is, in words
     href: str
-    size: int
+    size: int  # bytes
 
 
-def downloads(snapshot: Snapshot, one: TrialView) -> list[Download]:
-    """Return the files of a trial that are there."""
-    above = links.trial(snapshot.name, one.record.number)
+def downloads(snapshot: Snapshot, trial: TrialView) -> list[Download]:
+    """Return the files of a trial that exist."""
+    base = links.trial(snapshot.name, trial.record.number)
     found = []
     for (part, name), says in SAYS.items():
         try:
-            with opened(snapshot, one, part, name) as file:
+            with open_download(snapshot, trial, part, name) as file:
                 size = size_of(file)
         except NotFound:
             continue
-        found.append(Download(name, says, f"{above}/{part}/{name}", size))
+        found.append(Download(name, says, f"{base}/{part}/{name}", size))
     return found
 
 
@@ -61,28 +60,28 @@ def size_of(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Return what a file holds now, piece by piece, and close it."""
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the content of a file in chunks, up to its present size, and close the file."""
     with file:
         left = size_of(file)
-        while left and (piece := file.read(min(PIECE, left))):
-            left -= len(piece)
-            yield piece
+        while left and (chunk := file.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            yield chunk
 
 
-def opened(snapshot: Snapshot, one: TrialView, part: str, name: str) -> BinaryIO:
-    """Return a file of a trial, open. Raises Missing where there is none."""
+def open_download(snapshot: Snapshot, trial: TrialView, part: str, name: str) -> BinaryIO:
+    """Return a file of a trial, open. Raises NotFound where there is no such file."""
     if (part, name) not in SAYS or snapshot.folder is None:
         raise NotFound("there is no such file")
-    number = one.record.number
+    number = trial.record.number
     if part == TRAINED:
         return _plain_file(snapshot.folder, "trials", str(number), name)
-    if not _is_exports(snapshot.folder, one):
+    if not _is_exports(snapshot.folder, trial):
         raise NotFound(f"the export of study {snapshot.name} is not of trial {number}")
     return _plain_file(snapshot.folder, "best", name)
 
 
-def _is_exports(folder: Path, one: TrialView) -> bool:
+def _is_exports(folder: Path, trial: TrialView) -> bool:
     """Whether the export in the study's folder is of this trial."""
     try:
         with _plain_file(folder, "best", REPORT_FILE) as file:
@@ -90,24 +89,24 @@ def _is_exports(folder: Path, one: TrialView) -> bool:
     except (NotFound, OSError, ValueError):
         return False
     is_export = isinstance(info, dict) and info.get("export") == FORMAT
-    return is_export and (info.get("trial"), info.get("digest")) == (one.record.number, one.record.digest)
+    return is_export and (info.get("trial"), info.get("digest")) == (trial.record.number, trial.record.digest)
 
 
 def _plain_file(folder: Path, *parts: str) -> BinaryIO:
-    """Open a file below a folder. Raises Missing where it is no plain file, or where a link leads on the way."""
+    """Open a file below a folder. Raises NotFound where it is no regular file, or a link is part of its path."""
     at = -1
     try:
         at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         for i, part in enumerate(parts):
-            # O_NONBLOCK: a pipe that has the place of a file would keep us waiting
+            # O_NONBLOCK: opening a pipe in the place of a file would block
             last = os.O_NONBLOCK if i == len(parts) - 1 else os.O_DIRECTORY
-            above, at = at, os.open(part, os.O_RDONLY | os.O_NOFOLLOW | last, dir_fd=at)
-            os.close(above)
+            outer, at = at, os.open(part, os.O_RDONLY | os.O_NOFOLLOW | last, dir_fd=at)
+            os.close(outer)
         if not stat.S_ISREG(os.fstat(at).st_mode):
-            raise NotFound(f"{parts[-1]} is no file")
+            raise NotFound(f"{parts[-1]} is no regular file")
     except OSError:
         _close(at)
-        raise NotFound(f"no {parts[-1]} is kept of it") from None
+        raise NotFound(f"no {parts[-1]} is stored for this trial") from None
     except NotFound:
         _close(at)
         raise

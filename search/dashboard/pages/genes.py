@@ -1,4 +1,4 @@
-"""What the page of a study's genes shows, and the short form of it on the study's own page."""
+"""The page of a study's genes, and its short form on the study's own page."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.web import links
 
 
-def learned(snapshot: Snapshot, learner: GeneAnalysis) -> dict[str, Any]:
-    """Return the page's values. `is_ready` is false while the genomes are still being read for the first time."""
-    found = learner.look(snapshot)
-    read, total, trouble = learner.progress
+def genes_page(snapshot: Snapshot, analysis: GeneAnalysis) -> dict[str, Any]:
+    """Return the values of the page. `is_ready` is false while the genomes are read for the first time."""
+    found = analysis.look(snapshot)
+    read, total, trouble = analysis.progress
     return {
         "name": snapshot.name,
         "href": links.study(snapshot.name),

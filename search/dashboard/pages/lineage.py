@@ -1,4 +1,4 @@
-"""The lineage of a trial as a tree: a row for each relative, older ones above it, younger ones below."""
+"""The lineage of a trial as a tree: one row for each relative, ancestors above the trial, descendants below it."""
 
 from __future__ import annotations
 
@@ -13,69 +13,67 @@ from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
 
 MOST = 40  # rows
-MOST_OLDER = 28  # of them, where there are as many younger ones
-LONGEST_LINE = 22  # steps back by first parents, which come before the other ancestors
+MOST_OLDER = 28  # rows of ancestors, where there are many descendants too
+LONGEST_LINE = 22  # first parents in a row, which are shown before the other ancestors
 ROW, LANE, LEFT = 46.0, 20.0, 16.0  # pixels: height of a row, between two lanes, left of the first
 TEXT = 14.0  # pixels from a mark to its text
 ROUND = 8.0  # radius of the corners of lines, in pixels
 WIDTH = 760.0  # pixels
-LONGEST_LABEL = 88  # characters of what made a trial
-_LONG = re.compile(r"\d+\.\d{4,40}(?:e-?\d{1,2})?", re.ASCII)  # a number with more digits than are read
+LONGEST_LABEL = 88  # characters of the mutations that made a trial
+_LONG = re.compile(r"\d+\.\d{4,40}(?:e-?\d{1,2})?", re.ASCII)  # a number with too many digits to read
 
 Leads: TypeAlias = Callable[[int], Sequence[int]]  # from a trial to its parents, or to its children
 
 
 class Relative(NamedTuple):
-    """One relative, or the trial itself. `made` says by which moves it came from those above it; `x` and `y` are
-    where its mark is, and `text_x` where its text begins, in pixels."""
+    """One relative, or the trial itself, as a row of the tree. Lengths are in pixels."""
 
     number: int
     href: str | None
     outcome: str
-    value: str
-    made: str
-    says: str
-    x: float
-    y: float
-    text_x: float
+    value: str  # of the objective that is learnt
+    made: str  # the mutations that made the trial from its parents
+    says: str  # the row in words
+    x: float  # of the mark
+    y: float  # of the mark
+    text_x: float  # where the text begins
     is_this: bool
     is_best: bool
 
 
 class LineageTree(NamedTuple):
-    """Rows from the oldest to the youngest, and lines between them as SVG writes them. `older` and `younger` are how
-    many more relatives there are than are shown. `height` is in pixels."""
+    """The lineage of a trial."""
 
-    rows: Sequence[Relative]
-    lines: Sequence[str]
-    older: int
-    younger: int
-    width: float
-    height: float
+    rows: Sequence[Relative]  # from the oldest to the youngest
+    lines: Sequence[str]  # between the rows, as paths of SVG
+    older: int  # ancestors that are not shown
+    younger: int  # descendants that are not shown
+    width: float  # pixels
+    height: float  # pixels
 
 
 class _Place(NamedTuple):
     number: int
     lane: int
-    to: int | None  # the relative to whom its line leads
+    to: int | None  # the relative at the other end of its line
 
 
-def lineage(snapshot: Snapshot, one: TrialView) -> LineageTree:
-    """Return the lineage of a trial, cut to a number of rows that a person can read."""
-    number = one.record.number
+def lineage(snapshot: Snapshot, trial: TrialView) -> LineageTree:
+    """Return the lineage of a trial, with as many rows as a person can read."""
+    number = trial.record.number
 
     def parents(of: int) -> list[int]:
         return [n for n in snapshot.by_number[of].parents if n in snapshot.by_number and n != of]
 
     def children(of: int) -> list[int]:
-        """The best first: those are shown where not all can be."""
+        """The children, the best first: the best are shown where there are too many."""
         return [
             c.record.number for c in sorted(snapshot.children.get(of, ()), key=lambda c: _cost(snapshot, c))
         ]
 
     all_older = _reached(number, parents)
-    met = frozenset(all_older)
-    all_younger = [n for n in _reached(number, children) if n not in met]
+    seen = frozenset(all_older)
+    all_younger = [n for n in _reached(number, children) if n not in seen]
     older = _older(number, parents, all_older)[: max(MOST_OLDER, MOST - 1 - len(all_younger))]
     younger = all_younger[: MOST - 1 - len(older)]
     above = _above(number, 0, parents, set(older))
@@ -89,7 +87,7 @@ def lineage(snapshot: Snapshot, one: TrialView) -> LineageTree:
     ]
     at = {row.number: row for row in rows}
     ends = [_ends(at[p.number], at[p.to]) for p in places if p.to is not None]
-    for old, young in ends:  # what leads to a row from the right comes before its text
+    for old, young in ends:  # the text of a row stands to the right of every line that leads to the row
         row = at[young.number]
         at[young.number] = row._replace(text_x=max(row.text_x, old.x + TEXT))
     return LineageTree(
@@ -102,23 +100,23 @@ def lineage(snapshot: Snapshot, one: TrialView) -> LineageTree:
     )
 
 
-def _cost(snapshot: Snapshot, one: TrialView) -> tuple[float, int]:
-    value = one.metric(snapshot.goal.name)
-    return math.inf if value is None else snapshot.goal.cost(value), one.record.number
+def _cost(snapshot: Snapshot, trial: TrialView) -> tuple[float, int]:
+    value = trial.metric(snapshot.goal.name)
+    return math.inf if value is None else snapshot.goal.cost(value), trial.record.number
 
 
 def _reached(start: int, leads: Leads) -> list[int]:
-    """All trials that are reached from one, the nearest first."""
-    met, found = {start}, [start]
+    """All trials that are reached from a trial, the nearest first."""
+    seen, found = {start}, [start]
     for at in found:
-        new = [n for n in leads(at) if n not in met]
-        met.update(new)
+        new = [n for n in leads(at) if n not in seen]
+        seen.update(new)
         found += dict.fromkeys(new)
     return found[1:]
 
 
 def _older(start: int, parents: Leads, reached: Sequence[int]) -> list[int]:
-    """The ancestors in the order in which they are worth a row: the line of first parents, then the nearest."""
+    """The ancestors by importance: first the line of first parents, then the nearest ones."""
     line, at = list[int](), start
     while len(line) < LONGEST_LINE and (own := parents(at)) and own[0] not in (start, *line):
         at = own[0]
@@ -127,7 +125,7 @@ def _older(start: int, parents: Leads, reached: Sequence[int]) -> list[int]:
 
 
 def _above(number: int, lane: int, parents: Leads, left: set[int]) -> list[_Place]:
-    """The places of the ancestors of a trial: its first parent in its own lane, the others beside."""
+    """The places of the ancestors of a trial: the first parent in the trial's lane, the others in the next lanes."""
     made: list[_Place] = []
     for i, parent in enumerate(parents(number)):
         if parent in left:
@@ -138,7 +136,7 @@ def _above(number: int, lane: int, parents: Leads, left: set[int]) -> list[_Plac
 
 
 def _below(number: int, lane: int, children: Leads, left: set[int]) -> list[_Place]:
-    """The places of the descendants of a trial: an only child in its own lane, several one lane further in."""
+    """The places of the descendants of a trial: an only child in the trial's lane, several in the next lane."""
     own = [child for child in children(number) if child in left]
     left.difference_update(own)
     made: list[_Place] = []
@@ -156,12 +154,12 @@ def _row(
     is_best: bool,
     drawn: Collection[frozenset[int | None]],
 ) -> Relative:
-    one = snapshot.by_number[place.number]
-    value = one.metric(snapshot.goal.name)
-    said = formatting.metric(snapshot.goal.name, value) if value is not None else ""
-    moves = list(one.record.origin.moves) if one.record.origin else []
-    hows = [f"{how} ({parent})" for parent, how in one.parents.items() if how != "parent"]
-    others = [parent for parent in one.parents if frozenset((parent, place.number)) not in drawn]
+    trial = snapshot.by_number[place.number]
+    value = trial.metric(snapshot.goal.name)
+    text = formatting.metric(snapshot.goal.name, value) if value is not None else ""
+    moves = list(trial.record.origin.moves) if trial.record.origin else []
+    hows = [f"{how} ({parent})" for parent, how in trial.parents.items() if how != "parent"]
+    others = [parent for parent in trial.parents if frozenset((parent, place.number)) not in drawn]
     also = f"also from {_listed(others)}" if others else ""
     made = _LONG.sub(
         lambda found: f"{float(found[0]):.4g}", ", ".join(part for part in (*moves, *hows, also) if part)
@@ -170,10 +168,10 @@ def _row(
     return Relative(
         place.number,
         links.trial(snapshot.name, place.number),
-        one.outcome,
-        said,
+        trial.outcome,
+        text,
         _shortened(made),
-        _says(one, made, snapshot.goal.name, said),
+        _says(trial, made, snapshot.goal.name, text),
         x,
         i * ROW + 30.0,
         x + TEXT,
@@ -182,9 +180,9 @@ def _row(
     )
 
 
-def _says(one: TrialView, made: str, goal: str, said: str) -> str:
-    from_ = _listed(one.parents)
-    parts = [f"trial {one.record.number}: {one.outcome}", f"{goal} {said}" if said else ""]
+def _says(trial: TrialView, made: str, goal: str, text: str) -> str:
+    from_ = _listed(trial.parents)
+    parts = [f"trial {trial.record.number}: {trial.outcome}", f"{goal} {text}" if text else ""]
     parts += [f"from {from_}" if from_ else "", f"made by {made}" if made else ""]
     return ", ".join(part for part in parts if part)
 
@@ -203,7 +201,7 @@ def _ends(a: Relative, b: Relative) -> tuple[Relative, Relative]:
 
 
 def _line(old: Relative, young: Relative) -> str:
-    """The line between two rows: down in the lane of the older one, and across to the younger."""
+    """The line between two rows: down in the lane of the older row, then across to the younger row."""
     if old.x == young.x:
         return f"M{old.x:g} {old.y:g}V{young.y:g}"
     turn = math.copysign(ROUND, young.x - old.x)

@@ -1,4 +1,4 @@
-"""The best network that is small enough."""
+"""The best network within a limit on its size."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from search.dashboard.web import links
 
 
 def best_within(snapshot: Snapshot, query: Query) -> dict[str, Any] | None:
-    """Return the best network that has at most so many params or macs; None where nothing was asked.
+    """Return the best network within the limit of a query, as values of the page; None where there is no limit.
 
-    `best` is None where no network that was trained to its end is so small; `smallest` says how small they are.
+    `best` is None where every fully trained network is over the limit; `smallest` is the smallest size of them.
     """
     if query.at_most is None:
         return None
@@ -28,16 +28,16 @@ def best_within(snapshot: Snapshot, query: Query) -> dict[str, Any] | None:
 
 
 def _one(snapshot: Snapshot, number: int) -> dict[str, Any]:
-    one = snapshot.by_number[number]
-    parent = next((of for of in one.parents if of in snapshot.by_number), None)
+    trial = snapshot.by_number[number]
+    parent = next((of for of in trial.parents if of in snapshot.by_number), None)
     return {
         "number": number,
         "href": links.trial(snapshot.name, number),
-        snapshot.goal.name: one.metric(snapshot.goal.name),
-        "params": one.metric("params"),
-        "macs": one.metric("macs"),
-        "seconds": one.record.seconds,
+        snapshot.goal.name: trial.metric(snapshot.goal.name),
+        "params": trial.metric("params"),
+        "macs": trial.metric("macs"),
+        "seconds": trial.record.seconds,
         "parent": parent,
         "parent_href": None if parent is None else links.trial(snapshot.name, parent),
-        "moves": list(one.record.origin.moves) if one.record.origin else [],
+        "moves": list(trial.record.origin.moves) if trial.record.origin else [],
     }

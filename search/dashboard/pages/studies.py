@@ -1,18 +1,19 @@
-"""What the page of all studies shows."""
+"""The page of all studies."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from search.dashboard.studies.library import Library, NotFound, StillReading
+from search.dashboard.studies.errors import NotFound, StillReading
+from search.dashboard.studies.library import Library
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.web import links
 from search.errors import StudyError
 
 
-def studies(library: Library, patience: float | None = None) -> dict[str, Any]:
-    """Return the page's values; a study that takes longer than `patience` seconds to be read says so.
+def studies_page(library: Library, patience: float | None = None) -> dict[str, Any]:
+    """Return the values of the page; a study that is not read within `patience` seconds is marked as being read.
 
     Raises StudyError where the storage itself cannot be read.
     """
@@ -25,8 +26,8 @@ def studies(library: Library, patience: float | None = None) -> dict[str, Any]:
     }
 
 
-def head(snapshot: Snapshot) -> dict[str, Any]:
-    """Return what is said of a study wherever it is named."""
+def study_summary(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the summary of a study, which the page of all studies and the study's own page show."""
     return {
         "name": snapshot.name,
         "href": links.study(snapshot.name),
@@ -58,7 +59,7 @@ def _best(snapshot: Snapshot) -> dict[str, Any] | None:
 def _row(library: Library, name: str, limit: float | None) -> dict[str, Any]:
     patience = None if limit is None else max(0.0, limit - time.monotonic())
     try:
-        return library.brief(name, head, patience)
+        return library.summary(name, study_summary, patience)
     except StillReading:
         return {"name": name, "href": links.study(name), "is_being_read": True}
     except (StudyError, NotFound) as error:

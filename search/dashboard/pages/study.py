@@ -1,4 +1,4 @@
-"""What the page of one study shows, part by part."""
+"""The page of one study, made of parts that a script can renew one by one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from search.dashboard.pages.failures import failures
 from search.dashboard.pages.size_limit import best_within
-from search.dashboard.pages.studies import head
+from search.dashboard.pages.studies import study_summary
 from search.dashboard.plots import study_plots
 from search.dashboard.plots.plot import Plot
 from search.dashboard.studies.snapshot import Snapshot
@@ -19,25 +19,25 @@ from search.storage.record import Record, spread_over_seeds
 MOST_BEST = 20  # trials of a front that are listed
 
 
-def study(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """Return the page's values: the whole study, and one page of its trials."""
+def study_page(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    """Return the values of the page: all its parts, with one page of the table of trials."""
     return {name: value for make in PARTS.values() for name, value in make(snapshot, query).items()}
 
 
-def part(snapshot: Snapshot, name: str, query: Query) -> dict[str, Any]:
-    """Return the values of one part of the page. Raises KeyError where there is none of that name."""
+def study_part(snapshot: Snapshot, name: str, query: Query) -> dict[str, Any]:
+    """Return the values of one part of the page. Raises KeyError for an unknown part."""
     return {**_common(snapshot, query), **PARTS[name](snapshot, query)}
 
 
 def metrics_of(objectives: Iterable[str]) -> list[str]:
-    """Return the numbers that the tables show: the objectives first, then what else is usual."""
+    """Return the metrics that the tables show: the objectives first, then the usual ones."""
     names = list(objectives)
     usual = ("accuracy", "loss", "params", "macs")
     return [*names, *(name for name in usual if name not in names)]
 
 
-def against(snapshot: Snapshot, query: Query) -> Plot | None:
-    """Return the plot of what was learnt against the cost that is asked for."""
+def front_plot(snapshot: Snapshot, query: Query) -> Plot | None:
+    """Return the plot of the learnt objective against the cost of the query."""
     return study_plots.front(snapshot, _cost(snapshot, query))
 
 
@@ -56,7 +56,7 @@ def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     file = snapshot.file
     return {
         **_common(snapshot, query),
-        **head(snapshot),
+        **study_summary(snapshot),
         "data": file.data.name,
         "sampler": file.sampler,
         "pruner": file.pruner,
@@ -67,7 +67,7 @@ def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 
 
 def _act(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """What can be done to it depends on whether it runs; the rest of it is not of a study alone."""
+    """The state of the study, which decides whether it can be stopped or resumed."""
     return {"state": snapshot.state.word}
 
 
@@ -80,7 +80,7 @@ def _best(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 
 
 def _against(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """The front of the chart as a table; the chart has its own address."""
+    """The Pareto front as a table; the plot of it has its own address."""
     cost = _cost(snapshot, query)
     first = sorted((p for p in snapshot.against(cost) if p.is_front), key=lambda p: (p.x, p.y))
     return {
@@ -108,7 +108,7 @@ def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "page": page.number,
         "pages": page.pages,
         "found": page.found,
-        "rows": [row(snapshot, one) for one in page.trials],
+        "rows": [row(snapshot, trial) for trial in page.trials],
     }
     return {"trials": len(snapshot.trials), "ops": snapshot.ops, "table": table}
 
@@ -123,14 +123,14 @@ PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {
 }
 
 
-def row(snapshot: Snapshot, one: TrialView) -> dict[str, Any]:
+def row(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
     """Return a trial as a row of a table."""
-    made = one.record
+    made = trial.record
     return {
         "number": made.number,
         "href": links.trial(snapshot.name, made.number),
-        "outcome": one.outcome,
-        **{name: column_value(one, name) for name in METRICS},
+        "outcome": trial.outcome,
+        **{name: column_value(trial, name) for name in METRICS},
         "epochs": made.epochs,
         "seconds": made.seconds,
         "by": made.origin.by if made.origin else None,

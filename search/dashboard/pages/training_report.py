@@ -1,4 +1,4 @@
-"""The report of a training in groups, and its seconds by part as the pieces of one bar."""
+"""The report of a training in groups, and the seconds of its parts as segments of one bar."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ GROUPS = {
         *("recipe",),
     ),
 }
-# what is shown of a report, beside its curve
+# the fields of a report that the page shows, beside the learning curve
 REPORT = (*(name for names in GROUPS.values() for name in names), "parts")
 MOST_PARTS = 12
-LONGEST = 1e9  # seconds
+LONGEST = 1e9  # seconds; a longer time is malformed
 
 
 class TimeShare(NamedTuple):
-    """A part of the training's seconds: its place in the bar, from 0 to 1, and how long it is there."""
+    """A part of the training as a segment of the bar."""
 
     name: str
     seconds: float
-    at: float
-    share: float
+    at: float  # start of the segment, from 0 to 1
+    share: float  # length of the segment, from 0 to 1
 
 
 def groups(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return what a report says, in groups; one of which it says nothing is left out."""
+    """Return the fields of a report in groups, without empty groups."""
     made = [
         (title, {name: report[name] for name in names if report.get(name) is not None})
         for title, names in GROUPS.items()
@@ -39,7 +39,7 @@ def groups(report: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def seconds_by_part(report: Mapping[str, Any]) -> Sequence[TimeShare]:
-    """Return the parts of a training, the longest first; what is no number of seconds is left out."""
+    """Return the parts of a training, the longest first, without malformed ones."""
     parts = report.get("parts")
     if not isinstance(parts, Mapping):
         return []

@@ -1,4 +1,4 @@
-"""The chart of a trial's page, from the same values that its twin has."""
+"""The learning curves of the trial page and the comparison page as charts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEARNING = "accuracy on the validation images after each epoch"
 
 
 def learning(rows: Sequence[Mapping[str, Any]]) -> Chart | None:
-    """Return the validation accuracy after each epoch; what is no number is left out."""
+    """Return the validation accuracy after each epoch, without values that are no numbers."""
     return chart(LEARNING, "epoch", "accuracy", [], _corners(rows))
 
 

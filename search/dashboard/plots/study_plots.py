@@ -11,14 +11,15 @@ from typing import Any, TypeGuard
 
 from search import formatting
 from search.dashboard.plots.plot import Plot, Scale, Series, finite, sparse, thinned
-from search.dashboard.plots.svg_chart import LOGARITHMIC, WIDE, TrialPoint
+from search.dashboard.plots.svg_chart import LOGARITHMIC, WIDE
+from search.dashboard.studies.points import TrialPoint
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
 from search.storage.trial_files import read_report
 
 TOP, RUNNING = 5, 6  # trials whose curves are drawn
-KEPT = 512  # reports
+KEPT = 512  # cached learning curves
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 SYMBOLS = {"done": "circle", "cut": "square", "pruned": "triangle-up", "other": "x-thin-open"}
 ROLES = {"done": "good", "cut": "warm", "pruned": "muted", "other": "bad"}
@@ -26,7 +27,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def front(snapshot: Snapshot, cost: str) -> Plot | None:
-    """Return what was learnt against what it costs, the Pareto front as a line through its points."""
+    """Return the learnt objective against a cost, with a line through the points of the Pareto front."""
     goal, points = snapshot.goal.name, finite(snapshot.against(cost))
     if not points:
         return None
@@ -51,7 +52,7 @@ def front(snapshot: Snapshot, cost: str) -> Plot | None:
 
 
 def progress(snapshot: Snapshot) -> Plot | None:
-    """Return the best value against the device seconds that were spent until then."""
+    """Return the best value so far against the device time spent."""
     improvements, goal = snapshot.improvements, snapshot.goal.name
     if not improvements:
         return None
@@ -71,8 +72,8 @@ def progress(snapshot: Snapshot) -> Plot | None:
 
 
 def budget(snapshot: Snapshot) -> Plot | None:
-    """Return the device time spent over the time of day, and the budget as a line across."""
-    ended = sorted((one.ended, one.record.search_seconds) for one in snapshot.trials if one.ended)
+    """Return the device time spent against the date, and the budget as a horizontal line."""
+    ended = sorted((trial.ended, trial.record.search_seconds) for trial in snapshot.trials if trial.ended)
     if not ended or snapshot.began_at is None:
         return None
     whole = snapshot.file.budget.device_time
@@ -81,7 +82,7 @@ def budget(snapshot: Snapshot) -> Plot | None:
     for moment, seconds in ended:
         spent += seconds
         corners.append((moment.timestamp(), spent))
-    # the finale, and what runs now, is charged but has not ended
+    # the finale and running trials are charged although they have not ended
     corners.append(((snapshot.seen_at or ended[-1][0]).timestamp(), snapshot.spent_seconds))
     drawn = sparse(corners)
     line = Series("spent", "line", "cool", [_moment(at) for at, _ in drawn], [at / length for _, at in drawn])
@@ -98,20 +99,20 @@ def budget(snapshot: Snapshot) -> Plot | None:
 
 
 def curves(snapshot: Snapshot) -> Plot | None:
-    """Return the learning curves of the trials that run and of the best ones, over each other."""
-    running = [one for one in snapshot.trials if one.outcome == "running"][-RUNNING:]
+    """Return the learning curves of the running trials and of the best trials in one plot."""
+    running = [trial for trial in snapshot.trials if trial.outcome == "running"][-RUNNING:]
     top = [snapshot.by_number[r.number] for r in snapshot.ranked[:TOP]]
     series = [
         *(
-            _curve(snapshot, one, "cool", DASHES[i % len(DASHES)], ", running")
-            for i, one in enumerate(running)
+            _curve(snapshot, trial, "cool", DASHES[i % len(DASHES)], ", running")
+            for i, trial in enumerate(running)
         ),
-        *(_curve(snapshot, one, f"c{i}", DASHES[i % len(DASHES)], "") for i, one in enumerate(top)),
+        *(_curve(snapshot, trial, f"c{i}", DASHES[i % len(DASHES)], "") for i, trial in enumerate(top)),
     ]
-    drawn = [one for one in series if one is not None]
+    drawn = [trial for trial in series if trial is not None]
     if not drawn:
         return None
-    title = f"learning curves of the best {len(top)}" + (" and of what runs" if running else "")
+    title = f"learning curves of the best {len(top)}" + (" and the running trials" if running else "")
     note = f"{snapshot.goal.name} on the validation images after each epoch"
     across, href = Scale("epoch"), links.study(snapshot.name)
     return Plot(title, across, Scale(snapshot.goal.name), drawn, note, href=href)
@@ -133,7 +134,7 @@ def _columns(points: list[TrialPoint]) -> tuple[list[float], list[float], list[i
 
 
 def _unit(seconds: float) -> tuple[str, float]:
-    """The unit in which so much time is a number of one or two digits before the point."""
+    """The unit of time in which this duration is a number of one or two digits, and the seconds in the unit."""
     return next((unit for unit in UNITS if seconds >= 2 * unit[1]), UNITS[-1])
 
 
@@ -141,26 +142,30 @@ def _moment(at: float) -> str:
     return datetime.fromtimestamp(at).isoformat(sep=" ", timespec="seconds")
 
 
-def _curve(snapshot: Snapshot, one: TrialView, role: str, dash: str, more: str) -> Series | None:
-    """The curve that its report has, or what the storage has of it."""
-    kept = snapshot.folder / "trials" / str(one.record.number) if snapshot.folder else None
-    is_over = one.record.values is not None
+def _curve(snapshot: Snapshot, trial: TrialView, role: str, dash: str, more: str) -> Series | None:
+    """The learning curve of a trial from its report; without a report, from the storage."""
+    folder = snapshot.folder / "trials" / str(trial.record.number) if snapshot.folder else None
+    is_over = trial.record.values is not None
     rows = (
-        _reported(kept, one.record.digest, one.record.number, snapshot.goal.name) if kept and is_over else ()
+        _reported(folder, trial.record.digest, trial.record.number, snapshot.goal.name)
+        if folder and is_over
+        else ()
     )
     turn = 1.0 if snapshot.goal.cost(1.0) < 0 else -1.0  # scores at rungs are higher where better
-    kept_rows = {epoch: turn * score for epoch, score in one.record.rungs.items()} | dict(one.record.curve)
+    kept_rows = {epoch: turn * score for epoch, score in trial.record.rungs.items()} | dict(
+        trial.record.curve
+    )
     rows = rows or tuple((float(epoch), value) for epoch, value in sorted(kept_rows.items()))
     if not rows:
         return None
     xs, ys = [x for x, _ in rows], [y for _, y in rows]
-    name = f"trial {one.record.number}{more}"
-    return Series(name, "line", role, xs, ys, [one.record.number] * len(rows), dash=dash)
+    name = f"trial {trial.record.number}{more}"
+    return Series(name, "line", role, xs, ys, [trial.record.number] * len(rows), dash=dash)
 
 
 @lru_cache(maxsize=KEPT)
 def _reported(folder: Path, digest: str | None, number: int, goal: str) -> tuple[tuple[float, float], ...]:
-    """The curve of a trial that has ended, which changes no more; nothing where it was not kept here."""
+    """The learning curve in the report of a trial that has ended; empty where there is no report here."""
     rows = (read_report(folder, digest, number) or {}).get("curve")
     if not isinstance(rows, list):
         return ()

@@ -1,4 +1,4 @@
-"""Charts: where the points, lines and ticks of a picture are; a template draws them as SVG."""
+"""Charts that a template draws as SVG: the positions of points, lines and ticks in pixels."""
 
 from __future__ import annotations
 
@@ -7,27 +7,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genome.picture.figure import short
-from search import formatting, objective
+from search import formatting
+from search.dashboard.studies.points import TrialPoint
 
-WIDTH, HEIGHT = 640.0, 320.0  # pixels, of the whole picture
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 12.0, 44.0  # room around the plot
-TICKS = 5
-FINEST = 1e-9  # what is nearer to each other, or to 0, is shown as the same
-WIDE = 30.0  # times from lowest to highest, from which on a scale is logarithmic
-MOST_POWERS = 11  # of ten, that a logarithmic scale shows
-DASH = 5.0  # pixels to each side of a line's only point
+WIDTH, HEIGHT = 640.0, 320.0  # of the chart, in pixels
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 12.0, 44.0  # margins around the plot, in pixels
+TICKS = 5  # about so many on an axis
+FINEST = 1e-9  # relative difference below which two values are drawn as one
+WIDE = 30.0  # ratio of the largest to the smallest value above which an axis is logarithmic
+MOST_POWERS = 11  # powers of ten on a logarithmic axis
+DASH = 5.0  # half the length of the dash that stands for a line of one point, in pixels
 SHAPES = ("done", "cut", "pruned", "front")
 LOGARITHMIC = ("params", "macs", "memory", "latency")
-
-
-class TrialPoint(NamedTuple):
-    """A trial in a chart, in the numbers of its axes."""
-
-    x: float
-    y: float
-    number: int
-    outcome: str
-    is_front: bool = False
 
 
 class Tick(NamedTuple):
@@ -38,18 +29,18 @@ class Tick(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A point in pixels. `kind` is its outcome, or `front`; `says` is shown under the pointer."""
+    """A trial in the chart."""
 
-    x: float
-    y: float
-    number: int
-    kind: str
+    x: float  # pixels
+    y: float  # pixels
+    number: int  # of the trial
+    kind: str  # outcome of the trial, or `front`
     shape: str
-    says: str
+    says: str  # text under the pointer
 
 
 class Axis(NamedTuple):
-    """What an axis shows and from where to where."""
+    """The name and the range of an axis."""
 
     name: str
     low: float
@@ -65,7 +56,7 @@ class Axis(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart in pixels. `line` are the corners of a line as SVG writes them, `lines` those of several."""
+    """A chart. Lengths are in pixels."""
 
     title: str
     x_name: str
@@ -73,8 +64,8 @@ class Chart(NamedTuple):
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     marks: Sequence[Mark]
-    line: str
-    lines: Sequence[str] = ()
+    line: str  # corners of a line, as SVG writes them
+    lines: Sequence[str] = ()  # corners of each of several lines
 
     width: float = WIDTH
     height: float = HEIGHT
@@ -91,10 +82,7 @@ def chart(
     points: Sequence[TrialPoint],
     line: Sequence[tuple[float, float]] = (),
 ) -> Chart | None:
-    """Return the chart of some points and a line, None where there is nothing to draw.
-
-    Points that are not finite are left out.
-    """
+    """Return the chart of the finite points and a line, None where there is nothing to draw."""
     points = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
     xs, ys = [p.x for p in points] + [x for x, _ in line], [p.y for p in points] + [y for _, y in line]
     if not xs:
@@ -115,7 +103,7 @@ def chart(
 def overlaid(
     title: str, x_name: str, y_name: str, lines: Sequence[Sequence[tuple[float, float]]]
 ) -> Chart | None:
-    """Return the chart of several lines, each in its place among them; None where there is no point."""
+    """Return the chart of several lines, in their order; None where no line has a point."""
     every = [corner for line in lines for corner in line]
     empty = chart(title, x_name, y_name, [], every)
     if empty is None:
@@ -127,35 +115,35 @@ def overlaid(
 
 
 def axis(name: str, values: Sequence[float]) -> Axis:
-    """Return an axis on which all these values are."""
+    """Return an axis that covers all these values."""
     low, high = min(values), max(values)
     if name in LOGARITHMIC and low > 0 and high > WIDE * low:
         return Axis(name, low, high, True)
     largest = max(abs(low), abs(high))
-    if high - low <= FINEST * max(largest, FINEST):  # one number, as far as a picture can tell
+    if high - low <= FINEST * max(largest, FINEST):  # the values are equal in a picture
         pad = 0.05 * largest if largest > FINEST else 0.05
         low, high = low - pad, high + pad
     room = 0.0 if low == 0.0 else 0.03 * (high - low)
     return Axis(name, low - room, high + 0.03 * (high - low), False)
 
 
-def ticks(shown: Axis) -> list[float]:
+def ticks(along: Axis) -> list[float]:
     """Return round numbers along an axis, lowest first."""
-    if shown.is_log:
-        first, last = math.floor(math.log10(shown.low)), math.ceil(math.log10(shown.high))
+    if along.is_log:
+        first, last = math.floor(math.log10(along.low)), math.ceil(math.log10(along.high))
         factors = (1, 2, 5) if last - first <= 2 else (1, 3) if last - first <= 4 else (1,)
-        every = -(-(last - first) // MOST_POWERS)  # of very many powers of ten, some
+        every = -(-(last - first) // MOST_POWERS)  # skips powers of ten on a very long axis
         made = [factor * 10.0**power for power in range(first, last + 1, every) for factor in factors]
-        return [value for value in made if shown.low <= value <= shown.high]
-    rough = (shown.high - shown.low) / TICKS
+        return [value for value in made if along.low <= value <= along.high]
+    rough = (along.high - along.low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
-    first, last = math.ceil(shown.low / step), math.floor(shown.high / step)
+    first, last = math.ceil(along.low / step), math.floor(along.high / step)
     return [float(f"{i * step:.10g}") for i in range(first, last + 1)]
 
 
 def label(name: str, value: float) -> str:
-    """Return a number as it stands at an axis."""
+    """Return the label of a value on an axis."""
     match name:
         case "seconds":
             return formatting.seconds(value)
@@ -169,22 +157,11 @@ def label(name: str, value: float) -> str:
 
 
 def _written(corners: Sequence[tuple[float, float]]) -> str:
-    """The corners of a line as SVG writes them; a single one is a short dash, which can be seen."""
+    """The corners of a line as SVG writes them; a line of one corner becomes a short dash."""
     if len(corners) == 1:
         ((x, y),) = corners
         corners = [(x - DASH, y), (x + DASH, y)]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-
-
-def front_of(points: Sequence[TrialPoint], x_rises: bool, y_rises: bool) -> list[TrialPoint]:
-    """Return the points that none beats in both numbers, along x; `rises`: more of it is better."""
-    turn = -1.0 if x_rises else 1.0
-    lift = 1.0 if y_rises else -1.0
-    found: list[TrialPoint] = []
-    for point in sorted(points, key=lambda p: (turn * p.x, -lift * p.y, p.number)):
-        if not found or lift * point.y > lift * found[-1].y:
-            found.append(point)
-    return found
 
 
 def _mark(point: TrialPoint, across: Axis, up: Axis) -> Mark:

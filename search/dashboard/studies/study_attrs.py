@@ -1,7 +1,7 @@
-"""What people did to a study by hand: trials that they starred or wrote a note to, and a stop that they asked for.
+"""The attributes of a study that the dashboard uses: stars and notes of trials, the last stop request, the last launch.
 
-Optuna lets nobody write to a finished trial, so each star and each note is one attribute of the study, under the number
-of its trial, written as a whole.
+Optuna forbids writes to a finished trial. Each star and each note is therefore one attribute of the study, whose
+name holds the number of the trial.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ LONGEST_NOTE = 2000  # characters
 
 @dataclass(frozen=True)
 class StudyAttrs:
-    """By number of the trial. `stop_at`: unix seconds of the last stop that was asked for.  begun: its last run."""
+    """The attributes of a study that the dashboard uses."""
 
-    stars: frozenset[int] = frozenset()
-    notes: Mapping[int, str] = field(default_factory=dict)
-    stop_at: float | None = None
-    begun: Begun | None = None
+    stars: frozenset[int] = frozenset()  # numbers of the starred trials
+    notes: Mapping[int, str] = field(default_factory=dict)  # by number of the trial
+    stop_at: float | None = None  # unix seconds of the last stop request
+    begun: Begun | None = None  # how the last run was launched
 
     @staticmethod
     def of_attrs(attrs: Mapping[str, Any]) -> StudyAttrs:
-        """Read a study's attributes; what has not the form that is written here is left out."""
+        """Read a study's attributes; an attribute of another form than this module writes is ignored."""
         stars, notes = set[int](), dict[int, str]()
-        for name, kept in attrs.items():
+        for name, value in attrs.items():
             match = KEY.fullmatch(name)
-            if match and match[1] == "star" and kept is True:
+            if match and match[1] == "star" and value is True:
                 stars.add(int(match[2]))
-            if match and match[1] == "note" and isinstance(kept, str) and kept:
-                notes[int(match[2])] = kept[:LONGEST_NOTE]
+            if match and match[1] == "note" and isinstance(value, str) and value:
+                notes[int(match[2])] = value[:LONGEST_NOTE]
         at = attrs.get(STOP)
         stop_at = float(at) if isinstance(at, int | float) else None
         return StudyAttrs(frozenset(stars), notes, stop_at, Begun.of_attrs(attrs))
 
 
 def set_star(store: Store, number: int, is_starred: bool) -> None:
-    """Star a trial, or take its star away."""
+    """Star a trial, or remove its star."""
     store.study.set_user_attr(f"star:{number}", is_starred)
 
 
 def set_note(store: Store, number: int, text: str) -> None:
-    """Keep a note to a trial in place of what was there; an empty one is none."""
+    """Store the note of a trial in place of the former note; an empty text removes the note."""
     store.study.set_user_attr(f"note:{number}", text)

@@ -1,4 +1,4 @@
-"""What the address asks of the table of trials: an order, filters and a page, checked at the border."""
+"""The query of a study's page, read from its address: order, filters and page of the table of trials, cost, limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from search.dashboard.studies.trial_view import TrialView
 
-PAGE = 100  # trials
+PAGE = 100  # trials on one page of the table
 METRICS = ("accuracy", "loss", "params", "macs", "memory", "latency")
 SORTS = ("number", "outcome", *METRICS, "epochs", "seconds")
 RANGED = ("accuracy", "loss", "params", "macs", "seconds")
@@ -20,58 +20,55 @@ OUTCOMES = (
     *("done", "cut", "pruned", "reused", "refused", "failed"),
     *("interrupted", "running", "paused", "waiting"),
 )
-# what each part of the page has of the address
+# the parameters of the address that belong to each part of the page
 OWN: Mapping[str, frozenset[str]] = {
     "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page"}),
     "against": frozenset({"cost"}),
     "best": frozenset({"at_most", "size"}),
 }
-LONGEST = 40  # characters of what was given that a complaint repeats
+LONGEST = 40  # characters of a wrong value that an error message repeats
 DEFAULT_SORT = "-number"
 _COUNT = re.compile(r"(\d{1,15}(?:\.\d{0,15})?)([kKmM]?)", re.ASCII)
 _TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
-COSTS = ("params", "macs", "seconds")  # what accuracy may always stand against
-LIMITED = ("params", "macs")  # what a network may be asked to have at most
+COSTS = ("params", "macs", "seconds")  # costs that the front can always be drawn against
+LIMITED = ("params", "macs")  # sizes that the search for the best small network can limit
 
 
 class QueryError(ValueError):
-    """What the address asks for cannot be; the message is one sentence."""
+    """A query that is not valid; the message is one sentence."""
 
 
 class TrialPage(NamedTuple):
-    """One page of the trials that satisfy a query: `found` of them on `pages` pages, the first is page 1."""
+    """One page of the table of trials."""
 
-    trials: Sequence[TrialView]
-    number: int
+    trials: Sequence[TrialView]  # on this page
+    number: int  # of this page, from 1
     pages: int
-    found: int
+    found: int  # trials on all pages
 
 
 @dataclass(frozen=True)
 class Query:
-    """`sort` is a column, with a minus before it for the highest first; `ends` has the given ends of ranges.
+    """The query of a study's page."""
 
-    `cost` is what stands against accuracy in the chart; `at_most` asks for the best network of that `size`.
-    """
-
-    sort: str = DEFAULT_SORT
-    outcome: str = ""
-    op: str = ""
-    starred: bool = False
-    ends: Mapping[str, float] = field(default_factory=dict)
+    sort: str = DEFAULT_SORT  # a column; a minus in front sorts the highest value first
+    outcome: str = ""  # only trials of this outcome; empty for any
+    op: str = ""  # only networks with this node type; empty for any
+    starred: bool = False  # only starred trials
+    ends: Mapping[str, float] = field(default_factory=dict)  # ends of ranges, by names of `ENDS`
     page: int = 1
-    cost: str = ""
-    at_most: float | None = None
-    size: str = LIMITED[0]
+    cost: str = ""  # cost that the front is drawn against; empty for the study's own
+    at_most: float | None = None  # limit of the best small network
+    size: str = LIMITED[0]  # size that `at_most` limits
 
     @classmethod
     def parse(cls, given: Iterable[tuple[str, str]]) -> Query:
-        """Read the parameters of an address; empty ones count as not given. Raises QueryError."""
-        query, met = cls(), set[str]()
+        """Read the parameters of an address; an empty parameter counts as absent. Raises QueryError."""
+        query, seen = cls(), set[str]()
         for name, text in given:
-            if name in met:
-                raise QueryError(f"{_said(name)} is given twice; give it once")
-            met.add(name)
+            if name in seen:
+                raise QueryError(f"{_quoted(name)} is given twice; give it once")
+            seen.add(name)
             if text:
                 query = query._with(name, text)
         return query
@@ -97,10 +94,10 @@ class Query:
             case "starred":
                 return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
         known = ", ".join(("sort", "outcome", "op", "starred", *ENDS, "page", "cost", "at_most", "size"))
-        raise QueryError(f"{_said(name)} is nothing that this page knows; it knows {known}")
+        raise QueryError(f"{_quoted(name)} is no parameter of this page; the parameters are {known}")
 
     def turned(self, column: str) -> Query:
-        """Return the query that sorts by a column: the other way round where it does so already."""
+        """Return the query that sorts by a column; a column that is already sorted changes its direction."""
         return replace(self, sort=f"-{column}" if self.sort == column else column, page=1)
 
     def at(self, page: int) -> Query:
@@ -108,12 +105,12 @@ class Query:
         return replace(self, page=page)
 
     def costing(self, cost: str) -> Query:
-        """Return the same query with another cost against accuracy."""
+        """Return the same query with another cost of the front."""
         return replace(self, cost=cost)
 
     @property
     def address(self) -> str:
-        """What stands behind the ? of an address; what is usual is left out."""
+        """The parameters of the address, without those that have their default."""
         given = {
             "sort": self.sort if self.sort != DEFAULT_SORT else "",
             "outcome": self.outcome,
@@ -128,7 +125,7 @@ class Query:
         return urlencode({name: text for name, text in given.items() if text})
 
     def keeps(self, one: TrialView) -> bool:
-        """Whether a trial satisfies the filters; one that lacks a number is in no range of it."""
+        """Return whether a trial satisfies the filters; a trial without a value is in no range of this value."""
         if self.outcome and one.outcome != self.outcome:
             return False
         if self.op and self.op not in one.ops:
@@ -141,14 +138,14 @@ class Query:
         return True
 
     def of(self, trials: Iterable[TrialView]) -> TrialPage:
-        """Return the page that is asked for, the last one where there are fewer."""
+        """Return the page of this query, or the last page where there are fewer pages."""
         found = self._sorted([one for one in trials if self.keeps(one)])
         pages = max(1, -(-len(found) // PAGE))
         number = min(self.page, pages)
         return TrialPage(found[(number - 1) * PAGE : number * PAGE], number, pages, len(found))
 
     def _sorted(self, trials: list[TrialView]) -> list[TrialView]:
-        """Return them in order; those that lack the number come last, equals by number."""
+        """The trials in order; trials without a value come last, trials of equal value by number."""
         column, falls = self.sort.removeprefix("-"), self.sort.startswith("-")
         by_number = sorted(trials, key=lambda one: one.record.number)
         if column == "outcome":
@@ -166,13 +163,13 @@ class Query:
 def merged(
     part: str, page: Iterable[tuple[str, str]], given: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    """Return the parameters of the page's address once one part of it is asked for anew."""
+    """Return the parameters of the page's address after `part` was asked for with the parameters `given`."""
     own, known = OWN.get(part, frozenset()), frozenset[str]().union(*OWN.values())
     return [pair for pair in page if pair[0] in known - own] + [pair for pair in given if pair[0] in own]
 
 
 def column_value(one: TrialView, column: str) -> float | None:
-    """Return the number of a trial in a column of the table, None where it has none."""
+    """Return the value of a trial in a column of the table, None where the trial has none."""
     if column in METRICS:
         return one.metric(column)
     value: float | None = getattr(one.record, column)
@@ -181,19 +178,19 @@ def column_value(one: TrialView, column: str) -> float | None:
 
 def _one_of(choices: Sequence[str], name: str, text: str, word: str) -> str:
     if word not in choices:
-        raise QueryError(f"{name} is {_said(text)}; it may be {', '.join(choices)}")
+        raise QueryError(f"{name} is {_quoted(text)}; it may be {', '.join(choices)}")
     return text
 
 
 def _page(text: str) -> int:
     if not re.fullmatch(r"[1-9]\d{0,8}", text, re.ASCII):
-        raise QueryError(f"page is {_said(text)}; it may be 1, 2, 3 ..")
+        raise QueryError(f"page is {_quoted(text)}; it may be 1, 2, 3 ..")
     return int(text)
 
 
 def _op(text: str) -> str:
     if not (text.isascii() and text.isidentifier()):
-        raise QueryError(f"op is {_said(text)}; it may be a node type, such as conv")
+        raise QueryError(f"op is {_quoted(text)}; it may be a node type, such as conv")
     return text
 
 
@@ -203,17 +200,17 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise QueryError(f"{name} is {_said(text)}; it may be a number, such as 0.95 or 100000")
+        raise QueryError(f"{name} is {_quoted(text)}; it may be a number, such as 0.95 or 100000")
     return value
 
 
 def _count(name: str, text: str) -> float:
-    """A count as people write it: 100000, 100,000, 100k or 1.5M."""
+    """A count as people write it, such as 100000, 100,000, 100k or 1.5M."""
     found = _COUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
     if not found or not (value := float(found[1]) * _TIMES[found[2].lower()]) < math.inf:
-        raise QueryError(f"{name} is {_said(text)}; it may be a count, such as 100000, 100k or 1.5M")
+        raise QueryError(f"{name} is {_quoted(text)}; it may be a count, such as 100000, 100k or 1.5M")
     return value
 
 
-def _said(text: str) -> str:
+def _quoted(text: str) -> str:
     return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")

@@ -1,4 +1,4 @@
-"""A trial as the pages show it: its record, when it ran, and which node types its genome has."""
+"""A trial as the pages show it: its record, its start and end, its owner, and the node types of its genome."""
 
 from __future__ import annotations
 
@@ -14,37 +14,31 @@ from search.storage.record import OWNER, SEEN_AT, Record, record
 from search.storage.seed_results import OverSeeds
 from search.storage.sql_reader import Row
 
-BETWEEN_SECONDS = 5.0  # from the end of a trial to the begin of the next, or of the finale
+BETWEEN_SECONDS = 5.0  # longest pause of a coordinator between two trials, or before the finale
 _OP = re.compile(r"\{op: ([a-z_0-9]+)")
-PLANNED = {
-    "params": "params",
-    "macs": "macs",
-    "memory": "memory_bytes",
-}  # metrics that a record has by itself
+# metrics that follow from the genome alone, with the field of a record that holds each of them
+PLANNED = {"params": "params", "macs": "macs", "memory": "memory_bytes"}
 
 
 @dataclass(frozen=True)
 class TrialView:
-    """One trial.
-
-    owner: its coordinator, on a shared storage.  sign: when that last gave a sign of life by it, in unix seconds.
-    """
+    """A trial as the pages show it."""
 
     record: Record
     began: datetime | None = None
     ended: datetime | None = None
-    sign: float | None = None
-    owner: str | None = None
+    sign: float | None = None  # unix seconds of the last heartbeat of its owner, on a shared storage
+    owner: str | None = None  # the coordinator that runs the trial, on a shared storage
 
     @cached_property
     def ops(self) -> frozenset[str]:
-        """The node types of its genome. No name in a canonical text can hold a brace."""
+        """The node types of the genome, found by their pattern: no name in a canonical text can hold a brace."""
         _, _, nodes = (self.record.genome or "").partition("\nnodes:\n")
         return frozenset(_OP.findall(nodes))
 
     @property
-    def is_in_hand(self) -> bool:
-        """Whether a coordinator on a shared storage works on it now, or did so a moment ago."""
+    def is_active(self) -> bool:
+        """Whether a coordinator on a shared storage works on the trial now, or did a moment ago."""
         finale = self.record.finale.seeds.values() if self.record.finale else ()
         if any(one.outcome == "running" and not is_gone(one.owner, one.seen_at) for one in finale):
             return True
@@ -55,12 +49,12 @@ class TrialView:
 
     @property
     def outcome(self) -> str:
-        """What became of it; `reused` where its network had been trained before."""
+        """How the trial ended; `reused` for a duplicate, which has the result of an earlier trial."""
         return "reused" if self.record.reused is not None else self.record.outcome
 
     @property
     def parents(self) -> Mapping[int, str]:
-        """The trials that it came from, and how, each once."""
+        """The trials from which this trial comes, by number, each with the kinds of the relation."""
         found: dict[int, list[str]] = {}
         made = self.record
         if made.origin:
@@ -75,7 +69,7 @@ class TrialView:
         return {number: ", ".join(dict.fromkeys(hows)) for number, hows in found.items()}
 
     def metric(self, name: str) -> float | None:
-        """Return an objective's value, of a trial that ended early too; what the plan says needs no training."""
+        """Return the value of a metric; the metrics that follow from the genome are known without training."""
         if name in self.record.metrics:
             return self.record.metrics[name]
         value: float | None = getattr(self.record, PLANNED[name]) if name in PLANNED else None
@@ -83,6 +77,6 @@ class TrialView:
 
 
 def trial_view(trial: Row, finale: OverSeeds | None) -> TrialView:
-    """Return a trial as the pages show it."""
+    """Return the view of a trial of the storage."""
     sign, owner = trial.user_attrs.get(SEEN_AT), trial.user_attrs.get(OWNER)
     return TrialView(record(trial, finale), trial.datetime_start, trial.datetime_complete, sign, owner)

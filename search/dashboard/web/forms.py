@@ -1,4 +1,4 @@
-"""A form that a page sent: its fields, once it is known to come from a page of this server."""
+"""Reading a form: its fields, after its size, its token and the names of its fields have been checked."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-MOST_BYTES = 400_000  # of a form: a long genome, each character of it written as three
+MOST_BYTES = 400_000  # largest form: a long genome, each character of it percent-encoded as three
 MOST_FIELDS = 8
 TYPE = "application/x-www-form-urlencoded"
-TOKEN = "token"  # the field in which every form has it
+TOKEN = "token"  # name of the field that holds the token in every form
 
 
 class FormError(ValueError):
-    """A form that is refused; the message is one sentence, `status` the answer's."""
+    """A form that is refused; the message is one sentence."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
-        self.status = status
+        self.status = status  # HTTP status of the answer
 
 
 async def read_form(request: Request, token: str, names: Collection[str]) -> Mapping[str, str]:
-    """Return the fields of a form, the token left out; one that was left empty is the empty text.
+    """Return the fields of a form without its token; a missing field is an empty text.
 
-    Raises FormError for one that is too long, cannot be read, has other fields than `names`, or not the token.
+    Raises FormError for a form that is too long or malformed, has a field not in `names`, or has a wrong token.
     """
     body = bytearray()
     async for piece in request.stream():
@@ -35,11 +35,11 @@ async def read_form(request: Request, token: str, names: Collection[str]) -> Map
     fields = _fields(bytes(body))
     if not hmac.compare_digest(fields.pop(TOKEN, "").encode(), token.encode()):
         raise FormError(
-            "this form is of an earlier start of the dashboard; open its page again and send it from there",
+            "this form belongs to an earlier start of the dashboard; reload its page and send the form again",
             403,
         )
     if unknown := sorted(fields.keys() - set(names)):
-        raise FormError(f"{unknown[0][:40]!r} is nothing that this form knows")
+        raise FormError(f"{unknown[0][:40]!r} is no field of this form")
     return {name: fields.get(name, "").replace("\r\n", "\n") for name in names}
 
 
@@ -49,7 +49,7 @@ def _fields(body: bytes) -> dict[str, str]:
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
         )
     except ValueError:
-        raise FormError("what was sent is no form that a page of the dashboard has") from None
+        raise FormError("the request body is not a form of the dashboard") from None
     if len(dict(pairs)) != len(pairs):
         raise FormError("a field is given twice; give it once")
     return dict(pairs)

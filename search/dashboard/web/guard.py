@@ -1,4 +1,4 @@
-"""The guard before every page: who may ask, for what, and what a browser may do with the answer."""
+"""The guard in front of every page: it checks who asks and for what, and sets the security headers of the answer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from search.dashboard.web.forms import MOST_BYTES, TYPE
 
 METHODS = ("GET", "HEAD")
-# the addresses that take a form; each asks for the page's token besides
+# the addresses that take a form; each of them also requires the token of the page
 FORMS = re.compile(r"/study/[^/]+/(?:stop|resume|enqueue|trial/\d{1,9}/(?:star|note))", re.ASCII)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-# a picture has its own style and nothing else; the sandbox holds where it is opened by itself
+# a picture may use its own style and nothing else; the sandbox also holds where the picture is opened alone
 PICTURE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; "
     "base-uri 'none'; sandbox"
@@ -33,7 +33,7 @@ PICTURE_POLICY = (
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    # to this machine alone; with none at all a browser would not say either from where a form comes
+    # sent to this server only; without any referrer a browser would not send the origin of a form either
     "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
@@ -44,7 +44,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens at this address."""
+    """Return whether only this machine can reach a server that listens at this address."""
     if host == "localhost":
         return True
     try:
@@ -54,14 +54,16 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """An application behind the guard.
-
-    host: where it listens. Elsewhere than on loopback a browser may call it by any number, or by this machine's
-    name: a name of somebody else's, which leads here (DNS rebinding), is refused.  token: what every request must
-    have, given once in the address and kept by the browser; None asks for none.
-    """
+    """An application behind the guard."""
 
     def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
+        """Put `app`, which listens on `host`, behind the guard.
+
+        A browser may call the server by a loopback name or, where `host` is not loopback, by any IP address and by
+        this machine's name. Every other name is refused: a foreign name may resolve to this machine (DNS rebinding).
+        Every request must have `token`: given once in the address, then stored by the browser as a cookie. None
+        requires no token.
+        """
         self.app, self.token = app, token
         self.is_local = is_loopback(host)
         self.names = LOOPBACK | ({host} if self.is_local else {host, socket.gethostname(), socket.getfqdn()})
@@ -75,11 +77,11 @@ class Guard:
         await answer(scope, receive, _with_headers(send))
 
     def _refusal(self, request: Request) -> Response | None:
-        if not self._is_ours(request.headers):
-            return PlainTextResponse("this is no name of the dashboard's machine\n", 400)
+        if not self._has_our_name(request.headers):
+            return PlainTextResponse("the host name of this request is not a name of the dashboard\n", 400)
         is_form = request.method == "POST" and FORMS.fullmatch(request.url.path) is not None
         if request.method not in METHODS and not is_form:
-            return PlainTextResponse("this address is only read\n", 405, {"allow": ", ".join(METHODS)})
+            return PlainTextResponse("this address is read-only\n", 405, {"allow": ", ".join(METHODS)})
         if is_form and (refusal := _refused_form(request.headers)):
             return refusal
         if self.token is None:
@@ -90,22 +92,22 @@ class Guard:
             return self._welcome(request)
         return PlainTextResponse("open the address with the token that `genome dashboard` printed\n", 403)
 
-    def _is_ours(self, headers: Headers) -> bool:
-        name = named(headers)
+    def _has_our_name(self, headers: Headers) -> bool:
+        name = host_name(headers)
         return name in self.names or (not self.is_local and _is_number(name))
 
     def _welcome(self, request: Request) -> Response:
-        """Keep the token in the browser, and lead to the same page without it: it stays in no history."""
+        """Store the token in the browser and redirect to the same page without it, so that no history holds it."""
         rest = [(name, value) for name, value in parse_qsl(request.url.query) if name != "token"]
-        # one slash: with two, the path would be read as the name of another machine
+        # one leading slash: a browser would read two as the name of another machine
         target = "/" + quote(request.url.path.lstrip("/")) + (f"?{urlencode(rest)}" if rest else "")
         answer = RedirectResponse(target, 303)
         answer.set_cookie(self.cookie, self.token or "", httponly=True, samesite="lax")
         return answer
 
 
-def named(headers: Headers) -> str:
-    """Return the name by which a request calls this machine, without the port; nothing where it is none."""
+def host_name(headers: Headers) -> str:
+    """Return the name by which a request calls this machine, without the port; empty where the header is invalid."""
     try:
         return urlsplit("//" + headers.get("host", "")).hostname or ""
     except ValueError:
@@ -113,22 +115,22 @@ def named(headers: Headers) -> str:
 
 
 def _refused_form(headers: Headers) -> Response | None:
-    """Why a form is not taken; None for one that a page of this server has sent, of a fitting type and size."""
-    if not is_from_here(headers):
-        return PlainTextResponse("a form is taken from a page of this dashboard alone\n", 403)
+    """The refusal of a form that another site sent, or whose type or size is wrong; None for an acceptable form."""
+    if not is_same_origin(headers):
+        return PlainTextResponse("forms are accepted from pages of this dashboard only\n", 403)
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != TYPE:
-        return PlainTextResponse(f"a form is sent as {TYPE}\n", 415)
+        return PlainTextResponse(f"a form must be sent as {TYPE}\n", 415)
     length = headers.get("content-length", "")
     if not (length.isascii() and length.isdigit()):
-        return PlainTextResponse("a form says how long it is\n", 411)
+        return PlainTextResponse("a form must have a content-length header\n", 411)
     if len(length) > 9 or int(length) > MOST_BYTES:
-        return PlainTextResponse(f"a form has at most {MOST_BYTES:,} bytes\n", 413)
+        return PlainTextResponse(f"a form may have at most {MOST_BYTES:,} bytes\n", 413)
     return None
 
 
-def is_from_here(headers: Headers) -> bool:
-    """Whether a browser says that the page that sends this has the same origin. One that says nothing is refused."""
+def is_same_origin(headers: Headers) -> bool:
+    """Return whether the headers of a request show that a page of the same origin sent it; without them: False."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is None and site is None:
         return False

@@ -1,4 +1,4 @@
-"""Values as JSON can hold them."""
+"""Conversion of page values to JSON values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 
-def plain(value: Any) -> Any:
-    """Return a value as mappings, lists, texts and numbers; what is not finite becomes None."""
+def json_value(value: Any) -> Any:
+    """Return a value as mappings, lists, texts and numbers; a number that is not finite becomes None."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -18,9 +18,9 @@ def plain(value: Any) -> Any:
         case datetime():
             return value.isoformat(sep=" ", timespec="seconds")
         case Mapping():
-            return {str(key): plain(inner) for key, inner in value.items()}
+            return {str(key): json_value(inner) for key, inner in value.items()}
         case tuple() if hasattr(value, "_asdict"):
-            return plain(value._asdict())
+            return json_value(value._asdict())
         case list() | tuple() | frozenset() | set():
-            return [plain(inner) for inner in value]
+            return [json_value(inner) for inner in value]
     return str(value)

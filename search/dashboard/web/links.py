@@ -1,4 +1,4 @@
-"""The addresses of pages. A name is quoted whole; it never becomes part of a path on the disk."""
+"""The addresses of pages. The name of a study is quoted whole; it is never used as a path on the disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def study(name: str) -> str | None:
 
 
 def trial(name: str, number: int) -> str | None:
-    """Return the address of a trial, None where its study has none."""
-    above = study(name)
-    return f"{above}/trial/{number}" if above else None
+    """Return the address of a trial, None where the study has no address."""
+    base = study(name)
+    return f"{base}/trial/{number}" if base else None
 
 
 def compare(name: str, numbers: Sequence[int]) -> str | None:
-    """Return the address that holds trials against each other, None where their study has none."""
-    above = study(name)
-    asked = "&".join(f"trial={number}" for number in numbers)
-    return f"{above}/compare{'?' if asked else ''}{asked}" if above else None
+    """Return the address of the comparison of trials, None where the study has no address."""
+    base = study(name)
+    query = "&".join(f"trial={number}" for number in numbers)
+    return f"{base}/compare{'?' if query else ''}{query}" if base else None

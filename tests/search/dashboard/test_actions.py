@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 
 import pytest
 from optuna.trial import TrialState
-from search.dashboard.studies.study_attrs import LONGEST_NOTE
 from starlette.testclient import TestClient
 
 import genome
 from search.dashboard.actions import actions as acting
+from search.dashboard.studies.study_attrs import LONGEST_NOTE
 from search.dashboard.web.forms import MOST_BYTES
 from search.dashboard.web.guard import FORMS, POLICY
 from search.proposals.enqueue import MOST_WAITING

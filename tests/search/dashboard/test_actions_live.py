@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from search.dashboard.actions import actions as act
-from search.dashboard.studies import library
+from search.dashboard.studies import reader
 from search.storage.lock import is_held
 from search.storage.store import look, writing
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
@@ -43,7 +43,7 @@ ATTENTIVE = f"{LOOKS_SOON}; {MAIN}"
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dashboard waits for a storage that a search keeps locked, should that be stopped while it writes."""
-    monkeypatch.setattr(library, "LOCK_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(reader, "LOCK_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(act, "writing", partial(writing, lock_seconds=PATIENCE_SECONDS))
 
 

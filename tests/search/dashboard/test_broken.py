@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard.studies import library
+from search.dashboard.studies import reader
 from search.errors import StudyError
 from search.storage.lock import hold, is_held
 from search.storage.store import FORMAT_ATTR
@@ -86,7 +86,7 @@ def test_a_broken_storage_says_so(tmp_path: Path, spoil: Callable[[Path], None])
 
 
 def test_a_locked_storage_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(reader, "LOCK_SECONDS", 0.1)
     begin(tmp_path / "made")
     shutil.copytree(tmp_path / "made", tmp_path / "runs")  # nobody has the copy open
     file = tmp_path / "runs" / "tiny" / "study.db"

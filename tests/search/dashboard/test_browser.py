@@ -329,7 +329,7 @@ def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Pa
     holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
     holder.execute("BEGIN EXCLUSIVE")
     # it waits for as long as the test takes: a reader that gives up is told so
-    patient = f"from search.dashboard.studies import library; library.LOCK_SECONDS = {PATIENCE_SECONDS}"
+    patient = f"from search.dashboard.studies import reader; reader.LOCK_SECONDS = {PATIENCE_SECONDS}"
     server = Server("--runs", tmp_path / "runs", "--port", 0, first=patient)
     try:
         page = tab()

@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from search.dashboard.plots import svg_chart as charts
-from search.dashboard.plots.svg_chart import TrialPoint, axis, chart, front_of, ticks
+from search.dashboard.plots.svg_chart import axis, chart, ticks
+from search.dashboard.studies.points import TrialPoint, front_of
 
 values = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-9)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.dashboard.studies.library import Library, NotFound
+from search.dashboard.studies.errors import NotFound
+from search.dashboard.studies.library import Library
 from tests.search.dashboard.kept import add, begin
 
 

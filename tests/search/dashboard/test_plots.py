@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.dashboard.plots.plot import ACROSS, MOST_CORNERS, UP, sparse, thinned
-from search.dashboard.plots.svg_chart import TrialPoint
+from search.dashboard.studies.points import TrialPoint
 from tests.search.dashboard.kept import add, begin, client
 
 points = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1), st.booleans()), max_size=50)

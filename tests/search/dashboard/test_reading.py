@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from search.dashboard.pages.studies import head
-from search.dashboard.studies import background as beside
-from search.dashboard.studies import library
+from search.dashboard.pages.studies import study_summary
+from search.dashboard.studies import background as background
+from search.dashboard.studies import reader
 from search.dashboard.studies.background import BackgroundTask
 from search.dashboard.studies.library import Library
 from search.storage.lock import hold
@@ -27,7 +27,7 @@ PATIENCE = 0.05
 @pytest.fixture
 def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Another program, which keeps every reader of study slow waiting; beside it is study quick."""
-    monkeypatch.setattr(library, "LOCK_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(reader, "LOCK_SECONDS", PATIENCE_SECONDS)
     runs = tmp_path / "runs"
     add(begin(runs, "quick"))
     add(begin(tmp_path / "made", "slow"))
@@ -86,7 +86,7 @@ def test_one_study_keeps_no_other_waiting(web: TestClient) -> None:
 def test_a_storage_that_stays_locked_is_said_in_the_end(
     tmp_path: Path, holder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(reader, "LOCK_SECONDS", 0.3)
     web = client(tmp_path / "runs", patience=PATIENCE)
     limit = time.monotonic() + PATIENCE_SECONDS
     while (answer := web.get("/study/slow")).status_code == 202:
@@ -105,7 +105,7 @@ def test_an_error_is_told_once_and_not_when_it_is_old(monkeypatch: pytest.Monkey
     for expected in ("0", "1"):
         with pytest.raises(ValueError, match=expected):
             work.is_done(PATIENCE_SECONDS)
-    monkeypatch.setattr(beside, "OLD_SECONDS", -1.0)
+    monkeypatch.setattr(background, "OLD_SECONDS", -1.0)
     old = work._current()
     assert old.ended.wait(PATIENCE_SECONDS)
     with pytest.raises(ValueError, match="3"):
@@ -121,15 +121,15 @@ def test_of_a_study_that_rests_a_few_numbers_are_kept(tmp_path: Path) -> None:
     """Not so of one that is written at this moment: two writes may bear the same time."""
     store, studies = begin(tmp_path), Library(tmp_path)
     number = add(store)
-    assert studies.brief("tiny", head)["trials"] == 1
+    assert studies.summary("tiny", study_summary)["trials"] == 1
     add(store, accuracy=0.75)
-    assert studies.brief("tiny", head)["best"]["accuracy"] == 0.75
+    assert studies.summary("tiny", study_summary)["best"]["accuracy"] == 0.75
     rest(tmp_path)
-    first = studies.brief("tiny", head)
-    assert studies.brief("tiny", head) is first and first["trials"] == 2
-    assert studies._reading("tiny")._last is None, "its trials are not kept"
+    first = studies.summary("tiny", study_summary)
+    assert studies.summary("tiny", study_summary) is first and first["trials"] == 2
+    assert studies._reader("tiny")._last is None, "its trials are not kept"
     add(store, accuracy=0.875)
-    assert studies.brief("tiny", head)["best"] == {
+    assert studies.summary("tiny", study_summary)["best"] == {
         **first["best"],
         "number": number + 2,
         "accuracy": 0.875,
@@ -140,10 +140,10 @@ def test_a_study_that_is_run_again_is_read_again(tmp_path: Path) -> None:
     store, studies = begin(tmp_path), Library(tmp_path)
     add(store)
     rest(tmp_path)
-    assert studies.brief("tiny", head)["state"] == "stopped"
+    assert studies.summary("tiny", study_summary)["state"] == "stopped"
     with hold(tmp_path / "tiny" / "study.db.lock", "study tiny"):
-        assert studies.brief("tiny", head)["state"] == "running"
-    assert studies.brief("tiny", head)["state"] == "stopped"
+        assert studies.summary("tiny", study_summary)["state"] == "running"
+    assert studies.summary("tiny", study_summary)["state"] == "stopped"
 
 
 def test_a_study_whose_page_was_open_stays(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_study_whose_page_was_open_stays(tmp_path: Path) -> None:
     rest(tmp_path)
     studies = Library(tmp_path)
     first = studies.snapshot("tiny")
-    studies.brief("tiny", head)
+    studies.summary("tiny", study_summary)
     assert studies.snapshot("tiny") is first
 
 

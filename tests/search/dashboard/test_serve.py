@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from search.dashboard.serve import shown
+from search.dashboard.serve import target
 from tests.command import ROOT
 from tests.search.dashboard.kept import add, begin
 from tests.search.dashboard.server import Server
@@ -85,10 +85,10 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
 def test_what_study_may_be(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/all.db"
     file = ROOT / "studies" / "digits.yaml"
-    assert shown(None, tmp_path) == (tmp_path, None, "/", None)
-    assert shown("mine", tmp_path) == (tmp_path, None, "/study/mine", "mine")
-    assert shown(str(file), tmp_path) == (tmp_path, None, "/study/digits", "digits")
-    assert shown(url, tmp_path) == (tmp_path, url, "/", None)
+    assert target(None, tmp_path) == (tmp_path, None, "/", None)
+    assert target("mine", tmp_path) == (tmp_path, None, "/study/mine", "mine")
+    assert target(str(file), tmp_path) == (tmp_path, None, "/study/digits", "digits")
+    assert target(url, tmp_path) == (tmp_path, url, "/", None)
     stored = tmp_path / "stored.yaml"
     stored.write_text(file.read_text() + f"\nstorage: {url}\n")
-    assert shown(str(stored), tmp_path) == (tmp_path, url, "/study/digits", "digits")
+    assert target(str(stored), tmp_path) == (tmp_path, url, "/study/digits", "digits")

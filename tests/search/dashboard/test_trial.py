@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import genome
 from search.dashboard.genomes import picture as drawing
-from search.dashboard.pages.downloads import PIECE, opened, pieces, size_of
+from search.dashboard.pages.downloads import CHUNK_BYTES, chunks, open_download, size_of
 from search.dashboard.pages.training_report import seconds_by_part
 from search.dashboard.studies.library import Library
 from search.dashboard.web.guard import POLICY
@@ -57,10 +57,10 @@ def test_a_motif_unfolds_and_folds_by_links_alone(web: TestClient) -> None:
 
     folded = links("")
     assert folded == {"s1": "?open=s1", "c1": "?open=c1"}
-    opened = links(folded["s1"])
-    assert opened.keys() == {"s1", "s1.1", "s1.2", "c1"} and opened["s1"] == "?open="
-    assert links(opened["s1"]) == folded
-    assert links(opened["s1.1"])["s1"] == "?open="  # with all that is in it
+    open_download = links(folded["s1"])
+    assert open_download.keys() == {"s1", "s1.1", "s1.2", "c1"} and open_download["s1"] == "?open="
+    assert links(open_download["s1"]) == folded
+    assert links(open_download["s1.1"])["s1"] == "?open="  # with all that is in it
 
 
 def test_the_page_shows_the_same_motifs_as_its_picture(web: TestClient) -> None:
@@ -271,8 +271,8 @@ def test_a_large_file_is_sent_in_pieces(tmp_path: Path) -> None:
     with open(folder / "weights.safetensors", "wb") as file:
         file.truncate(1 << 31)  # two gibibytes that take no room
     shown = Library(tmp_path).snapshot("tiny")
-    file = opened(shown, shown.by_number[0], "trained", "weights.safetensors")
-    assert size_of(file) == 1 << 31 and len(next(pieces(file))) == PIECE
+    file = open_download(shown, shown.by_number[0], "trained", "weights.safetensors")
+    assert size_of(file) == 1 << 31 and len(next(chunks(file))) == CHUNK_BYTES
     answer = client(tmp_path).head(f"{PAGE}/trained/weights.safetensors")
     assert answer.headers["content-length"] == str(1 << 31) and answer.content == b""
 
@@ -336,9 +336,9 @@ def test_the_seconds_of_a_report_are_pieces_of_one_bar() -> None:
         "c": "<b>",
         "d": 10**400,
     }
-    pieces = seconds_by_part({"parts": hostile})
-    assert [(p.name, p.seconds) for p in pieces] == [("backward", 12.0), ("forward", 6.0), ("data", 2.0)]
-    assert [(p.at, p.share) for p in pieces] == [(0, 0.6), (0.6, 0.3), (pytest.approx(0.9), 0.1)]
+    chunks = seconds_by_part({"parts": hostile})
+    assert [(p.name, p.seconds) for p in chunks] == [("backward", 12.0), ("forward", 6.0), ("data", 2.0)]
+    assert [(p.at, p.share) for p in chunks] == [(0, 0.6), (0.6, 0.3), (pytest.approx(0.9), 0.1)]
     assert seconds_by_part({"parts": {}}) == seconds_by_part({"parts": [1]}) == seconds_by_part({}) == []
 
 

@@ -1,0 +1,1 @@
+"""The answers to requests, by what they are about: studies, trials, static files, errors."""

@@ -1,0 +1,157 @@
+"""Reading one study from its storage, again and again: values that cannot change are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from search.config.schema import NAME
+from search.config.study import stored_study
+from search.dashboard.studies.background import BackgroundTask
+from search.dashboard.studies.errors import NotFound, StillReading
+from search.dashboard.studies.file_stamp import StorageStamp, file_identity, is_locked, storage_stamp
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.study_attrs import StudyAttrs
+from search.dashboard.studies.trial_view import TrialView, trial_view
+from search.errors import StudyError
+from search.storage import sql_reader
+from search.storage.connect import sqlite_file
+from search.storage.seed_results import OverSeeds, over_seeds
+from search.storage.store import TEXT_ATTR, check_format
+
+LOCK_SECONDS = 2.0  # after which a page reports that a storage is locked
+
+Summary = dict[str, Any]
+
+
+class StudyReader:
+    """Reads one study and keeps what it read last."""
+
+    def __init__(self, name: str, runs: Path, url: str | None, is_stored: Callable[[], bool] | None) -> None:
+        """Prepare to read the study `name` of the storage at `url`, or of its own folder in `runs` where that is None.
+
+        `is_stored` tells for the latter whether the study still has its folder.
+        """
+        self.name, self._runs, self._is_shared = name, runs, url is not None
+        self._url = url or f"sqlite:///{runs / name / 'study.db'}"
+        self._is_stored = is_stored
+        self._identity: tuple[int, ...] | None = None  # of the file that was read
+        self._id: int | None = None  # Optuna's key of the study
+        self._rows: dict[int, sql_reader.Row] = {}
+        self._known: dict[int, tuple[sql_reader.Row, OverSeeds | None, TrialView]] = {}
+        self._last: Snapshot | None = None
+        self._text = ""  # of the study file
+        self._summary: tuple[StorageStamp, Summary] | None = None
+        self._is_shown = False  # whether a page of the study was asked for
+        self._first = BackgroundTask(self.snapshot)
+        self._lock = Lock()
+
+    def is_gone(self) -> bool:
+        """Return whether the file that was read is no longer in its place."""
+        return self._identity is not None and self._identity != file_identity(self._url)
+
+    def shown(self, patience: float | None) -> Snapshot:
+        """Return the study as it is now, and keep its trials in memory for the next page."""
+        self._is_shown = True
+        self._wait(patience)
+        return self.snapshot()
+
+    def snapshot(self) -> Snapshot:
+        """Return the study as it is now: the same object where nothing has changed."""
+        with self._lock:
+            return self._now()
+
+    def summary(self, make: Callable[[Snapshot], Summary], patience: float | None) -> Summary:
+        """Return what `make` makes of the study. The summary stays valid while nobody writes to the storage.
+
+        The trials are dropped from memory where no page of the study was asked for.
+        """
+        stamp = storage_stamp(self._url)
+        if stamp is not None and self._summary is not None and self._summary[0] == stamp:
+            return self._summary[1]
+        self._wait(patience)
+        summary = make(self.snapshot())
+        if stamp is not None:
+            self._summary = stamp, summary
+            if not self._is_shown:
+                self._drop_trials()
+        return summary
+
+    def _wait(self, patience: float | None) -> None:
+        """Wait until the study was read once. Raises StillReading, or the error of reading."""
+        if self._last is None and patience is not None and not self._first.is_done(patience):
+            raise StillReading(f"study {self.name} is being read")
+
+    def _drop_trials(self) -> None:
+        with self._lock:
+            self._rows, self._known, self._last = {}, {}, None
+
+    def _now(self) -> Snapshot:
+        attrs = self._read()
+        text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
+        if file is None or text != self._text:
+            file, self._text = stored_study(text, f"{self.name} as begun"), text
+        is_new = self._take(over_seeds(attrs)) or file is not (self._last and self._last.file)
+        is_running = self._is_running()
+        study_attrs = StudyAttrs.of_attrs(attrs)
+        is_new |= is_running != (self._last and self._last.is_running)
+        if self._last is None or is_new or study_attrs != self._last.attrs:
+            trials = tuple(self._known[key][2] for key in sorted(self._known))
+            folder = self._runs / self.name if NAME.fullmatch(self.name) else None
+            began = self._run_began()
+            self._last = Snapshot(self.name, file, trials, is_running, folder, study_attrs, began)
+        return self._last
+
+    def _read(self) -> dict[str, Any]:
+        """Read the trials that may have changed, and return the attributes of the study."""
+        if self._is_stored is not None and not self._is_stored():
+            raise NotFound(f"there is no study {self.name}")
+        identity = file_identity(self._url)
+        with sql_reader.asking(self._url, LOCK_SECONDS) as ask:
+            study = self._study_id(ask)
+            attrs = sql_reader.study_attrs(ask, study)
+            check_format(attrs, self.name)
+            if TEXT_ATTR not in attrs:
+                raise StudyError(
+                    f"study {self.name} has no metadata yet: it is just starting, or was killed while starting"
+                )
+            self._rows |= sql_reader.read(ask, study, self._rows)
+        self._identity = identity
+        return attrs
+
+    def _study_id(self, ask: sql_reader.Ask) -> int:
+        """Optuna's key of the study; a study that was deleted and started anew is read anew."""
+        found = sql_reader.study_ids(ask).get(self.name)
+        if found is None and self._is_shared:
+            raise NotFound(f"there is no study {self.name}")
+        if found is None:
+            raise StudyError(f"the storage holds no study {self.name}; start it with `genome search`")
+        if found != self._id:
+            self._rows, self._known, self._id = {}, {}, found
+        return found
+
+    def _take(self, finales: Mapping[int, OverSeeds]) -> bool:
+        """Make views of the trials that were read; return whether a trial has changed."""
+        is_new = False
+        for row in self._rows.values():
+            finale, known = finales.get(row.number), self._known.get(row.number)
+            if known is not None and known[1] == finale and (known[0] is row or known[0] == row):
+                continue
+            self._known[row.number] = row, finale, trial_view(row, finale)
+            is_new = True
+        return is_new
+
+    def _is_running(self) -> bool:
+        """Whether a coordinator is alive: it holds the lock of an SQLite storage, or has a trial on a shared one."""
+        file = sqlite_file(self._url)
+        if file is not None:
+            return is_locked(file)
+        return any(trial.is_active for _, _, trial in self._known.values())
+
+    def _run_began(self) -> float | None:
+        """Unix seconds at which a coordinator last took the lock of an SQLite storage."""
+        file = sqlite_file(self._url)
+        lock = file and file.with_name(file.name + ".lock")
+        return lock.stat().st_mtime if lock and lock.is_file() else None

@@ -1,0 +1,40 @@
+"""Whether a study is running, finished or stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from search.config.study import StudyFile
+from search.run.budget import SMALLEST_SHARE
+from search.storage.record import Record
+
+
+class StudyState(NamedTuple):
+    """The state of a study."""
+
+    word: str  # running, finished or stopped
+    why: str  # the reason, as a clause
+
+
+def study_state(file: StudyFile, records: Sequence[Record], is_running: bool) -> StudyState:
+    """Return the state of a study."""
+    if is_running:
+        return StudyState("running", "the search is running")
+    counted = sum(record.is_counted for record in records)
+    if file.trials is not None and counted >= file.trials:
+        return StudyState("finished", f"all {file.trials} trials were made")
+    if _is_spent(file, records):
+        return StudyState("finished", "the budget is spent")
+    return StudyState("stopped", "the search was stopped before its end; `genome search` resumes it")
+
+
+def _is_spent(file: StudyFile, records: Sequence[Record]) -> bool:
+    """Whether the budget that is left allows no further trial; a finale reserves its share of the budget."""
+    budget, finale = file.budget.device_time, file.finale
+    if budget is None:
+        return False
+    spent = sum(record.seconds for record in records)
+    spent_on_finale = sum(record.finale.seconds for record in records if record.finale)
+    reserved = max(finale.share * budget - spent_on_finale, 0.0) if finale else 0.0
+    return budget - spent - reserved < SMALLEST_SHARE * budget
