@@ -1,4 +1,4 @@
-"""Numbers and tables as people read them."""
+"""Numbers and text tables in the form that people read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["met_again", "seconds", "seconds_in_ms", "short", "size", "table"]
+__all__ = ["duplicates", "metric", "seconds", "short", "size", "table"]
 
 
 def seconds(value: float) -> str:
@@ -29,19 +29,32 @@ def size(count_bytes: float) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def seconds_in_ms(value: float) -> str:
-    """Return a short time as 1.25 ms."""
-    return f"{value * 1000:.2f} ms"
+def metric(name: str, value: float | None) -> str:
+    """Return the value of a metric with its usual digits and unit."""
+    if value is None:
+        return "-"
+    match name:
+        case "accuracy" | "loss":
+            return f"{value:.4f}"
+        case "params":
+            return f"{value:,.0f}"
+        case "macs":
+            return short(value)
+        case "memory":
+            return size(value)
+        case "latency":
+            return f"{value * 1000:.2f} ms"
+    return str(value)
 
 
-def met_again(count: int) -> str:
-    """Return that so many trials were of a network that had been trained before."""
-    networks = "1 network was" if count == 1 else f"{count} networks were"
-    return f"{networks} met again and not trained again"
+def duplicates(count: int) -> str:
+    """Return the sentence about trials whose network was a duplicate of a trained one."""
+    networks = "1 duplicate network" if count == 1 else f"{count} duplicate networks"
+    return f"{networks} skipped (results reused)"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows in aligned columns: the first column to the left, numbers to the right."""
+    """Return rows as a table: text aligned to the left, columns of numbers to the right."""
     columns = list(zip(head, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     is_number = [all(cell[:1] in "-0123456789" for cell in column[1:]) and bool(rows) for column in columns]

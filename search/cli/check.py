@@ -1,4 +1,4 @@
-"""Whether a file is a study or a genome that can be used, in one line."""
+"""`genome check`: the validation of one file, a study or a genome."""
 
 from __future__ import annotations
 
@@ -15,22 +15,16 @@ from search.space.parse import space_file
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
-    """Say what a good file holds. Raises SourceError or StudyError with one line for each mistake.
+    """Return a line that describes a valid file. Raises SourceError or StudyError with one line for each mistake.
 
-    A study may begin with trials of other studies; these are looked for in `runs`.
+    `runs` is the folder of the other studies whose trials a study may start with.
     """
     source = read(path)
     if "study" in source.value:
-        config, space, mistakes = read_draft(source, data_root, path.parent)
-        mistakes = in_order(source, [*mistakes, *start_mistakes(config, space, runs)])
-        if mistakes or space is None:
-            raise StudyError("\n".join(mistakes))
-        first = len(set(config.start))
-        tail = f", {first} to begin with" if first else ""
-        return f"study {config.name}: {len(space.holes)} holes, on {config.data.name}{tail}"
-    if "space" in source.value:
-        found = space_file(source)
-        return f"space {found.name}: {len(found.holes)} holes"
+        study = check_study(source, data_root, path.parent)
+        first = begun_with(study, runs)
+        tail = f", {len(first)} to start with" if first else ""
+        return f"study {study.name}: {len(study.space().holes)} holes, on {study.data.name}{tail}"
     if "genome" in source.value:
         written = genome_of(source)
         plan = genome.resolve(written)

@@ -1,4 +1,4 @@
-"""What the search logs, in the command's own output: what it chose among its lines, what is amiss as complaints."""
+"""The log of the search as output of the command: remarks on standard output, warnings on standard error."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from contextlib import contextmanager
 import typer
 
 
-class Echo(logging.Handler):
-    """Prints each line; the stream is that of the moment, which a live display may have taken over."""
+class EchoHandler(logging.Handler):
+    """Prints each record to the stream of the moment, which a live display may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         typer.echo(record.getMessage(), err=record.levelno >= logging.WARNING)
 
 
 @contextmanager
-def spoken() -> Iterator[None]:
-    """Print what the search logs while the block runs."""
-    log, handler = logging.getLogger("search"), Echo(logging.INFO)
+def log_to_terminal() -> Iterator[None]:
+    """Print the log of the search while the block runs."""
+    log, handler = logging.getLogger("search"), EchoHandler(logging.INFO)
     before = log.level
     log.setLevel(logging.INFO)
     log.addHandler(handler)

@@ -1,4 +1,4 @@
-"""What the command prints: genomes as tables, studies as lists of their best, and both as JSON."""
+"""The tables and JSON values that the command prints: genomes, published networks, trials, the end of a search."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from search.proposals import screening
 from search.storage.record import Record, spread_over_seeds
 from search.study import Result
 
-COLUMNS = 120  # of a terminal, for what may be long
-ERROR_COLUMNS = 37  # what the other columns of the zoo leave
+COLUMNS = 120  # width of a terminal, for long lines
+ERROR_COLUMNS = 37  # width that the other columns of the zoo leave for the reported error
 
 
 def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
-    """Return a genome as plain values; `nodes` and `edges` as written or expanded, whichever is shown."""
+    """Return a genome as plain values; `nodes` and `edges` are those of `shown`, as written or expanded."""
     return {
         "name": shown.name,
         "params": plan.params,
@@ -39,7 +39,7 @@ def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
 
 
 def genome_table(shown: Genome, plan: Plan) -> str:
-    """Return a genome as a table of its nodes, a motif's inner nodes summed, and its totals below."""
+    """Return a genome as a table of its nodes, the inner nodes of a motif summed, with the totals below."""
     rows = [_row(shown, name, total) for name, total in totals(shown, plan).items()]
     memory = formatting.size(plan.memory_bytes)
     fixed = f" and {plan.fixed:,} fixed numbers" if plan.fixed else ""
@@ -58,7 +58,7 @@ def _row(shown: Genome, name: str, total: Total) -> list[str]:
 
 
 def zoo_json(found: Genome, plan: Plan) -> dict[str, Any]:
-    """Return a published network as plain values: what it costs, and what was reported of it."""
+    """Return a published network as plain values: its costs and its reported error."""
     keys = ("name", "params", "fixed", "macs", "memory_bytes", "input", "classes", "digest")
     costs, entry = genome_json(found, plan), genome.zoo.entry(found.name)
     return {key: costs[key] for key in keys} | {
@@ -69,7 +69,7 @@ def zoo_json(found: Genome, plan: Plan) -> dict[str, Any]:
 
 
 def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:
-    """Return published networks as a table with the reported errors, and the notes on them below."""
+    """Return published networks as a table with the reported errors, with the notes on them below."""
     rows: list[list[str]] = []
     notes: dict[str, list[str]] = {}
     for g, p in plans:
@@ -87,13 +87,13 @@ def zoo_table(plans: Sequence[tuple[Genome, Plan]]) -> str:
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
-    """Return the lines of a text; a number and its % stay together, and words with hyphens whole."""
+    """Return the lines of a text; a number is not parted from its %, nor a word at a hyphen."""
     lines = textwrap.wrap(text.replace(" %", "\xa0%"), columns, break_on_hyphens=False)
     return [line.replace("\xa0", " ") for line in lines]
 
 
 def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:
-    """Return trials as a table: the objectives first, then what else is known."""
+    """Return trials as a table: the objectives first, then the other metrics."""
     names, goal = [o.name for o in objectives], learnt(objectives).name
     names += [name for name in MEASURES if name not in names and any(name in r.metrics for r in records)]
     has_finale = any(r.finale for r in records)
@@ -112,8 +112,8 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
     return formatting.table(("trial", *finale, *names, "epochs", "seconds", "outcome"), rows)
 
 
-def taken(record: Record, objectives: Sequence[Objective]) -> str:
-    """Return which weights an export of a trial has: nothing to say without a finale."""
+def exported_weights(record: Record, objectives: Sequence[Objective]) -> str:
+    """Return which weights an export of a trial has; empty for a trial without a finale."""
     goal = learnt(objectives)
     seed = record.finale.best(goal) if record.finale else None
     if record.finale is None or seed is None:
@@ -128,7 +128,7 @@ def _ending(record: Record) -> str:
 
 
 def counts(records: Sequence[Record]) -> str:
-    """Return how many trials ended how, in words."""
+    """Return the number of trials of each outcome, in words."""
     endings: dict[str, int] = {}
     for r in records:
         word = "reused" if r.reused is not None else r.outcome
@@ -137,22 +137,22 @@ def counts(records: Sequence[Record]) -> str:
 
 
 def result_text(result: Result, objectives: Sequence[Objective], command: str) -> str:
-    """Return the last lines of a search: why it ended, the best, and where they are or how to go on."""
+    """Return the last lines of a search: why it ended, the best networks, the export, how to resume."""
     lines = [
-        f"{result.stop}; {counts(result.records)}; {formatting.seconds(result.spent_seconds)} on the device"
+        f"{result.stop}; {counts(result.records)}; {formatting.seconds(result.spent_seconds)} of device time"
     ]
-    met = sum(record.reused is not None for record in result.records)
-    if met:
-        lines.append(formatting.met_again(met))
+    duplicates = sum(record.reused is not None for record in result.records)
+    if duplicates:
+        lines.append(formatting.duplicates(duplicates))
     if result.best:
         lines += ["", best_table(result.best, objectives), ""]
     else:
-        lines.append("no trial was finished")
+        lines.append("no trial has finished")
     if line := screening.summary(result.records, objectives):
         lines.append(line)
     if result.exported:
-        weights = taken(result.best[0], objectives)
+        weights = exported_weights(result.best[0], objectives)
         lines.append(f"the best network is in {result.exported}" + (f", {weights}" if weights else ""))
     if result.is_interrupted:
-        lines.append(f"go on with: {command}")
+        lines.append(f"resume with: {command}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Several processes that train one network together: started by torchrun, one on each GPU."""
+"""Distributed data-parallel training: torchrun starts several processes, one on each GPU, for one network."""
 
 from __future__ import annotations
 
@@ -15,44 +15,43 @@ from search.errors import StudyError
 if TYPE_CHECKING:
     from trainer import Ranks
 
-STOPPED = 130  # as a shell reports Ctrl-C
+STOPPED = 130  # exit status of a command that Ctrl-C stopped
 
 
 def is_inside() -> bool:
-    """Whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return "LOCAL_RANK" in os.environ
 
 
 def launch(device: str, processes: int | None, arguments: Sequence[str]) -> int:
     """Run the command again in several processes through torchrun and return its exit status.
 
-    By default one process on every GPU of the machine. Raises StudyError where there is none.
+    None `processes` is one process on every GPU of the machine. Raises StudyError where there is no GPU.
     """
     import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device != "cpu" and gpus == 0:
         raise StudyError(
-            "--ddp runs on all GPUs and torch sees none here; leave it out, or add `--device cpu`"
+            "--ddp runs on all GPUs, but torch finds no GPU here; leave out --ddp, or add `--device cpu`"
         )
     if device not in ("auto", "cuda", "cpu"):
-        raise StudyError(f"--ddp runs on all GPUs and --device is {device}; leave one of the two out")
+        raise StudyError(f"--ddp runs on all GPUs, but --device is {device}; leave out one of the two")
     count = processes or (1 if device == "cpu" else gpus)
     if device != "cpu" and count > gpus:
-        raise StudyError(f"--processes is {count} and there are {gpus} GPUs; give at most {gpus}")
+        raise StudyError(f"--processes is {count}, but there are {gpus} GPUs; give at most {gpus}")
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
     return _run(count, ["-u", "-m", "search", *arguments])
 
 
 def _run(count: int, arguments: Sequence[str]) -> int:
-    """Run Python in so many processes as `torchrun --standalone` does; the worst of their exit statuses."""
+    """Run Python in `count` processes as `torchrun --standalone` does; return the highest exit status."""
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed").setLevel(
-        logging.CRITICAL
-    )  # the processes say what is wrong themselves
+    # the processes report their errors themselves
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -73,7 +72,7 @@ def _run(count: int, arguments: Sequence[str]) -> int:
 
 @contextmanager
 def ranks(device: str | None) -> Iterator[tuple[Ranks, str | None]]:
-    """Give this process's place among those of torchrun, and its device; alone, with no device, for None."""
+    """Yield the rank of this process among those of torchrun, and its device; for None, a single process."""
     import torch
 
     from trainer import Ranks

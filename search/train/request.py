@@ -1,63 +1,101 @@
-"""What a person asks for with `genome train`, checked: which network, data, recipe and folder."""
+"""The checked request of `genome train`: network, data, recipe, seeds and output folder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import genome
 from genome import Genome, GenomeError
 from genome.op import Shape
+from search import formatting
 from search.config.dataset import Dataset
 from search.errors import StudyError
 from search.results.refs import genome_of, open_study, split_trial
-from search.train.train import Training
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe
 
 
-def order(
-    ref: str,
-    data: str | None,
-    epochs: int | None,
-    seeds: int,
-    settings: Sequence[str],
-    to: Path | None,
-    device: str,
-    size: int | None,
-    runs: Path,
-    data_root: str | None,
-) -> Training:
-    """Return the training that was asked for.
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `genome train`."""
 
-    Of STUDY#TRIAL, data and recipe are the study's unless given. Raises StudyError, genome.SourceError,
-    GenomeError, trainer.DataError or trainer.RecipeError, each one sentence.
+    ref: str  # a YAML file, zoo:NAME or STUDY#TRIAL
+    data: str | None  # data set; None for that of the study
+    epochs: int | None  # None for those of the recipe
+    seeds: int  # number of trainings, with the seeds 0, 1, 2 ..
+    settings: tuple[str, ...]  # other keys of the recipe, as KEY=VALUE
+    to: Path | None  # output folder; None for runs/train/NAME-DATA
+    device: str
+    size: int | None  # pixels to which own images are resized
+    runs: Path  # folder of studies
+    data_root: str | None  # folder of the named data sets
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A genome to be trained once for each seed."""
+
+    network: Genome  # fitted to the data
+    data: Data
+    recipe: Recipe  # its seed is set for each training
+    seeds: tuple[int, ...]
+    folder: Path  # of all outputs
+    device: str
+    threads: int  # of the CPU
+
+    def identity(self) -> dict[str, Any]:
+        """Return the values that tell this training from another one; more seeds may be added later."""
+        recipe = self.recipe.to_dict()
+        del recipe["seed"]
+        return {"genome": genome.dump(self.network), "data": self.data.digest(), "recipe": recipe}
+
+    def opening(self) -> str:
+        """Return a line that describes the network, the data and the device."""
+        plan, data = genome.resolve(self.network), self.data
+        where = f"{self.device}, {self.threads} threads" if self.device == "cpu" else self.device
+        return (
+            f"{self.network.name} ({plan.params:,} params, {formatting.short(plan.macs)} macs) on {data.name}, "
+            f"{len(data.train):,} train and {len(data.valid):,} valid images of {Shape(*data.input)}, "
+            f"{self.recipe.epochs} epochs, {where}"
+        )
+
+    def seed_folder(self, seed: int) -> Path:
+        return self.folder / f"seed-{seed}"
+
+
+def read_request(options: TrainOptions) -> TrainRequest:
+    """Return the training that the options ask for.
+
+    Data and recipe of STUDY#TRIAL are those of the study unless the options give others. Raises StudyError,
+    genome.SourceError, GenomeError, trainer.DataError or trainer.RecipeError, each with one sentence.
     """
     import torch
 
+    ref, runs = options.ref, options.runs
     network = genome_of(ref, runs)
-    study = _study(ref, runs, data_root)
-    if data is None and study is None:
-        raise StudyError(f"{ref} says nothing of data; add `--data NAME`, such as --data digits")
-    dataset = study.data if study and data is None else Dataset(str(data), data_root, size)
+    study = _study(ref, runs, options.data_root)
+    if options.data is None and study is None:
+        raise StudyError(f"{ref} has no default data set; add `--data NAME`, such as --data digits")
+    own = Dataset(str(options.data), options.data_root, options.size)
+    dataset = study.data if study and options.data is None else own
     images = dataset.found(None).load()
-    begun = study.recipe if study else None
-    return Training(
+    return TrainRequest(
         network=_fitted(network, images),
         data=images,
-        recipe=_recipe(begun, epochs, settings),
-        seeds=tuple(range(seeds)),
-        folder=to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}",
-        device=_device(device),
+        recipe=_recipe(study.recipe if study else None, options.epochs, options.settings),
+        seeds=tuple(range(options.seeds)),
+        folder=options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}",
+        device=_device(options.device),
         threads=torch.get_num_threads(),
     )
 
 
 def _fitted(network: Genome, data: Data) -> Genome:
-    """The genome for the data's images and classes, after a look whether it can be built for them."""
+    """The genome for the data's images and classes. Raises StudyError where it cannot be built for them."""
     shape, classes = Shape(*data.input), len(data.classes)
     if (network.input, network.classes) == (shape, classes):
         return network
@@ -71,7 +109,7 @@ def _fitted(network: Genome, data: Data) -> Genome:
 
 
 def _short(ref: str) -> str:
-    """What a REF may be called as a folder."""
+    """The part of the output folder's name that stands for a REF."""
     return Path(ref.removeprefix("zoo:").replace("#", "-")).name.removesuffix(".yaml")
 
 
@@ -81,24 +119,27 @@ def _study(ref: str, runs: Path, data_root: str | None) -> Any:
     return open_study(split_trial(ref)[0], runs, data_root).config
 
 
-def _recipe(begun: Recipe | None, epochs: int | None, settings: Sequence[str]) -> Recipe:
-    """The study's recipe, or the default one, with what was given; its seed is set for each training."""
+def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) -> Recipe:
+    """The recipe of the study, or the default recipe, with the changes of the options."""
     from trainer import Recipe
 
     given = dict(_setting(text) for text in settings)
     if "seed" in given:
-        raise StudyError("--set seed: every seed from 0 on is trained; say how many with --seeds")
+        raise StudyError("--set seed: seeds are numbered from 0; give their number with --seeds")
     if epochs is not None:
         given["epochs"] = epochs
-    known = begun.to_dict() if begun else {}
+    known = base.to_dict() if base else {}
     if "optimizer" in given and given["optimizer"] != known.get("optimizer"):
-        for key in ("lr", "weight_decay"):  # those of the other optimizer would not do
+        for key in (
+            "lr",
+            "weight_decay",
+        ):  # the values for the study's optimizer do not suit another optimizer
             known.pop(key, None)
     return replace(Recipe.parse({**known, **given}), seed=0)
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """KEY=VALUE, the value as YAML reads it: a number, true, null or a word."""
+    """The key and the value of KEY=VALUE; YAML reads the value: a number, true, null or a word."""
     from genome.source import parse
 
     key, mark, value = text.partition("=")
@@ -108,7 +149,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _device(name: str) -> str:
-    """The device; auto is the first GPU where there is one."""
+    """The device of this name; auto is the first GPU, or the CPU where there is none."""
     from trainer import DeviceError, device_of
 
     try:

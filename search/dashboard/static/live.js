@@ -1,4 +1,4 @@
-// Looks again at the open page every few seconds and puts what has changed in its place.
+// Fetches the open page again every few seconds and replaces the parts that have changed.
 "use strict";
 
 const main = document.querySelector("main");
@@ -22,7 +22,7 @@ function show(fresh) {
   every = 1000 * Number(fresh.querySelector("main").dataset.every || 0) || every;
   for (const now of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(now.id);
-    // where a person is at work nothing moves: a link that has the focus, a text that is being marked
+    // a part that a person uses stays as it is: a link with the focus, a text that is being selected
     const busy = now.contains(document.activeElement) || marks(now);
     if (next && !busy && next.innerHTML !== now.innerHTML) replace(now, next);
   }
@@ -58,7 +58,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 if (every) setTimeout(again, every);
 
-// Parts that htmx renews by themselves: not while nobody looks, nor under a person's hands.
+// htmx renews parts of a page, but neither in a hidden tab nor in a part that a person uses.
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, sourceEvent } = event.detail.ctx;
   const polls = sourceEvent?.type === "every" || sourceEvent?.type === "renewed";

@@ -1,4 +1,4 @@
-// Puts the picture of a genome itself into the page, in place of its image: its motifs unfold where they are.
+// Replaces the image of a genome by the SVG itself, so that motifs can be unfolded in the page.
 "use strict";
 
 const holder = document.getElementById("picture");
@@ -6,7 +6,7 @@ const trouble = document.getElementById("picture-trouble");
 const card = document.createElement("div");
 card.className = "tip";
 card.hidden = true;
-card.setAttribute("aria-hidden", "true"); // a reader hears the same as the name of what has the focus
+card.setAttribute("aria-hidden", "true"); // a screen reader reads the same text as the name of the focused element
 
 let asked = 0;
 
@@ -15,7 +15,7 @@ async function unfold(address, node) {
   holder.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(address, { credentials: "same-origin" });
-    // the page has the colours in a sheet of its own, and its policy lets in no other
+    // the colours stand in a style sheet of the page; the security policy forbids a style element
     const text = (await answer.text()).replace(/<style>[^]*?<\/style>/, "");
     const drawn = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     if (turn !== asked) return false;
@@ -45,7 +45,7 @@ function put(drawn, address, node) {
   if (node) first?.focus();
 }
 
-// What would be a tooltip of the browser's becomes the name of the thing, and stands in the card.
+// The title of an element becomes its accessible name and the text of the card, in place of the browser's tooltip.
 function name(title) {
   const owner = title.parentElement;
   const outer = owner.closest("a") ?? owner;

@@ -1,4 +1,4 @@
-// Draws the figures of a page by Plotly, each from the values at the address that it names.
+// Draws the figures of a page with Plotly, each from the values at its address.
 "use strict";
 
 const card = document.getElementById("card");
@@ -37,7 +37,7 @@ async function paint(figure) {
   canvas.on("plotly_unhover", () => vanish(HIDE_AFTER));
   canvas.on("plotly_click", ({ points }) => {
     const at = points.find((point) => point.customdata !== undefined);
-    // where nothing hovers, a tap shows the card, whose link leads on
+    // on a touch screen, a tap shows the card, which has the link
     if (at && !noHover.matches) location.assign(`${figure.plot.href}/trial/${at.customdata}`);
   });
 }
@@ -84,11 +84,11 @@ function layout(plot, address) {
     hoverlabel: { bgcolor: colour("page"), bordercolor: colour("line"), font: { color: colour("text") } },
     dragmode: noHover.matches ? false : "zoom",
     hovermode: "closest",
-    uirevision: address, // what a person has zoomed to stays until another picture is asked for
+    uirevision: address, // the zoom is kept until another plot is asked for
   };
 }
 
-// around one value there is no range to show: a little to each side of it
+// a single value has no range: the axis shows a little to each side of it
 function around(plot) {
   const ys = plot.series.flatMap((one) => one.y), low = Math.min(...ys), high = Math.max(...ys);
   const room = 0.02 * Math.abs(low) || 1;
@@ -136,7 +136,7 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape") ca
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figures().forEach(paint));
 document.addEventListener("htmx:after:swap", (event) => {
   const { target, response } = event.detail.ctx, id = target?.id;
-  if (response?.status !== 200) return; // nothing is new
+  if (response?.status !== 200) return; // nothing has changed
   if (id === "summary") {
     drawAll();
     htmx.trigger(document.body, "renewed");

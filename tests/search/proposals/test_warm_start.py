@@ -13,10 +13,10 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 
 import genome
 from genome import Genome
-from search.cli.progress import Tally
+from search.cli.tally import Tally
 from search.config.candidate import candidate
 from search.errors import StudyError
-from search.formatting import met_again
+from search.formatting import duplicates
 from search.proposals.ask import Answers
 from search.proposals.history import History
 from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
@@ -246,7 +246,7 @@ def test_networks_met_again_are_counted_and_marked(
     said = command("search", written(space=ONE, trials=12, sampler="qmc"))
     assert said.status == 0
     assert "12 trials: 2 done, 10 reused" in said.out
-    assert "\n10 networks were met again and not trained again\n" in said.out
+    assert "\n10 duplicate networks skipped (results reused)\n" in said.out
     marks = [
         line.split()[-1] for line in command("best", "tiny", "--all").out.splitlines() if "as trial" in line
     ]
@@ -257,8 +257,8 @@ def test_the_live_line_counts_them() -> None:
     tally = Tally()
     for number in (1, 2):
         tally.add(Record(number, "done", reused=0))
-    assert tally.met_again == 2
-    assert met_again(1) == "1 network was met again and not trained again"
+    assert tally.duplicates == 2
+    assert duplicates(1) == "1 duplicate network skipped (results reused)"
 
 
 # --- the command
@@ -270,7 +270,7 @@ def test_check_says_where_a_start_does_not_fit(
     good = write(tmp_path)
     said = command("check", written(start=[good]))
     assert (said.status, said.err) == (0, "")
-    assert said.out.endswith("tiny.yaml  study tiny: 3 holes, on digits, 1 to begin with\n")
+    assert said.out.endswith("tiny.yaml  study tiny: 3 holes, on digits, 1 to start with\n")
     write(tmp_path, text=GIVEN.replace("op: separable", "op: mlpconv"))
     said = command("check", written(start=good))
     assert said.status == 2 and len(said.err.splitlines()) == 1
@@ -296,7 +296,7 @@ def test_from_another_study_on_the_command_line(
 ) -> None:
     assert command("search", written(study="other", trials=2, workers=1)).status == 0
     said = command("search", written(trials=1, workers=1), "--from", "other")
-    assert said.status == 0 and "\nbegins with other#" in said.out
+    assert said.status == 0 and "\nstarting with other#" in said.out
     assert command("search", written(study="third"), "--from", "absent").err.startswith(
         "no study absent in runs"
     )

@@ -131,7 +131,7 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(
     assert command.returncode == 130
     assert err == ""
     assert "stopped by hand" in out and "accuracy" in out
-    assert f"go on with: genome search {tmp_path / 'tiny.yaml'} --runs {tmp_path / 'runs'}" in out
+    assert f"resume with: genome search {tmp_path / 'tiny.yaml'} --runs {tmp_path / 'runs'}" in out
     until(lambda: not members(command.pid))
     records = trials_in(tmp_path / "runs")
     interrupted = [record.number for record in records if record.outcome == "interrupted"]

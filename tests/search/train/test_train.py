@@ -13,7 +13,7 @@ import pytest
 
 import search
 from search.cli import app
-from search.train.curve import bars
+from search.train.progress import bars
 
 ROOT = Path(__file__).parents[3]
 TEXT = """genome: small
@@ -125,7 +125,7 @@ def test_another_training_in_the_folder_is_refused(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["zoo:lenet"], "zoo:lenet says nothing of data; add `--data NAME`, such as --data digits"),
+        (["zoo:lenet"], "zoo:lenet has no default data set; add `--data NAME`, such as --data digits"),
         (
             ["zoo:lenet", "--data", "digits"],
             "lenet is made for images of 1x28x28 and does not fit those of digits",
@@ -179,7 +179,7 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
     status, *_ = said(genome(*words, killed, code=SIGNALLED.format(epoch=10, number=signal.SIGKILL)))
     assert status == -signal.SIGKILL
     status, out, _ = said(genome(*words, killed))
-    assert status == 0 and "seed 0 (going on from its checkpoint)" in out and "epoch 1/20" not in out
+    assert status == 0 and "seed 0 (resuming from its checkpoint)" in out and "epoch 1/20" not in out
     assert weights_of(killed) == weights_of(whole)
     ours, theirs = report_of(killed), report_of(whole)
     assert ours["accuracy"] == theirs["accuracy"]

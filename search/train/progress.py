@@ -1,4 +1,4 @@
-"""The learning curve of one training while it goes on: a line for each epoch, or a live picture."""
+"""The progress of `genome train`: one line for each epoch, or live learning curves."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ if TYPE_CHECKING:
     from trainer import Row
 
 BARS = "▁▂▃▄▅▆▇█"
-COLUMNS = 60
+COLUMNS = 60  # most bars of a curve
 
 
-class Curve(Protocol):
-    """Told what happens to one training after another."""
+class TrainProgress(Protocol):
+    """Receives the events of one training after another."""
 
-    def __enter__(self) -> Curve: ...
+    def __enter__(self) -> TrainProgress: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
     def said(self, line: str) -> None:
-        """Told something that stays."""
+        """Print a line that stays."""
 
-    def began(self, seed: int, epochs: int) -> None: ...
+    def began(self, seed: int, epochs: int) -> None:
+        """Note that the training of a seed starts."""
 
-    def epoch(self, row: Row) -> None: ...
+    def epoch(self, row: Row) -> None:
+        """Show the end of an epoch."""
 
 
-class Lines:
-    """A line for each epoch, for logs and pipes."""
+class PlainEpochs:
+    """Prints a line for each epoch, for logs and pipes."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
         self._epochs = 0
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> PlainEpochs:
         return self
 
     def __exit__(
@@ -58,18 +60,18 @@ class Lines:
         self._epochs = epochs
 
     def epoch(self, row: Row) -> None:
-        self.said(f"  {line_of(row, self._epochs)}")
+        self.said(f"  {epoch_text(row, self._epochs)}")
 
 
-class Picture:
-    """Two small curves that grow, loss and accuracy on valid, and the last epoch in figures; they stay at the end."""
+class LiveCurves:
+    """Draws the curves of validation loss and accuracy while they grow, and the last epoch in numbers."""
 
     def __init__(self) -> None:
         self._live: Live | None = None
         self._rows: list[Row] = []
         self._epochs, self._since = 0, 0.0
 
-    def __enter__(self) -> Picture:
+    def __enter__(self) -> LiveCurves:
         return self
 
     def __exit__(
@@ -94,7 +96,7 @@ class Picture:
 
         self._rows.append(row)
         if self._live is not None:
-            self._live.update(Text(picture(self._rows, self._epochs, self._left())))
+            self._live.update(Text(curves_text(self._rows, self._epochs, self._left())))
 
     def _left(self) -> float:
         """Seconds until the last epoch, at the pace of this run."""
@@ -106,16 +108,16 @@ class Picture:
             self._live = None
 
 
-def picture(rows: Sequence[Row], epochs: int, left_seconds: float) -> str:
-    """Return the curves of some epochs as text, and what is left."""
+def curves_text(rows: Sequence[Row], epochs: int, left_seconds: float) -> str:
+    """Return the curves of the epochs so far as text, with the time left."""
     accuracy = bars([row.valid_accuracy for row in rows])
     loss = bars([row.valid_loss for row in rows])
     left = f"  about {formatting.seconds(left_seconds)} left" if rows[-1].epoch < epochs else ""
-    return f"  accuracy {accuracy}\n  loss     {loss}\n  {line_of(rows[-1], epochs)}{left}"
+    return f"  accuracy {accuracy}\n  loss     {loss}\n  {epoch_text(rows[-1], epochs)}{left}"
 
 
-def line_of(row: Row, epochs: int) -> str:
-    """Return an epoch in one line."""
+def epoch_text(row: Row, epochs: int) -> str:
+    """Return an epoch as one line."""
     loss = "-" if row.valid_loss is None else f"{row.valid_loss:.4f}"
     train = "-" if row.train_loss is None else f"{row.train_loss:.4f}"
     return (
@@ -125,7 +127,7 @@ def line_of(row: Row, epochs: int) -> str:
 
 
 def bars(values: Sequence[float | None]) -> str:
-    """Return numbers as a row of bars between their least and greatest, at most sixty: the last of each stretch."""
+    """Return values as a row of at most sixty bars; of more values, each bar shows the last of its stretch."""
     shown = (
         [values[-1 - i * len(values) // COLUMNS] for i in range(COLUMNS)][::-1]
         if len(values) > COLUMNS

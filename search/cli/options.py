@@ -1,0 +1,19 @@
+"""The arguments and options that several verbs of the command share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RUNS = Path("runs")
+INTERRUPTED = 130  # exit status of a command that Ctrl-C stopped
+
+Runs = Annotated[Path, typer.Option(help="Folder of studies; each study has a folder of its name in it.")]
+DataRoot = Annotated[
+    str | None, typer.Option(help="Folder of the named data sets.", envvar="GENOME_DATA", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsPlain = Annotated[bool, typer.Option("--plain", help="Print plain lines, even on a terminal.")]
+Ref = Annotated[str, typer.Argument(metavar="REF", help="A YAML file, zoo:NAME, or STUDY#TRIAL.")]

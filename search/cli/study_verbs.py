@@ -1,0 +1,143 @@
+"""The verbs about studies: search, best, export, dashboard."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.options import INTERRUPTED, RUNS, AsJson, AsPlain, DataRoot, Runs
+from search.cli.output import print_json, remark
+
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study's name in --runs, or its YAML file.")
+]
+
+
+def search(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")],
+    best_of: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STUDY[#TRIAL]",
+            help="Start with the best networks of another study, or with one trial of it.",
+        ),
+    ] = None,
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+    plain: AsPlain = False,
+) -> None:
+    """Start or resume a study; the search runs until the budget is spent."""
+    from search.cli.live import Rich
+    from search.cli.log import log_to_terminal
+    from search.cli.progress import Plain
+    from search.cli.tables import result_text
+    from search.study import Study
+
+    loaded = Study.load(study, runs, data_root)
+    live = sys.stdout.isatty() and not plain
+    with log_to_terminal():
+        result = loaded.run(Rich() if live else Plain(), best_of)
+    again = f"genome search {study}" + (f" --runs {runs}" if runs != RUNS else "")
+    typer.echo(result_text(result, loaded.config.objectives, again))
+    if result.is_interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if not result.best:
+        raise typer.Exit(1)
+
+
+def best(
+    study: StudyName,
+    every: Annotated[bool, typer.Option("--all", help="List every trial, not only the best.")] = False,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """List the best network of a study, or its Pareto front."""
+    from search.cli.tables import best_table, counts
+    from search.proposals.screening import summary
+    from search.results.ranking import front
+    from search.results.refs import open_study
+
+    opened = open_study(study, runs, data_root)
+    records = opened.store.records()
+    listed = records if every else front(records, opened.file.objectives)
+    if as_json:
+        print_json([record.to_json() for record in listed])
+    elif listed:
+        typer.echo(best_table(listed, opened.file.objectives))
+        if line := summary(records, opened.file.objectives):
+            typer.echo(f"\n{line}")
+    if not listed:
+        remark(f"study {opened.file.name} has no finished trial yet; {counts(records)}")
+        raise typer.Exit(1)
+
+
+def export(
+    study: Annotated[str, typer.Argument(metavar="STUDY[#TRIAL]", help="A study, or one trial of it.")],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder, or an earlier export.")],
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """Export a network: its genome, its weights, and a report with the test accuracy."""
+    from search.cli.tables import exported_weights
+    from search.errors import StudyError
+    from search.results.export import export as write
+    from search.results.ranking import front
+    from search.results.refs import open_study, split_trial
+
+    name, number = split_trial(study)
+    opened = open_study(name, runs, data_root)
+    listed = (
+        front(opened.store.records(), opened.file.objectives) if number is None else [opened.trial(number)]
+    )
+    if not listed:
+        raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
+    folder = write(opened.store, opened.file, listed[0], to)
+    weights = exported_weights(listed[0], opened.file.objectives)
+    typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {weights}" if weights else ""))
+
+
+def dashboard(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]", help="A study's name in --runs, its YAML file, or the URL of a storage."
+        ),
+    ] = None,
+    runs: Runs = RUNS,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Other than localhost requires a token.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")
+    ] = 8080,
+    optuna: Annotated[
+        bool,
+        typer.Option(
+            "--optuna",
+            help="Also run Optuna's own dashboard, on the next port. It can change the study and has no token, so it "
+            "works on localhost only.",
+        ),
+    ] = False,
+    data_root: DataRoot = None,
+) -> None:
+    """Show studies in the browser, also during a run: the networks found, their lineage and their cost.
+
+    The pages can stop and resume a study, and add networks to its queue.
+    """
+    from importlib.util import find_spec
+
+    from search.errors import StudyError
+
+    if missing := [name for name in ("starlette", "jinja2", "uvicorn") if find_spec(name) is None]:
+        raise StudyError(
+            f"the dashboard needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`, "
+            "in a clone with `make dashboard`"
+        )
+    from search.dashboard.serve import serve, target
+
+    serve(target(study, runs, data_root), host, port, lambda line: typer.echo(line), optuna)
