@@ -105,7 +105,7 @@ def dashboard(
     study: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STUDY]", help="A study's name in --runs, its YAML file, or the URL of a storage."
+            metavar="STUDY", help="A study's name in --runs, its YAML file, or the URL of a storage."
         ),
     ] = None,
     runs: Runs = RUNS,

@@ -22,9 +22,7 @@ from trainer import files
 if TYPE_CHECKING:
     from trainer import Ranks, Report
 
-TRAINING_FILE = (
-    "training.json"  # identifies the training, so that another training is refused in the same folder
-)
+TRAINING_FILE = "training.json"  # identity of the training; another training is refused in the same folder
 SUMMARY_FILE = "summary.json"
 CHECKPOINT_FILE = "checkpoint"
 
@@ -34,8 +32,9 @@ def train(
 ) -> list[dict[str, Any]]:
     """Train every seed that has no report yet, and return the reports of all seeds as plain values.
 
-    Each seed's folder is an export, with `search.load_export` to read it; `summary.json` has mean and spread. A killed
-    process is resumed from its checkpoint. Raises StudyError for a folder of another training, or a training that failed.
+    The folder of each seed is an export that `search.load_export` reads; `summary.json` has mean and spread. The
+    training of a killed process is resumed from its checkpoint. Raises StudyError where the folder belongs to
+    another training, or where a training failed.
     """
     import trainer
 

@@ -1,13 +1,16 @@
 """The command as a person types it: what it prints, where, and with which status."""
 
 import json
+import platform
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from search.cli.version import environment_text
 from tests.search.conftest import ONE, Said
 from tests.test_imports import HEAVY
 
@@ -46,6 +49,34 @@ def test_every_verb_has_its_example(command: Callable[..., Said]) -> None:
     for verb in ("search", "check", "show", "zoo", "best", "export"):
         said = command(verb, "--help")
         assert said.status == 0 and f"Example: genome {verb}" in said.out
+
+
+def test_version_names_the_software_and_the_device(command: Callable[..., Said]) -> None:
+    import optuna
+    import torch
+
+    found = json.loads(command("--version", "--json").out)
+    assert found["torch"] == torch.__version__.partition("+")[0] or found["torch"] == torch.__version__
+    assert (found["optuna"], found["python"]) == (optuna.__version__, platform.python_version())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert found["genome"] in (project["version"], None), "the version stands in one place"
+    assert found["cpu"]["name"] and found["cpu"]["cores"] >= 1
+    assert len(found["gpus"]) == torch.cuda.device_count()
+    said = command("--version")
+    assert said.status == 0 and said.out.startswith(f"genome {found['genome'] or 'not installed'}, Python ")
+    assert said.out.splitlines()[1].startswith("device: ")
+    wrong = command("--json", "zoo")
+    assert wrong.status == 2 and "--version" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("names", "device"),
+    [([], "A CPU, 4 cores"), (["A100", "A100", "H100"], "2 x A100, 1 x H100")],
+)
+def test_version_counts_the_gpus(names: list[str], device: str) -> None:
+    cpu = {"name": "A CPU", "cores": 4}
+    found = {"genome": None, "python": "3", "torch": "2", "optuna": "5", "cpu": cpu, "gpus": names}
+    assert environment_text(found) == f"genome not installed, Python 3, torch 2, optuna 5\ndevice: {device}"
 
 
 def test_a_study_from_the_command_line(

@@ -176,7 +176,7 @@ def _nodes(text: str) -> Any:
 
 BAD: list[tuple[str, dict[str, str], int, str]] = [
     ("enqueue", {}, 400, "give the text of a genome, or the name"),
-    ("enqueue", {"text": FITS, "zoo": "resnet-20"}, 400, "and not both"),
+    ("enqueue", {"text": FITS, "zoo": "resnet-20"}, 400, "give either the text of a genome or"),
     ("enqueue", {"text": "nodes: ["}, 400, "this is no genome: line "),
     ("enqueue", {"text": "\x00\x07"}, 400, "this is no genome"),
     ("enqueue", {"text": FITS.replace("width: 9", "width: 99")}, 409, "body.width is 99"),
@@ -187,14 +187,14 @@ BAD: list[tuple[str, dict[str, str], int, str]] = [
     ("enqueue", {"text": FITS, "parent": "-1"}, 400, "has no trial '-1'"),
     ("enqueue", {"text": FITS, "parent": "9" * 30}, 400, "has no trial"),
     ("enqueue", {"zoo": "../../etc/passwd"}, 400, "the zoo has no network"),
-    ("enqueue", {"text": FITS, "other": "1"}, 400, "'other' is nothing that this form knows"),
-    ("trial/0/star", {"starred": "maybe"}, 400, "starred may be yes or no"),
-    ("trial/0/star", {}, 400, "starred may be yes or no"),
+    ("enqueue", {"text": FITS, "other": "1"}, 400, "'other' is no field of this form"),
+    ("trial/0/star", {"starred": "maybe"}, 400, "starred must be yes or no"),
+    ("trial/0/star", {}, 400, "starred must be yes or no"),
     ("trial/9/star", {"starred": "yes"}, 404, "has no trial 9"),
-    ("trial/0/note", {"note": "x" * 2001}, 400, "a note has at most 2,000 characters"),
+    ("trial/0/note", {"note": "x" * 2001}, 400, "a note may have at most 2,000 characters"),
     ("trial/9/note", {"note": "x"}, 404, "has no trial 9"),
-    ("stop", {}, 409, "study tiny is not being run"),
-    ("resume", {}, 409, "does not say from which file it was begun"),
+    ("stop", {}, 409, "study tiny is not running"),
+    ("resume", {}, 409, "has no record of its study file"),
 ]  # fmt: skip
 
 

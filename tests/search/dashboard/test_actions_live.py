@@ -123,7 +123,7 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     lock, text, web = runs / "tiny" / "study.db.lock", path.read_text(), client(runs)
     path.write_text(text.replace("study: tiny", "study: other"))
     answer = send(web, "resume")
-    assert answer.status_code == 409 and "no longer the file of the study tiny" in answer.text
+    assert answer.status_code == 409 and "no longer describes the study tiny" in answer.text
     path.write_text("study: [")
     assert send(web, "resume").status_code == 409
     path.write_text(text.replace("batch: 32", "batch: 64"))  # what the search itself refuses
@@ -149,7 +149,7 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     assert "stopped" in (runs / "tiny" / "search.log").read_text() and is_whole(runs)
     path.unlink()
     answer = send(web, "resume")
-    assert answer.status_code == 409 and "not there any more" in answer.text
+    assert answer.status_code == 409 and "no longer exists" in answer.text
 
 
 def test_a_dashboard_that_is_killed_while_it_writes_leaves_nothing_half_written(tmp_path: Path) -> None:

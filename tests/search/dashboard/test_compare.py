@@ -83,7 +83,7 @@ def test_learning_curves_are_overlaid(tmp_path: Path) -> None:
     ]
     lines = Page(web.get("/study/two/compare?trial=0&trial=1").text).all("polyline", "points")
     assert len(lines) == 2 and lines[0] != lines[1]
-    assert "Their genomes are the same" in web.get("/study/two/compare?trial=0&trial=1").text
+    assert "The two genomes are equal" in web.get("/study/two/compare?trial=0&trial=1").text
 
 
 def test_graphs_differ_in_words_and_in_the_picture(runs: Path) -> None:

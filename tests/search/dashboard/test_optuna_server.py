@@ -24,7 +24,7 @@ IS_THERE = importlib.util.find_spec("optuna_dashboard") is not None
 
 
 def test_it_shows_one_storage(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="name one"):
+    with pytest.raises(StudyError, match="name a study"):
         storage_of(tmp_path, None, "/")
     begin(tmp_path, "one")
     assert storage_of(tmp_path, None, "/") == f"sqlite:///{tmp_path}/one/study.db"
@@ -71,7 +71,7 @@ def refused(*words: str, without: bool = False) -> str:
 def test_elsewhere_it_is_not_offered(tmp_path: Path) -> None:
     begin(tmp_path)
     said = refused("--optuna", "--host", "0.0.0.0", "--runs", str(tmp_path))
-    assert "--optuna is for this machine alone" in said
+    assert "--optuna works on localhost only" in said
 
 
 def test_where_it_is_absent_it_says_what_to_install(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_moves_stand_with_the_relatives(tmp_path: Path) -> None:
         (3, "parent", ["crossover"]),
     ]
     assert [one["number"] for one in web.get("/study/tiny/trial/3.json").json()["line"]] == [1, 0]
-    assert "50 % of its parameters" in Page(web.get("/study/tiny/trial/1").text).text
+    assert "50 % of the parameters" in Page(web.get("/study/tiny/trial/1").text).text
 
 
 def test_parents_that_are_each_others_end(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_what_is_renewed_is_there_from_the_start(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_studies_has_a_page(tmp_path: Path) -> None:
-    assert "There is no study here yet" in Page(client(tmp_path / "none").get("/").text).text
+    assert "There is no study yet" in Page(client(tmp_path / "none").get("/").text).text
 
 
 def test_a_page_sees_what_came_since(tmp_path: Path) -> None:

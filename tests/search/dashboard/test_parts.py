@@ -84,7 +84,7 @@ def test_the_best_network_of_a_size(tmp_path: Path) -> None:
     assert within("at_most=100k")[0] == 2
     assert (
         "accuracy 0.8000" in within("at_most=100k")[1]
-        and "It grew from trial 1 by wider stem" in within("at_most=100,000")[1]
+        and "Its parent is trial 1, changed by wider stem" in within("at_most=100,000")[1]
     )
     assert within("at_most=1M")[0] == 0 and within("at_most=5000&size=macs")[0] == 0
     assert within("at_most=99999")[0] == 1

@@ -115,8 +115,8 @@ def test_what_is_empty_is_not_given() -> None:
         ("params_from", "many", "it may be a number"),
         ("params_from", "nan", "it may be a number"),
         ("accuracy_to", "1e999", "it may be a number"),
-        ("number_from", "1", "is nothing that this page knows"),
-        ("x" * 5000, "1", "is nothing that this page knows"),
+        ("number_from", "1", "is no parameter of this page"),
+        ("x" * 5000, "1", "is no parameter of this page"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(name: str, text: str, said: str) -> None:

@@ -79,7 +79,7 @@ def test_one_study_keeps_no_other_waiting(web: TestClient) -> None:
     answer = web.get("/")
     page = Page(answer.text)
     assert answer.status_code == 200 and 'data-every="0.5"' in answer.text
-    assert "it is being read" in page.text and "accuracy 0.5000" in page.text
+    assert "loading .." in page.text and "accuracy 0.5000" in page.text
     assert {"/study/quick", "/study/slow"} <= set(page.all("a", "href"))
 
 

@@ -70,7 +70,7 @@ def test_a_port_that_is_taken_is_a_sentence(serve: Callable[..., Server], tmp_pa
     command = [sys.executable, "-m", "search", "dashboard", "--runs", str(tmp_path), "--port", str(port)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == ""
-    assert re.fullmatch(r"the dashboard cannot listen at 127\.0\.0\.1, port \d+ \(.*\n", done.stderr)
+    assert re.fullmatch(r"the dashboard cannot listen on 127\.0\.0\.1, port \d+ \(.*\n", done.stderr)
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

@@ -234,9 +234,9 @@ def test_where_a_trial_comes_from_is_a_sentence_with_links(tmp_path: Path) -> No
     add(store, reused=1)
     web = client(tmp_path)
     one, two = (Page(web.get(f"/study/tiny/trial/{n}").text) for n in (1, 2))
-    assert "It was made by wider from trial 0 done." in one.text
-    assert "62 % of its parameters began with the weights of trial 0" in one.text
-    assert "It was not trained: it is the same network as trial 1 done" in two.text
+    assert "This network was made by wider from trial 0 done." in one.text
+    assert "62 % of the parameters were initialised with the weights of trial 0" in one.text
+    assert "This trial was not trained: its network duplicates that of trial 1 done" in two.text
 
 
 def put(store: Store, number: int, **files: bytes) -> Path:
@@ -323,7 +323,7 @@ def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
 def test_what_is_gone_is_said(tmp_path: Path, what: str) -> None:
     add(begin(tmp_path))
     answer = client(tmp_path).get(f"{PAGE}/{what}")
-    assert answer.status_code == 404 and "is kept of it" in Page(answer.text).text
+    assert answer.status_code == 404 and "is stored for this trial" in Page(answer.text).text
 
 
 def test_the_seconds_of_a_report_are_pieces_of_one_bar() -> None:
@@ -366,4 +366,4 @@ def test_the_curve_of_a_trial_that_runs_is_what_the_storage_has(tmp_path: Path) 
     ]
     page = web.get("/study/tiny/trial/0").text
     assert len(page.partition('<polyline class="line" points="')[2].partition('"')[0].split()) == 3
-    assert "so far as it was kept" in page
+    assert "was stored during the training" in page
