@@ -137,7 +137,7 @@ class Page(HTMLParser):
             and all("src" in attrs for tag, attrs in self.elements if tag == "script")
             and not {tag for tag, _ in self.elements} & {"style", "iframe", "object", "embed", "base"}
             and not any(name.startswith("on") or name in ("style", "srcdoc", "formaction") for name in names)
-            and all(links[:1] in ("/", "#") and links[:2] != "//" for links in links)
+            and all(link[:1] in ("/", "#") and link[:2] != "//" for link in links)
             and all(
                 src.startswith("/study/") and src.partition("?open=")[0].endswith("/picture.svg")
                 for src in self.all("img", "src")

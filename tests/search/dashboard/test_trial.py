@@ -134,7 +134,7 @@ def test_the_picture_fits_the_policy_of_the_page(web: TestClient) -> None:
         }
         assert not any(name == "style" or name.startswith("on") for name in element.attrib)
         assert element.attrib.get("href", "?open=").startswith("?open=")
-    (sheet,) = [links for links in Page(web.get(PAGE).text).all("link", "href") if "picture.css" in links]
+    (sheet,) = [link for link in Page(web.get(PAGE).text).all("link", "href") if "picture.css" in link]
     assert web.get(sheet).text == root.findtext(f"{SVG}style")
 
 
