@@ -130,10 +130,8 @@ def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) ->
         given["epochs"] = epochs
     known = base.to_dict() if base else {}
     if "optimizer" in given and given["optimizer"] != known.get("optimizer"):
-        for key in (
-            "lr",
-            "weight_decay",
-        ):  # the values for the study's optimizer do not suit another optimizer
+        # the values for the study's optimizer do not suit another optimizer
+        for key in ("lr", "weight_decay"):
             known.pop(key, None)
     return replace(Recipe.parse({**known, **given}), seed=0)
 
