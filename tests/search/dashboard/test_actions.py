@@ -175,7 +175,7 @@ def _nodes(text: str) -> Any:
 
 
 BAD: list[tuple[str, dict[str, str], int, str]] = [
-    ("enqueue", {}, 400, "give the text of a genome, or the name"),
+    ("enqueue", {}, 400, "give either the text of a genome or the name"),
     ("enqueue", {"text": FITS, "zoo": "resnet-20"}, 400, "give either the text of a genome or"),
     ("enqueue", {"text": "nodes: ["}, 400, "this is no genome: line "),
     ("enqueue", {"text": "\x00\x07"}, 400, "this is no genome"),

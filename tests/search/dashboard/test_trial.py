@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import genome
-from search.dashboard.genomes import picture as drawing
+from search.dashboard.genomes import picture as pictures
 from search.dashboard.pages.downloads import CHUNK_BYTES, chunks, open_download, size_of
 from search.dashboard.pages.training_report import seconds_by_part
 from search.dashboard.studies.library import Library
@@ -106,21 +106,21 @@ def test_what_is_asked_for_is_shown_as_it_is(web: TestClient, text: str) -> None
 
 
 def test_more_than_a_picture_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawing, "MOST_NODES", 4)
-    drawing.drawing.cache_clear()
+    monkeypatch.setattr(pictures, "MOST_NODES", 4)
+    pictures.genome_picture.cache_clear()
     add(begin(tmp_path), text=motifs())
     answer = client(tmp_path).get(f"{PAGE}/picture.svg?open=s1")
     drawn = ElementTree.fromstring(answer.text)
     assert answer.status_code == 200 and "fold some" in "".join(drawn.itertext())
-    drawing.drawing.cache_clear()
+    pictures.genome_picture.cache_clear()
 
 
 def test_a_picture_is_drawn_once(web: TestClient) -> None:
     pytest.importorskip("pygraphviz")
-    drawing.drawing.cache_clear()
+    pictures.genome_picture.cache_clear()
     for query in ("", "?open=", "?open=s1,c1", "?open=c1,s1", "?open=c1,s1,s1"):
         assert web.get(f"{PAGE}/picture.svg{query}").status_code == 200
-    assert drawing.drawing.cache_info().misses == 2
+    assert pictures.genome_picture.cache_info().misses == 2
 
 
 def test_the_picture_fits_the_policy_of_the_page(web: TestClient) -> None:
