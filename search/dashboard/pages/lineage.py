@@ -79,22 +79,31 @@ def lineage(snapshot: Snapshot, trial: TrialView) -> LineageTree:
     above = _above(number, 0, parents, set(older))
     below = _below(number, 0, children, set(younger))
     places = [*above, _Place(number, 0, None), *below]
+    hidden = len(all_older) - len(older), len(all_younger) - len(younger)
+    return _tree(_rows(snapshot, number, places), places, *hidden)
+
+
+def _rows(snapshot: Snapshot, number: int, places: Sequence[_Place]) -> dict[int, Relative]:
+    """The rows of the tree by number of the trial; `number` is the trial whose lineage is shown."""
     best = frozenset(record.number for record in snapshot.best)
     drawn = {frozenset((p.number, p.to)) for p in places}
-    rows = [
-        _row(snapshot, place, i, place.number == number, place.number in best, drawn)
+    return {
+        place.number: _row(snapshot, place, i, place.number == number, place.number in best, drawn)
         for i, place in enumerate(places)
-    ]
-    at = {row.number: row for row in rows}
-    ends = [_ends(at[p.number], at[p.to]) for p in places if p.to is not None]
-    for old, young in ends:  # the text of a row stands to the right of every line that leads to the row
-        row = at[young.number]
-        at[young.number] = row._replace(text_x=max(row.text_x, old.x + TEXT))
+    }
+
+
+def _tree(rows: dict[int, Relative], places: Sequence[_Place], older: int, younger: int) -> LineageTree:
+    """The rows and the lines between them; the text of a row stands to the right of every line to the row."""
+    ends = [_ends(rows[p.number], rows[p.to]) for p in places if p.to is not None]
+    text_x = {number: row.text_x for number, row in rows.items()}
+    for old, young in ends:
+        text_x[young.number] = max(text_x[young.number], old.x + TEXT)
     return LineageTree(
-        [at[row.number] for row in rows],
+        [row._replace(text_x=text_x[number]) for number, row in rows.items()],
         [_line(*pair) for pair in ends],
-        len(all_older) - len(older),
-        len(all_younger) - len(younger),
+        older,
+        younger,
         WIDTH,
         len(rows) * ROW + 8,
     )
