@@ -67,7 +67,7 @@ class Templates:
             "duration": formatting.seconds,
             "metric": lambda value, name: objective.formatted(name, value),
             "moment": _moment,
-            "said": _text,
+            "as_text": _text,
             "title": _title,
         }
         self._environment.globals |= {
