@@ -165,15 +165,15 @@ def _written(corners: Sequence[tuple[float, float]]) -> str:
 
 
 def _mark(point: TrialPoint, across: Axis, up: Axis) -> Mark:
-    says = f"trial {point.number}: {up.name} {formatting.metric(up.name, point.y)}, {_said(across.name, point.x)}"
+    says = f"trial {point.number}: {up.name} {formatting.metric(up.name, point.y)}, {_labelled(across.name, point.x)}"
     x, y = round(_x(across, point.x), 1), round(_y(up, point.y), 1)
     kind = "front" if point.is_front else point.outcome
     shape = kind if kind in SHAPES else "other"
     return Mark(x, y, point.number, kind, shape, f"{says}, {point.outcome}")
 
 
-def _said(name: str, value: float) -> str:
-    return formatting.seconds(value) if name == "seconds" else f"{name} {objective.formatted(name, value)}"
+def _labelled(name: str, value: float) -> str:
+    return formatting.seconds(value) if name == "seconds" else f"{name} {formatting.metric(name, value)}"
 
 
 def _x(across: Axis, value: float) -> float:
