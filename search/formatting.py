@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["duplicates", "metric", "seconds", "short", "size", "table"]
+__all__ = ["duplicates", "seconds", "seconds_in_ms", "short", "size", "table"]
 
 
 def seconds(value: float) -> str:
@@ -29,22 +29,9 @@ def size(count_bytes: float) -> str:
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
 
 
-def metric(name: str, value: float | None) -> str:
-    """Return the value of a metric with its usual digits and unit."""
-    if value is None:
-        return "-"
-    match name:
-        case "accuracy" | "loss":
-            return f"{value:.4f}"
-        case "params":
-            return f"{value:,.0f}"
-        case "macs":
-            return short(value)
-        case "memory":
-            return size(value)
-        case "latency":
-            return f"{value * 1000:.2f} ms"
-    return str(value)
+def seconds_in_ms(value: float) -> str:
+    """Return a short time, such as 1.25 ms."""
+    return f"{value * 1000:.2f} ms"
 
 
 def duplicates(count: int) -> str:

@@ -1,4 +1,4 @@
-"""`genome check`: the validation of one file, a study or a genome."""
+"""`genome check`: the validation of one file, a study, a space or a genome."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
     """
     source = read(path)
     if "study" in source.value:
-        study = check_study(source, data_root, path.parent)
-        first = begun_with(study, runs)
-        tail = f", {len(first)} to start with" if first else ""
-        return f"study {study.name}: {len(study.space().holes)} holes, on {study.data.name}{tail}"
+        config, space, mistakes = read_draft(source, data_root, path.parent)
+        mistakes = in_order(source, [*mistakes, *start_mistakes(config, space, runs)])
+        if mistakes or space is None:
+            raise StudyError("\n".join(mistakes))
+        first = len(set(config.start))
+        tail = f", {first} to start with" if first else ""
+        return f"study {config.name}: {len(space.holes)} holes, on {config.data.name}{tail}"
+    if "space" in source.value:
+        found = space_file(source)
+        return f"space {found.name}: {len(found.holes)} holes"
     if "genome" in source.value:
         written = genome_of(source)
         plan = genome.resolve(written)

@@ -13,7 +13,7 @@ from search.storage.record import Record
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from search.config.study import StudyFile
+    from search.config.study import StudyConfig
     from search.run.recovery import Recovered
     from search.storage.seed_results import OneSeed
     from search.storage.store import Store
@@ -43,7 +43,7 @@ class Rich:
             self._live.__exit__(kind, error, trace)
 
     def opened(
-        self, file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places
+        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
     ) -> None:
         self._tally.file, self._devices = file, len(set(places.devices))
         for record in store.records():

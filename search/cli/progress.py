@@ -11,7 +11,7 @@ from search.cli.tally import Tally, opening
 from search.storage.record import Record
 
 if TYPE_CHECKING:
-    from search.config.study import StudyFile
+    from search.config.study import StudyConfig
     from search.run.recovery import Recovered
     from search.storage.seed_results import OneSeed
     from search.storage.store import Store

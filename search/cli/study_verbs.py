@@ -64,15 +64,15 @@ def best(
 
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
-    listed = records if every else front(records, opened.file.objectives)
+    listed = records if every else front(records, opened.config.objectives)
     if as_json:
         print_json([record.to_json() for record in listed])
     elif listed:
-        typer.echo(best_table(listed, opened.file.objectives))
-        if line := summary(records, opened.file.objectives):
+        typer.echo(best_table(listed, opened.config.objectives))
+        if line := summary(records, opened.config.objectives):
             typer.echo(f"\n{line}")
     if not listed:
-        remark(f"study {opened.file.name} has no finished trial yet; {counts(records)}")
+        remark(f"study {opened.config.name} has no finished trial yet; {counts(records)}")
         raise typer.Exit(1)
 
 
@@ -92,12 +92,12 @@ def export(
     name, number = split_trial(study)
     opened = open_study(name, runs, data_root)
     listed = (
-        front(opened.store.records(), opened.file.objectives) if number is None else [opened.trial(number)]
+        front(opened.store.records(), opened.config.objectives) if number is None else [opened.trial(number)]
     )
     if not listed:
         raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
-    folder = write(opened.store, opened.file, listed[0], to)
-    weights = exported_weights(listed[0], opened.file.objectives)
+    folder = write(opened.store, opened.config, listed[0], to)
+    weights = exported_weights(listed[0], opened.config.objectives)
     typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {weights}" if weights else ""))
 
 

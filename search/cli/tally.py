@@ -11,7 +11,7 @@ from search.results.ranking import front
 from search.storage.record import Record
 
 if TYPE_CHECKING:
-    from search.config.study import StudyFile
+    from search.config.study import StudyConfig
     from search.run.recovery import Recovered
     from search.storage.seed_results import OneSeed
     from search.storage.store import Store
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Tally:
     """The numbers of a search in progress."""
 
-    file: StudyFile | None = None
+    file: StudyConfig | None = None
     best: Record | None = None
     unreported: dict[str, int] = field(default_factory=dict)  # refused and reused trials since the last line
     duplicates: int = 0  # trials whose result was reused
@@ -83,7 +83,7 @@ def trial_text(record: Record) -> str:
     return "  ".join(parts)
 
 
-def opening(file: StudyFile, store: Store, recovered: Recovered, spent: float, places: Places) -> str:
+def opening(file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places) -> str:
     """Return the first lines: the study, its devices, and the trials of an earlier run."""
     devices = places.devices
     kinds = ", ".join(f"{devices.count(device)} x {device}" for device in dict.fromkeys(devices))

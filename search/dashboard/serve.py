@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import uvicorn
 
-from search.config.study import read_study
+from search.config.read import read_study
 from search.dashboard import optuna_server
 from search.dashboard.app import create_app
 from search.dashboard.web import links

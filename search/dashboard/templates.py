@@ -14,7 +14,7 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 import genome
-from search import formatting
+from search import formatting, objective
 from search.dashboard.gene_analysis.statistics import Quantiles
 from search.dashboard.pages.study import metrics_of
 from search.dashboard.plots import learning_curves

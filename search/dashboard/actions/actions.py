@@ -151,7 +151,7 @@ def _given(fields: Fields) -> tuple[Genome, str]:
 
 def _space(snapshot: Snapshot) -> Space:
     try:
-        return snapshot.file.space()
+        return snapshot.file.space
     except (
         ValueError
     ) as error:  # the data set is missing, or an older version with other node types made the study

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genome.source import SourceError
-from search.config.study import read_study
+from search.config.read import read_study
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
 from search.run.launch import Begun

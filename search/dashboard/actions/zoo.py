@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 import genome
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
 from search.proposals.enqueue import fit

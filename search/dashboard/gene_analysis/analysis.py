@@ -9,7 +9,7 @@ from typing import NamedTuple
 import genome
 from genome.domain import Domain
 from genome.source import SourceError
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.dashboard.gene_analysis.answer_kinds import kind
 from search.dashboard.gene_analysis.importance import Importance, importance
 from search.dashboard.gene_analysis.statistics import (
@@ -63,7 +63,7 @@ class GeneAnalysis:
     def __init__(self) -> None:
         self.progress = ReadProgress(0, 0)
         self._findings: GeneFindings | None = None
-        self._file: StudyFile | None = None
+        self._file: StudyConfig | None = None
         self._mark: str | None = None
         self._codes: dict[int, bytes | None] = {}
         self._weighed: Importance | None = None
@@ -103,7 +103,7 @@ class GeneAnalysis:
         """The results: first without the importance of genes, which takes longer, then with it."""
         import numpy as np
 
-        space, ordered = snapshot.file.space(), trained(snapshot)
+        space, ordered = snapshot.file.space, trained(snapshot)
         rows = self._read(space, ordered)
         read = [(trial, row) for trial, row in zip(ordered, rows, strict=True) if row is not None]
         codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from search import formatting
+from search import objective
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
@@ -165,7 +165,7 @@ def _row(
 ) -> Relative:
     trial = snapshot.by_number[place.number]
     value = trial.metric(snapshot.goal.name)
-    text = formatting.metric(snapshot.goal.name, value) if value is not None else ""
+    text = objective.formatted(snapshot.goal.name, value) if value is not None else ""
     moves = list(trial.record.origin.moves) if trial.record.origin else []
     hows = [f"{how} ({parent})" for parent, how in trial.parents.items() if how != "parent"]
     others = [parent for parent in trial.parents if frozenset((parent, place.number)) not in drawn]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from search import formatting
+from search import formatting, objective
 from search.dashboard.plots.plot import Plot, Scale, Series, finite, sparse, thinned
 from search.dashboard.plots.svg_chart import LOGARITHMIC, WIDE
 from search.dashboard.studies.points import TrialPoint
@@ -65,7 +65,7 @@ def progress(snapshot: Snapshot) -> Plot | None:
         [step.value for step in improvements],
         [step.number for step in improvements],
     )
-    found = f"{formatting.metric(goal, improvements[-1].value)} by trial {improvements[-1].number}"
+    found = f"{objective.formatted(goal, improvements[-1].value)} by trial {improvements[-1].number}"
     note = f"{found}, found after {formatting.seconds(improvements[-2 if len(improvements) > 1 else -1].seconds)}"
     across = Scale(f"device time, {unit}")
     return Plot(f"best {goal} so far", across, Scale(goal), [line], note, href=links.study(snapshot.name))

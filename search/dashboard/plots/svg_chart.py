@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from genome.picture.figure import short
-from search import formatting
+from search import formatting, objective
 from search.dashboard.studies.points import TrialPoint
 
 WIDTH, HEIGHT = 640.0, 320.0  # of the chart, in pixels
@@ -165,7 +165,7 @@ def _written(corners: Sequence[tuple[float, float]]) -> str:
 
 
 def _mark(point: TrialPoint, across: Axis, up: Axis) -> Mark:
-    says = f"trial {point.number}: {up.name} {formatting.metric(up.name, point.y)}, {_labelled(across.name, point.x)}"
+    says = f"trial {point.number}: {up.name} {objective.formatted(up.name, point.y)}, {_labelled(across.name, point.x)}"
     x, y = round(_x(across, point.x), 1), round(_y(up, point.y), 1)
     kind = "front" if point.is_front else point.outcome
     shape = kind if kind in SHAPES else "other"
@@ -173,7 +173,7 @@ def _mark(point: TrialPoint, across: Axis, up: Axis) -> Mark:
 
 
 def _labelled(name: str, value: float) -> str:
-    return formatting.seconds(value) if name == "seconds" else f"{name} {formatting.metric(name, value)}"
+    return formatting.seconds(value) if name == "seconds" else f"{name} {objective.formatted(name, value)}"
 
 
 def _x(across: Axis, value: float) -> float:

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from search.config.read import parse_study
 from search.config.schema import NAME
-from search.config.study import stored_study
 from search.dashboard.studies.background import BackgroundTask
 from search.dashboard.studies.errors import NotFound, StillReading
 from search.dashboard.studies.file_stamp import StorageStamp, file_identity, is_locked, storage_stamp
@@ -92,7 +92,7 @@ class StudyReader:
         attrs = self._read()
         text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
         if file is None or text != self._text:
-            file, self._text = stored_study(text, f"{self.name} as begun"), text
+            file, self._text = parse_study(text, f"{self.name} as begun"), text
         is_new = self._take(over_seeds(attrs)) or file is not (self._last and self._last.file)
         is_running = self._is_running()
         study_attrs = StudyAttrs.of_attrs(attrs)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.dashboard.studies.points import TrialPoint, front_of
 from search.dashboard.studies.state import StudyState, study_state
 from search.dashboard.studies.study_attrs import StudyAttrs
@@ -40,7 +40,7 @@ class Snapshot:
     """A study and its trials at one moment."""
 
     name: str
-    file: StudyFile
+    file: StudyConfig
     trials: tuple[TrialView, ...]  # in the order of their numbers
     is_running: bool
     folder: Path | None  # holds the reports of the trials; None where the study's name is no folder's name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from search.config.study import StudyFile
+from search.config.study import StudyConfig
 from search.run.budget import SMALLEST_SHARE
 from search.storage.record import Record
 
@@ -17,7 +17,7 @@ class StudyState(NamedTuple):
     why: str  # the reason, as a clause
 
 
-def study_state(file: StudyFile, records: Sequence[Record], is_running: bool) -> StudyState:
+def study_state(file: StudyConfig, records: Sequence[Record], is_running: bool) -> StudyState:
     """Return the state of a study."""
     if is_running:
         return StudyState("running", "the search is running")
@@ -29,7 +29,7 @@ def study_state(file: StudyFile, records: Sequence[Record], is_running: bool) ->
     return StudyState("stopped", "the search was stopped before its end; `genome search` resumes it")
 
 
-def _is_spent(file: StudyFile, records: Sequence[Record]) -> bool:
+def _is_spent(file: StudyConfig, records: Sequence[Record]) -> bool:
     """Whether the budget that is left allows no further trial; a finale reserves its share of the budget."""
     budget, finale = file.budget.device_time, file.finale
     if budget is None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import genome
 from genome.domain import Domain, Float, Int, OneOf
-from search.config.study import parse_study
+from search.config.read import parse_study
 from search.dashboard.gene_analysis.analysis import GeneAnalysis, kinds
 from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, labels
 from search.dashboard.gene_analysis.importance import LEAST, importance
