@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeAlias
 import genome
 from genome.graph import Genome
 from genome.op import Op, Shape
-from genome.source import parse
 from genome.text import flow, written_op
+from genome.yaml.source import parse
 from search.space.holes import Hole
 from search.space.parse import space_of
 from search.space.space import Space

@@ -22,7 +22,7 @@ import networkx as nx
 import genome
 from genome.graph import IMAGE, Genome
 from genome.op import Shape
-from genome.source import parse
+from genome.yaml.source import parse
 from search.space.parse import space_of
 from search.space.space import Space
 

@@ -16,10 +16,10 @@ from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Cost, Op, Shape, lookup, words
 from genome.plan import Plan
 from genome.resolve import resolve
-from genome.source import SourceError
 from genome.step import Step
 from genome.text import dump, load, loads
 from genome.widths import Widths
+from genome.yaml.source import SourceError
 
 __all__ = [
     "Cost",

@@ -33,7 +33,7 @@ def read(plan: Plan) -> list[Reads]:
         found.append(reads)
         blocks = tuple([block for place in reads.values() for block in place])
         hands_on = step.node.op.width == "never"
-        made[i] = blocks if hands_on else (Block(step.node.name, step.cell.out.channels),)
+        made[i] = blocks if hands_on else (Block(step.node.name, step.info.out.channels),)
     return found
 
 

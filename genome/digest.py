@@ -12,11 +12,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
+from genome.compute_graph import Edges, compute_graph
 from genome.graph import Genome, Loop
 from genome.op import Op
 from genome.plan import Plan
 from genome.resolve import resolve
-from genome.skeleton import Edges, skeleton
 from genome.step import SOURCE
 
 _BITS = (1 << 64) - 1
@@ -66,8 +66,8 @@ class _Graph(NamedTuple):
 
 
 def _graph(plan: Plan) -> _Graph:
-    steps, ins, outs, place = skeleton(plan)
-    labels = [step.cell.mark or 0 for step in steps]
+    steps, ins, outs, place = compute_graph(plan)
+    labels = [step.info.mark or 0 for step in steps]
     for loop in plan.genome.loops:
         for i, member in enumerate(loop.order):
             if member in place:

@@ -8,7 +8,7 @@ from genome.domain import OneOf
 from genome.op import Cost, Shape
 
 FIT = OneOf("pad", "front", "project")
-FIT_TRIED = OneOf("pad", "project")
+FIT_SEARCH = OneOf("pad", "project")
 
 
 def joined_shape(ins: Sequence[Shape], width: int) -> Shape:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from genome.op import Shape
+from genome.ops._horizontal_fusion import pays, run_together
 from genome.ops._joins import Join, shrink
 from genome.ops._kernels import Kernels, share_kernels
 from genome.ops._paths import Paths, Sources, drawn
-from genome.ops._together import pays, run_together
 from genome.plan import Plan
 from genome.siblings import siblings
 from genome.step import SOURCE, Step
@@ -125,7 +125,7 @@ def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
 
 
 def _module(step: Step) -> nn.Module:
-    op, seen, out = step.node.op, step.cell.seen, step.cell.out
+    op, seen, out = step.node.op, step.info.seen, step.info.out
     if len(seen) != sum(i is not None for i in step.ins):
         inner: nn.Module = Concatenated(op.build(seen, out))
         places: tuple[Shape | None, ...] = tuple(seen[0].with_channels(i.channels) for i in step.ins if i)

@@ -31,7 +31,7 @@ class Plan:
     @cached_property
     def fixed(self) -> int:
         """Numbers that are stored but never learned, such as the masks of perturbations."""
-        return sum(step.cell.cost.fixed for step in self.steps if not step.turn)
+        return sum(step.info.cost.fixed for step in self.steps if not step.turn)
 
     @cached_property
     def widths(self) -> dict[tuple[str, str], int]:
@@ -48,7 +48,7 @@ class Plan:
         """The steps whose values depend on something learned."""
         found: set[int] = set()
         for i, step in enumerate(self.steps):
-            cost = step.cell.cost
+            cost = step.info.cost
             if cost.weights or cost.norms or not found.isdisjoint(step.sources):
                 found.add(i)
         return frozenset(found)
@@ -59,7 +59,7 @@ class Plan:
         of what they read; of a node with several inputs, the share of each such input is counted."""
         macs = 0
         for step in self.steps:
-            first, read = step.cell.cost.first_macs, [s for s in step.sources if s is not None]
+            first, read = step.info.cost.first_macs, [s for s in step.sources if s is not None]
             if isinstance(first, tuple):
                 macs += sum(own for s, own in zip(read, first, strict=True) if s not in self.learned)
             elif self.learned.isdisjoint(read):
@@ -75,16 +75,16 @@ class Plan:
         kept: set[int] = set()
         numbers = 0
         for i, step in enumerate(self.steps):
-            cell, read = step.cell, [s for s in step.sources if s is not None]
+            info, read = step.info, [s for s in step.sources if s is not None]
             if i not in self.learned:
                 continue
-            numbers += cell.cost.saved + cell.extra
-            if cell.cost.keeps:
+            numbers += info.cost.saved + info.extra
+            if info.cost.keeps:
                 kept.add(i)
-            for source, small, keep in zip(read, cell.shrunk, cell.keeps, strict=True):
+            for source, small, keep in zip(read, info.shrunk, info.keeps, strict=True):
                 if keep or (small and source in self.learned):
                     kept.add(source)
-        numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].cell.out.size for i in kept)
+        numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].info.out.size for i in kept)
         return FLOAT_BYTES * numbers
 
     @cached_property
@@ -101,9 +101,9 @@ class Plan:
         alive = {SOURCE: self.genome.input.size}
         peak = 0
         for i, step in enumerate(self.steps):
-            made = step.cell.out.size + step.cell.cost.scratch + _fitted(step)
+            made = step.info.out.size + step.info.cost.scratch + _fitted(step)
             peak = max(peak, sum(alive.values()) + made)
-            alive[i] = step.cell.out.size
+            alive[i] = step.info.out.size
             alive = {k: v for k, v in alive.items() if last_use[k] > i}
         return FLOAT_BYTES * peak
 
@@ -117,7 +117,7 @@ class Plan:
         """Layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
-            read, layers = [s for s in step.sources if s is not None], step.cell.cost.layers
+            read, layers = [s for s in step.sources if s is not None], step.info.cost.layers
             each = layers if isinstance(layers, tuple) else (layers,) * len(read)
             deep[i] = max(deep[s] + more for s, more in zip(read, each, strict=True))
         return max(deep[i] for i in self.exits)
@@ -129,7 +129,7 @@ class Plan:
         for i, step in enumerate(self.steps):
             edges = [_shrunk(field[s], shape, step) for s, shape in _reads(step)]
             reach, jump = max(r for r, _ in edges), max(j for _, j in edges)
-            cost = step.cell.cost
+            cost = step.info.cost
             field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
         return max(field[i][0] for i in self.exits)
 
@@ -149,7 +149,7 @@ def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
 
 def _fitted(step: Step) -> int:
     """Numbers in the maps that are made of the inputs before the node runs: pooled ones, a concatenation."""
-    ins, seen, shrunk = [i for i in step.ins if i is not None], step.cell.seen, step.cell.shrunk
+    ins, seen, shrunk = [i for i in step.ins if i is not None], step.info.seen, step.info.shrunk
     if len(ins) == len(seen):
         return sum(s.size for s, small in zip(seen, shrunk, strict=True) if small)
     whole = seen[0]
@@ -162,8 +162,8 @@ def loop_weights(steps: list[Step]) -> int:
     read: dict[str, dict[int, Shape]] = {}
     for step in steps:
         places = [i for i, shape in enumerate(step.ins) if shape is not None]
-        read.setdefault(step.node.name, {}).update(zip(places, step.cell.seen, strict=True))
+        read.setdefault(step.node.name, {}).update(zip(places, step.info.seen, strict=True))
     made = {step.node.name: step for step in steps}
     return sum(
-        made[name].node.op.cost([*seen.values()], made[name].cell.out).weights for name, seen in read.items()
+        made[name].node.op.cost([*seen.values()], made[name].info.out).weights for name, seen in read.items()
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from genome.cell import Cell, Size, cell_of
 from genome.expand import expand
 from genome.graph import IMAGE, Genome, GenomeError, Node, Times
+from genome.node_info import NodeInfo, Size, node_info
 from genome.op import Shape
 from genome.order import Visit, visits
 from genome.plan import Plan, loop_weights
@@ -33,12 +33,12 @@ def resolve(genome: Genome) -> Plan:
         ins = tuple([shapes[r] for r in reads])
         floor = floors.of(node, shapes) if floors.loop_of else None
         before = shapes[name] if turn else None
-        cell = _cell_at(node, ins, before.channels if before else width_of[name], floor)
-        if before and cell.out != before:
-            raise _unstable(node, before, cell.out)
-        steps.append(Step(node, turn, tuple([newest[r] for r in reads]), ins, cell))
+        info = _info_at(node, ins, before.channels if before else width_of[name], floor)
+        if before and info.out != before:
+            raise _unstable(node, before, info.out)
+        steps.append(Step(node, turn, tuple([newest[r] for r in reads]), ins, info))
         newest[name] = len(steps) - 1
-        shapes[name] = cell.out
+        shapes[name] = info.out
     if any(node.op.zeros == "always" for node in whole.nodes):
         steps = without_zeros(steps, floors.loop_of)
     exits = [i for i, s in enumerate(steps) if s.node.op.width == "classes"]
@@ -50,16 +50,16 @@ def resolve(genome: Genome) -> Plan:
         tuple(steps),
         tuple(exits),
         _params(steps, floors.loop_of),
-        sum(s.cell.cost.macs for s in steps),
+        sum(s.info.cost.macs for s in steps),
     )
 
 
 def _params(steps: list[Step], looped: Collection[str]) -> int:
     """Learned numbers: weights of a loop's members once, norms once a pass."""
-    params = sum([s.cell.cost.norms + s.cell.cost.weights for s in steps if s.node.name not in looped])
+    params = sum([s.info.cost.norms + s.info.cost.weights for s in steps if s.node.name not in looped])
     if looped:
         inside = [step for step in steps if step.node.name in looped]
-        params += loop_weights(inside) + sum(step.cell.cost.norms for step in inside)
+        params += loop_weights(inside) + sum(step.info.cost.norms for step in inside)
     return params
 
 
@@ -85,10 +85,10 @@ class _Floors:
         return self.known[loop.name]
 
 
-def _cell_at(node: Node, ins: tuple[Shape | None, ...], width: int, floor: Size | None) -> Cell:
+def _info_at(node: Node, ins: tuple[Shape | None, ...], width: int, floor: Size | None) -> NodeInfo:
     read = tuple([i for i in ins if i is not None]) if None in ins else ins
     try:
-        return cell_of(node.op, read, width, floor)
+        return node_info(node.op, read, width, floor)
     except ValueError as error:
         raise GenomeError(f"{node.name} ({node.op.word}) {error}", node.name) from None
 

@@ -27,7 +27,7 @@ def siblings(steps: Sequence[Step]) -> dict[int, tuple[int, ...]]:
 
 def _fits(op: Conv, step: Step) -> bool:
     """Whether stacking the kernel's outputs leaves all that comes behind it exact, and pays."""
-    out = step.cell.out
+    out = step.info.out
     even = op.padding == "same" and op.dilation * (op.kernel - 1) % 2  # padded by a part of its own
     normed = "norm" not in op.order or op.norm in NORMS
     return (

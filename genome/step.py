@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from genome.cell import Cell
 from genome.graph import Node
+from genome.node_info import NodeInfo
 from genome.op import Shape
 
 SOURCE = -1  # the index under which steps read the image
@@ -19,4 +19,4 @@ class Step(NamedTuple):
     turn: int
     sources: tuple[int | None, ...]
     ins: tuple[Shape | None, ...]
-    cell: Cell
+    info: NodeInfo

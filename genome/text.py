@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from genome.domain import Int
-from genome.fields import fields, mapping, named, near, settled, title
 from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times, check_name
 from genome.op import Gene, Op, Shape, lookup, words
 from genome.resolve import resolve
-from genome.source import Address, Source, parse, read, shown
 from genome.widths import ALPHA, BASE, RULE, Widths
+from genome.yaml.fields import fields, mapping, named, near, settled, title
+from genome.yaml.source import Address, Source, parse, read, shown
 
 FIELDS = ("genome", "input", "classes", "widths", "nodes", "loops")
 SIZE = Int(1, 65_536)

@@ -30,16 +30,16 @@ def totals(genome: Genome, plan: Plan) -> dict[str, Total]:
         steps[written_name(step.node.name, genome.by_name)].append(step)
     for node in plan.genome.nodes:  # the last node that a motif wrote is its output
         at = plan.last.get(node.name)
-        outs[written_name(node.name, genome.by_name)] = None if at is None else plan.steps[at].cell.out
+        outs[written_name(node.name, genome.by_name)] = None if at is None else plan.steps[at].info.out
     return {name: Total(outs[name], _params(own), _macs(own)) for name, own in steps.items()}
 
 
 def _params(steps: list[Step]) -> int:
     again = {step.node.name for step in steps if step.turn}
-    once = sum(step.cell.cost.weights for step in steps if step.node.name not in again)
+    once = sum(step.info.cost.weights for step in steps if step.node.name not in again)
     looped = loop_weights([step for step in steps if step.node.name in again])
-    return once + looped + sum(step.cell.cost.norms for step in steps)
+    return once + looped + sum(step.info.cost.norms for step in steps)
 
 
 def _macs(steps: list[Step]) -> int:
-    return sum(step.cell.cost.macs for step in steps)
+    return sum(step.info.cost.macs for step in steps)

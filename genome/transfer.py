@@ -1,6 +1,6 @@
 """transfer: give a network the weights of another one that it was made from.
 
-Tensors are matched by the names of nodes and the labels of channels (see `genome.anatomy`), so that a channel finds
+Tensors are matched by the names of nodes and the labels of channels (see `genome.tensor_axes`), so that a channel finds
 its weights wherever an edge that came or went has moved it.
 """
 
@@ -12,12 +12,12 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from genome.anatomy import Address, Axis, Part, parts
 from genome.build import build
 from genome.channels import gathered, read, replacing
+from genome.morphism import start
 from genome.network import Network
 from genome.plan import Plan
-from genome.starts import start
+from genome.tensor_axes import Address, Axis, Part, parts
 
 Pair: TypeAlias = tuple[list[int], list[int]]  # places of an axis that belong together, in child and parent
 
@@ -51,7 +51,7 @@ def transfer(parent: Plan, weights: Mapping[str, Tensor], child: Plan, network: 
 
     A node of the parent's name and type takes over its tensors. Where widths differ, channels are cut off at the end,
     or new ones are added there as they were drawn. Weights on channels and taps that the parent did not read start
-    at zero, so that they change nothing at first. Nodes that the parent did not have start as `genome.starts` says.
+    at zero, so that they change nothing at first. Nodes that the parent did not have start as `genome.morphism` says.
 
     In evaluation the child computes what its parent does where all that was added is read by such weights alone, or
     has such a start, and nothing that mixes all channels (group norm, lrn) sees new ones.

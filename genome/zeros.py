@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from genome.cell import cell_of
+from genome.node_info import node_info
 from genome.op import Op
 from genome.ops.add import Add
 from genome.step import SOURCE, Step
@@ -27,7 +27,7 @@ def without_zeros(steps: list[Step], looped: Collection[str]) -> list[Step]:
 
 
 def _is_zero(step: Step, zeros: set[int]) -> bool:
-    op, cost = step.node.op, step.cell.cost
+    op, cost = step.node.op, step.info.cost
     if op.zeros == "given zeros":
         return cost.weights == cost.norms == 0 and zeros.issuperset(s for s in step.sources if s is not None)
     return op.zeros == "always"
@@ -39,11 +39,11 @@ def _summed(step: Step, zeros: set[int]) -> Step:
     if not _sums(node.op) or len(kept) in (0, len(node.ins)):
         return step
     ins = tuple([shape for k in kept if (shape := step.ins[k]) is not None])
-    cell = cell_of(node.op, ins, node.width if isinstance(node.width, int) else 0, None)
-    if cell.out != step.cell.out:
+    info = node_info(node.op, ins, node.width if isinstance(node.width, int) else 0, None)
+    if info.out != step.info.out:
         return step
     read = node._replace(ins=tuple([node.ins[k] for k in kept]))
-    return Step(read, step.turn, tuple([step.sources[k] for k in kept]), ins, cell)
+    return Step(read, step.turn, tuple([step.sources[k] for k in kept]), ins, info)
 
 
 def _sums(op: Op) -> bool:

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 import genome
 from genome import Genome, GenomeError
 from genome.op import Shape
-from genome.source import parse
+from genome.yaml.source import parse
 from search.samplers.base import Individual, Proposer
 from search.space.parse import space_of
 from search.space.space import Space

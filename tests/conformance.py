@@ -26,7 +26,7 @@ def check(plan: Plan, seed: int = 0) -> Network:
         logits = module(image)
     # a forward multiplies and adds: two operations for each multiply-add
     assert counter.get_total_flops() == 2 * BATCH * plan.macs, "macs"
-    expected = [step.cell.out for step in plan.steps]
+    expected = [step.info.out for step in plan.steps]
     exits = set(plan.exits)
     wanted = [(BATCH, s.channels) if i in exits else (BATCH, *s) for i, s in enumerate(expected)]
     assert shapes == wanted, "shapes"

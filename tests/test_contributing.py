@@ -42,5 +42,5 @@ def test_the_example_is_planned_and_built_as_written(example: type[genome.Op], w
         Node("out", leave(), ("mix",)),
     )
     plan = genome.resolve(Genome("example", Shape(3, 8, 8), 5, nodes))
-    assert plan.steps[1].cell.out == Shape(width, 8, 8)
+    assert plan.steps[1].info.out == Shape(width, 8, 8)
     check(plan)

@@ -20,10 +20,10 @@ HEAVY = (
 
 
 MAKES_MODULES = {
-    "genome/anatomy.py",
+    "genome/tensor_axes.py",
     "genome/build.py",
     "genome/network.py",
-    "genome/starts.py",
+    "genome/morphism.py",
     "genome/transfer.py",
 }  # with genome/ops/: torch is theirs
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import genome
 from genome.graph import Shape
-from genome.source import parse
 from genome.text import flow
+from genome.yaml.source import parse
 from search.space.parse import space_of
 from search.space.space import Space
 

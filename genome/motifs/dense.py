@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from genome.common_genes import ACTIVATION, NORM
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, joined
 from genome.op import Op, gene, op
 from genome.ops.concat import Concat
 from genome.ops.conv import Conv
-from genome.parts import ACTIVATION, NORM
 
 NARROW = 4  # a bottleneck has four times the growth (section 3 of the paper)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from genome.common_genes import NONE, RATE, RATE_SEARCH
 from genome.domain import Float, Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, joined
@@ -12,7 +13,6 @@ from genome.op import Op, body, gene, op
 from genome.ops.conv import Conv
 from genome.ops.mean import Mean
 from genome.ops.pool import Pool
-from genome.parts import NONE, RATE, RATE_TRIED
 
 BEFORE, AFTER = "before", "after"
 
@@ -31,7 +31,7 @@ class Fractal(Motif):
     """
 
     columns: int = gene(Int(1, 6), Int(1, 3), default=3)
-    drop_path: float = gene(RATE, RATE_TRIED, when=lambda g: g["columns"] > 1, default=0.15)
+    drop_path: float = gene(RATE, RATE_SEARCH, when=lambda g: g["columns"] > 1, default=0.15)
     whole: float = gene(Float(0.0, 1.0), OneOf(0.0, 0.5), when=lambda g: g["columns"] > 1, default=0.5)
     pool: str = gene(OneOf(NONE, BEFORE, AFTER), default=NONE)
     body: Op = body(factory=Conv)

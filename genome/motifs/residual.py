@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from genome.common_genes import ACTIVATION, NONE, RATE, RATE_SEARCH
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node, Times
-from genome.joins import FIT, FIT_TRIED
+from genome.joins import FIT, FIT_SEARCH
 from genome.motif import Fragment, Motif, joined, strided, times
 from genome.op import Op, body, gene, op
 from genome.ops.add import Add
 from genome.ops.conv import Conv
-from genome.parts import ACTIVATION, NONE, RATE, RATE_TRIED
 
 # order: what the first, the inner and the last convolution of a unit look like
 ORDERS = {
@@ -41,8 +41,8 @@ class Residual(Motif):
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     expansion: int = gene(Int(1, 16), OneOf(2, 4), when=lambda g: g["unit"] == "bottleneck", default=4)
     activation: str = gene(ACTIVATION, when=lambda g: g["unit"] != "body", default="relu")
-    fit: str = gene(FIT, FIT_TRIED, default="project")
-    drop_path: float = gene(RATE, RATE_TRIED, default=0.0)
+    fit: str = gene(FIT, FIT_SEARCH, default="project")
+    drop_path: float = gene(RATE, RATE_SEARCH, default=0.0)
     rectify: bool = gene(FLAG, when=lambda g: g["unit"] == "body", default=False)
     body: Op = body(factory=Conv, when=lambda g: g["unit"] == "body")
 

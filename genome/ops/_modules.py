@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from genome.parts import in_place
+from genome.layer_costs import in_place
 
 GROUPS = 8  # groups of a group norm, reduced to a divisor of the channels
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from genome.op import Shape
-from genome.ops._room import ROOM, rows_at_once
+from genome.ops._buffer import ROOM, rows_at_once
 
 aten: Any = torch.ops.aten
 CUDA_ROOM = 1 << 25  # numbers in a buffer: enough work for a launch

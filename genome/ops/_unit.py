@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from genome.domain import OneOf
+from genome.layer_costs import Chain, norm_params
 from genome.op import Shape
 from genome.ops.conv import form
-from genome.parts import Chain, scales
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,11 +35,11 @@ class Unit(NamedTuple):
     def norms(self, channels: int, width: int) -> int:
         """Learned numbers of the norm, where there is one."""
         made = form(self.order, self.activation)
-        return made.before * scales(self.norm, channels) + made.after * scales(self.norm, width)
+        return made.before * norm_params(self.norm, channels) + made.after * norm_params(self.norm, width)
 
     def learns_before(self, channels: int) -> bool:
         """Whether something learned stands between the node's input and the operation."""
-        return form(self.order, self.activation).before * scales(self.norm, channels) > 0
+        return form(self.order, self.activation).before * norm_params(self.norm, channels) > 0
 
     def build(self, source: Shape, out: Shape, conv: nn.Module) -> nn.Module:
         """The parts in a row, `conv` in the convolution's place."""

@@ -6,17 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from genome.common_genes import ACTIVATION_OR_NONE, EPS, EPS_SEARCH, NONE, NORM_OR_NONE, NORM_OR_NONE_SEARCH
+from genome.layer_costs import chain, norm_params
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
-from genome.parts import (
-    ACTIVATION_OR_NONE,
-    EPS,
-    EPS_TRIED,
-    NONE,
-    NORM_OR_NONE,
-    NORM_OR_NONE_TRIED,
-    chain,
-    scales,
-)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,8 +21,8 @@ class Act(Op):
     (B, C, H, W) -> (B, C, H, W)
     """
 
-    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_TRIED, default=NONE)
-    eps: float = gene(EPS, EPS_TRIED, when=lambda g: g["norm"] != NONE, default=1e-5)
+    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_SEARCH, default=NONE)
+    eps: float = gene(EPS, EPS_SEARCH, when=lambda g: g["norm"] != NONE, default=1e-5)
     activation: str = gene(ACTIVATION_OR_NONE, default="relu")
 
     width: ClassVar[Takes] = "never"
@@ -43,7 +35,7 @@ class Act(Op):
         parts = (["norm"] if self.norm != NONE else []) + [p for p in [self.activation] if p != NONE]
         kept = chain(*parts)
         return Cost(
-            norms=scales(self.norm, out.channels),
+            norms=norm_params(self.norm, out.channels),
             saved=kept.saved(out.size, out.size),
             scratch=kept.scratch(out.size, out.size),
             reads=kept.reads,

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
 from genome.domain import FLAG, Float, Int, OneOf
+from genome.layer_costs import output_size
 from genome.op import Cost, Op, Shape, gene, op
 from genome.ops._unit import ORDER, Unit
-from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, SAME, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,13 +50,13 @@ class Active(Op):
     normalize: bool = gene(FLAG, when=_has_positions, default=True)
     bias: bool = gene(FLAG, default=False)
     order: str = gene(ORDER, default="conv-norm-act")
-    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
-    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
+    norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
     activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         place = (self.kernel, self.stride, 1, SAME)
-        return Shape(width, window(ins[0].height, *place), window(ins[0].width, *place))
+        return Shape(width, output_size(ins[0].height, *place), output_size(ins[0].width, *place))
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         (source,) = ins

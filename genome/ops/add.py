@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.joins import FIT, FIT_TRIED, fit_cost, joined_shape
+from genome.common_genes import ACTIVATION_OR_NONE, NONE, RATE, RATE_SEARCH
+from genome.joins import FIT, FIT_SEARCH, fit_cost, joined_shape
+from genome.layer_costs import chain
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
-from genome.parts import ACTIVATION_OR_NONE, NONE, RATE, RATE_TRIED, chain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,9 +27,9 @@ class Add(Op):
     mini-batches, with all that only it needs; else it counts 1 - `drop_path`.
     """
 
-    fit: str = gene(FIT, FIT_TRIED, default="pad")
+    fit: str = gene(FIT, FIT_SEARCH, default="pad")
     activation: str = gene(ACTIVATION_OR_NONE, default=NONE)
-    drop_path: float = gene(RATE, RATE_TRIED, default=0.0)
+    drop_path: float = gene(RATE, RATE_SEARCH, default=0.0)
 
     many: ClassVar[bool] = True
     aligns: ClassVar[bool] = False

@@ -12,24 +12,20 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from genome.domain import FLAG, Int, OneOf
-from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import (
+from genome.common_genes import (
     ACTIVATION,
     EPS,
-    EPS_TRIED,
+    EPS_SEARCH,
     NORM,
-    NORM_TRIED,
+    NORM_SEARCH,
     PADDING,
     RATE,
-    RATE_TRIED,
+    RATE_SEARCH,
     SAME,
-    Chain,
-    bordered,
-    chain,
-    scales,
-    window,
 )
+from genome.domain import FLAG, Int, OneOf
+from genome.layer_costs import Chain, chain, norm_params, output_size, padded_numbers
+from genome.op import Cost, Op, Shape, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,31 +72,31 @@ class Conv(Op):
     padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
     bias: bool = gene(FLAG, default=False)
     order: str = gene(ORDER, default="conv-norm-act")
-    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
-    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
+    norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
     activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
-    dropout: float = gene(RATE, RATE_TRIED, default=0.0)
+    dropout: float = gene(RATE, RATE_SEARCH, default=0.0)
 
     many: ClassVar[bool] = True
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         first = ins[0]
         place = (self.kernel, self.stride, self.dilation, self.padding)
-        return Shape(width, window(first.height, *place), window(first.width, *place))
+        return Shape(width, output_size(first.height, *place), output_size(first.width, *place))
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         channels, size = sum(i.channels for i in ins), sum(i.size for i in ins)
         window, pixels = out.channels * self.kernel**2, out.height * out.width
         each = [source.channels // self.groups_of(source, out) * window for source in ins]
         kernels = sum(each)
-        border = bordered(ins, self.kernel, self.dilation, self.padding)
+        border = padded_numbers(ins, self.kernel, self.dilation, self.padding)
         kept, before, after = form(self.order, self.activation, border > 0, len(ins) > 1, self.dropout > 0)
         numbers = out.size
-        ahead = before * scales(self.norm, channels)
+        ahead = before * norm_params(self.norm, channels)
         splits = len(ins) > 1 and any(self.groups_of(source, out) > 1 for source in ins)
         return Cost(
             weights=kernels + (out.channels if self.bias else 0),
-            norms=ahead + after * scales(self.norm, out.channels),
+            norms=ahead + after * norm_params(self.norm, out.channels),
             macs=kernels * pixels,
             first_macs=0 if ahead else tuple([kernel * pixels for kernel in each]),
             saved=kept.saved(size, numbers) + border,

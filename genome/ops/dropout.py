@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from genome.common_genes import RATE, RATE_SEARCH
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
-from genome.parts import RATE, RATE_TRIED
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,7 @@ class Dropout(Op):
     (B, C, H, W) -> (B, C, H, W)
     """
 
-    rate: float = gene(RATE, RATE_TRIED, default=0.5)
+    rate: float = gene(RATE, RATE_SEARCH, default=0.5)
 
     width: ClassVar[Takes] = "never"
     zeros: ClassVar[Zeros] = "given zeros"

@@ -6,21 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from genome.common_genes import ACTIVATION_OR_NONE, EPS, EPS_SEARCH, NONE, NORM_OR_NONE, NORM_OR_NONE_SEARCH
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.graph import Node
+from genome.layer_costs import chain, norm_params
 from genome.motif import Fragment, strided
 from genome.op import Cost, Op, Shape, Takes, body, gene, op
 from genome.ops.conv import Conv
-from genome.parts import (
-    ACTIVATION_OR_NONE,
-    EPS,
-    EPS_TRIED,
-    NONE,
-    NORM_OR_NONE,
-    NORM_OR_NONE_TRIED,
-    chain,
-    scales,
-)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,8 +33,8 @@ class Exit(Op):
     depth: int = gene(Int(0, 64), OneOf(0, 1), default=0)
     stride: int = gene(Int(1, 8), OneOf(1, 2), when=lambda g: g["depth"] > 0, default=1)
     body: Op = body(factory=Conv, when=lambda g: g["depth"] > 0)
-    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_TRIED, default=NONE)
-    eps: float = gene(EPS, EPS_TRIED, when=lambda g: g["norm"] != NONE, default=1e-5)
+    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_SEARCH, default=NONE)
+    eps: float = gene(EPS, EPS_SEARCH, when=lambda g: g["norm"] != NONE, default=1e-5)
     activation: str = gene(ACTIVATION_OR_NONE, default=NONE)
     pool: str = gene(OneOf("average", "flatten"), default="average")
     linear: bool = gene(FLAG, OneOf(True), default=True)
@@ -87,7 +79,7 @@ class Exit(Op):
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         length, size, big = self._features(ins), sum(i.size for i in ins), max(i.size for i in ins)
         before = [p for p in (self.norm, self.activation) if p != NONE]
-        kept, norms = chain(*before), scales(self.norm, sum(i.channels for i in ins))
+        kept, norms = chain(*before), norm_params(self.norm, sum(i.channels for i in ins))
         # The mean keeps nothing; a linear layer keeps its vector, which is a view of the last map if flattened.
         vector = self.linear and not (self.pool == "flatten" and len(ins) == 1)
         flat = self.linear and self.pool == "flatten" and len(ins) == 1

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from genome.common_genes import RATE, RATE_SEARCH
 from genome.domain import Float, Int, OneOf
-from genome.joins import FIT, FIT_TRIED, fit_cost, joined_shape
+from genome.joins import FIT, FIT_SEARCH, fit_cost, joined_shape
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
-from genome.parts import RATE, RATE_TRIED
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,8 +26,8 @@ class Mean(Op):
     shallowest first; then a share `whole` of the mini-batches keeps one column alone in the whole network.
     """
 
-    fit: str = gene(FIT, FIT_TRIED, default="pad")
-    drop_path: float = gene(RATE, RATE_TRIED, default=0.0)
+    fit: str = gene(FIT, FIT_SEARCH, default="pad")
+    drop_path: float = gene(RATE, RATE_SEARCH, default=0.0)
     columns: int = gene(Int(0, 16), OneOf(0), default=0)
     whole: float = gene(Float(0.0, 1.0), OneOf(0.0, 0.5), when=lambda g: g["columns"] > 0, default=0.0)
 

@@ -6,28 +6,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from genome.domain import FLAG, Int, OneOf
-from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import (
+from genome.common_genes import (
     ACTIVATION,
     EPS,
-    EPS_TRIED,
+    EPS_SEARCH,
     NONE,
     NORM_OR_NONE,
-    NORM_OR_NONE_TRIED,
+    NORM_OR_NONE_SEARCH,
     PADDING,
     SAME,
-    bordered,
-    chain,
-    scales,
-    window,
 )
+from genome.domain import FLAG, Int, OneOf
+from genome.layer_costs import chain, norm_params, output_size, padded_numbers
+from genome.op import Cost, Op, Shape, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
 
 INNER = Int(0, 65_536)  # channels; 0: as many as the width
-INNER_TRIED = OneOf(0, 16, 32)
+INNER_SEARCH = OneOf(0, 16, 32)
 
 
 @op
@@ -43,16 +40,16 @@ class Mlpconv(Op):
     kernel: int = gene(Int(1, 31), OneOf(3, 5), default=3)
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
-    first: int = gene(INNER, INNER_TRIED, default=0)
-    second: int = gene(INNER, INNER_TRIED, default=0)
+    first: int = gene(INNER, INNER_SEARCH, default=0)
+    second: int = gene(INNER, INNER_SEARCH, default=0)
     bias: bool = gene(FLAG, default=True)
-    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_TRIED, default=NONE)
-    eps: float = gene(EPS, EPS_TRIED, when=lambda g: g["norm"] != NONE, default=1e-5)
+    norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_SEARCH, default=NONE)
+    eps: float = gene(EPS, EPS_SEARCH, when=lambda g: g["norm"] != NONE, default=1e-5)
     activation: str = gene(ACTIVATION, default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         first, place = ins[0], (self.kernel, self.stride, 1, self.padding)
-        return Shape(width, window(first.height, *place), window(first.width, *place))
+        return Shape(width, output_size(first.height, *place), output_size(first.width, *place))
 
     def _widths(self, out: Shape) -> tuple[int, int, int]:
         """Channels after each of the three convolutions."""
@@ -66,12 +63,12 @@ class Mlpconv(Op):
         kernels = first + one * two + two * three
         biases = one + two + three if self.bias else 0
         layer = chain("conv", *([] if self.norm == NONE else ["norm"]), self.activation)
-        border = bordered(ins, self.kernel, 1, self.padding)
+        border = padded_numbers(ins, self.kernel, 1, self.padding)
         within = (size + layer.scratch(0, size) for size in sizes)
         between = (border + sizes[0], sizes[0] + sizes[1], sizes[1] + sizes[2])
         return Cost(
             weights=kernels + biases,
-            norms=sum(scales(self.norm, channels) for channels in (one, two, three)),
+            norms=sum(norm_params(self.norm, channels) for channels in (one, two, three)),
             macs=kernels * pixels,
             first_macs=first * pixels,
             # a 1x1 convolution keeps what the layer before it gives

@@ -14,10 +14,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH
 from genome.domain import FLAG, Float, Int, OneOf
+from genome.layer_costs import chain, norm_params
 from genome.op import Cost, Op, Shape, gene, op
-from genome.ops._room import ROOM, rows_at_once
-from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, chain, scales
+from genome.ops._buffer import ROOM, rows_at_once
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,8 +51,8 @@ class Perturb(Op):
     mix: str = gene(OneOf("dense", "grouped"), when=lambda g: g["masks"] > 1, default="dense")
     bias: bool = gene(FLAG, default=True)
     order: str = gene(ORDER, default="act-norm-mix")
-    norm: str = gene(NORM, NORM_TRIED, when=lambda g: "norm" in g["order"], default="batch")
-    eps: float = gene(EPS, EPS_TRIED, when=lambda g: "norm" in g["order"], default=1e-5)
+    norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
+    eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
     activation: str = gene(ACTIVATION, default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
@@ -62,7 +63,7 @@ class Perturb(Op):
         maps = source.with_channels(source.channels * self.masks)
         kernel = maps.channels // self.groups_of(source, out) * out.channels
         before, _, after = self.order.partition("mix")
-        ahead = before.count("norm") * scales(self.norm, maps.channels)
+        ahead = before.count("norm") * norm_params(self.norm, maps.channels)
         parts = [self.activation if part == "act" else part for part in self._parts()]
         at = parts.index("mix")
         parts[at] = "conv"
@@ -75,7 +76,7 @@ class Perturb(Op):
             scratch = kept.scratch(maps.size, out.size)
         return Cost(
             weights=kernel + (out.channels if self.bias else 0),
-            norms=ahead + after.count("norm") * scales(self.norm, out.channels),
+            norms=ahead + after.count("norm") * norm_params(self.norm, out.channels),
             fixed=self.masks * (1 if self.shared else source.channels) * source.height * source.width
             if self.noisy
             else 0,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
 from genome.domain import FLAG, Int, OneOf
+from genome.layer_costs import chain, norm_params, output_size, padded_numbers
 from genome.op import Cost, Op, Shape, gene, op
-from genome.parts import ACTIVATION, EPS, EPS_TRIED, NORM, NORM_TRIED, SAME, bordered, chain, scales, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,8 +28,8 @@ class Separable(Op):
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
     bias: bool = gene(FLAG, default=False)
-    norm: str = gene(NORM, NORM_TRIED, default="batch")
-    eps: float = gene(EPS, EPS_TRIED, default=1e-5)
+    norm: str = gene(NORM, NORM_SEARCH, default="batch")
+    eps: float = gene(EPS, EPS_SEARCH, default=1e-5)
     activation: str = gene(ACTIVATION, default="relu")
 
     many: ClassVar[bool] = True
@@ -36,7 +37,7 @@ class Separable(Op):
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         first = ins[0]
         place = (self.kernel, self.stride, self.dilation, SAME)
-        return Shape(width, window(first.height, *place), window(first.width, *place))
+        return Shape(width, output_size(first.height, *place), output_size(first.width, *place))
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         channels, size = sum(i.channels for i in ins), sum(i.size for i in ins)
@@ -44,11 +45,11 @@ class Separable(Op):
         middle = channels * out.height * out.width
         gathers = len(ins) > 1
         half = chain("conv", "norm", self.activation)
-        border = bordered(ins, self.kernel, self.dilation, SAME)
+        border = padded_numbers(ins, self.kernel, self.dilation, SAME)
         first = (gathers and size) + (border or 0) + middle  # what enters the filters, and what they give
         return Cost(
             weights=filters + points + (channels + out.channels if self.bias else 0),
-            norms=scales(self.norm, channels) + scales(self.norm, out.channels),
+            norms=norm_params(self.norm, channels) + norm_params(self.norm, out.channels),
             macs=(filters + points) * out.height * out.width,
             first_macs=tuple([self.kernel**2 * i.channels * out.height * out.width for i in ins]),
             # the 1x1 convolution keeps what the first half gives

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from genome.common_genes import ACTIVATION
 from genome.domain import FLAG, Int, OneOf
+from genome.layer_costs import chain
 from genome.op import Cost, Op, Shape, Takes, gene, op
-from genome.parts import ACTIVATION, chain
 
 if TYPE_CHECKING:
     from torch import nn

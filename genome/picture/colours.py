@@ -6,7 +6,7 @@ import colorsys
 import zlib
 from collections.abc import Sequence
 
-from genome.picture.lettering import FAMILY, SIZES
+from genome.picture.text_size import FAMILY, SIZES
 
 _HUES = 24
 _SALT = b"351835"  # of many that were tried, the first under which the words there are all differ

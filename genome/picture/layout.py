@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from genome.graph import GenomeError
-from genome.picture import lettering
+from genome.picture import text_size
 from genome.picture.figure import Arrow, Box, Figure, Frame
 
 Point: TypeAlias = tuple[float, float]  # x to the right, y down, in pixels
@@ -79,8 +79,8 @@ def place(figure: Figure) -> Layout:
 
 def size(box: Box) -> Point:
     """Width and height of a box around its text, in pixels."""
-    across = max((lettering.width(line.text, line.style) for line in box.lines), default=0.0)
-    down = sum(lettering.height(line.style) for line in box.lines)
+    across = max((text_size.width(line.text, line.style) for line in box.lines), default=0.0)
+    down = sum(text_size.height(line.style) for line in box.lines)
     return max(across + 2 * PADDING[0], box.room[0]), max(down + 2 * PADDING[1], box.room[1])
 
 
@@ -132,7 +132,7 @@ def _edge(i: int, arrow: Arrow) -> str:
 
 def _blank(text: str, style: str) -> str:
     """A text of Graphviz's own that is as wide as ours: a character of Courier is 0.6 of its size."""
-    return "x" * (round(lettering.width(text, style) / (0.6 * lettering.SIZES[style])) + 2)
+    return "x" * (round(text_size.width(text, style) / (0.6 * text_size.SIZES[style])) + 2)
 
 
 def _read(answer: Any, figure: Figure) -> Layout:
@@ -177,7 +177,7 @@ def _curve(edge: Any, down: float, text: str) -> Curve:
 
 
 def _label(middle: Point, text: str) -> Rect:
-    across, high = lettering.width(text, "loop"), lettering.height("loop")
+    across, high = text_size.width(text, "loop"), text_size.height("loop")
     return Rect(middle[0] - across / 2, middle[1] - high / 2, across, high)
 
 

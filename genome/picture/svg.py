@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from genome.picture import colours, lettering
+from genome.picture import colours, text_size
 from genome.picture.figure import Arrow, Box, Figure, Frame
 from genome.picture.layout import PADDING, Curve, Layout, Point, Rect
 
@@ -30,7 +30,7 @@ class Links(NamedTuple):
 def svg(figure: Figure, layout: Layout, links: Links | None = None) -> str:
     """The picture as one SVG document."""
     name = _text(figure.name)
-    written = max(lettering.width(figure.name, "title"), lettering.width(figure.summary, "summary"))
+    written = max(text_size.width(figure.name, "title"), text_size.width(figure.summary, "summary"))
     width = max(layout.width, written) + 2 * MARGIN
     words = list(links.words) if links else sorted({box.word for box in figure.boxes})
     legend = list(_legend(figure, words, width)) if links else []
@@ -79,7 +79,7 @@ def _legend(figure: Figure, words: list[str], width: float) -> Iterator[str]:
     ]
     x, row, made = MARGIN, 0, list[str]()
     for word, mark in parts:
-        room = 12 + 5 + lettering.width(word, "op") + 16
+        room = 12 + 5 + text_size.width(word, "op") + 16
         if made and x + room > width - MARGIN:
             yield "".join(made)
             x, row, made = MARGIN, row + 1, []
@@ -118,8 +118,8 @@ def _linked(name: str, motifs: Mapping[str, str], drawn: str) -> str:
 def _lines(box: Box, at: Rect) -> Iterator[str]:
     middle, y = at.x + at.width / 2, at.y + PADDING[1]
     for line in box.lines:
-        y += lettering.height(line.style)
-        base = y - 0.32 * lettering.SIZES[line.style]
+        y += text_size.height(line.style)
+        base = y - 0.32 * text_size.SIZES[line.style]
         yield f'<text class="{line.style}" x="{_n(middle)}" y="{_n(base)}">{_text(line.text)}</text>'
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from genome.fields import near
 from genome.graph import Genome, GenomeError
+from genome.yaml.fields import near
 from genome.zoo.active import PUBLISHED as ACTIVE
 from genome.zoo.active import active_plain, active_resnet
 from genome.zoo.alexnet import PUBLISHED as ALEXNET

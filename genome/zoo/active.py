@@ -10,9 +10,9 @@ from genome.ops.active import Active
 from genome.ops.add import Add
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
 from genome.zoo.resnet import FIRST, cifar_units
-from genome.zoo.sketch import Sketch
 
 WARMUP = 10_000  # steps before taps move
 # kernel, stride and channels of the plain network's active convolutions
@@ -22,12 +22,12 @@ LAYERS = ((1, 1, 16), (3, 1, 48), (3, 1, 48), (3, 2, 96), (3, 1, 96), (3, 2, 192
 def active_plain(input: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> Genome:
     """The paper's plain network for CIFAR: one active convolution of 1x1 (whose tap can't move) and six of 3x3,
     then a 1x1 convolution to 1000 channels."""
-    sketch = Sketch()
+    builder = GenomeBuilder()
     for i, (kernel, stride, width) in enumerate(LAYERS):
-        sketch.add(f"conv{i}", _active(kernel, stride), width)
-    sketch.add("wide", Conv(kernel=1), 1000)
-    sketch.add("out", Exit())
-    return sketch.genome("active-plain", input, classes)
+        builder.add(f"conv{i}", _active(kernel, stride), width)
+    builder.add("wide", Conv(kernel=1), 1000)
+    builder.add("out", Exit())
+    return builder.genome("active-plain", input, classes)
 
 
 def active_resnet(depth: int = 32, input: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> Genome:
@@ -40,17 +40,17 @@ def active_resnet(depth: int = 32, input: tuple[int, int, int] = (3, 32, 32), cl
     Raises:
         GenomeError: a depth that is not 2 more than a multiple of 6.
     """
-    sketch = Sketch()
-    sketch.add("stem", Conv(), FIRST)
+    builder = GenomeBuilder()
+    builder.add("stem", Conv(), FIRST)
     for i, units in enumerate(cifar_units(depth)):
         for j in range(units):
-            x, name = sketch.last, f"s{i + 1}.{j + 1}"
-            sketch.add(f"{name}/conv1", _active(3, 2 if i and not j else 1), FIRST << i)
-            sketch.add(f"{name}/conv2", _active(3, 1, "conv"), FIRST << i)
-            sketch.add(f"{name}/norm2", Act(norm="batch", activation="none"))
-            sketch.add(f"{name}/add", Add(fit="front", activation="relu"), reads=(sketch.last, x))
-    sketch.add("out", Exit())
-    return sketch.genome(f"active-resnet-{depth}", input, classes)
+            x, name = builder.last, f"s{i + 1}.{j + 1}"
+            builder.add(f"{name}/conv1", _active(3, 2 if i and not j else 1), FIRST << i)
+            builder.add(f"{name}/conv2", _active(3, 1, "conv"), FIRST << i)
+            builder.add(f"{name}/norm2", Act(norm="batch", activation="none"))
+            builder.add(f"{name}/add", Add(fit="front", activation="relu"), reads=(builder.last, x))
+    builder.add("out", Exit())
+    return builder.genome(f"active-resnet-{depth}", input, classes)
 
 
 def _active(kernel: int, stride: int, order: str = "conv-norm-act") -> Op:

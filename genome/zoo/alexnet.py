@@ -8,8 +8,8 @@ from genome.ops.conv import Conv
 from genome.ops.dropout import Dropout
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder, covering
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch, covering
 
 # kernel, stride, padding, channels of the convolutions; None is a pool
 LAYERS = ((11, 4, 2, 64), None, (5, 1, 2, 192), None, (3, 1, 1, 384), (3, 1, 1, 256), (3, 1, 1, 256), None)
@@ -26,22 +26,22 @@ def alexnet(input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000) ->
     """
     if input[1] != input[2]:
         raise GenomeError(f"input is {input[1]}x{input[2]} pixels; alexnet takes square images")
-    sketch, side = Sketch(), input[1]
+    builder, side = GenomeBuilder(), input[1]
     for i, layer in enumerate(LAYERS, start=1):
         if layer is None:
-            sketch.add(f"pool{i}", Pool(kind="max", size=3, stride=2))
+            builder.add(f"pool{i}", Pool(kind="max", size=3, stride=2))
             side = (max(side, 3) - 3) // 2 + 1
             continue
         kernel, stride, padding, width = layer
         conv = Conv(kernel=kernel, stride=stride, padding=padding, bias=True, order="conv-act")
-        sketch.add(f"conv{i}", conv, width)
+        builder.add(f"conv{i}", conv, width)
         side = (side + 2 * padding - kernel) // stride + 1
     last = covering(side, "alexnet")
-    sketch.add("drop", Dropout())
-    sketch.add("fc1", Conv(kernel=last, padding=0, bias=True, order="conv-act", dropout=0.5), HIDDEN)
-    sketch.add("fc2", Conv(kernel=1, bias=True, order="conv-act"), HIDDEN)
-    sketch.add("out", Exit(pool="flatten"))
-    return sketch.genome("alexnet", input, classes)
+    builder.add("drop", Dropout())
+    builder.add("fc1", Conv(kernel=last, padding=0, bias=True, order="conv-act", dropout=0.5), HIDDEN)
+    builder.add("fc2", Conv(kernel=1, bias=True, order="conv-act"), HIDDEN)
+    builder.add("out", Exit(pool="flatten"))
+    return builder.genome("alexnet", input, classes)
 
 
 PUBLISHED = {"alexnet": Entry(alexnet, source="Krizhevsky et al., NIPS 2012; torchvision's form")}

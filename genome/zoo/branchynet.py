@@ -13,9 +13,9 @@ from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.lrn import Lrn
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
 from genome.zoo.resnet import FIRST, cifar_units
-from genome.zoo.sketch import Sketch
 
 LRN = Lrn(size=3, alpha=1.5e-4, beta=0.75, k=2.0)
 POOL2 = Pool(kind="max", size=2, stride=2, ceil=True)
@@ -29,48 +29,48 @@ def _conv(kernel: int = 3, padding: int | str = "same", order: str = "conv-act",
 
 def branchy_lenet() -> Genome:
     """LeNet for digits of 28x28 pixels, with an exit after the first convolution."""
-    sketch = Sketch()
-    sketch.add("conv1", _conv(5, 3), 5)
-    shared = sketch.add("pool1", POOL2)
-    sketch.add("branch1/conv", _conv(), 10)
-    sketch.add("branch1/pool", POOL2)
-    sketch.add("exit1", LOGITS)
-    sketch.add("conv2", _conv(5, 3), 10, reads=(shared,))
-    sketch.add("pool2", POOL2)
-    sketch.add("conv3", _conv(5, 3), 20)
-    sketch.add("pool3", POOL2)
-    sketch.add("fc", _conv(6, 0, "conv"), 84)
-    sketch.add("exit2", LOGITS)
-    return sketch.genome("branchy-lenet", (1, 28, 28), 10)
+    builder = GenomeBuilder()
+    builder.add("conv1", _conv(5, 3), 5)
+    shared = builder.add("pool1", POOL2)
+    builder.add("branch1/conv", _conv(), 10)
+    builder.add("branch1/pool", POOL2)
+    builder.add("exit1", LOGITS)
+    builder.add("conv2", _conv(5, 3), 10, reads=(shared,))
+    builder.add("pool2", POOL2)
+    builder.add("conv3", _conv(5, 3), 20)
+    builder.add("pool3", POOL2)
+    builder.add("fc", _conv(6, 0, "conv"), 84)
+    builder.add("exit2", LOGITS)
+    return builder.genome("branchy-lenet", (1, 28, 28), 10)
 
 
 def branchy_alexnet() -> Genome:
     """AlexNet for images of 32x32 pixels, with exits after the second and the third convolution. (The paper has
     them after the first and the second.)"""
-    sketch = Sketch()
-    sketch.add("conv1", _conv(5), 32)
-    sketch.add("pool1", POOL3)
-    sketch.add("lrn1", LRN)
-    sketch.add("conv2", _conv(5), 64)
-    sketch.add("pool2", POOL3)
-    shared = sketch.add("lrn2", LRN)
-    sketch.add("branch1/conv1", _conv(), 32)
-    sketch.add("branch1/conv2", _conv(), 32)
-    sketch.add("branch1/pool", POOL3)
-    sketch.add("exit1", LOGITS)
-    third = sketch.add("conv3", _conv(), 96, reads=(shared,))
-    sketch.add("branch2/pool1", POOL3)
-    sketch.add("branch2/lrn", LRN)
-    sketch.add("branch2/conv", _conv(), 32)
-    sketch.add("branch2/pool2", POOL3)
-    sketch.add("exit2", LOGITS)
-    sketch.add("conv4", _conv(), 96, reads=(third,))
-    sketch.add("conv5", _conv(), 64)
-    sketch.add("pool5", POOL3)
-    sketch.add("fc1", _conv(4, 0, dropout=0.5), 256)
-    sketch.add("fc2", _conv(1, dropout=0.5), 128)
-    sketch.add("exit3", LOGITS)
-    return sketch.genome("branchy-alexnet", (3, 32, 32), 10)
+    builder = GenomeBuilder()
+    builder.add("conv1", _conv(5), 32)
+    builder.add("pool1", POOL3)
+    builder.add("lrn1", LRN)
+    builder.add("conv2", _conv(5), 64)
+    builder.add("pool2", POOL3)
+    shared = builder.add("lrn2", LRN)
+    builder.add("branch1/conv1", _conv(), 32)
+    builder.add("branch1/conv2", _conv(), 32)
+    builder.add("branch1/pool", POOL3)
+    builder.add("exit1", LOGITS)
+    third = builder.add("conv3", _conv(), 96, reads=(shared,))
+    builder.add("branch2/pool1", POOL3)
+    builder.add("branch2/lrn", LRN)
+    builder.add("branch2/conv", _conv(), 32)
+    builder.add("branch2/pool2", POOL3)
+    builder.add("exit2", LOGITS)
+    builder.add("conv4", _conv(), 96, reads=(third,))
+    builder.add("conv5", _conv(), 64)
+    builder.add("pool5", POOL3)
+    builder.add("fc1", _conv(4, 0, dropout=0.5), 256)
+    builder.add("fc2", _conv(1, dropout=0.5), 128)
+    builder.add("exit3", LOGITS)
+    return builder.genome("branchy-alexnet", (3, 32, 32), 10)
 
 
 def branchy_resnet(depth: int = 110) -> Genome:
@@ -80,29 +80,29 @@ def branchy_resnet(depth: int = 110) -> Genome:
     Raises:
         GenomeError: a depth that is not 2 more than a multiple of 6.
     """
-    sketch = Sketch()
-    stem = sketch.add("stem", _conv(3, 0, "conv-norm-act"), FIRST)
-    sketch.add("branch1/conv1", _conv(5), 64)
-    sketch.add("branch1/lrn", LRN)
-    sketch.add("branch1/conv2", _conv(), 32)
-    sketch.add("branch1/conv3", _conv(), 32)
-    sketch.add("exit1", LOGITS)
+    builder = GenomeBuilder()
+    stem = builder.add("stem", _conv(3, 0, "conv-norm-act"), FIRST)
+    builder.add("branch1/conv1", _conv(5), 64)
+    builder.add("branch1/lrn", LRN)
+    builder.add("branch1/conv2", _conv(), 32)
+    builder.add("branch1/conv3", _conv(), 32)
+    builder.add("exit1", LOGITS)
     x = stem
     for i, units in enumerate(cifar_units(depth)):
         for j in range(units):
-            x = _unit(sketch, f"s{i + 1}.{j + 1}", x, FIRST << i, 2 if i and not j else 1)
+            x = _unit(builder, f"s{i + 1}.{j + 1}", x, FIRST << i, 2 if i and not j else 1)
         if i == 0:
-            _unit(sketch, "branch2", x, FIRST, 1)
-            sketch.add("exit2", LOGITS)
-    sketch.add("pool", Pool(kind="avg", size=6, stride=1), reads=(x,))
-    sketch.add("exit3", LOGITS)
-    return sketch.genome(f"branchy-resnet-{depth}", (3, 32, 32), 10)
+            _unit(builder, "branch2", x, FIRST, 1)
+            builder.add("exit2", LOGITS)
+    builder.add("pool", Pool(kind="avg", size=6, stride=1), reads=(x,))
+    builder.add("exit3", LOGITS)
+    return builder.genome(f"branchy-resnet-{depth}", (3, 32, 32), 10)
 
 
-def _unit(sketch: Sketch, name: str, x: str, width: int, stride: int) -> str:
-    sketch.add(f"{name}/conv1", _conv(order="conv-norm-act", stride=stride), width, reads=(x,))
-    sketch.add(f"{name}/conv2", _conv(order="conv-norm"), width)
-    return sketch.add(f"{name}/add", Add(fit="front", activation="relu"), reads=(sketch.last, x))
+def _unit(builder: GenomeBuilder, name: str, x: str, width: int, stride: int) -> str:
+    builder.add(f"{name}/conv1", _conv(order="conv-norm-act", stride=stride), width, reads=(x,))
+    builder.add(f"{name}/conv2", _conv(order="conv-norm"), width)
+    return builder.add(f"{name}/add", Add(fit="front", activation="relu"), reads=(builder.last, x))
 
 
 _SOURCE = "Teerapittayanon et al., ICPR 2016, arXiv:1709.01686, Table I"

@@ -14,8 +14,8 @@ from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
 from genome.ops.squeeze import Squeeze
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 STEM = 64  # channels
 VARIANTS = ("I+I", "I+II", "II+II")
@@ -76,12 +76,12 @@ def cliquenet(
     if variant not in VARIANTS:
         raise GenomeError(f"variant is {variant!r}; it may be {', '.join(VARIANTS)}")
     style = Style(attention, bottleneck, compression, variant, eps=1e-3, dropout=0.2)
-    sketch = Sketch()
-    sketch.add("stem", Conv(order="conv"), STEM)
-    _blocks(sketch, ((width, nodes),) * 3, style)
+    builder = GenomeBuilder()
+    builder.add("stem", Conv(order="conv"), STEM)
+    _blocks(builder, ((width, nodes),) * 3, style)
     extras = f"-{letters}" if (letters := style.letters()) else ""
     suffix = "" if variant == "II+II" else f"-{variant.lower().replace('+', '-')}"
-    return sketch.genome(f"cliquenet-{width}-{layers}{extras}{suffix}", input, classes)
+    return builder.genome(f"cliquenet-{width}-{layers}{extras}{suffix}", input, classes)
 
 
 def cliquenet_imagenet(
@@ -95,50 +95,50 @@ def cliquenet_imagenet(
     """
     if size not in BLOCKS:
         raise GenomeError(f"size is {size!r}; it may be {', '.join(BLOCKS)}")
-    sketch = Sketch()
-    sketch.add("stem", Conv(kernel=7, stride=2), STEM)
-    sketch.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
-    _blocks(sketch, BLOCKS[size], Style(attention, bottleneck=True, compression=True))
-    return sketch.genome(f"cliquenet-{size}" + ("" if attention else "-plain"), input, classes)
+    builder = GenomeBuilder()
+    builder.add("stem", Conv(kernel=7, stride=2), STEM)
+    builder.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
+    _blocks(builder, BLOCKS[size], Style(attention, bottleneck=True, compression=True))
+    return builder.genome(f"cliquenet-{size}" + ("" if attention else "-plain"), input, classes)
 
 
-def _blocks(sketch: Sketch, blocks: Sequence[tuple[int, int]], style: Style) -> None:
+def _blocks(builder: GenomeBuilder, blocks: Sequence[tuple[int, int]], style: Style) -> None:
     """Write the cliques, what stands between them, and the exit."""
     channels = STEM
     features: list[str] = []
     for i, (width, nodes) in enumerate(blocks, start=1):
-        x, is_last = sketch.last, i == len(blocks)
-        feature, output = _clique(sketch, f"b{i}", width, nodes, style, is_last)
+        x, is_last = builder.last, i == len(blocks)
+        feature, output = _clique(builder, f"b{i}", width, nodes, style, is_last)
         if style.compression:
             halved = (channels + nodes * width) // 2
-            features.append(sketch.add(f"f{i}", style.conv(1), halved, (x, feature)))
+            features.append(builder.add(f"f{i}", style.conv(1), halved, (x, feature)))
         else:
             features += [x, feature]
         if not is_last:
             channels = nodes * width
-            sketch.add(f"t{i}", style.conv(1), channels, (output,))
+            builder.add(f"t{i}", style.conv(1), channels, (output,))
             if style.attention:
-                sketch.add(f"a{i}", Squeeze())
-            sketch.add(f"p{i}", Pool(kind="avg"))
-    sketch.add("out", Exit(norm="batch", eps=style.eps, activation="relu"), reads=tuple(features))
+                builder.add(f"a{i}", Squeeze())
+            builder.add(f"p{i}", Pool(kind="avg"))
+    builder.add("out", Exit(norm="batch", eps=style.eps, activation="relu"), reads=tuple(features))
 
 
 def _clique(
-    sketch: Sketch, name: str, width: int, nodes: int, style: Style, is_last: bool
+    builder: GenomeBuilder, name: str, width: int, nodes: int, style: Style, is_last: bool
 ) -> tuple[str, str]:
     """Write a clique; return the names of what the classifier and what the next block read."""
     # nothing reads the second pass of the last block where the classifier reads the first
     passes = int(style.variant == "II+II" or (style.variant == "I+II" and not is_last))
     clique = Clique(nodes=nodes, passes=passes, bottleneck=style.bottleneck, body=style.conv(3))
     if style.variant != "I+II" or not passes:
-        written = sketch.add(name, clique, width)
+        written = builder.add(name, clique, width)
         return written, written
-    made = clique.expand(name, (sketch.last,), width)
+    made = clique.expand(name, (builder.last,), width)
     members = made.nodes[-1].ins
     first = Node(f"{name}/first", Concat(), members)
-    sketch.nodes += [*made.nodes[:-1], first, made.nodes[-1]]
+    builder.nodes += [*made.nodes[:-1], first, made.nodes[-1]]
     for loop in made.loops:  # the last member is not evaluated again: it keeps the nodes of the first pass
-        sketch.loops.append(Loop(loop.name, (*loop.order, first.name), loop.passes, len(loop.order)))
+        builder.loops.append(Loop(loop.name, (*loop.order, first.name), loop.passes, len(loop.order)))
     return first.name, made.nodes[-1].name
 
 

@@ -8,8 +8,8 @@ from genome.motifs.dense import Dense
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 # layers of the four blocks for ImageNet
 LAYERS = {121: (6, 12, 24, 16), 161: (6, 12, 36, 24), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
@@ -35,33 +35,33 @@ def densenet(
     Raises:
         GenomeError: a depth that gives no whole number of layers.
     """
-    sketch = Sketch()
+    builder = GenomeBuilder()
     blocks: tuple[int, ...]
     if depth in LAYERS:
         input, classes, blocks = input or (3, 224, 224), classes or 1000, LAYERS[depth]
         growth, bottleneck, compression = growth or (48 if depth == 161 else 32), True, 0.5
         channels = 2 * growth
-        sketch.add("stem", Conv(kernel=7, stride=2), channels)
-        sketch.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
+        builder.add("stem", Conv(kernel=7, stride=2), channels)
+        builder.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
         name = f"densenet-{depth}"
     else:
         growth, blocks = growth or 12, _small(depth, bottleneck)
         input, classes = input or (3, 32, 32), classes or 10
         channels = 16 if compression == 1 else 2 * growth
-        sketch.add("stem", Conv(order="conv"), channels)
+        builder.add("stem", Conv(order="conv"), channels)
         kind = ("b" if bottleneck else "") + ("c" if compression != 1 else "")
         name = f"densenet-{kind}{'-' if kind else ''}{depth}-{growth}"
     for i, layers in enumerate(blocks, start=1):
         channels += layers * growth
         dense = Dense(layers=layers, growth=growth, bottleneck=bottleneck)
         if i == len(blocks):
-            sketch.add(f"b{i}", dense)
+            builder.add(f"b{i}", dense)
             break
         channels = int(channels * compression)
-        sketch.add(f"b{i}", dense, channels)
-        sketch.add(f"p{i}", Pool(kind="avg"))
-    sketch.add("out", Exit(norm="batch", activation="relu"))
-    return sketch.genome(name, input, classes)
+        builder.add(f"b{i}", dense, channels)
+        builder.add(f"p{i}", Pool(kind="avg"))
+    builder.add("out", Exit(norm="batch", activation="relu"))
+    return builder.genome(name, input, classes)
 
 
 def _small(depth: int, bottleneck: bool) -> tuple[int, int, int]:

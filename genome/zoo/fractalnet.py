@@ -9,8 +9,8 @@ from genome.graph import Genome, GenomeError
 from genome.motifs.fractal import AFTER, BEFORE, Fractal
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 OFFICIAL, PORT = "official", "port"
 
@@ -42,13 +42,13 @@ def fractalnet(
     official = form == OFFICIAL
     pool = BEFORE if official else AFTER
     whole = 0.5 if drop_path else 0.0
-    sketch = Sketch()
+    builder = GenomeBuilder()
     for i, (width, rate) in enumerate(zip(widths, dropout, strict=True), start=1):
         body = Conv(bias=official, norm="plain" if official else "batch", dropout=rate)
-        sketch.add(f"b{i}", Fractal(columns, drop_path, whole, pool, body), width)
-    sketch.add("out", Exit(pool="flatten"))
+        builder.add(f"b{i}", Fractal(columns, drop_path, whole, pool, body), width)
+    builder.add("out", Exit(pool="flatten"))
     name = f"fractalnet-c{columns}" + ("-official" if official else "")
-    return sketch.genome(name, input, classes)
+    return builder.genome(name, input, classes)
 
 
 _SOURCE = "Larsson et al., ICLR 2017, arXiv:1605.07648"

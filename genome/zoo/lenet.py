@@ -6,8 +6,8 @@ from genome.graph import Genome, GenomeError
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder, covering
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch, covering
 
 
 def lenet(input: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Genome:
@@ -21,16 +21,16 @@ def lenet(input: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Genom
     """
     if input[1] != input[2]:
         raise GenomeError(f"input is {input[1]}x{input[2]} pixels; lenet takes square images")
-    sketch = Sketch()
-    sketch.add("conv1", Conv(kernel=5, bias=True, order="conv-act"), 6)
-    sketch.add("pool1", Pool())
-    sketch.add("conv2", Conv(kernel=5, padding=0, bias=True, order="conv-act"), 16)
-    sketch.add("pool2", Pool())
+    builder = GenomeBuilder()
+    builder.add("conv1", Conv(kernel=5, bias=True, order="conv-act"), 6)
+    builder.add("pool1", Pool())
+    builder.add("conv2", Conv(kernel=5, padding=0, bias=True, order="conv-act"), 16)
+    builder.add("pool2", Pool())
     last = covering((input[1] // 2 - 4) // 2, "lenet")
-    sketch.add("fc1", Conv(kernel=last, padding=0, bias=True, order="conv-act"), 120)
-    sketch.add("fc2", Conv(kernel=1, bias=True, order="conv-act"), 84)
-    sketch.add("out", Exit(pool="flatten"))
-    return sketch.genome("lenet", input, classes)
+    builder.add("fc1", Conv(kernel=last, padding=0, bias=True, order="conv-act"), 120)
+    builder.add("fc2", Conv(kernel=1, bias=True, order="conv-act"), 84)
+    builder.add("out", Exit(pool="flatten"))
+    return builder.genome("lenet", input, classes)
 
 
 PUBLISHED = {"lenet": Entry(lenet, source="LeCun et al., Proc. IEEE 86(11), 1998")}

@@ -6,8 +6,8 @@ from genome.graph import Genome
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.separable import Separable
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 SMALL = 64  # pixels: in images as small the stem keeps the size
 # channels and stride
@@ -20,13 +20,13 @@ def mobilenet_v1(
     """The network of `width` times the channels, at least 8 a layer. The stem has stride 2, in images of up to
     64 pixels stride 1, as kuangliu's for CIFAR."""
     stride = 1 if min(input[1:]) <= SMALL else 2
-    sketch = Sketch()
-    sketch.add("stem", Conv(stride=stride), _channels(32, width))
+    builder = GenomeBuilder()
+    builder.add("stem", Conv(stride=stride), _channels(32, width))
     for i, (channels, step) in enumerate(LAYERS, start=1):
-        sketch.add(f"b{i}", Separable(stride=step), _channels(channels, width))
-    sketch.add("out", Exit())
+        builder.add(f"b{i}", Separable(stride=step), _channels(channels, width))
+    builder.add("out", Exit())
     name = "mobilenet-v1" + ("" if width == 1 else f"-{width:g}")
-    return sketch.genome(name, input, classes)
+    return builder.genome(name, input, classes)
 
 
 def _channels(channels: int, width: float) -> int:

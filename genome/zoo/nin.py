@@ -10,8 +10,8 @@ from genome.ops.dropout import Dropout
 from genome.ops.exit import Exit
 from genome.ops.mlpconv import Mlpconv
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 
 class Layer(NamedTuple):
@@ -65,19 +65,19 @@ def nin(variant: str = "cifar10", pool2: str = "max") -> Genome:
     if pool2 not in ("max", "avg"):
         raise GenomeError(f"pool2 is {pool2!r}; it may be max or avg")
     input, layers = VARIANTS[variant]
-    sketch = Sketch()
+    builder = GenomeBuilder()
     for i, layer in enumerate(layers, start=1):
         made = Mlpconv(layer.kernel, layer.stride, layer.padding, layer.first, layer.second)
-        sketch.add(f"mlp{i}", made, layer.width)
+        builder.add(f"mlp{i}", made, layer.width)
         if i == len(layers):
             break
         kind = pool2 if i == 2 else "max"
-        sketch.add(f"pool{i}", Pool(kind=kind, size=3, stride=2, ceil=True))
+        builder.add(f"pool{i}", Pool(kind=kind, size=3, stride=2, ceil=True))
         if variant != "imagenet" or i == len(layers) - 1:
-            sketch.add(f"drop{i}", Dropout())
-    sketch.add("out", Exit(linear=False))
+            builder.add(f"drop{i}", Dropout())
+    builder.add("out", Exit(linear=False))
     name = f"nin-{variant}" + ("-avg" if pool2 == "avg" else "")
-    return sketch.genome(name, input, layers[-1].width)
+    return builder.genome(name, input, layers[-1].width)
 
 
 _SOURCE = "Lin et al., ICLR 2014, arXiv:1312.4400; errors as summarised by others"

@@ -15,8 +15,8 @@ from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.perturb import OFF, Perturb
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 EXPANSION = 4  # a bottleneck's output over its inner width
@@ -64,75 +64,75 @@ def pnn_resnet(
         raise GenomeError(f"stem is {stem}; it may be {', '.join(map(str, STEMS))}")
     if form == PERTURB and depth > 34:
         raise GenomeError(f"depth is {depth}; form {PERTURB} has basic units alone, depth 18 or 34")
-    sketch = Sketch()
+    builder = GenomeBuilder()
     layer: Op = Perturb(noise, masks, shared, level)
     if form == PERTURB:
         layer = layer.having(order="act-mix-norm-act", mix="grouped" if masks > 1 else "dense")
-    _stem(sketch, stem, width, layer)
+    _stem(builder, stem, width, layer)
     for i, units in enumerate(UNITS[depth]):
         for j in range(units):
             name, stride, inner = f"s{i + 1}.{j + 1}", 2 if i and not j else 1, width << i
             if form == CONV:
                 unit = "basic" if depth < 50 else "bottleneck"
-                sketch.add(name, Residual(unit=unit, stride=stride), inner)
+                builder.add(name, Residual(unit=unit, stride=stride), inner)
             elif form == PERTURB:
-                _perturbed(sketch, name, layer, stride, inner, mixed)
+                _perturbed(builder, name, layer, stride, inner, mixed)
             elif depth < 50:
-                _basic(sketch, name, layer, stride, inner)
+                _basic(builder, name, layer, stride, inner)
             else:
-                _bottleneck(sketch, name, layer, stride, inner)
-    sketch.add("out", Exit())
-    return sketch.genome(f"pnn-resnet{depth}-nf{width}", input, classes)
+                _bottleneck(builder, name, layer, stride, inner)
+    builder.add("out", Exit())
+    return builder.genome(f"pnn-resnet{depth}-nf{width}", input, classes)
 
 
-def _stem(sketch: Sketch, stem: int, width: int, layer: Op) -> None:
+def _stem(builder: GenomeBuilder, stem: int, width: int, layer: Op) -> None:
     if stem == 0:
-        sketch.add("stem", layer.having(order="mix-norm-act"), width)
+        builder.add("stem", layer.having(order="mix-norm-act"), width)
         return
-    sketch.add("stem", Conv(kernel=stem, stride=2 if stem == 7 else 1), width)
+    builder.add("stem", Conv(kernel=stem, stride=2 if stem == 7 else 1), width)
     if stem == 7:
-        sketch.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
+        builder.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
 
 
-def _shrunk(sketch: Sketch, name: str, stride: int) -> None:
+def _shrunk(builder: GenomeBuilder, name: str, stride: int) -> None:
     if stride > 1:
-        sketch.add(f"{name}/pool", Pool(kind="max", size=stride, stride=stride))
+        builder.add(f"{name}/pool", Pool(kind="max", size=stride, stride=stride))
 
 
-def _basic(sketch: Sketch, name: str, layer: Op, stride: int, width: int) -> None:
-    x = sketch.last
-    sketch.add(f"{name}/perturb1", layer, width)
-    _shrunk(sketch, name, stride)
-    sketch.add(f"{name}/act1", Act(norm="batch"))
-    sketch.add(f"{name}/perturb2", layer, width)
-    sketch.add(f"{name}/norm2", Act(norm="batch", activation="none"))
-    _added(sketch, name, x)
+def _basic(builder: GenomeBuilder, name: str, layer: Op, stride: int, width: int) -> None:
+    x = builder.last
+    builder.add(f"{name}/perturb1", layer, width)
+    _shrunk(builder, name, stride)
+    builder.add(f"{name}/act1", Act(norm="batch"))
+    builder.add(f"{name}/perturb2", layer, width)
+    builder.add(f"{name}/norm2", Act(norm="batch", activation="none"))
+    _added(builder, name, x)
 
 
-def _bottleneck(sketch: Sketch, name: str, layer: Op, stride: int, width: int) -> None:
-    x = sketch.last
-    sketch.add(f"{name}/conv1", Conv(kernel=1), width)
-    sketch.add(f"{name}/perturb2", layer, width)
-    _shrunk(sketch, name, stride)
-    sketch.add(f"{name}/act2", Act(norm="batch"))
-    sketch.add(f"{name}/conv3", Conv(kernel=1, order="conv-norm"), EXPANSION * width)
-    _added(sketch, name, x)
+def _bottleneck(builder: GenomeBuilder, name: str, layer: Op, stride: int, width: int) -> None:
+    x = builder.last
+    builder.add(f"{name}/conv1", Conv(kernel=1), width)
+    builder.add(f"{name}/perturb2", layer, width)
+    _shrunk(builder, name, stride)
+    builder.add(f"{name}/act2", Act(norm="batch"))
+    builder.add(f"{name}/conv3", Conv(kernel=1, order="conv-norm"), EXPANSION * width)
+    _added(builder, name, x)
 
 
-def _perturbed(sketch: Sketch, name: str, layer: Op, stride: int, width: int, mixed: bool) -> None:
-    x = sketch.last
+def _perturbed(builder: GenomeBuilder, name: str, layer: Op, stride: int, width: int, mixed: bool) -> None:
+    x = builder.last
     for i in (1, 2):
-        sketch.add(f"{name}/perturb{i}", layer, width)
+        builder.add(f"{name}/perturb{i}", layer, width)
         if mixed:
-            sketch.add(f"{name}/mix{i}", Conv(kernel=1, bias=True), width)
+            builder.add(f"{name}/mix{i}", Conv(kernel=1, bias=True), width)
         if i == 1:
-            _shrunk(sketch, name, stride)
-    _added(sketch, name, x)
+            _shrunk(builder, name, stride)
+    _added(builder, name, x)
 
 
-def _added(sketch: Sketch, name: str, x: str) -> None:
+def _added(builder: GenomeBuilder, name: str, x: str) -> None:
     """The sum of what was made and x, by a 1x1 convolution and a norm where their shapes differ, rectified."""
-    sketch.add(f"{name}/add", Add(fit="project", activation="relu"), reads=(sketch.last, x))
+    builder.add(f"{name}/add", Add(fit="project", activation="relu"), reads=(builder.last, x))
 
 
 _SOURCE = "Juefei-Xu et al., CVPR 2018, arXiv:1806.01817"

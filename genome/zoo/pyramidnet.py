@@ -10,8 +10,8 @@ from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
 from genome.widths import Widths
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 LAYERS = {"basic": 2, "bottleneck": 3}  # convolutions of a unit
 SMALL = 64  # pixels: larger images have the ImageNet form
@@ -52,18 +52,18 @@ def pyramidnet(
         raise GenomeError(f"block is {block!r}; it may be {' or '.join(LAYERS)}")
     stages = _stages(depth, block, small)
     unit = Residual(unit=block, order="pyramid", fit="pad")
-    sketch = Sketch()
+    builder = GenomeBuilder()
     if small:
-        sketch.add("stem", Conv(order="conv-norm"), 16)
+        builder.add("stem", Conv(order="conv-norm"), 16)
     else:
-        sketch.add("stem", Conv(kernel=7, stride=2), 64)
-        sketch.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
+        builder.add("stem", Conv(kernel=7, stride=2), 64)
+        builder.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
     for i, units in enumerate(stages, start=1):
-        sketch.add(f"s{i}", Stack(depth=units, stride=1 if i == 1 else 2, body=unit))
-    sketch.add("out", Exit(norm="batch", activation="relu"))
+        builder.add(f"s{i}", Stack(depth=units, stride=1 if i == 1 else 2, body=unit))
+    builder.add("out", Exit(norm="batch", activation="relu"))
     kind = f"-{block}" if small and block != "basic" else ""
     name = f"pyramidnet-{'' if small else 'imagenet-'}{depth}-{rule[0]}{alpha:g}{kind}"
-    return sketch.genome(name, input, classes, Widths(rule, 16 if small else 64, float(alpha)))
+    return builder.genome(name, input, classes, Widths(rule, 16 if small else 64, float(alpha)))
 
 
 def _stages(depth: int, block: str, small: bool) -> tuple[int, ...]:

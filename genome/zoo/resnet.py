@@ -9,8 +9,8 @@ from genome.motifs.stack import Stack
 from genome.ops.conv import Conv
 from genome.ops.exit import Exit
 from genome.ops.pool import Pool
+from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
-from genome.zoo.sketch import Sketch
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 FIRST = 16  # channels of the first stage for small images
@@ -29,23 +29,23 @@ def resnet(depth: int, input: tuple[int, int, int] | None = None, classes: int |
     if depth not in UNITS and depth % 6 != 2:
         known = ", ".join(map(str, UNITS))
         raise GenomeError(f"depth is {depth}; it may be {known}, or 2 more than a multiple of 6")
-    sketch = Sketch()
+    builder = GenomeBuilder()
     stages: tuple[int, ...]
     if depth in UNITS:
         input, classes = input or (3, 224, 224), classes or 1000
         unit = Residual(unit="basic" if depth < 50 else "bottleneck")
-        sketch.add("stem", Conv(kernel=7, stride=2), 64)
-        sketch.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
+        builder.add("stem", Conv(kernel=7, stride=2), 64)
+        builder.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
         stages, width = UNITS[depth], 64
     else:
         stages, width = cifar_units(depth), FIRST
         input, classes = input or (3, 32, 32), classes or 10
         unit = Residual(fit="front")
-        sketch.add("stem", Conv(), width)
+        builder.add("stem", Conv(), width)
     for i, units in enumerate(stages):
-        sketch.add(f"s{i + 1}", Stack(depth=units, stride=1 if i == 0 else 2, body=unit), width << i)
-    sketch.add("out", Exit())
-    return sketch.genome(f"resnet-{depth}", input, classes)
+        builder.add(f"s{i + 1}", Stack(depth=units, stride=1 if i == 0 else 2, body=unit), width << i)
+    builder.add("out", Exit())
+    return builder.genome(f"resnet-{depth}", input, classes)
 
 
 def cifar_units(depth: int) -> tuple[int, int, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import genome
-from genome.source import SourceError, read
 from genome.text import genome_of
+from genome.yaml.source import SourceError, read
 from search import formatting
 from search.config.read import in_order, read_draft
 from search.errors import StudyError

@@ -12,7 +12,7 @@ import typer
 def user_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose message is a sentence for the user. They are imported only after an error."""
     from genome import GenomeError
-    from genome.source import SourceError
+    from genome.yaml.source import SourceError
     from search.errors import StudyError
     from search.space.holes import SpaceError
     from trainer import BudgetError, CheckpointError, DataError, RecipeError

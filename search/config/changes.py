@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from genome.source import shown
+from genome.yaml.source import shown
 from search.config.dataset import SHAPES
 from search.config.study import StudyConfig
 from search.errors import StudyError

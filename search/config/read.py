@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from genome.source import Source, SourceError, parse, read
+from genome.yaml.source import Source, SourceError, parse, read
 from search.config import schema_errors
 from search.config.dataset import Dataset
 from search.config.finale import Finale

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
-from genome.source import shown
+from genome.yaml.source import shown
 from search import objective
 from search.config.dataset import SHAPES
 from search.config.finale import Finale

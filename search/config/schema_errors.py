@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genome.source import Source, shown
+from genome.yaml.source import Source, shown
 
 # pydantic's type of error -> what is allowed, in our words
 _ALLOWED = {

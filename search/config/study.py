@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from genome.op import Shape
-from genome.source import Source
+from genome.yaml.source import Source
 from search.config.dataset import Dataset
 from search.config.finale import Finale
 from search.objective import Objective

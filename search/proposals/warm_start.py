@@ -8,7 +8,7 @@ from pathlib import Path
 
 import genome
 from genome import Genome, GenomeError
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.results.ranking import ranking

@@ -7,12 +7,12 @@ from typing import Any
 
 from genome.domain import FLAG, Domain
 from genome.expand import expand
-from genome.fields import named
 from genome.graph import IMAGE, GenomeError, Loop
 from genome.order import visits
 from genome.resolve import resolve
-from genome.source import Address, Source
 from genome.text import written_name
+from genome.yaml.fields import named
+from genome.yaml.source import Address, Source
 from search.space.space import Place, Space, through
 
 DRAWS = 32  # genomes drawn to see that a space holds any network at all

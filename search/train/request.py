@@ -138,7 +138,7 @@ def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) ->
 
 def _setting(text: str) -> tuple[str, Any]:
     """The key and the value of KEY=VALUE; YAML reads the value: a number, true, null or a word."""
-    from genome.source import parse
+    from genome.yaml.source import parse
 
     key, mark, value = text.partition("=")
     if not mark or not key or not value.strip():

@@ -195,7 +195,7 @@ def test_any_body_makes_a_loop_that_keeps_its_size(body: str, bottleneck: str) -
     module = check(made)
     (loop,) = made.genome.loops
     assert set(cycle_members(made.genome)) <= set(loop.order)
-    assert made.steps[made.last["b/out"]].cell.out[1:] == (8, 8)
+    assert made.steps[made.last["b/out"]].info.out[1:] == (8, 8)
     again = genome.loads(genome.dump(made.genome))
     assert again == made.genome and genome.resolve(again) == made
     shared = [p for name, p in module.named_parameters(remove_duplicate=False) if "norm" not in name]

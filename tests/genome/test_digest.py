@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import genome
-from genome.cell import cell_of
 from genome.graph import IMAGE, Genome
+from genome.node_info import node_info
 from genome.op import Shape
 from genome.ops.pool import Pool
 from genome.text import flow, written_op
@@ -84,7 +84,7 @@ def shuffled(given: Genome, rng: Random) -> Genome:
 def stated(given: Genome) -> Genome:
     """The expanded network with every width stated, so that blocks and their order no longer count."""
     plan = genome.resolve(given)
-    wide = {s.node.name: s.cell.out.channels for s in plan.steps}
+    wide = {s.node.name: s.info.out.channels for s in plan.steps}
     nodes = tuple(
         n._replace(width=wide.get(n.name, 1)) if n.op.takes_width() else n for n in plan.genome.nodes
     )
@@ -290,9 +290,9 @@ def test_pools_of_one_mark_are_one_function(size: int) -> None:
     genes = [*itertools.product(("max", "avg"), (1, 2, 3, 7), (1, 2, 3), (0, 1), (False, True))]
     for kind, window, stride, padding, ceil in genes:
         pool = Pool(kind=kind, size=window, stride=stride, padding=padding, ceil=ceil)
-        cell = cell_of(pool, (shape,), 0, None)
-        out = pool.build((shape,), cell.out)(image)
-        assert torch.equal(found.setdefault(cell.mark, out), out), pool
+        info = node_info(pool, (shape,), 0, None)
+        out = pool.build((shape,), info.out)(image)
+        assert torch.equal(found.setdefault(info.mark, out), out), pool
     assert len(found) < len(genes)  # some of them did meet
 
 

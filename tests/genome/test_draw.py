@@ -59,8 +59,8 @@ def test_a_folded_picture_has_a_box_per_written_node_with_its_sums() -> None:
     assert shown["image"] == ["1x28x28"]
     assert shown["s1"][:2] == ["stack: body residual (order pre)", "28x28x28"]
     inner = [s for s in plan.steps if s.node.name.startswith("s1.")]
-    macs = sum(s.cell.cost.macs for s in inner)
-    params = sum(s.cell.cost.weights + s.cell.cost.norms for s in inner)
+    macs = sum(s.info.cost.macs for s in inner)
+    params = sum(s.info.cost.weights + s.info.cost.norms for s in inner)
     assert shown["s1"][2] == f"{short(params)} params, {short(macs)} MACs"
     assert shown["wide"][0] == "separable: kernel 5"
     assert shown["join"] == ["concat", "80x14x14"]  # costs nothing

@@ -77,7 +77,7 @@ def test_a_stride_is_the_first_bodys_of_each_column_alone() -> None:
     body = "body: {op: conv, stride: 2}"
     made = genome.resolve(genome.loads(text(3).replace("body: {op: conv, bias: true}", body)))
     check(made)
-    assert {s.cell.out[1:] for s in made.steps[1:-1]} == {(4, 4)}
+    assert {s.info.out[1:] for s in made.steps[1:-1]} == {(4, 4)}
     strides = {n.name: vars(n.op)["stride"] for n in made.genome.nodes[1:] if n.op.word == "conv"}
     assert {name for name, stride in strides.items() if stride == 2} == {f"f/c{c}.1" for c in (1, 2, 3)}
 

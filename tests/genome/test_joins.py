@@ -72,7 +72,7 @@ nodes:
   o: {op: exit, in: [p], pool: flatten}
 """
     plan = genome.resolve(genome.loads(text))
-    assert plan.steps[2].cell.out == (8, 1, 1)
+    assert plan.steps[2].info.out == (8, 1, 1)
     module, got = check(plan).eval(), {}
     for name in "abp":
         module.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: got.update({name: out}))
@@ -231,7 +231,7 @@ def branch(genes: str) -> genome.Plan:
 def test_an_exit_with_a_depth_is_a_branch_of_bodies_and_a_classifier() -> None:
     plan = branch("width: 5, depth: 3, stride: 2, body: {op: conv, kernel: 5}")
     check(plan)
-    shapes = {s.node.name: s.cell.out for s in plan.steps}
+    shapes = {s.node.name: s.info.out for s in plan.steps}
     assert {name: shapes[name] for name in shapes if "/" in name} == dict.fromkeys(
         ("early/1", "early/2", "early/3"), (5, 4, 4)
     )

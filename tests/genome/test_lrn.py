@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genome.cell import cell_of
+from genome.node_info import node_info
 from genome.op import Shape
 from genome.ops.lrn import Lrn
 
@@ -90,7 +90,7 @@ def test_channels_last_stays_and_a_graph_is_whole() -> None:
 
 def test_windows_that_come_to_the_same_are_one_function() -> None:
     def mark(op: Lrn) -> int | None:
-        return cell_of(op, (Shape(3, 4, 4),), 0, None).mark
+        return node_info(op, (Shape(3, 4, 4),), 0, None).mark
 
     wide = Lrn(size=6, alpha=6.0)
     assert mark(wide) == mark(Lrn(size=7, alpha=7.0)) == mark(Lrn(size=64, alpha=64.0))

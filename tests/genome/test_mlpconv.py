@@ -52,7 +52,7 @@ def test_it_is_three_convolutions(stride: int, norm: str) -> None:
 def test_the_network_of_the_paper_has_its_parameters_and_shapes() -> None:
     plan = genome.resolve(genome.loads(NIN))
     assert plan.params == 966_986  # mavenlin/cuda-convnet, NIN/cifar-10_def
-    outs = {step.node.name: step.cell.out for step in plan.steps}
+    outs = {step.node.name: step.info.out for step in plan.steps}
     assert (outs["m1"], outs["p1"], outs["p2"]) == ((96, 32, 32), (96, 16, 16), (192, 8, 8))
 
 

@@ -189,7 +189,7 @@ def test_a_residual_of_any_body_shrinks_by_its_stride() -> None:
         )
         check(made)
         assert [n.name for n in made.genome.nodes[1:-1]] == nodes
-        assert made.steps[-2].cell.out == (4, 16, 16)
+        assert made.steps[-2].info.out == (4, 16, 16)
         assert made.genome.by_name["n1/add"].op == genome.lookup("add")(fit="project", activation="relu")
 
 
@@ -199,7 +199,7 @@ def test_a_dense_block_reads_everything_before_and_gives_all_of_it() -> None:
     by_name = made.genome.by_name
     assert by_name["n1/conv3"].ins == ("n0", "n1/conv1", "n1/conv2")
     assert by_name["n1/out"].ins == ("n0", "n1/conv1", "n1/conv2", "n1/conv3")
-    assert made.steps[-2].cell.out.channels == 6 + 3 * 4
+    assert made.steps[-2].info.out.channels == 6 + 3 * 4
     layers = [2 * c + _conv(c, 4) for c in (6, 10, 14)]  # each norm is over all that is read
     assert made.params == _conv(3, 6) + 12 + sum(layers) + 10 * (18 + 1)
 
@@ -207,7 +207,7 @@ def test_a_dense_block_reads_everything_before_and_gives_all_of_it() -> None:
 def test_a_stated_width_ends_a_dense_block_with_a_1x1_convolution() -> None:
     made = trained(("conv", {"width": 6}), ("dense", {"layers": 2, "growth": 4, "width": 7}), ("exit", {}))
     last = made.steps[-2]
-    assert (last.node.name, last.cell.out.channels, vars(last.node.op)["kernel"]) == ("n1/out", 7, 1)
+    assert (last.node.name, last.info.out.channels, vars(last.node.op)["kernel"]) == ("n1/out", 7, 1)
 
 
 # --- expansion
@@ -256,7 +256,7 @@ def test_names_of_nested_motifs_are_addresses_and_units_are_blocks() -> None:
         ("out", ("d/out",)),
     ]
     made = genome.resolve(whole)
-    out = {step.node.name: step.cell.out for step in made.steps}
+    out = {step.node.name: step.info.out for step in made.steps}
     assert {n.block for n in whole.nodes} == {"stem", "s.1", "s.2", "d", "out"}
     # two blocks take a scheduled width: 4 + 12 / 2 and 4 + 12; the stride is the first unit's alone
     assert out["s.1/add"] == (10, 8, 8) == out["s.1/body.1"]
@@ -266,7 +266,7 @@ def test_names_of_nested_motifs_are_addresses_and_units_are_blocks() -> None:
 def test_a_body_with_a_stride_of_its_own_shrinks_once() -> None:
     body = genome.lookup("residual")(stride=2)
     made = trained(("stack", {"depth": 3, "body": body, "width": 4}), ("exit", {}))
-    assert [made.steps[made.last[f"n0.{i}/add"]].cell.out.height for i in (1, 2, 3)] == [16, 16, 16]
+    assert [made.steps[made.last[f"n0.{i}/add"]].info.out.height for i in (1, 2, 3)] == [16, 16, 16]
 
 
 def test_a_stack_of_poolings_keeps_its_width_whatever_is_stated() -> None:
@@ -336,5 +336,5 @@ def test_blocks_step_the_schedule_once_each(depth: int) -> None:
     text = HEAD.replace("{rule: constant, base: 4}", "{rule: multiply, base: 4, alpha: 8}")
     text += f"  s: {{op: stack, in: [image], depth: {depth}}}\n  o: {{op: exit, in: [s]}}\n"
     made = genome.resolve(genome.loads(text))
-    widths = [made.steps[made.last[f"s.{i}/add"]].cell.out.channels for i in range(1, depth + 1)]
+    widths = [made.steps[made.last[f"s.{i}/add"]].info.out.channels for i in range(1, depth + 1)]
     assert widths == [round(4 * math.pow(8, i / depth)) for i in range(1, depth + 1)]

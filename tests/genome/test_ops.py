@@ -21,8 +21,8 @@ from torch.utils._pytree import tree_leaves
 import genome
 from genome.domain import Either
 from genome.op import FLOAT_BYTES, Op
-from genome.source import parse
 from genome.text import flow, op_of, written_op
+from genome.yaml.source import parse
 from tests.conformance import BATCH, check, kept_bytes, meta_macs, undropped
 from tests.variants import MOTIFS, PLAIN, around, ends, label, variants
 from tests.widest import widest

@@ -238,7 +238,7 @@ loops:
     )
     plan = genome.resolve(genome.loads(text))
     check(plan)
-    assert {step.cell.out[1:] for step in plan.steps if step.node.name in "ab"} == {(2, 2)}
+    assert {step.info.out[1:] for step in plan.steps if step.node.name in "ab"} == {(2, 2)}
 
 
 def test_two_loops_one_after_the_other() -> None:
@@ -275,7 +275,7 @@ loops:
     plan = genome.resolve(genome.loads(text))
     check(plan)
     assert [(s.node.name, s.turn) for s in plan.steps] == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("out", 0)]
-    assert {s.cell.out for s in plan.steps[:-1]} == {(6, 8, 8)}  # nor does what they read set the size
+    assert {s.info.out for s in plan.steps[:-1]} == {(6, 8, 8)}  # nor does what they read set the size
     assert genome.digest(plan)
 
 

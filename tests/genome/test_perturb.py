@@ -112,7 +112,7 @@ def test_every_activation(activation: str, order: str) -> None:
 def test_any_room_gives_the_same(room: int, rows_channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "ROOM", room)
     monkeypatch.setattr(streaming, "ROWS_CHANNELS", rows_channels)
-    monkeypatch.setattr("genome.ops._room.COLUMNS", 16)
+    monkeypatch.setattr("genome.ops._buffer.COLUMNS", 16)
     for last, mix in itertools.product([False, True], ["dense", "grouped"]):
         for activation in ("relu", "gelu"):
             assert_obvious(perturb(order="act-mix", masks=3, mix=mix, activation=activation), last)

@@ -299,7 +299,7 @@ def test_pyramidnet(block: str, depth: int) -> None:
     widths = [round(16 + 9 * k / total) for k in range(1, total + 1)]
     plan = genome.resolve(found)
     made = [
-        plan.steps[plan.last[f"s{s}.{u}/conv1"]].cell.out[0] for s in (1, 2, 3) for u in range(1, units + 1)
+        plan.steps[plan.last[f"s{s}.{u}/conv1"]].info.out[0] for s in (1, 2, 3) for u in range(1, units + 1)
     ]
     assert made == widths
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from genome.scalar import ScalarError, scalar
-from genome.source import SourceError, parse
+from genome.yaml.scalar import ScalarError, scalar
+from genome.yaml.source import SourceError, parse
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch import nn
 import genome
 from genome.network import Network
 from genome.op import Shape
-from genome.ops._together import pays, run_together
+from genome.ops._horizontal_fusion import pays, run_together
 from genome.siblings import siblings
 from tests.by_hand import EXACT, Convolutions, image, network
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genome.source import MAX_BYTES, Source, SourceError, kind, parse, read, shown, spelled
+from genome.yaml.source import MAX_BYTES, Source, SourceError, kind, parse, read, shown, spelled
 
 GENOME = """\
 # a comment

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from genome.document import MAX_DEPTH, MAX_VALUES
-from genome.source import SourceError, parse
+from genome.yaml.document import MAX_DEPTH, MAX_VALUES
+from genome.yaml.source import SourceError, parse
 
 CALLS_A_VALUE = 40 if yaml.__with_libyaml__ else 400  # without libyaml, PyYAML reads character by character
 CALLS_A_LINE = 500 if yaml.__with_libyaml__ else 5000

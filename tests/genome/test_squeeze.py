@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import genome
-from genome.cell import cell_of
+from genome.node_info import node_info
 from genome.op import Shape
 from genome.ops.squeeze import Squeeze
 
@@ -37,7 +37,7 @@ def test_params_of_the_attention_of_cliquenets_transitions() -> None:
 
 
 def test_ratios_that_come_to_one_hidden_number_are_one_function() -> None:
-    marks = [cell_of(Squeeze(ratio=r), (IMAGE,), 0, None).mark for r in (2, 4, 6, 64)]
+    marks = [node_info(Squeeze(ratio=r), (IMAGE,), 0, None).mark for r in (2, 4, 6, 64)]
     assert marks[0] != marks[1] == marks[2] == marks[3]
 
 

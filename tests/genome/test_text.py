@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import genome
 from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Shape
-from genome.source import parse
 from genome.text import flow
 from genome.widths import Widths
+from genome.yaml.source import parse
 from tests.widest import widest
 
 WRITTEN = """\

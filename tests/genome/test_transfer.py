@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import genome
-from genome.anatomy import parts
 from genome.graph import Genome
 from genome.network import Network
 from genome.op import Op
+from genome.tensor_axes import parts
 from genome.transfer import Inherited, transfer
 from tests.variants import MOTIFS, PLAIN, around, label, variants
 

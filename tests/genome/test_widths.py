@@ -13,7 +13,7 @@ from genome.widths import Widths
 def out(text: str) -> dict[str, int]:
     """Channels that each node gives."""
     plan = genome.resolve(genome.loads(text))
-    return {step.node.name: step.cell.out.channels for step in plan.steps}
+    return {step.node.name: step.info.out.channels for step in plan.steps}
 
 
 def test_a_constant_schedule_is_its_base() -> None:

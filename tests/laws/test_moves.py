@@ -113,7 +113,7 @@ def test_every_value_can_be_reached_from_any_other() -> None:
 
 def test_a_space_of_one_genome_has_no_moves() -> None:
     from genome.op import Shape
-    from genome.source import parse
+    from genome.yaml.source import parse
     from search.space.parse import space_of
 
     text = "widths: {rule: constant, base: 8}\nnodes:\n  out: {op: exit, in: [image]}\n"

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from genome.source import SourceError, parse
+from genome.yaml.source import SourceError, parse
 
 YAMLISH = (
     st.text(alphabet=st.sampled_from(list("ab1:-,[]{}&*!|>'\"%@`#?~<.\\ \n\t\r\ufeff\u2028é\0"))) | st.text()
@@ -43,7 +43,7 @@ def test_any_text_is_read_or_refused_in_one_line(loader: Any, text: str | bytes)
     """With libyaml, and with the slower parser that stands in where it is absent."""
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("genome.source._Loader", loader)
+            patch.setattr("genome.yaml.source._Loader", loader)
             source = parse(text)
     except SourceError as error:
         message = str(error)

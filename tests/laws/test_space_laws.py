@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import genome
 from genome.domain import Domain, Float, Int, OneOf
 from genome.graph import Genome
-from genome.source import parse
+from genome.yaml.source import parse
 from search.space.holes import SpaceError
 from tests.widest import widest
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 import genome
 from genome import Genome, GenomeError
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.dashboard.actions.resume import SearchProcesses
 from search.dashboard.actions.zoo import ZooFilter
 from search.dashboard.pages.trial import trial_of

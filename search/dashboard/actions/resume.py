@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.config.read import read_study
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError

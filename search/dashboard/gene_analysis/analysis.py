@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import genome
 from genome.domain import Domain
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.config.study import StudyConfig
 from search.dashboard.gene_analysis.answer_kinds import kind
 from search.dashboard.gene_analysis.importance import Importance, importance

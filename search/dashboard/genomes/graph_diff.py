@@ -14,7 +14,7 @@ from genome.picture.columns import columns
 from genome.picture.figure import Arrow, Box, Figure, Line, described, figure, shortened
 from genome.picture.layout import place
 from genome.picture.svg import svg
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.dashboard.genomes.picture import EMPTY, one_at_a_time
 from search.space.mismatch import told
 

@@ -9,7 +9,7 @@ from threading import Lock
 
 import genome
 from genome.draw import draw_unfolded
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.dashboard.genomes.unfolding import query_of, unfolded
 
 KEPT = 256  # cached pictures

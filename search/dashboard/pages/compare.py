@@ -9,7 +9,7 @@ from typing import Any
 
 import genome
 from genome import Genome
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from search.dashboard.genomes.graph_diff import graph_diff, picture
 from search.dashboard.genomes.text_diff import text_diff
 from search.dashboard.pages.epochs import epochs_of

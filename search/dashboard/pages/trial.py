@@ -6,7 +6,7 @@ from typing import Any
 
 import genome
 from genome.draw import picture_words
-from genome.source import SourceError
+from genome.yaml.source import SourceError
 from genome.totals import totals
 from search.dashboard.genomes.node_costs import cost_charts
 from search.dashboard.genomes.unfolding import query_of, unfolded

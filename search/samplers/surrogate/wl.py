@@ -2,8 +2,8 @@
 
 A node's label takes in, round by round, the labels of what it reads and of what reads it (Shervashidze et al.,
 JMLR 12, 2011; for architectures Ru et al., ICLR 2021, arXiv:2006.07556). The graph is the one that names the network
-(`genome.skeleton`): expanded and resolved, without nodes that no exit needs and without those that change nothing, so
-that features do not depend on how nodes are named, listed or written as motifs.
+(`genome.compute_graph`): expanded and resolved, without nodes that no exit needs and without those that change nothing,
+so that features do not depend on how nodes are named, listed or written as motifs.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genome.compute_graph import ComputeGraph, Edges, compute_graph
 from genome.op import Op
 from genome.plan import Plan
-from genome.skeleton import Edges, Skeleton, skeleton
 from genome.step import SOURCE, Step
 
 ROUNDS = 2  # a node sees what is two edges away; further away hardly two networks agree
@@ -40,13 +40,13 @@ def histograms(plan: Plan) -> tuple[Histogram, ...]:
 
     They are as many for every network and stand in the same order.
     """
-    graph = skeleton(plan)
+    graph = compute_graph(plan)
     turns = Counter(step.node.name for step in plan.steps)  # more than one for the members of a loop
     levels = [[hash((label(step), turns[step.node.name])) for step in graph.steps] for label in LEVELS]
     return tuple([each for labels in levels for each in _of_level(labels, graph)])
 
 
-def _of_level(labels: list[int], graph: Skeleton) -> Iterable[Histogram]:
+def _of_level(labels: list[int], graph: ComputeGraph) -> Iterable[Histogram]:
     yield _counted(labels)
     yield _counted([hash((_at(u, labels), labels[v])) for v, edges in enumerate(graph.ins) for u, _ in edges])
     for _ in range(ROUNDS):
@@ -90,7 +90,7 @@ def _genes(step: Step) -> int:
 
 def _sized(step: Step) -> int:
     """Word, genes, and the output's channels and height to the nearest power of two."""
-    out = step.cell.out
+    out = step.info.out
     return hash((_described(step.node.op), round(log2(out.channels)), round(log2(out.height))))
 
 

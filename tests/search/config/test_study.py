@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genome.source import SourceError, parse
+from genome.yaml.source import SourceError, parse
 from search.config.changes import check_same
 from search.config.finale import Finale
 from search.config.read import check_study, load_space, parse_study, read_study

@@ -45,7 +45,7 @@ def network(drawn: Drawn) -> Candidate | None:
 @pytest.fixture
 def sieve() -> Sieve:
     """Over the tiny space, drawn evenly, so that a digest to be avoided is met now and then."""
-    space, rng = check_study(genome.source.parse(yaml.safe_dump(study_of()), "s.yaml")).space, Random(0)
+    space, rng = check_study(genome.yaml.source.parse(yaml.safe_dump(study_of()), "s.yaml")).space, Random(0)
 
     def propose(avoid: Collection[str]) -> Drawn:
         return Drawn(space.sample(rng))

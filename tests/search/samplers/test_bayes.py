@@ -16,7 +16,7 @@ from optuna._hypervolume import compute_hypervolume
 import genome
 from genome.graph import Genome
 from genome.op import Shape
-from genome.source import parse
+from genome.yaml.source import parse
 from search.samplers.base import Individual, Proposal, Proposer
 from search.samplers.bayes import FEWEST, INITIAL, Bayes, halved
 from search.samplers.evolve import Evolve

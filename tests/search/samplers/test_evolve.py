@@ -8,7 +8,7 @@ import pytest
 
 import genome
 from genome.op import Shape
-from genome.source import parse
+from genome.yaml.source import parse
 from search.pareto import order
 from search.samplers.base import Individual, Origin
 from search.samplers.evolve import INITIAL, Evolve

@@ -7,7 +7,7 @@ import pytest
 import genome
 from genome import Genome, zoo
 from genome.op import Shape
-from genome.source import parse
+from genome.yaml.source import parse
 from search.space.adapt import fitted
 from search.space.parse import space_of
 from search.space.space import Space

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import genome
 from genome.domain import FLAG, Domain, Float, Int, OneOf
 from genome.op import Shape
-from genome.source import SourceError, parse
+from genome.yaml.source import SourceError, parse
 from search.space.parse import space_of
 from search.space.space import Space
 from tests.widest import widest_text

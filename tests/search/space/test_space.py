@@ -12,8 +12,8 @@ import genome
 from genome.domain import FLAG, Domain, Float, Int, OneOf
 from genome.graph import Genome, Loop, Node, Times
 from genome.op import Shape
-from genome.source import parse
 from genome.widths import Widths
+from genome.yaml.source import parse
 from search.space.holes import SpaceError
 from search.space.parse import space_of
 from search.space.space import Space

@@ -73,7 +73,7 @@ def parts(plan: Plan, network: Network) -> Iterator[Part]:
             lengths.setdefault(id(module.weight), {}).update(module.lengths)
     for step, own, module in zip(plan.steps, reads, network.nodes.values(), strict=True):
         name = step.node.name
-        walk = _Walk(name, step.turn, own, whole[name], step.cell.seen, lengths, labels(own))
+        walk = _Walk(name, step.turn, own, whole[name], step.info.seen, lengths, labels(own))
         for part in walk.through(module):
             if id(part.tensor) not in seen:
                 seen.add(id(part.tensor))

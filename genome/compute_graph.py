@@ -1,4 +1,4 @@
-"""skeleton: the nodes of a plan that do something, and the edges between them."""
+"""compute_graph: the nodes of a plan that do something, and the edges between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genome.step import SOURCE, Step
 Edges: TypeAlias = list[list[tuple[int, int]]]  # per node: the node at the other end, and the input's place
 
 
-class Skeleton(NamedTuple):
+class ComputeGraph(NamedTuple):
     """A step per node (the first pass of a loop's member), edges both ways, and where each name stands.
 
     -1 is the image. An input's place is 0 where the order of the inputs does not count.
@@ -23,7 +23,7 @@ class Skeleton(NamedTuple):
     place: dict[str, int]
 
 
-def skeleton(plan: Plan) -> Skeleton:
+def compute_graph(plan: Plan) -> ComputeGraph:
     """The nodes that do something: later passes of a loop follow from the first, and the readers of a node
     that gives what it takes read what it reads."""
     steps: list[Step] = []
@@ -33,12 +33,12 @@ def skeleton(plan: Plan) -> Skeleton:
         name, _, ins, _ = step.node
         if step.turn:
             continue
-        if step.cell.mark is None and len(ins) == 1 and name not in looped:
+        if step.info.mark is None and len(ins) == 1 and name not in looped:
             place[name] = place[ins[0]]
             continue
         place[name] = len(steps)
         steps.append(step)
-    return Skeleton(steps, *_edges(steps, place), place)
+    return ComputeGraph(steps, *_edges(steps, place), place)
 
 
 def _edges(steps: list[Step], place: dict[str, int]) -> tuple[Edges, Edges]:

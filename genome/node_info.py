@@ -11,7 +11,7 @@ from genome.op import IDENTITY, Cost, Op, Shape
 Size: TypeAlias = tuple[int, int]  # height and width of an image
 
 
-class Cell(NamedTuple):
+class NodeInfo(NamedTuple):
     """One node type at one place: the inputs as it sees them, its output, what it costs."""
 
     seen: tuple[Shape, ...]  # after sizes were made equal and, for one-input types, channels concatenated
@@ -24,7 +24,7 @@ class Cell(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def cell_of(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> Cell:
+def node_info(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> NodeInfo:
     """Shape and cost of one node type at one place. A search meets the same place many times."""
     seen = _fit(op, ins, floor)
     out = op.shape(seen, width)
@@ -34,7 +34,7 @@ def cell_of(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> C
             f"shrinks its {size} image below 1x1; use padding: same, a smaller kernel or stride, or fewer pools"
         )
     cost = op.cost(seen, out)
-    return Cell(seen, out, cost, *_kept(ins, seen, cost), _mark(op, seen, out))
+    return NodeInfo(seen, out, cost, *_kept(ins, seen, cost), _mark(op, seen, out))
 
 
 def _mark(op: Op, seen: tuple[Shape, ...], out: Shape) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from genome.scalar import Scalar, ScalarError, scalar
+from genome.yaml.scalar import Scalar, ScalarError, scalar
 
 Address = tuple[str | int, ...]
 

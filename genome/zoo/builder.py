@@ -1,4 +1,4 @@
-"""sketch: a genome while it is being written, node after node."""
+"""builder: a genome while it is being written, node after node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def covering(rows: int, name: str) -> int:
     return rows
 
 
-class Sketch:
+class GenomeBuilder:
     """The nodes written so far."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from genome.document import Address, DocumentError, document, kind, shown, spelled
+from genome.yaml.document import Address, DocumentError, document, kind, shown, spelled
 
 __all__ = ["Address", "Source", "SourceError", "kind", "parse", "read", "shown", "spelled"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from genome.domain import Float, OneOf
-from genome.source import Address, Source, shown
+from genome.yaml.source import Address, Source, shown
 
 
 def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:

@@ -46,8 +46,8 @@ def start(child: Plan, network: Network, parent: Plan, replaced: Replaced) -> No
                 source = step.node.ins[place]
                 if not _silence(join.edges[str(place)]) and source in modules and source not in before:
                     _silence(modules[source])
-        elif name in series and step.ins == (step.cell.out,):
-            _open(modules[name], step.cell.out.channels, _is_rectified(step.node.ins[0], now, modules))
+        elif name in series and step.ins == (step.info.out,):
+            _open(modules[name], step.info.out.channels, _is_rectified(step.node.ins[0], now, modules))
 
 
 def _first(plan: Plan) -> dict[str, Step]:

@@ -1,0 +1,88 @@
+"""Integer arithmetic that convolution-like node types share: output sizes, parameters, activation memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+from genome.common_genes import NONE, SAME
+from genome.op import Shape
+
+_SAVES_OUTPUT = frozenset({"relu"})  # autograd saves the output of ReLU and the input of the others
+_SAVES_NOTHING = frozenset({"cat", "sum", "pad"})
+
+
+def norm_params(norm: str, channels: int) -> int:
+    """The parameters of a norm: a scale and a shift per channel, unless it is `none` or `plain`."""
+    return 0 if norm in (NONE, "plain") else 2 * channels
+
+
+def padded_numbers(ins: Sequence[Shape], kernel: int, dilation: int, padding: int | str) -> int:
+    """The numbers in the copies with one more row and column that an even window needs under `same`; 0 if none."""
+    if padding != SAME or dilation * (kernel - 1) % 2 == 0:
+        return 0
+    return sum(i.channels * (i.height + 1) * (i.width + 1) for i in ins)
+
+
+def output_size(size: int, kernel: int, stride: int, dilation: int, padding: int | str) -> int:
+    """The output pixels along one axis: ceil(size / stride) under `same`; below 1 if the window does not fit."""
+    if padding == SAME:
+        return -(-size // stride)
+    assert isinstance(padding, int)
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+class Chain(NamedTuple):
+    """The activation memory of layers in a row.
+
+    A chain changes the image size at most once. Numbers are therefore counted in maps of the input's size
+    (before) and maps of the output's size (after).
+    """
+
+    before: int  # maps of the input's size that the chain makes and autograd saves
+    after: int  # maps of the output's size that autograd saves, without the output itself
+    reads: bool  # as `Cost.reads`
+    keeps: bool  # as `Cost.keeps`
+    pairs: tuple[tuple[int, int], ...]  # (before, after) of every two adjacent maps that are alive together
+
+    def saved(self, size: int, out: int) -> int:
+        """The numbers per image that the chain makes and autograd saves."""
+        return self.before * size + self.after * out
+
+    def scratch(self, size: int, out: int) -> int:
+        """The peak of the numbers per image that are alive beside input and output."""
+        return max([0, *(b * size + a * out - out for b, a in self.pairs)])
+
+
+def in_place(layer: str, previous: str) -> bool:
+    """Whether a layer overwrites its input; autograd does not save what convolutions, norms and dropout give."""
+    return layer == "relu" and previous in ("conv", "norm", "dropout")
+
+
+@cache
+def chain(*layers: str) -> Chain:
+    """The activation memory of these layers in a row.
+
+    `layers` are `conv`, `norm`, `cat`, `sum`, `pad` or the word of an activation. The image size changes at the
+    first `conv`, or at the start if there is none. Autograd saves the input of convolutions, norms and most
+    activations, but the output of ReLU. The padded copy that a convolution saves has a size of its own and is
+    counted by `padded_numbers`.
+    """
+    at = layers.index("conv") if "conv" in layers else -1
+    late = [i > at for i in range(len(layers) + 1)]  # tensor i stands before layer i; the last is the output
+    kept = [False] * (len(layers) + 1)
+    for i, layer in enumerate(layers):
+        if layer not in _SAVES_NOTHING and "pad" not in layers[i - 1 : i]:
+            kept[i + 1 if layer in _SAVES_OUTPUT else i] = True
+    inner = range(1, len(layers))
+    pairs = [
+        (int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1]))
+        for i in inner
+        if not in_place(layers[i], layers[i - 1])
+    ]
+    if "pad" in layers[1:]:
+        pairs.append((2, 1))  # the map before padding, its padded copy and the convolution's output
+    before = sum(kept[i] and not late[i] for i in inner)
+    after = sum(kept[i] and late[i] for i in inner)
+    return Chain(before, after, kept[0], kept[-1], tuple(pairs))
