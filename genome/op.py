@@ -1,16 +1,19 @@
-"""The contract of a node type, and the register of node types.
+"""The contract of a node type, and the registry of node types.
 
-A node type is one file in `genome/ops/`: a class under `@op` whose fields are genes, with three methods
+A node type is one class under `@op` whose fields are genes, with three methods:
 
 - `shape(ins, width) -> Shape`: the shape of one output image from the shapes of the inputs,
-- `cost(ins, out) -> Cost`: what one image costs, exactly, by integer arithmetic,
-- `build(ins, out) -> nn.Module`: the torch module; torch is imported inside this method alone.
+- `cost(ins, out) -> Cost`: the exact cost of one image, by integer arithmetic,
+- `build(ins, out) -> nn.Module`: the torch module; only this method imports torch.
 
-`shape` and `cost` see the inputs that are read; `build` sees all declared inputs, `None` for one that this
-pass of a loop does not read. The module is called with one tensor (or None) per declared input.
+`shape` and `cost` get the inputs that are read. `build` gets all declared inputs, with `None` for an input that
+this pass of a loop does not read. The module is called with one tensor (or None) per declared input.
 
-A motif is one file in `genome/motifs/`: it has genes too, and `expand` (see `genome.motif`) in place of the
-three. The word of a node type, its key in the YAML, is the name of its file.
+A motif has genes and one method, `expand` (see `genome.motif`), instead of these three.
+
+The word of a node type, its value under `op:` in the YAML, is the name of its file. The node types of this package
+are the files of `genome/ops/` and `genome/motifs/`. Another package registers its own with the same decorator, and
+names their module as an entry point of the group `genome.node_types` (see `docs/genomes.md`).
 """
 
 from __future__ import annotations
@@ -21,7 +24,17 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+    overload,
+)
 
 from genome.domain import Domain, Either, Legal
 
@@ -29,6 +42,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 FLOAT_BYTES = 4
+ENTRY_POINTS = "genome.node_types"  # modules of other packages that register node types
 
 
 class Shape(NamedTuple):
@@ -51,39 +65,42 @@ class Shape(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one image costs at one node, in one pass.
+    """The cost of one image at one node, in one pass.
 
-    A multiply-add counts once, in convolutions and linear layers; norms, activations and pools count none.
-    `saved` counts float32 numbers made inside the node and kept for the backward pass; the input and the
-    output are counted by the plan (a tensor that several nodes keep is one tensor).
+    Memory is counted in float32 numbers. The plan counts inputs and outputs, since several nodes may save the same
+    tensor.
     """
 
-    weights: int = 0  # learned numbers shared by all passes of a loop: kernels, biases
-    norms: int = 0  # learned numbers of norms: each pass of a loop has its own
-    fixed: int = 0  # numbers that are drawn once and never learned: the masks of a perturbation
-    macs: int = 0
-    # of `macs`, those that read the input with nothing learned before (of all inputs together, or of each)
+    weights: int = 0  # parameters shared by all passes of a loop: kernels, biases
+    norms: int = 0  # parameters of norms; each pass of a loop has its own
+    fixed: int = 0  # numbers drawn once and never learned, such as the masks of `perturb`
+    macs: int = 0  # multiply-adds of convolutions and linear layers, each counted once
+    # the part of `macs` that reads the node's inputs before anything learned: one total, or one number per input
     first_macs: int | tuple[int, ...] = 0
-    saved: int = 0
-    scratch: int = 0  # numbers that live beside input and output while the node runs, at most
-    reads: bool | tuple[bool, ...] = False  # the backward pass needs the inputs (all alike, or each)
-    keeps: bool = False  # the backward pass needs the output
-    layers: int | tuple[int, ...] = 0  # layers with weights from input to output (all alike, or from each)
-    extent: int = 1  # receptive field of one output pixel on the input, in pixels
+    saved: int = 0  # numbers made inside the node and saved for the backward pass, without inputs and output
+    scratch: int = 0  # the peak of the numbers alive beside inputs and output while the node runs
+    reads: bool | tuple[bool, ...] = (
+        False  # whether the backward pass needs the inputs: all alike, or one per input
+    )
+    keeps: bool = False  # whether the backward pass needs the output
+    layers: int | tuple[int, ...] = 0  # layers with weights from input to output: all alike, or one per input
+    extent: int = 1  # receptive field of one output pixel, in pixels of the input
     stride: int = 1
 
 
 class Gene(NamedTuple):
-    """One field of a node type: its default, what it may be, what a search tries, when it has an effect."""
+    """One field of a node type."""
 
     name: str
     default: Any
-    legal: Legal | None  # None: the gene is a body, itself a node type
-    search: Domain | None
-    when: Callable[[Mapping[str, Any]], bool] | None
+    legal: Legal | None  # the values that it may have; None for a body, which is itself a node type
+    search: Domain | None  # the part of `legal` that a search tries; None for a body
+    when: (
+        Callable[[Mapping[str, Any]], bool] | None
+    )  # whether it has an effect, given the genes above it; None: always
 
     def active(self, genes: Mapping[str, Any]) -> bool:
-        """Whether this gene has an effect beside the genes before it."""
+        """Whether this gene has an effect, given the values of the genes above it."""
         return self.when is None or self.when(genes)
 
 
@@ -94,59 +111,71 @@ def gene(
     default: Any,
     when: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Any:
-    """A gene of a node type. `search` is the part of `legal` that a space opens by `any`; `when` looks at the
-    genes above it and says whether this one has an effect."""
+    """A gene of a node type.
+
+    `search` is the part of `legal` that `any` stands for in a space; it is all of `legal` by default. `when` gets
+    the values of the genes above this one and returns whether it has an effect.
+    """
     assert default in legal, f"default {default!r} is not in {legal}"
     if search is None:
-        assert not isinstance(legal, Either), "a gene of words and numbers states what a search tries"
+        assert not isinstance(legal, Either), "a gene of words and numbers must state what a search tries"
         search = legal
     return field(default=default, metadata={"legal": legal, "search": search, "when": when})
 
 
 def body(*, factory: Callable[[], Op], when: Callable[[Mapping[str, Any]], bool] | None = None) -> Any:
-    """A gene of a motif that is itself a node type with genes."""
+    """A gene that is itself a node type with genes."""
     return field(default_factory=factory, metadata={"legal": None, "search": None, "when": when})
 
 
+# the source of a node's width: stated or else the schedule's; stated or else the widest input's; always that of the
+# inputs; always the number of classes
 Takes: TypeAlias = Literal["schedule", "stated", "never", "classes"]
+# when a node without parameters gives zeros
 Zeros: TypeAlias = Literal["never", "given zeros", "always"]
 
 
 class Op:
-    """Base of every node type and motif: what the rest of the house asks of a type, not of its genes."""
+    """Base of every node type and motif. The class attributes describe the type, whatever its genes are."""
 
-    word: ClassVar[str]
+    word: ClassVar[str]  # its value under `op:`
     genes: ClassVar[tuple[Gene, ...]]
-    motif: ClassVar[bool] = False
-    many: ClassVar[bool] = False  # takes several inputs; their sizes are made equal unless `aligns` is False
-    aligns: ClassVar[bool] = True
-    ordered: ClassVar[bool] = False  # the order of the inputs changes the function (always so without `many`)
-    loops: ClassVar[bool] = True  # may be a member of a loop
-    width: ClassVar[Takes] = "schedule"  # where its width comes from
-    zeros: ClassVar[Zeros] = "never"  # when it gives zeros; the numbers it learns, if any, are in the way
+    motif: ClassVar[bool] = False  # whether it always stands for several nodes
+    many: ClassVar[bool] = False  # whether it takes several inputs; other types get their concatenation
+    aligns: ClassVar[bool] = True  # whether larger inputs are pooled to the smallest image before the node
+    ordered: ClassVar[bool] = (
+        False  # whether the order of the inputs changes the function; always so without `many`
+    )
+    loops: ClassVar[bool] = True  # whether it may be a member of a loop
+    width: ClassVar[Takes] = "schedule"
+    zeros: ClassVar[Zeros] = "never"
 
     def expands(self) -> bool:
-        """Whether it stands for several nodes, which `expand` writes."""
+        """Whether this node stands for several nodes, which its `expand` writes."""
         return self.motif
 
     def takes_width(self) -> bool:
-        """Whether a width may be stated."""
+        """Whether the genome may state a width for this node."""
         return self.width in ("schedule", "stated")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
-        """The shape of one output image; `width` is 0 where no width is stated."""
+        """The shape of one output image; `width` is 0 if no width is stated.
+
+        Raises:
+            ValueError: inputs that the node type cannot take; the message continues `NODE (WORD) ..`.
+        """
         raise NotImplementedError
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        """What one image costs."""
+        """The cost of one image."""
         raise NotImplementedError
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        """The module, with its own initialisation drawn from torch's global generator."""
+        """The module, initialised from torch's global random generator."""
         raise NotImplementedError
 
     def __post_init__(self) -> None:
-        """Check every gene, and put genes without effect at their default: equal ops are equal functions."""
+        """Check every gene and reset genes without effect to their default, so that equal ops are equal functions."""
         own = self.__dict__
         for g in self.genes:
             if not g.active(own):
@@ -157,11 +186,11 @@ class Op:
                 )
 
     def having(self, **genes: Any) -> Op:
-        """The same node type with some genes changed."""
+        """A copy with these genes changed."""
         return type(self)(**{**{g.name: self.__dict__[g.name] for g in self.genes}, **genes})
 
     def looped(self, **genes: Any) -> Op:
-        """The same node type as a member of a loop: without what shrinks its image, and without a loop inside."""
+        """A copy that may be a member of a loop: it keeps the size of its image and holds no loop."""
         for g in self.genes:
             if g.legal is None:
                 genes.setdefault(g.name, self.__dict__[g.name].looped())
@@ -174,12 +203,14 @@ class Op:
         return self.ordered or not self.many
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        """What the node does at one place, for digests: word and genes, or less where shapes leave genes no
-        effect there; IDENTITY where it gives what it takes."""
+        """A description of what the node computes for these shapes, for digests.
+
+        It leaves out genes that have no effect for these shapes, and is IDENTITY if the output equals the input.
+        """
         return self.described()
 
     def described(self, **instead: Any) -> tuple[Any, ...]:
-        """Word and genes, some of them replaced by what they come to."""
+        """The word and the genes, with the values in `instead` in place of some genes."""
         values = (instead.get(g.name, self.__dict__[g.name]) for g in self.genes)
         return (self.word, *(v.described() if isinstance(v, Op) else v for v in values))
 
@@ -188,19 +219,55 @@ IDENTITY = ("identity",)
 
 T = TypeVar("T", bound=Op)
 
-_REGISTER: dict[str, type[Op]] = {}
+_REGISTRY: dict[str, type[Op]] = {}
 
 
+@overload
 @dataclass_transform(frozen_default=True, field_specifiers=(gene, body))
-def op(cls: type[T]) -> type[T]:
-    """Make a frozen dataclass of `cls` and enter it in the register under the name of its file."""
+def op(cls: type[T]) -> type[T]: ...
+
+
+@overload
+@dataclass_transform(frozen_default=True, field_specifiers=(gene, body))
+def op(*, word: str) -> Callable[[type[T]], type[T]]: ...
+
+
+def op(cls: type[T] | None = None, *, word: str | None = None) -> type[T] | Callable[[type[T]], type[T]]:
+    """Make a frozen dataclass of the class and register it under `word`, by default the name of its file.
+
+    Used as `@op`, or as `@op(word="shuffle")`.
+
+    Raises:
+        ValueError: a word that is no name, or that another module has registered.
+    """
+    if cls is None:
+        return lambda cls: _registered(cls, word)
+    return _registered(cls, word)
+
+
+def _registered(cls: type[T], word: str | None) -> type[T]:
+    word = word or cls.__module__.rpartition(".")[2]
+    if not word.replace("-", "_").isidentifier():
+        raise ValueError(
+            f"the word {word!r} of {cls.__module__}.{cls.__name__} is no name; choose letters and digits"
+        )
+    known = _REGISTRY[word].__module__ if word in _REGISTRY else _builtin().get(word, cls.__module__)
+    if known != cls.__module__:
+        raise ValueError(
+            f"the word {word!r} of {cls.__module__}.{cls.__name__} belongs to {known}; choose another"
+        )
     made = dataclass(frozen=True)(cls)
-    made.word = cls.__module__.rpartition(".")[2]
+    made.word = word
     made.genes = tuple(_gene_of(f) for f in fields(made))  # type: ignore[arg-type]
     made.__hash__ = _hash_once  # type: ignore[method-assign,assignment]
     made.__getstate__ = _without_hash  # type: ignore[method-assign,assignment]
-    _REGISTER[made.word] = made
+    _REGISTRY[word] = made
     return made
+
+
+def unregister(word: str) -> None:
+    """Remove a node type from the registry, as a test does that registered one."""
+    _REGISTRY.pop(word, None)
 
 
 def _gene_of(f: Any) -> Gene:
@@ -209,12 +276,12 @@ def _gene_of(f: Any) -> Gene:
 
 
 def _without_hash(self: Op) -> dict[str, Any]:
-    """What is pickled: hashes of words differ from process to process."""
+    """The state to pickle, without the hash: hashes of strings differ between processes."""
     return {key: value for key, value in self.__dict__.items() if key != "_hash"}
 
 
 def _hash_once(self: Op) -> int:
-    """Ops are keys of every cache of shapes and costs: hash the genes once per object."""
+    """Hash the genes once per object, since ops are keys of every cache of shapes and costs."""
     found: int | None = self.__dict__.get("_hash")
     if found is None:
         found = hash((self.word, *(self.__dict__[g.name] for g in self.genes)))
@@ -222,30 +289,44 @@ def _hash_once(self: Op) -> int:
     return found
 
 
-@cache
 def words() -> tuple[str, ...]:
-    """Every word that `op:` may be: the names of the files in `genome/ops` and `genome/motifs`."""
-    return tuple(sorted(_places()))
+    """Every word that `op:` may be, those of other packages included."""
+    _load_entry_points()
+    return tuple(sorted({*_builtin(), *_REGISTRY}))
 
 
 @cache
-def _places() -> dict[str, str]:
-    rooms = [importlib.import_module(room) for room in ("genome.ops", "genome.motifs")]
+def _builtin() -> dict[str, str]:
+    """The module of each node type of this package, by word."""
+    packages = [importlib.import_module(name) for name in ("genome.ops", "genome.motifs")]
     return {
-        m.name: f"{room.__name__}.{m.name}"
-        for room in rooms
-        for m in pkgutil.iter_modules(room.__path__)
+        m.name: f"{package.__name__}.{m.name}"
+        for package in packages
+        for m in pkgutil.iter_modules(package.__path__)
         if not m.name.startswith("_")
     }
 
 
+@cache
+def _load_entry_points() -> None:
+    """Import the modules in which installed packages register node types."""
+    from importlib.metadata import entry_points  # takes longer to import than the rest of this package
+
+    for point in entry_points(group=ENTRY_POINTS):
+        point.load()
+
+
 def lookup(word: str) -> type[Op]:
-    """The node type of that word. Raises KeyError with a sentence that names the words there are."""
-    found = _REGISTER.get(word)
-    if found is None:
-        if word not in _places():
-            near = difflib.get_close_matches(word, words(), n=1)
-            raise KeyError(f"{word!r}; it may be {', '.join(words())}" + (f" ({near[0]}?)" if near else ""))
-        importlib.import_module(_places()[word])
-        found = _REGISTER[word]
-    return found
+    """The node type of a word.
+
+    Raises:
+        KeyError: an unknown word; the message names the known words.
+    """
+    if word not in _REGISTRY and word in _builtin():
+        importlib.import_module(_builtin()[word])
+    elif word not in _REGISTRY:
+        _load_entry_points()
+    if word not in _REGISTRY:
+        near = difflib.get_close_matches(word, words(), n=1)
+        raise KeyError(f"{word!r}; it may be {', '.join(words())}" + (f" ({near[0]}?)" if near else ""))
+    return _REGISTRY[word]

@@ -8,32 +8,32 @@ from random import Random
 import pytest
 
 import genome
-from tests.conformance import check
+from genome.testing.measure import check_plan
 from tests.widest import widest
 
 DRAWS, PARTS = 240, 20
 MANY, MANY_PARTS = 20_000, 40
 
 
-def _draw_and_check(part: int, draws: int) -> None:
+def _draw_and_check_plan(part: int, draws: int) -> None:
     space, rng = widest(), Random(f"gate {part}")
     for i in range(draws):
         drawn = space.sample(rng)
         try:
-            check(genome.resolve(drawn), seed=i)
+            check_plan(genome.resolve(drawn), seed=i)
         except Exception as error:
             raise AssertionError(f"draw {i} of part {part}: {error}\n{genome.dump(drawn)}") from error
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_drawn_genome_is_the_network_that_was_planned(part: int) -> None:
-    _draw_and_check(part, DRAWS // PARTS)
+    _draw_and_check_plan(part, DRAWS // PARTS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(MANY_PARTS))
 def test_twenty_thousand_drawn_genomes(part: int) -> None:
-    _draw_and_check(1_000 + part, MANY // MANY_PARTS)
+    _draw_and_check_plan(1_000 + part, MANY // MANY_PARTS)
 
 
 def test_the_widest_space_draws_every_word() -> None:

@@ -23,6 +23,8 @@ MAKES_MODULES = {
     "genome/tensor_axes.py",
     "genome/build.py",
     "genome/network.py",
+    "genome/testing/checks.py",
+    "genome/testing/measure.py",
     "genome/morphism.py",
     "genome/transfer.py",
 }  # with genome/ops/: torch is theirs
@@ -138,7 +140,7 @@ def loaded(code: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("module", ["genome", "trainer", "search", "search.cli.app"])
+@pytest.mark.parametrize("module", ["genome", "trainer", "search", "search.cli.app", "genome.testing"])
 def test_importing_is_light(module: str) -> None:
     assert loaded(f"import {module}") == []
 

@@ -14,8 +14,8 @@ import genome
 from genome.graph import Loop
 from genome.motifs.clique import Clique
 from genome.network import Network
+from genome.testing.measure import check_plan
 from tests.by_hand import agree, classified, conv, image, network, norm
-from tests.conformance import check
 
 K, C0 = 5, 4
 HEAD = "genome: g\ninput: [3, 8, 8]\nclasses: 5\nnodes:\n"
@@ -59,7 +59,7 @@ def test_passes_0_ends_with_stage_one_and_has_no_cycle() -> None:
 def test_one_node_is_one_node() -> None:
     made = genome.expand(genome.loads(text("nodes: 1, passes: 2")))
     assert not made.loops and made.by_name["b/1"].ins == ("stem",)
-    check(genome.resolve(made))
+    check_plan(genome.resolve(made))
     net = network(text("nodes: 1"))
     agree(net, stages(net, 1, 0), image())
 
@@ -73,7 +73,7 @@ def test_the_filters_are_as_many_as_the_nodes_squared_and_norms_are_per_stage() 
     head = 3 * C0 + (C0 + nodes * K + 1) * 5
     assert made.params == filters + first + second + head
     assert filters == 9 * K * K * nodes**2 - 9 * K * (K - C0) * nodes  # L^2 of them, L of the input's width
-    parameters = {name for name, _ in check(made).named_parameters()}  # shared ones once
+    parameters = {name for name, _ in check_plan(made).named_parameters()}  # shared ones once
     assert sum("conv.weight" in name for name in parameters) == nodes  # packed, one a node
 
 
@@ -155,14 +155,14 @@ def test_nodes_that_are_not_updated_have_no_second_norm() -> None:
 
 def test_edges_that_no_pass_reads_have_no_filters() -> None:
     """With update: 1 nobody reads the feedback edges of the other nodes."""
-    net = check(plan("nodes: 4, update: 1"))
+    net = check_plan(plan("nodes: 4, update: 1"))
     lengths = [net.nodes[f"b/{j}"].conv.weight.shape[1] for j in range(1, 5)]
     assert lengths == [C0 + 3 * K, C0 + K, C0 + 2 * K, C0 + 3 * K]
 
 
 def test_several_inputs_have_a_filter_each() -> None:
     made = plan("nodes: 3", ins="stem, image")
-    net = check(made)
+    net = check_plan(made)
     assert net.nodes["b/2"].conv.weight.shape[1] == C0 + 3 + 2 * K
     by_name = made.genome.by_name
     assert by_name["b/2"].ins == ("stem", "image", "b/1", "b/3")
@@ -192,7 +192,7 @@ BODIES = [
 @pytest.mark.parametrize("body", BODIES)
 def test_any_body_makes_a_loop_that_keeps_its_size(body: str, bottleneck: str) -> None:
     made = plan(f"nodes: 2, passes: 1, bottleneck: {bottleneck}, body: {body}")
-    module = check(made)
+    module = check_plan(made)
     (loop,) = made.genome.loops
     assert set(cycle_members(made.genome)) <= set(loop.order)
     assert made.steps[made.last["b/out"]].info.out[1:] == (8, 8)

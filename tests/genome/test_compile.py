@@ -12,7 +12,7 @@ from torch import Tensor
 
 import genome
 from genome.network import Network
-from tests.variants import around
+from genome.testing import around
 
 WORDS = genome.words()
 # drop-path off, so that two runs are alike; see below for networks with it

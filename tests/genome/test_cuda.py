@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import genome
-from tests.conformance import BATCH, undropped
-from tests.variants import around
+from genome.testing import around
+from genome.testing.measure import BATCH, undropped
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 GENES: dict[str, dict[str, Any]] = {

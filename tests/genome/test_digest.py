@@ -19,8 +19,9 @@ from genome.graph import IMAGE, Genome
 from genome.node_info import node_info
 from genome.op import Shape
 from genome.ops.pool import Pool
+from genome.testing import around
 from genome.text import flow, written_op
-from tests.variants import PLAIN, around, variants
+from tests.variants import PLAIN, variants
 from tests.widest import widest
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ from genome.graph import GenomeError
 from genome.network import Network
 from genome.ops._paths import Columns, drawn
 from genome.ops.mean import Mean
+from genome.testing.measure import check_plan
 from tests.by_hand import Convolutions, agree, classified, conv, image, network, norm, run
-from tests.conformance import check
 
 HEAD = "genome: g\ninput: [3, 8, 8]\nclasses: 5\nnodes:\n"
 
@@ -70,13 +70,13 @@ def test_a_join_after_step_t_takes_the_columns_that_end_there(columns: int) -> N
             joined = f"f/j{i * lengths[c]}"
             before = joined if joined in joins else f"f/c{c + 1}.{i}"
             assert made.by_name[f"f/c{c + 1}.{i + 1}"].ins == (before,)
-    check(genome.resolve(made))
+    check_plan(genome.resolve(made))
 
 
 def test_a_stride_is_the_first_bodys_of_each_column_alone() -> None:
     body = "body: {op: conv, stride: 2}"
     made = genome.resolve(genome.loads(text(3).replace("body: {op: conv, bias: true}", body)))
-    check(made)
+    check_plan(made)
     assert {s.info.out[1:] for s in made.steps[1:-1]} == {(4, 4)}
     strides = {n.name: vars(n.op)["stride"] for n in made.genome.nodes[1:] if n.op.word == "conv"}
     assert {name for name, stride in strides.items() if stride == 2} == {f"f/c{c}.1" for c in (1, 2, 3)}
@@ -294,7 +294,7 @@ def test_a_column_keeps_exits_and_what_they_need() -> None:
         ("early/1", ("f/c1.1", "stem")),
         ("early", ("early/1",)),
     ]
-    check(genome.resolve(alone))
+    check_plan(genome.resolve(alone))
 
 
 def test_a_column_of_a_fractal_in_a_loop() -> None:
@@ -304,7 +304,7 @@ def test_a_column_of_a_fractal_in_a_loop() -> None:
         + "  out: {op: exit, in: [b]}\n"
     )
     plan = genome.resolve(genome.column(made, 1))
-    check(plan)
+    check_plan(plan)
     (loop,) = plan.genome.loops
     assert loop.order == ("b/1/in", "b/1/c2.1", "b/1/c2.2", "b/2/in", "b/2/c2.1", "b/2/c2.2")
     assert (loop.passes, loop.update) == (1, 3)

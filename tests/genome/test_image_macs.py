@@ -8,7 +8,9 @@ import genome
 from genome import zoo
 from genome.graph import Genome, Node
 from genome.op import Op
-from tests.variants import IMAGE_SHAPE, PLAIN, label, variants
+from genome.testing import label
+from genome.testing.variants import INPUT
+from tests.variants import PLAIN, variants
 from trainer.hardware.flops import Work, counted
 
 SMALL = [name for name in zoo.names() if genome.resolve(zoo.get(name)).macs < 5e8]
@@ -33,7 +35,7 @@ def _on_images(op: Op, inputs: int) -> Genome:
     sources = [Node("p", pool, ("image",))] if inputs > 1 else []
     x = Node("x", op, ("image", "p")[:inputs], 6 if op.takes_width() else None)
     out = [] if op.width == "classes" else [Node("out", leave, ("x",))]
-    return Genome("one", IMAGE_SHAPE, 5, (*sources, x, *out))
+    return Genome("one", INPUT, 5, (*sources, x, *out))
 
 
 @pytest.mark.parametrize("inputs", [1, 2])

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import genome
 from genome.op import Shape
+from genome.testing.measure import check_plan
 from tests.by_hand import classified, image, network, run
-from tests.conformance import check
 
 
 def made(word: str, ins: Sequence[Shape], width: int = 0, **genes: Any) -> tuple[nn.Module, Shape]:
@@ -73,7 +73,7 @@ nodes:
 """
     plan = genome.resolve(genome.loads(text))
     assert plan.steps[2].info.out == (8, 1, 1)
-    module, got = check(plan).eval(), {}
+    module, got = check_plan(plan).eval(), {}
     for name in "abp":
         module.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: got.update({name: out}))
     image = torch.randn(2, 3, 8, 8)
@@ -209,7 +209,7 @@ nodes:
   b: {op: conv, in: [image], width: 2, kernel: 1, order: conv}
   o: {op: exit, in: [a, b], linear: false, norm: group, activation: silu}
 """
-    check(genome.resolve(genome.loads(text)))
+    check_plan(genome.resolve(genome.loads(text)))
 
 
 TEXT = """\
@@ -230,7 +230,7 @@ def branch(genes: str) -> genome.Plan:
 
 def test_an_exit_with_a_depth_is_a_branch_of_bodies_and_a_classifier() -> None:
     plan = branch("width: 5, depth: 3, stride: 2, body: {op: conv, kernel: 5}")
-    check(plan)
+    check_plan(plan)
     shapes = {s.node.name: s.info.out for s in plan.steps}
     assert {name: shapes[name] for name in shapes if "/" in name} == dict.fromkeys(
         ("early/1", "early/2", "early/3"), (5, 4, 4)
@@ -260,7 +260,7 @@ def test_an_exit_without_depth_has_no_stride_and_no_body() -> None:
 
 def test_a_branch_of_a_motif() -> None:
     plan = branch("width: 4, depth: 2, body: {op: residual}")
-    check(plan)
+    check_plan(plan)
     assert plan.genome.by_name["early"].ins == ("early/2/add",)
 
 

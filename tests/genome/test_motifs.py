@@ -11,7 +11,7 @@ import torchvision
 import genome
 from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Shape
-from tests.conformance import check
+from genome.testing.measure import check_plan
 
 PYRAMID = """\
 genome: pyramidnet-110
@@ -174,7 +174,7 @@ def test_a_residual_has_the_parameters_counted_by_hand(
     )
     wide = made.steps[-1].ins[0]
     assert wide is not None
-    check(made)
+    check_plan(made)
     assert made.params - 12 - 10 * (wide.channels + 1) == params
 
 
@@ -187,7 +187,7 @@ def test_a_residual_of_any_body_shrinks_by_its_stride() -> None:
             ("residual", {"unit": "body", "body": body, "stride": 2, "rectify": True}),
             ("exit", {}),
         )
-        check(made)
+        check_plan(made)
         assert [n.name for n in made.genome.nodes[1:-1]] == nodes
         assert made.steps[-2].info.out == (4, 16, 16)
         assert made.genome.by_name["n1/add"].op == genome.lookup("add")(fit="project", activation="relu")
@@ -195,7 +195,7 @@ def test_a_residual_of_any_body_shrinks_by_its_stride() -> None:
 
 def test_a_dense_block_reads_everything_before_and_gives_all_of_it() -> None:
     made = trained(("conv", {"width": 6}), ("dense", {"layers": 3, "growth": 4}), ("exit", {}))
-    check(made)
+    check_plan(made)
     by_name = made.genome.by_name
     assert by_name["n1/conv3"].ins == ("n0", "n1/conv1", "n1/conv2")
     assert by_name["n1/out"].ins == ("n0", "n1/conv1", "n1/conv2", "n1/conv3")
@@ -236,7 +236,7 @@ def test_expanding_twice_changes_nothing() -> None:
     assert genome.loads(genome.dump(whole)) == whole
     one, two = genome.resolve(written), genome.resolve(whole)
     assert one == two
-    check(one)
+    check_plan(one)
 
 
 def test_names_of_nested_motifs_are_addresses_and_units_are_blocks() -> None:
@@ -315,7 +315,7 @@ def test_the_nodes_of_a_motif_are_members_of_its_loop() -> None:
         "  b: {op: conv, in: [a]}\n  o: {op: exit, in: [b]}\nloops:\n  l: {order: [j, a, b], update: 2}\n"
     )
     plan = genome.resolve(genome.loads(text))
-    check(plan)
+    check_plan(plan)
     assert plan.genome.loops == (Loop("l", ("j", "a.1", "a.2", "b"), 1, 3),)
     assert [s.node.name for s in plan.steps] == ["j", "a.1", "a.2", "b", "j", "a.1", "a.2", "o"]
 

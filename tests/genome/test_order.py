@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import genome
 from genome.graph import GenomeError, Loop
 from genome.order import visits
-from tests.conformance import check
+from genome.testing.measure import check_plan
 
 HEAD = """\
 genome: g
@@ -73,7 +73,7 @@ def test_nodes_may_name_later_ones_and_keep_the_written_order_where_they_can() -
 """
     )
     assert [name for name, _, _ in read(text)] == ["a", "c", "b", "out"]
-    check(genome.resolve(genome.loads(text)))
+    check_plan(genome.resolve(genome.loads(text)))
 
 
 def test_exits_keep_the_written_order_whatever_is_evaluated_first() -> None:
@@ -135,7 +135,7 @@ def test_a_loop_of_two_trains() -> None:
 
 def test_passes_share_kernels_and_have_norms_of_their_own() -> None:
     plan = genome.resolve(genome.loads(TWO))
-    module = check(plan)
+    module = check_plan(plan)
     assert list(module.nodes) == ["stem", "a", "b", "a@1", "b@1", "a@2", "b@2", "out"]
     kernels = [
         [m for m in module.nodes[k].modules() if isinstance(m, nn.Conv2d)] for k in ("b", "b@1", "b@2")
@@ -154,7 +154,7 @@ def test_passes_share_kernels_and_have_norms_of_their_own() -> None:
 def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
     """CliqueNet (arXiv:1802.10419): stage 1 feeds forward, stage 2 re-reads the block with the same kernels."""
     plan = genome.resolve(genome.loads(CLIQUE.replace("PASSES", str(passes))))
-    module = check(plan).double()
+    module = check_plan(plan).double()
     names = ["c1", "c2", "c3"]
     kernels: dict[tuple[str, str], Tensor] = {}
     for turn in (0, 1) if passes else (0,):
@@ -193,7 +193,7 @@ def test_a_node_may_read_itself() -> None:
         + "  a: {op: conv, in: [image, a]}\n  o: {op: exit, in: [a]}\nloops:\n  l: {order: [a], passes: 3}\n"
     )
     plan = genome.resolve(genome.loads(text))
-    check(plan)
+    check_plan(plan)
     assert [(s.node.name, s.sources) for s in plan.steps] == [
         ("a", (-1, None)), ("a", (None, 0)), ("a", (None, 1)), ("a", (None, 2)), ("o", (3,))
     ]  # fmt: skip
@@ -203,7 +203,7 @@ def test_a_node_may_read_itself() -> None:
 def test_no_pass_again_is_a_plain_graph_without_the_edges_that_point_back() -> None:
     text = TWO.replace("passes: 2", "passes: 0")
     plan = genome.resolve(genome.loads(text))
-    check(plan)
+    check_plan(plan)
     straight = TWO.partition("loops:")[0].replace("[stem, b]", "[stem]")
     assert plan.params == genome.resolve(genome.loads(straight)).params
 
@@ -221,7 +221,7 @@ loops:
   l: {order: [a, b, c], passes: 2}
 """
     )
-    check(genome.resolve(genome.loads(text)))
+    check_plan(genome.resolve(genome.loads(text)))
 
 
 def test_all_that_enters_a_loop_is_pooled_to_one_size() -> None:
@@ -237,7 +237,7 @@ loops:
 """
     )
     plan = genome.resolve(genome.loads(text))
-    check(plan)
+    check_plan(plan)
     assert {step.info.out[1:] for step in plan.steps if step.node.name in "ab"} == {(2, 2)}
 
 
@@ -255,7 +255,7 @@ loops:
   two: {order: [c, d]}
 """
     )
-    check(genome.resolve(genome.loads(text)))
+    check_plan(genome.resolve(genome.loads(text)))
     assert [name for name, _, _ in read(text)] == ["a", "b", "a", "b", "c", "d", "c", "d", "out"]
 
 
@@ -273,7 +273,7 @@ loops:
 """
     )
     plan = genome.resolve(genome.loads(text))
-    check(plan)
+    check_plan(plan)
     assert [(s.node.name, s.turn) for s in plan.steps] == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("out", 0)]
     assert {s.info.out for s in plan.steps[:-1]} == {(6, 8, 8)}  # nor does what they read set the size
     assert genome.digest(plan)
@@ -389,7 +389,7 @@ def test_members_past_update_keep_the_value_of_their_first_pass() -> None:
         ("c1", 1), ("c2", 1), ("c1", 2), ("c2", 2),
     ]  # fmt: skip
     plan = genome.resolve(genome.loads(text))
-    check(plan)
+    check_plan(plan)
     last = plan.steps[-1]
     assert [(plan.steps[i].node.name, plan.steps[i].turn) for i in last.sources] == [
         ("c1", 2), ("c2", 2), ("c3", 0),
@@ -414,7 +414,7 @@ loops:
 def test_a_pass_finds_its_kernels_among_those_of_all_inputs() -> None:
     """Pass 0 of `a` reads its second and fourth input, later ones the first and third."""
     plan = genome.resolve(genome.loads(GAPS.replace("OP", "conv")))
-    net = check(plan).double().eval()
+    net = check_plan(plan).double().eval()
     first, *later = [net.nodes[name] for name in ("a", "a@1", "a@2")]
     convs = [next(m for m in part.modules() if hasattr(m, "spans")) for part in (first, *later)]
     assert all(c.weight is convs[0].weight and c.bias is convs[0].bias for c in convs)
@@ -437,7 +437,7 @@ def test_a_separable_pass_finds_its_kernels_too() -> None:
     """Its depthwise filters lie along the other dimension."""
     text = GAPS.replace("op: OP", "op: separable").replace("order: conv, ", "")
     plan = genome.resolve(genome.loads(text))
-    net = check(plan).double().eval()
+    net = check_plan(plan).double().eval()
     xs = [torch.randn(2, n, 8, 8, dtype=torch.float64) for n in (4, 2, 5, 3)]
     whole = net.nodes["a@1"](xs[0], None, xs[2], None)
     deep, wide = (m for m in net.nodes["a@1"].modules() if hasattr(m, "spans"))

@@ -17,9 +17,11 @@ import genome
 import genome.ops._perturb as streaming
 from genome.op import Cost, Op, Shape
 from genome.ops.perturb import Perturb
-from tests.conformance import check, kept_bytes
+from genome.testing import around
+from genome.testing.measure import check_plan, saved_bytes
+from genome.testing.variants import INPUT
 from tests.genome import test_ops as register
-from tests.variants import IMAGE_SHAPE, around, variants
+from tests.variants import variants
 
 SOURCE, WIDTH = Shape(6, 9, 8), 4
 ORDERS = ("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
@@ -149,9 +151,9 @@ STREAMED = [
 def test_streamed_layers_cost_what_is_planned(op: Op, inputs: int) -> None:
     image = Shape(3, 33, 31)  # so that the smallest of three images is streamed too
     plan = genome.resolve(genome.Genome("one", image, 5, around(op, inputs).nodes))
-    module = check(plan)
+    module = check_plan(plan)
     assert any(isinstance(part, streaming.Streamed) for part in module.modules())
-    assert plan.train_bytes == kept_bytes(module, plan)
+    assert plan.train_bytes == saved_bytes(module, plan)
     register._assert_alive(module, plan)
 
 
@@ -360,4 +362,4 @@ def test_the_layers_of_the_authors_resnet_add_up() -> None:
 
 
 def test_the_tests_of_the_register_reach_streamed_layers() -> None:
-    assert any(isinstance(op, Perturb) and op.streams(IMAGE_SHAPE) for op in variants("perturb"))
+    assert any(isinstance(op, Perturb) and op.streams(INPUT) for op in variants("perturb"))

@@ -13,8 +13,9 @@ from genome.graph import Genome
 from genome.network import Network
 from genome.op import Op
 from genome.tensor_axes import parts
+from genome.testing import around, label
 from genome.transfer import Inherited, transfer
-from tests.variants import MOTIFS, PLAIN, around, label, variants
+from tests.variants import MOTIFS, PLAIN, variants
 
 WORDS = [*PLAIN, *MOTIFS]
 EVERY = [pytest.param(op, id=label(op)) for word in PLAIN for op in dict.fromkeys(variants(word))]

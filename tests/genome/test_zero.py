@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import genome
-from tests.conformance import check
+from genome.testing.measure import check_plan
 
 TEXT = """\
 genome: g
@@ -54,7 +54,7 @@ def test_zeros_of_a_sum_are_nothing(nodes: str) -> None:
     assert [s.node.name for s in with_zeros.steps] == ["a", "b", "s", "out"]
     facts = ("params", "macs", "train_bytes", "infer_bytes", "depth")
     assert [getattr(with_zeros, f) for f in facts] == [getattr(plain, f) for f in facts]
-    check(with_zeros)
+    check_plan(with_zeros)
     image = torch.randn(2, 3, 8, 8)
     (ours,), (theirs,) = (genome.build(plan)(image) for plan in (with_zeros, plain))
     torch.testing.assert_close(ours, theirs)
@@ -74,11 +74,11 @@ def test_zeros_with_an_effect_stay(nodes: str) -> None:
     plan = genome.resolve(loaded("  z: {op: zero, in: [a]}\n" + nodes))
     assert {"y", "z"} & {step.node.name for step in plan.steps}
     assert genome.digest(plan) != genome.digest(loaded(PLAIN))
-    check(plan)
+    check_plan(plan)
 
 
 def test_a_network_of_zeros_alone_gives_the_bias_of_its_exit() -> None:
-    module = check(genome.resolve(loaded("  z: {op: zero, in: [b]}", last="z"))).eval()
+    module = check_plan(genome.resolve(loaded("  z: {op: zero, in: [b]}", last="z"))).eval()
     (logits,) = module(torch.randn(2, 3, 8, 8))
     assert torch.equal(logits[0], logits[1])
 
@@ -87,4 +87,4 @@ def test_members_of_a_loop_are_left_as_they_are() -> None:
     text = TEXT.format(nodes="  z: {op: zero, in: [c]}\n  c: {op: add, in: [b, z]}", last="c")
     plan = genome.resolve(genome.loads(text + "loops:\n  l: {order: [c, z], passes: 1}\n"))
     assert [(s.node.name, s.turn) for s in plan.steps if s.turn] == [("c", 1), ("z", 1)]
-    check(plan)
+    check_plan(plan)
