@@ -97,9 +97,7 @@ def test_a_node_type_of_another_package_passes_the_suite(tmp_path: Path) -> None
 
 def test_a_wrong_cost_of_another_package_fails_the_suite(tmp_path: Path) -> None:
     lab = package(tmp_path, WRONG)
-    done = python(
-        lab, "-c", "import lab.shuffle, genome.testing; genome.testing.check_node_type('shuffle')"
-    )
+    done = python(lab, "-c", "import lab.shuffle, genome.testing; genome.testing.check_node_type('shuffle')")
     assert done.returncode == 1
     assert "costs: shuffle: macs: the plan says " in done.stderr
 
@@ -116,7 +114,10 @@ def test_an_installed_package_is_found_without_an_import(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("conv", "belongs to genome.ops.conv; choose another"), ("no word", "is no name; choose letters and digits")],
+    [
+        ("conv", "belongs to genome.ops.conv; choose another"),
+        ("no word", "is no name; choose letters and digits"),
+    ],
 )
 def test_a_word_that_is_taken_or_no_name_is_refused(word: str, message: str) -> None:
     class Mine(genome.Op):

@@ -1,1 +1,1 @@
-"""The motifs, one file each: they write plain nodes and have no module of their own."""
+"""The motifs, one file each. A motif expands to plain nodes and has no module of its own."""

@@ -1,4 +1,4 @@
-"""clique: nodes that all read each other, gone through again with the same kernels (CliqueNet, Yang et al.,
+"""clique: a loop of nodes that all read each other, evaluated again with the same kernels (CliqueNet, Yang et al.,
 CVPR 2018, arXiv:1802.10419)."""
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ def _body() -> Op:
 
 @op
 class Clique(Motif):
-    """Let every node read the input and the nodes before it, then, pass by pass, all other nodes.
+    """Let every node read the input and the nodes before it, then, in each later pass, all other nodes.
 
-    The first pass is the paper's stage I, the second its stage II: each node reads the newest value of all the
-    others with the same kernels and norms of its own, and no longer the input. The output is the concatenation
-    of the nodes, which is what the next block reads; the concatenation of it and the input is the feature for
-    the exit. `passes: 0` ends with stage I; `update` is how many nodes, the first ones, later passes evaluate.
+    The first pass is stage I of the paper, and the second is stage II: each node reads the newest value of all other
+    nodes, but not the input. Passes share their kernels and have norms of their own. The output is the concatenation
+    of the nodes, which the next block reads; the paper's classifier reads the concatenation of output and input.
+    `passes: 0` ends after stage I. `update` is the number of nodes, counted from the first, that later passes
+    evaluate.
 
-    With `bottleneck` each node is a 1x1 convolution over all it reads and the body behind it. So it is too
-    with a body that takes one input, or has no width of its own. In the loop a body keeps the image's size:
-    its strides are 1.
+    With `bottleneck` each node is a 1x1 convolution over all its inputs followed by the body. A body that takes one
+    input, or has no width of its own, gets such a convolution in any case. In the loop a body keeps the image's
+    size: its strides are 1.
     """
 
     nodes: int = gene(Int(1, 32), Int(2, 4), default=4)
@@ -56,7 +57,7 @@ class Clique(Motif):
         out = Node(f"{name}/out", Concat(), tuple(names))
         again = self.nodes if self.update == ALL else min(int(self.update), self.nodes)
         update = None if again == self.nodes else again * len(order) // self.nodes
-        # a single node reads nothing but the input: there is nothing to go through again
+        # a single node reads only the input, so a second pass would have nothing to read
         is_loop = self.passes > 0 and self.nodes > 1
         return Fragment((*nodes, out), (Loop(name, tuple(order), self.passes, update),) if is_loop else ())
 
@@ -69,7 +70,7 @@ class Clique(Motif):
         return Node(f"{name}/in", self._narrow(), ins, width), Node(name, own, (f"{name}/in",), takes)
 
     def _narrow(self) -> Op:
-        """The 1x1 convolution, alike to the body in what both have."""
+        """The 1x1 convolution, with the genes of the body if that is a conv."""
         if isinstance(self.body, Conv):
             return self.body.having(kernel=1, stride=1, dilation=1, groups=1, padding="same")
         return Conv(kernel=1, order="norm-act-conv")

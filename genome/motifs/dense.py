@@ -1,4 +1,4 @@
-"""dense: every layer reads all before it (DenseNet, Huang et al., CVPR 2017, arXiv:1608.06993)."""
+"""dense: every layer reads all earlier layers (DenseNet, Huang et al., CVPR 2017, arXiv:1608.06993)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ NARROW = 4  # a bottleneck has four times the growth (section 3 of the paper)
 
 @op
 class Dense(Motif):
-    """Let every layer read the input and all layers before it.
+    """Let every layer read the input and all earlier layers.
 
-    `layers` convolutions of `growth` channels each, norm and activation first; the output is the
-    concatenation of the input and all of them. With `bottleneck` a 1x1 convolution to
-    4 x growth channels stands before each.
+    The block has `layers` convolutions of `growth` channels each, with norm and activation first. Its output is the
+    concatenation of the input and all layers. With `bottleneck` a 1x1 convolution to 4 x growth channels comes
+    before each layer.
 
-    A stated width is the width of a 1x1 convolution that ends the block (the transition's compression);
-    without one the block has as many channels as it gathered.
+    A stated width adds a 1x1 convolution of that width at the end of the block (the compression of a transition).
     """
 
     layers: int = gene(Int(1, 128), Int(1, 4), default=4)

@@ -19,15 +19,15 @@ BEFORE, AFTER = "before", "after"
 
 @op
 class Fractal(Motif):
-    """Let column c put 2^(c - 1) bodies in a row, and join all columns that end at the same place.
+    """Run columns of 1, 2, 4, .. bodies in parallel, and join all columns that have a body ending at the same depth.
 
-    Joins that the paper nests at one place are one mean of equal weights, as in the authors' code. Node
-    `name/c3.2` is the second body of the third column, `name/j2` the join after two steps of the deepest.
+    Joins that the paper nests at the same depth are one mean with equal weights, as in the authors' code. The node
+    `name/c3.2` is the second body of the third column, and `name/j2` is the join after two bodies of the deepest.
 
-    `drop_path`: share of the mini-batches in which a join drops an input (local); `whole`: share in which the
-    whole network is one column (global). `pool` halves the image by a max pool of each column before the last
-    join (the authors' code), or after it (the paper's text). A stride of the body is for the first of each
-    column alone.
+    `drop_path` is the probability with which a join drops an input (local drop-path), and `whole` the probability
+    with which a mini-batch keeps a single column in the whole network (global drop-path). `pool` halves the image by
+    a max pool of each column before the last join (the authors' code), or after it (the paper's text). Only the first
+    body of each column has the body's stride.
     """
 
     columns: int = gene(Int(1, 6), Int(1, 3), default=3)
@@ -59,13 +59,13 @@ class Fractal(Motif):
         return Fragment(tuple(nodes))
 
     def _length(self, column: int) -> int:
-        """Steps of the deepest column that one body of this column stands beside."""
+        """The number of bodies of the deepest column that run beside one body of this column."""
         return 1 << (self.columns - 1 - column)
 
     def _begin(
         self, nodes: list[Node], heads: list[str], name: str, width: int | None, column: int, step: int
     ) -> None:
-        """Write the body that a column begins at this step, if it begins one."""
+        """Add the body that a column begins at this step, if it begins one."""
         before, inside = divmod(step - 1, self._length(column))
         if inside:
             return

@@ -1,4 +1,4 @@
-"""residual: a body and a shortcut around it (He et al., CVPR 2016, arXiv:1512.03385; pre-activation order
+"""residual: a body with a shortcut around it (He et al., CVPR 2016, arXiv:1512.03385; pre-activation order
 arXiv:1603.05027; pyramidal order: Han et al., CVPR 2017, arXiv:1610.02915)."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from genome.op import Op, body, gene, op
 from genome.ops.add import Add
 from genome.ops.conv import Conv
 
-# order: what the first, the inner and the last convolution of a unit look like
+# the orders of the first, the inner and the last convolution of a unit
 ORDERS = {
     "post": ("conv-norm-act", "conv-norm-act", "conv-norm"),
     "pre": ("norm-act-conv", "norm-act-conv", "norm-act-conv"),
@@ -22,17 +22,17 @@ ORDERS = {
 }
 
 
-Part: TypeAlias = tuple[str, int, int, int | Times | None]  # order, kernel, stride, width
+ConvSpec: TypeAlias = tuple[str, int, int, int | Times | None]  # order, kernel, stride, width
 
 
 @op
 class Residual(Motif):
-    """Add what a body makes of x to x.
+    """Add the output of a body to its input.
 
-    `unit: basic` is two k x k convolutions; `bottleneck` is 1x1, k x k, 1x1 with `expansion` times the width
-    at its end; `body` is any node type. `order: post` rectifies after the addition, `pre` and `pyramid` do
-    not. `stride` shrinks the image, the shortcut's too. `drop_path` is the share of the mini-batches in training
-    without the body (stochastic depth: Huang et al., ECCV 2016, arXiv:1603.09382).
+    `unit: basic` is two k x k convolutions. `bottleneck` is 1x1, k x k and 1x1 convolutions, the last one with
+    `expansion` times the width. `body` is any node type. `order: post` applies the activation after the addition;
+    `pre` and `pyramid` do not. `stride` shrinks the image in both branches. `drop_path` is the probability with which
+    a mini-batch drops the body in training (stochastic depth: Huang et al., ECCV 2016, arXiv:1603.09382).
     """
 
     unit: str = gene(OneOf("basic", "bottleneck", "body"), OneOf("basic", "bottleneck"), default="basic")
@@ -63,13 +63,13 @@ class Residual(Motif):
             return tuple(strided(f"{name}/body", self.body, (x,), width, self.stride))
         first, inner, last = ORDERS[self.order]
         if self.unit == "basic":
-            plan: list[Part] = [(first, self.kernel, self.stride, width), (last, self.kernel, 1, width)]
+            plan: list[ConvSpec] = [(first, self.kernel, self.stride, width), (last, self.kernel, 1, width)]
         else:
             wide = times(width, self.expansion)
             plan = [(first, 1, 1, width), (inner, self.kernel, self.stride, width), (last, 1, 1, wide)]
         return self._chain(name, x, plan)
 
-    def _chain(self, name: str, x: str, plan: list[Part]) -> tuple[Node, ...]:
+    def _chain(self, name: str, x: str, plan: list[ConvSpec]) -> tuple[Node, ...]:
         nodes: list[Node] = []
         for i, (order, kernel, stride, width) in enumerate(plan, start=1):
             made = Conv(kernel=kernel, stride=stride, order=order, activation=self.activation)

@@ -1,4 +1,4 @@
-"""stack: the same body several times in a row, each one a block of the width schedule (PyramidNet's stages:
+"""stack: the same body several times in sequence, each one a block of the width schedule (the stages of PyramidNet:
 Han et al., CVPR 2017, arXiv:1610.02915)."""
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from genome.op import Op, body, gene, op
 
 @op
 class Stack(Motif):
-    """Put `depth` bodies in a row; the first shrinks the image by `stride`.
+    """Run `depth` bodies in sequence; the first one shrinks the image by `stride`.
 
-    Unit i is named `name.i`, so that a width schedule steps once per unit. With `ramp` unit i has i / depth of
-    the body's `drop_path` (the linear decay of Huang et al., ECCV 2016, arXiv:1603.09382).
+    Unit i is named `name.i`, so that a width schedule steps once per unit. With `ramp` unit i has i / depth times the
+    body's `drop_path` (the linear decay of Huang et al., ECCV 2016, arXiv:1603.09382).
     """
 
     depth: int = gene(Int(1, 256), Int(1, 4), default=2)
@@ -32,7 +32,7 @@ class Stack(Motif):
         return Fragment(tuple(nodes))
 
     def _unit(self, i: int) -> Op:
-        """The body; a stride of its own is for the first unit alone."""
+        """The body of unit i. Only the first unit has a stride of the body's own."""
         unit = self.body
         if i > 1 and getattr(unit, "stride", 1) != 1:
             unit = unit.having(stride=1)

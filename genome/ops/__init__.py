@@ -1,1 +1,1 @@
-"""The node types, one file each; the file's name is the word in the YAML."""
+"""The node types, one file each; the name of the file is the word in the YAML."""

@@ -1,4 +1,4 @@
-"""The torch module of `active`. Imported inside `build` alone."""
+"""The torch module of `active`, imported only by `build`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from genome.ops._modules import he
 
 
 class Rule(torch.autograd.Function):
-    """The positions, held within `bound`; their gradient is not the derivative but the published step: per tap
-    divided by its length (left alone where that is exactly 0), times `rate`.
+    """The positions, clamped to `bound`. Their gradient is the published step instead of the derivative.
 
-    A coordinate past the bound takes no step further out.
+    The step is the derivative times `rate`; with `normalize` each tap's derivative is divided by its length first,
+    unless that is exactly 0. A coordinate past the bound takes no step further out.
     """
 
     generate_vmap_rule = True
@@ -42,8 +42,7 @@ class Rule(torch.autograd.Function):
 
 
 class Still(torch.autograd.Function):
-    """The weight as it is, and a gradient of zero for positions that it does not depend on: every parameter
-    has a gradient, frozen or not."""
+    """The weight unchanged, and a gradient of zero for the positions, so that frozen positions have one too."""
 
     generate_vmap_rule = True
 
@@ -61,7 +60,7 @@ class Still(torch.autograd.Function):
 
 
 class Box(NamedTuple):
-    """The cells of a kernel about its centre, ends included."""
+    """The pixels that a kernel covers, relative to its centre, ends included."""
 
     top: int
     bottom: int
@@ -69,8 +68,10 @@ class Box(NamedTuple):
     right: int
 
     def within(self, rows: int, columns: int, height: int, width: int) -> Box:
-        """Without the cells that lie outside the image at every output: `rows` and `columns` are the last
-        output's place in pixels."""
+        """The box without the pixels that are outside the image for every output pixel.
+
+        `rows` and `columns` are the position of the last output pixel, in pixels of the input.
+        """
         return Box(
             max(self.top, -rows),
             min(self.bottom, height - 1),
@@ -80,11 +81,11 @@ class Box(NamedTuple):
 
 
 class Watch:
-    """Whether positions are where they started, where reading them means waiting for the device.
+    """Tells whether positions are at their start, with few reads, since each read waits for the device.
 
-    Nothing moves frozen positions, yet each step of an optimizer adds its zeros to them. While the changes
-    come at a steady rate they are looked at after 1, 2, 4, 8, .. of them; any other change is looked at at
-    once. Away from the start nothing needs to be known: the dense kernel is right everywhere.
+    Frozen positions never move, but each step of an optimizer adds zeros to them and so changes their version.
+    While the version grows at a steady rate, the positions are read after 1, 2, 4, 8, .. changes; after any other
+    change they are read at once. A wrong `False` is only slower: the dense kernel is correct for all positions.
     """
 
     def __init__(self) -> None:
@@ -94,7 +95,7 @@ class Watch:
         self.flat = False
 
     def at(self, position: Tensor, start: Tensor, frozen: bool) -> bool:
-        """Whether `position` is `start`; `frozen`: a training step that gives the positions no gradient."""
+        """Whether `position` equals `start`. `frozen` says that this training step gives the positions no gradient."""
         same = position is self.position
         change = position._version - self.version
         if same and (change == 0 or (frozen and not self.flat)):
@@ -113,10 +114,10 @@ class Watch:
 class Active(nn.Module):
     """An active convolution. (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
-    `position` holds (dy, dx) of each tap but the centre, in pixels from it, taps in raster order, one such row
-    per group of output channels; it is flat, so that weight decay on matrices leaves it alone.
-    It is run as one convolution whose kernel is synthesised from the taps' bilinear coefficients: exact, since
-    each tap outside the image reads zeros. `steps` counts training forwards until `warmup` of them are done.
+    `position` holds (dy, dx) of each tap except the centre, in pixels from the centre, in raster order, for each
+    group of output channels in turn. It is one-dimensional, so that weight decay on matrices does not apply to it.
+    The layer runs as one convolution with a kernel synthesised from the bilinear coefficients of the taps. This is
+    exact, since a tap outside the image reads zeros. `steps` counts training forwards up to `warmup`.
     """
 
     lattice: Tensor
@@ -149,10 +150,10 @@ class Active(nn.Module):
 
     def _forget(self) -> None:
         self._watch = Watch()
-        self._read: tuple[Tensor, int, int] | None = None  # `steps`, its version, and its value on the host
+        self._read: tuple[Tensor, int, int] | None = None  # `steps`, its version, its value on the host
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is copied and pickled: what the host knows about tensors holds for these tensors alone."""
+        """The state to copy or pickle, without what the host has read of these tensors."""
         return {key: value for key, value in self.__dict__.items() if key not in ("_watch", "_read")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -160,7 +161,7 @@ class Active(nn.Module):
         self._forget()
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.compiler.is_compiling():  # nothing may be read on the host
+        if torch.compiler.is_compiling():  # the host may read no tensor
             return self._dense(x, self._traced(), self._widest())
         counts = self.training and torch.is_grad_enabled()
         learns = counts and self._warm() and self.rate > 0 and self.position.requires_grad
@@ -173,7 +174,7 @@ class Active(nn.Module):
         )
 
     def _warm(self) -> bool:
-        """Count this training forward; whether the warm-up is over."""
+        """Count this training forward, and return whether the warm-up is over."""
         if not self.warmup or self.steps.is_meta:
             return not self.warmup
         steps, read = self.steps, self._read
@@ -193,7 +194,7 @@ class Active(nn.Module):
         return self._watch.at(self.position, self.lattice, frozen)
 
     def _traced(self) -> Tensor:
-        """The positions, frozen and counted by tensors alone."""
+        """The positions and the warm-up, computed with tensors only."""
         position: Tensor = self.position
         counts = self.training and torch.is_grad_enabled()
         if counts and self.warmup:
@@ -206,7 +207,7 @@ class Active(nn.Module):
         return Box(-self.bound, self.bound, -self.bound, self.bound)
 
     def _tightest(self, position: Tensor) -> Box:
-        """The cells that taps touch; a tap on a cell touches the next one too, by which it may move there."""
+        """The pixels that taps read. A tap exactly on a pixel reads the next one too, since it may move there."""
         corners = position.detach().view(-1, 2).floor().clamp(max=self.bound - 1)
         top, left = (int(min(low, 0)) for low in corners.amin(0).tolist())
         bottom, right = (int(max(low + 1, 0)) for low in corners.amax(0).tolist())
@@ -224,13 +225,13 @@ class Active(nn.Module):
         return F.conv2d(F.pad(x, (-box.left, beside, -box.top, below)), kernel, self.bias, self.stride)
 
     def _synthesised(self, position: Tensor, box: Box) -> Tensor:
-        """The kernel over the box: each tap's weight shared out to the four cells about it. (O, C, S, T)"""
+        """The kernel over the box, each tap's weight spread over the four pixels around it. (O, C, S, T)"""
         width, channels = self.weight.shape[:2]
         taps = position.view(self.groups, -1, 2)  # (groups, K - 1, 2)
         centre = taps.shape[1] // 2
         taps = torch.cat([taps[:, :centre], torch.zeros_like(taps[:, :1]), taps[:, centre:]], dim=1)
         low = taps.detach().floor().clamp(max=self.bound - 1)
-        part = taps - low  # its derivative is 1 on the lattice too: the right-sided one
+        part = taps - low  # on a pixel its derivative is the right-sided one, 1
         down = _shares(low[..., 0], part[..., 0], box.top, box.bottom)  # (groups, K, S)
         across = _shares(low[..., 1], part[..., 1], box.left, box.right)  # (groups, K, T)
         cells = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(2)  # (groups, K, S * T)
@@ -243,14 +244,14 @@ class Active(nn.Module):
 
 
 def _lattice(kernel: int) -> Tensor:
-    """(dy, dx) of the taps of a conventional kernel in raster order, without the centre; flat."""
+    """(dy, dx) of the taps of an ordinary kernel in raster order, without the centre; one-dimensional."""
     reach = kernel // 2
     at = [float(c) for c in range(-reach, reach + 1)]
     return torch.tensor([c for y in at for x in at if y or x for c in (y, x)])
 
 
 def _shares(low: Tensor, part: Tensor, first: int, last: int) -> Tensor:
-    """Linear coefficients of taps at `low + part` in the cells first..last of one axis. (..) -> (.., cells)"""
+    """The linear coefficients of taps at `low + part` for pixels first..last of an axis. (..) -> (.., pixels)"""
     away = torch.arange(first, last + 1, device=low.device) - low.unsqueeze(-1)
     part = part.unsqueeze(-1)
     return (away == 0) * (1 - part) + (away == 1) * part

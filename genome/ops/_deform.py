@@ -1,4 +1,4 @@
-"""The torch module of `deform`. Imported inside `build` alone."""
+"""The torch module of `deform`, imported only by `build`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genome.ops._modules import he
 
 
 class Scaled(torch.autograd.Function):
-    """The tensor as it is; its gradient times `rate`."""
+    """The tensor unchanged; its gradient is multiplied by `rate`."""
 
     generate_vmap_rule = True
 
@@ -33,8 +33,9 @@ class Scaled(torch.autograd.Function):
 class Deform(nn.Module):
     """A deformable convolution. (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
-    `offset` is the convolution that makes, per output pixel, 2 K G offsets, channel (g K + k) 2 + (0: dy, 1: dx),
-    then with modulation K G logits, channel g K + k: torchvision's layout. It starts at zero.
+    The convolution `offset` gives 2 K G offsets per output pixel, for K taps and G groups: channel
+    2 (g K + k) is dy and the next one is dx. With modulation, K G logits follow, in channel g K + k. This is the
+    layout of torchvision. Its weights and bias start at zero.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Deform(nn.Module):
             self.offset.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        places = torch.promote_types(x.dtype, torch.float32)  # eight bits are too few for a place in an image
+        places = torch.promote_types(x.dtype, torch.float32)  # bfloat16 has too few bits for a position
         given = self._given(x).to(places)
         with exact(x):
             offset, mask = given[:, : self.offsets], self._mask(given)
@@ -80,7 +81,7 @@ class Deform(nn.Module):
     def _given(self, x: Tensor) -> Tensor:
         weight, bias = self.offset.weight, self.offset.bias
         assert bias is not None
-        if self.rate != 1.0:  # of the parameters: what reaches the input is not scaled
+        if self.rate != 1.0:  # the gradient of the parameters is scaled, that of the input is not
             weight, bias = Scaled.apply(weight, self.rate), Scaled.apply(bias, self.rate)
         return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation)
 
@@ -100,9 +101,9 @@ class Deform(nn.Module):
         return out.to(x.dtype)  # type: ignore[no-any-return]
 
     def _columns(self, x: Tensor, offset: Tensor, mask: Tensor | None) -> Tensor:
-        """What each tap reads at each output pixel. -> (B, C * K, H', W')
+        """The value that each tap reads at each output pixel. -> (B, C * K, H', W')
 
-        All taps are sampled by one call, stacked along the height; groups of channels are images of their own.
+        One call samples all taps, stacked along the height; each group of channels is an image of its own.
         """
         channels, (height, width) = x.shape[1], offset.shape[2:]
         grid = self._grid(offset, *x.shape[2:])  # (B * groups, K * H', W', 2)
@@ -114,9 +115,9 @@ class Deform(nn.Module):
         return read.reshape(-1, channels * self.kernel**2, height, width)
 
     def _grid(self, offset: Tensor, height: int, width: int) -> Tensor:
-        """Sampling places (x, y), from -1 to 1 between the image's edges."""
+        """Sampling positions (x, y), -1 and 1 at the edges of the image."""
         images, size = offset.shape[0] * self.groups, offset.shape[2:]
-        # images and groups apart: beside a mask's logits they can't be one dimension without a copy
+        # images and groups stay two dimensions: with mask logits beside them, merging them would need a copy
         moved = offset.reshape(-1, self.groups, self.kernel, self.kernel, 2, *size)
         down = torch.add(
             self._axis(height, size[0], offset)[:, None, :, None], moved[:, :, :, :, 0], alpha=2 / height
@@ -126,7 +127,7 @@ class Deform(nn.Module):
         return torch.stack((across, down), dim=-1).view(images, -1, size[1], 2)
 
     def _axis(self, pixels: int, outputs: int, like: Tensor) -> Tensor:
-        """Where taps of no offset read along one axis. (kernel, outputs)"""
+        """The positions along one axis that taps without an offset read. (kernel, outputs)"""
         taps = torch.arange(self.kernel, device=like.device, dtype=like.dtype) * self.dilation - self.padding
         at = torch.arange(outputs, device=like.device, dtype=like.dtype) * self.stride + taps[:, None]
         return (2 * at + 1) / pixels - 1

@@ -1,4 +1,4 @@
-"""Arithmetic that autocast leaves alone. Imported inside `build` alone."""
+"""Arithmetic without autocast, imported only by `build`."""
 
 from __future__ import annotations
 

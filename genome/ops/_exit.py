@@ -11,7 +11,7 @@ from genome.ops._joins import Edges
 
 
 class Head(nn.Module):
-    """Pool each input to a vector, put them behind each other, classify. -> (B, classes)"""
+    """Pool each input to a vector, concatenate the vectors, and classify. -> (B, classes)"""
 
     def __init__(self, edges: Sequence[nn.Module], average: bool, linear: nn.Linear | None) -> None:
         super().__init__()

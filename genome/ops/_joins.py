@@ -1,4 +1,4 @@
-"""Joins: inputs fitted to one shape, then summed, averaged or put behind each other."""
+"""The torch modules of the joins: inputs fitted to one shape, then summed, averaged or concatenated."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from genome.ops._paths import Branches, Paths
 
 
 def shrink(source: Shape, out: Shape) -> nn.Module:
-    """Average pooling from one image size to a smaller one: windows of the ratio where they tile the image
-    (as PyramidNet's shortcut), else windows spread evenly."""
+    """Average pooling from one image size to a smaller one.
+
+    The windows are as large as the ratio if such windows tile the image (as in PyramidNet's shortcut), else they
+    are those of adaptive pooling.
+    """
     ratio = (-(-source.height // out.height), -(-source.width // out.width))
     if (-(-source.height // ratio[0]), -(-source.width // ratio[1])) == (out.height, out.width):
         return nn.AvgPool2d(ratio, ratio, ceil_mode=True)
@@ -24,7 +27,7 @@ def shrink(source: Shape, out: Shape) -> nn.Module:
 
 
 class Channels(nn.Module):
-    """Add zero channels behind (or in front), or drop those past `channels`. (B, C, H, W) -> (B, channels, H, W)"""
+    """Append (or prepend) zero channels, or drop channels past `channels`. (B, C, H, W) -> (B, channels, H, W)"""
 
     def __init__(self, channels: int, in_front: bool = False) -> None:
         super().__init__()
@@ -53,7 +56,7 @@ class Every(nn.Module):
 
 
 def fitter(source: Shape, out: Shape, fit: str) -> nn.Module:
-    """The module that brings one input to the shape in which all meet."""
+    """The module that brings one input to the common shape `out`."""
     if source == out:
         return nn.Identity()
     step = strides(source, out)
@@ -80,23 +83,23 @@ class Edges(nn.ModuleDict):
     def maps(self, xs: Sequence[Tensor | None]) -> Iterator[Tensor]:
         for i, module in zip(self.places, self.values(), strict=True):
             x = xs[i]
-            if x is not None:  # most edges leave it as it is: a call costs more than a look
+            if x is not None:  # most edges are the identity, and a type check is faster than a call
                 yield x if type(module) is nn.Identity else module(x)
 
     def total(self, xs: Sequence[Tensor | None]) -> Tensor:
-        """The sum, made so that no more than the sum so far and one more map are held."""
+        """The sum, with no more than the running sum and one more map in memory."""
         maps = self.maps(xs)
         total = next(maps)
         for one in maps:
             total = total + one
-            del one  # else it would live on while the next is made
+            del one  # frees its memory before the next map is made
         return total
 
 
 class Join(nn.Module):
-    """The sum or the mean of the fitted inputs, then an activation where there is one.
+    """The sum or the mean of the fitted inputs, then the activation `after`, if any.
 
-    An input that is None was not read, or dropped for this mini-batch. With `paths` it says which to drop.
+    An input is None if it was not read, or was dropped for this mini-batch. `paths` is the node's drop-path.
     """
 
     def __init__(
@@ -118,11 +121,11 @@ class Join(nn.Module):
         total = self.edges.total(xs)
         if self.mean:
             count = sum(x is not None for x in xs)
-            total = total.div_(count) if count > 1 else total  # a sum of several is nobody else's
+            total = total.div_(count) if count > 1 else total  # only a sum of several is a new tensor
         return self.after(total)  # type: ignore[no-any-return]
 
     def _expected(self, xs: Sequence[Tensor | None]) -> Tensor:
-        """The sum with each branch weighted by how often it was there; the last input always was."""
+        """The sum with each branch times its probability of being kept; the last input is always kept."""
         assert isinstance(self.paths, Branches)
         *branches, shortcut = self.edges.items()
         total: Tensor = shortcut[1](xs[int(shortcut[0])])
@@ -132,7 +135,7 @@ class Join(nn.Module):
 
 
 class Concat(nn.Module):
-    """The channels of all inputs behind each other."""
+    """The inputs concatenated along the channels."""
 
     def forward(self, *xs: Tensor) -> Tensor:
         return torch.cat(xs, dim=1)

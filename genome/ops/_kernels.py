@@ -1,4 +1,4 @@
-"""Kernels over several inputs, kept so that each pass of a loop finds those that it reads."""
+"""Convolution kernels over several inputs, stored so that each pass of a loop finds those of the inputs it reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genome.ops._modules import he
 
 
 class Window(NamedTuple):
-    """Where the taps of a kernel lie."""
+    """The taps of a kernel."""
 
     kernel: int = 1
     stride: int = 1
@@ -23,16 +23,16 @@ class Window(NamedTuple):
 
     @property
     def pad(self) -> int:
-        """Pixels of zeros around the image."""
+        """The pixels of zeros on each side of the image."""
         return self.dilation * (self.kernel - 1) // 2 if self.padding == "same" else int(self.padding)
 
     def bordered(self, x: Tensor) -> Tensor:
-        """The image, with the odd pixel on the right and bottom where `same` needs one."""
+        """The image, with one more column and row of zeros at the right and bottom if `same` needs them."""
         odd = self.padding == "same" and self.dilation * (self.kernel - 1) % 2
         return F.pad(x, (0, 1, 0, 1)) if odd else x
 
     def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
-        """The convolution with these taps of an image that has its border."""
+        """The convolution of an image that is `bordered` already."""
         if self._is_slow(x, weight):
             with torch.autocast("cpu", enabled=False):
                 made = self._plain(x.float(), weight.float(), bias, groups)
@@ -43,17 +43,17 @@ class Window(NamedTuple):
         return F.conv2d(x, weight, bias, self.stride, self.pad, self.dilation, groups)
 
     def _is_slow(self, x: Tensor, weight: Tensor) -> bool:
-        """Whether bf16 on a CPU is slower than float32: filters of one channel or two, all but plain 3x3 ones.
+        """Whether bf16 on a CPU is slower than float32, as it is for filters of one or two channels except plain 3x3.
 
         Forward and backward of 64 filters over 64 images of 16x16, one thread: 3x3 with stride 2 takes 26.5 ms in bf16
-        and 1.3 ms through float32, 5x5 takes 14.8 and 8.4, a 3x3 with stride 1 takes 0.7 and 3.2.
+        and 1.3 ms in float32, 5x5 takes 14.8 and 8.4 ms, 3x3 with stride 1 takes 0.7 and 3.2 ms.
         """
         thin = weight.shape[1] <= 2 and (self.kernel > 3 or self.stride > 1 or self.dilation > 1)
         return thin and x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 class Span(NamedTuple):
-    """Part of a concatenation: channels of the image and where their weights begin and end."""
+    """Consecutive channels of a concatenation, and the slice of the weight that belongs to them."""
 
     channels: int
     start: int
@@ -68,10 +68,10 @@ class Span(NamedTuple):
 
 
 class Kernels(nn.Module):
-    """A convolution of the concatenation of several inputs: `weight` holds their kernels behind each other.
+    """A convolution of the concatenation of several inputs. `weight` holds the kernels of the inputs in order.
 
-    A pass of a loop reads some of the inputs, and finds theirs (see `share_kernels`). Each input has groups of
-    its own. `depthwise` is one filter per channel.
+    A pass of a loop may read only some of the inputs, and uses their kernels alone (see `share_kernels`). Each input
+    has its own number of groups. `depthwise` means one filter per channel.
     """
 
     def __init__(
@@ -85,7 +85,8 @@ class Kernels(nn.Module):
     ) -> None:
         super().__init__()
         self.window, self.depthwise = window, depthwise
-        self.lengths = {  # of each input's weights along the packed dimension
+        # per input: its channels, the length of its weights along the packed dimension, its groups
+        self.lengths = {
             i: (source.channels, source.channels if depthwise else source.channels // parts, parts)
             for i, (source, parts) in enumerate(zip(sources, groups, strict=True))
             if source is not None
@@ -93,7 +94,7 @@ class Kernels(nn.Module):
         total = sum(length for _, length, _ in self.lengths.values())
         size = (window.kernel, window.kernel)
         shape = (total, 1, *size) if depthwise else (width, total, *size)
-        # inputs whose groups were reduced differ in fan-out
+        # inputs with fewer groups than asked for have another fan-out
         deviations = [he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()]
         self.weight = nn.Parameter(torch.empty(shape).normal_(0.0, deviations[0]))
         if len(set(deviations)) > 1:
@@ -105,11 +106,11 @@ class Kernels(nn.Module):
 
     @property
     def packed(self) -> int:
-        """The dimension of the weight along which the inputs lie."""
+        """The dimension of the weight along which the inputs are concatenated."""
         return 0 if self.depthwise else 1
 
     def spans_in(self, lengths: dict[int, tuple[int, int, int]]) -> list[Span]:
-        """Where the weights of my inputs lie in a weight that holds those of `lengths`."""
+        """The slices of this module's inputs in a weight that holds all inputs of `lengths`."""
         spans: list[Span] = []
         start = 0
         for i, (channels, length, groups) in sorted(lengths.items()):
@@ -139,7 +140,7 @@ class Kernels(nn.Module):
         return self.window.convolved(x, weight, bias, span.groups)
 
     def _read(self, packed: Tensor) -> Tensor:
-        """The part of the inputs that are read: mostly all or one slice."""
+        """The part of a packed tensor that belongs to the inputs that are read, mostly all of it or one slice."""
         if len(self.spans) == 1 and self.spans[0].stop - self.spans[0].start == packed.shape[self.packed]:
             return packed
         parts = [packed.narrow(self.packed, span.start, span.stop - span.start) for span in self.spans]
@@ -150,7 +151,7 @@ class Kernels(nn.Module):
 
 
 def share_kernels(passes: Sequence[Kernels]) -> None:
-    """Give the passes of a loop one weight that holds the kernels of all inputs that any of them reads."""
+    """Give all passes of a loop one weight with the kernels of every input that any pass reads."""
     lengths: dict[int, tuple[int, int, int]] = {}
     weights: dict[int, Tensor] = {}
     for one in passes:

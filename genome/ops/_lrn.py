@@ -1,5 +1,4 @@
-"""The torch module of `lrn`. It keeps its input alone for the backward pass, where nn.LocalResponseNorm keeps
-four maps."""
+"""The torch module of `lrn`. It saves one map for the backward pass, its input; nn.LocalResponseNorm saves four."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 
 def summed(x: Tensor, before: int, behind: int) -> Tensor:
-    """Each channel with its neighbours `before` and `behind` added. (B, C, H, W) -> (B, C, H, W)"""
+    """The sum of each channel, `before` channels before it and `behind` after it. (B, C, H, W) -> (B, C, H, W)"""
     total = x.clone()
     for step in range(1, before + 1):
         total[:, step:] += x[:, :-step]
@@ -20,7 +19,7 @@ def summed(x: Tensor, before: int, behind: int) -> Tensor:
 
 
 class _Normalised(torch.autograd.Function):
-    """y = x * d ** -beta with d = k + alpha * summed(x * x), computed again in the backward pass."""
+    """y = x * d ** -beta with d = k + alpha * summed(x * x), recomputed in the backward pass."""
 
     @staticmethod
     def forward(x: Tensor, before: int, behind: int, alpha: float, beta: float, k: float) -> Tensor:
@@ -39,13 +38,13 @@ class _Normalised(torch.autograd.Function):
         x, grad_y = _fine(ctx.saved_tensors[0]), _fine(grad)
         divisor = k + alpha * summed(x * x, before, behind)
         scaled = grad_y * divisor**-beta
-        # a channel stands in the sums of the channels that it is a neighbour of: the window turned round
+        # a channel is in the sums of its neighbours, which is the mirrored window
         others = summed(scaled * x / divisor, behind, before)
         return (scaled - 2 * alpha * beta * x * others).to(grad.dtype), None, None, None, None, None
 
 
 def _fine(x: Tensor) -> Tensor:
-    """In no less than float32."""
+    """The tensor in at least float32."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 

@@ -1,4 +1,4 @@
-"""The torch modules that node types are made of. Imported inside `build` alone."""
+"""The torch modules that node types are made of, imported only by `build`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def he(width: int, kernel: int, groups: int = 1) -> float:
 
 
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d that starts from He's normal distribution, biases at zero."""
+    """nn.Conv2d with weights drawn from He's normal distribution and biases of zero."""
 
     def reset_parameters(self) -> None:
         self.weight.data.normal_(0.0, he(self.out_channels, self.kernel_size[0], self.groups))
@@ -38,7 +38,7 @@ def conv2d(
     padding: int | str = "same",
     bias: bool = False,
 ) -> nn.Module:
-    """A convolution. `same` pads to ceil(size / stride) outputs, the odd pixel on the right and bottom."""
+    """A convolution. `same` pads to ceil(size / stride) outputs, with the odd pixel at the right and bottom."""
     total = dilation * (kernel - 1)
     pad = total // 2 if padding == "same" else int(padding)
     made = Conv2d(channels, width, kernel, stride, pad, dilation, groups, bias)
@@ -48,7 +48,7 @@ def conv2d(
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """nn.BatchNorm2d that sets its start values without going through torch's initialisers."""
+    """nn.BatchNorm2d that sets its initial values directly, which is faster than torch's initialisers."""
 
     def reset_parameters(self) -> None:
         for name, tensor in (*self._parameters.items(), *self._buffers.items()):
@@ -64,7 +64,7 @@ def norm(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
 
 
 def act(kind: str, in_place: bool = False) -> nn.Module:
-    """An activation by its word; `in_place`: of ReLU, whether it overwrites what it takes."""
+    """An activation by its word. `in_place` lets ReLU overwrite its input."""
     kinds: dict[str, type[nn.Module]] = {
         "relu": nn.ReLU,
         "relu6": nn.ReLU6,
@@ -76,15 +76,17 @@ def act(kind: str, in_place: bool = False) -> nn.Module:
 
 
 class Zeros(nn.Module):
-    """Zeros of the input's shape. What comes before gets gradients of zero, not none."""
+    """Zeros of the input's shape. Earlier layers get gradients of zero instead of None."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x * 0.0
 
 
 def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn.Module:
-    """One module after the other, under the names of the parts (a second `norm` is `norm2`); a single one is
-    itself. With `gathers` over the concatenation of several inputs."""
+    """The parts in sequence, under their names; a second `norm` is named `norm2`, and a single part is returned as is.
+
+    With `gathers` the sequence takes several inputs and concatenates them.
+    """
     if len(parts) < 2 and not gathers:
         return parts[0][1] if parts else nn.Identity()
     named: OrderedDict[str, nn.Module] = OrderedDict()
@@ -98,7 +100,7 @@ def chained(parts: Sequence[tuple[str, nn.Module]], gathers: bool = False) -> nn
 
 
 class Gather(nn.Sequential):
-    """Parts in a row over the concatenation of all inputs that are read. n x (B, C_i, H, W) -> (B, width, ..)"""
+    """Parts in sequence over the concatenation of the inputs that are read. n x (B, C_i, H, W) -> (B, width, ..)"""
 
     def forward(self, *xs: Tensor | None) -> Tensor:
         read = [x for x in xs if x is not None]

@@ -1,5 +1,5 @@
-"""Drop-path: which inputs of a join a mini-batch keeps. Decided before the forward, so that only what is kept
-is run."""
+"""Drop-path: which inputs of each join a mini-batch keeps. It is drawn before the forward, so that the nodes which
+only dropped inputs need do not run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ Sources: TypeAlias = tuple[int | None, ...]  # the steps that a step reads
 
 @dataclass(frozen=True)
 class Columns:
-    """Drop-path of a fractal's join (Larsson et al., arXiv:1605.07648): its inputs are the deepest columns of
-    `columns`, the shallowest of them first, or any inputs where `columns` is 0.
+    """Drop-path of a fractal's join (Larsson et al., arXiv:1605.07648).
 
-    Local: each input is dropped with probability `rate`; where all would be, one survives, chosen evenly.
-    Global, in a share `whole` of the mini-batches: one column for the whole network.
+    Local drop-path drops each input with probability `rate`; if it would drop all, one input, chosen uniformly, is
+    kept. Global drop-path keeps one column in the whole network.
     """
 
-    rate: float
-    columns: int = 0
-    whole: float = 0.0
+    rate: float  # probability with which local drop-path drops an input
+    columns: int = (
+        0  # columns of the fractal, of which the inputs are the deepest, shallowest first; 0: no fractal
+    )
+    whole: float = 0.0  # probability of global drop-path in a mini-batch
 
     def kept(self, read: Sequence[bool], column: int | None) -> list[bool]:
-        """Which of the inputs that are read a mini-batch keeps; `column` is that of the whole network."""
+        """Which of the inputs that are read a mini-batch keeps. `column` is that of global drop-path, if it applies."""
         places = [i for i, here in enumerate(read) if here]
         if column is not None:
-            first = self.columns - len(places)  # a column above it does not pass here: any choice will do
+            first = self.columns - len(
+                places
+            )  # a shallower column does not reach this join: any choice is right
             keep = {places[min(max(column - first, 0), len(places) - 1)]}
         else:
             keep = {i for i in places if chance() >= self.rate} or {places[int(chance() * len(places))]}
@@ -38,8 +41,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Branches:
-    """Stochastic depth (Huang et al., ECCV 2016, arXiv:1603.09382): all inputs but the last, the shortcut, are
-    dropped with probability `rate`; without dropping they count 1 - `rate`."""
+    """Stochastic depth (Huang et al., ECCV 2016, arXiv:1603.09382).
+
+    In training each input except the last, the shortcut, is dropped with probability `rate`. In evaluation those
+    inputs are multiplied by 1 - `rate`.
+    """
 
     rate: float
     columns: ClassVar[int] = 0
@@ -55,16 +61,17 @@ Paths: TypeAlias = Columns | Branches
 
 
 def chance() -> float:
-    """A number from 0 to 1 of torch's CPU generator, so that no device has to be waited for."""
+    """A number from 0 to 1 from torch's CPU generator, which needs no wait for a device."""
     return torch.rand(()).item()
 
 
 def drawn(
     joins: Mapping[int, Paths], steps: Sequence[Sources], exits: Sequence[int]
 ) -> dict[int, Sources | None]:
-    """What a mini-batch reads at every join, and None at every step that no exit needs then.
+    """The inputs that a mini-batch reads at each join, and None for each step that no exit needs.
 
-    `joins` has the drop-path of the steps that have one, `steps` what each step reads, None where it does not.
+    `joins` holds the drop-path of the steps that have one; `steps` holds the inputs of each step, None for an input
+    that is not read.
     """
     coin, column = chance(), int(chance() * max(join.columns for join in joins.values()))
     found: dict[int, Sources | None] = {}

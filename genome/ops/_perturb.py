@@ -1,8 +1,8 @@
-"""The torch modules of `perturb`: noise, and the same noise, activation and 1x1 mix without holding the maps.
+"""The torch modules of `perturb`: the noise alone, and a fused form of noise, activation and 1x1 mix.
 
-M masks turn C channels into C * M maps, of which a training step would keep all. `stream` makes them for a few
-samples, or a few rows of one, in a small buffer that stays in the cache, multiplies, and lets backward make them
-again: the numbers are those of the plain form, the memory little more than that of the input.
+M masks turn C channels into C * M maps, all of which autograd would save. `stream` makes them in a small buffer that
+stays in the cache, for a few samples or a few rows at a time, and recomputes them in the backward pass. The results
+are those of the plain form; the memory is little more than that of the input.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from genome.op import Shape
-from genome.ops._buffer import ROOM, rows_at_once
+from genome.ops._buffer import BUFFER, rows_at_once
 
 aten: Any = torch.ops.aten
-CUDA_ROOM = 1 << 25  # numbers in a buffer: enough work for a launch
-ROWS_CHANNELS = 16  # with fewer, the innermost loop over channels is too short
+CUDA_BUFFER = 1 << 25  # numbers in a buffer: enough work for a kernel launch
+ROWS_CHANNELS = 16  # with fewer channels the innermost loop, which is over channels, is too short
 
 
 def drawn(noise: str, masks: int, source: Shape, shared: bool, level: float) -> Tensor:
-    """Masks (masks, C or 1, H, W) from torch's global generator."""
+    """Masks (masks, C or 1, H, W), drawn from torch's global generator."""
     made = torch.empty(masks, 1 if shared else source.channels, source.height, source.width)
     return made.normal_().mul_(level) if noise == "normal" else made.uniform_(-1.0, 1.0).mul_(level)
 
 
 class Noise(nn.Module):
-    """Each channel plus each of its masks. (B, C, H, W) -> (B, C * M, H, W), mask m of channel c at c * M + m.
+    """Each channel plus each of its masks. (B, C, H, W) -> (B, C * M, H, W); mask m of channel c is map c * M + m.
 
     Raises:
-        ValueError: where the images are not of the masks' size.
+        ValueError: images that do not have the size of the masks.
     """
 
     def __init__(self, masks: Tensor) -> None:
@@ -44,7 +44,7 @@ class Noise(nn.Module):
         self.check(x)
         if len(self.masks) == 1:
             return x + self.masks
-        # the sum takes the layout of the masks: by channel, or flattening would copy all maps
+        # the sum takes the layout of the masks; with any other layout flattening would copy all maps
         masks = self.masks.transpose(0, 1).contiguous()  # (C or 1, M, H, W)
         return (x.unsqueeze(2) + masks).flatten(1, 2)  # (B, C, M, H, W) -> (B, C * M, ..)
 
@@ -53,7 +53,7 @@ class Noise(nn.Module):
         if (height, width) != found:
             raise ValueError(
                 f"the masks of perturb were drawn for images of {height}x{width} here, not {found[0]}x{found[1]}; "
-                "they are never resized: build the genome for the other image size"
+                "masks are never resized: build the genome for the other image size"
             )
 
     def extra_repr(self) -> str:
@@ -61,7 +61,7 @@ class Noise(nn.Module):
 
 
 class Streamed(nn.Sequential):
-    """`noise`, then `act` or not, then `mix`, these without holding the maps, then the other parts in a row."""
+    """`noise`, `act` (if it comes next) and `mix`, computed by `stream`, then the other parts in sequence."""
 
     def __init__(self, parts: Sequence[tuple[str, nn.Module]], activation: str) -> None:
         super().__init__(OrderedDict(parts))
@@ -97,25 +97,22 @@ def stream(
     groups: int,
     dtype: torch.dtype,
 ) -> Tensor:
-    """conv1x1(act(x + masks)), computed in `dtype`. (B, C, H, W) -> (B, O, H, W) of the layout of `x`.
+    """conv1x1(act(x + masks)), computed in `dtype`. (B, C, H, W) -> (B, O, H, W) in the memory format of `x`.
 
-    `masks` are (M, C or 1, H, W) and have no gradient; `weight` is (O, C * M / groups, 1, 1), `bias` (O,).
+    `masks` (M, C or 1, H, W) have no gradient; `weight` is (O, C * M / groups, 1, 1) and `bias` is (O,).
     """
     made: Tensor = _Stream.apply(x, masks, weight, bias, activation, groups, dtype)
     return made
 
 
 class Act(NamedTuple):
-    """An activation in place, and its derivative times a gradient.
+    """An activation that runs in place, and its backward."""
 
-    `from_result`: the derivative can be told from what the activation gave, as well as from what it took.
-    """
-
-    run: Any
-    back: Any
+    run: Any  # the in-place operator
+    back: Any  # the operator that multiplies a gradient by the derivative
     run_args: tuple[float, ...] = ()
     back_args: tuple[Any, ...] = ()
-    from_result: bool = True
+    from_result: bool = True  # whether the derivative follows from the output as well as from the input
 
 
 ACTS = {
@@ -129,19 +126,19 @@ ACTS = {
 
 
 class Maps(NamedTuple):
-    """The maps of a few samples: the same numbers in three views."""
+    """The maps of a few samples, in three views of the same numbers."""
 
-    flat: Tensor
+    flat: Tensor  # (C * M * samples * H * W,)
     each: Tensor  # (C, M, samples, H, W)
     matrix: Tensor  # (groups, C * M / groups, samples * H * W)
 
     def copy(self, other: Maps) -> Maps:
-        """Take over what `other` holds."""
+        """Copy the numbers of `other`."""
         self.flat.copy_(other.flat)
         return self
 
 
-class Part(NamedTuple):
+class Tile(NamedTuple):
     """Some rows of some samples."""
 
     samples: slice
@@ -156,11 +153,11 @@ class Part(NamedTuple):
         return masks[:, :, self.rows].transpose(0, 1).unsqueeze(2)
 
 
-class Room:
-    """A buffer for the C * M maps of a few samples or rows, in the layout that suits the images.
+class Buffer:
+    """A buffer for the C * M maps of a few samples or rows, in the memory format of the images.
 
-    Maps lie pixel after pixel, (C * M, samples * H * W), and the weights multiply from the left; for images in
-    channels_last they lie channel after channel, (samples * H * W, M * C).
+    For contiguous images the maps are (C * M, samples * H * W), and the weights multiply from the left. For images
+    in channels_last the maps are (samples * H * W, M * C).
     """
 
     def __init__(self, x: Tensor, masks: int, groups: int, dtype: torch.dtype) -> None:
@@ -170,20 +167,20 @@ class Room:
         self.rows = last and groups == 1 and self.channels >= ROWS_CHANNELS
         self.layout = torch.channels_last if last else torch.contiguous_format
         maps = Shape(masks * self.channels, self.height, self.width)
-        most = CUDA_ROOM if x.is_cuda else ROOM * torch.get_num_threads()
+        most = CUDA_BUFFER if x.is_cuda else BUFFER * torch.get_num_threads()
         self.lines = rows_at_once(maps, most)  # rows of an image
         self.chunk = max(1, min(self.samples, most // maps.size))
         numbers = self.chunk * self.lines * maps.channels * maps.width
         self.numbers = torch.empty(numbers, dtype=dtype, device=x.device)
 
-    def parts(self) -> Iterator[Part]:
-        """All images, as many samples and rows at a time as there is room for."""
+    def tiles(self) -> Iterator[Tile]:
+        """All images, in tiles of as many samples and rows as the buffer holds."""
         for i in range(0, self.samples, self.chunk):
             for top in range(0, self.height, self.lines):
-                yield Part(slice(i, i + self.chunk), slice(top, top + self.lines))
+                yield Tile(slice(i, i + self.chunk), slice(top, top + self.lines))
 
     def of(self, samples: int, h: int) -> Maps:
-        """Room for so many samples and rows."""
+        """The part of the buffer for this many samples and rows."""
         c, m, w = self.channels, self.masks, self.width
         flat = self.numbers[: samples * m * c * h * w]
         if self.rows:
@@ -192,28 +189,28 @@ class Room:
         each = flat.view(c, m, samples, h, w)
         return Maps(flat, each, flat.view(self.groups, c * m // self.groups, samples * h * w))
 
-    def filled(self, part: Part, x: Tensor, masks: Tensor) -> Maps:
-        """A part of x (B, C, H, W) plus each of the masks (M, C or 1, H, W)."""
-        own = part.of(x)
+    def filled(self, tile: Tile, x: Tensor, masks: Tensor) -> Maps:
+        """A tile of x (B, C, H, W) plus each of the masks (M, C or 1, H, W)."""
+        own = tile.of(x)
         maps = self.of(*own.shape[1:3])
-        torch.add(own.unsqueeze(1), part.noise(masks), out=maps.each)
+        torch.add(own.unsqueeze(1), tile.noise(masks), out=maps.each)
         return maps
 
     def matrices(self, weight: Tensor) -> Tensor:
-        """Weights (O, C * M / groups, 1, 1) as (groups, O / groups, C * M / groups) in the order of the maps."""
+        """Weights (O, C * M / groups, 1, 1) as (groups, O / groups, C * M / groups), in the order of the maps."""
         if self.rows:
             weight = weight.view(len(weight), self.channels, self.masks).transpose(1, 2)
         return weight.reshape(self.groups, len(weight) // self.groups, -1)
 
     def back(self, matrices: Tensor, weight: Tensor) -> Tensor:
-        """Such matrices, (groups, O / groups, C * M / groups), in the shape of `weight`."""
+        """The inverse of `matrices`: (groups, O / groups, C * M / groups) in the shape of `weight`."""
         if self.rows:
             matrices = matrices.reshape(len(weight), self.masks, self.channels).transpose(1, 2)
         return matrices.reshape(weight.shape)
 
 
 class _Stream(torch.autograd.Function):
-    """See `stream`. Every product is of tensors in `dtype` already, so autocast has no say inside."""
+    """The function of `stream`. All factors are cast to `dtype` first, so autocast changes nothing inside."""
 
     @staticmethod
     def forward(
@@ -229,16 +226,16 @@ class _Stream(torch.autograd.Function):
         ctx.save_for_backward(x, masks, weight)
         ctx.genes = activation, groups, dtype
         act = ACTS[activation]
-        room = Room(x, len(masks), groups, dtype)
-        kernel = room.matrices(weight.to(dtype))
+        buffer = Buffer(x, len(masks), groups, dtype)
+        kernel = buffer.matrices(weight.to(dtype))
         shift = None if bias is None else bias.to(dtype).view(groups, -1, 1)
         size = (len(x), len(weight), *x.shape[2:])
-        y = torch.empty(size, dtype=dtype, device=x.device, memory_format=room.layout)
-        for part in room.parts():
-            maps = room.filled(part, x, masks)
+        y = torch.empty(size, dtype=dtype, device=x.device, memory_format=buffer.layout)
+        for tile in buffer.tiles():
+            maps = buffer.filled(tile, x, masks)
             act.run(maps.flat, *act.run_args)
             mixed = torch.bmm(kernel, maps.matrix) if shift is None else shift.baddbmm(kernel, maps.matrix)
-            own = part.of(y)
+            own = tile.of(y)
             own.copy_(mixed.view(own.shape))
         return y
 
@@ -249,13 +246,15 @@ class _Stream(torch.autograd.Function):
         activation, groups, dtype = ctx.genes
         by_x, _, by_weight, by_bias, *_ = ctx.needs_input_grad
         act = ACTS[activation]
-        room, more = (Room(x, len(masks), groups, dtype) for _ in range(2))
-        kernel = room.matrices(weight.to(dtype)).transpose(1, 2).contiguous()  # (groups, C * M / groups, ..)
+        buffer, more = (Buffer(x, len(masks), groups, dtype) for _ in range(2))
+        kernel = (
+            buffer.matrices(weight.to(dtype)).transpose(1, 2).contiguous()
+        )  # (groups, C * M / groups, ..)
         gx = torch.empty_like(x) if by_x else None
         gw = torch.zeros_like(kernel, dtype=torch.promote_types(dtype, torch.float32))
-        for part in room.parts():
-            maps = room.filled(part, x, masks)
-            own = part.of(gy)
+        for tile in buffer.tiles():
+            maps = buffer.filled(tile, x, masks)
+            own = tile.of(gy)
             grads = more.of(*own.shape[1:3])
             gm = own.reshape(groups, len(weight) // groups, -1)
             if by_weight:
@@ -266,14 +265,14 @@ class _Stream(torch.autograd.Function):
                 torch.bmm(kernel, gm, out=grads.matrix)
                 if act.back is not None:
                     act.back(grads.flat, maps.flat, *act.back_args, grad_input=grads.flat)
-                part.of(gx).copy_(grads.each.sum(1, dtype=x.dtype))
-        gk = room.back(gw.transpose(1, 2), weight).to(weight.dtype) if by_weight else None
+                tile.of(gx).copy_(grads.each.sum(1, dtype=x.dtype))
+        gk = buffer.back(gw.transpose(1, 2), weight).to(weight.dtype) if by_weight else None
         gb = gy.sum((0, 2, 3), dtype=weight.dtype) if by_bias else None
         return gx, None, gk, gb, None, None, None
 
 
 def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += a b, where `total` may have the higher precision."""
+    """total += a b, in the precision of `total`, which may be the higher one."""
     if total.dtype == a.dtype:
         torch.baddbmm(total, a, b, out=total)
     else:

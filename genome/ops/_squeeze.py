@@ -1,4 +1,4 @@
-"""The torch module of `squeeze`."""
+"""The torch module of `squeeze`, imported only by `build`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Squeeze(nn.Module):
-    """Weigh the channels by two linear layers over their means. (B, C, H, W) -> (B, C, H, W)"""
+    """Multiply each channel by a factor that two linear layers give for the channels' means. (B, C, H, W) -> same"""
 
     def __init__(self, channels: int, hidden: int, bias: bool, act: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What node types share that put another operation in the place of a convolution: its norm and activation."""
+"""The norm and activation around an operation that replaces an ordinary convolution, as in `active` and `deform`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ORDER = OneOf("conv-norm-act", "norm-act-conv", "conv-act", "conv")
 
 
 class Unit(NamedTuple):
-    """The parts around the operation: their order and their genes."""
+    """The genes of the layers around the operation."""
 
     order: str
     norm: str
@@ -25,24 +25,24 @@ class Unit(NamedTuple):
 
     @property
     def first(self) -> bool:
-        """Whether the operation reads the node's input itself."""
+        """Whether the operation comes first."""
         return self.order.startswith("conv")
 
     def chain(self) -> Chain:
-        """What the parts keep in memory, the operation counted as an ordinary convolution."""
+        """The activation memory of the layers, with an ordinary convolution in the operation's place."""
         return form(self.order, self.activation).chain
 
     def norms(self, channels: int, width: int) -> int:
-        """Learned numbers of the norm, where there is one."""
+        """The parameters of the norm, if there is one."""
         made = form(self.order, self.activation)
         return made.before * norm_params(self.norm, channels) + made.after * norm_params(self.norm, width)
 
     def learns_before(self, channels: int) -> bool:
-        """Whether something learned stands between the node's input and the operation."""
+        """Whether a layer with parameters comes before the operation."""
         return form(self.order, self.activation).before * norm_params(self.norm, channels) > 0
 
     def build(self, source: Shape, out: Shape, conv: nn.Module) -> nn.Module:
-        """The parts in a row, `conv` in the convolution's place."""
+        """The layers in sequence, with `conv` as the operation."""
         from genome.ops._modules import act, chained, norm
 
         made = {

@@ -1,5 +1,5 @@
 """act: a norm and an activation without a convolution, as after the pools of a perturbative block (Juefei-Xu et
-al., CVPR 2018, arXiv:1806.01817) and where BranchyNet's branches leave (ICPR 2016, arXiv:1709.01686)."""
+al., CVPR 2018, arXiv:1806.01817) and at the start of BranchyNet's branches (ICPR 2016, arXiv:1709.01686)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @op
 class Act(Op):
-    """Normalise, then rectify; either may be `none`.
+    """Apply a norm, then an activation; either may be `none`.
 
     (B, C, H, W) -> (B, C, H, W)
     """

@@ -22,24 +22,25 @@ def _has_positions(genes: Mapping[str, Any]) -> bool:
 
 @op
 class Active(Op):
-    """Convolve with taps at learned, fractional places about a fixed centre, then norm and activation.
+    """Convolve with taps at learned, fractional positions around a fixed centre, then apply norm and activation.
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
-    A tap reads by bilinear interpolation, zeros outside the image; taps start where those of a convolution are.
-    `groups` splits the output channels into groups with places of their own; it is reduced to the greatest
-    number that divides it and the width. A tap moves up to kernel // 2 + 1 pixels from the centre along an axis.
+    A tap reads by bilinear interpolation, and reads zeros outside the image. Taps start at the positions of an
+    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `groups` splits
+    the output channels into groups with positions of their own; it is reduced to its greatest common divisor with
+    the width.
 
-    The places are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
-    training. After that their gradient is, tap by tap, the true one divided by its length (with `normalize`)
-    times `rate`. The backward pass makes it so, and any trainer has it: with SGD it equals the published
-    multiplier on the learning rate, each step being lr * rate pixels long. Adam divides any scale away again;
-    accumulated gradients are sums of such steps; a scaled loss (float16) shortens them by its scale.
+    The positions are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
+    training. After that, each tap's gradient is the derivative times `rate`, with `normalize` divided by its length.
+    The backward pass computes it, so it holds for every trainer. With SGD it equals the published multiplier on the
+    learning rate: each step is lr * rate pixels long. Adam cancels any scale; accumulated gradients are sums of such
+    steps; a scaled loss (float16) shortens them by its scale.
 
-    Multiply-adds are those of an ordinary convolution, which is what runs until a tap may move. Then one dense
-    convolution runs in its place, over the cells that taps can touch (on the CPU: do touch): 5x5 of them for a
-    3x3 kernel, 25/9 of the multiply-adds. Backward keeps that kernel too, and where the cells
-    reach further to one side a padded copy in place of the input, which the plan does not count.
+    The multiply-adds counted are those of an ordinary convolution, which runs as long as no tap may move. After
+    that, one dense convolution runs over the pixels that taps can reach (on a CPU: that they do reach). For a 3x3
+    kernel these are 5x5 pixels, 25/9 of the multiply-adds. The plan does not count that autograd saves this kernel
+    too, nor the padded copy of the input that it saves if the pixels reach further to one side.
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
@@ -72,19 +73,19 @@ class Active(Op):
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,
-            extent=self.kernel if self.kernel == 1 else self.kernel + 2,  # as far as a tap may move
+            extent=self.kernel if self.kernel == 1 else self.kernel + 2,  # the furthest that taps may move
             stride=self.stride,
         )
 
     def groups_of(self, out: Shape) -> int:
-        """The groups of output channels that share places."""
+        """The number of groups of output channels that share positions."""
         return math.gcd(self.groups, out.channels)
 
     def _unit(self) -> Unit:
         return Unit(self.order, self.norm, self.eps, self.activation)
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # one pixel: there is nowhere to step
+        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # with one pixel the stride has no effect
         return self.described(groups=self.groups_of(out), stride=stride)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
@@ -96,7 +97,7 @@ class Active(Op):
         from genome.ops._active import Active as Module
         from genome.ops._modules import conv2d
 
-        if self.kernel == 1:  # the centre alone, which is fixed
+        if self.kernel == 1:  # only the centre, which is fixed
             return conv2d(channels, out.channels, stride=self.stride, bias=self.bias)
         return Module(
             channels, out.channels, self.kernel, self.stride, self.groups_of(out), self.bias,

@@ -1,4 +1,4 @@
-"""add: the sum of all inputs, the residual join (He et al., CVPR 2016, arXiv:1512.03385), with stochastic depth
+"""add: the sum of all inputs, as in residual networks (He et al., CVPR 2016, arXiv:1512.03385), with stochastic depth
 (Huang et al., ECCV 2016, arXiv:1603.09382)."""
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 @op
 class Add(Op):
-    """Sum the inputs element by element, then rectify where `activation` says so.
+    """Sum the inputs element by element, then apply `activation`.
 
     n x (B, C_i, H_i, W_i) -> (B, max C_i, min H_i, min W_i)
 
-    `fit: pad` appends zero channels (and drops those past a stated width) and average-pools; `front` puts the
-    zero channels first and takes every n-th pixel; `project` learns a 1x1 convolution with batch norm for
-    every input that does not fit. In training each input but the last is dropped in a share `drop_path` of the
-    mini-batches, with all that only it needs; else it counts 1 - `drop_path`.
+    `fit` says how inputs of other shapes are fitted. `pad` appends zero channels (or drops those past a stated
+    width) and average-pools larger images. `front` prepends the zero channels and takes every n-th pixel. `project`
+    is a learned 1x1 convolution with batch norm for every input that does not fit.
+
+    In training each input except the last is dropped with probability `drop_path`, together with the nodes that only
+    it needs. In evaluation those inputs are multiplied by 1 - `drop_path`.
     """
 
     fit: str = gene(FIT, FIT_SEARCH, default="pad")
@@ -37,7 +39,7 @@ class Add(Op):
     zeros: ClassVar[Zeros] = "given zeros"
 
     def in_order(self) -> bool:
-        """The last input is never dropped."""
+        """Whether the order counts: with drop-path the last input is never dropped."""
         return self.drop_path > 0
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
@@ -47,11 +49,11 @@ class Add(Op):
         fitted = fit_cost(ins, out, self.fit)
         if self.activation == NONE:
             return fitted
-        if len(ins) == 1 and ins[0] == out:  # nothing is summed: the activation takes the input itself
+        if len(ins) == 1 and ins[0] == out:  # nothing is summed: the activation reads the input itself
             kept = chain(self.activation)
             return fitted._replace(reads=(kept.reads,), keeps=kept.keeps)
         kept = chain("sum", self.activation)
-        beside = 0 if self._rectifies_sum(len(ins)) else out.size  # the sum, while the output is made
+        beside = 0 if self._rectifies_sum(len(ins)) else out.size  # the sum, while the activation runs
         return fitted._replace(
             saved=fitted.saved + kept.saved(0, out.size),
             scratch=max(fitted.scratch, beside),
@@ -78,5 +80,5 @@ class Add(Op):
         )
 
     def _rectifies_sum(self, inputs: int) -> bool:
-        """Whether ReLU overwrites what it takes: a sum, which is nobody else's."""
+        """Whether ReLU overwrites its input, which it may if that is a sum: no other node reads it."""
         return self.activation == "relu" and inputs > 1 and not self.drop_path

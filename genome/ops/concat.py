@@ -1,4 +1,4 @@
-"""concat: the channels of all inputs behind each other (DenseNet, Huang et al., CVPR 2017, arXiv:1608.06993)."""
+"""concat: the inputs concatenated along the channels (DenseNet, Huang et al., CVPR 2017, arXiv:1608.06993)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @op
 class Concat(Op):
-    """Put the channels of the inputs behind each other, in the order of `in`.
+    """Concatenate the inputs along the channels, in the order of `in`.
 
     n x (B, C_i, H, W) -> (B, sum C_i, H, W)
     """

@@ -1,8 +1,8 @@
 """conv: a convolution with its norm and activation in any published order.
 
-conv-norm-act is the ResNet unit (He et al., CVPR 2016, arXiv:1512.03385), norm-act-conv its pre-activation
-form (arXiv:1603.05027), norm-conv-norm-act and conv-norm the two halves of a PyramidNet block (Han et al.,
-CVPR 2017, arXiv:1610.02915), conv and conv-act the forms before batch norm.
+conv-norm-act is the layer of ResNet (He et al., CVPR 2016, arXiv:1512.03385), norm-act-conv that of its
+pre-activation form (arXiv:1603.05027), norm-conv-norm-act and conv-norm are the two halves of a PyramidNet block (Han
+et al., CVPR 2017, arXiv:1610.02915), and conv and conv-act are the layers of networks without batch norm.
 """
 
 from __future__ import annotations
@@ -36,17 +36,20 @@ ORDER = OneOf(
 
 
 class Form(NamedTuple):
-    """What an order keeps in memory, and its norms before and after the convolution."""
+    """An order of layers, followed through."""
 
     chain: Chain
-    before: int
-    after: int
+    before: int  # norms before the convolution
+    after: int  # norms after it
 
 
 @cache
 def form(order: str, activation: str, pads: bool = False, gathers: bool = False, drops: bool = False) -> Form:
-    """Follow an order of parts, over one input or over the concatenation of several. Dropout keeps what it
-    multiplied by, one more image of the output's size."""
+    """The memory and the norms of an order of layers.
+
+    `pads` says that the convolution reads a padded copy, `gathers` that several inputs are concatenated, and `drops`
+    that dropout follows, which saves one more map of the output's size.
+    """
     parts = [activation if part == "act" else part for part in order.split("-")]
     at = parts.index("conv")
     norms = parts[:at].count("norm"), parts[at:].count("norm")
@@ -56,13 +59,13 @@ def form(order: str, activation: str, pads: bool = False, gathers: bool = False,
 
 @op
 class Conv(Op):
-    """Convolve, normalise and rectify, in the order that `order` spells.
+    """Apply a convolution, norms and activations, in the order that `order` spells.
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
-    Several inputs are concatenated; there is one kernel per input, so that a pass of a loop may read some of
-    them. `groups` are those of each input's kernel, reduced to the greatest number that divides it and the
-    channel counts. `dropout` is the share of the convolution's outputs set to zero in training.
+    Several inputs are concatenated. Each input has its own kernel, so that a pass of a loop may read some of them.
+    `groups` is the number of groups of each input's kernel, reduced to its greatest common divisor with the channel
+    counts. `dropout` is the share of the convolution's outputs that are set to zero in training.
     """
 
     kernel: int = gene(Int(1, 31), OneOf(1, 3, 5, 7), default=3)
@@ -109,12 +112,12 @@ class Conv(Op):
         )
 
     def groups_of(self, source: Shape, out: Shape) -> int:
-        """The groups of the kernel over `source`."""
+        """The number of groups of the kernel over `source`."""
         return 1 if self.groups == 1 else math.gcd(self.groups, source.channels, out.channels)
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         groups = sorted((i.channels, self.groups_of(i, out)) for i in ins)
-        if self.padding == SAME and ins[0][1:] == (1, 1):  # one pixel: there is nowhere to step
+        if self.padding == SAME and ins[0][1:] == (1, 1):  # with one pixel stride and dilation have no effect
             return self.described(groups=groups, stride=1, dilation=1)
         return self.described(groups=groups)
 

@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 
 @op
 class Deform(Op):
-    """Convolve with taps moved at each output pixel by offsets that a convolution of the input gives.
+    """Convolve with taps that are moved at each output pixel by offsets, which a convolution of the input predicts.
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
     The offset convolution has the same kernel, stride and dilation; its weights and bias start at zero. A tap
-    reads by bilinear interpolation, zeros outside the image. `groups` splits the input channels evenly into
-    groups with offsets of their own; it is reduced to the greatest number that divides it and the channels.
-    `rate` multiplies the gradient of the offset convolution's weights and bias (published: 1, v2 0.1).
+    reads by bilinear interpolation, and reads zeros outside the image. `groups` splits the input channels evenly into
+    groups with offsets of their own; it is reduced to its greatest common divisor with the channels. `rate`
+    multiplies the gradient of the offset convolution's weights and bias (published: 1, for v2 0.1).
 
-    `modulation` (v2) multiplies what each tap reads: `unit` by 2 sigmoid, as the authors' example, so that the
-    layer starts as the plain convolution; `half` by sigmoid, which starts at half of it.
+    `modulation` (v2) multiplies the value that each tap reads. `unit` multiplies by 2 sigmoid, as the authors'
+    example does, so that the layer starts as the plain convolution. `half` multiplies by sigmoid, which starts at a
+    half.
 
-    On CUDA torchvision's kernel runs; elsewhere one sampling of all taps and a matrix product, equal to it
-    but for the gradient of an offset whose tap reads at exactly a pixel (as all do at first): there torchvision
-    gives the right-sided derivative and the sampling, by rounding, that of either side. What backward keeps is
-    counted for the latter; torchvision's kernel keeps less.
+    On CUDA torchvision's kernel runs. On other devices one call samples all taps, and a matrix product follows. Both
+    are equal except for the gradient of an offset whose tap is exactly on a pixel, as all are at the start: there
+    torchvision gives the right-sided derivative, and sampling gives that of either side, depending on rounding. The
+    saved memory is that of sampling; torchvision's kernel saves less.
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
@@ -66,32 +67,35 @@ class Deform(Op):
             weights=kernels + given + (out.channels if self.bias else 0),
             norms=unit.norms(source.channels, out.channels),
             macs=kernels * pixels,
-            # the offsets alone: where taps read is learned
+            # only the offset convolution: the positions that taps read are learned
             first_macs=0 if unit.learns_before(source.channels) else taps * source.channels * given * pixels,
             saved=kept.saved(source.size, out.size) + grid + read + masked,
             scratch=max(kept.scratch(source.size, out.size), self._scratch(source, grid, read, masks)),
             reads=kept.reads,
             keeps=kept.keeps,
             layers=2,
-            extent=self.dilation * (self.kernel - 1) + 1,  # at the start; offsets reach any distance
+            extent=self.dilation * (self.kernel - 1) + 1,  # at the start; offsets have no bound
             stride=self.stride,
         )
 
     def _scratch(self, source: Shape, grid: int, read: int, masks: int) -> int:
-        """Numbers alive at most while taps are read, beside the offsets and the mask: the grid as it is made,
-        the grid and what is read, or that before and after its product with the mask."""
+        """The peak of the numbers alive while taps are read.
+
+        Beside the offsets and the mask these are the grid while it is made, the grid and the values read, or the
+        values before and after their product with the mask.
+        """
         beside = (0 if self._unit().first else source.size) + grid + 2 * masks
         return beside + max(2 * grid, grid + read, 2 * read if masks else 0)
 
     def groups_of(self, source: Shape) -> int:
-        """The groups of input channels that share offsets."""
+        """The number of groups of input channels that share offsets."""
         return math.gcd(self.groups, source.channels)
 
     def _unit(self) -> Unit:
         return Unit(self.order, self.norm, self.eps, self.activation)
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # one pixel: there is nowhere to step
+        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # with one pixel the stride has no effect
         return self.described(groups=self.groups_of(ins[0]), stride=stride)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:

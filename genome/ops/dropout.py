@@ -1,4 +1,4 @@
-"""dropout: set numbers to zero by chance in training (Hinton et al., arXiv:1207.0580; Srivastava et al., JMLR
+"""dropout: set random numbers to zero in training (Hinton et al., arXiv:1207.0580; Srivastava et al., JMLR
 15, 2014)."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Dropout(Op):
         return ins[0]
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
-        return Cost(saved=out.size if self.rate else 0)  # what it multiplied by
+        return Cost(saved=out.size if self.rate else 0)  # the factors
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         return self.described() if self.rate else IDENTITY

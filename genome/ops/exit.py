@@ -1,4 +1,4 @@
-"""exit: from a feature map to logits; a genome has one or more (BranchyNet, Teerapittayanon et al., ICPR 2016,
+"""exit: a classifier over feature maps; a genome has one or more (BranchyNet, Teerapittayanon et al., ICPR 2016,
 arXiv:1709.01686; global average pooling: Lin et al., Network in Network, ICLR 2014, arXiv:1312.4400)."""
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @op
 class Exit(Op):
-    """Pool each input to a vector, put the vectors behind each other, classify.
+    """Pool each input to a vector, concatenate the vectors, and classify them with a linear layer.
 
     n x (B, C_i, H_i, W_i) -> (B, classes)
 
-    `pool: average` takes the mean of each channel; `flatten` keeps every pixel. Without `linear` the pooled
-    vector is the logits, and its length must be the number of classes. `weight` is the exit's share in the
-    training loss. `depth` bodies in a row may stand before it, the first with `stride`: a branch of its own.
-    A stated width is theirs.
+    `pool: average` takes the mean of each channel; `flatten` keeps every pixel. Without `linear` the pooled vector
+    is the logits, and its length must be the number of classes. `weight` is the exit's factor in the training loss.
+    With `depth` the exit is a branch: that many bodies in a row come before the classifier, the first one with
+    `stride`, and a stated width is theirs.
     """
 
     depth: int = gene(Int(0, 64), OneOf(0, 1), default=0)
@@ -49,11 +49,11 @@ class Exit(Op):
         return self.depth > 0
 
     def takes_width(self) -> bool:
-        """The bodies do."""
+        """Whether there are bodies, which take the width."""
         return self.depth > 0
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
-        """The bodies, then the classifier under the exit's own name."""
+        """The bodies, then the classifier, which has the exit's own name."""
         nodes: list[Node] = []
         for i in range(1, self.depth + 1):
             nodes += strided(f"{name}/{i}", self.body, ins, width, self.stride if i == 1 else 1)
@@ -61,15 +61,15 @@ class Exit(Op):
         return Fragment((*nodes, Node(name, self.having(depth=0), ins)))
 
     def in_order(self) -> bool:
-        """Without a linear layer each input gives the logits of its own classes."""
+        """Whether the order counts, as it does without a linear layer: each input gives the logits of other classes."""
         return not self.linear
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         length = self._features(ins)
         if not self.linear and length != width:
             raise ValueError(
-                f"gives {length} numbers where {width} classes are asked for; set linear: true, or the width"
-                f" of what it reads to {width}"
+                f"gives {length} logits for {width} classes; set linear: true, or set the width of its inputs"
+                f" to {width}"
             )
         return Shape(width, 1, 1)
 
@@ -80,7 +80,7 @@ class Exit(Op):
         length, size, big = self._features(ins), sum(i.size for i in ins), max(i.size for i in ins)
         before = [p for p in (self.norm, self.activation) if p != NONE]
         kept, norms = chain(*before), norm_params(self.norm, sum(i.channels for i in ins))
-        # The mean keeps nothing; a linear layer keeps its vector, which is a view of the last map if flattened.
+        # The mean saves nothing; a linear layer saves its vector, which is a view of the last map if flattened.
         vector = self.linear and not (self.pool == "flatten" and len(ins) == 1)
         flat = self.linear and self.pool == "flatten" and len(ins) == 1
         last = size if kept.keeps or (flat and before) else 0

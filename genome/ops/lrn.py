@@ -1,7 +1,7 @@
 """lrn: local response normalisation across channels (Krizhevsky et al., NIPS 2012).
 
-The numbers are those of torch and Caffe, whose `alpha` is divided by `size`: AlexNet's 1e-4, which the paper
-multiplies with the plain sum over five channels, is 5e-4 here.
+The constants are those of torch and Caffe, which divide `alpha` by `size`. AlexNet's alpha of 1e-4, which the paper
+multiplies by the plain sum over five channels, is 5e-4 here.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @op
 class Lrn(Op):
-    """Divide by (k + alpha / size * the sum of the squares in `size` neighbouring channels) ** beta.
+    """Divide by `(k + alpha / size * s) ** beta`, where s is the sum of the squares in `size` neighbouring channels.
 
     (B, C, H, W) -> (B, C, H, W)
 
-    The channels of an even `size` are one more before than behind. Channels past the ends count as zeros.
+    With an even `size` there is one more channel before than after. Channels past the ends count as zeros.
     """
 
     size: int = gene(Int(1, 64), OneOf(3, 5), default=5)
@@ -37,7 +37,7 @@ class Lrn(Op):
         return ins[0]
 
     def _reach(self, out: Shape) -> tuple[int, int]:
-        """Neighbours before and behind, no more than there can be."""
+        """The number of neighbours before and after, at most one less than the channels."""
         return min(self.size // 2, out.channels - 1), min((self.size - 1) // 2, out.channels - 1)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:

@@ -1,4 +1,4 @@
-"""mean: the element-wise mean of all inputs, the fractal join with its drop-path (Larsson et al., ICLR 2017,
+"""mean: the element-wise mean of all inputs, the join of FractalNet, with its drop-path (Larsson et al., ICLR 2017,
 arXiv:1605.07648)."""
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ class Mean(Op):
 
     n x (B, C_i, H_i, W_i) -> (B, max C_i, min H_i, min W_i); `fit` as in `add`.
 
-    In training each input is dropped in a share `drop_path` of the mini-batches, with all that only it needs;
-    one at least survives. `columns` says that the inputs are the deepest of so many columns of a fractal, the
-    shallowest first; then a share `whole` of the mini-batches keeps one column alone in the whole network.
+    In training each input is dropped with probability `drop_path`, together with the nodes that only it needs; at
+    least one input is kept. `columns` is the number of columns of a fractal; the inputs are then the deepest of
+    these columns, shallowest first, and with probability `whole` a mini-batch keeps a single column in the whole
+    network.
     """
 
     fit: str = gene(FIT, FIT_SEARCH, default="pad")
@@ -42,7 +43,7 @@ class Mean(Op):
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         if 0 < self.columns < len(ins):
             raise ValueError(
-                f"reads {len(ins)} inputs; a join of {self.columns} columns reads no more than that"
+                f"reads {len(ins)} inputs; a join of {self.columns} columns reads at most {self.columns}"
             )
         return joined_shape(ins, width)
 

@@ -1,5 +1,5 @@
 """mlpconv: a convolution whose filter is a small network (Lin et al., Network in Network, ICLR 2014,
-arXiv:1312.4400): k x k, then twice 1x1, an activation after each."""
+arXiv:1312.4400)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from genome.op import Cost, Op, Shape, gene, op
 if TYPE_CHECKING:
     from torch import nn
 
-INNER = Int(0, 65_536)  # channels; 0: as many as the width
+INNER = Int(0, 65_536)  # channels; 0 stands for the node's width
 INNER_SEARCH = OneOf(0, 16, 32)
 
 
 @op
 class Mlpconv(Op):
-    """A k x k convolution and two of 1x1, each followed by its norm, where there is one, and the activation.
+    """Apply a k x k convolution and two 1x1 convolutions, each followed by the norm, if any, and the activation.
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
-    `first` and `second` are the channels of the k x k and of the first 1x1 convolution; 0 is as many as the
-    width.
+    `first` is the width of the k x k convolution and `second` that of the first 1x1 convolution; 0 stands for the
+    node's width.
     """
 
     kernel: int = gene(Int(1, 31), OneOf(3, 5), default=3)
@@ -71,7 +71,7 @@ class Mlpconv(Op):
             norms=sum(norm_params(self.norm, channels) for channels in (one, two, three)),
             macs=kernels * pixels,
             first_macs=first * pixels,
-            # a 1x1 convolution keeps what the layer before it gives
+            # a 1x1 convolution saves the output of the layer before it
             saved=layer.after * sum(sizes) + sizes[0] + sizes[1] + border,
             scratch=max(*within, *between) - out.size,
             reads=not border,
@@ -83,7 +83,7 @@ class Mlpconv(Op):
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         first, second, _ = self._widths(out)
-        still = self.padding == SAME and ins[0][1:] == (1, 1)  # one pixel: there is nowhere to step
+        still = self.padding == SAME and ins[0][1:] == (1, 1)  # with one pixel the stride has no effect
         return self.described(first=first, second=second, stride=1 if still else self.stride)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:

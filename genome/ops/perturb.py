@@ -2,10 +2,11 @@
 (Juefei-Xu et al., CVPR 2018, arXiv:1806.01817).
 
 The paper's results are disputed: its code averaged the test accuracy over batches, and a re-implementation
-found that masks add less than one point over the same network without them. `noise: off` is that control.
+found that masks add less than one point over the same network without masks. `noise: off` is that control.
 
-act-mix is the paper's formula, act-norm-mix its code (the defaults, one mask per channel), act-mix-norm-act
-and mix-norm-act the layer of the re-implementation with and without `use_act`, where `mix: grouped` is usual.
+The order act-mix is the paper's formula, and act-norm-mix (the default, with one mask per channel) is its code.
+act-mix-norm-act and mix-norm-act are the layer of the re-implementation with and without `use_act`, which mostly has
+`mix: grouped`.
 """
 
 from __future__ import annotations
@@ -18,28 +19,30 @@ from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.layer_costs import chain, norm_params
 from genome.op import Cost, Op, Shape, gene, op
-from genome.ops._buffer import ROOM, rows_at_once
+from genome.ops._buffer import BUFFER, rows_at_once
 
 if TYPE_CHECKING:
     from torch import nn
 
 OFF = "off"
 ORDER = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
-STREAMED_PIXELS = 64  # below, the loops are too short: a CPU takes longer than to hold the maps
+STREAMED_PIXELS = (
+    64  # with fewer pixels the loops are so short that streaming is slower than storing the maps
+)
 
 
 @op
 class Perturb(Op):
-    """Add fixed random masks to each channel, rectify, and mix the maps with a learned 1x1 convolution.
+    """Add fixed random masks to each channel, apply an activation, and mix the maps with a learned 1x1 convolution.
 
     (B, C, H, W) -> (B, width, H, W)
 
-    The masks come first, then the parts in the order that `order` spells. Each channel gives `masks` maps, and
-    channel c under mask m is map c * masks + m. The masks, (masks, C or 1, H, W), are drawn when the module is
-    built, saved with its weights and never learned: uniform in [-level, level), or normal with deviation
-    `level`; all channels have the same ones where they are `shared`. They fit one image size only. `mix` is
-    over all maps, or `grouped`: by channel, the groups reduced to the greatest number that divides C and the
-    width. `noise: off` leaves the masks out.
+    The masks come first, then the layers in the order that `order` spells. Each channel gives `masks` maps; channel c
+    plus mask m is map c * masks + m. The masks, (masks, C or 1, H, W), are drawn when the module is built, saved with
+    its weights and never learned. They are uniform in [-level, level), or normal with deviation `level`. With
+    `shared` all channels have the same masks. Masks fit one image size only. `mix: dense` mixes all maps; `grouped`
+    mixes those of each channel, with as many groups as the greatest common divisor of C and the width.
+    `noise: off` leaves the masks out.
     """
 
     noise: str = gene(OneOf("uniform", "normal", OFF), default="uniform")
@@ -69,9 +72,9 @@ class Perturb(Op):
         parts[at] = "conv"
         if self.streams(source):
             kept = chain(*parts[at:])
-            alive = (maps.channels + out.channels) * rows_at_once(maps, ROOM) * maps.width
+            alive = (maps.channels + out.channels) * rows_at_once(maps, BUFFER) * maps.width
             scratch = max(alive, kept.scratch(0, out.size))
-        else:  # the noisy maps are made of the input by a part that keeps nothing, as concatenations are
+        else:  # adding noise saves nothing, as a concatenation does
             kept = chain(*(["cat"] if self.noisy else []), *parts)
             scratch = kept.scratch(maps.size, out.size)
         return Cost(
@@ -97,11 +100,11 @@ class Perturb(Op):
         return self.order.split("-")
 
     def groups_of(self, source: Shape, out: Shape) -> int:
-        """The groups of the 1x1 convolution."""
+        """The number of groups of the 1x1 convolution."""
         return math.gcd(source.channels, out.channels) if self.mix == "grouped" else 1
 
     def streams(self, source: Shape) -> bool:
-        """Whether the maps are made a few samples at a time and made again by backward, never all at once."""
+        """Whether the maps are made a few samples at a time and recomputed in the backward pass."""
         direct = "norm" not in self.order.partition("mix")[0]
         return self.masks > 1 and direct and source.height * source.width >= STREAMED_PIXELS
 

@@ -1,5 +1,4 @@
-"""pool: max or average pooling (LeCun et al., Proc. IEEE 86(11), 1998; compared by Scherer et al., ICANN 2010),
-with torch's rule for `ceil`: the last window begins inside the image."""
+"""pool: max or average pooling (LeCun et al., Proc. IEEE 86(11), 1998; compared by Scherer et al., ICANN 2010)."""
 
 from __future__ import annotations
 
@@ -17,12 +16,12 @@ INDEX = 2  # an int64 index counts as two float32 numbers
 
 @op
 class Pool(Op):
-    """Take the largest or the mean of each window.
+    """Take the maximum or the mean of each window.
 
     (B, C, H, W) -> (B, C, H', W'), H' = floor or ceil of (H + 2 padding - size) / stride + 1.
 
-    A window larger than the image is the whole image, so that a pool never shrinks it away. Averages count
-    the padding's zeros, as torch and Caffe do.
+    With `ceil` the last window must begin inside the image, as in torch. A window larger than the image is reduced
+    to the image, so that every pool fits. Averages include the zeros of the padding, as in torch and Caffe.
     """
 
     kind: str = gene(OneOf("max", "avg"), default="max")
@@ -39,7 +38,7 @@ class Pool(Op):
         return Shape(source.channels, self._axis(source.height)[2], self._axis(source.width)[2])
 
     def _axis(self, pixels: int) -> tuple[int, int, int]:
-        """Window, padding and output along one axis."""
+        """The window, the padding and the output pixels along one axis."""
         size = min(self.size, pixels)
         pad = min(self.padding, size // 2)
         room = pixels + 2 * pad - size
@@ -49,7 +48,7 @@ class Pool(Op):
         return size, pad, out
 
     def looped(self, **genes: Any) -> Op:
-        """A window of three around each pixel keeps the size."""
+        """A pool with a window of three around each pixel, which keeps the size."""
         return super().looped(size=3, padding=1, ceil=False, **genes)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:

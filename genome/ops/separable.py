@@ -1,4 +1,4 @@
-"""separable: depthwise convolution, then pointwise (Howard et al., MobileNet v1, arXiv:1704.04861)."""
+"""separable: a depthwise convolution, then a pointwise one (Howard et al., MobileNet v1, arXiv:1704.04861)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @op
 class Separable(Op):
-    """One k x k filter per channel, norm, activation; then a 1x1 convolution, norm, activation.
+    """Apply one k x k filter per channel, norm and activation, then a 1x1 convolution, norm and activation.
 
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
-    Several inputs are concatenated; each has its own filters and its own part of the 1x1 kernel, so that a
+    Several inputs are concatenated. Each input has its own filters and its own part of the 1x1 kernel, so that a
     pass of a loop may read some of them.
     """
 
@@ -46,13 +46,13 @@ class Separable(Op):
         gathers = len(ins) > 1
         half = chain("conv", "norm", self.activation)
         border = padded_numbers(ins, self.kernel, self.dilation, SAME)
-        first = (gathers and size) + (border or 0) + middle  # what enters the filters, and what they give
+        first = (gathers and size) + (border or 0) + middle  # the filters' input and output
         return Cost(
             weights=filters + points + (channels + out.channels if self.bias else 0),
             norms=norm_params(self.norm, channels) + norm_params(self.norm, out.channels),
             macs=(filters + points) * out.height * out.width,
             first_macs=tuple([self.kernel**2 * i.channels * out.height * out.width for i in ins]),
-            # the 1x1 convolution keeps what the first half gives
+            # the 1x1 convolution saves the output of the first half
             saved=half.after * (middle + out.size) + middle + (border or (gathers and size)),
             scratch=max(first, 2 * middle, middle + out.size, 2 * out.size) - out.size,
             reads=not border and not gathers,
@@ -63,7 +63,7 @@ class Separable(Op):
         )
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        one_pixel = ins[0][1:] == (1, 1)  # there is nowhere to step
+        one_pixel = ins[0][1:] == (1, 1)  # stride and dilation have no effect
         return self.described(stride=1, dilation=1) if one_pixel else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:

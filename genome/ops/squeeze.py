@@ -1,6 +1,5 @@
-"""squeeze: weigh each channel by what the whole image holds (squeeze and excitation, Hu et al., CVPR 2018,
-arXiv:1709.01507; with ratio 2 the attention in CliqueNet's transitions, Yang et al., CVPR 2018,
-arXiv:1802.10419)."""
+"""squeeze: channel attention (squeeze and excitation, Hu et al., CVPR 2018, arXiv:1709.01507; with ratio 2 that of
+CliqueNet's transitions, Yang et al., CVPR 2018, arXiv:1802.10419)."""
 
 from __future__ import annotations
 
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
 
 @op
 class Squeeze(Op):
-    """Multiply each channel by s = sigmoid(W2 act(W1 mean(x) + b1) + b2), where mean(x) has one number a channel.
+    """Multiply each channel by s = sigmoid(W2 act(W1 mean(x) + b1) + b2), where mean(x) is the mean of each channel.
 
     (B, C, H, W) -> (B, C, H, W)
 
-    W1 gives C / `ratio` numbers, rounded down, at least one.
+    W1 has C / `ratio` outputs, rounded down, and at least one.
     """
 
     ratio: int = gene(Int(1, 64), OneOf(2, 4, 16), default=2)
@@ -39,12 +38,12 @@ class Squeeze(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         channels, hidden = out.channels, self._hidden(out)
-        layer = chain("conv", self.activation)  # a linear layer keeps what a convolution does
+        layer = chain("conv", self.activation)  # a linear layer saves what a convolution saves
         return Cost(
             weights=2 * channels * hidden + (channels + hidden if self.bias else 0),
             macs=2 * channels * hidden,
             first_macs=channels * hidden,
-            saved=2 * channels + (layer.after + 1) * hidden,  # the means and s; what W2 takes
+            saved=2 * channels + (layer.after + 1) * hidden,  # the means and s; the input of W2
             scratch=channels,
             reads=True,
             layers=2,

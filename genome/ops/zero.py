@@ -1,4 +1,4 @@
-"""zero: nothing where an edge could be, `none` of DARTS (Liu et al., ICLR 2019, arXiv:1806.09055) and of
+"""zero: an edge that is left out, the `none` of DARTS (Liu et al., ICLR 2019, arXiv:1806.09055) and of
 NAS-Bench-201 (Dong and Yang, ICLR 2020, arXiv:2001.00326)."""
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 @op
 class Zero(Op):
-    """Give zeros of the input's shape.
+    """Output zeros of the input's shape.
 
     (B, C, H, W) -> (B, C, H, W)
+
+    A search chooses this type where a choice of nodes may also be no edge. A sum leaves zeros out when it is resolved.
     """
 
     width: ClassVar[Takes] = "never"

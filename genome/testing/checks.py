@@ -191,7 +191,9 @@ def _builds(genome: Genome) -> None:
     except GenomeError:
         return
     if plan.params + plan.fixed + plan.train_bytes < LARGEST:
-        check_plan(plan, count_macs=False)  # `active` has the MACs of its plan only while its taps may not move
+        check_plan(
+            plan, count_macs=False
+        )  # `active` has the MACs of its plan only while its taps may not move
 
 
 @_check("type")

@@ -43,7 +43,9 @@ def check_plan(plan: Plan, seed: int = 0, count_macs: bool = True) -> Network:
     with undropped(module), recorded(module) as shapes, FlopCounterMode(display=False) as counter:
         logits = module(x)
     if count_macs:
-        equal("macs", 2 * BATCH * plan.macs, counter.get_total_flops())  # two operations for each multiply-add
+        equal(
+            "macs", 2 * BATCH * plan.macs, counter.get_total_flops()
+        )  # two operations for each multiply-add
     exits = set(plan.exits)
     outs = [step.info.out for step in plan.steps]
     equal("shapes", [(BATCH, s.channels) if i in exits else (BATCH, *s) for i, s in enumerate(outs)], shapes)

@@ -112,7 +112,7 @@ def test_every_activation(activation: str, order: str) -> None:
 @pytest.mark.parametrize("rows_channels", [1, 64])  # both layouts of the maps
 @pytest.mark.parametrize("room", [1, 600, 2 * 18 * 72])  # some rows, one sample, two samples and then one
 def test_any_room_gives_the_same(room: int, rows_channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "ROOM", room)
+    monkeypatch.setattr(streaming, "BUFFER", room)
     monkeypatch.setattr(streaming, "ROWS_CHANNELS", rows_channels)
     monkeypatch.setattr("genome.ops._buffer.COLUMNS", 16)
     for last, mix in itertools.product([False, True], ["dense", "grouped"]):
