@@ -1,9 +1,8 @@
-"""Graph genomes: what an architecture is.
+"""Graph genomes: descriptions of neural architectures.
 
     text --load--> Genome --expand--> Genome --resolve--> Plan --build--> nn.Module
 
-Each verb is a plain function from one frozen value to the next. torch is imported by `build` alone, when it
-is called.
+Each verb is a plain function from one frozen value to the next. Only `build` imports torch, when it is called.
 """
 
 from genome import zoo

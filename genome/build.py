@@ -1,4 +1,4 @@
-"""build: a plan (or genome) as a torch module. The one verb that imports torch, and only when called."""
+"""build: the torch module of a plan or genome. It imports torch when it is called."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def build(genome: Genome | Plan, seed: int = 0) -> Network:
-    """The torch module of a genome, its weights drawn from `seed`; torch's global generator is left as it was.
+    """The torch module of a genome, with weights drawn from `seed`. torch's global generator keeps its state.
 
     Raises:
-        GenomeError: where `genome.resolve` does.
+        GenomeError: as `genome.resolve`.
     """
     import torch
 
@@ -25,7 +25,7 @@ def build(genome: Genome | Plan, seed: int = 0) -> Network:
     plan = resolve(genome) if isinstance(genome, Genome) else genome
     before = torch.get_rng_state()
     try:
-        # modules are made on the CPU; torch.manual_seed would also queue a call for every absent accelerator
+        # modules are built on the CPU; torch.manual_seed would also queue a call for accelerators
         torch.default_generator.manual_seed(seed)
         return Network(plan)
     finally:

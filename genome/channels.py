@@ -1,4 +1,4 @@
-"""Channels: which nodes the channels of a value come from. Reads plans alone; no tensors."""
+"""The nodes that the channels of each value come from, as read from a plan; no tensors."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from genome.step import SOURCE
 
 
 class Block(NamedTuple):
-    """Channels that one node gives, or the image."""
+    """Consecutive channels from one node, or from the image."""
 
-    source: str
+    source: str  # the name of the node
     channels: int
 
 
 Blocks: TypeAlias = tuple[Block, ...]
-Reads: TypeAlias = dict[int, Blocks]  # by the input's place
-Label: TypeAlias = tuple[
-    Any, ...
-]  # of a place of an axis; of a channel that is read it begins with the source
+Reads: TypeAlias = dict[int, Blocks]  # by the position of the input in `in`
+# names an index of an axis; for a channel that is read it begins with the source
+Label: TypeAlias = tuple[Any, ...]
 
 
 def read(plan: Plan) -> list[Reads]:
-    """What each step reads. Pools, dropout, concatenations and the like hand on the channels of what they read."""
+    """The channels that each step reads. Types without a width, such as pools, pass on those of their inputs."""
     made: dict[int, Blocks] = {SOURCE: (Block(IMAGE, plan.genome.input.channels),)}
     found: list[Reads] = []
     for i, step in enumerate(plan.steps):
@@ -38,7 +37,7 @@ def read(plan: Plan) -> list[Reads]:
 
 
 def gathered(plan: Plan, reads: list[Reads]) -> dict[str, Reads]:
-    """What each node reads in any pass, places in order."""
+    """The channels that each node reads in any pass of its loop, inputs in order."""
     found: dict[str, Reads] = {}
     for step, own in zip(plan.steps, reads, strict=True):
         found.setdefault(step.node.name, {}).update(own)
@@ -46,12 +45,12 @@ def gathered(plan: Plan, reads: list[Reads]) -> dict[str, Reads]:
 
 
 def sources(reads: Reads) -> list[str]:
-    """The nodes whose channels are read, each once."""
+    """The nodes whose channels are read, each once, in order."""
     return list(dict.fromkeys(block.source for blocks in reads.values() for block in blocks))
 
 
 def labels(reads: Reads) -> tuple[Label, ...]:
-    """A name for each channel that is read: its source, the how-many-eth time that is read, and its number there."""
+    """A label for each channel that is read: its source, how often the source came before, its number there."""
     times: Counter[str] = Counter()
     made: list[Label] = []
     for blocks in reads.values():
@@ -62,8 +61,10 @@ def labels(reads: Reads) -> tuple[Label, ...]:
 
 
 def replacing(parent: Reads, child: Reads) -> dict[str, str]:
-    """For each source that only the child reads, the one whose place it took: those that only the parent reads, in
-    order. The last unit of a longer stack takes the place of the last one before."""
+    """The source that each new source replaces: those that only the child reads, paired with those of the parent only.
+
+    So the last unit of a longer stack replaces the last unit of the shorter one.
+    """
     before, now = sources(parent), sources(child)
     gone = [source for source in before if source not in now]
     new = [source for source in now if source not in before]

@@ -1,4 +1,4 @@
-"""column: one column of a fractal network, as a network of its own (Larsson et al., ICLR 2017, arXiv:1605.07648)."""
+"""column: one column of a fractal network as a separate network (Larsson et al., ICLR 2017, arXiv:1605.07648)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from genome.order import visits
 
 
 def column(genome: Genome, number: int) -> Genome:
-    """The network that column `number` (0 is the shallowest) of every fractal makes alone, without joins.
+    """The network of column `number` of every fractal, without joins; column 0 is the shallowest.
 
-    Nodes keep their names, so that the whole network's weights fit. A fractal with fewer columns gives its
-    deepest one.
+    Nodes keep their names, so that the weights of the whole network can be loaded. A fractal with fewer columns
+    contributes its deepest one.
 
     Raises:
-        GenomeError: no fractal of two columns or more, or none with so many columns.
+        GenomeError: no fractal with two columns or more, or none with this many columns.
     """
     whole = expand(genome)
     joins = {node.name: node for node in whole.nodes if _columns(node)}
     most = max(map(_columns, joins.values()), default=0)
     if not 0 <= number < most:
-        has = f"columns 0..{most - 1}" if most else "no fractal of two columns or more"
+        has = f"columns 0..{most - 1}" if most else "no fractal with two columns or more"
         raise GenomeError(f"column is {number}; {genome.name} has {has}")
     source: dict[str, str] = {}
     for name, node in joins.items():
@@ -43,7 +43,7 @@ def _columns(node: Node) -> int:
 
 
 def _reading(node: Node, source: dict[str, str]) -> Node:
-    """The node, reading what stands before the joins that it read."""
+    """The node, with every join among its inputs replaced by the join's input in the column."""
     ins = []
     for name in node.ins:
         while name in source:

@@ -1,4 +1,4 @@
-"""compute_graph: the nodes of a plan that do something, and the edges between them."""
+"""The compute graph of a plan: its nodes without identities, and the edges between them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from genome.graph import IMAGE
 from genome.plan import Plan
 from genome.step import SOURCE, Step
 
-Edges: TypeAlias = list[list[tuple[int, int]]]  # per node: the node at the other end, and the input's place
+Edges: TypeAlias = list[
+    list[tuple[int, int]]
+]  # per node: the node at the other end, the position of the input
 
 
 class ComputeGraph(NamedTuple):
-    """A step per node (the first pass of a loop's member), edges both ways, and where each name stands.
+    """Nodes by index and their edges in both directions. The index of the image is -1."""
 
-    -1 is the image. An input's place is 0 where the order of the inputs does not count.
-    """
-
-    steps: list[Step]
-    ins: Edges
+    steps: list[Step]  # one per node: its first pass
+    ins: Edges  # the position of an input is 0 if the order of inputs does not count
     outs: Edges
-    place: dict[str, int]
+    place: dict[str, int]  # the index of each node name
 
 
 def compute_graph(plan: Plan) -> ComputeGraph:
-    """The nodes that do something: later passes of a loop follow from the first, and the readers of a node
-    that gives what it takes read what it reads."""
+    """The compute graph of a plan.
+
+    It has the first pass of each loop only, since the others follow from it. The readers of an identity read its input.
+    """
     steps: list[Step] = []
     place = {IMAGE: SOURCE}
     looped = {member for loop in plan.genome.loops for member in loop.order}
@@ -42,7 +43,7 @@ def compute_graph(plan: Plan) -> ComputeGraph:
 
 
 def _edges(steps: list[Step], place: dict[str, int]) -> tuple[Edges, Edges]:
-    """The edges both ways, with the input's place where the order counts."""
+    """The edges in both directions."""
     outs: Edges = [[] for _ in steps]
     ins_of: Edges = []
     for v, step in enumerate(steps):

@@ -1,9 +1,9 @@
-"""digest: a name for a network that does not depend on how its nodes are named or listed.
+"""digest: a hash of a network that does not depend on the names and the order of its nodes.
 
-The expanded graph is written down in a canonical order of its nodes and hashed, so that equal digests always
-mean the same network. The order is found by colour refinement over both directions of the edges (Weisfeiler
-and Leman, 1968), with one node of a tie singled out at a time: two equal networks get equal digests unless
-their graphs hold tied nodes that no symmetry exchanges, which costs a repeated training and nothing else.
+The expanded graph is written in a canonical order of its nodes and hashed, so that equal digests always mean the same
+network. The order comes from colour refinement along both directions of the edges (Weisfeiler and Leman, 1968); ties
+are broken by individualising one node at a time. Two equal networks get equal digests unless their graphs hold tied
+nodes that no automorphism exchanges; such a pair costs one repeated training.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ _SOURCE, _DOWN, _UP, _SINGLE = (
 
 
 def digest(genome: Genome | Plan) -> str:
-    """32 hexadecimal digits, equal for networks that are the same but for names and listing.
+    """32 hexadecimal digits, equal for networks that differ only in the names and the order of their nodes.
 
-    What counts: the input, the classes, every node's type, effective genes and output shape, which input is
-    which where the order matters, loops, and the order of the exits.
+    The digest covers the input, the classes, every node's type, effective genes and output shape, the order of
+    inputs that is significant, the loops, and the order of the exits.
+
+    Raises:
+        GenomeError: as `genome.resolve`.
     """
     plan = resolve(genome) if isinstance(genome, Genome) else genome
     graph = _graph(plan)
@@ -52,17 +55,17 @@ def digest(genome: Genome | Plan) -> str:
 
 
 def _updated(loop: Loop, place: dict[str, int]) -> int:
-    """How many of the members that are needed are evaluated again."""
+    """How many of the live members are evaluated again."""
     return sum(member in place for member in loop.order[: loop.update])
 
 
 class _Graph(NamedTuple):
-    """What tells networks apart: a label per node, the edges both ways, and the place of each name."""
+    """A graph with labelled nodes."""
 
-    labels: list[int]
+    labels: list[int]  # one per node
     ins: Edges
     outs: Edges
-    place: dict[str, int]
+    place: dict[str, int]  # the index of each node name
 
 
 def _graph(plan: Plan) -> _Graph:
@@ -72,7 +75,7 @@ def _graph(plan: Plan) -> _Graph:
         for i, member in enumerate(loop.order):
             if member in place:
                 v = place[member]
-                # what a member comes to at its first pass may leave out what later passes read: all its genes count
+                # the mark of the first pass may leave out genes that have an effect in later passes
                 labels[v] = _mix(labels[v], _genes(steps[v].node.op))
                 labels[v] = _mix(labels[v], i + 1 + (loop.passes << 16))
     for i, exit_ in enumerate(plan.exits):
@@ -87,14 +90,14 @@ def _genes(op: Op) -> int:
 
 
 def _mix(a: int, b: int) -> int:
-    """Two 64-bit numbers into one, in order."""
+    """A 64-bit hash of two 64-bit numbers, in order."""
     a = (a ^ (b * _DOWN)) & _BITS
     a = ((a ^ (a >> 31)) * _UP) & _BITS
     return a ^ (a >> 29)
 
 
 def _refined(colors: list[int], ins: Edges, outs: Edges) -> list[int]:
-    """One round: down along the edges, then up; each node takes in the colours of its neighbours."""
+    """One round of refinement, forwards and then backwards along the edges."""
     colors = list(colors)
     for v, edges in enumerate(ins):
         total = 0
@@ -110,7 +113,7 @@ def _refined(colors: list[int], ins: Edges, outs: Edges) -> list[int]:
 
 
 def _canonical(labels: list[int], ins: Edges, outs: Edges) -> list[int]:
-    """Colours that tell all nodes apart, by refinement and by singling out one of a tie at a time."""
+    """A different colour for every node, by refinement and by individualising one node of a tie at a time."""
     colors = _settled(labels, ins, outs)
     while len(set(colors)) < len(colors):
         seen: dict[int, int] = {}
@@ -123,7 +126,7 @@ def _canonical(labels: list[int], ins: Edges, outs: Edges) -> list[int]:
 
 
 def _settled(colors: list[int], ins: Edges, outs: Edges) -> list[int]:
-    """Refine until no further nodes are told apart."""
+    """Refine until the number of colours stays the same."""
     count = 0
     while count < len(set(colors)) < len(colors) or not count:
         count = len(set(colors))

@@ -1,4 +1,4 @@
-"""What a value may be: integer ranges, float ranges, choices. No torch, no Optuna."""
+"""Domains of values: integer ranges, float ranges, choices. No torch, no Optuna."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _listed(*values: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """Whole numbers low, low + step, .., high (both ends may be taken)."""
+    """The integers low, low + step, .., high, both ends included."""
 
     low: int
     high: int
@@ -29,7 +29,7 @@ class Int:
 
     def __post_init__(self) -> None:
         if any(type(v) is not int for v in (self.low, self.high, self.step)):
-            raise DomainError(f"int bounds are whole numbers, not {_listed(self.low, self.high, self.step)}")
+            raise DomainError(f"int bounds are integers, not {_listed(self.low, self.high, self.step)}")
         if self.low > self.high or self.step < 1:
             raise DomainError(f"int [{self.low}, {self.high}, {self.step}] holds no value")
         if (self.high - self.low) % self.step:
@@ -42,7 +42,7 @@ class Int:
         return self.low + self.step * int(rng.random() * ((self.high - self.low) // self.step + 1))
 
     def covers(self, other: Domain) -> bool:
-        """Whether every value of `other` is one of mine."""
+        """Whether every value of `other` is in this domain."""
         if isinstance(other, Int):
             ends = other.low in self and other.high in self
             return ends and (other.step % self.step == 0 or other.low == other.high)
@@ -54,11 +54,11 @@ class Int:
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """Real numbers from low to high; `log` draws them evenly on a log scale."""
+    """The real numbers from low to high, both ends included."""
 
     low: float
     high: float
-    log: bool = False
+    log: bool = False  # whether they are drawn uniformly on a log scale
 
     def __post_init__(self) -> None:
         bounds = (self.low, self.high)
@@ -79,7 +79,7 @@ class Float:
         return float(min(max(at, self.low), self.high))
 
     def covers(self, other: Domain) -> bool:
-        """Whether every value of `other` is one of mine."""
+        """Whether every value of `other` is in this domain."""
         if isinstance(other, Float):
             return self.low <= other.low and other.high <= self.high
         return isinstance(other, OneOf) and all(v in self for v in other.choices)
@@ -107,7 +107,7 @@ class OneOf:
         return self.choices[int(rng.random() * len(self.choices))]
 
     def covers(self, other: Domain) -> bool:
-        """Whether every value of `other` is one of mine."""
+        """Whether every value of `other` is in this domain."""
         if isinstance(other, OneOf):
             return all(v in self for v in other.choices)
         return isinstance(other, Int) and all(v in self for v in range(other.low, other.high + 1, other.step))
@@ -119,7 +119,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A word such as `same`, or a number of a range: legal in text, never a hole as a whole."""
+    """A word such as `same`, or an integer of a range. It is legal for a gene, but a search tries only a part of it."""
 
     words: OneOf
     numbers: Int

@@ -17,14 +17,14 @@ from genome.resolve import resolve
 
 
 def draw(drawn: Genome | Plan, folded: bool = True) -> str:
-    """The picture of a genome as an SVG document that needs nothing beside it.
+    """The picture of a genome as a self-contained SVG document.
 
-    Folded, a motif is one box with its sums; unfolded, the plain nodes it stands for. A plan holds its genome
-    unfolded. Boxes are coloured by node type, arrows are as thick as the logarithm of their channels; what a
-    loop reads in its later passes is dashed.
+    With `folded` a motif is one box with the sums of its nodes, else it is drawn as its plain nodes. A plan is always
+    drawn unfolded. Boxes have the colour of their node type. The width of an arrow grows with the logarithm of its
+    channels; inputs that a loop reads only in its later passes are dashed.
 
     Raises:
-        GenomeError: a genome that does not resolve; no pygraphviz; more nodes than a picture can hold.
+        GenomeError: a genome that does not resolve; pygraphviz is not installed; too many nodes for a picture.
     """
     plan = drawn if isinstance(drawn, Plan) else resolve(drawn)
     shown = plan.genome if isinstance(drawn, Plan) else drawn if folded else expand(drawn)
@@ -33,14 +33,14 @@ def draw(drawn: Genome | Plan, folded: bool = True) -> str:
 
 
 def draw_unfolded(drawn: Genome, names: Collection[str], address: Callable[[Collection[str]], str]) -> str:
-    """The picture of a genome with the motifs of these names written out, as an SVG document to walk through.
+    """The picture of a genome with the motifs of these names unfolded, as an SVG document with links.
 
-    Every motif is a link: to the picture in which it is unfolded, or folded again with all that it wrote. `address`
-    gives the address of a picture by the names that are unfolded there. A small loop is drawn as a ring. The boxes
-    of `picture_words()[i]` have the class `wi`.
+    Every motif links to the picture in which it is unfolded, or folded again together with the motifs inside it.
+    `address` gives the URL of a picture for the names that are unfolded in it. A small loop is drawn as a ring. The
+    boxes of `picture_words()[i]` have the CSS class `wi`.
 
     Raises:
-        GenomeError: as `draw` and `unfold` do.
+        GenomeError: as `draw` and `unfold`.
     """
     shown = unfold(drawn, names)
     plan = resolve(drawn)
@@ -53,7 +53,7 @@ def draw_unfolded(drawn: Genome, names: Collection[str], address: Callable[[Coll
 
 
 def without(names: Collection[str], folded: str, parts: Parts) -> set[str]:
-    """The names without that of a motif which is folded again, and those of the motifs that it wrote."""
+    """The unfolded names after `folded` is folded again: without it and without the motifs inside it."""
     gone = [folded]
     for name in gone:
         gone += parts.get(name, ())
@@ -61,5 +61,5 @@ def without(names: Collection[str], folded: str, parts: Parts) -> set[str]:
 
 
 def picture_words() -> list[str]:
-    """Every word that a box can have, in the order of their classes."""
+    """Every word that a box can have, in the order of their CSS classes."""
     return sorted((IMAGE, *words()))

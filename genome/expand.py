@@ -1,4 +1,4 @@
-"""expand: a genome with its motifs written out as plain nodes. Idempotent."""
+"""expand: a genome with its motifs expanded to plain nodes. Idempotent."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.motif import Fragment, Motif
 
 MOST_NODES = 5_000  # a bound on nested motifs, far above the deepest published network
-Parts: TypeAlias = dict[str, tuple[str, ...]]  # under the name of each motif, the names of what it wrote
+Parts: TypeAlias = dict[
+    str, tuple[str, ...]
+]  # the names of the nodes of each motif, by the name of the motif
 
 
 class Unfolded(NamedTuple):
-    """A genome with some of its motifs written out: these by name, and under each name what stands in its place."""
+    """A genome with some of its motifs expanded."""
 
     genome: Genome
-    motifs: dict[str, Node]
+    motifs: dict[str, Node]  # the expanded motifs by name
     parts: Parts
 
 
 def expand(genome: Genome) -> Genome:
-    """The same genome without motifs; readers of a motif read the last of its nodes. In a loop, the nodes of a
-    motif are members in its place.
+    """The same genome with every motif expanded.
+
+    Readers of a motif read the last of its nodes. In a loop the nodes of a motif replace it as members.
 
     Raises:
-        GenomeError: a loop inside a loop, names that clash, more than 5,000 nodes.
+        GenomeError: a loop inside a loop, duplicate names, more than 5,000 nodes.
     """
     loops = genome.loops
     nodes = genome.nodes
@@ -36,11 +39,12 @@ def expand(genome: Genome) -> Genome:
 
 
 def unfold(genome: Genome, names: Collection[str]) -> Unfolded:
-    """The same genome with the motifs of these names written out, those too that another one of them wrote; what is
-    no motif there is passed over.
+    """The same genome with the motifs of these names expanded, including motifs inside them.
+
+    Names that are no motif are ignored.
 
     Raises:
-        GenomeError: what `expand` refuses; two nodes of one name.
+        GenomeError: as `expand`.
     """
     nodes, loops = genome.nodes, genome.loops
     motifs: dict[str, Node] = {}
@@ -55,7 +59,7 @@ def unfold(genome: Genome, names: Collection[str]) -> Unfolded:
 def _once(
     nodes: tuple[Node, ...], loops: tuple[Loop, ...], chosen: Collection[str] | None = None
 ) -> tuple[tuple[Node, ...], tuple[Loop, ...], Parts]:
-    """Write out one level of motifs: all, or those that are chosen."""
+    """Expand one level of motifs: all of them, or the chosen ones."""
     members = {member for loop in loops for member in loop.order}
     made: list[Node] = []
     more: list[Loop] = []
@@ -67,7 +71,7 @@ def _once(
         fragment = _fragment(node)
         if fragment.loops and node.name in members:
             raise GenomeError(
-                f"{node.name} ({node.op.word}) holds a loop; a loop can't be in a loop", node.name
+                f"{node.name} ({node.op.word}) contains a loop; a loop can't be in a loop", node.name
             )
         made += fragment.nodes
         if len(made) > MOST_NODES:
@@ -90,7 +94,7 @@ def _fragment(node: Node) -> Fragment:
 
 
 def _inside(loop: Loop, parts: Parts) -> Loop:
-    """The loop with the nodes of motifs in place of the motifs."""
+    """The loop with every motif among its members replaced by its nodes."""
     written = [parts.get(member, (member,)) for member in loop.order]
     update = None if loop.update is None else sum(map(len, written[: loop.update]))
     return loop._replace(order=tuple([name for names in written for name in names]), update=update)

@@ -1,4 +1,4 @@
-"""A genome: the frozen description of one architecture. It has a graph; it is never also a module."""
+"""A genome: the frozen description of one architecture as a graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ LONGEST_NAME = 200
 
 
 class GenomeError(ValueError):
-    """A genome that can't be: one sentence; `node` is where, so that a reader of a file can add the line."""
+    """A genome that is not valid. The message is one sentence; `node` names the node, so that a reader of a file can
+    add the line."""
 
     def __init__(self, message: str, node: str | None = None) -> None:
         super().__init__(message)
@@ -28,7 +29,7 @@ class GenomeError(ValueError):
 
 
 class Times(NamedTuple):
-    """A width that is a multiple of its block's scheduled width (`4x` in text)."""
+    """A width that is a multiple of the block's scheduled width (`4x` in text)."""
 
     factor: int
 
@@ -37,64 +38,61 @@ class Times(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One node: its name, its type with genes, the nodes it reads, and its width where it is stated."""
+    """One node of a genome."""
 
     name: str
-    op: Op
-    ins: tuple[str, ...]
-    width: int | Times | None = None
+    op: Op  # its type with its genes
+    ins: tuple[str, ...]  # the names of the nodes that it reads
+    width: int | Times | None = None  # channels of its output; None if it states no width
 
     @property
     def block(self) -> str:
-        """The name before the slash: the unit in which width schedules step."""
+        """The name before the first slash. A width schedule steps once per block."""
         return self.name.partition("/")[0]
 
 
 class Loop(NamedTuple):
-    """A declared cycle: its members in order of evaluation, and how often it is gone through again.
-
-    With `update` only that many members, the first in order, are evaluated again; the others keep the value
-    of their first pass.
-    """
+    """A declared cycle."""
 
     name: str
-    order: tuple[str, ...]
-    passes: int
-    update: int | None = None
+    order: tuple[str, ...]  # its members in order of evaluation
+    passes: int  # how often it is evaluated again after the first pass
+    update: int | None = None  # how many members, counted from the first, later passes evaluate; None: all
 
     def within(self, names: Collection[str]) -> Loop:
         """The loop without the members that are not in `names`."""
         order = tuple([member for member in self.order if member in names])
         again = sum(member in names for member in self.order[: self.update])
-        if again == 0:  # nothing is gone through again
+        if again == 0:  # later passes evaluate nothing
             return self._replace(order=order, passes=0, update=None)
         return self._replace(order=order, update=None if again == len(order) else again)
 
 
 class Diff(NamedTuple):
-    """What changed from one genome to another: node names, and per changed node its changed parts."""
+    """The differences between two genomes."""
 
-    added: tuple[str, ...]
+    added: tuple[str, ...]  # names of nodes
     dropped: tuple[str, ...]
-    changed: dict[str, dict[str, tuple[Any, Any]]]
+    changed: dict[
+        str, dict[str, tuple[Any, Any]]
+    ]  # by node and key (`op`, `in`, `width`, a gene): (before, after)
 
 
 @dataclass(frozen=True)
 class Genome:
     """An architecture as a graph.
 
-    `input` is one image (channels, height, width in pixels). Nodes keep the order in which they were
-    written; they may name nodes that come later. Equality is equality of everything written; for equality
-    of the network regardless of names see `genome.digest`.
+    Two genomes are equal if everything written in them is equal. `genome.digest` compares networks regardless of
+    names.
 
     Raises:
-        GenomeError: names that clash or are no names, inputs that no node has, loops of unknown members.
+        GenomeError: duplicate names, unknown inputs, unknown members of loops.
     """
 
     name: str
-    input: Shape
+    input: Shape  # of one image; height and width in pixels
     classes: int
-    nodes: tuple[Node, ...]
+    nodes: tuple[Node, ...]  # in the order in which they were written; a node may read a later one
     widths: Widths | None = None
     loops: tuple[Loop, ...] = ()
 
@@ -113,12 +111,12 @@ class Genome:
 
     @cached_property
     def by_name(self) -> dict[str, Node]:
-        """The nodes under their names."""
+        """The nodes by name."""
         return {node.name: node for node in self.nodes}
 
     @cached_property
     def graph(self) -> nx.DiGraph[str]:
-        """The genome as a networkx graph: nodes carry `node`, the image is a node too; edges run as data does."""
+        """The genome as a networkx graph. Nodes have the attribute `node`; the image is a node; edges follow data."""
         import networkx as nx
 
         graph: nx.DiGraph[str] = nx.DiGraph(name=self.name)
@@ -133,7 +131,7 @@ class Genome:
         return replace(self, name=name)
 
     def diff(self, other: Genome) -> Diff:
-        """What turns this genome into `other`, by node name."""
+        """The differences from this genome to `other`, by node name."""
         mine, theirs = self.by_name, other.by_name
         both = [name for name in mine if name in theirs and mine[name] != theirs[name]]
         return Diff(
@@ -158,17 +156,17 @@ def _clash(nodes: tuple[Node, ...]) -> GenomeError:
     seen: set[str] = set()
     for node in nodes:
         if node.name in seen:
-            return GenomeError(f"two nodes are named {node.name}; names are unique", node.name)
+            return GenomeError(f"two nodes are named {node.name}; names must be unique", node.name)
         seen.add(node.name)
     raise AssertionError("no clash")
 
 
 def check_name(name: str) -> str | None:
-    """Why `name` can't name a node, or None where it can."""
+    """Why `name` can't be the name of a node, or None if it can."""
     if name == IMAGE:
         return f"{IMAGE!r} is the name of the input; choose another"
     if len(name) > LONGEST_NAME:
         return f"a name has at most {LONGEST_NAME} characters, not {len(name)}"
     if not NAME.match(name):
-        return f"{name!r} is no name; letters, digits and _ in parts joined by . or /, a letter or _ first"
+        return f"{name!r} is no name; it may have letters, digits and _ in parts joined by . or /, a letter or _ first"
     return None

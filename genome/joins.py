@@ -1,4 +1,4 @@
-"""What the element-wise joins share: how inputs of unequal shape are fitted before they are combined."""
+"""The arithmetic of element-wise joins: inputs of unequal shape are fitted to one shape, then combined."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ FIT_SEARCH = OneOf("pad", "project")
 
 
 def joined_shape(ins: Sequence[Shape], width: int) -> Shape:
-    """The shape in which the inputs meet: the smallest image, and the stated width or else the widest."""
+    """The common shape of the inputs: the smallest image, and the stated width, or else that of the widest input."""
     height = min(i.height for i in ins)
     across = min(i.width for i in ins)
     return Shape(width or max(i.channels for i in ins), height, across)
 
 
 def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
-    """What fitting costs. `pad` has no weights: larger images are average-pooled, zero channels appended
-    (PyramidNet); `front` takes every n-th pixel and puts the zero channels first (BranchyNet's ResNet);
-    `project` is a 1x1 convolution with that stride and a batch norm (ResNet) on every input that does not fit."""
+    """The cost of fitting.
+
+    `pad` average-pools larger images and appends zero channels (PyramidNet). `front` takes every n-th pixel and
+    prepends zero channels (BranchyNet's ResNet). `project` is a strided 1x1 convolution with a batch norm for every
+    input that does not fit (ResNet).
+    """
     weights = norms = saved = 0
     scratch = out.size if len(ins) > 2 else 0
     reads, macs = [], []
@@ -38,7 +41,7 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
             continue
         weights += source.channels * out.channels
         norms += 2 * out.channels
-        saved += out.size  # the norm keeps the convolution's output
+        saved += out.size  # the norm saves the output of the convolution
         if strides(source, out) is None:
             saved += source.channels * out.height * out.width
     return Cost(
@@ -54,7 +57,7 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
 
 
 def strides(source: Shape, out: Shape) -> tuple[int, int] | None:
-    """The strides by which a 1x1 window takes the image of `source` to that of `out`, where there are any."""
+    """The strides with which a 1x1 window turns the image of `source` into that of `out`, or None if there are none."""
     found = []
     for big, small in ((source.height, out.height), (source.width, out.width)):
         step = -(-big // small)

@@ -1,7 +1,9 @@
-"""Starts of nodes that were added to a trained network, such that it goes on computing what it did: what takes the
-place of a source begins as the identity (Net2Net: Chen et al., ICLR 2016, arXiv:1511.05641), what is added to a sum
-begins as zero (network morphism: Wei et al., ICML 2016, arXiv:1603.01670; by the last norm's scale, as Goyal et al.,
-arXiv:1706.02677)."""
+"""Function-preserving initialisation of nodes that are added to a trained network.
+
+A node that replaces a source starts as the identity (Net2Net: Chen et al., ICLR 2016, arXiv:1511.05641). A branch that
+is added to a sum starts at zero (network morphism: Wei et al., ICML 2016, arXiv:1603.01670), by the scale of its last
+norm (as Goyal et al., arXiv:1706.02677).
+"""
 
 from __future__ import annotations
 
@@ -19,35 +21,37 @@ from genome.ops._kernels import Kernels
 from genome.plan import Plan
 from genome.step import Step
 
-# by the reader that both have: the sources that took the place of others
+# by reader: the new sources and the sources that they replace
 Replaced: TypeAlias = Mapping[str, Mapping[str, str]]
 
 CONVOLUTIONS = (nn.Conv2d, Kernels, Active, Deform)
-SMOOTH = (nn.SiLU, nn.GELU, nn.LeakyReLU)  # zero at zero, and not flat there
-STILL = (nn.Dropout, nn.Identity, nn.ZeroPad2d)  # change nothing in evaluation
+ZERO_WITH_SLOPE = (nn.SiLU, nn.GELU, nn.LeakyReLU)  # 0 at 0, with a gradient there
+IDENTITIES = (nn.Dropout, nn.Identity, nn.ZeroPad2d)  # the identity in evaluation, apart from padding
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
-SIGNED_AS_READ = ("pool", "concat", "dropout", "squeeze")
+KEEPS_SIGN = ("pool", "concat", "dropout", "squeeze")
 
 
 @torch.no_grad()
-def start(child: Plan, network: Network, parent: Plan, replaced: Replaced) -> None:
-    """Set the weights of nodes that the parent does not have, where there is such a start; others stay as drawn.
+def initialise_added(child: Plan, network: Network, parent: Plan, replaced: Replaced) -> None:
+    """Initialise the nodes that the parent does not have, where the function can be preserved; others stay random.
 
-    In the place of a source, as at the end of a longer stack, a node of one input becomes the identity where it keeps
-    the shape, has only convolutions, batch norms and ReLUs, and no ReLU cuts anything off. In a sum, new or grown,
-    a branch that is new gives zero; not one that ends with a ReLU, which would never leave zero.
+    A node with one input that replaces a source, as at the end of a longer stack, becomes the identity. It must keep
+    the shape and have only convolutions, batch norms and ReLUs that cut nothing off. A new branch of a sum gives zero,
+    unless it ends with a ReLU, which would have no gradient.
     """
     before, now = _first(parent), _first(child)
     modules = {step.node.name: module for step, module in _modules(child, network) if not step.turn}
-    series = _series(now, before, replaced)
+    inserted = _inserted(now, before, replaced)
     for name, step in now.items():
-        if isinstance(join := _bare(modules[name]), Join) and step.node.op.word == "add":
-            for place in _branches(step, before, replaced) if name in before or name in series else ():
+        if isinstance(join := _unwrapped(modules[name]), Join) and step.node.op.word == "add":
+            for place in _branches(step, before, replaced) if name in before or name in inserted else ():
                 source = step.node.ins[place]
-                if not _silence(join.edges[str(place)]) and source in modules and source not in before:
-                    _silence(modules[source])
-        elif name in series and step.ins == (step.info.out,):
-            _open(modules[name], step.info.out.channels, _is_rectified(step.node.ins[0], now, modules))
+                if not _zero_output(join.edges[str(place)]) and source in modules and source not in before:
+                    _zero_output(modules[source])
+        elif name in inserted and step.ins == (step.info.out,):
+            _make_identity(
+                modules[name], step.info.out.channels, _is_rectified(step.node.ins[0], now, modules)
+            )
 
 
 def _first(plan: Plan) -> dict[str, Step]:
@@ -58,9 +62,8 @@ def _modules(plan: Plan, network: Network) -> Iterator[tuple[Step, nn.Module]]:
     return zip(plan.steps, network.nodes.values(), strict=True)
 
 
-def _series(now: Mapping[str, Step], before: Mapping[str, Step], replaced: Replaced) -> set[str]:
-    """New nodes between a source and the readers that it had: what took its place, and what only leads there; of
-    a sum the last input is on the way, the others are branches."""
+def _inserted(now: Mapping[str, Step], before: Mapping[str, Step], replaced: Replaced) -> set[str]:
+    """The new nodes on the main path between a source and its former readers. Of a sum only the last input is on it."""
     ends = {new for pairs in replaced.values() for new, gone in pairs.items() if gone in now}
     found: set[str] = set()
     for name, step in reversed([*now.items()]):
@@ -72,7 +75,7 @@ def _series(now: Mapping[str, Step], before: Mapping[str, Step], replaced: Repla
 
 
 def _branches(step: Step, before: Mapping[str, Step], replaced: Replaced) -> list[int]:
-    """Places of a sum's inputs that it did not have; all but the last of a new sum."""
+    """The positions of a sum's new inputs, or of all inputs but the last if the sum itself is new."""
     name, ins = step.node.name, step.node.ins
     if name not in before:
         return [*range(len(ins) - 1)]
@@ -82,46 +85,46 @@ def _branches(step: Step, before: Mapping[str, Step], replaced: Replaced) -> lis
     ]
 
 
-def _bare(module: nn.Module) -> nn.Module:
+def _unwrapped(module: nn.Module) -> nn.Module:
     return module.node if isinstance(module, Fitted | Concatenated) else module
 
 
-def _row(module: nn.Module) -> list[nn.Module]:
-    """What runs one after the other."""
-    module = _bare(module)
-    return [p for part in module for p in _row(part)] if isinstance(module, nn.Sequential) else [module]
+def _layers(module: nn.Module) -> list[nn.Module]:
+    """The layers of a module in sequence."""
+    module = _unwrapped(module)
+    return [p for part in module for p in _layers(part)] if isinstance(module, nn.Sequential) else [module]
 
 
-def _silence(module: nn.Module) -> bool:
-    """Let it give zero, by its last norm or convolution, where it can leave zero again. Whether that was so."""
-    for part in reversed(_row(module)):
+def _zero_output(module: nn.Module) -> bool:
+    """Set the weight of the last norm or convolution to zero, if it then has a gradient. Returns whether it has."""
+    for part in reversed(_layers(module)):
         is_scale = isinstance(part, nn.BatchNorm2d | nn.GroupNorm) and part.affine
         if is_scale or isinstance(part, CONVOLUTIONS):
             part.get_parameter("weight").zero_()
             return True
-        if not isinstance(part, (*SMOOTH, nn.Dropout)):
+        if not isinstance(part, (*ZERO_WITH_SLOPE, nn.Dropout)):
             return False
     return False
 
 
 def _is_rectified(name: str, now: Mapping[str, Step], modules: Mapping[str, nn.Module]) -> bool:
-    """Whether what a node gives is never negative."""
+    """Whether the output of a node is never negative."""
     if name not in now:
         return False  # the image
-    last = _row(modules[name])[-1]
+    last = _layers(modules[name])[-1]
     if isinstance(last, RECTIFIERS) or (isinstance(last, Join) and isinstance(last.after, RECTIFIERS)):
         return True
-    keeps = now[name].node.op.word in SIGNED_AS_READ
+    keeps = now[name].node.op.word in KEEPS_SIGN
     return keeps and all(_is_rectified(source, now, modules) for source in now[name].node.ins)
 
 
-def _open(module: nn.Module, channels: int, rectified: bool) -> None:
-    """Let it give what it takes, where all its parts can."""
-    row = _row(module)
-    still = STILL + (RECTIFIERS if rectified else ())
-    if not all(isinstance(part, still) or _passes(part, channels) for part in row):
+def _make_identity(module: nn.Module, channels: int, rectified: bool) -> None:
+    """Make the module the identity, if all its layers can be."""
+    layers = _layers(module)
+    allowed = IDENTITIES + (RECTIFIERS if rectified else ())
+    if not all(isinstance(part, allowed) or _can_be_identity(part, channels) for part in layers):
         return
-    for part in row:
+    for part in layers:
         if isinstance(part, nn.BatchNorm2d):
             assert part.running_var is not None
             if part.affine:
@@ -133,8 +136,8 @@ def _open(module: nn.Module, channels: int, rectified: bool) -> None:
                 part.weight[channel, channel % inside, centre, centre] = 1.0
 
 
-def _passes(part: nn.Module, channels: int) -> bool:
-    """Whether it can give what it takes."""
+def _can_be_identity(part: nn.Module, channels: int) -> bool:
+    """Whether the layer can be the identity."""
     if isinstance(part, Deform) and part.modulation == "half":
         return False
     return isinstance(part, nn.BatchNorm2d) or (

@@ -1,4 +1,4 @@
-"""The contract of a motif: `expand` writes plain nodes (or further motifs); the last one is its output."""
+"""The contract of a motif: `expand` gives plain nodes or other motifs, and the last one is its output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genome.ops.pool import Pool
 
 
 class Fragment(NamedTuple):
-    """What a motif stands for. Readers of the motif read the last node."""
+    """The nodes and loops of an expanded motif. Readers of the motif read the last node."""
 
     nodes: tuple[Node, ...]
     loops: tuple[Loop, ...] = ()
@@ -25,27 +25,26 @@ class Motif(Op):
     many: ClassVar[bool] = True
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
-        """The nodes this motif stands for, each named `name/..` or `name.unit/..`."""
+        """The nodes that replace the motif, each named `name/..` or `name.unit/..`."""
         raise NotImplementedError
 
 
 def joined(name: str, ins: tuple[str, ...]) -> tuple[tuple[Node, ...], tuple[str]]:
-    """One node to read where there are several: their concatenation, under `name`."""
+    """One input in place of several: a concatenation node under `name`, if there is more than one input."""
     if len(ins) == 1:
         return (), (ins[0],)
     return (Node(name, Concat(), ins),), (name,)
 
 
 def times(width: int | None, factor: int) -> int | Times | None:
-    """A multiple of the stated width, or of the schedule's where none is stated."""
+    """A multiple of the stated width, or of the scheduled width if none is stated."""
     if width is None:
         return Times(factor) if factor != 1 else None
     return width * factor
 
 
 def strided(name: str, op: Op, ins: tuple[str, ...], width: int | None, stride: int) -> Sequence[Node]:
-    """A node of `op` that shrinks the image by `stride`: by its own stride where it has one, else by a
-    max pool of that size after it."""
+    """A node of `op` that shrinks the image by `stride`: with its own stride if it has one, else with a max pool."""
     if not op.takes_width():
         width = None
     if stride == 1:

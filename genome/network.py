@@ -21,14 +21,20 @@ _TAKEN = nn.ModuleDict()
 
 
 class Network(nn.Module):
-    """The module of one plan. (B, C, H, W) -> one tensor of logits (B, classes) per exit, in written order.
+    """The module of one plan. (B, C, H, W) -> one tensor of logits (B, classes) per exit, in written order."""
 
-    `nodes` holds one module per node under its name (`.` becomes `:`, since torch allows no dot there, and
-    a name that torch's modules use themselves, such as `half`, gets one behind it); the later passes of a
-    loop have `@pass` behind theirs and share all weights but those of norms.
-    `exit_weights` are the exits' shares in the training loss, `joins` the drop-path of the steps that have one,
-    `macs` and `image_macs` the plan's: multiply-adds of one image, and those that need no gradient of what they read.
-    """
+    nodes: nn.ModuleDict
+    """One module per step under the name of its node. A `.` in a name becomes `:`, since torch allows no dots, and a
+    name that is an attribute of nn.ModuleDict, such as `half`, gets a `:` at its end. A later pass of a loop has
+    `@pass` at its end; passes share all weights except those of norms."""
+    macs: int
+    """Multiply-adds of one image."""
+    image_macs: int
+    """The part of `macs` whose inputs need no gradient."""
+    exit_weights: tuple[float, ...]
+    """The factors of the exits in the training loss."""
+    joins: dict[int, Paths]
+    """The drop-path of the steps that have one."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -44,7 +50,7 @@ class Network(nn.Module):
         }
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Run every step; in training only those that this mini-batch's paths need."""
+        """Run every step, in training only those that the paths of this mini-batch need."""
         values: dict[int | None, Tensor | None] = {None: None, SOURCE: image}
         kept = self._paths() if self.training and self.joins else {}
         families = self._siblings if self.training else {}
@@ -60,21 +66,21 @@ class Network(nn.Module):
         return tuple([values[i] for i in self._exits])  # type: ignore[misc]  # an exit is always run
 
     def _together(self, family: list[int], x: Tensor | None) -> dict[int | None, Tensor | None]:
-        """The values of siblings, where there are several and it pays to run them as one."""
+        """The outputs of siblings that are run as one, or nothing if that is not faster."""
         modules = [self.nodes[self._steps[j][0]] for j in family]
         if x is None or len(family) < 2 or not pays(modules, x):
             return {}
         return dict(zip(family, run_together(modules, x), strict=True))
 
     def _paths(self) -> dict[int, Sources | None]:
-        """What each join of this mini-batch reads; None for the steps that nothing needs then."""
-        # chance is no part of a compiled graph
+        """The inputs that each join reads in this mini-batch, and None for the steps that are not needed."""
+        # random draws stay out of a compiled graph
         draw = torch._dynamo.disable(drawn) if torch.compiler.is_compiling() else drawn  # type: ignore[no-untyped-call]
         return draw(self.joins, [sources for _, sources, _ in self._steps], self._exits)
 
 
 class Fitted(nn.Module):
-    """A node whose inputs differ in size: the larger images are average-pooled to the smallest first."""
+    """A node with inputs of different sizes: larger images are average-pooled to the smallest size first."""
 
     def __init__(self, shrinks: dict[str, nn.Module], node: nn.Module) -> None:
         super().__init__()
@@ -89,7 +95,7 @@ class Fitted(nn.Module):
 
 
 class Concatenated(nn.Module):
-    """A one-input node that reads several: it sees their concatenation."""
+    """A one-input node over the concatenation of several inputs."""
 
     def __init__(self, node: nn.Module) -> None:
         super().__init__()
@@ -100,7 +106,7 @@ class Concatenated(nn.Module):
 
 
 def paths_of(module: nn.Module) -> Paths | None:
-    """The drop-path of a node, where it is a join that has one."""
+    """The drop-path of a node, or None if it has none."""
     return module.paths if isinstance(module, Join) else None
 
 
@@ -112,7 +118,7 @@ def _key(step: Step) -> str:
 
 
 def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
-    """One module per step; the passes of a loop share their weights."""
+    """One module per step, with weights shared by the passes of a loop."""
     made: OrderedDict[str, nn.Module] = OrderedDict()
     passes: dict[str, list[nn.Module]] = {}
     for step in plan.steps:
@@ -141,8 +147,10 @@ def _module(step: Step) -> nn.Module:
 
 
 def _share(passes: list[nn.Module]) -> None:
-    """Let the passes of a loop have the same weights and masks; norms keep their own. A pass has no part for an
-    input that it does not read."""
+    """Share weights and masks between the passes of a loop, except those of norms.
+
+    A pass has no submodule for an input that it does not read.
+    """
     parts: dict[str, list[nn.Module]] = {}
     for one in passes:
         for path, part in one.named_modules():
@@ -158,7 +166,7 @@ def _share(passes: list[nn.Module]) -> None:
 
 
 def _drops(plan: Plan) -> list[tuple[int, ...]]:
-    """For each step the values that nothing reads after it, so that memory is given back."""
+    """For each step the values that no later step reads, which are freed after it."""
     last: dict[int, int] = {}
     for i, step in enumerate(plan.steps):
         last[i] = i

@@ -1,4 +1,4 @@
-"""One node type at one place: what it sees of its inputs, its output and its cost, by integer arithmetic."""
+"""Shape inference of one node: its fitted inputs, its output and its cost, by integer arithmetic."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ Size: TypeAlias = tuple[int, int]  # height and width of an image
 
 
 class NodeInfo(NamedTuple):
-    """One node type at one place: the inputs as it sees them, its output, what it costs."""
+    """Shapes and cost of one node, given the shapes of its inputs."""
 
-    seen: tuple[Shape, ...]  # after sizes were made equal and, for one-input types, channels concatenated
+    seen: tuple[Shape, ...]  # the inputs after pooling to one size and, for one-input types, concatenation
     out: Shape
     cost: Cost
-    shrunk: tuple[bool, ...]  # per input read: whether it is pooled to the size of a smaller one
-    keeps: tuple[bool, ...]  # per input read: whether backward keeps it as it is
-    extra: int  # numbers that fitting the inputs adds to what backward keeps
-    mark: int | None  # 64 bits that name what the node does here, for digests; None: it gives what it takes
+    shrunk: tuple[bool, ...]  # per input read: whether it is pooled to a smaller size
+    keeps: tuple[bool, ...]  # per input read: whether autograd saves it unpooled
+    extra: int  # numbers that autograd saves because inputs are pooled or concatenated
+    mark: int | None  # a 64-bit hash of what the node computes, for digests; None for the identity
 
 
 @lru_cache(maxsize=1 << 16)
 def node_info(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) -> NodeInfo:
-    """Shape and cost of one node type at one place. A search meets the same place many times."""
+    """Shapes and cost of a node. Cached, since a search asks for the same ones many times.
+
+    `floor` is the image size of the node's loop, to which larger inputs are pooled.
+
+    Raises:
+        ValueError: an output image below 1x1, or inputs that the node type refuses.
+    """
     seen = _fit(op, ins, floor)
     out = op.shape(seen, width)
     if out.height < 1 or out.width < 1:
@@ -45,7 +51,7 @@ def _mark(op: Op, seen: tuple[Shape, ...], out: Shape) -> int | None:
 
 
 def _fit(op: Op, ins: tuple[Shape, ...], floor: Size | None) -> tuple[Shape, ...]:
-    """The inputs as the node sees them: images made equal in size, one concatenation for a one-input type."""
+    """The inputs pooled to one size and, for one-input types, concatenated."""
     if floor is not None:
         ins = tuple([Shape(i.channels, min(i.height, floor[0]), min(i.width, floor[1])) for i in ins])
     if len(ins) == 1 or not op.aligns:
@@ -60,7 +66,7 @@ def _fit(op: Op, ins: tuple[Shape, ...], floor: Size | None) -> tuple[Shape, ...
 def _kept(
     ins: tuple[Shape, ...], seen: tuple[Shape, ...], cost: Cost
 ) -> tuple[tuple[bool, ...], tuple[bool, ...], int]:
-    """Which inputs are pooled to a smaller image, which are kept as they are, and what fitting adds to that."""
+    """The fields `shrunk`, `keeps` and `extra` of a NodeInfo."""
     if len(seen) != len(ins):  # concatenated
         return (
             tuple([i[1:] != seen[0][1:] for i in ins]),

@@ -1,4 +1,4 @@
-"""The order in which a genome's nodes are evaluated, with every declared loop unrolled."""
+"""The order of evaluation of a genome's nodes, with every loop unrolled."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from genome.graph import IMAGE, Genome, GenomeError, Loop, Node
 
 
 class Visit(NamedTuple):
-    """One evaluation of one node: in which pass of its loop, and what it reads (None: not read this time)."""
+    """One evaluation of one node."""
 
     node: Node
-    turn: int
-    reads: tuple[str | None, ...]
+    turn: int  # the pass of its loop, from 0
+    reads: tuple[str | None, ...]  # the names of its inputs; None for an input that this pass does not read
 
 
 def visits(genome: Genome) -> list[Visit]:
-    """Every evaluation, in an order in which all that is read has been made; nodes no exit needs are left out.
+    """Every evaluation in topological order, without the nodes that no exit needs.
 
-    In pass 0 a member of a loop reads what enters the loop and the members before it. In each later pass it
-    reads the members of the loop alone, each at its newest value (CliqueNet's stages, arXiv:1802.10419).
+    In pass 0 a member of a loop reads the inputs from outside the loop and the earlier members. In each later pass it
+    reads only members of the loop, each at its newest value (the stages of CliqueNet, arXiv:1802.10419).
 
     Raises:
-        GenomeError: no exit, an undeclared cycle, a loop that is none, a node that reads nothing.
+        GenomeError: no exit, an undeclared cycle, a loop that is not valid, a node without inputs.
     """
     nodes = _live(genome)
     if not genome.loops and _is_sorted(nodes):
@@ -75,22 +75,24 @@ def _check_ins(node: Node, known: dict[str, Node]) -> None:
         raise GenomeError(f"{node.name}.in names an input twice: {', '.join(ins)}", node.name)
     for source in ins:
         if source != IMAGE and known[source].op.width == "classes":
-            raise GenomeError(f"{node.name}.in names {source}, an exit; exits have no readers", node.name)
+            raise GenomeError(
+                f"{node.name}.in names {source}, which is an exit; no node may read an exit", node.name
+            )
 
 
 def _loops(genome: Genome, nodes: tuple[Node, ...]) -> dict[str, Loop]:
-    """The loop of each member, without the members no exit needs; all that makes a loop a loop is checked."""
+    """The loop of each member, checked, and without the members that no exit needs."""
     live = {node.name for node in nodes}
     found: dict[str, Loop] = {}
     for loop in genome.loops:
         if not any(member in live for member in loop.order):
             continue
-        needed = loop.within(live)  # what some exit needs
+        needed = loop.within(live)
         for member in loop.order:
             if member in found:
                 raise GenomeError(
-                    f"loops.{loop.name}.order names {member}, which is in loop {found[member].name} already;"
-                    " a node is in one loop",
+                    f"loops.{loop.name}.order names {member}, which is already in loop {found[member].name};"
+                    " a node may be in one loop",
                     member,
                 )
             found[member] = needed
@@ -103,25 +105,25 @@ def _check_member(node: Node, loop: Loop) -> None:
     inside = [source for source in node.ins if source in loop.order]
     if not inside:
         raise GenomeError(
-            f"loops.{loop.name}: {node.name} reads no member of the loop; take it out", node.name
+            f"loops.{loop.name}: {node.name} reads no member of the loop; remove it from `order`", node.name
         )
     place = loop.order.index(node.name)
     reads_alike = set(node.ins) <= set(loop.order[:place])  # in every pass
     if not node.op.loops and not reads_alike and node.name in loop.order[: loop.update]:
         raise GenomeError(
-            f"loops.{loop.name}: {node.name} is a {node.op.word}, which can't be in a loop; a conv over several"
-            " inputs is the convolution of their concatenation",
+            f"loops.{loop.name}: {node.name} is a {node.op.word}, which can't be in a loop; use a conv over several"
+            " inputs, which convolves their concatenation",
             node.name,
         )
     if not node.op.many and len(node.ins) > 1:
         raise GenomeError(
-            f"loops.{loop.name}: {node.name} ({node.op.word}) reads {len(node.ins)} inputs; in a loop it reads one",
+            f"loops.{loop.name}: {node.name} ({node.op.word}) reads {len(node.ins)} inputs; in a loop it may read one",
             node.name,
         )
 
 
 def _units(nodes: tuple[Node, ...], loop_of: dict[str, Loop]) -> list[Node | Loop]:
-    """Nodes and whole loops, sorted so that inputs come first; written order where there is a choice."""
+    """Nodes and whole loops in topological order, and in written order among those that are ready."""
     known = {node.name: node for node in nodes}
     units: dict[str, Node | Loop] = {}
     for node in nodes:
@@ -139,7 +141,7 @@ def _units(nodes: tuple[Node, ...], loop_of: dict[str, Loop]) -> list[Node | Loo
         ready = [key for key, missing in waits.items() if not missing]
         if not ready:
             raise _cycle(waits, units)
-        # One at a time keeps the written order; the list is short and this path is rare.
+        # one at a time, to keep the written order; the list is short and this path is rare
         key = ready[0]
         made.append(units[key])
         del waits[key]
@@ -153,7 +155,7 @@ def _unit_name(name: str, loop: Loop | None) -> str:
 
 
 def _cycle(waits: dict[str, set[str]], units: dict[str, Node | Loop]) -> GenomeError:
-    """Name one cycle among the units that wait for each other."""
+    """The error that names one cycle among the units that wait for each other."""
     at, seen = next(iter(waits)), []
     while at not in seen:
         seen.append(at)
@@ -163,7 +165,7 @@ def _cycle(waits: dict[str, set[str]], units: dict[str, Node | Loop]) -> GenomeE
     loops = dict.fromkeys(p.removeprefix("loop ") for p in path if isinstance(units[p], Loop))
     mend = f"in `order` of {' or '.join(loops)}" if loops else "under `loops:`"
     return GenomeError(
-        f"cycle {' -> '.join(reversed(path))} belongs to no loop; add it {mend} or drop an edge",
+        f"cycle {' -> '.join(reversed(path))} belongs to no loop; add it {mend} or remove an edge",
         nodes[0] if nodes else None,
     )
 
@@ -179,8 +181,8 @@ def _unrolled(loop: Loop, known: dict[str, Node]) -> list[Visit]:
                 reads = tuple(s if s in loop.order else None for s in node.ins)
             if not any(reads):
                 raise GenomeError(
-                    f"loops.{loop.name}: {member} has nothing to read in the first pass; put it later in `order`"
-                    " or give it an input from outside",
+                    f"loops.{loop.name}: {member} has no input in the first pass; put it later in `order`"
+                    " or give it an input from outside the loop",
                     member,
                 )
             made.append(Visit(node, turn, reads))

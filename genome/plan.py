@@ -1,4 +1,4 @@
-"""A plan: what resolving a genome gives. Frozen, without tensors."""
+"""A plan: a genome with the shape and the cost of every evaluation. Frozen, without tensors."""
 
 from __future__ import annotations
 
@@ -12,30 +12,27 @@ from genome.step import SOURCE, Step
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved genome: every evaluation in order, with widths, shapes and costs. Sizes are for one image.
-
-    `params` counts learned numbers, `macs` multiply-adds of one forward; both are exact.
-    """
+    """A resolved genome. All numbers are exact, except `infer_bytes`, and are those of one image."""
 
     genome: Genome  # expanded
-    steps: tuple[Step, ...]
-    exits: tuple[int, ...]  # step indices, in written order
-    params: int
-    macs: int
+    steps: tuple[Step, ...]  # in order of evaluation
+    exits: tuple[int, ...]  # indices of steps, in written order
+    params: int  # parameters
+    macs: int  # multiply-adds of one forward
 
     @cached_property
     def last(self) -> dict[str, int]:
-        """The step that makes each node's final value."""
+        """The index of the last step of each node, by name."""
         return {step.node.name: i for i, step in enumerate(self.steps)}
 
     @cached_property
     def fixed(self) -> int:
-        """Numbers that are stored but never learned, such as the masks of perturbations."""
+        """Numbers that are stored but never learned, such as the masks of `perturb`."""
         return sum(step.info.cost.fixed for step in self.steps if not step.turn)
 
     @cached_property
     def widths(self) -> dict[tuple[str, str], int]:
-        """Channels on every edge (from, to)."""
+        """The channels of every edge (source, reader)."""
         return {
             (source, step.node.name): shape.channels
             for step in self.steps
@@ -45,7 +42,7 @@ class Plan:
 
     @cached_property
     def learned(self) -> frozenset[int]:
-        """The steps whose values depend on something learned."""
+        """The indices of the steps whose values depend on parameters."""
         found: set[int] = set()
         for i, step in enumerate(self.steps):
             cost = step.info.cost
@@ -55,8 +52,10 @@ class Plan:
 
     @cached_property
     def image_macs(self) -> int:
-        """Those of `macs` that read nothing learned: the image, or what a pool made of it. Training needs no gradient
-        of what they read; of a node with several inputs, the share of each such input is counted."""
+        """The part of `macs` whose inputs depend on no parameter, such as the image or a pool of it.
+
+        Training needs no gradient of these inputs. Of a node with several inputs only the share of such inputs counts.
+        """
         macs = 0
         for step in self.steps:
             first, read = step.info.cost.first_macs, [s for s in step.sources if s is not None]
@@ -68,9 +67,9 @@ class Plan:
 
     @cached_property
     def train_bytes(self) -> int:
-        """Activations that the backward pass keeps, in float32 bytes per image (statistics of norms apart).
+        """Float32 bytes per image that autograd saves for the backward pass, without the statistics of norms.
 
-        What comes before any weight has no gradient, so pools there keep nothing.
+        Steps before the first parameter have no gradient and save nothing.
         """
         kept: set[int] = set()
         numbers = 0
@@ -89,8 +88,10 @@ class Plan:
 
     @cached_property
     def infer_bytes(self) -> int:
-        """Most activations alive at once in a forward without gradients, in float32 bytes per image; the caller
-        keeps the image all the while."""
+        """The peak float32 bytes per image of a forward without gradients, with the image, which the caller holds.
+
+        It is never below the real peak, and at most half above it.
+        """
         last_use = {i: i for i in range(SOURCE, len(self.steps))}
         for i, step in enumerate(self.steps):
             for source in step.sources:
@@ -109,12 +110,12 @@ class Plan:
 
     @property
     def memory_bytes(self) -> int:
-        """What running one image takes: all stored numbers and the activations alive at once."""
+        """The bytes to run one image: all stored numbers and the peak of the activations."""
         return FLOAT_BYTES * (self.params + self.fixed) + self.infer_bytes
 
     @cached_property
     def depth(self) -> int:
-        """Layers with weights on the longest path from the image to an exit."""
+        """The number of layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
             read, layers = [s for s in step.sources if s is not None], step.info.cost.layers
@@ -124,7 +125,7 @@ class Plan:
 
     @cached_property
     def receptive_field(self) -> int:
-        """Rows of the image that one value before an exit's pooling can see, padding included."""
+        """The rows of the image that one value before an exit's pooling depends on, padding included."""
         field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
         for i, step in enumerate(self.steps):
             edges = [_shrunk(field[s], shape, step) for s, shape in _reads(step)]
@@ -140,7 +141,7 @@ def _reads(step: Step) -> list[tuple[int, Shape]]:
 
 
 def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
-    """The field of an input after its image was made as small as the smallest one (exits pool each apart)."""
+    """The receptive field of an input after pooling to the smallest image. An exit pools each input by itself."""
     if step.node.op.width == "classes":
         return at
     ratio = -(-source.height // min(shape.height for _, shape in _reads(step)))
@@ -148,7 +149,7 @@ def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
 
 
 def _fitted(step: Step) -> int:
-    """Numbers in the maps that are made of the inputs before the node runs: pooled ones, a concatenation."""
+    """The numbers in the pooled inputs and the concatenation that are made before the node runs."""
     ins, seen, shrunk = [i for i in step.ins if i is not None], step.info.seen, step.info.shrunk
     if len(ins) == len(seen):
         return sum(s.size for s, small in zip(seen, shrunk, strict=True) if small)
@@ -158,7 +159,7 @@ def _fitted(step: Step) -> int:
 
 
 def loop_weights(steps: list[Step]) -> int:
-    """Weights of the members of loops: one kernel per input that any pass reads, for all passes."""
+    """The weights of the members of loops: all passes share one kernel per input that any pass reads."""
     read: dict[str, dict[int, Shape]] = {}
     for step in steps:
         places = [i for i, shape in enumerate(step.ins) if shape is not None]

@@ -15,11 +15,11 @@ from genome.zeros import without_zeros
 
 
 def resolve(genome: Genome) -> Plan:
-    """The plan of a genome, motifs expanded and loops unrolled.
+    """The plan of a genome, with motifs expanded and loops unrolled.
 
     Raises:
-        GenomeError: what `expand` and `genome.order.visits` refuse; a node without a width; an image shrunk
-            below 1x1; a loop whose members change shape from pass to pass.
+        GenomeError: as `expand` and `genome.order.visits`; a node without a width; an image below 1x1; a loop whose
+            members change their shape from pass to pass.
     """
     whole = expand(genome)
     walk = visits(whole)
@@ -42,7 +42,7 @@ def resolve(genome: Genome) -> Plan:
     if any(node.op.zeros == "always" for node in whole.nodes):
         steps = without_zeros(steps, floors.loop_of)
     exits = [i for i, s in enumerate(steps) if s.node.op.width == "classes"]
-    if len(exits) > 1:  # loops and nodes that name later ones may be evaluated in another order
+    if len(exits) > 1:  # the order of evaluation may differ from the written order
         written = {node.name: i for i, node in enumerate(whole.nodes)}
         exits.sort(key=lambda i: written[steps[i].node.name])
     return Plan(
@@ -55,7 +55,7 @@ def resolve(genome: Genome) -> Plan:
 
 
 def _params(steps: list[Step], looped: Collection[str]) -> int:
-    """Learned numbers: weights of a loop's members once, norms once a pass."""
+    """The number of parameters: the weights of a loop's members count once, their norms once per pass."""
     params = sum([s.info.cost.norms + s.info.cost.weights for s in steps if s.node.name not in looped])
     if looped:
         inside = [step for step in steps if step.node.name in looped]
@@ -64,8 +64,7 @@ def _params(steps: list[Step], looped: Collection[str]) -> int:
 
 
 class _Floors:
-    """The image size of each loop: the smallest that enters it. All that enters is pooled to that size, so
-    that a loop of stride 1 keeps its size whatever it reads."""
+    """The image size of each loop: the smallest of the inputs from outside, to which all of them are pooled."""
 
     def __init__(self, genome: Genome, walk: list[Visit]) -> None:
         self.by_name = genome.by_name
@@ -95,14 +94,14 @@ def _info_at(node: Node, ins: tuple[Shape | None, ...], width: int, floor: Size 
 
 def _unstable(node: Node, before: Shape, after: Shape) -> GenomeError:
     return GenomeError(
-        f"{node.name} gives {before} in one pass of its loop and {after} in the next; members of a loop keep"
-        " their size (stride 1)",
+        f"{node.name} gives {before} in one pass of its loop and {after} in the next; members of a loop must keep"
+        " the image size (stride 1)",
         node.name,
     )
 
 
 def _widths(genome: Genome, walk: list[Visit]) -> dict[str, int]:
-    """The width each node is asked for, in channels; 0 where its type does not take one."""
+    """The width of each node in channels, or 0 if its type takes none."""
     blocks: dict[str, int] = {}
     live = {visit.node.name for visit in walk} if len(walk) != len(genome.nodes) or genome.loops else None
     for node in genome.nodes:
@@ -124,20 +123,22 @@ def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
     if takes == "classes":
         if node.width is not None:
             raise GenomeError(
-                f"{node.name}.width is {node.width}; an exit has one number per class", node.name
+                f"{node.name}.width is {node.width}; an exit has one output per class and takes no width",
+                node.name,
             )
         return genome.classes
     if isinstance(node.width, int):
         if takes == "never":
             raise GenomeError(
-                f"{node.name}.width is {node.width}; a {node.op.word} has the width of what it reads",
+                f"{node.name}.width is {node.width}; a {node.op.word} has the width of its inputs and takes none",
                 node.name,
             )
         return node.width
     if takes != "schedule":
         if node.width is not None:
             raise GenomeError(
-                f"{node.name}.width is {node.width}; only a scheduled width has multiples", node.name
+                f"{node.name}.width is {node.width}; only a node with a scheduled width may have a multiple of it",
+                node.name,
             )
         return 0
     if genome.widths is None:

@@ -1,5 +1,7 @@
-"""siblings: convolutions that read the same value in the same way, such as the columns of a fractal that start
-together. They run as one convolution with all their output channels."""
+"""siblings: equal convolutions of the same value, such as those at the start of a fractal's columns.
+
+They may run as one convolution with all their output channels (horizontal fusion).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,14 @@ from collections.abc import Sequence
 from genome.ops.conv import Conv
 from genome.step import Step
 
-# Their weights are put behind each other in every forward: on smaller images that costs more than it saves.
+# The weights are concatenated in every forward, which costs more than it saves for smaller images.
 FEWEST_PIXELS = 64
 ORDERS = frozenset({"conv-norm-act", "conv-norm", "conv-act", "conv"})
 NORMS = frozenset({"batch", "plain"})
 
 
 def siblings(steps: Sequence[Step]) -> dict[int, tuple[int, ...]]:
-    """For each step that has siblings, by index, all of them in order, itself too."""
+    """For each step with siblings, by index: the indices of all of them in order, its own included."""
     families: dict[object, list[int]] = {}
     for i, step in enumerate(steps):
         if len(step.sources) == 1 and isinstance(step.node.op, Conv) and _fits(step.node.op, step):
@@ -26,9 +28,9 @@ def siblings(steps: Sequence[Step]) -> dict[int, tuple[int, ...]]:
 
 
 def _fits(op: Conv, step: Step) -> bool:
-    """Whether stacking the kernel's outputs leaves all that comes behind it exact, and pays."""
+    """Whether the layers after stacked kernels stay exact, and the images are large enough."""
     out = step.info.out
-    even = op.padding == "same" and op.dilation * (op.kernel - 1) % 2  # padded by a part of its own
+    even = op.padding == "same" and op.dilation * (op.kernel - 1) % 2  # padded by a separate module
     normed = "norm" not in op.order or op.norm in NORMS
     return (
         op.order in ORDERS

@@ -12,11 +12,11 @@ SOURCE = -1  # the index under which steps read the image
 
 
 class Step(NamedTuple):
-    """One evaluation of one node. `sources` and `ins` have one entry per declared input, None where a pass of
-    a loop does not read it; a source is the index of an earlier step, or -1 for the image."""
+    """One evaluation of one node."""
 
     node: Node
-    turn: int
-    sources: tuple[int | None, ...]
+    turn: int  # the pass of its loop, from 0
+    # one entry per declared input, None for an input that this pass of a loop does not read
+    sources: tuple[int | None, ...]  # indices of earlier steps, or -1 for the image
     ins: tuple[Shape | None, ...]
     info: NodeInfo

@@ -1,4 +1,7 @@
-"""Anatomy: what stands along each axis of each tensor of a network, in words that two networks share."""
+"""The tensors of a network with a label for every index of every axis, such that two networks share labels.
+
+Weight transfer matches tensors by these labels.
+"""
 
 from __future__ import annotations
 
@@ -23,48 +26,48 @@ from genome.ops._squeeze import Squeeze
 from genome.plan import Plan
 
 Split: TypeAlias = tuple[tuple[int, int], ...]  # channels and groups of each input of a kernel
-# of `Kernels`, by the identity of the weight, which the passes of a loop share
+# `Kernels.lengths` by the id of the weight, which the passes of a loop share
 Lengths: TypeAlias = dict[int, dict[int, tuple[int, int, int]]]
 
 
 class Axis(NamedTuple):
-    """What stands at each place of an axis. `reads`: its places are multiplied by what is read, so that zeros at a new
-    one keep the function."""
+    """One axis of a tensor."""
 
-    labels: tuple[Label, ...]
-    reads: bool = False
+    labels: tuple[Label, ...]  # one per index
+    reads: bool = (
+        False  # whether it runs over inputs of the layer, so that zeros at a new index change no output
+    )
 
 
 class Address(NamedTuple):
-    """Where a tensor stands: its node, the input that it belongs to alone, how many weighted layers of the node come
-    before it, what it is, and for a norm in a loop its pass."""
+    """The position of a tensor in a network."""
 
     node: str
-    edge: str
-    layer: int
-    kind: str
-    turn: int
+    edge: str  # the source of the one input that it belongs to; empty if it belongs to all
+    layer: int  # how many layers with weights of the node come before it
+    kind: str  # such as `weight`
+    turn: int  # the pass of its loop; 0 for tensors that passes share
 
 
-class Part(NamedTuple):
-    """A tensor of a network. Grouped kernels have a `split`, and are taken as the dense kernels that they stand for."""
+class LabelledTensor(NamedTuple):
+    """A tensor of a network and its labels."""
 
     address: Address
     tensor: Tensor
-    axes: tuple[Axis, ...]
-    split: Split | None = None
+    axes: tuple[Axis, ...]  # those of the dense kernel, if this is a grouped one
+    split: Split | None = None  # the groups of a grouped kernel
 
     def dense(self, tensor: Tensor) -> Tensor:
-        """A tensor like this one without groups: zeros where a group does not read."""
+        """A tensor of this shape as a dense kernel, with zeros for the channels that a group does not read."""
         return tensor if self.split is None else _spread(tensor, self.split)
 
     def packed(self, dense: Tensor) -> Tensor:
-        """What `dense` takes, again."""
+        """The inverse of `dense`."""
         return dense if self.split is None else _gathered(dense, self.split)
 
 
-def parts(plan: Plan, network: Network) -> Iterator[Part]:
-    """Every parameter and buffer that is saved with a network, each once."""
+def labelled_tensors(plan: Plan, network: Network) -> Iterator[LabelledTensor]:
+    """Every parameter and saved buffer of a network, each once."""
     reads = read(plan)
     whole, seen = gathered(plan, reads), set[int]()
     lengths: Lengths = {}
@@ -82,19 +85,19 @@ def parts(plan: Plan, network: Network) -> Iterator[Part]:
 
 @dataclass
 class _Walk:
-    """A way through a node's module. `channels` are those of the map at hand, `layer` counts weighted layers."""
+    """A walk through the module of one node."""
 
     node: str
     turn: int
     reads: Reads
-    whole: Reads
+    whole: Reads  # what the node reads in any pass of its loop
     seen: Sequence[Shape]
     lengths: Lengths
-    channels: tuple[Label, ...]
-    layer: int = 0
+    channels: tuple[Label, ...]  # the labels of the current map's channels
+    layer: int = 0  # layers with weights passed so far
     edge: str = ""
 
-    def through(self, module: nn.Module) -> Iterator[Part]:
+    def through(self, module: nn.Module) -> Iterator[LabelledTensor]:
         match module:
             case Fitted() | Concatenated():
                 yield from self.through(module.node)
@@ -121,18 +124,21 @@ class _Walk:
                 axes = (Axis(self.channels),) if isinstance(module, NORMS) else None
                 yield from self._plain(module, axes)
 
-    def _part(self, tensor: Tensor, kind: str, axes: Sequence[Axis], split: Split | None = None) -> Part:
-        return Part(Address(self.node, self.edge, self.layer, kind, self.turn), tensor, tuple(axes), split)
+    def _part(
+        self, tensor: Tensor, kind: str, axes: Sequence[Axis], split: Split | None = None
+    ) -> LabelledTensor:
+        return LabelledTensor(
+            Address(self.node, self.edge, self.layer, kind, self.turn), tensor, tuple(axes), split
+        )
 
-    def _plain(self, module: nn.Module, axes: Sequence[Axis] | None) -> Iterator[Part]:
-        """What a norm has per channel, single numbers, and tensors of modules that are not known here: these are
-        taken over in the same shape alone."""
+    def _plain(self, module: nn.Module, axes: Sequence[Axis] | None) -> Iterator[LabelledTensor]:
+        """The tensors of norms, single numbers, and tensors of unknown modules, which match in the same shape only."""
         for name, tensor in module.state_dict(keep_vars=True).items():
             own = axes if axes is not None and tensor.dim() else [_whole(size) for size in tensor.shape]
             yield self._part(tensor, f"{type(module).__name__}.{name}", own)
 
-    def _edges(self, module: Join | Head) -> Iterator[Part]:
-        """The modules of each input, and the layer over all of them."""
+    def _edges(self, module: Join | Head) -> Iterator[LabelledTensor]:
+        """The modules of each input, then the layer over all inputs."""
         for place, edge in module.edges.items():
             own = {int(place): self.reads[int(place)]}
             self.channels, self.layer, self.edge = labels(own), 0, own[int(place)][0].source
@@ -141,7 +147,7 @@ class _Walk:
         if isinstance(module, Head) and isinstance(module.linear, nn.Linear):
             yield from self._classifier(module, module.linear)
 
-    def _classifier(self, head: Head, linear: nn.Linear) -> Iterator[Part]:
+    def _classifier(self, head: Head, linear: nn.Linear) -> Iterator[LabelledTensor]:
         columns = labels(self.reads)
         if not head.average:
             sizes = [shape[1:] for shape in self.seen for _ in range(shape.channels)]
@@ -151,8 +157,10 @@ class _Walk:
         yield self._part(linear.weight, "weight", (classes, Axis(columns, reads=True)))
         yield self._part(linear.bias, "bias", (classes,))
 
-    def _convolved(self, module: nn.Module, taps: Axis, split: Split | None = None) -> Iterator[Part]:
-        """A kernel over the channels at hand and its bias; what it gives is numbered."""
+    def _convolved(
+        self, module: nn.Module, taps: Axis, split: Split | None = None
+    ) -> Iterator[LabelledTensor]:
+        """A kernel over the current channels, and its bias; its output channels are numbered."""
         weight, bias = module.weight, module.bias
         assert isinstance(weight, Tensor)
         self.layer += 1
@@ -162,8 +170,8 @@ class _Walk:
             yield self._part(bias, "bias", (out,))
         self.channels = out.labels
 
-    def _kernels(self, module: Kernels) -> Iterator[Part]:
-        """What any pass of a loop reads; a filter per channel leaves the channels of this one as they are."""
+    def _kernels(self, module: Kernels) -> Iterator[LabelledTensor]:
+        """The kernels of all passes of a loop. Depthwise filters leave the labels of the current channels unchanged."""
         window, packed = module.window, labels(self.whole)
         taps = _taps(window.kernel, window.dilation, window.pad)
         if module.depthwise:
@@ -177,7 +185,7 @@ class _Walk:
         split = each if any(groups > 1 for _, groups in each) else None
         yield from self._convolved(module, taps, split)
 
-    def _active(self, module: Active) -> Iterator[Part]:
+    def _active(self, module: Active) -> Iterator[LabelledTensor]:
         taps = _taps(module.kernel, 1, module.kernel // 2)
         yield from self._convolved(module, taps)
         around = [(y, x) for y in taps.labels for x in taps.labels if (y, x) != ((0,), (0,))]
@@ -185,7 +193,7 @@ class _Walk:
         yield self._part(module.position, "position", (Axis(places),))
         yield self._part(module.steps, "steps", ())
 
-    def _deform(self, module: Deform) -> Iterator[Part]:
+    def _deform(self, module: Deform) -> Iterator[LabelledTensor]:
         taps = _taps(module.kernel, module.dilation, module.padding)
         at = tuple(product(range(module.groups), taps.labels, taps.labels))
         made = tuple(product(at, "yx")) + (() if module.modulation == "none" else tuple(product(at, "m")))
@@ -196,7 +204,7 @@ class _Walk:
         yield self._part(module.offset.bias, "offset bias", (Axis(made),))
         yield from self._convolved(module, taps)
 
-    def _squeeze(self, module: Squeeze) -> Iterator[Part]:
+    def _squeeze(self, module: Squeeze) -> Iterator[LabelledTensor]:
         hidden, channels = _numbered(module.down.out_features), Axis(self.channels)
         for kind, linear, out, into in (
             ("down", module.down, hidden, channels),
@@ -206,7 +214,7 @@ class _Walk:
             if linear.bias is not None:
                 yield self._part(linear.bias, f"{kind} bias", (out,))
 
-    def _noise(self, module: Noise) -> Iterator[Part]:
+    def _noise(self, module: Noise) -> Iterator[LabelledTensor]:
         masks, shared = _numbered(len(module.masks)), module.masks.shape[1] < len(self.channels)
         over = Axis((("shared",),)) if shared else Axis(self.channels)
         height, width = module.masks.shape[2:]
@@ -219,12 +227,12 @@ def _numbered(size: int) -> Axis:
 
 
 def _whole(size: int) -> Axis:
-    """An axis that is taken over at the same length alone."""
+    """An axis that matches an axis of the same length only."""
     return Axis(tuple([(k, size) for k in range(size)]))
 
 
 def _taps(kernel: int, dilation: int, padding: int) -> Axis:
-    """The taps of a kernel along one axis, by their distance from its centre in pixels."""
+    """The taps of a kernel along one axis, labelled by their distance from its centre in pixels."""
     return Axis(tuple([(i * dilation - padding,) for i in range(kernel)]), reads=True)
 
 
@@ -248,5 +256,5 @@ def _gathered(dense: Tensor, split: Split) -> Tensor:
 
 
 def _diagonal(dense: Tensor, groups: int) -> list[Tensor]:
-    """Views of the blocks that the groups of a kernel have in the dense one."""
+    """Views of the blocks of a dense kernel that belong to the groups."""
     return [rows.chunk(groups, dim=1)[i] for i, rows in enumerate(dense.chunk(groups))]

@@ -1,4 +1,4 @@
-"""YAML <-> Genome. One node, one line; every gene is written, so that a changed default changes no old genome."""
+"""YAML <-> Genome, one line per node. Every gene is written, so that a new default does not change old genomes."""
 
 from __future__ import annotations
 
@@ -30,21 +30,29 @@ _WORDS_OF_YAML = frozenset(["true", "false", "null", "yes", "no", "on", "off", "
 
 
 def load(path: str | os.PathLike[str]) -> Genome:
-    """Read a genome and check that it resolves.
+    """Read a genome from a YAML file and check that it resolves.
 
     Raises:
-        SourceError: anything wrong with the file, as `file:line  address: found; allowed`.
+        SourceError: a file that is not valid; the message is `file:line  address is ..; it may be ..`.
     """
     return genome_of(read(path))
 
 
 def loads(text: str, path: str = "<text>") -> Genome:
-    """The genome of a text; `path` names it in errors. Raises as `load` does."""
+    """Read a genome from YAML text; errors name it `path`.
+
+    Raises:
+        SourceError: as `load`.
+    """
     return genome_of(parse(text, path))
 
 
 def genome_of(source: Source) -> Genome:
-    """The genome of a YAML document that was read; it is sure to resolve. Raises as `load` does."""
+    """The genome of a YAML document. It resolves.
+
+    Raises:
+        SourceError: as `load`.
+    """
     top = fields(source, (), source.value, FIELDS, required=("genome", "input", "classes", "nodes"))
     name = title(source, ("genome",), top["genome"])
     shape = input_of(source, ("input",), top["input"])
@@ -67,7 +75,7 @@ def genome_of(source: Source) -> Genome:
 
 
 def written_name(node: str, listed: dict[str, Any]) -> str:
-    """The line's name of a node that a motif wrote: `s1` for `s1.2/conv1`."""
+    """The name under which an expanded node is written in the file: `s1` for `s1.2/conv1`."""
     while node not in listed and re.search(r"[./]", node):
         node = re.split(r"[./][^./]*\Z", node)[0]
     return node
@@ -97,7 +105,11 @@ def items(source: Source, at: Address, name: str, given: dict[str, Any]) -> list
 
 
 def op_of(source: Source, at: Address, label: str, given: dict[str, Any], depth: int = 0) -> Op:
-    """The node type under `op` with its genes. Raises SourceError at the first thing that is wrong."""
+    """The node type under `op` with its genes.
+
+    Raises:
+        SourceError: the first error.
+    """
     if "op" not in given:
         raise source.error(at, f"{label} has no op; write {{op: conv, ..}}")
     kind = kind_of(source, (*at, "op"), label, given["op"])
@@ -112,15 +124,18 @@ def op_of(source: Source, at: Address, label: str, given: dict[str, Any], depth:
 
 def kind_of(source: Source, at: Address, label: str, word: Any) -> type[Op]:
     """The node type of a word."""
-    if not isinstance(word, str) or word not in words():
-        raise source.error(
-            at, f"{label}.op is {shown(word)}{near(word, words())}; it may be {', '.join(words())}"
-        )
-    return lookup(word)
+    if isinstance(word, str):
+        try:
+            return lookup(word)
+        except KeyError:
+            pass
+    raise source.error(
+        at, f"{label}.op is {shown(word)}{near(word, words())}; it may be {', '.join(words())}"
+    )
 
 
 def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: dict[str, Any]) -> list[Gene]:
-    """The genes that `given` states; a key that is no gene is an error."""
+    """The genes that `given` states. A key that is no gene is an error."""
     genes = {g.name: g for g in kind.genes}
     for key in given:
         if key != "op" and key not in genes:
@@ -141,7 +156,7 @@ def _value(source: Source, at: Address, label: str, gene: Gene, value: Any, dept
 
 
 def width_of(source: Source, at: Address, label: str, value: Any) -> int | Times | None:
-    """A stated width, a multiple of the scheduled one (`4x`), or None for the schedule's."""
+    """A stated width, a multiple of the scheduled width (`4x`), or None for the scheduled width itself."""
     if value is None:
         return None
     multiple = _MULTIPLE.match(value) if isinstance(value, str) else None
@@ -165,7 +180,7 @@ def widths_of(source: Source, at: Address, value: Any) -> Widths:
 
 
 def loop_of(source: Source, name: str, value: Any, at: Address, known: Iterable[str]) -> Loop:
-    """A declared loop of `known` nodes: {order: [names], passes: n, update: how many of them again}."""
+    """A loop of `known` nodes, from {order: [names], passes: n, update: n}."""
     wrong = check_name(name)
     if wrong:
         raise source.error(at, f"loops: {wrong}")
@@ -189,14 +204,14 @@ def loop_of(source: Source, name: str, value: Any, at: Address, known: Iterable[
 
 
 def input_of(source: Source, at: Address, value: Any) -> Shape:
-    """The shape of one image from [channels, height, width]."""
+    """The shape of one image, from [channels, height, width]."""
     if not isinstance(value, list) or len(value) != 3 or any(v not in SIZE for v in value):
         raise source.error(at, f"input is {shown(value)}; it must be [channels, height, width], each {SIZE}")
     return Shape(*value)
 
 
 def dump(genome: Genome) -> str:
-    """The canonical text: `load(dump(g)) == g`, and equal genomes have equal texts."""
+    """The canonical text of a genome: `loads(dump(g)) == g`, and equal genomes have equal texts."""
     lines = [
         f"genome: {flow(genome.name)}",
         f"input: {flow(list(genome.input))}",

@@ -1,4 +1,4 @@
-"""totals: what each written node gives and costs; a motif is the sum of what it stands for."""
+"""totals: the output and the cost of each written node; that of a motif is the sum over its nodes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from genome.text import written_name
 
 
 class Total(NamedTuple):
-    """One written node: its output (None where no exit needs the node), learned numbers, multiply-adds."""
+    """The output and the cost of one written node."""
 
-    out: Shape | None = None
+    out: Shape | None = None  # None if no exit needs the node
     params: int = 0
     macs: int = 0
 
 
 def totals(genome: Genome, plan: Plan) -> dict[str, Total]:
-    """The totals of every node of `genome`, of which `plan` is the plan; they add up to the plan's own.
+    """The total of every node of `genome`, whose plan is `plan`. The totals add up to those of the plan.
 
-    Weights of a loop's member count once, its norms and multiply-adds once a pass.
+    The weights of a loop's member count once, its norms and multiply-adds once per pass.
     """
     steps: dict[str, list[Step]] = {node.name: [] for node in genome.nodes}
     outs: dict[str, Shape | None] = dict.fromkeys(steps)
     for step in plan.steps:
         steps[written_name(step.node.name, genome.by_name)].append(step)
-    for node in plan.genome.nodes:  # the last node that a motif wrote is its output
+    for node in plan.genome.nodes:  # the last node of a motif is its output
         at = plan.last.get(node.name)
         outs[written_name(node.name, genome.by_name)] = None if at is None else plan.steps[at].info.out
     return {name: Total(outs[name], _params(own), _macs(own)) for name, own in steps.items()}

@@ -1,7 +1,7 @@
-"""transfer: give a network the weights of another one that it was made from.
+"""transfer: weight inheritance, from a parent network to a child network that was made from it.
 
-Tensors are matched by the names of nodes and the labels of channels (see `genome.tensor_axes`), so that a channel finds
-its weights wherever an edge that came or went has moved it.
+Tensors are matched by the names of nodes and the labels of channels (see `genome.tensor_axes`), so that a channel keeps
+its weights when added or removed edges shift its index.
 """
 
 from __future__ import annotations
@@ -14,30 +14,29 @@ from torch import Tensor, nn
 
 from genome.build import build
 from genome.channels import gathered, read, replacing
-from genome.morphism import start
+from genome.morphism import initialise_added
 from genome.network import Network
 from genome.plan import Plan
-from genome.tensor_axes import Address, Axis, Part, parts
+from genome.tensor_axes import Address, Axis, LabelledTensor, labelled_tensors
 
-Pair: TypeAlias = tuple[list[int], list[int]]  # places of an axis that belong together, in child and parent
+Pair: TypeAlias = tuple[list[int], list[int]]  # matching indices of an axis, in child and parent
 
 
 class Inherited(NamedTuple):
-    """Tensors that were taken over whole, in part and not at all, and the share of the child's parameters that
-    have their parent's value."""
+    """How much a child inherited."""
 
-    whole: int
-    sliced: int
-    fresh: int
-    share: float
+    whole: int  # tensors copied whole
+    sliced: int  # tensors copied in part
+    fresh: int  # tensors without any number of the parent
+    share: float  # the share of the child's parameters that are copied
 
 
 class Taken(NamedTuple):
-    """A tensor of the child, the parent's in its place, and how many numbers it took from it."""
+    """One tensor of the child after the transfer."""
 
-    part: Part
-    parent: Part | None
-    numbers: int
+    part: LabelledTensor
+    parent: LabelledTensor | None  # the matching tensor of the parent
+    numbers: int  # how many numbers were copied from it
 
     @property
     def is_whole(self) -> bool:
@@ -47,32 +46,33 @@ class Taken(NamedTuple):
 
 
 def transfer(parent: Plan, weights: Mapping[str, Tensor], child: Plan, network: Network) -> Inherited:
-    """Fill the network of `child` with the weights of `parent`, in place.
+    """Copy the weights of `parent` into the network of `child`, in place.
 
-    A node of the parent's name and type takes over its tensors. Where widths differ, channels are cut off at the end,
-    or new ones are added there as they were drawn. Weights on channels and taps that the parent did not read start
-    at zero, so that they change nothing at first. Nodes that the parent did not have start as `genome.morphism` says.
+    A node with the name and type of a parent's node copies its tensors. If the widths differ, the last channels are
+    cut off, or new channels keep their random weights. Weights for inputs and taps that the parent did not read start
+    at zero. `genome.morphism` initialises nodes that the parent does not have.
 
-    In evaluation the child computes what its parent does where all that was added is read by such weights alone, or
-    has such a start, and nothing that mixes all channels (group norm, lrn) sees new ones.
+    In evaluation the child computes the function of its parent if additions are read only through such zero weights
+    or are initialised to preserve the function, and if no layer that mixes all channels (group norm, lrn) reads new
+    channels.
 
     Raises:
-        ValueError: weights that are not the parent's, or not finite.
+        ValueError: weights of another network than `parent`, or weights that are not finite.
     """
     replaced = _replaced(parent, child)
-    theirs = {part.address: part for part in parts(parent, _restored(parent, weights))}
+    theirs = {part.address: part for part in labelled_tensors(parent, _restored(parent, weights))}
     taken = []
     with torch.no_grad():
-        for part in parts(child, network):
+        for part in labelled_tensors(child, network):
             renamed = replaced.get(part.address.node)
             before = None if renamed is None else _counterpart(part.address, theirs, renamed)
             taken.append(Taken(part, before, _take(part, before, renamed or {}) if before else 0))
-        start(child, network, parent, replaced)
+        initialise_added(child, network, parent, replaced)
     return _counted(taken)
 
 
 def _restored(plan: Plan, weights: Mapping[str, Tensor]) -> Network:
-    """The parent's network, with its weights."""
+    """The network of the parent with its weights."""
     network = build(plan)
     try:
         network.load_state_dict(weights)
@@ -84,22 +84,24 @@ def _restored(plan: Plan, weights: Mapping[str, Tensor]) -> Network:
 
 
 def _replaced(parent: Plan, child: Plan) -> dict[str, dict[str, str]]:
-    """For each node that both have the sources that took the place of others."""
+    """For each node that both have: its new sources, and the sources that they replace."""
     theirs, mine = gathered(parent, read(parent)), gathered(child, read(child))
     words = {step.node.name: step.node.op.word for step in parent.steps}
     both = {step.node.name for step in child.steps if words.get(step.node.name) == step.node.op.word}
     return {name: replacing(theirs[name], mine[name]) for name in both}
 
 
-def _counterpart(address: Address, theirs: Mapping[Address, Part], renamed: Mapping[str, str]) -> Part | None:
-    """The parent's tensor; a pass of a loop that the parent did not have takes the norms of the one before."""
+def _counterpart(
+    address: Address, theirs: Mapping[Address, LabelledTensor], renamed: Mapping[str, str]
+) -> LabelledTensor | None:
+    """The matching tensor of the parent. The norms of a new pass of a loop match those of the pass before."""
     edge = renamed.get(address.edge, address.edge)
     turns = (address._replace(edge=edge, turn=turn) for turn in range(address.turn, -1, -1))
     return next((theirs[turn] for turn in turns if turn in theirs), None)
 
 
-def _take(child: Part, parent: Part, renamed: Mapping[str, str]) -> int:
-    """Take over what both have; how many numbers that is."""
+def _take(child: LabelledTensor, parent: LabelledTensor, renamed: Mapping[str, str]) -> int:
+    """Copy the numbers that both have, and return how many these are."""
     if len(child.axes) != len(parent.axes):
         return 0
     pairs = [_matched(mine, theirs, renamed) for mine, theirs in zip(child.axes, parent.axes, strict=True)]
@@ -124,7 +126,7 @@ def _take(child: Part, parent: Part, renamed: Mapping[str, str]) -> int:
 
 
 def _matched(child: Axis, parent: Axis, renamed: Mapping[str, str]) -> Pair:
-    """The places of labels that both have, in the child and in the parent."""
+    """The indices of the labels that both have, in child and parent."""
     at = {label: i for i, label in enumerate(parent.labels)}
     named = [(renamed.get(label[0], label[0]), *label[1:]) for label in child.labels]
     both = [(i, at[label]) for i, label in enumerate(named) if label in at]
@@ -132,7 +134,7 @@ def _matched(child: Axis, parent: Axis, renamed: Mapping[str, str]) -> Pair:
 
 
 def _grid(places: Iterable[Iterable[int]]) -> tuple[Tensor, ...]:
-    """Indices of all that lies at these places of each axis."""
+    """The index of every number at these indices of each axis."""
     axes = [torch.tensor([*axis]) for axis in places]
     return torch.meshgrid(*axes, indexing="ij") if axes else ()
 

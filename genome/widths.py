@@ -1,4 +1,4 @@
-"""Pyramidal width schedules: how many channels each block has (Han et al., CVPR 2017, arXiv:1610.02915)."""
+"""Width schedules: the channels of each block, as in PyramidNet (Han et al., CVPR 2017, arXiv:1610.02915)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ ALPHA = Float(0.0, 65_536.0)
 class Widths:
     """A schedule of widths, in channels, that steps once per block.
 
-    `constant`: base. `add`: base + alpha * step / steps. `multiply`: base * alpha ** (step / steps), where the
-    last block has base * alpha. Rounded at use and never recursively: rounding a running width would keep a
-    slow pyramid at its base (and disagrees with the authors' code).
+    Block `step` of `steps` has `base` channels with the rule `constant`, base + alpha * step / steps with `add`, and
+    base * alpha ** (step / steps) with `multiply`. Each width is rounded once; rounding a running width would keep a
+    slowly growing network at its base, and would differ from the authors' code.
     """
 
     rule: str = CONSTANT
-    base: int = 16
-    alpha: float = 0.0
+    base: int = 16  # channels
+    alpha: float = 0.0  # channels added up to the last block, or the factor of the last block
 
     def __post_init__(self) -> None:
-        """A constant schedule has no slope: equal schedules are equal functions."""
+        """Reset `alpha` of a constant schedule, so that equal schedules compare equal."""
         if self.rule == CONSTANT:
             object.__setattr__(self, "alpha", 0.0)
 

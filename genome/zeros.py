@@ -1,4 +1,4 @@
-"""Zeros: what a network computes for nothing, because it is added to nothing but zeros or read by none but them."""
+"""Removal of zeros from sums, and of the steps that no exit needs after that."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from genome.step import SOURCE, Step
 
 
 def without_zeros(steps: list[Step], looped: Collection[str]) -> list[Step]:
-    """The steps with zeros left out of sums, and without those that no exit needs then.
+    """The steps with zeros removed from sums, and without the steps that no exit needs after that.
 
-    A sum whose shape the zeros decide keeps them, and so do the members of loops.
+    A sum keeps zeros that determine its shape. Members of loops keep theirs.
     """
     zeros: set[int] = set()
     lean: list[Step] = []
@@ -34,7 +34,7 @@ def _is_zero(step: Step, zeros: set[int]) -> bool:
 
 
 def _summed(step: Step, zeros: set[int]) -> Step:
-    """A sum without the zeros among what it adds."""
+    """The step of a sum without the zeros among its inputs."""
     node, kept = step.node, [k for k, source in enumerate(step.sources) if source not in zeros]
     if not _sums(node.op) or len(kept) in (0, len(node.ins)):
         return step
@@ -51,7 +51,7 @@ def _sums(op: Op) -> bool:
 
 
 def _needed(steps: list[Step], looped: Collection[str]) -> list[Step]:
-    """The steps that an exit or a loop needs, their sources numbered anew."""
+    """The steps that an exit or a loop needs, with their sources renumbered."""
     needed = {i for i, s in enumerate(steps) if s.node.op.width == "classes" or s.node.name in looped}
     for i in range(len(steps) - 1, -1, -1):
         if i in needed:

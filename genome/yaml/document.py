@@ -1,7 +1,7 @@
-"""One YAML document as plain values, with the line of each: built from the parser's events.
+"""One YAML document as plain values with their line numbers, built from the parser's events.
 
-The events are read one by one onto a stack of our own, never by recursion and never into Python objects
-of another kind, so depth, size and aliases are bounded while reading and no tag can run code.
+The events are read one by one onto an explicit stack, without recursion and into plain values only. Depth, size and
+aliases are therefore bounded while reading, and no tag can run code.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ _MISSING = object()  # no key is waiting for its value
 
 
 class DocumentError(ValueError):
-    """A document that is not allowed: `line` (1-based) and one sentence."""
+    """A document that is not allowed. The message is one sentence; `line` is 1-based."""
 
     def __init__(self, line: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -37,19 +37,19 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """Plain values and, at each address, the 1-based line of its key or list item."""
+    """The values of a document and their lines."""
 
     value: Any
-    lines: dict[Address, int]
+    lines: dict[Address, int]  # the 1-based line of the key or list item at each address
 
 
 @dataclass(frozen=True)
 class _Anchored:
-    """A value with a name: how many values it holds and how deep it goes, known before it is copied."""
+    """The value of an anchor, with its size, which is needed before the value is copied."""
 
     value: Any
-    values: int
-    height: int
+    values: int  # how many values it holds, itself included
+    height: int  # how many levels it has
 
 
 @dataclass
@@ -75,13 +75,13 @@ class _Reader:
     def begin_document(self, event: Any) -> None:
         if self.document is not None:
             raise DocumentError(
-                event.start_mark.line + 1, "a second document begins here; one file holds one"
+                event.start_mark.line + 1, "a second document begins here; a file holds one document"
             )
 
     def begin(self, event: Any, value: Any) -> None:
         line = event.start_mark.line + 1
         if self._awaits_key():
-            raise DocumentError(line, "a list or mapping stands as a key; a key is one word")
+            raise DocumentError(line, "a list or mapping is used as a key; a key is one word")
         if len(self.open) >= MAX_DEPTH:
             raise DocumentError(line, _too_deep())
         self._count(1, line)
@@ -112,11 +112,11 @@ class _Reader:
     def alias(self, event: Any) -> None:
         line = event.start_mark.line + 1
         if self._awaits_key():
-            raise DocumentError(line, f"the alias *{event.anchor} stands as a key; write the word itself")
+            raise DocumentError(line, f"the alias *{event.anchor} is used as a key; write the word itself")
         found = self.anchors.get(event.anchor)
         if found is None:
             raise DocumentError(
-                line, f"the alias *{event.anchor} has no complete value above it; write the value out"
+                line, f"the alias *{event.anchor} has no complete value above it; write the value itself"
             )
         if len(self.open) + found.height > MAX_DEPTH:
             raise DocumentError(line, _too_deep())
@@ -130,13 +130,15 @@ class _Reader:
     def _key(self, event: Any, line: int) -> None:
         mapping = self.open[-1]
         if event.value == "<<" and event.implicit[0]:
-            raise DocumentError(line, "`<<` does not merge mappings here; write the keys out")
+            raise DocumentError(line, "`<<` is not supported; write the merged keys themselves")
         key = _value(event, line, mapping.address)
         if not isinstance(key, str):
             raise DocumentError(line, f"the key {event.value or 'of this line'} is {kind(key)}; {_QUOTE_KEY}")
         if key in mapping.value:
             first = self.lines[(*mapping.address, key)]
-            raise DocumentError(line, f"the key {shown(key)} is here twice (first on line {first}); drop one")
+            raise DocumentError(
+                line, f"the key {shown(key)} is here twice (first on line {first}); remove one"
+            )
         if event.anchor:
             self.anchors[event.anchor] = _Anchored(key, 1, 0)
         self.lines[(*mapping.address, key)] = line
@@ -153,13 +155,13 @@ class _Reader:
             raise DocumentError(line, f"more than {MAX_VALUES:,} values (aliases count in full); write less")
 
     def _mark(self, line: int) -> Address:
-        """Return the address of the value that begins now, and note the line of a list's item."""
+        """Return the address of the value that begins here, and record its line if it is a list item."""
         if not self.open:
             self.lines[()] = line
             return ()
         above = self.open[-1]
         if isinstance(above.value, dict):
-            return (*above.address, above.key)  # its line is the key's
+            return (*above.address, above.key)  # its line is that of the key
         address = (*above.address, len(above.value))
         self.lines[address] = line
         return address
@@ -181,9 +183,10 @@ _QUOTE_KEY = 'keys are words: write a word, or quote it, as "1"'
 
 
 def document(events: Iterable[Any]) -> Document | None:
-    """Read the events of one document; None when there is none (an empty file).
+    """The document of these events, or None if there is none, as in an empty file.
 
-    Raises DocumentError, and whatever `events` raises.
+    Raises:
+        DocumentError: a document that is not allowed.
     """
     reader = _Reader()
     for event in events:
@@ -204,7 +207,7 @@ def document(events: Iterable[Any]) -> Document | None:
 
 
 def kind(value: Any) -> str:
-    """Name the kind of a plain value, as a person would: "a number", "a mapping"."""
+    """The kind of a plain value for an error message, such as "a number" or "a mapping"."""
     match value:
         case None:
             return "empty"
@@ -221,7 +224,7 @@ def kind(value: Any) -> str:
 
 
 def shown(value: Any, width: int = 60) -> str:
-    """Show a value found in a file as YAML has it, on one line and not longer than `width` characters."""
+    """A value from a file as YAML text, on one line of at most `width` characters."""
     text = "empty" if value is None else _as_yaml(value)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: width + 1])
     return text if len(text) <= width else text[: width - 3] + "..."
@@ -240,7 +243,7 @@ def _as_yaml(value: Any) -> str:
 
 
 def _value(event: Any, line: int, address: Address) -> Scalar:
-    """The value of a scalar event: quoted text is text, a plain word is what the core schema says."""
+    """The value of a scalar event: quoted text is a string, and a plain word has the value of the core schema."""
     tag, text = event.tag, event.value
     try:
         if tag is None:
@@ -257,7 +260,7 @@ def _value(event: Any, line: int, address: Address) -> Scalar:
 
 
 def spelled(address: Address) -> str:
-    """Spell an address as a person would: `nodes.s1.in[0]`."""
+    """An address as text: `nodes.s1.in[0]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in address)
     return shown("".join(parts).removeprefix("."))
 
@@ -268,11 +271,11 @@ def _at(address: Address, sentence: str) -> str:
 
 def _refused(tag: str, address: Address) -> str:
     name = shown(tag.replace(_TAG, "!!"))
-    return _at(address, f"the tag {name} does not belong here; write the plain value, without a tag")
+    return _at(address, f"the tag {name} is not supported; write the plain value without a tag")
 
 
 def _too_deep() -> str:
-    return f"values nest deeper than {MAX_DEPTH}; a study or genome needs fewer levels"
+    return f"values are nested deeper than {MAX_DEPTH} levels; a study or genome needs fewer"
 
 
 def _copy(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Fields of a YAML document, checked at the border: each refusal is one sentence with its place."""
+"""Checks of the fields of a YAML document. Each raises one sentence with the place of the error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genome.yaml.source import Address, Source, shown
 
 
 def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:
-    """A value that is legal; a whole number where a real one is wanted is taken as one."""
+    """The value if it is legal. An integer is converted where a real number is expected."""
     if isinstance(legal, Float) and type(value) is int:
         value = float(value)
     if value not in legal:
@@ -22,7 +22,7 @@ def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> 
 
 def _hint(value: Any, legal: Any) -> str:
     if isinstance(value, dict):
-        return " (ranges belong in the space of a study)"
+        return " (a range may only be in the space of a study)"
     if isinstance(value, float) and not isinstance(legal, Float | OneOf):
         return " (not a whole number)"
     if isinstance(value, str) and not isinstance(legal, OneOf) and re.match(r"[-+.\d]", value):
@@ -51,7 +51,7 @@ def node_name(source: Source, at: Address, label: str, value: Any) -> str:
 
 
 def named(source: Source, at: Address, label: str, value: Any, known: Iterable[str]) -> str:
-    """The name of a node that there is."""
+    """The name of an existing node."""
     name = node_name(source, at, label, value)
     if name not in known:
         raise source.error(at, f"{label} names {shown(name)}, which is no node{near(name, known)}")
@@ -82,6 +82,6 @@ def fields(
 
 
 def near(key: Any, known: Iterable[str]) -> str:
-    """` (word?)` where a known word is close to `key`."""
+    """` (word?)` if a known word is close to `key`, else nothing."""
     found = difflib.get_close_matches(key, list(known), n=1) if isinstance(key, str) else []
     return f" ({found[0]}?)" if found else ""

@@ -1,4 +1,4 @@
-"""What a plain (unquoted) word of YAML means: the core schema of YAML 1.2, and no more.
+"""The value of a plain (unquoted) word of YAML, by the core schema of YAML 1.2.
 
 PyYAML follows YAML 1.1, where `1e-3` is a string, `on` and `no` are booleans and `1:30` is ninety.
 Here `1e-3` is a number, `on`, `no`, `1:30` and `2024-01-01` are strings, and `500_000` is a number.
@@ -14,7 +14,7 @@ WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
 }
-LOWEST, HIGHEST = -(2**63), 2**63 - 1  # what SQLite and JSON readers keep exactly
+LOWEST, HIGHEST = -(2**63), 2**63 - 1  # the integers that SQLite stores exactly
 
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 _INT = re.compile(rf"[-+]?{_DIGITS}")
@@ -25,29 +25,30 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 
 
 class ScalarError(ValueError):
-    """A word that looks like a number but may not be one here; the message is one sentence."""
+    """A word that looks like a number and is not allowed. The message is one sentence."""
 
 
 def scalar(text: str) -> Scalar:
-    """Return the value of a plain word: None, a boolean, an integer, a finite float, or the word itself.
+    """The value of a plain word: None, a boolean, an integer, a finite float, or the word itself.
 
-    Raises ScalarError for `010` (eight in YAML 1.1, ten in 1.2), for .inf and .nan, for a float too
-    large for 64 bits and for an integer outside -2**63..2**63-1.
+    Raises:
+        ScalarError: `010` (8 in YAML 1.1, 10 in YAML 1.2), .inf, .nan, a float that exceeds 64 bits, an integer
+            outside -2**63..2**63-1.
     """
     if text in WORDS:
         return WORDS[text]
-    if text[0] not in "+-.0123456789":  # most words; spares them five patterns
+    if text[0] not in "+-.0123456789":  # most words end here, without the five patterns below
         return text
     if _LEADING_ZERO.fullmatch(text):
         raise ScalarError(
-            f"{text[:60]} begins with a zero; write 10 for ten, 0o10 for eight, or quote a name"
+            f"{text[:60]} begins with a zero; write 10 for ten, 0o10 for eight, or quotes around a name"
         )
     if _BASED.fullmatch(text):
         return _integer(text, 16 if text[1] == "x" else 8)
     if _INT.fullmatch(text):
         return _integer(text, 10)
     if _ENDLESS.fullmatch(text):
-        raise ScalarError(f"{text} is not a finite number; write a finite one, or leave the key out")
+        raise ScalarError(f"{text} is not a finite number; write a finite one, or omit the key")
     if _FLOAT.fullmatch(text):
         return _float(text)
     return text

@@ -12,7 +12,7 @@ import genome
 from genome.graph import Genome
 from genome.network import Network
 from genome.op import Op
-from genome.tensor_axes import parts
+from genome.tensor_axes import labelled_tensors
 from genome.testing import around, label
 from genome.transfer import Inherited, transfer
 from tests.variants import MOTIFS, PLAIN, variants
@@ -110,10 +110,10 @@ def test_wider_nodes_compute_what_they_did(word: str) -> None:
 def test_every_tensor_has_its_place(word: str) -> None:
     plan = genome.resolve(around(genome.lookup(word)(), 3))
     network = genome.build(plan)
-    found = [part.tensor for part in parts(plan, network)]
+    found = [part.tensor for part in labelled_tensors(plan, network)]
     saved = {id(tensor) for tensor in network.state_dict(keep_vars=True).values()}
     assert {id(tensor) for tensor in found} == saved and len(found) == len(saved)
-    for part in parts(plan, network):
+    for part in labelled_tensors(plan, network):
         assert part.dense(part.tensor).shape == tuple(len(axis.labels) for axis in part.axes)
         assert torch.equal(part.packed(part.dense(part.tensor)), part.tensor)
 
