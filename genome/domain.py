@@ -29,7 +29,7 @@ class Int:
 
     def __post_init__(self) -> None:
         if any(type(v) is not int for v in (self.low, self.high, self.step)):
-            raise DomainError(f"int bounds are integers, not {_listed(self.low, self.high, self.step)}")
+            raise DomainError(f"int bounds are whole numbers, not {_listed(self.low, self.high, self.step)}")
         if self.low > self.high or self.step < 1:
             raise DomainError(f"int [{self.low}, {self.high}, {self.step}] holds no value")
         if (self.high - self.low) % self.step:

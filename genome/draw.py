@@ -10,7 +10,7 @@ from genome.op import words
 from genome.picture.columns import columns
 from genome.picture.figure import figure, unfolded_figure
 from genome.picture.layout import place
-from genome.picture.ring import closed, opened
+from genome.picture.ring import collapsed, restored
 from genome.picture.svg import Links, svg
 from genome.plan import Plan
 from genome.resolve import resolve
@@ -47,8 +47,8 @@ def draw_unfolded(drawn: Genome, names: Collection[str], address: Callable[[Coll
     motifs = {node.name: address({*names, node.name}) for node in shown.genome.nodes if node.op.expands()}
     motifs |= {name: address(without(names, name, shown.parts)) for name in shown.motifs}
     what = unfolded_figure(shown, plan)
-    small = closed(what)
-    whole, layout = opened(what, small, columns(place(small.figure)))
+    small = collapsed(what)
+    whole, layout = restored(what, small, columns(place(small.figure)))
     return svg(whole, layout, Links(motifs, picture_words()))
 
 

@@ -156,7 +156,7 @@ def _clash(nodes: tuple[Node, ...]) -> GenomeError:
     seen: set[str] = set()
     for node in nodes:
         if node.name in seen:
-            return GenomeError(f"two nodes are named {node.name}; names must be unique", node.name)
+            return GenomeError(f"two nodes are named {node.name}; names are unique", node.name)
         seen.add(node.name)
     raise AssertionError("no clash")
 

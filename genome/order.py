@@ -165,7 +165,7 @@ def _cycle(waits: dict[str, set[str]], units: dict[str, Node | Loop]) -> GenomeE
     loops = dict.fromkeys(p.removeprefix("loop ") for p in path if isinstance(units[p], Loop))
     mend = f"in `order` of {' or '.join(loops)}" if loops else "under `loops:`"
     return GenomeError(
-        f"cycle {' -> '.join(reversed(path))} belongs to no loop; add it {mend} or remove an edge",
+        f"cycle {' -> '.join(reversed(path))} belongs to no loop; add it {mend} or drop an edge",
         nodes[0] if nodes else None,
     )
 

@@ -1,1 +1,1 @@
-"""The picture of a genome: a Figure says what is drawn, a Layout where, and `svg` writes both down."""
+"""The picture of a genome: a Figure holds what is drawn, a Layout holds where, and `svg` writes both."""

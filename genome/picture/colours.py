@@ -1,4 +1,4 @@
-"""The colours of a picture, on a light page and on a dark one. A node type's colour follows from its word."""
+"""The colours of a picture, for light and dark pages. The colour of a node type is a hash of its word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from genome.picture.text_size import FAMILY, SIZES
 
 _HUES = 24
-_SALT = b"351835"  # of many that were tried, the first under which the words there are all differ
+_SALT = b"351835"  # the first tried with which no two node types have the same hue
 
 _STYLE = """
 .genome text{{font-family:{family};fill:{text}}}
@@ -32,7 +32,7 @@ _STYLE = """
 .genome .unused rect{{stroke-dasharray:3 3}}
 """
 
-# an edge around what is marked; the words in the box say the same
+# a coloured border around what is marked; the text in the box says the same
 _MARK = (
     ".genome .{0} rect{{stroke:{1};stroke-width:3.5}}.genome .{0} path{{stroke:{1}}}"
     ".genome .{0} polygon,.genome .{0} .size:last-child{{fill:{1}}}\n"
@@ -64,10 +64,10 @@ _DARK = {
 
 
 def style(words: Sequence[str], is_marked: bool = False) -> str:
-    """The style sheet of a picture; the boxes of `words[i]` have the class `wi`. `is_marked`: some have a mark."""
+    """The style sheet of a picture. Boxes of `words[i]` have the class `wi`. `is_marked` adds the styles of marks."""
     base = _STYLE.format(family=FAMILY, **SIZES, **_LIGHT)
     light = "".join(_rule(i, word, 0.92, 0.48, 0.62) for i, word in enumerate(words))
-    # What a dark page changes is colour; the rest of the sheet stands.
+    # only colours differ on a dark page; the rest of the sheet is repeated
     dark = _STYLE.format(family=FAMILY, **SIZES, **_DARK)
     dark += "".join(_rule(i, word, 0.17, 0.55, 0.40) for i, word in enumerate(words))
     if is_marked:

@@ -1,4 +1,4 @@
-"""Columns: a layout that is much taller than wide, cut where few arrows pass and set side by side."""
+"""Columns: a tall layout, cut where few arrows pass, with its pieces side by side."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ from typing import NamedTuple
 
 from genome.picture.layout import Curve, Layout, Point, Rect
 
-TALLEST = 1500.0  # pixels: what is lower stays one column
-ASPECT = 1.5  # width to height that is aimed at
+TALLEST = 1500.0  # pixels; a lower layout stays one column
+ASPECT = 1.5  # the desired ratio of width to height
 GAP = 64.0  # between columns, in pixels
-MOST_TRACKS = 6  # arrows that lead from one column to the next
+MOST_TRACKS = 6  # arrows that may lead from one column to the next
 TRACK = 6.0  # between such arrows, in pixels
-BEND = 40.0  # pixels that a cut may be further off for each arrow that it spares
-SAMPLES = 24  # points of a piece of an arrow that are looked at for the width of a column
-ROUND = 8.0  # radius of the corners of the lines that lead on to the next column, in pixels
+BEND = 40.0  # pixels that a cut may be moved to cross one arrow less
+SAMPLES = 24  # points of each curve that count for the width of a column
+ROUND = 8.0  # radius of the corners of lines between columns, in pixels
 
 
 class Column(NamedTuple):
-    """One piece of the layout, and how far it is moved."""
+    """One piece of the layout, in the coordinates of the whole layout."""
 
     top: float
     bottom: float
     left: float
     right: float
-    dx: float
-    dy: float
+    dx: float  # how far the piece is moved to the right
+    dy: float  # and down
 
     def at(self, point: Point) -> Point:
         return point[0] + self.dx, point[1] + self.dy
 
 
 def columns(layout: Layout) -> Layout:
-    """The same layout in as many columns as make it about as wide as tall; it stays as it is where it is low,
-    or where it can't be cut."""
+    """The same layout in as many columns as give it about the desired aspect ratio.
+
+    A low layout, or one that can't be cut, is returned unchanged.
+    """
     count = round(math.sqrt(ASPECT * layout.height / (layout.width + GAP)))
     possible = dict(_cuts(layout)) if layout.height > TALLEST and count > 1 else {}
     if not possible:
@@ -46,7 +48,7 @@ def columns(layout: Layout) -> Layout:
 
 
 def _cuts(layout: Layout) -> Iterator[tuple[float, int]]:
-    """The heights at which nothing but a few arrows passes, all of them downwards; and how many."""
+    """The heights that only a few arrows cross, all of them downwards, and how many arrows these are."""
     spans = sorted((r.y, r.y + r.height) for r in _rects(layout))
     low = spans[0][1]
     for top, bottom in spans[1:]:
@@ -68,7 +70,7 @@ def _meets(curve: Curve, y: float) -> bool:
 
 
 def _cut(layout: Layout, cuts: Sequence[float]) -> Layout:
-    """Set what lies between two cuts in a column of its own; the arrows that were cut lead over."""
+    """Put each piece between two cuts into its own column, and lead the arrows that were cut from one to the next."""
     tracks = [_tracks(layout.arrows, cut) for cut in cuts]
     room = max(map(len, tracks)) * TRACK
     made = _columns(layout, cuts, room)
@@ -87,7 +89,7 @@ def _cut(layout: Layout, cuts: Sequence[float]) -> Layout:
 
 
 def _columns(layout: Layout, cuts: Sequence[float], room: float) -> list[Column]:
-    """The pieces between the cuts, side by side, with room for lines above them."""
+    """The pieces between the cuts, side by side, with space for lines above them."""
     edges = [0.0, *cuts, layout.height]
     inside = [(r.y, x) for r in _rects(layout) for x in (r.x, r.x + r.width)]
     for curve in layout.arrows:
@@ -111,7 +113,7 @@ def _samples(points: Sequence[Point]) -> Iterator[Point]:
 def _led(
     curves: Sequence[Curve], cuts: Sequence[float], tracks: Sequence[list[int]], made: Sequence[Column]
 ) -> list[Curve]:
-    """The arrows, each in its column; one that was cut goes by a line round to the top of the next."""
+    """The arrows, each in its column. A line leads an arrow that was cut to the top of the next column."""
     led = []
     for i, curve in enumerate(curves):
         rest: Sequence[Point] = curve.points
@@ -130,14 +132,16 @@ def _led(
 
 
 def _tracks(curves: Sequence[Curve], cut: float) -> list[int]:
-    """The arrows that a cut meets, by index, from right to left: the rightmost turns first."""
+    """The indices of the arrows that cross a cut, from right to left, which is the order in which they turn."""
     met = [i for i, curve in enumerate(curves) if _meets(curve, cut)]
     return sorted(met, key=lambda i: -_halves(curves[i].points, cut)[1][0][0])
 
 
 def _round(start: Point, end: Point, over: float, track: int, count: int) -> list[Point]:
-    """The line from the foot of a column to the head of the next, without its first point: one of `count`
-    that run beside each other, around x = `over`, and do not cross."""
+    """The line from the bottom of a column to the top of the next, without its first point.
+
+    It is one of `count` parallel lines around x = `over`, which do not cross.
+    """
     foot = start[1] + track * TRACK
     head = end[1] - (count - track) * TRACK
     over += (track - (count - 1) / 2) * TRACK
@@ -150,7 +154,7 @@ def _round(start: Point, end: Point, over: float, track: int, count: int) -> lis
 
 
 def _halves(points: Sequence[Point], y: float) -> tuple[list[Point], list[Point]]:
-    """Two chains of curves, above and below the height y."""
+    """A chain of curves cut at the height y: the chain above and the chain below."""
     for i in range(0, len(points) - 1, 3):
         piece = points[i : i + 4]
         if piece[3][1] >= y:
@@ -164,7 +168,7 @@ def _halves(points: Sequence[Point], y: float) -> tuple[list[Point], list[Point]
 
 
 def _split(piece: Sequence[Point], t: float) -> tuple[list[Point], list[Point]]:
-    """The two parts of a cubic curve at t (de Casteljau)."""
+    """The two parts of a cubic curve that is split at t (de Casteljau)."""
     rows = [list(piece)]
     while len(rows[-1]) > 1:
         rows.append([_between(a, b, t) for a, b in pairwise(rows[-1])])

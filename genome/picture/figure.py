@@ -1,4 +1,4 @@
-"""A figure: the boxes, arrows and frames of a genome's picture, with their words; not yet where they are."""
+"""A figure: the boxes, arrows and frames of a genome's picture and their texts, without positions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genome.totals import Total, totals
 Kind: TypeAlias = Literal["image", "node", "motif", "exit", "unused"]
 Style: TypeAlias = Literal["name", "op", "size"]
 
-LINE_LENGTH = 34  # characters; genes beyond it go on in the next line
+LINE_LENGTH = 34  # characters; longer texts are wrapped
 LONGEST_TITLE = 100  # characters
 
 
@@ -28,60 +28,59 @@ class Line(NamedTuple):
 
 
 class Box(NamedTuple):
-    """One node, or the image. `tip` is what is shown under the pointer; `room` are the width and height in pixels
-    that it has at least; `mark`: added, dropped or changed."""
+    """One node, or the image."""
 
     kind: Kind
     word: str
     lines: tuple[Line, ...]
-    tip: tuple[str, ...]
+    tip: tuple[str, ...]  # the lines of its tooltip
     name: str = IMAGE
-    room: tuple[float, float] = (0.0, 0.0)
-    mark: str = ""
+    room: tuple[float, float] = (0.0, 0.0)  # its least width and height, in pixels
+    mark: str = ""  # added, dropped, changed or nothing
 
 
 class Arrow(NamedTuple):
-    """What one box reads of another, both by index. `back`: read in the later passes of a loop alone."""
+    """An edge of the graph."""
 
-    tail: int
-    head: int
+    tail: int  # the index of the box that is read
+    head: int  # the index of the box that reads it
     channels: int
-    back: bool
+    back: bool  # whether only the later passes of a loop read it
     label: str
-    tip: str
+    tip: str  # its tooltip
     mark: str = ""
 
 
 class Frame(NamedTuple):
-    """The boxes of one block, or of an unfolded motif, by index. `outer` is the frame around it, by index."""
+    """A frame around the boxes of one block, or of an unfolded motif."""
 
     label: str
-    members: tuple[int, ...]
-    outer: int | None = None
-    name: str = ""
-    tip: tuple[str, ...] = ()
+    members: tuple[int, ...]  # indices of boxes
+    outer: int | None = None  # the index of the frame around this one
+    name: str = ""  # the name of the motif
+    tip: tuple[str, ...] = ()  # the lines of its tooltip
 
 
 class Cycle(NamedTuple):
-    """The boxes of a loop, by index, in order of evaluation."""
+    """A loop."""
 
-    members: tuple[int, ...]
+    members: tuple[int, ...]  # indices of boxes, in order of evaluation
     passes: int
 
 
 class Figure(NamedTuple):
-    """All that a picture shows. The first box is the image."""
+    """The content of a picture."""
 
     name: str
     summary: str
-    boxes: tuple[Box, ...]
+    boxes: tuple[Box, ...]  # the first one is the image
     arrows: tuple[Arrow, ...]
     frames: tuple[Frame, ...]
     cycles: tuple[Cycle, ...] = ()
 
 
 def figure(genome: Genome, plan: Plan) -> Figure:
-    """The figure of a genome as it is written; `plan` is its plan."""
+    """The figure of a genome as written, with one box per motif; `plan` is its plan."""
     known = totals(genome, plan)
     frames = _frames(genome)
     framed = {genome.nodes[i - 1].name for frame in frames for i in frame.members}
@@ -94,8 +93,7 @@ def figure(genome: Genome, plan: Plan) -> Figure:
 
 
 def unfolded_figure(shown: Unfolded, plan: Plan) -> Figure:
-    """The figure of a genome with some motifs written out: each of these is a frame, within that of another motif
-    where that one wrote it."""
+    """The figure of a genome with some motifs unfolded: each is a frame, inside the frame of the motif it came from."""
     genome, known = shown.genome, totals(shown.genome, plan)
     of = {part: motif for motif, parts in shown.parts.items() for part in parts}
     boxes = [
@@ -116,7 +114,7 @@ def unfolded_figure(shown: Unfolded, plan: Plan) -> Figure:
 def _motif_frames(
     shown: Unfolded, of: dict[str, str], known: dict[str, Total], place: dict[str, int]
 ) -> Iterator[Frame]:
-    """The frames of the motifs that are written out, outer ones before those within."""
+    """The frames of the unfolded motifs, outer ones first."""
     inside: dict[str, list[str]] = {name: [] for name in shown.motifs}
     for name in place:
         motif = of.get(name)
@@ -140,12 +138,12 @@ def _summary(plan: Plan) -> str:
 
 
 def _box(node: Node, total: Total, frame: str | None, sign: str = "") -> Box:
-    """The box of a node; a motif's name has the sign before it, and what its frame says is left out of a name."""
+    """The box of a node. A motif's name begins with `sign`; a name omits the name of its frame."""
     name = node.name.removeprefix(f"{frame}/")
     name = sign + name if node.op.motif else name
     line = _written(node)
     if total.out is None:
-        lines = _lines(name, node.op, "no exit reads this")
+        lines = _lines(name, node.op, "no exit needs this")
         return Box("unused", node.op.word, lines, (line, "unused"), node.name)
     kind: Kind = "motif" if node.op.motif else "exit" if node.op.width == "classes" else "node"
     size = f"{total.out.channels} classes" if kind == "exit" else str(total.out)
@@ -175,7 +173,7 @@ def _lines(name: str, op: Op, *sizes: str) -> tuple[Line, ...]:
 
 
 def described(op: Op) -> str:
-    """A node type with the genes that are not at their default, such as `conv: kernel 5, stride 2`."""
+    """A node type and its genes that are not at their default, such as `conv: kernel 5, stride 2`."""
     own = vars(op)
     genes = [_gene(g.name, own[g.name]) for g in op.genes if own[g.name] != g.default]
     return f"{op.word}: {', '.join(genes)}" if genes else op.word
@@ -228,7 +226,7 @@ def _frames(genome: Genome) -> list[Frame]:
 
 
 def shortened(text: str, most: int = LINE_LENGTH) -> str:
-    """The beginning of a text that is too long for its place."""
+    """The beginning of a text that is longer than `most` characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

@@ -1,5 +1,7 @@
-"""A layout: where a figure's boxes, arrows and frames are. Graphviz places them; it never sees a word of the
-genome, only sizes under numbers, and runs in a process of its own that ends when its time is over."""
+"""A layout: the positions of a figure's boxes, arrows and frames, by Graphviz.
+
+Graphviz gets numbers and sizes only, no text of the genome. It runs in its own process, with a time limit.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ Point: TypeAlias = tuple[float, float]  # x to the right, y down, in pixels
 
 MOST_NODES = 600
 MOST_ARROWS = 2_000
-MOST_CURVES = 300  # arrows; beyond it curves take Graphviz minutes, and straight lines are drawn
+MOST_CURVES = 300  # arrows; with more, curves would take Graphviz minutes, so straight lines are drawn
 SECONDS = 30.0
 FOLD = "draw the genome folded, each motif one box"
 PADDING = (12.0, 8.0)  # between a box and its text, in pixels
@@ -43,15 +45,15 @@ class Rect(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A chain of cubic Bezier curves (3n + 1 points), the point of its arrowhead, and where its label is."""
+    """The line of an arrow."""
 
-    points: tuple[Point, ...]
-    tip: Point
+    points: tuple[Point, ...]  # a chain of cubic Bezier curves, 3n + 1 points
+    tip: Point  # the point of the arrowhead
     label: Rect | None = None
 
 
 class Layout(NamedTuple):
-    """The places of a figure's boxes, arrows and frames, in the figure's order."""
+    """The positions of a figure's boxes, arrows and frames, in the figure's order."""
 
     boxes: tuple[Rect, ...]
     arrows: tuple[Curve, ...]
@@ -64,7 +66,7 @@ def place(figure: Figure) -> Layout:
     """The layout of a figure, in one column from the image at the top to the exits.
 
     Raises:
-        GenomeError: no pygraphviz; more than 600 boxes or 2,000 arrows; a layout that takes over 30 seconds.
+        GenomeError: pygraphviz is not installed; more than 600 nodes or 2,000 arrows; more than 30 seconds.
     """
     nodes, arrows = len(figure.boxes) - 1, len(figure.arrows)
     if nodes > MOST_NODES or arrows > MOST_ARROWS:
@@ -78,27 +80,27 @@ def place(figure: Figure) -> Layout:
 
 
 def size(box: Box) -> Point:
-    """Width and height of a box around its text, in pixels."""
+    """The width and height of a box around its text, in pixels."""
     across = max((text_size.width(line.text, line.style) for line in box.lines), default=0.0)
     down = sum(text_size.height(line.style) for line in box.lines)
     return max(across + 2 * PADDING[0], box.room[0]), max(down + 2 * PADDING[1], box.room[1])
 
 
 def _graphviz(dot: str) -> bytes:
-    # -P: a file in the current folder is never taken for the library.
+    # -P: a file in the current folder is never imported in place of the library
     command = [sys.executable, "-P", "-c", _CHILD]
     try:
         done = subprocess.run(command, input=dot.encode("ascii"), capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise GenomeError(f"the picture took longer than {SECONDS:g} s; {FOLD}") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
-        raise GenomeError(f"Graphviz could not draw the genome ({said[-1]}); {FOLD}")
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
+        raise GenomeError(f"Graphviz could not draw the genome ({lines[-1]}); {FOLD}")
     return done.stdout
 
 
 def _dot(figure: Figure) -> str:
-    """The figure in Graphviz's language: numbers and sizes alone."""
+    """The figure in the DOT language, with numbers and sizes only."""
     many = len(figure.arrows) > MOST_CURVES
     limits = "splines=line; nslimit=1; nslimit1=1; mclimit=0.2;" if many else "splines=spline;"
     lines = [
@@ -125,13 +127,13 @@ def _cluster(frames: Sequence[Frame], i: int) -> str:
 
 def _edge(i: int, arrow: Arrow) -> str:
     label = f", label={_blank(arrow.label, 'loop')}" if arrow.label else ""
-    if arrow.back:  # turned round for the ranking, so that a loop's members stand in their order
+    if arrow.back:  # reversed for the ranking, so that the members of a loop stay in their order
         return f"{arrow.head} -> {arrow.tail} [id={i}, dir=back{label}];"
     return f"{arrow.tail} -> {arrow.head} [id={i}{label}];"
 
 
 def _blank(text: str, style: str) -> str:
-    """A text of Graphviz's own that is as wide as ours: a character of Courier is 0.6 of its size."""
+    """A placeholder in Courier as wide as the text: a character of Courier has 0.6 of its size."""
     return "x" * (round(text_size.width(text, style) / (0.6 * text_size.SIZES[style])) + 2)
 
 

@@ -1,4 +1,4 @@
-"""Rings: loops drawn as cycles. Graphviz places each as one box; its members then stand on a ring in that box."""
+"""Rings: loops drawn as cycles. Graphviz places each loop as one box, in which its members are put on a ring."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import NamedTuple
 from genome.picture.figure import Arrow, Box, Cycle, Figure, Frame
 from genome.picture.layout import Curve, Layout, Point, Rect, size
 
-MOST = 8  # members; of a larger loop the arrows across a ring could not be told apart
+MOST = 8  # members; the arrows across a larger ring would be hard to tell apart
 GAP = 46.0  # between two members, in pixels
-WIDER = 1.06  # by which a ring grows until its members are apart
+WIDER = 1.06  # the factor by which a ring grows until its members are apart
 HEAD, MARGIN = (
     46.0,
     30.0,
-)  # room above and around the members for the label and the arrows from outside, in pixels
-APART = 5.0  # between an arrow and the one that leads back, in pixels
+)  # space above and around the members for the label and the arrows from outside, in pixels
+APART = 5.0  # between an arrow and its reverse, in pixels
 TIP = 7.0  # length of an arrowhead, in pixels
-STUB = 20.0  # length of an arrow that shows what comes from outside, in pixels
+STUB = 20.0  # length of an arrow for the inputs from outside, in pixels
 
 
 class Ring(NamedTuple):
-    """A loop: its members by box, the box that stands for it in the layout, and where in that the members are."""
+    """A loop whose members are on a ring."""
 
-    members: tuple[int, ...]
-    at: int
-    rects: tuple[Rect, ...]
+    members: tuple[int, ...]  # indices of boxes of the whole figure
+    at: int  # the index of the box that replaces it in the collapsed figure
+    rects: tuple[Rect, ...]  # its members, relative to that box
     passes: int
 
     @property
@@ -35,16 +35,16 @@ class Ring(NamedTuple):
         return f"stage I: solid; stage II, {self.passes} pass{'' if self.passes == 1 else 'es'}: dashed too"
 
 
-class Closed(NamedTuple):
-    """A figure in which a box stands for each ring. `kept` are its other boxes, by their index in the whole figure."""
+class Collapsed(NamedTuple):
+    """A figure in which each ring is one box."""
 
     figure: Figure
     rings: tuple[Ring, ...]
-    kept: tuple[int, ...]
+    kept: tuple[int, ...]  # the indices of its other boxes in the whole figure
 
 
-def closed(figure: Figure) -> Closed:
-    """The figure with one box for each loop that can be a ring: few members, no unfolded motif among them."""
+def collapsed(figure: Figure) -> Collapsed:
+    """The figure with one box per loop that can be a ring: one with few members and no unfolded motif among them."""
     cycles = [cycle for cycle in figure.cycles if _is_ring(cycle, figure.frames)]
     apart = {member for cycle in cycles for member in cycle.members}
     kept = tuple([i for i in range(len(figure.boxes)) if i not in apart])
@@ -57,11 +57,11 @@ def closed(figure: Figure) -> Closed:
         boxes.append(Box("node", "", (), (), room=room))
     frames = [f._replace(members=tuple(dict.fromkeys(to[m] for m in f.members))) for f in figure.frames]
     whole = figure._replace(boxes=tuple(boxes), arrows=tuple(_outer(figure, to, apart)), frames=tuple(frames))
-    return Closed(whole, tuple(rings), kept)
+    return Collapsed(whole, tuple(rings), kept)
 
 
-def opened(figure: Figure, small: Closed, layout: Layout) -> tuple[Figure, Layout]:
-    """The whole figure and its layout, from the layout of the figure in which rings are closed."""
+def restored(figure: Figure, small: Collapsed, layout: Layout) -> tuple[Figure, Layout]:
+    """The whole figure and its layout, from the layout of the collapsed figure."""
     boxes = dict(zip(small.kept, layout.boxes, strict=False))
     arrows, curves = list(small.figure.arrows), list(layout.arrows)
     rounds = list[Frame](), list[Rect]()
@@ -82,13 +82,13 @@ def opened(figure: Figure, small: Closed, layout: Layout) -> tuple[Figure, Layou
 
 
 def _is_ring(cycle: Cycle, frames: Sequence[Frame]) -> bool:
-    """Whether every frame holds all of its members, or none."""
+    """Whether the loop is small enough, and every frame holds all of its members or none."""
     own = set(cycle.members)
     return 1 < len(own) <= MOST and all(own <= set(f.members) or own.isdisjoint(f.members) for f in frames)
 
 
 def _rects(sizes: Sequence[Point]) -> tuple[tuple[Rect, ...], Point]:
-    """The members round an ellipse, clockwise from the upper left, and the size of the whole."""
+    """The members on an ellipse, clockwise from the upper left, and the size of the whole."""
     wide, high = max(w for w, _ in sizes), max(h for _, h in sizes)
     radius, turn = (wide / 2, high / 2), math.tau / len(sizes)
     while True:
@@ -112,7 +112,7 @@ def _are_apart(a: Rect, b: Rect) -> bool:
 
 
 def _outer(figure: Figure, to: dict[int, int], apart: set[int]) -> Iterator[Arrow]:
-    """The arrows that do not lie within a ring; those between one box and one ring are together one arrow."""
+    """The arrows outside rings. All arrows between one box and one ring are merged."""
     joined: dict[tuple[int, int], list[Arrow]] = {}
     for i, arrow in enumerate(figure.arrows):
         ends = to[arrow.tail], to[arrow.head]
@@ -121,14 +121,14 @@ def _outer(figure: Figure, to: dict[int, int], apart: set[int]) -> Iterator[Arro
             joined.setdefault(ends if not is_own else (-1, i), []).append(arrow)
     for same in joined.values():
         first = same[0]
-        # what one source gives is read by several members; what several give is as wide as all of them
+        # several members may read one source, whose channels then count once
         channels = sum({a.tail: a.channels for a in same}.values())
         tip = "\n".join(dict.fromkeys(a.tip for a in same))
         yield first._replace(tail=to[first.tail], head=to[first.head], channels=channels, tip=tip)
 
 
 def _inner(figure: Figure, ring: Ring, boxes: dict[int, Rect], around: Rect) -> Iterator[tuple[Arrow, Curve]]:
-    """The arrows between members, and for what they read from outside a short one each."""
+    """The arrows between members, and one short arrow for the inputs of each member from outside."""
     middle = around.x + around.width / 2, around.y + (HEAD + around.height - MARGIN) / 2
     outside: dict[int, list[Arrow]] = {}
     for arrow in figure.arrows:
@@ -142,7 +142,7 @@ def _inner(figure: Figure, ring: Ring, boxes: dict[int, Rect], around: Rect) -> 
 
 
 def _across(tail: Rect, head: Rect) -> Curve:
-    """A straight arrow, a little to the right of the way: the one that leads back has room beside it."""
+    """A straight arrow, shifted a little to its right, which leaves space for the reverse arrow."""
     a, b = _centre(tail), _centre(head)
     far = math.dist(a, b)
     aside = (a[1] - b[1]) / far * APART, (b[0] - a[0]) / far * APART
@@ -167,7 +167,7 @@ def _straight(start: Point, tip: Point) -> Curve:
 
 
 def _border(box: Rect, to: Point, aside: Point) -> Point:
-    """Where the way from the centre of a box, moved aside, to a point leaves the box."""
+    """The point where the line from the centre of a box to a point, shifted by `aside`, leaves the box."""
     (x, y), (dx, dy) = _centre(box), aside
     across, down = to[0] - x, to[1] - y
     shares = [

@@ -1,4 +1,4 @@
-"""The SVG text of a figure in its layout: text and shapes alone, no script, no link, nothing from outside."""
+"""The SVG text of a figure in its layout: only text, shapes and, on request, links; no script, nothing external."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genome.picture.figure import Arrow, Box, Figure, Frame
 from genome.picture.layout import PADDING, Curve, Layout, Point, Rect
 
 MARGIN = 20.0
-HEAD = 54.0  # the name and the sums above the picture, in pixels
+HEAD = 54.0  # height of the name and the summary above the picture, in pixels
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 CORNER = {"image": 14.0, "exit": 14.0, "motif": 5.0, "node": 5.0, "unused": 5.0}
 LEGEND = 22.0  # height of a row of the legend, in pixels
@@ -20,11 +20,10 @@ SCALE = (1, 16, 256)  # channels of the arrows in the legend
 
 
 class Links(NamedTuple):
-    """What makes a picture one to walk through: under names of motifs, the address that each leads to. The boxes of
-    `words[i]` have the class `wi` in every such picture, so that a page may hold their colours."""
+    """The links of a picture with links."""
 
-    motifs: Mapping[str, str]
-    words: Sequence[str]
+    motifs: Mapping[str, str]  # the URL of each motif, by name
+    words: Sequence[str]  # boxes of `words[i]` have the class `wi`, the same in all pictures of a page
 
 
 def svg(figure: Figure, layout: Layout, links: Links | None = None) -> str:
@@ -60,15 +59,15 @@ def svg(figure: Figure, layout: Layout, links: Links | None = None) -> str:
 
 
 def _legend(figure: Figure, words: list[str], width: float) -> Iterator[str]:
-    """Rows of what the colours and the thickness of arrows mean."""
-    met = [word for word in words if any(box.word == word for box in figure.boxes)]
+    """The rows of the legend: colours and widths of arrows."""
+    used = [word for word in words if any(box.word == word for box in figure.boxes)]
     wide = [n for n in SCALE if n <= 4 * max((arrow.channels for arrow in figure.arrows), default=0)]
     parts = [
         (
             word,
             f'<g class="box w{words.index(word)}"><rect x="{{x}}" y="{{y}}" width="12" height="12" rx="3"/></g>',
         )
-        for word in met
+        for word in used
     ]
     parts += [
         (
@@ -99,7 +98,7 @@ def _frame(frame: Frame, at: Rect, motifs: Mapping[str, str]) -> str:
 
 def _box(box: Box, at: Rect, words: list[str], links: Links | None) -> str:
     corner = CORNER[box.kind]
-    # A motif is drawn as a pile: it stands for several nodes.
+    # a motif is drawn as a pile, since it stands for several nodes
     pile = f'<rect {_place(at.moved(4, 4))} rx="{corner:g}"/>' if box.kind == "motif" else ""
     is_linked = links is not None and box.name in links.motifs
     tip = (*box.tip, "click to unfold it") if is_linked else box.tip
@@ -164,7 +163,6 @@ def _n(value: float) -> str:
 
 
 def _text(*lines: str) -> str:
-    """Plain text for an element or an attribute, without what XML has no place for, or what would turn the
-    order of its letters round."""
+    """Text escaped for an element or an attribute, without characters that XML forbids or that change the direction."""
     shown = ("".join(c if c.isprintable() else REPLACED for c in line) for line in lines)
     return "\n".join(html.escape(line) for line in shown)

@@ -1,4 +1,4 @@
-"""How large text is, in pixels, without asking for a font: an upper estimate for the usual sans-serif fonts."""
+"""The size of text in pixels without a font: an upper estimate for the usual sans-serif fonts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from unicodedata import east_asian_width
 
 FAMILY = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 SIZES = {"name": 13, "op": 12, "size": 11, "label": 11, "loop": 11, "title": 17, "summary": 12}
-LEADING = 1.35  # height of a line, in sizes of its font
+LEADING = 1.35  # height of a line in multiples of its font size
 
 _NARROW = frozenset("iljtfrI.,:;|'()[]/!-_ ")
 _BROAD = frozenset("mwMW@%")

@@ -380,7 +380,7 @@ def channels_last(case: Case) -> None:
     plan = resolve(around(case.op, 3))
     module, x = build(plan).eval(), images(plan)
     expected = module(x)
-    moved = module.to(memory_format=torch.channels_last)(x.contiguous(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    moved = module.to(memory_format=torch.channels_last)(x.contiguous(memory_format=torch.channels_last))
     for ours, theirs in zip(moved, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 

@@ -84,7 +84,7 @@ def meta_macs(plan: Plan) -> float:
     module = build(plan).to("meta").eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(torch.empty(1, *plan.genome.input, device="meta"))
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops()) / 2
 
 
 def saved_bytes(module: Network, plan: Plan) -> int:
@@ -115,14 +115,14 @@ def _saved(module: Network, plan: Plan, batch: int) -> int:
     return sum(size for size, _ in seen.values())
 
 
-class PeakMemory(TorchDispatchMode):
+class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The peak bytes of the tensors that are made inside, counted at every call of a torch operator.
 
     Tensors made of weights alone, such as those that a loop concatenates, are no activations and do not count.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sizes = {t.untyped_storage()._cdata: 0 for t in [*module.parameters(), *module.buffers()]}
         self.peak = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from genome.domain import Either, Legal, OneOf
 from genome.graph import Genome, Node
@@ -73,7 +73,7 @@ def label(op: Op) -> str:
 
 def around(op: Op, inputs: int) -> Genome:
     """A small network whose node `x` is `op` over one to three maps of unequal size and width, none the raw image."""
-    conv, leave = lookup("conv"), lookup("exit")
+    conv, leave = cast(Any, lookup("conv")), lookup("exit")
     sources = (
         Node("a", conv(kernel=1), ("image",), 6),
         Node("b", conv(stride=2, order="conv-norm"), ("image",), 4),

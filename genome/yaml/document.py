@@ -275,7 +275,7 @@ def _refused(tag: str, address: Address) -> str:
 
 
 def _too_deep() -> str:
-    return f"values are nested deeper than {MAX_DEPTH} levels; a study or genome needs fewer"
+    return f"values nest deeper than {MAX_DEPTH}; a study or genome needs fewer levels"
 
 
 def _copy(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The published networks, as genomes: builders that take the papers' settings, and names for those published."""
+"""The published networks as genomes: builders with the parameters of the papers, and names for published settings."""
 
 from __future__ import annotations
 
@@ -63,19 +63,27 @@ _ENTRIES: dict[str, Entry] = {
 
 
 def names() -> tuple[str, ...]:
-    """The published settings that have a name."""
+    """The names of the published networks."""
     return tuple(_ENTRIES)
 
 
 def entry(name: str) -> Entry:
-    """What is known of the published network of that name. Raises GenomeError, with a name that is near."""
+    """The entry of a published network.
+
+    Raises:
+        GenomeError: an unknown name; the message suggests a similar one.
+    """
     if name not in _ENTRIES:
         raise GenomeError(
-            f"the zoo has no {name!r}{near(name, _ENTRIES)}; `genome zoo` lists its {len(_ENTRIES)} networks"
+            f"the zoo has no network {name!r}{near(name, _ENTRIES)}; `genome zoo` lists its {len(_ENTRIES)} networks"
         )
     return _ENTRIES[name]
 
 
 def get(name: str) -> Genome:
-    """The published network of that name. Raises GenomeError, with a name that is near."""
+    """The genome of a published network.
+
+    Raises:
+        GenomeError: as `entry`.
+    """
     return entry(name).build().renamed(name)

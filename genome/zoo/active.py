@@ -1,4 +1,4 @@
-"""Networks of active convolutions, which learn where their taps are (Jeon and Kim, CVPR 2017,
+"""Networks of active convolutions, which learn the positions of their taps (Jeon and Kim, CVPR 2017,
 arXiv:1703.09076)."""
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ LAYERS = ((1, 1, 16), (3, 1, 48), (3, 1, 48), (3, 2, 96), (3, 1, 96), (3, 2, 192
 
 
 def active_plain(input: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> Genome:
-    """The paper's plain network for CIFAR: one active convolution of 1x1 (whose tap can't move) and six of 3x3,
-    then a 1x1 convolution to 1000 channels."""
+    """The paper's plain network for CIFAR.
+
+    It has one active 1x1 convolution (whose tap can't move) and six active 3x3 convolutions, then a 1x1 convolution to
+    1000 channels.
+    """
     builder = GenomeBuilder()
     for i, (kernel, stride, width) in enumerate(LAYERS):
         builder.add(f"conv{i}", _active(kernel, stride), width)
@@ -31,11 +34,11 @@ def active_plain(input: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -
 
 
 def active_resnet(depth: int = 32, input: tuple[int, int, int] = (3, 32, 32), classes: int = 10) -> Genome:
-    """A residual network for CIFAR whose units are made of active convolutions.
+    """A residual network for CIFAR with active convolutions in its units.
 
-    That units of a residual network have them is the paper's; what follows is ours, since its table was not to
-    be had: the network is He et al.'s of 6n + 2 layers (`resnet`), every 3x3 convolution of a unit is
-    active, the stem is an ordinary one.
+    The paper puts active convolutions into residual units. The details here are our choice, since the paper's table
+    was not available: the network of He et al. with 6n + 2 layers (`resnet`), every 3x3 convolution of a unit active,
+    and an ordinary stem.
 
     Raises:
         GenomeError: a depth that is not 2 more than a multiple of 6.
@@ -69,6 +72,6 @@ PUBLISHED = {
         active_resnet,
         "",
         _SOURCE,
-        "the residual network is ours after the paper's idea; its table was not to be had",
+        "our residual network after the paper's idea; the paper's table was not available",
     ),
 }

@@ -17,12 +17,12 @@ HIDDEN = 4096
 
 
 def alexnet(input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000) -> Genome:
-    """Five convolutions and three 3x3 pools, then two layers of 4096 and the classifier, with dropout.
+    """Five convolutions and three 3x3 pools, then two layers of 4096 units and the classifier, with dropout.
 
-    The first of the layers is a convolution over the whole map, whatever its size.
+    The first of these layers is a convolution over the whole map, whatever its size.
 
     Raises:
-        GenomeError: an image that is not square, or whose last map has no or more than 31 rows.
+        GenomeError: an image that is not square, or whose last map has not 1 to 31 rows.
     """
     if input[1] != input[2]:
         raise GenomeError(f"input is {input[1]}x{input[2]} pixels; alexnet takes square images")

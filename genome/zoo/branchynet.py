@@ -1,7 +1,7 @@
 """BranchyNet: early exits on LeNet, AlexNet and ResNet (Teerapittayanon, McDanel, Kung, ICPR 2016,
-arXiv:1709.01686), as in the authors' code: all exits weigh 1, and windows of pools hang over the image.
+arXiv:1709.01686), as in the authors' code: all exits have weight 1, and the windows of pools reach over the border.
 
-Each convolution is rectified before its pool, not behind it: the same function.
+Each convolution has its ReLU before its pool instead of after it, which is the same function.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ def branchy_lenet() -> Genome:
 
 
 def branchy_alexnet() -> Genome:
-    """AlexNet for images of 32x32 pixels, with exits after the second and the third convolution. (The paper has
-    them after the first and the second.)"""
+    """AlexNet for images of 32x32 pixels, with exits after the second and the third convolution.
+
+    (In the paper they are after the first and the second.)
+    """
     builder = GenomeBuilder()
     builder.add("conv1", _conv(5), 32)
     builder.add("pool1", POOL3)
@@ -74,8 +76,9 @@ def branchy_alexnet() -> Genome:
 
 
 def branchy_resnet(depth: int = 110) -> Genome:
-    """ResNet of 6n + 2 layers for images of 32x32 pixels, with exits after the stem and after the first stage.
-    The stem does not pad, convolutions have biases, zero channels come first in shortcuts.
+    """ResNet with 6n + 2 layers for images of 32x32 pixels, with exits after the stem and after the first stage.
+
+    The stem does not pad, convolutions have biases, and shortcuts put their zero channels first.
 
     Raises:
         GenomeError: a depth that is not 2 more than a multiple of 6.

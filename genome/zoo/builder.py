@@ -1,4 +1,4 @@
-"""builder: a genome while it is being written, node after node."""
+"""builder: a genome that is built node by node."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ MOST = 31  # rows of a map that one convolution may cover
 
 
 def covering(rows: int, name: str) -> int:
-    """The kernel of a convolution over the whole map, which is a linear layer. Raises GenomeError."""
+    """The kernel of a convolution over the whole map, which is a linear layer.
+
+    Raises:
+        GenomeError: a map that has not 1 to 31 rows.
+    """
     if not 1 <= rows <= MOST:
         raise GenomeError(f"{name}'s last map has {max(rows, 0)} rows for this input; it may have 1..{MOST}")
     return rows
 
 
 class GenomeBuilder:
-    """The nodes written so far."""
+    """The nodes and loops added so far."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -25,11 +29,11 @@ class GenomeBuilder:
 
     @property
     def last(self) -> str:
-        """The name of the node written last; at first the image's."""
+        """The name of the last node, or of the image if there is none."""
         return self.nodes[-1].name if self.nodes else IMAGE
 
     def add(self, name: str, op: Op, width: int | Times | None = None, reads: tuple[str, ...] = ()) -> str:
-        """Write a node that reads the node written last, or `reads`. Returns its name."""
+        """Add a node that reads the last node, or `reads`, and return its name."""
         self.nodes.append(Node(name, op, reads or (self.last,), width))
         return name
 

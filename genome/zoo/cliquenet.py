@@ -1,4 +1,4 @@
-"""CliqueNet: blocks in which every layer reads all others, gone through twice (Yang, Zhong, Shen, Lin, CVPR 2018,
+"""CliqueNet: blocks in which every layer reads all others, evaluated twice (Yang, Zhong, Shen, Lin, CVPR 2018,
 arXiv:1802.10419). Orders, norms and dropout follow the authors' code."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genome.zoo.entry import Entry
 
 STEM = 64  # channels
 VARIANTS = ("I+I", "I+II", "II+II")
-# channels of a layer and layers, of each block for ImageNet
+# channels of a layer and number of layers, of each block for ImageNet
 BLOCKS = {
     "s0": ((36, 5), (64, 6), (100, 6), (80, 6)),
     "s1": ((36, 5), (80, 6), (120, 6), (100, 6)),
@@ -29,7 +29,7 @@ BLOCKS = {
 
 
 class Style(NamedTuple):
-    """What all blocks of a network have in common."""
+    """The settings that all blocks of a network share."""
 
     attention: bool
     bottleneck: bool
@@ -56,17 +56,16 @@ def cliquenet(
     input: tuple[int, int, int] = (3, 32, 32),
     classes: int = 10,
 ) -> Genome:
-    """The network for small images: a 3x3 convolution of 64 channels, and three cliques of layers / 3 nodes of
-    `width` channels, layers / 6 with `bottleneck`, whose 1x1 convolutions count too.
+    """The network for small images: a 3x3 convolution with 64 channels, and three cliques.
 
-    Between two blocks stand a 1x1 convolution, with `attention` a weight for each channel, and a 2x2 average
-    pool. The classifier reads the input and the output of every block, with `compression` through a 1x1
-    convolution to half of their channels. `variant` says which pass the classifier and the next block read:
-    II+II the second, I+II the first and the second, I+I, which has no second, the first. (The authors' code
-    keeps the filters that I+I never uses; this has none of them.)
+    Each clique has layers / 3 nodes of `width` channels, or layers / 6 with `bottleneck`, whose 1x1 convolutions count
+    as layers. Between two blocks are a 1x1 convolution, channel attention (with `attention`) and a 2x2 average pool.
+    The classifier reads the input and the output of every block, with `compression` through a 1x1 convolution to half
+    of their channels. `variant` names the pass that the classifier reads, then the pass that the next block reads. In
+    I+I there is no second pass. (The authors' code keeps the filters that I+I never uses; this network has none.)
 
     Raises:
-        GenomeError: layers that give no whole number of nodes, another variant.
+        GenomeError: layers that are not a multiple of 3 (6 with bottleneck); an unknown variant.
     """
     each = 6 if bottleneck else 3
     nodes, rest = divmod(layers, each)
@@ -87,11 +86,12 @@ def cliquenet(
 def cliquenet_imagenet(
     size: str, attention: bool = True, input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000
 ) -> Genome:
-    """The network for ImageNet, `size` s0 to s3: a 7x7 stem and a pool, four cliques, all with bottlenecks and
-    compression, without dropout.
+    """The network for ImageNet, of `size` s0 to s3.
+
+    It has a 7x7 stem, a pool and four cliques, all with bottlenecks and compression, without dropout.
 
     Raises:
-        GenomeError: another size.
+        GenomeError: an unknown size.
     """
     if size not in BLOCKS:
         raise GenomeError(f"size is {size!r}; it may be {', '.join(BLOCKS)}")
@@ -103,7 +103,7 @@ def cliquenet_imagenet(
 
 
 def _blocks(builder: GenomeBuilder, blocks: Sequence[tuple[int, int]], style: Style) -> None:
-    """Write the cliques, what stands between them, and the exit."""
+    """Add the cliques, the layers between them, and the exit."""
     channels = STEM
     features: list[str] = []
     for i, (width, nodes) in enumerate(blocks, start=1):
@@ -126,8 +126,8 @@ def _blocks(builder: GenomeBuilder, blocks: Sequence[tuple[int, int]], style: St
 def _clique(
     builder: GenomeBuilder, name: str, width: int, nodes: int, style: Style, is_last: bool
 ) -> tuple[str, str]:
-    """Write a clique; return the names of what the classifier and what the next block read."""
-    # nothing reads the second pass of the last block where the classifier reads the first
+    """Add a clique, and return the names of the nodes that the classifier and the next block read."""
+    # nothing reads the second pass of the last block if the classifier reads the first
     passes = int(style.variant == "II+II" or (style.variant == "I+II" and not is_last))
     clique = Clique(nodes=nodes, passes=passes, bottleneck=style.bottleneck, body=style.conv(3))
     if style.variant != "I+II" or not passes:
@@ -137,7 +137,9 @@ def _clique(
     members = made.nodes[-1].ins
     first = Node(f"{name}/first", Concat(), members)
     builder.nodes += [*made.nodes[:-1], first, made.nodes[-1]]
-    for loop in made.loops:  # the last member is not evaluated again: it keeps the nodes of the first pass
+    for (
+        loop
+    ) in made.loops:  # later passes do not evaluate the last member, which keeps the values of the first
         builder.loops.append(Loop(loop.name, (*loop.order, first.name), loop.passes, len(loop.order)))
     return first.name, made.nodes[-1].name
 

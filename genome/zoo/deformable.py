@@ -1,4 +1,4 @@
-"""Deformable ResNets: the last three 3x3 convolutions move their taps at every pixel (Dai et al., ICCV 2017,
+"""Deformable ResNets: the last three 3x3 convolutions are deformable (Dai et al., ICCV 2017,
 arXiv:1703.06211; v2: Zhu et al., CVPR 2019, arXiv:1811.11168)."""
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def deformable_resnet(
 ) -> Genome:
     """The ResNet for ImageNet with the last three 3x3 convolutions (res5, from depth 50 on) deformable.
 
-    `version` 2 also weighs what each tap reads, by twice a sigmoid as in the authors' example, and its
-    offsets learn at a tenth of the rate; published detectors with it have them in res3 to res5. `groups` of
-    channels have offsets of their own; R-FCN's configuration has 4. Detectors keep res5 at the size of res4 by
-    dilation; this classifier does not.
+    `version` 2 multiplies the value of each tap by twice a sigmoid, as in the authors' example, and its offsets learn
+    at a tenth of the rate; published detectors with it have deformable convolutions in res3 to res5. `groups` is the
+    number of groups of channels with offsets of their own, 4 in the configuration of R-FCN. Detectors dilate res5 to
+    keep the size of res4; this classifier does not.
 
     Raises:
-        GenomeError: a depth that was not published, another version.
+        GenomeError: an unknown depth or version.
     """
     if depth not in UNITS:
         raise GenomeError(f"depth is {depth}; it may be {', '.join(map(str, UNITS))}")
@@ -50,7 +50,7 @@ def deformable_resnet(
 
 
 def _deformed(node: Node, taps: Op) -> tuple[Node, ...]:
-    """A deformable convolution in place of an ordinary one, and its norm apart where no activation follows."""
+    """A deformable convolution in place of an ordinary one, with a separate norm if no activation follows."""
     assert isinstance(node.op, Conv)
     if node.op.order == "conv-norm-act":
         return (node._replace(op=taps.having(stride=node.op.stride)),)

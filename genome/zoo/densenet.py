@@ -1,4 +1,4 @@
-"""DenseNet: every layer of a block reads all before it (Huang, Liu, van der Maaten, Weinberger, CVPR 2017,
+"""DenseNet: every layer of a block reads all earlier layers (Huang, Liu, van der Maaten, Weinberger, CVPR 2017,
 arXiv:1608.06993)."""
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def densenet(
     bottleneck: bool = False,
     compression: float = 1.0,
 ) -> Genome:
-    """The network of that depth: 121, 161, 169 and 201 in the form for ImageNet, 3n + 4 (6n + 4 with
-    bottlenecks) in that for CIFAR; `input` and `classes` are those of the form where they are not given.
+    """The network of a depth: 121, 161, 169 and 201 for ImageNet, 3n + 4 (6n + 4 with bottlenecks) for CIFAR.
 
-    For ImageNet a 7x7 stem of twice the growth and a pool, then four blocks with bottlenecks that each halve
-    their channels at the end; the growth is 32, in 161 it is 48. For CIFAR a 3x3 stem of 16 channels, of twice
-    the growth where the network compresses, and three blocks; the growth is 12. `compression` is the share of
-    its channels that a block hands on (0.5 in the paper's BC form). There is no dropout.
+    `input` and `classes` are those of ImageNet or CIFAR by default. The form for ImageNet has a 7x7 stem of twice the
+    growth and a pool, then four blocks with bottlenecks, each of which halves its channels at the end; the growth is
+    32, or 48 for depth 161. The form for CIFAR has a 3x3 stem of 16 channels (twice the growth with compression) and
+    three blocks; the growth is 12. `compression` is the share of a block's channels that the next block reads (0.5 in
+    the paper's BC form). There is no dropout.
 
     Raises:
         GenomeError: a depth that gives no whole number of layers.
@@ -71,7 +71,7 @@ def _small(depth: int, bottleneck: bool) -> tuple[int, int, int]:
     if rest or layers < 1:
         known = ", ".join(map(str, LAYERS))
         raise GenomeError(
-            f"depth is {depth}; it may be {known}, or {'with' if bottleneck else 'without'} bottleneck 4 more "
+            f"depth is {depth}; it may be {known}, or, {'with' if bottleneck else 'without'} bottleneck, 4 more "
             f"than a multiple of {each}"
         )
     return layers, layers, layers

@@ -1,4 +1,4 @@
-"""entry: one published network of the zoo, and what was reported of it."""
+"""entry: one published network of the zoo, with its reported results."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from genome.graph import Genome
 
 
 class Entry(NamedTuple):
-    """A published setting: how to build it, the error its authors report, and where that was read.
-
-    `error` is empty where no figure is known to us; `note` says where a result is disputed, or was not
-    reproduced, or is of a network that differs from this one.
-    """
+    """A published network."""
 
     build: Callable[[], Genome]
-    error: str = ""
-    source: str = ""
-    note: str = ""
+    error: str = ""  # the error that its authors report; empty if unknown
+    source: str = ""  # the paper and other sources
+    note: str = (
+        ""  # whether a result is disputed, was not reproduced, or is that of a slightly different network
+    )

@@ -24,21 +24,20 @@ def fractalnet(
     input: tuple[int, int, int] = (3, 32, 32),
     classes: int = 10,
 ) -> Genome:
-    """One fractal and a 2x2 max pool for each of `widths`, with that share of `dropout` after its convolutions,
-    then a linear layer over all pixels that are left. Depth is 2^(columns - 1) for each block.
+    """One fractal and a 2x2 max pool for each of `widths`, then a linear layer over all remaining pixels.
 
-    `form: official` is the authors' Caffe network: convolutions with bias, batch norm without scale and
-    shift, the pool before the last join. `port` is what the ports made of it, and the paper describes: no
-    bias, scale and shift, the pool after the join. With `drop_path` half of the mini-batches keep one column
-    alone, as in the port that follows the paper.
+    A block has depth 2^(columns - 1), and its rate of `dropout` after its convolutions. `form: official` is the
+    authors' Caffe network: convolutions with bias, batch norm without scale and shift, the pool before the last join.
+    `port` is the network of the paper's text and of the ports: no bias, batch norm with scale and shift, the pool after
+    the join. With `drop_path` half of the mini-batches keep a single column, as in the port that follows the paper.
 
     Raises:
-        GenomeError: another form, or not as many shares of dropout as widths.
+        GenomeError: an unknown form; not one dropout rate per width.
     """
     if form not in (OFFICIAL, PORT):
         raise GenomeError(f"form is {form!r}; it may be {OFFICIAL} or {PORT}")
     if len(dropout) != len(widths):
-        raise GenomeError(f"dropout has {len(dropout)} shares for {len(widths)} blocks; give each block one")
+        raise GenomeError(f"dropout has {len(dropout)} rates for {len(widths)} blocks; give one per block")
     official = form == OFFICIAL
     pool = BEFORE if official else AFTER
     whole = 0.5 if drop_path else 0.0

@@ -11,13 +11,13 @@ from genome.zoo.entry import Entry
 
 
 def lenet(input: tuple[int, int, int] = (1, 28, 28), classes: int = 10) -> Genome:
-    """Two 5x5 convolutions with pools, then layers of 120 and 84 over all pixels.
+    """Two 5x5 convolutions with pools, then layers of 120 and 84 units over all pixels.
 
-    As it is built today: relu for tanh, max pools without weights, every map reads all maps, and a linear
-    layer for the radial units at the end. Images are padded by two pixels.
+    This is the modern form: ReLU instead of tanh, max pools without weights, every map reads all maps, and a linear
+    layer instead of the radial units at the end. Images are padded by two pixels.
 
     Raises:
-        GenomeError: an image that is not square, or whose last map has no or more than 31 rows.
+        GenomeError: an image that is not square, or whose last map has not 1 to 31 rows.
     """
     if input[1] != input[2]:
         raise GenomeError(f"input is {input[1]}x{input[2]} pixels; lenet takes square images")

@@ -9,7 +9,7 @@ from genome.ops.separable import Separable
 from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
 
-SMALL = 64  # pixels: in images as small the stem keeps the size
+SMALL = 64  # pixels; for images up to this size the stem has stride 1
 # channels and stride
 LAYERS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
 
@@ -17,8 +17,10 @@ LAYERS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),
 def mobilenet_v1(
     width: float = 1.0, input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000
 ) -> Genome:
-    """The network of `width` times the channels, at least 8 a layer. The stem has stride 2, in images of up to
-    64 pixels stride 1, as kuangliu's for CIFAR."""
+    """The network with `width` times the channels, at least 8 per layer.
+
+    The stem has stride 2, or stride 1 for images of up to 64 pixels, as in kuangliu's form for CIFAR.
+    """
     stride = 1 if min(input[1:]) <= SMALL else 2
     builder = GenomeBuilder()
     builder.add("stem", Conv(stride=stride), _channels(32, width))

@@ -1,4 +1,4 @@
-"""Network in network: convolutions whose filters are small networks, and no linear layer at the end (Lin, Chen,
+"""Network in network: convolutions whose filters are small networks, without a linear layer at the end (Lin, Chen,
 Yan, ICLR 2014, arXiv:1312.4400). Widths, paddings and pools follow the author's definition files."""
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from genome.zoo.entry import Entry
 
 
 class Layer(NamedTuple):
-    """Kernel and the channels of the three convolutions of an mlpconv."""
+    """The genes of an mlpconv."""
 
     kernel: int
-    first: int
+    first: int  # channels of the three convolutions
     second: int
     width: int
     stride: int = 1
@@ -26,10 +26,10 @@ class Layer(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A published setting: image, and the layers; the last one is as wide as there are classes."""
+    """A published setting."""
 
     input: tuple[int, int, int]
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...]  # the width of the last one is the number of classes
 
 
 _CIFAR = (Layer(5, 192, 160, 96), Layer(5, 192, 192, 192))
@@ -51,14 +51,14 @@ VARIANTS = {
 
 
 def nin(variant: str = "cifar10", pool2: str = "max") -> Genome:
-    """Mlpconvs with 3x3 pools of stride 2 between them, whose last windows hang over the image; the last mlpconv
-    gives the logits, rectified as in the author's code.
+    """Mlpconvs with 3x3 pools of stride 2 between them, whose last windows reach over the border.
 
-    Dropout of 0.5 follows each pool; in the ImageNet network, which is the Caffe model zoo's, the last pool
-    alone. `pool2` is the second pool: `max` in the author's files, `avg` in the Caffe zoo and in ports.
+    The last mlpconv gives the logits, after a ReLU as in the author's code. Dropout of 0.5 follows each pool; in the
+    ImageNet network, which is that of the Caffe model zoo, it follows only the last pool. `pool2` is the kind of the
+    second pool: `max` in the author's files, `avg` in the Caffe model zoo and in ports.
 
     Raises:
-        GenomeError: another variant or pool.
+        GenomeError: an unknown variant or pool.
     """
     if variant not in VARIANTS:
         raise GenomeError(f"variant is {variant!r}; it may be {', '.join(VARIANTS)}")

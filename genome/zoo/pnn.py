@@ -19,7 +19,7 @@ from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
-EXPANSION = 4  # a bottleneck's output over its inner width
+EXPANSION = 4  # output width of a bottleneck over its inner width
 ORIGINAL, PERTURB, CONV = "original", "perturb", "conv"
 FORMS = (ORIGINAL, PERTURB, CONV)
 STEMS = (7, 3, 0)
@@ -44,17 +44,17 @@ def pnn_resnet(
     input: tuple[int, int, int] = (3, 32, 32),
     classes: int = 10,
 ) -> Genome:
-    """Four stages of `width`, 2x, 4x and 8x channels; basic units up to depth 34, bottlenecks above.
+    """Four stages of `width`, 2x, 4x and 8x channels, with basic units up to depth 34 and bottlenecks above.
 
-    `stem` 7 is a 7x7 convolution and a pool, both of stride 2; 3 is a 3x3 convolution; 0 perturbs the image
-    too. (The authors' later code never trains the stem; it is trained here.) `form: original` are the units of
-    the authors' code, which shrink the image by a max pool after the first perturbation; `perturb` those of
-    the re-implementation, basic only, where each map of a channel is mixed apart, or, with `mixed`, by one
-    more 1x1 convolution; `conv` is the ResNet to compare with. `masks`, `shared`, `level` and `noise` are
-    those of `perturb`; `noise: off` is the control.
+    `stem` 7 is a 7x7 convolution and a pool, both of stride 2; 3 is a 3x3 convolution; 0 is a perturbation of the
+    image. (The authors' later code never trains the stem; it is trained here.) `form: original` has the units of the
+    authors' code, which shrink the image by a max pool after the first perturbation. `perturb` has the basic units of
+    the re-implementation, which mix the maps of each channel separately, and with `mixed` add a 1x1 convolution. `conv`
+    is the ResNet for comparison. `masks`, `shared`, `level` and `noise` are the genes of `perturb`; `noise: off` is the
+    control.
 
     Raises:
-        GenomeError: a depth that was not published, another form or stem.
+        GenomeError: an unknown depth, form or stem.
     """
     if depth not in UNITS:
         raise GenomeError(f"depth is {depth}; it may be {', '.join(map(str, UNITS))}")
@@ -63,7 +63,7 @@ def pnn_resnet(
     if stem not in STEMS:
         raise GenomeError(f"stem is {stem}; it may be {', '.join(map(str, STEMS))}")
     if form == PERTURB and depth > 34:
-        raise GenomeError(f"depth is {depth}; form {PERTURB} has basic units alone, depth 18 or 34")
+        raise GenomeError(f"depth is {depth}; form {PERTURB} has only basic units, so it may be 18 or 34")
     builder = GenomeBuilder()
     layer: Op = Perturb(noise, masks, shared, level)
     if form == PERTURB:
@@ -131,7 +131,7 @@ def _perturbed(builder: GenomeBuilder, name: str, layer: Op, stride: int, width:
 
 
 def _added(builder: GenomeBuilder, name: str, x: str) -> None:
-    """The sum of what was made and x, by a 1x1 convolution and a norm where their shapes differ, rectified."""
+    """Add the sum of the last node and x, with a projection if their shapes differ, and a ReLU."""
     builder.add(f"{name}/add", Add(fit="project", activation="relu"), reads=(builder.last, x))
 
 
@@ -173,6 +173,6 @@ PUBLISHED = {
         lambda: pnn_resnet(18, 44, 3, CONV),
         "CIFAR-10 8.2 %",
         _AGAIN,
-        "an ordinary ResNet-18, to compare with",
+        "an ordinary ResNet-18 for comparison",
     ),
 }

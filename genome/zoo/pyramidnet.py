@@ -14,7 +14,7 @@ from genome.zoo.builder import GenomeBuilder
 from genome.zoo.entry import Entry
 
 LAYERS = {"basic": 2, "bottleneck": 3}  # convolutions of a unit
-SMALL = 64  # pixels: larger images have the ImageNet form
+SMALL = 64  # pixels; larger images get the form for ImageNet
 # units of the four stages for ImageNet
 UNITS = {
     18: (2, 2, 2, 2),
@@ -34,16 +34,18 @@ def pyramidnet(
     input: tuple[int, int, int] = (3, 32, 32),
     classes: int = 10,
 ) -> Genome:
-    """The network for small images: a 3x3 stem of 16 channels and three stages of (depth - 2) / 6 basic or
-    (depth - 2) / 9 bottleneck units. `alpha` is what `rule` adds to, or multiplies, 16 channels by.
+    """The network for small images: a 3x3 stem of 16 channels and three stages.
 
-    Images of more than 64 pixels have the ImageNet form: a 7x7 stem of 64 channels and a max pool, both of
-    stride 2, and four stages of the units of a ResNet; other depths have (depth - 2) / 8 basic or
-    (depth - 2) / 12 bottleneck units a stage. `block` is `basic` where it is not stated, in the ImageNet form
-    from depth 50 on `bottleneck`.
+    A stage has (depth - 2) / 6 basic or (depth - 2) / 9 bottleneck units. `alpha` is the number of channels that the
+    rule `add` adds to the 16, or the factor of the rule `multiply`.
+
+    Images of more than 64 pixels get the form for ImageNet: a 7x7 stem of 64 channels and a max pool, both of stride
+    2, and four stages with as many units as a ResNet of that depth, or for other depths (depth - 2) / 8 basic or
+    (depth - 2) / 12 bottleneck units each. `block` is `basic` by default, and `bottleneck` in the form for ImageNet
+    from depth 50 on.
 
     Raises:
-        GenomeError: a depth that gives no whole number of units, another block.
+        GenomeError: a depth that gives no whole number of units; an unknown block.
     """
     small = min(input[1:]) <= SMALL
     if block is None:

@@ -1,5 +1,8 @@
-"""ResNet: He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385. For ImageNet as torchvision has it: a bottleneck
-strides in its 3x3 convolution. For small images with parameter-free shortcuts (option A)."""
+"""ResNet (He, Zhang, Ren, Sun, CVPR 2016, arXiv:1512.03385).
+
+For ImageNet this is the form of torchvision, whose bottlenecks have the stride in the 3x3 convolution. For small images
+the shortcuts have no parameters (option A).
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ FIRST = 16  # channels of the first stage for small images
 
 
 def resnet(depth: int, input: tuple[int, int, int] | None = None, classes: int | None = None) -> Genome:
-    """The network of that depth: 18, 34, 50, 101 and 152 in the form for ImageNet, 6n + 2 in that for CIFAR;
-    `input` and `classes` are those of the form where they are not given.
+    """The network of a depth: 18, 34, 50, 101 and 152 for ImageNet, 6n + 2 for CIFAR.
 
-    For ImageNet a 7x7 stem, a pool and four stages of 64, 128, 256 and 512 channels, basic units up to depth
-    34, bottlenecks above. For CIFAR a 3x3 stem and three stages of n basic units, 16, 32 and 64 channels wide.
+    `input` and `classes` are those of ImageNet or CIFAR by default. The form for ImageNet has a 7x7 stem, a pool and
+    four stages of 64, 128, 256 and 512 channels, with basic units up to depth 34 and bottlenecks above. The form for
+    CIFAR has a 3x3 stem and three stages of n basic units with 16, 32 and 64 channels.
 
     Raises:
-        GenomeError: another depth.
+        GenomeError: an unknown depth.
     """
     if depth not in UNITS and depth % 6 != 2:
         known = ", ".join(map(str, UNITS))
@@ -49,7 +52,11 @@ def resnet(depth: int, input: tuple[int, int, int] | None = None, classes: int |
 
 
 def cifar_units(depth: int) -> tuple[int, int, int]:
-    """The units of the three stages for small images. Raises GenomeError."""
+    """The number of units of the three stages for small images.
+
+    Raises:
+        GenomeError: a depth that is not 2 more than a multiple of 6.
+    """
     units, rest = divmod(depth - 2, 6)
     if rest or units < 1:
         raise GenomeError(f"depth is {depth}; for small images it is 2 more than a multiple of 6")

@@ -109,7 +109,7 @@ def test_what_no_exit_needs_is_marked() -> None:
     text = DIGITS.replace("  early:", "  idle: {op: conv, in: [stem]}\n  early:")
     root = parsed(draw(loads(text)))
     (unused,) = [g for g in root.findall(f".//{SVG}g[@class]") if " unused " in g.attrib["class"]]
-    assert [t.text for t in unused.findall(f"{SVG}text")] == ["idle", "conv", "no exit reads this"]
+    assert [t.text for t in unused.findall(f"{SVG}text")] == ["idle", "conv", "no exit needs this"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

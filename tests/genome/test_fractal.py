@@ -315,11 +315,11 @@ def test_a_column_of_a_fractal_in_a_loop() -> None:
     [
         (text(3), 3, "column is 3; g has columns 0..2"),
         (text(3), -1, "column is -1; g has columns 0..2"),
-        (text(1, "pool: none"), 0, "column is 0; g has no fractal of two columns or more"),
+        (text(1, "pool: none"), 0, "column is 0; g has no fractal with two columns or more"),
         (
             HEAD + "  a: {op: mean, in: [image]}\n  out: {op: exit, in: [a]}\n",
             0,
-            "column is 0; g has no fractal of two columns or more",
+            "column is 0; g has no fractal with two columns or more",
         ),
     ],
 )

@@ -195,7 +195,7 @@ def test_exit_without_linear_gives_what_it_pools(pool: str) -> None:
 
 
 def test_exit_without_linear_says_which_width_it_needs() -> None:
-    with pytest.raises(ValueError, match="gives 3 numbers where 4 classes are asked for; set linear: true"):
+    with pytest.raises(ValueError, match="gives 3 logits for 4 classes; set linear: true"):
         genome.lookup("exit")(linear=False).shape([Shape(3, 8, 8)], 4)
 
 
@@ -354,7 +354,7 @@ def test_a_mean_of_columns_reads_no_more_than_there_are() -> None:
     )
     with pytest.raises(
         genome.SourceError,
-        match=r"^g.yaml:8  z \(mean\) reads 3 inputs; a join of 2 columns reads no more than that$",
+        match=r"^g.yaml:8  z \(mean\) reads 3 inputs; a join of 2 columns reads at most 2$",
     ):
         genome.loads(text, path="g.yaml")
     genome.loads(text.replace("columns: 2", "columns: 3"))

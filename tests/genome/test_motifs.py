@@ -326,8 +326,8 @@ def test_a_motif_in_a_loop_reads_one_input() -> None:
         "loops:\n  l: {order: [a, b]}\n"
     )
     assert refusal(text) == (
-        "g.yaml:6  loops.l: a.1/in is a concat, which can't be in a loop; a conv over several inputs is the"
-        " convolution of their concatenation"
+        "g.yaml:6  loops.l: a.1/in is a concat, which can't be in a loop; use a conv over several inputs, which"
+        " convolves their concatenation"
     )
 
 

@@ -306,22 +306,22 @@ LOOP = "loops:\n  l: {order: [a, b], passes: 2}\n"
     [
         (
             {LOOP: LOOP + "  m: {order: [b]}\n"},
-            "8  loops.m.order names b, which is in loop l already; a node is in one loop",
+            "8  loops.m.order names b, which is already in loop l; a node may be in one loop",
         ),
-        ({"in: [a]}": "in: [stem]}"}, "8  loops.l: b reads no member of the loop; take it out"),
+        ({"in: [a]}": "in: [stem]}"}, "8  loops.l: b reads no member of the loop; remove it from `order`"),
         (
             {"[stem, b]": "[b]"},
-            "7  loops.l: a has nothing to read in the first pass; put it later in `order` or give it an input"
-            " from outside",
+            "7  loops.l: a has no input in the first pass; put it later in `order` or give it an input"
+            " from outside the loop",
         ),
         (
             {"a: {op: conv, in: [stem, b]}": "a: {op: concat, in: [stem, b]}"},
-            "7  loops.l: a is a concat, which can't be in a loop; a conv over"
-            " several inputs is the convolution of their concatenation",
+            "7  loops.l: a is a concat, which can't be in a loop; use a conv over"
+            " several inputs, which convolves their concatenation",
         ),
         (
             {"a: {op: conv, in: [stem, b]}": "a: {op: pool, in: [stem, b]}"},
-            "7  loops.l: a (pool) reads 2 inputs; in a loop it reads one",
+            "7  loops.l: a (pool) reads 2 inputs; in a loop it may read one",
         ),
         (
             {"b: {op: conv, in: [a]}": "b: {op: conv, in: [a], stride: 2}"},
@@ -345,7 +345,7 @@ LOOP = "loops:\n  l: {order: [a, b], passes: 2}\n"
         ),
         (
             {"  l: {": "  'l 1': {"},
-            "11  loops: 'l 1' is no name; letters, digits and _ in parts joined by . or /, a letter"
+            "11  loops: 'l 1' is no name; it may have letters, digits and _ in parts joined by . or /, a letter"
             " or _ first",
         ),
     ],

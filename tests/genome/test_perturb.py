@@ -255,7 +255,7 @@ def test_a_network_comes_back_from_safetensors_with_its_masks() -> None:
 @pytest.mark.parametrize("order", ORDERS)
 def test_another_image_size_is_refused(order: str, masks: int) -> None:
     module = made(order=order, masks=masks)
-    with pytest.raises(ValueError, match="drawn for images of 9x8 here, not 8x9; they are never resized"):
+    with pytest.raises(ValueError, match="drawn for images of 9x8 here, not 8x9; masks are never resized"):
         module(torch.zeros(2, 6, 8, 9))
     with pytest.raises(ValueError, match="not 1x1"):  # which would broadcast
         module(torch.zeros(2, 6, 1, 1))

@@ -162,7 +162,7 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, acti
         ("{op: conv, in: [zzz]}", "a.in names zzz, which is no node"),
         ("{op: conv, in: [1]}", "a.in names 1; it must be the name of a node"),
         ("{op: conv, in: [image, image]}", "a.in names an input twice: image, image"),
-        ("{op: conv, in: [out]}", "a.in names out, an exit; exits have no readers"),
+        ("{op: conv, in: [out]}", "a.in names out, which is an exit; no node may read an exit"),
         ("{op: conv, in: [image], kernal: 3}", f"a.kernal is no gene of conv (kernel?); it has {GENES}"),
         ("{op: concat, in: [image], zz: 3}", "a.zz is no gene of concat; it has no genes"),
         ("{op: conv, in: [image], kernel: 0}", "a.conv.kernel is 0; it may be 1..31"),
@@ -183,7 +183,7 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, acti
         ("{op: conv, in: [image], kernel: [3]}", "a.conv.kernel is [3]; it may be 1..31"),
         (
             "{op: conv, in: [image], kernel: {one_of: [3, 5]}}",
-            "a.conv.kernel is {one_of: [3, 5]} (ranges belong in the space of a study); it may be 1..31",
+            "a.conv.kernel is {one_of: [3, 5]} (a range may only be in the space of a study); it may be 1..31",
         ),
         ("{op: conv, in: [image], padding: sam}", "a.conv.padding is sam; it may be same or 0..64"),
         (
@@ -279,12 +279,12 @@ TOP = HEAD + "  a: {op: conv, in: [image]}\n" + TAIL
         (
             "  a: {",
             "  'a b': {",
-            "6  nodes: 'a b' is no name; letters, digits and _ in parts joined by . or /,"
+            "6  nodes: 'a b' is no name; it may have letters, digits and _ in parts joined by . or /,"
             " a letter or _ first",
         ),
         ("  a: {", "  image: {", "6  nodes: 'image' is the name of the input; choose another"),
         ("  a: {", f"  {'a' * 201}: {{", "6  nodes: a name has at most 200 characters, not 201"),
-        ("  a: {", "  out: {", "7  the key out is here twice (first on line 6); drop one"),
+        ("  a: {", "  out: {", "7  the key out is here twice (first on line 6); remove one"),
         (
             "  out: {",
             "loops:\n  l: {order: [a]}\nnodez:\n  out: {",

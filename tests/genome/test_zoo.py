@@ -351,7 +351,7 @@ def test_every_entry_has_a_source() -> None:
     [
         (
             lambda: zoo.get("resnet-19"),
-            r"the zoo has no 'resnet-19' \(resnet-18\?\); `genome zoo` lists its \d+ networks",
+            r"the zoo has no network 'resnet-19' \(resnet-18\?\); `genome zoo` lists its \d+ networks",
         ),
         (
             lambda: zoo.resnet(21),
@@ -366,7 +366,7 @@ def test_every_entry_has_a_source() -> None:
         (lambda: zoo.nin("stl10"), "variant is 'stl10'; it may be cifar10, cifar100, svhn, mnist, imagenet"),
         (lambda: zoo.nin(pool2="sum"), "pool2 is 'sum'; it may be max or avg"),
         (lambda: zoo.fractalnet(form="caffe"), "form is 'caffe'; it may be official or port"),
-        (lambda: zoo.fractalnet(widths=(8, 8)), "dropout has 5 shares for 2 blocks; give each block one"),
+        (lambda: zoo.fractalnet(widths=(8, 8)), "dropout has 5 rates for 2 blocks; give one per block"),
         (lambda: zoo.cliquenet(36, 13), "layers is 13; without bottleneck it is a multiple of 3"),
         (
             lambda: zoo.cliquenet(36, 15, bottleneck=True),
@@ -377,7 +377,7 @@ def test_every_entry_has_a_source() -> None:
         (lambda: zoo.pnn_resnet(20), "depth is 20; it may be 18, 34, 50, 101, 152"),
         (lambda: zoo.pnn_resnet(form="noise"), "form is 'noise'; it may be original, perturb, conv"),
         (lambda: zoo.pnn_resnet(stem=5), "stem is 5; it may be 7, 3, 0"),
-        (lambda: zoo.pnn_resnet(50, form="perturb"), "depth is 50; form perturb has basic units alone"),
+        (lambda: zoo.pnn_resnet(50, form="perturb"), "depth is 50; form perturb has only basic units"),
         (lambda: zoo.active_resnet(18), "depth is 18; for small images it is 2 more than a multiple of 6"),
         (lambda: zoo.deformable_resnet(20), "depth is 20; it may be 18, 34"),
         (lambda: zoo.deformable_resnet(50, 3), "version is 3; it may be 1 or 2"),
@@ -391,7 +391,7 @@ def test_every_entry_has_a_source() -> None:
         ),
         (
             lambda: zoo.densenet(41),
-            "depth is 41; it may be 121, 161, 169, 201, or without bottleneck 4 more than",
+            "depth is 41; it may be 121, 161, 169, 201, or, without bottleneck, 4 more than",
         ),
     ],
 )

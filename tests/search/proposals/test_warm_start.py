@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_a_line_of_the_file(
     assert places == [f"{tmp_path}/tiny.yaml:{at + place}" for place in (1, 2, 3, 4, 5)]
     said = [line.partition("  start: ")[2] for line in lines]
     assert said[0] == "wide.yaml does not fit: stem.width is 77; in this space it is 4..16"
-    assert said[1].startswith("the zoo has no 'no-such'")
+    assert said[1].startswith("the zoo has no network 'no-such'")
     assert said[2].startswith(f"{tmp_path}/broken.yaml:6  body.op is seperable")
     assert said[3].startswith(f"{tmp_path}/absent.yaml  there is no such file")
     assert said[4].startswith("no study other in ")

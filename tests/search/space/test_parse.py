@@ -313,11 +313,11 @@ def test_a_node_that_is_wrong_is_refused_on_its_line(node: str, sentence: str) -
         ),
         (
             "    (a: {op: conv, in: [image]}\n",
-            "4  nodes: '(a' is no name; letters, digits and _ in parts joined by . or /, a letter or _ first",
+            "4  nodes: '(a' is no name; it may have letters, digits and _ in parts joined by . or /, a letter or _ first",
         ),
         (
             "    (): {op: conv, in: [image]}\n",
-            "4  nodes: '' is no name; letters, digits and _ in parts joined by . or /, a letter or _ first",
+            "4  nodes: '' is no name; it may have letters, digits and _ in parts joined by . or /, a letter or _ first",
         ),
         (
             "    (image): {op: conv, in: [image]}\n",
@@ -371,7 +371,7 @@ LOOP = (
         (
             "[a, b]}",
             "[a, b], passes: {int: [1, 2]}}",
-            "8  loops.l.passes is {int: [1, 2]} (ranges belong in the space of a study); it may be 0..16",
+            "8  loops.l.passes is {int: [1, 2]} (a range may only be in the space of a study); it may be 0..16",
         ),
         (
             "[a, b]}",
@@ -381,8 +381,8 @@ LOOP = (
         (
             "a: {op: conv",
             "a: {op: concat",
-            "4  loops.l: a is a concat, which can't be in a loop; a conv over several inputs"
-            " is the convolution of their concatenation",
+            "4  loops.l: a is a concat, which can't be in a loop; use a conv over several inputs"
+            ", which convolves their concatenation",
         ),
         (
             "  loops:\n    l: {order: [a, b]}\n",
