@@ -137,7 +137,7 @@ def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
     if takes != "schedule":
         if node.width is not None:
             raise GenomeError(
-                f"{node.name}.width is {node.width}; only a node with a scheduled width may have a multiple of it",
+                f"{node.name}.width is {node.width}; only a scheduled width may be a multiple",
                 node.name,
             )
         return 0

@@ -23,8 +23,8 @@ MAKES_MODULES = {
     "genome/tensor_axes.py",
     "genome/build.py",
     "genome/network.py",
-    "genome/testing/checks.py",
     "genome/testing/measure.py",
+    "genome/testing/module_checks.py",
     "genome/morphism.py",
     "genome/transfer.py",
 }  # with genome/ops/: torch is theirs

@@ -11,7 +11,10 @@ or, without pytest, `check_node_type("shuffle")`. This project runs the same sui
 not needed to import this package, and torch is imported when a case runs.
 """
 
-from genome.testing.checks import CHECKS, Case, Check, Traits, cases, check_node_type
+# the order of the imports is the order of the checks
+from genome.testing import definition_checks as _definition_checks  # noqa: F401
+from genome.testing import module_checks as _module_checks  # noqa: F401
+from genome.testing.suite import CHECKS, Case, Check, Traits, cases, check_node_type
 from genome.testing.variants import around, label, variants
 
 __all__ = ["CHECKS", "Case", "Check", "Traits", "around", "cases", "check_node_type", "label", "variants"]

@@ -13,13 +13,11 @@ from typing import Any
 
 from genome import text
 from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf
-from genome.yaml.fields import fields, mapping, near, node_name, settled, title
 from genome.graph import check_name
 from genome.op import Gene, Op, Shape
-from genome.yaml.source import Address, Source, SourceError, shown
 from genome.widths import ALPHA, BASE, RULE
-from genome.yaml.fields import fields, mapping, near, node_name, settled
-from genome.yaml.source import Address, Source, shown
+from genome.yaml.fields import fields, mapping, near, node_name, settled, title
+from genome.yaml.source import Address, Source, SourceError, shown
 from search.space.holes import Body, Hole, Template
 from search.space.space import Edge, Place, Space
 from search.space.validate import check

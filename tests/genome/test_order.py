@@ -326,7 +326,7 @@ LOOP = "loops:\n  l: {order: [a, b], passes: 2}\n"
         (
             {"b: {op: conv, in: [a]}": "b: {op: conv, in: [a], stride: 2}"},
             "7  a gives 6x8x8 in one pass of its loop and 6x4x4 in the next; members"
-            " of a loop keep their size (stride 1)",
+            " of a loop must keep the image size (stride 1)",
         ),
         ({"order: [a, b]": "order: [a, c]"}, "11  loops.l.order names c, which is no node"),
         ({"order: [a, b]": "order: [a, stm]"}, "11  loops.l.order names stm, which is no node (stem?)"),

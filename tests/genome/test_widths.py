@@ -110,10 +110,19 @@ def test_a_join_has_the_widest_input_or_its_stated_width() -> None:
 @pytest.mark.parametrize(
     ("node", "sentence"),
     [
-        ("{op: pool, in: [image], width: 5}", "x.width is 5; a pool has the width of its inputs and takes none"),
-        ("{op: concat, in: [image], width: 5}", "x.width is 5; a concat has the width of its inputs and takes none"),
-        ("{op: exit, in: [image], width: 5}", "x.width is 5; an exit has one output per class and takes no width"),
-        ("{op: add, in: [image], width: 2x}", "x.width is 2x; only a node with a scheduled width may have a multiple of it"),
+        (
+            "{op: pool, in: [image], width: 5}",
+            "x.width is 5; a pool has the width of its inputs and takes none",
+        ),
+        (
+            "{op: concat, in: [image], width: 5}",
+            "x.width is 5; a concat has the width of its inputs and takes none",
+        ),
+        (
+            "{op: exit, in: [image], width: 5}",
+            "x.width is 5; an exit has one output per class and takes no width",
+        ),
+        ("{op: add, in: [image], width: 2x}", "x.width is 2x; only a scheduled width may be a multiple"),
         ("{op: conv, in: [image], width: 0}", "x.width is 0; it may be 1..65536, or a multiple such as 4x"),
         ("{op: conv, in: [image], width: 0x}", "x.width is 0x; it may be 1..65536, or a multiple such as 4x"),
         (

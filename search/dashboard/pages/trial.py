@@ -6,8 +6,8 @@ from typing import Any
 
 import genome
 from genome.draw import picture_words
-from genome.yaml.source import SourceError
 from genome.totals import totals
+from genome.yaml.source import SourceError
 from search.dashboard.genomes.node_costs import cost_charts
 from search.dashboard.genomes.unfolding import query_of, unfolded
 from search.dashboard.pages.downloads import downloads

@@ -313,7 +313,8 @@ def test_a_node_that_is_wrong_is_refused_on_its_line(node: str, sentence: str) -
         ),
         (
             "    (a: {op: conv, in: [image]}\n",
-            "4  nodes: '(a' is no name; it may have letters, digits and _ in parts joined by . or /, a letter or _ first",
+            "4  nodes: '(a' is no name; it may have letters, digits and _ in parts joined by . or /, a letter or _"
+            " first",
         ),
         (
             "    (): {op: conv, in: [image]}\n",
