@@ -451,7 +451,7 @@ SEEDS = [LOOP, widest_text()]
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)), min_size=1, max_size=3),
 )
-def test_a_text_whose_words_change_places_is_a_space_or_one_sentence(
+def test_a_text_whose_words_change_places_is_a_space_or_sentences(
     text: str, swaps: list[tuple[float, float]]
 ) -> None:
     parts: list[Any] = re.split(r"([\w./()-]+)", text)
@@ -461,12 +461,24 @@ def test_a_text_whose_words_change_places_is_a_space_or_one_sentence(
     try:
         found = space("".join(parts))
     except SourceError as error:
-        assert str(error).startswith("s.yaml:") and "\n" not in str(error)
+        assert all(line.startswith("s.yaml:") for line in str(error).split("\n"))
     except KeyError as error:
         assert error.args == ("space",)  # the caller's: a study without the key never comes here
     else:
         drawn = found.sample(Random(0))
         assert found.decode(lambda name, _: found.encode(drawn)[name]) == drawn
+
+
+def test_each_wrong_part_of_a_space_is_a_line() -> None:
+    text = (
+        "space:\n  widths: {rule: add}\n  nodes:\n    a: {op: convv, in: [image]}\n    b: {op: conv}\n"
+        "    out: {op: exit, in: [a]}\n  loops:\n    l: {order: [a, c]}\n"
+    )
+    with pytest.raises(SourceError) as error:
+        space(text)
+    assert [line.split("  ")[0] for line in str(error.value).splitlines()] == [
+        f"s.yaml:{line}" for line in (2, 4, 5, 8)
+    ]
 
 
 def test_a_width_of_an_exit_is_that_of_its_branch() -> None:
