@@ -1,4 +1,4 @@
-"""Which genome next, and how a person sees it: studies, their storage, pruning, export and the command.
+"""Which genome is next, and how a person sees it: studies, spaces, samplers, storage, export and the command.
 
 Importing this package is cheap; torch and Optuna are loaded by the first name that needs them.
 """
@@ -7,24 +7,56 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from search.config.read import load_space, read_study
+    from search.config.study import StudyConfig
     from search.errors import StudyError
+    from search.objective import Objective
+    from search.proposals.optuna_sampler import GenomeSampler
     from search.results.export import load_export
-    from search.samplers.optuna_sampler import GenomeSampler
+    from search.samplers.base import Individual, Origin, Proposal, Proposer
+    from search.space.distributions import asker
     from search.space.space import Space
     from search.storage.record import Record
     from search.study import Result, Study
 
+# The module that holds each public name, below `search`.
 _HOME = {
-    "GenomeSampler": "samplers.optuna_sampler",
+    "GenomeSampler": "proposals.optuna_sampler",
+    "Individual": "samplers.base",
+    "Objective": "objective",
+    "Origin": "samplers.base",
+    "Proposal": "samplers.base",
+    "Proposer": "samplers.base",
     "Record": "storage.record",
     "Result": "study",
     "Space": "space.space",
     "Study": "study",
+    "StudyConfig": "config.study",
     "StudyError": "errors",
+    "asker": "space.distributions",
     "load_export": "results.export",
+    "load_space": "config.read",
+    "read_study": "config.read",
 }
 
-__all__ = ["GenomeSampler", "Record", "Result", "Space", "Study", "StudyError", "load_export"]
+__all__ = [
+    "GenomeSampler",
+    "Individual",
+    "Objective",
+    "Origin",
+    "Proposal",
+    "Proposer",
+    "Record",
+    "Result",
+    "Space",
+    "Study",
+    "StudyConfig",
+    "StudyError",
+    "asker",
+    "load_export",
+    "load_space",
+    "read_study",
+]
 
 
 def __getattr__(name: str) -> Any:

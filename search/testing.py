@@ -248,7 +248,7 @@ def optuna_cases(makes: Mapping[str, Makes]) -> tuple[type, ...]:
         RelativeSamplerTestCase,
     )
 
-    from search.samplers.optuna_sampler import GenomeSampler
+    from search.proposals.optuna_sampler import GenomeSampler
 
     class Given:
         """Gives the cases their sampler."""

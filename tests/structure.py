@@ -31,7 +31,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
             "objective",
             "space",
             "samplers",
-            "testing",
+            
             "pruners",
             "config",
             "storage",

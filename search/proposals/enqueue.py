@@ -13,6 +13,7 @@ from search.errors import StudyError
 from search.proposals.ask import FIXED
 from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import fitted
+from search.storage.live_trial import enqueued
 from search.storage.record import GENOME
 from search.storage.store import Store
 
@@ -55,5 +56,4 @@ def enqueue(store: Store, space: Space, made: Genome, how: str, parents: Sequenc
         user_attrs={GENOME: genome.dump(made), ORIGIN: origin.to_json()},
         system_attrs={FIXED: space.encode(made)},
     )
-    storage = store.study._storage
-    return storage.get_trial_number_from_id(storage.create_new_trial(store.study._study_id, template))
+    return enqueued(store.study, template)

@@ -163,6 +163,17 @@ def reopened(study: optuna.Study, trial: FrozenTrial) -> Handle:
     return Asked(optuna.Trial(study, trial._trial_id))
 
 
+def set_user_attr(study: optuna.Study, trial: FrozenTrial, name: str, value: Any) -> None:
+    """Store an attribute of a trial of which only Optuna's frozen copy is at hand, as samplers have it."""
+    study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+
+def enqueued(study: optuna.Study, template: FrozenTrial) -> int:
+    """Store a waiting trial in one transaction, and return its number."""
+    storage = study._storage
+    return storage.get_trial_number_from_id(storage.create_new_trial(study._study_id, template))
+
+
 def _number(study: optuna.Study, trial: int) -> int:
     """The number of a trial that was just made. In a database of one study it is one less than the trial's id, which
     Optuna can tell without reading."""

@@ -5,6 +5,6 @@ study = optuna.create_study(direction="maximize", sampler=GenomeSampler(space, "
 study.optimize(lambda trial: score(space.decode(search.asker(trial))), n_trials=100)
 """
 
-from search.samplers.optuna_sampler.sampler import GenomeSampler
+from search.proposals.optuna_sampler.sampler import GenomeSampler
 
 __all__ = ["GenomeSampler"]

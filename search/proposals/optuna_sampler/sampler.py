@@ -11,11 +11,12 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search.proposals.optuna_sampler.history import History
 from search.samplers import registry
 from search.samplers.base import ORIGIN, Proposer
-from search.samplers.optuna_sampler.history import History
 from search.space.distributions import distribution
 from search.space.space import Space
+from search.storage.live_trial import set_user_attr
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -40,7 +41,7 @@ class GenomeSampler(BaseSampler):
         self._even = RandomSampler(seed=self._seed)
         self._history = History(space)
         self._proposer: Proposer | None = None
-        self._proposed: dict[int, dict[str, Any]] = {}  # answers by trial id, until they are asked for
+        self._proposed: dict[int, dict[str, Any]] = {}  # answers by trial number, until they are asked for
         self._lock = threading.Lock()
 
     def reseed_rng(self) -> None:
@@ -53,7 +54,7 @@ class GenomeSampler(BaseSampler):
         """Propose a genome; the parameters are the holes that lead to it."""
         with self._lock:
             answers = self._answers(study, trial)
-            self._proposed[trial._trial_id] = answers
+            self._proposed[trial.number] = answers
         return {name: distribution(self._space.holes[name]) for name in answers}
 
     def sample_relative(
@@ -61,7 +62,7 @@ class GenomeSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Give the proposed genome's answers; a parameter that is no hole of the space is drawn evenly."""
         with self._lock:
-            answers = self._proposed.pop(trial._trial_id, None)
+            answers = self._proposed.pop(trial.number, None)
             if answers is None and search_space.keys() & self._space.holes.keys():
                 answers = self._answers(study, trial)
         return {
@@ -81,7 +82,7 @@ class GenomeSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
         """Forget what was proposed for a trial that never asked."""
-        self._proposed.pop(trial._trial_id, None)
+        self._proposed.pop(trial.number, None)
 
     def _is_hole(self, name: str, asked: BaseDistribution) -> bool:
         return name in self._space.holes and distribution(self._space.holes[name]) == asked
@@ -91,5 +92,5 @@ class GenomeSampler(BaseSampler):
             self._proposer = self._make(self._space, self._seed, len(study.directions))
         history = self._history.before(study, trial)
         proposal = self._proposer.propose(history, {one.digest for one in history})
-        study._storage.set_trial_user_attr(trial._trial_id, ORIGIN, proposal.origin.to_json())
+        set_user_attr(study, trial, ORIGIN, proposal.origin.to_json())
         return self._space.encode(proposal.genome)

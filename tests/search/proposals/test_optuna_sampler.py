@@ -13,8 +13,8 @@ from optuna.samplers import BaseSampler
 
 import genome
 from search.config.read import read_study
+from search.proposals.optuna_sampler import GenomeSampler
 from search.samplers.base import ORIGIN, Origin
-from search.samplers.optuna_sampler import GenomeSampler
 from search.samplers.registry import proposing
 from search.space.distributions import asker
 from search.space.space import Space
