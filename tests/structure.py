@@ -19,36 +19,45 @@ PACKAGES = ("genome", "trainer", "search")
 
 # Each room may import those before it in its line, and none behind it.
 LINES: Mapping[str, tuple[str, ...]] = {
-    "trainer": (
-        *("errors", "files", "budget", "recipe", "report", "hardware", "data", "outcome", "loop"),
-        *("fused", "proxies", "__init__"),
+    "trainer": tuple(
+        [
+            "errors",
+            "files",
+            "budget",
+            "recipe",
+            "report",
+            "hardware",
+            "data",
+            "outcome",
+            "loop",
+            "fused",
+            "proxies",
+            "__init__",
+        ]
     ),
-    "search": (
-        *(
+    "search": tuple(
+        [
             "errors",
             "formatting",
             "pareto",
             "objective",
             "space",
             "samplers",
-            
             "pruners",
             "config",
             "storage",
-        ),
-        *(
-            "testing",
             "workers",
             "results",
             "train",
             "proposals",
+            "testing",
             "run",
             "study",
             "dashboard",
             "cli",
             "__init__",
             "__main__",
-        ),
+        ]
     ),
 }
 
