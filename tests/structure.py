@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,47 +18,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("genome", "trainer", "search")
 
 # Each room may import those before it in its line, and none behind it.
-LINES: Mapping[str, tuple[str, ...]] = {
-    "trainer": tuple(
-        [
-            "errors",
-            "files",
-            "budget",
-            "recipe",
-            "report",
-            "hardware",
-            "data",
-            "outcome",
-            "loop",
-            "fused",
-            "proxies",
-            "__init__",
-        ]
-    ),
-    "search": tuple(
-        [
-            "errors",
-            "formatting",
-            "pareto",
-            "objective",
-            "space",
-            "samplers",
-            "pruners",
-            "config",
-            "storage",
-            "workers",
-            "results",
-            "train",
-            "proposals",
-            "testing",
-            "run",
-            "study",
-            "dashboard",
-            "cli",
-            "__init__",
-            "__main__",
-        ]
-    ),
+LINES: Mapping[str, str] = {
+    "trainer": "errors files budget recipe report hardware data outcome loop fused proxies __init__",
+    "search": "errors formatting pareto objective space samplers pruners config storage workers results train "
+    "proposals testing run study dashboard cli __init__ __main__",
 }
 
 Arrow = tuple[str, str]
@@ -73,9 +36,9 @@ class Structure:
     floors: int  # 0 where there is a circle
     circles: tuple[tuple[str, ...], ...]
 
-    def upward(self, line: Iterable[str]) -> dict[Arrow, tuple[str, ...]]:
+    def upward(self, line: str) -> dict[Arrow, tuple[str, ...]]:
         """Return the arrows that point against the order of `line`. Raises ValueError for a room outside it."""
-        place = {room: number for number, room in enumerate(line)}
+        place = {room: number for number, room in enumerate(line.split())}
         if missing := set(self.rooms) - set(place):
             raise ValueError(f"{', '.join(sorted(missing))}: in no line of tests/structure.py")
         return {arrow: who for arrow, who in self.arrows.items() if place[arrow[0]] <= place[arrow[1]]}

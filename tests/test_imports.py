@@ -98,9 +98,9 @@ def test_an_arrow_up_and_a_circle_are_found(tmp_path: Path) -> None:
         (tmp_path / "p" / room / "part.py").write_text(text + "\n")
     found = structure("p", tmp_path)
     assert found.circles == (("high", "low"),) and found.floors == 0
-    assert list(found.upward(("low", "high", "top"))) == [("low", "high")]
+    assert list(found.upward("low high top")) == [("low", "high")]
     with pytest.raises(ValueError, match="top: in no line"):
-        found.upward(("low", "high"))
+        found.upward("low high")
 
 
 @pytest.mark.parametrize("package", ROOMS)
