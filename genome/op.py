@@ -21,25 +21,32 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Literal,
-    NamedTuple,
-    TypeAlias,
-    TypeVar,
-    dataclass_transform,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, dataclass_transform, overload
 
-from genome.domain import Domain, Either, Legal
+from genome.gene import Gene, body, gene
 
 if TYPE_CHECKING:
     from torch import nn
+
+__all__ = [  # what the author of a node type imports is all here
+    "FLOAT_BYTES",
+    "IDENTITY",
+    "Cost",
+    "Gene",
+    "Op",
+    "Shape",
+    "Takes",
+    "Zeros",
+    "body",
+    "gene",
+    "lookup",
+    "op",
+    "unregister",
+    "words",
+]  # fmt: skip
 
 FLOAT_BYTES = 4
 ENTRY_POINTS = "genome.node_types"  # modules of other packages that register node types
@@ -88,51 +95,11 @@ class Cost(NamedTuple):
     stride: int = 1
 
 
-class Gene(NamedTuple):
-    """One field of a node type."""
-
-    name: str
-    default: Any
-    legal: Legal | None  # the values that it may have; None for a body, which is itself a node type
-    search: Domain | None  # the part of `legal` that a search tries; None for a body
-    when: (
-        Callable[[Mapping[str, Any]], bool] | None
-    )  # whether it has an effect, given the genes above it; None: always
-
-    def active(self, genes: Mapping[str, Any]) -> bool:
-        """Whether this gene has an effect, given the values of the genes above it."""
-        return self.when is None or self.when(genes)
-
-
-def gene(
-    legal: Legal,
-    search: Domain | None = None,
-    *,
-    default: Any,
-    when: Callable[[Mapping[str, Any]], bool] | None = None,
-) -> Any:
-    """A gene of a node type.
-
-    `search` is the part of `legal` that `any` stands for in a space; it is all of `legal` by default. `when` gets
-    the values of the genes above this one and returns whether it has an effect.
-    """
-    assert default in legal, f"default {default!r} is not in {legal}"
-    if search is None:
-        assert not isinstance(legal, Either), "a gene of words and numbers must state what a search tries"
-        search = legal
-    return field(default=default, metadata={"legal": legal, "search": search, "when": when})
-
-
-def body(*, factory: Callable[[], Op], when: Callable[[Mapping[str, Any]], bool] | None = None) -> Any:
-    """A gene that is itself a node type with genes."""
-    return field(default_factory=factory, metadata={"legal": None, "search": None, "when": when})
-
-
 # the source of a node's width: stated or else the schedule's; stated or else the widest input's; always that of the
 # inputs; always the number of classes
-Takes: TypeAlias = Literal["schedule", "stated", "never", "classes"]
+Takes = Literal["schedule", "stated", "never", "classes"]
 # when a node without parameters gives zeros
-Zeros: TypeAlias = Literal["never", "given zeros", "always"]
+Zeros = Literal["never", "given zeros", "always"]
 
 
 class Op:

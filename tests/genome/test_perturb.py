@@ -17,10 +17,9 @@ import genome
 import genome.ops._perturb as streaming
 from genome.op import Cost, Op, Shape
 from genome.ops.perturb import Perturb
-from genome.testing import around
-from genome.testing.measure import check_plan, saved_bytes
+from genome.testing import Case, around
+from genome.testing.measure import check_peak_memory, check_plan, saved_bytes
 from genome.testing.variants import INPUT
-from tests.genome import test_ops as register
 from tests.variants import variants
 
 SOURCE, WIDTH = Shape(6, 9, 8), 4
@@ -154,12 +153,12 @@ def test_streamed_layers_cost_what_is_planned(op: Op, inputs: int) -> None:
     module = check_plan(plan)
     assert any(isinstance(part, streaming.Streamed) for part in module.modules())
     assert plan.train_bytes == saved_bytes(module, plan)
-    register._assert_alive(module, plan)
+    check_peak_memory(module, plan)
 
 
 @pytest.mark.parametrize("op", STREAMED)
 def test_streamed_layers_train_in_bfloat16(op: Op) -> None:
-    register.test_bfloat16_autocast_trains(op)
+    Case("bfloat16", op).run()
 
 
 def test_more_masks_keep_no_more() -> None:
