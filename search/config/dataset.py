@@ -31,7 +31,7 @@ class Dataset:
     root: str | None = None
     # pixels to which own images are resized
     size: int | None = None
-    # whether images are mirrored at random in training; None is as the data set needs it
+    # whether a mirrored image keeps its class; None is what is known of a named data set
     mirror: bool | None = None
 
     def load(self) -> Data:

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from search.config.checks import NAME
 from search.config.read import parse_study
-from search.config.schema import NAME
 from search.dashboard.studies.background import BackgroundTask
 from search.dashboard.studies.errors import NotFound, StillReading
 from search.dashboard.studies.file_stamp import StorageStamp, file_identity, is_locked, storage_stamp

@@ -1,0 +1,118 @@
+"""Checks of single values of a study file, as validators of pydantic; each complaint begins behind the key's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from genome.yaml.source import shown
+from search import objective
+from search.objective import MEASURES, Source
+from search.pruners import registry as pruners
+from search.samplers import registry as samplers
+from trainer import parse_bytes
+from trainer.proxies import PROXIES
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def study_name(name: str) -> str:
+    """Refuse a name that could be a path."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"is {shown(repr(name))}; a name has letters, digits, `.`, `_` or `-`, a letter or digit first, "
+            "64 at most, and is no path"
+        )
+    return name
+
+
+def _word(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def check(word: str) -> str:
+        if word not in choices:
+            raise ValueError(f"is {shown(repr(word))}; it may be {', '.join(choices)}")
+        return word
+
+    return check
+
+
+def device(word: str) -> str:
+    """Refuse what is no device."""
+    if not DEVICE.fullmatch(word):
+        raise ValueError(f"is {shown(repr(word))}; it may be auto, cpu, cuda or cuda:N")
+    return word
+
+
+def workers(value: Any) -> Any:
+    """Take auto or a number."""
+    if value != "auto" and (type(value) is not int or not 1 <= value <= 256):
+        raise ValueError(f"is {shown(repr(value))}; it may be auto or a whole number 1..256")
+    return value
+
+
+def objectives(value: Any) -> Any:
+    """Take one name, a list of names, or names with directions; give names with directions."""
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, list):
+        usual = {name: measure.directions[0] for name, measure in MEASURES.items()}
+        names = {name: usual.get(name, "") for name in names if isinstance(name, str)}
+    if not isinstance(names, dict) or not names:
+        raise ValueError(f"is {shown(repr(value))}; write such as {{accuracy: maximize, macs: minimize}}")
+    for name, direction in names.items():
+        if wrong := objective.complaint(name, direction):
+            raise ValueError(wrong)
+    told = [name for name, measure in MEASURES.items() if measure.source is Source.TRAINING]
+    if not set(names) & set(told):
+        raise ValueError(f"is {', '.join(names)}; one of {' and '.join(told)} must be among them")
+    return names
+
+
+def named(value: Any) -> Any:
+    """Take a name in place of a mapping with one."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def listed(value: Any) -> Any:
+    """Take one in place of a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def size(value: Any) -> Any:
+    """Take a size in bytes, or with a unit."""
+    return parse_bytes(value, "memory")
+
+
+def exists(name: str) -> bool:
+    """Whether there is a file or folder of that name."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long, a NUL in it
+        return False
+
+
+def sampler_name(word: str) -> str:
+    """Take the name of a sampler, of today or of an earlier version; give that of today."""
+    return _word(samplers.names())(samplers.current(word))
+
+
+def pruner_name(word: str) -> str:
+    """Take the name of a pruner."""
+    return _word(pruners.names())(word)
+
+
+def proxies(words: list[str]) -> list[str]:
+    """Take one or more proxies, each once."""
+    if not words or len(set(words)) < len(words):
+        raise ValueError(f"is {shown(str(words))}; give one or more, each once: {', '.join(PROXIES)}")
+    return [_word(PROXIES)(word) for word in words]
+
+
+def finale(value: Any) -> Any:
+    """Take none or a mapping; give a mapping."""
+    if value != "none" and not isinstance(value, dict):
+        raise ValueError(
+            f"is {shown(repr(value))}; it may be none, or such as {{share: 0.2, top: 3, seeds: 3}}"
+        )
+    return {"top": 0} if value == "none" else value

@@ -1,0 +1,220 @@
+"""The sections of a study file: what each key below the top may hold.
+
+Each field's description is its meaning in docs/studies.md. Where pydantic cannot show what a key may hold or its
+default, `kind` and `unset` in `json_schema_extra` say so in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+
+from genome.yaml.source import shown
+from search.config import checks
+from search.config.dataset import SHAPES
+from search.config.finale import Finale
+from search.pruners import registry as pruners
+from search.samplers import registry as samplers
+from trainer import Budget, Recipe
+from trainer.proxies import PROXIES
+
+
+class Section(BaseModel):
+    """A mapping of a study file: no unknown keys, no values of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def code(words: Iterable[str]) -> str:
+    """Return words as code of a page, in a sentence."""
+    return ", ".join(f"`{word}`" for word in words)
+
+
+class DataSection(Section):
+    """`data:`"""
+
+    name: str | None = Field(
+        default=None, description=f"A known data set, one of {', '.join(SHAPES)}; or a path, as in `path`."
+    )
+    path: str | None = Field(
+        default=None,
+        description="Images of your own: a folder with one subfolder per class (or `train/` and `test/`, each with "
+        "one subfolder per class), or an `.npz` file. A relative path is relative to the study file.",
+    )
+    root: str | None = Field(
+        default=None,
+        description="Folder that holds the named data sets; `--data-root` overrides it. Missing sets are downloaded "
+        "into it.",
+        json_schema_extra={"unset": "`GENOME_DATA`, else `~/.cache/genome/data`"},
+    )
+    size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        default=None,
+        description="Height and width in pixels to which the images of a folder are resized.",
+        json_schema_extra={"unset": "no resizing"},
+    )
+    mirror: bool | None = Field(
+        default=None,
+        description="Whether a mirrored image keeps its class, so that training may flip images.",
+        json_schema_extra={"unset": "known for named sets, `false` for your own images"},
+    )
+
+
+def one_source(data: DataSection) -> DataSection:
+    """Refuse data with no source, with two, or with a name that is not known."""
+    if bool(data.name) == bool(data.path):
+        raise ValueError("needs one of `name:` (a known data set) and `path:` (a folder or .npz of yours)")
+    if (
+        data.name
+        and data.name not in SHAPES
+        and not re.search(r"[/\\.~]", data.name)
+        and not checks.exists(data.name)
+    ):
+        known = ", ".join(SHAPES)
+        raise ValueError(f"is {shown(repr(data.name))}; it may be {known} or a path, such as ./images")
+    return data
+
+
+class SamplerSection(Section):
+    """`sampler:`"""
+
+    name: Annotated[str, AfterValidator(checks.sampler_name)] = Field(
+        default="auto",
+        description="The algorithm that proposes the next network ([samplers](#samplers)).",
+        json_schema_extra={"kind": code(samplers.names())},
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=0, description="Seed of the sampler's random numbers."
+    )
+
+
+class PrunerSection(Section):
+    """`pruner:`"""
+
+    name: Annotated[str, AfterValidator(checks.pruner_name)] | None = Field(
+        default=None,
+        description="The rule that stops weak trials at the rungs ([pruners](#pruners)).",
+        json_schema_extra={
+            "kind": code(pruners.names()),
+            "unset": "`median` where `budget.rungs` is given, else `none`",
+        },
+    )
+    curve: bool = Field(
+        default=False,
+        description="Also stop a trial whose learning curve leaves it a chance under 5 % to beat the best trial.",
+    )
+
+
+class ScreenSection(Section):
+    """`screen:`"""
+
+    proxies: Annotated[list[str], AfterValidator(checks.proxies)] = Field(
+        default=["params", "synflow", "jacob_cov", "snip"],
+        description="Zero-cost proxies to compute for each untrained candidate ([what each is worth](proxies.md)).",
+        json_schema_extra={"kind": f"list of {code(PROXIES)}"},
+    )
+    keep: Annotated[float, Field(ge=0.02, le=0.9)] = Field(
+        default=0.25,
+        description="Share of the candidates that are kept. Two are kept and one of these is trained, so 0.25 draws "
+        "eight candidates for each trial.",
+    )
+
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class LimitsSection(Section):
+    """`limits:`"""
+
+    params: Count | None = Field(
+        default=None, description="Largest number of parameters.", json_schema_extra={"unset": "no limit"}
+    )
+    macs: Count | None = Field(
+        default=None,
+        description="Largest number of multiply-adds for one image.",
+        json_schema_extra={"unset": "no limit"},
+    )
+    depth: Count | None = Field(
+        default=None,
+        description="Largest number of layers with weights on a path from the image to an exit.",
+        json_schema_extra={"unset": "no limit"},
+    )
+    memory: Annotated[int, BeforeValidator(checks.size)] | None = Field(
+        default=None,
+        description="Most memory to run one image: weights and live activations in float32.",
+        json_schema_extra={"kind": "size such as `64MiB`, or bytes", "unset": "no limit"},
+    )
+
+
+class FinaleSection(Section):
+    """`finale:`"""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=Finale().share, description="Share of `budget.device_time` that is reserved for the finale."
+    )
+    top: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=Finale().top,
+        description="Number of networks that are retrained; 0 is the same as `finale: none`.",
+    )
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=Finale().seeds, description="Number of seeds that each of these networks is retrained with."
+    )
+
+
+def _checked(parse_one: Callable[[dict[str, Any]], object], key: str) -> AfterValidator:
+    """Let the trainer judge one key of its own: its sentence is ours."""
+
+    def check(value: Any) -> Any:
+        parse_one({key: value})
+        return value
+
+    return AfterValidator(check)
+
+
+def _section(
+    name: str, parse_one: Callable[[dict[str, Any]], object], keys: list[str], told: Mapping[str, Any]
+) -> Any:
+    judged: Any = {
+        key: (Annotated[Any, _checked(parse_one, key)], told.get(key, Field(None))) for key in keys
+    }
+    return create_model(name, __base__=Section, **judged)
+
+
+_PAUSING = " or ".join(f"`{name}`" for name in pruners.names() if pruners.entry(name).pauses)
+_SECONDS = "time such as `20s`, `3m`, `1h30m`, or seconds"
+_TOLD = {
+    "device_time": Field(
+        default=None,
+        description="Device time of the whole study: building, training, evaluation and screening, summed over all "
+        "workers, machines and runs ([budget](#budget)).",
+        json_schema_extra={"kind": _SECONDS, "unset": "`10m`; no limit where `trials` is given"},
+    ),
+    "per_trial": Field(
+        default=None,
+        description="Longest device time of one trial. A trial that reaches the limit ends as `cut` and keeps its "
+        "best result.",
+        json_schema_extra={"kind": _SECONDS, "unset": "no limit"},
+    ),
+    "memory": Field(
+        default=None,
+        description="Most memory of one trial. A network whose predicted training memory is larger is refused; on a "
+        "CPU the operating system enforces the limit during training.",
+        json_schema_extra={"kind": "size such as `2GiB`, `500MB`, or bytes", "unset": "no limit"},
+    ),
+    "rungs": Field(
+        default=None,
+        description="Epochs after which trials are compared and weak ones are stopped, in rising order.",
+        json_schema_extra={
+            "kind": "list of whole numbers",
+            "unset": f"none; a ninth and a third of `train.epochs` with {_PAUSING}",
+        },
+    ),
+}
+
+TrainSection = _section(
+    "_Train", Recipe.parse, [field.name for field in fields(Recipe)], {}
+)  # meanings: trainer/recipe.py
+BudgetSection = _section("_Budget", Budget.parse, [field.name for field in fields(Budget)], _TOLD)
