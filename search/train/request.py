@@ -125,7 +125,7 @@ def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) ->
 
     given = dict(_setting(text) for text in settings)
     if "seed" in given:
-        raise StudyError("--set seed: seeds are numbered from 0; give their number with --seeds")
+        raise StudyError("--set seed: the seeds are 0, 1, 2 ..; give their count with --seeds")
     if epochs is not None:
         given["epochs"] = epochs
     known = base.to_dict() if base else {}

@@ -138,7 +138,7 @@ def test_another_training_in_the_folder_is_refused(
         ),
         (["small.yaml", "--data", "digits", "--set", "lr=fast"], "lr is 'fast'; it must be a number above 0"),
         (["small.yaml", "--data", "digits", "--set", "color=1"], "a recipe has no 'color'"),
-        (["small.yaml", "--data", "digits", "--set", "seed=1"], "say how many with --seeds"),
+        (["small.yaml", "--data", "digits", "--set", "seed=1"], "give their count with --seeds"),
         (
             ["small.yaml", "--data", "digits", "--device", "tpu"],
             "device is 'tpu'; it must be cpu, cuda or cuda:N",
