@@ -70,6 +70,13 @@ def is_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and has_words
 
 
+def with_memory(reason: str, peak_bytes: int | None, predicted_bytes: int | None) -> str:
+    """Return the sentence of a trial that ran out of memory, with the bytes that were seen and predicted."""
+    known = [(peak_bytes, "seen at most"), (predicted_bytes, "predicted")]
+    counts = ", ".join(f"{count:,} bytes {word}" for count, word in known if count is not None)
+    return f"{reason} ({counts})" if counts else reason
+
+
 def _short(said: str) -> str:
     text = said or "no message"
     return text if len(text) <= 200 else text[:197] + "..."

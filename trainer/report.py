@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from trainer.recipe import Recipe
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -88,6 +90,44 @@ class Report:
     best_weights: "Weights | None" = field(default=None, compare=False, repr=False)
     last_weights: "Weights | None" = field(default=None, compare=False, repr=False)
 
+    @classmethod
+    def failed(
+        cls,
+        kind: str,
+        reason: str,
+        *,
+        recipe: Recipe,
+        device: str,
+        seconds: float,
+        peak_memory_bytes: int | None = None,
+        predicted_memory_bytes: int | None = None,
+        parts: Mapping[str, float] | None = None,
+    ) -> "Report":
+        """Return the report of a network that failed before its first epoch, so that it has no scores and no weights.
+
+        The version of torch and the number of threads are those of this process.
+        """
+        return cls(
+            outcome="failed",
+            kind=kind,
+            reason=reason,
+            epochs=0,
+            best_epoch=None,
+            valid_accuracy=None,
+            valid_loss=None,
+            exits=(),
+            curve=(),
+            seconds=seconds,
+            images_per_second=None,
+            recipe=recipe.to_dict(),
+            device=device,
+            seed=recipe.seed,
+            peak_memory_bytes=peak_memory_bytes,
+            predicted_memory_bytes=predicted_memory_bytes,
+            parts=dict(parts or {}),
+            **torch_facts(),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without the weights; numbers that are not finite become None."""
         plain = _plain(self)
@@ -119,6 +159,13 @@ class Report:
         except (ValueError, RecursionError) as error:
             raise ReportError(f"a report must be JSON text ({error})") from None
         return cls.from_dict(plain)
+
+
+def torch_facts() -> dict[str, Any]:
+    """Return torch's version and the threads of this process, as fields of a report."""
+    import torch
+
+    return {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
 
 
 def _names(kind: type) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer import Budget, DeviceError, Recipe, evaluate, fit
+from trainer import Budget, DeviceError, Recipe, Report, evaluate, fit
 from trainer.data.data import Data, Split
 
 Make = Callable[..., nn.Module]
@@ -182,3 +182,15 @@ def test_devices_that_are_not_there(digits: Data, net: Make) -> None:
             call("gpu")
         with pytest.raises(DeviceError, match="device is 'cuda:99'"):
             call("cuda:99")
+
+
+def test_a_network_that_was_never_trained_has_a_complete_report() -> None:
+    report = Report.failed("error", "no network", recipe=Recipe(seed=3), device="cpu", seconds=0.5)
+    assert (report.outcome, report.kind, report.reason) == ("failed", "error", "no network")
+    assert (report.epochs, report.seed, report.seconds, report.threads) == (
+        0,
+        3,
+        0.5,
+        torch.get_num_threads(),
+    )
+    assert Report.from_json(report.to_json()) == report

@@ -23,9 +23,9 @@ from trainer.loop.best_weights import copy_weights
 from trainer.loop.checkpoint import Checkpoint, CheckpointError
 from trainer.loop.context import Setting
 from trainer.loop.training import Training
-from trainer.outcome import Outcome, of_error
+from trainer.outcome import Outcome, of_error, with_memory
 from trainer.recipe import Recipe
-from trainer.report import Report, Row
+from trainer.report import Report, Row, torch_facts
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
 OnEpoch = Callable[[Row], object]
@@ -136,42 +136,45 @@ def _report(
     setting: Setting,
     predicted_bytes: int | None,
 ) -> Report:
-    progress = training.progress if training else None
-    best = progress.best if progress else None
-    # Weights that broke are of no use to anyone, and a device that broke cannot give them.
-    last = copy_weights(module) if training and ending.outcome != "failed" else None
     peak = None if ending.kind == "device" else setting.peak.bytes
+    reason = (
+        with_memory(ending.reason, peak, predicted_bytes) if ending.kind == "out-of-memory" else ending.reason
+    )
+    measured: dict[str, Any] = {
+        "device": _name(setting.device),
+        "seconds": setting.meter.seconds,
+        "peak_memory_bytes": peak,
+        "predicted_memory_bytes": predicted_bytes,
+        "parts": {part: round(seconds, 6) for part, seconds in setting.parts.seconds.items()},
+    }
+    if training is None:
+        return Report.failed(ending.kind or "error", reason, recipe=recipe, **measured)
+    progress, best = training.progress, training.progress.best
     return Report(
         outcome=ending.outcome,
         kind=ending.kind,
-        reason=_reason(ending, peak, predicted_bytes),
-        epochs=progress.epochs if progress else 0,
+        reason=reason,
+        epochs=progress.epochs,
         best_epoch=best.epoch if best else None,
         valid_accuracy=best.scores.accuracy if best else None,
         valid_loss=best.scores.loss if best else None,
         exits=best.scores.exits if best else (),
-        curve=tuple(progress.curve) if progress else (),
-        seconds=setting.meter.seconds,
+        curve=tuple(progress.curve),
         recipe=recipe.to_dict(),
-        device=_name(setting.device),
-        torch=str(torch.__version__),
-        threads=torch.get_num_threads(),
         seed=recipe.seed,
-        peak_memory_bytes=peak,
-        predicted_memory_bytes=predicted_bytes,
-        parts={part: round(seconds, 6) for part, seconds in setting.parts.seconds.items()},
         best_weights=best.weights if best else None,
-        last_weights=last,
+        # Weights that are not finite are of no use, and a broken device cannot give them.
+        last_weights=copy_weights(module) if ending.outcome != "failed" else None,
+        **measured,
+        **torch_facts(),
         **_speed(module, training, ending, setting),
     )
 
 
-def _speed(module: nn.Module, training: Training | None, ending: Outcome, setting: Setting) -> dict[str, Any]:
-    """How the network ran and how fast its training steps were, as fields of the report."""
-    if training is None:
-        return {"images_per_second": None}
+def _speed(module: nn.Module, training: Training, ending: Outcome, setting: Setting) -> dict[str, Any]:
+    """Return how the network ran and how fast its training steps were, as fields of the report."""
     progress, form = training.progress, training.form
-    said: dict[str, Any] = {
+    speed: dict[str, Any] = {
         "images_per_second": None,
         "precision": form.precision,
         "layout": form.layout,
@@ -179,10 +182,10 @@ def _speed(module: nn.Module, training: Training | None, ending: Outcome, settin
         "accumulate": training.accumulate,
     }
     if progress.steps == 0 or ending.kind == "device":
-        return said
-    said["images_per_second"] = progress.all_images / progress.all_seconds
-    said["step_seconds"] = progress.all_seconds / progress.steps
-    return {**said, **_use(module, training, setting.device)}
+        return speed
+    speed["images_per_second"] = progress.all_images / progress.all_seconds
+    speed["step_seconds"] = progress.all_seconds / progress.steps
+    return {**speed, **_use(module, training, setting.device)}
 
 
 def _use(module: nn.Module, training: Training, device: torch.device) -> dict[str, float]:
@@ -194,15 +197,6 @@ def _use(module: nn.Module, training: Training, device: torch.device) -> dict[st
         return {}
     flops = counted.train_flops(progress.all_images) / progress.all_seconds
     return {"mfu": flops / most, "ceiling_flops": most}
-
-
-def _reason(ending: Outcome, peak: int | None, predicted: int | None) -> str:
-    """The outcome's sentence; of a want of memory also what was seen and what was predicted."""
-    if ending.kind != "out-of-memory":
-        return ending.reason
-    known = [(peak, "seen at most"), (predicted, "predicted")]
-    said = ", ".join(f"{count:,} bytes {word}" for count, word in known if count is not None)
-    return f"{ending.reason} ({said})" if said else ending.reason
 
 
 @contextmanager
