@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from trainer.data.data import Data, Split, load
     from trainer.data.names import NAMES
     from trainer.errors import DataError
-    from trainer.fused.seeds import fit_seeds
     from trainer.hardware.devices import DeviceError, device_of
     from trainer.hardware.flops import Work
     from trainer.hardware.heap import keep_pages
@@ -49,7 +48,6 @@ _HOME = {
     "device_of": "hardware.devices",
     "evaluate": "loop.evaluation",
     "fit": "loop.fit_loop",
-    "fit_seeds": "fused.seeds",
     "keep_pages": "hardware.heap",
     "latency": "hardware.latency",
     "load": "data.data",
@@ -80,7 +78,6 @@ __all__ = [
     "device_of",
     "evaluate",
     "fit",
-    "fit_seeds",
     "keep_pages",
     "latency",
     "load",

@@ -1,1 +1,0 @@
-"""Several seeds of one network trained as one network."""
