@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
     from trainer.data.data import Data, Split, load
-    from trainer.data.names import NAMES
+    from trainer.data.named import NAMES
     from trainer.errors import DataError
     from trainer.hardware.devices import DeviceError, device_of
     from trainer.hardware.flops import Work
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
 _HOME = {
-    "NAMES": "data.names",
+    "NAMES": "data.named",
     "Budget": "budget",
     "BudgetError": "budget",
     "Checkpoint": "loop.checkpoint",

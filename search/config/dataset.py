@@ -7,18 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer.data.named import NAMED
+
 if TYPE_CHECKING:
     from trainer import Data
 
 # name -> (channels, height, width), classes: so that a study can be checked where its data is not
-SHAPES: dict[str, tuple[tuple[int, int, int], int]] = {
-    "digits": ((1, 8, 8), 10),
-    "fashion-mnist": ((1, 28, 28), 10),
-    "mnist": ((1, 28, 28), 10),
-    "cifar10": ((3, 32, 32), 10),
-    "cifar100": ((3, 32, 32), 100),
-    "svhn": ((3, 32, 32), 10),
-}
+SHAPES = {name: (one.input, one.classes) for name, one in NAMED.items()}
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,7 @@ class Dataset:
 
     def modules(self) -> tuple[str, ...]:
         """Return the heavy modules that loading needs, for processes that import ahead."""
-        if self.name == "digits":
-            return ("sklearn.datasets",)
-        return ("torchvision",) if self.name in SHAPES else ()
+        return (NAMED[self.name].module,) if self.name in NAMED else ()
 
     def identity(self) -> dict[str, Any]:
         """Return what makes it this data set, wherever it lies."""

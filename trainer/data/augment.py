@@ -1,4 +1,4 @@
-"""Random crop, alternating flip and cutout of whole batches on the device: one draw an epoch, one gather a batch."""
+"""Random crop, alternating flip and cutout of whole batches on the device: one draw per epoch, one gather per batch."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,19 +10,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Augment:
-    """What is done to train images.
+    """The augmentation of train images."""
 
-    padding: pixels of black on each side before the crop.  cutout: side in pixels.
-    flip: whether to mirror every image in every other epoch.
-    """
-
-    padding: int = 0
-    flip: bool = False
-    cutout: int = 0
+    padding: int = 0  # pixels of black on each side before the crop
+    flip: bool = False  # mirror every image in every other epoch
+    cutout: int = 0  # side in pixels
 
 
 class Draws(NamedTuple):
-    """What was drawn for each of N images, each a tensor (N,), or None where it is not used."""
+    """The random draws of N images, each a tensor (N,), or None if it is not used."""
 
     top: Tensor | None  # 0..2*padding: first row of the crop
     left: Tensor | None
@@ -31,7 +27,7 @@ class Draws(NamedTuple):
     column: Tensor | None
 
     def pick(self, places: slice) -> "Draws":
-        """The draws of some of the images."""
+        """Return the draws of some of the images."""
         return Draws(*(None if drawn is None else drawn[places] for drawn in self))
 
     def to(self, device: torch.device) -> "Draws":
@@ -46,7 +42,7 @@ def draw(
     generator: torch.Generator,
     mirrored: Tensor | None = None,
 ) -> Draws:
-    """Draw for `count` images of an epoch, on the generator's device; which are mirrored is given."""
+    """Draw for `count` images of an epoch, on the generator's device, given which images are mirrored."""
 
     def below(high: int, wanted: bool) -> Tensor | None:
         return torch.randint(high, (count,), generator=generator, device=generator.device) if wanted else None
@@ -62,14 +58,14 @@ def draw(
 
 
 def windows(x: Tensor, padding: int) -> Tensor:
-    """Every crop of every image as a view on one padded copy: (N, C, H, W) -> (N, C, 2p+1, 2p+1, H, W)."""
+    """Return every crop of every image as a view of one padded copy: (N, C, H, W) -> (N, C, 2p+1, 2p+1, H, W)."""
     height, width = x.shape[2:]
     padded = F.pad(x, (padding, padding, padding, padding))
     return padded.unfold(2, height, 1).unfold(3, width, 1)
 
 
 def crop(views: Tensor, chosen: Tensor, draws: Draws) -> Tensor:
-    """The drawn crop of each chosen image, in one gather: (N, C, 2p+1, 2p+1, H, W), (B,) -> (B, C, H, W)."""
+    """Return the drawn crop of each chosen image, in one gather: (N, C, 2p+1, 2p+1, H, W), (B,) -> (B, C, H, W)."""
     if draws.top is None or draws.left is None:
         return views[chosen, :, 0, 0]
     return views[chosen, :, draws.top, draws.left]
@@ -83,7 +79,7 @@ def flip(x: Tensor, draws: Draws) -> Tensor:
 
 
 def cut_out(x: Tensor, draws: Draws, side: int) -> Tensor:
-    """Set a square of normalised images (B, C, H, W) to 0, the mean, in place; it may hang over the border.
+    """Set a square of normalised images (B, C, H, W) to 0, the mean, in place; it may cross the border.
 
     DeVries and Taylor, "Improved regularization of CNNs with cutout" (arXiv:1708.04552).
     """
@@ -95,6 +91,6 @@ def cut_out(x: Tensor, draws: Draws, side: int) -> Tensor:
 
 
 def _covered(length: int, centre: Tensor, side: int) -> Tensor:
-    """(B,) -> (B, length): whether a pixel lies in centre - side//2 <= pixel < centre - side//2 + side."""
+    """Return (B,) -> (B, length): whether a pixel lies in centre - side//2 <= pixel < centre - side//2 + side."""
     distance = torch.arange(length, device=centre.device) - centre[:, None] + side // 2
     return (distance >= 0) & (distance < side)

@@ -14,15 +14,19 @@ from trainer.hardware.precision import Form
 
 
 class Batch(NamedTuple):
-    """Images x (B, C, H, W) and labels y (B,); where pairs were mixed, a share of y and the rest of `other`."""
+    """Normalised images and their labels; with mixup, two labels per image."""
 
     x: Tensor
+    """Images (B, C, H, W)."""
     y: Tensor
+    """Labels (B,)."""
     other: Tensor | None = None
-    share: Tensor | None = None  # () float32, of y
+    """Labels (B,) of the images that were mixed in."""
+    share: Tensor | None = None
+    """Share of `y` in the mix, () float32; the rest is of `other`."""
 
     def parts(self, count: int) -> list["Batch"]:
-        """The batch in so many parts, as equal as can be; fewer where one would have a single image."""
+        """Return the batch in so many nearly equal parts; in fewer if a part would have a single image."""
         if count == 1:
             return [self]
         count = max(min(count, len(self.y) // 2), 1)
@@ -32,7 +36,7 @@ class Batch(NamedTuple):
 
 
 class Normalise:
-    """uint8 images (B, C, H, W) -> the form's dtype, mean 0 and deviation 1 by the train pixels' statistics."""
+    """Converts uint8 images (B, C, H, W) to the form's dtype, with mean 0 and deviation 1 over the train pixels."""
 
     def __init__(self, data: Data, device: torch.device, form: Form) -> None:
         mean, std = (
@@ -43,7 +47,7 @@ class Normalise:
         self._form = form
 
     def __call__(self, x: Tensor) -> Tensor:
-        # From another dtype, so that the strides are those of the layout for one channel, too.
+        # The change of dtype gives the strides of the layout also to images of one channel.
         x = x.to(torch.float32, memory_format=self._form.memory_format)
         return x.mul_(self._scale).add_(self._shift).to(self._form.dtype)
 
@@ -51,9 +55,9 @@ class Normalise:
 class Epochs:
     """The train images in random order, augmented, epoch by epoch.
 
-    Order and draws follow from seed and epoch alone, so that an epoch can be gone on with in its middle. The last
-    batch may be smaller; it is dropped when it would hold one image only, which batch norm cannot take.
-    rank, ranks: of several processes each takes its share of every batch.
+    Order and draws depend on seed and epoch alone, so that an epoch can be resumed in its middle. The last batch may be
+    smaller; it is dropped if it would hold a single image, which batch norm cannot take.
+    rank, ranks: each of several processes takes its share of every batch.
     """
 
     def __init__(
@@ -83,22 +87,22 @@ class Epochs:
 
     @property
     def largest(self) -> int:
-        """Images of a whole batch, of this rank."""
+        """Images of this rank in a whole batch."""
         start, stop = self._bounds[0]
         return len(range(start + self._rank, stop, self._ranks))
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of epoch `number`, counted from 0, from the batch `first` on."""
+        """Yield the batches of epoch `number`, counted from 0, from the batch `first` on."""
         order, drawn = self.drawn(number)
         shares = self._shares(number)
         for step in range(first, self.steps):
             start, stop = self._bounds[step]
-            mine = slice(start + self._rank, stop, self._ranks)
-            batch = self._batch(order[mine], drawn.pick(mine))
+            own = slice(start + self._rank, stop, self._ranks)
+            batch = self._batch(order[own], drawn.pick(own))
             yield batch if shares is None else mixed(batch, shares[step])
 
     def drawn(self, number: int) -> tuple[Tensor, Draws]:
-        """The order of the images in an epoch (N,), and what is drawn for each in that order."""
+        """Return the order of the images in an epoch (N,), and the draws of each in that order."""
         generator = self._generator(number + 1)
         height, width = self._split.x.shape[2:]
         order = torch.randperm(len(self._split), generator=generator, device=generator.device)
@@ -111,12 +115,12 @@ class Epochs:
         return Batch(cut_out(self._normalise(flip(x, draws)), draws, self._augment.cutout), y)
 
     def _generator(self, number: int) -> torch.Generator:
-        """The stream of an epoch; number 0 is for what is drawn once."""
+        """Return the random stream of an epoch; number 0 is the stream of a single draw for all epochs."""
         seed = random.Random(f"{self._seed} {number}").getrandbits(63)
         return torch.Generator(self._split.x.device).manual_seed(seed)
 
     def _first_mirrored(self) -> Tensor:
-        """Which images are mirrored in the first epoch (N,); the others are in the next, and so on in turn.
+        """Return which images are mirrored in the first epoch (N,); the others are mirrored in the next, and so on.
 
         Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv:2404.00498).
         """
@@ -124,7 +128,7 @@ class Epochs:
         return torch.randint(2, (len(self._split),), generator=generator, device=generator.device).bool()
 
     def _shares(self, number: int) -> Tensor | None:
-        """The share of the first image of each pair, a number for each batch, from Beta(mixup, mixup)."""
+        """Return the share of the first image of each pair, a number per batch, drawn from Beta(mixup, mixup)."""
         if self._mixup == 0:
             return None
         stream = random.Random(f"mixup {self._seed} {number}")
@@ -133,16 +137,16 @@ class Epochs:
 
 
 def mixed(batch: Batch, share: Tensor) -> Batch:
-    """The batch with each image mixed with the one that is as far from the other end.
+    """Return the batch with each image mixed with its counterpart in the reversed batch.
 
-    Zhang et al., "mixup: beyond empirical risk minimization" (arXiv:1710.09412); the order is random as it is.
+    Zhang et al., "mixup: beyond empirical risk minimization" (arXiv:1710.09412); the order is already random.
     """
     x = torch.lerp(batch.x.flip(0), batch.x, share.to(batch.x.dtype))
     return Batch(x, batch.y, batch.y.flip(0), share)
 
 
 def bounds(count: int, batch: int, ranks: int = 1) -> list[tuple[int, int]]:
-    """First and last of each batch; a last batch with one image for a rank is dropped, unless all have one."""
+    """Return start and stop of each batch; a last batch with one image per rank is dropped, unless all have one."""
     cuts = [(start, min(start + batch, count)) for start in range(0, count, batch)]
     least = 2 * ranks if batch > ranks else ranks
     if len(cuts) > 1 and cuts[-1][1] - cuts[-1][0] < least:

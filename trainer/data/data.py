@@ -1,4 +1,4 @@
-"""Data: a data set split for a search, as uint8 tensors that live on the device."""
+"""Data: a data set split for a search, as uint8 tensors on the device."""
 
 import hashlib
 import os
@@ -11,22 +11,23 @@ import torch
 from torch import Tensor
 
 from trainer.data.folder import Size, read_folder
-from trainer.data.named import data_root, read_known
-from trainer.data.names import KNOWN, NAMES
+from trainer.data.named import NAMED, NAMES, data_root, read_named
 from trainer.data.npz import read_npz
 from trainer.data.raw import Images, Labels, Raw
 from trainer.data.split import TEST_SHARE, VALID_SHARE, check_counts, divide
 from trainer.errors import DataError
 
-MOST_PIXELS = 4096  # a side
+MAX_PIXELS = 4096  # of a side
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images x, uint8 (N, C, H, W), and labels y, int64 (N,)."""
+    """Images and labels."""
 
     x: Tensor
+    """uint8 (N, C, H, W)."""
     y: Tensor
+    """int64 (N,)."""
 
     def __len__(self) -> int:
         return len(self.y)
@@ -37,29 +38,29 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A data set. A search sees `train` and `valid`; `test` is for exported networks only.
-
-    input: (channels, height, width).  mean, std: of the train pixels, a value per channel, on the scale 0..1.
-    mirror: whether a mirrored image still belongs to its class (not so for digits).
-    """
+    """A data set. A search sees `train` and `valid`; `test` is for exported networks only."""
 
     name: str
     input: tuple[int, int, int]
+    """(channels, height, width) of an image."""
     classes: tuple[str, ...]
     train: Split
     valid: Split
     test: Split
     mean: tuple[float, ...]
+    """Mean of the train pixels of each channel, on the scale 0..1."""
     std: tuple[float, ...]
+    """Standard deviation of the train pixels of each channel, on the scale 0..1."""
     mirror: bool
+    """Whether a mirrored image still belongs to its class; False for digits."""
 
     def to(self, device: str | torch.device) -> "Data":
-        """The same data on another device; tensors that are there already are not copied."""
+        """Return the same data on another device; tensors already there are not copied."""
         train, valid, test = (split.to(device) for split in (self.train, self.valid, self.test))
         return replace(self, train=train, valid=valid, test=test)
 
     def digest(self) -> str:
-        """Sixteen hex digits of the SHA-256 of images, labels, classes and split."""
+        """Return sixteen hex digits of the SHA-256 of images, labels, classes and split."""
         return self._digest
 
     @cached_property
@@ -83,22 +84,23 @@ def load(
 ) -> Data:
     """Load a data set by its name, or your own images from a folder or an .npz file, on the CPU.
 
-    Names are `trainer.NAMES`. A folder has one subfolder a class, or train/ and test/ with those; an .npz has
-    the uint8 arrays train_x, train_y, test_x, test_y. An official test part is kept; where there is none
-    (digits), 20 % of each class is drawn as test. Then 15 % of what remains, at least one image a class, is
-    valid. `seed` draws the split and is no study's seed: leave it alone and every study sees the same split.
+    Names are `trainer.NAMES`. A folder has one subfolder per class, or train/ and test/ with one subfolder per class
+    each; an .npz has the uint8 arrays train_x, train_y, test_x, test_y. An official test part is used as it is;
+    without one (digits), 20 % of each class is drawn as test. Then 15 % of the other images, at least one per class,
+    become valid. `seed` draws the split and is not the seed of a study: with the default every study has the same
+    split.
 
-    root: folder of the named data sets; else GENOME_DATA, else ~/.cache/genome/data.
+    root: folder of the named data sets; by default GENOME_DATA, else ~/.cache/genome/data.
     size: height and width to which a folder's images are resized, as one number or (height, width).
     mirror: whether flips keep the class; by default as known for the named sets, False for your own images.
-    download: fetch a named data set that is not there.
+    download: whether to download a named data set that is absent.
     Raises DataError, one sentence.
     """
     key = os.fspath(name_or_path)
-    if key in KNOWN:
+    if key in NAMED:
         if size is not None:
             raise DataError(f"size is given for {key}; it resizes the images of a folder only")
-        return _split(read_known(key, data_root(root), download=download, mirror=mirror), seed)
+        return _split(read_named(key, data_root(root), download=download, mirror=mirror), seed)
     return _split(_read_own(key, _pair(size), mirror=bool(mirror)), seed)
 
 
@@ -106,7 +108,7 @@ def _read_own(name: str, size: Size | None, *, mirror: bool) -> Raw:
     try:
         path = Path(name).expanduser()
         is_folder, is_there = path.is_dir(), path.exists()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, the home of nobody
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte in it, the home of an unknown user
         is_folder = is_there = False
     if not is_there or not name:
         raise DataError(
@@ -128,8 +130,8 @@ def _pair(size: int | Size | None) -> Size | None:
     if size is None:
         return None
     sides = tuple(size) if isinstance(size, list | tuple) else (size, size)
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MOST_PIXELS for side in sides):
-        raise DataError(f"size is {size!r}; it must be 1..{MOST_PIXELS} pixels or (height, width)")
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MAX_PIXELS for side in sides):
+        raise DataError(f"size is {size!r}; it must be 1..{MAX_PIXELS} pixels or (height, width)")
     return sides[0], sides[1]
 
 
@@ -162,15 +164,15 @@ def _tensors(x: Images, y: Labels) -> Split:
 
 
 def _mean_std(x: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of each channel on 0..1, by counting values: exact, whatever the size of the set."""
+    """Return mean and standard deviation of each channel on 0..1, exact, by counting pixel values."""
     values = np.arange(256, dtype=np.float64) / 255
     means, stds = [], []
     for channel in range(x.shape[1]):
-        # In parts, as bincount widens every pixel to eight bytes.
+        # In blocks, because bincount widens every pixel to eight bytes.
         blocks = (x[start : start + 1000, channel].ravel() for start in range(0, len(x), 1000))
         counts = np.sum([np.bincount(block, minlength=256) for block in blocks], axis=0)
         mean = float(counts @ values / counts.sum())
         std = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
         means.append(mean)
-        stds.append(std or 1.0)  # a channel of one value has nothing to scale
+        stds.append(std or 1.0)  # a channel of one value is not scaled
     return tuple(means), tuple(stds)

@@ -1,4 +1,4 @@
-"""Images in a folder: one subfolder a class, or train/ and test/ with one subfolder a class each."""
+"""Images in a folder: one subfolder per class, or train/ and test/ with one subfolder per class each."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ Size = tuple[int, int]
 
 
 def read_folder(path: Path, *, size: Size | None, mirror: bool) -> Raw:
-    """Read image files with Pillow; grey if every file is grey, else RGB; an alpha channel is dropped.
+    """Read image files with Pillow, as grey if every file is grey, else as RGB; an alpha channel is dropped.
 
-    size: (height, width) to which every image is resized; without it all must have the same size.
+    size: (height, width) to which every image is resized; by default all must have the same size.
     Raises DataError for a folder without classes, an unreadable file, sizes that differ.
     """
     parts = {part.name for part in _folders(path)}
@@ -95,7 +95,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _read_image(file: Path, size: Size | None) -> Images:
-    """One image as (H, W) if grey, else (H, W, 3)."""
+    """Return one image as (H, W) if grey, else (H, W, 3)."""
     from PIL import Image, ImageOps
 
     try:

@@ -1,105 +1,114 @@
-"""The data sets known by name: scikit-learn's digits, and torchvision's."""
+"""The data sets known by name: one decorated reader each. Importing this file loads no NumPy and no torch.
+
+A new data set is one function here; its shape stands at the decorator, so that a study can be checked on a machine
+that does not have the data.
+"""
+
+from __future__ import annotations
 
 import os
-import socket
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    from trainer.data.raw import Images, Labels, Raw
 
-from trainer.data.names import KNOWN
-from trainer.data.raw import Images, Labels, Raw
-from trainer.errors import DataError
+    # names of the classes, images and labels of train and test; test is None if the set has no test part
+    Parts = tuple[tuple[str, ...], Images, Labels, Images | None, Labels | None]
+    Reader = Callable[[Path, bool], Parts]
 
-NETWORK_SECONDS = 30.0  # a silent network is an error by then, not a wait for ever
+
+@dataclass(frozen=True)
+class NamedData:
+    """A data set with a name, and what is known of it without reading it."""
+
+    name: str
+    input: tuple[int, int, int]
+    """(channels, height, width) of an image."""
+    classes: int
+    mirror: bool
+    """Whether a mirrored image still belongs to its class."""
+    module: str
+    """The module that reading imports, for processes that import ahead."""
+    read: Reader
+    """Read it from a folder, and download it into the folder if it is absent and the second argument is True."""
+
+
+NAMED: dict[str, NamedData] = {}
+
+
+def named(
+    name: str, *, input: tuple[int, int, int], classes: int, mirror: bool, module: str
+) -> Callable[[Reader], Reader]:
+    """Register the decorated reader under a name."""
+
+    def register(read: Reader) -> Reader:
+        NAMED[name] = NamedData(name, input, classes, mirror, module, read)
+        return read
+
+    return register
+
+
+@named("digits", input=(1, 8, 8), classes=10, mirror=False, module="sklearn.datasets")
+def digits(root: Path, download: bool) -> Parts:
+    """Read 1,797 scans of 8x8 (Alpaydin and Kaynak, UCI, 1998), values 0..16 scaled to 0..255; no test part."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    x = np.rint(found.images * (255 / 16)).astype(np.uint8)[:, None]
+    return tuple(str(digit) for digit in range(10)), x, found.target.astype(np.int64), None, None
+
+
+@named("fashion-mnist", input=(1, 28, 28), classes=10, mirror=True, module="torchvision")
+def fashion_mnist(root: Path, download: bool) -> Parts:
+    """Read 70,000 clothes (Xiao et al., arXiv:1708.07747)."""
+    return _torchvision("fashion-mnist", "FashionMNIST", root, download)
+
+
+@named("mnist", input=(1, 28, 28), classes=10, mirror=False, module="torchvision")
+def mnist(root: Path, download: bool) -> Parts:
+    """Read 70,000 handwritten digits (LeCun et al., 1998)."""
+    return _torchvision("mnist", "MNIST", root, download)
+
+
+@named("cifar10", input=(3, 32, 32), classes=10, mirror=True, module="torchvision")
+def cifar10(root: Path, download: bool) -> Parts:
+    """Read 60,000 photographs (Krizhevsky, 2009)."""
+    return _torchvision("cifar10", "CIFAR10", root, download)
+
+
+@named("cifar100", input=(3, 32, 32), classes=100, mirror=True, module="torchvision")
+def cifar100(root: Path, download: bool) -> Parts:
+    """Read 60,000 photographs (Krizhevsky, 2009)."""
+    return _torchvision("cifar100", "CIFAR100", root, download)
+
+
+@named("svhn", input=(3, 32, 32), classes=10, mirror=False, module="torchvision")
+def svhn(root: Path, download: bool) -> Parts:
+    """Read 99,289 house numbers (Netzer et al., 2011)."""
+    return _torchvision("svhn", "SVHN", root, download)
+
+
+NAMES: tuple[str, ...] = tuple(NAMED)
+
+
+def read_named(name: str, root: Path, *, download: bool, mirror: bool | None) -> Raw:
+    """Read the data set of that name. Raises DataError if it is absent and cannot be downloaded."""
+    from trainer.data.raw import Raw
+
+    one = NAMED[name]
+    return Raw(name, *one.read(root, download), one.mirror if mirror is None else mirror, name)
 
 
 def data_root(root: str | os.PathLike[str] | None) -> Path:
-    """Where data sets lie: the argument, else the environment's GENOME_DATA, else ~/.cache/genome/data."""
+    """Return the folder of the named data sets: the argument, else GENOME_DATA, else ~/.cache/genome/data."""
     return Path(root or os.environ.get("GENOME_DATA") or "~/.cache/genome/data").expanduser()
 
 
-def read_known(name: str, root: Path, *, download: bool, mirror: bool | None) -> Raw:
-    """Read a data set of `trainer.NAMES`. Raises DataError where it is absent and cannot be fetched."""
-    torchvision_name, natural = KNOWN[name]
-    raw = (
-        _read_torchvision(name, torchvision_name, root, download=download)
-        if torchvision_name
-        else _read_digits()
-    )
-    return Raw(name, *raw, natural if mirror is None else mirror, name)
+def _torchvision(name: str, class_name: str, root: Path, download: bool) -> Parts:
+    from trainer.data.torchvision_sets import read_torchvision
 
-
-_Parts = tuple[tuple[str, ...], Images, Labels, Images | None, Labels | None]
-
-
-def _read_digits() -> _Parts:
-    """1,797 scans of 8x8 (Alpaydin and Kaynak, UCI, 1998), values 0..16 brought to 0..255; no test part."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    x = np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None]
-    return tuple(str(digit) for digit in range(10)), x, digits.target.astype(np.int64), None, None
-
-
-def _read_torchvision(name: str, class_name: str, root: Path, *, download: bool) -> _Parts:
-    import torchvision  # type: ignore[import-untyped, unused-ignore]
-
-    kind = getattr(torchvision.datasets, class_name)
-    keys = ({"split": "train"}, {"split": "test"}) if name == "svhn" else ({"train": True}, {"train": False})
-    train, test = (_open(name, kind, root, key, download=download) for key in keys)
-    classes = tuple(getattr(train, "classes", None) or (str(digit) for digit in range(10)))
-    return classes, _images(train.data), _labels(train), _images(test.data), _labels(test)
-
-
-def _open(name: str, kind: Any, root: Path, key: dict[str, Any], *, download: bool) -> Any:
-    """Open one part; fetch it only when it is not there, so that a read-only folder will do."""
-    try:
-        return kind(str(root), download=False, **key)
-    except (RuntimeError, OSError) as error:
-        absent = error
-    if not download:
-        raise _absent(name, root, absent)
-    try:
-        with _patience():
-            return kind(str(root), download=True, **key)
-    except (RuntimeError, OSError, EOFError) as error:
-        raise _absent(name, root, error) from None
-
-
-def _absent(name: str, root: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:160].rstrip(".")
-    return DataError(
-        f"{name} is not in {root.absolute()} and could not be fetched ({reason}); put its files there as "
-        f"torchvision.datasets.{KNOWN[name][0]} keeps them, or name "
-        "their folder with --data-root or GENOME_DATA"
-    )
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    """A limit on the network's silence, and torchvision's chatter away from standard output."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(NETWORK_SECONDS)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _images(array: Any) -> Images:
-    """(N, H, W) of the MNIST family, (N, H, W, C) of CIFAR, (N, C, H, W) of SVHN -> (N, C, H, W)."""
-    x = np.asarray(array)
-    if x.ndim == 3:
-        x = x[:, None]
-    elif x.shape[3] == 3:
-        x = x.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(x, dtype=np.uint8)
-
-
-def _labels(part: Any) -> Labels:
-    return np.asarray(part.labels if hasattr(part, "labels") else part.targets, dtype=np.int64)
+    return read_torchvision(name, class_name, root, download=download)

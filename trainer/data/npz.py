@@ -1,4 +1,4 @@
-"""Images in a NumPy archive: train_x, train_y, test_x, test_y. Nothing in the file is ever run."""
+"""Images in a NumPy archive: train_x, train_y, test_x, test_y. No code in the file is ever run."""
 
 import zipfile
 from pathlib import Path
@@ -11,14 +11,14 @@ from trainer.data.raw import Images, Labels, Raw, check_labels
 from trainer.errors import DataError
 
 ARRAYS = ("train_x", "train_y", "test_x", "test_y")
-MOST_CHANNELS = 4
+MAX_CHANNELS = 4
 
 
 def read_npz(path: Path, *, mirror: bool) -> Raw:
     """Read an .npz of uint8 images (N, H, W), (N, H, W, C) or (N, C, H, W) and integer labels (N,).
 
     A further array `classes` of strings may name the classes; otherwise they are 0..K-1.
-    Raises DataError for anything else; pickled objects are refused, never loaded.
+    Raises DataError for any other content; pickled objects are refused, never loaded.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -57,7 +57,7 @@ def _raw(path: Path, arrays: dict[str, Any], names: tuple[str, ...] | None, *, m
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> npt.NDArray[Any]:
-    """Read one array after its header was checked, so that a false header cannot ask for memory."""
+    """Read one array after its header was checked, so that a wrong header cannot allocate memory."""
     try:
         with archive.open(f"{name}.npy") as file:
             shape, dtype, header = _header(file)
@@ -69,7 +69,7 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> npt.NDArray[
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
     except DataError:
         raise
-    except Exception as error:  # a damaged header can raise nearly anything, from zlib to the tokenizer
+    except Exception as error:  # a damaged header can raise nearly any exception
         raise DataError(f"{path}: {name} cannot be read ({_one_line(error)}); write the file again") from None
 
 
@@ -98,14 +98,14 @@ def _check_kind(place: str, name: str, shape: tuple[int, ...], dtype: np.dtype[A
 
 
 def _images(place: str, array: npt.NDArray[Any]) -> Images:
-    """Bring images to (N, C, H, W); the axis of at most 4 is the channels."""
+    """Return images as (N, C, H, W); the axis of at most 4 is the channels."""
     if array.ndim == 3:
         array = array[:, None]
-    elif array.shape[1] <= MOST_CHANNELS and array.shape[3] <= MOST_CHANNELS:
+    elif array.shape[1] <= MAX_CHANNELS and array.shape[3] <= MAX_CHANNELS:
         raise DataError(f"{place} has shape {array.shape}; which axis is the channels cannot be told")
-    elif array.shape[3] <= MOST_CHANNELS:
+    elif array.shape[3] <= MAX_CHANNELS:
         array = array.transpose(0, 3, 1, 2)
-    elif array.shape[1] > MOST_CHANNELS:
+    elif array.shape[1] > MAX_CHANNELS:
         raise DataError(
             f"{place} has shape {array.shape}; it must be (N, H, W), (N, H, W, C) or (N, C, H, W), C of 1..4"
         )
@@ -118,7 +118,7 @@ def _labels(place: str, array: npt.NDArray[Any]) -> Labels:
     if array.dtype == np.uint64 and array.size and int(array.max()) > np.iinfo(np.int64).max:
         raise DataError(f"{place} holds the label {array.max()}; labels must be 0..K-1")
     if array.size and int(array.max()) >= max(array.size, 2):
-        # Without this, one stray label of a million would make a million classes.
+        # Otherwise one wrong label of a million would make a million classes.
         raise DataError(
             f"{place} holds the label {array.max()}; labels must be 0..K-1, and K at most the images"
         )

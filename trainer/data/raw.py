@@ -1,4 +1,4 @@
-"""Raw: images as they were read, before they are split. Every reader of data ends in one."""
+"""Raw: images as a reader returns them, before they are split."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Images (N, C, H, W) of 0..255 and labels (N,), with the official test part where there is one."""
+    """Images (N, C, H, W) of 0..255 and labels (N,), with the official test part if there is one."""
 
     name: str
     classes: tuple[str, ...]
@@ -22,13 +22,13 @@ class Raw:
     test_x: Images | None
     test_y: Labels | None
     mirror: bool
-    place: str  # for messages
+    place: str  # where the data was read from, in messages
 
 
 def check_labels(place: str, labels: Labels, classes: int, images: int, *, all_present: bool) -> None:
-    """Refuse labels that do not name a class for each image.
+    """Raise DataError unless there is a label of 0..classes-1 for each image.
 
-    Raises DataError: another count than the images', a label outside 0..classes-1, a class without an image.
+    all_present: whether every class must have an image.
     """
     if len(labels) != images:
         raise DataError(

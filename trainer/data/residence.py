@@ -1,4 +1,4 @@
-"""Where images live while a network is trained: the whole set on the device, or on the host and sent in batches."""
+"""Where the images are during a training: all on the device, or on the host and copied in batches."""
 
 import logging
 from typing import Protocol
@@ -9,20 +9,20 @@ from torch import Tensor
 from trainer.data.augment import Draws, crop, windows
 from trainer.data.data import Data, Split
 
-SHARE = 0.5  # of the free memory that images may take; the rest is the network's
+SHARE = 0.5  # largest share of the free memory that images may take; the network takes the rest
 
 log = logging.getLogger("trainer")
 
 
 class Images(Protocol):
-    """The images of a split, of which a batch can be taken."""
+    """The images of a split, from which batches are taken."""
 
     def take(self, chosen: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """The drawn crops of the chosen images, uint8 (B, C, H, W), and labels (B,), on the device."""
+        """Return the drawn crops of the chosen images, uint8 (B, C, H, W), and labels (B,), on the device."""
 
 
 class Padded:
-    """A whole split on the device, padded once: a batch is one gather."""
+    """A whole split on the device, padded once, so that a batch is one gather."""
 
     def __init__(self, split: Split, padding: int) -> None:
         self._views, self._labels = windows(split.x, padding), split.y
@@ -32,9 +32,9 @@ class Padded:
 
 
 class Streamed:
-    """A split wherever it lies: a batch is gathered there, sent to the device and padded there.
+    """A split on any device: a batch is gathered there, copied to the training device and padded there.
 
-    On CUDA it goes through pinned memory on a stream of its own, beside the step before.
+    For CUDA it is copied through pinned memory on a separate stream, in parallel with the previous step.
     """
 
     def __init__(self, split: Split, padding: int, device: torch.device) -> None:
@@ -55,36 +55,36 @@ class Streamed:
         return there
 
 
-def placed(data: Data, device: torch.device, spare_bytes: int | None = None) -> Data:
-    """The data on the device, or as it is where it would take more than half of the memory that is spare there."""
+def placed(data: Data, device: torch.device, available_bytes: int | None = None) -> Data:
+    """Return the data on the device, or unchanged if it would take more than half of the free memory there."""
     if data.train.x.device == device or device.type == "cpu":
         return data.to(device)
-    spare = free_bytes(device) if spare_bytes is None else spare_bytes
+    available = free_bytes(device) if available_bytes is None else available_bytes
     needed = sum(_bytes(split) for split in (data.train, data.valid, data.test))
-    if spare is None or needed <= SHARE * spare:
+    if available is None or needed <= SHARE * available:
         return data.to(device)
     log.warning(
-        "%s takes %s bytes and %s are free on %s: its images stay on the host and are sent in batches",
+        "%s takes %s bytes and %s are free on %s: its images stay on the host and are copied in batches",
         data.name,
         f"{needed:,}",
-        f"{spare:,}",
+        f"{available:,}",
         device,
     )
     return data
 
 
-def images(split: Split, padding: int, device: torch.device, spare_bytes: int | None = None) -> Images:
-    """The split padded as a whole, or batch by batch where it is not on the device or has no room there twice."""
-    spare = free_bytes(device) if spare_bytes is None else spare_bytes
+def images(split: Split, padding: int, device: torch.device, available_bytes: int | None = None) -> Images:
+    """Return the split padded as a whole, or batch by batch if it is not on the device or would not fit there twice."""
+    available = free_bytes(device) if available_bytes is None else available_bytes
     height, width = split.x.shape[2:]
     needed = _bytes(split) * (1 + 2 * padding / height) * (1 + 2 * padding / width)
-    if split.x.device == device and (spare is None or needed <= SHARE * spare):
+    if split.x.device == device and (available is None or needed <= SHARE * available):
         return Padded(split, padding)
     return Streamed(split, padding, device)
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that is free on the device, or that Linux would give on the host; None where nothing says so."""
+    """Return the free bytes of the device, or those that Linux reports as available on the host; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:

@@ -1,17 +1,17 @@
-"""The fixed split into train, valid and test: seeded, stratified, the same for every study."""
+"""The fixed split into train, valid and test: seeded, stratified, the same in every study."""
 
 import numpy as np
 
 from trainer.data.raw import Labels, Raw
 from trainer.errors import DataError
 
-TEST_SHARE = 0.20  # of all images, where the data set has no test part of its own
+TEST_SHARE = 0.20  # of all images, if the data set has no official test part
 VALID_SHARE = 0.15  # of the images that are not test
 
 
 def divide(y: Labels, share: float, seed: int) -> tuple[Labels, Labels]:
-    """Draw `share` of each class, one image or more, and leave one or more: sorted indices (rest, drawn)."""
-    # RandomState, not Generator: NumPy promises its stream for ever (NEP 19), and the split must never move.
+    """Draw `share` of each class, leaving at least one image on either side; return sorted indices (rest, drawn)."""
+    # RandomState instead of Generator, because NumPy guarantees its stream (NEP 19) and the split must never change.
     stream = np.random.RandomState(seed)
     rest, drawn = [], []
     for label in np.unique(y):
@@ -23,7 +23,7 @@ def divide(y: Labels, share: float, seed: int) -> tuple[Labels, Labels]:
 
 
 def check_counts(raw: Raw) -> None:
-    """Refuse data too small to split. Raises DataError that names the class."""
+    """Raise DataError, with the class, for data too small to split."""
     needed = 2 if raw.test_y is not None else 3
     counts = np.bincount(raw.train_y, minlength=len(raw.classes))
     poorest = int(counts.argmin())

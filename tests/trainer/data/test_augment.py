@@ -157,13 +157,13 @@ def test_streamed_images_are_those_of_the_padded_set(padding: int) -> None:
 def test_images_are_padded_as_a_whole_where_there_is_room() -> None:
     split = colours().train
     assert isinstance(images(split, 2, CPU), Padded)
-    assert isinstance(images(split, 2, CPU, spare_bytes=split.x.nbytes), Streamed)
+    assert isinstance(images(split, 2, CPU, available_bytes=split.x.nbytes), Streamed)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_data_without_room_stay_on_the_host() -> None:
     data, cuda = colours(), torch.device("cuda", 0)
-    assert placed(data, cuda, spare_bytes=100).train.x.device == CPU
+    assert placed(data, cuda, available_bytes=100).train.x.device == CPU
     assert placed(data, cuda).train.x.device == cuda
 
 
