@@ -1,9 +1,10 @@
 """How near a training step comes to the hardware: model FLOPs utilisation (MFU), one CPU thread.
 
-FLOPs of a step are those of the formula in `trainer/work.py`, the ceiling is the best convolution or matrix product
-that the same thread reaches in the same precision (`trainer/ceiling.py`), probed anew before each row, best of all.
-Steps are timed by process time, so that waiting for other load does not count; medians. A few rows come first as a
-fresh process runs them, then all with freed memory kept for the next step (`trainer/heap.py`); where the time goes.
+FLOPs of a step are those of the formula in `trainer/hardware/flops.py`, the ceiling is the best convolution or matrix
+product that the same thread reaches in the same precision (`trainer/hardware/peak_flops.py`), measured again before
+each row, best of all. Steps are timed by process time, so that waiting for other load does not count; medians. A few
+rows come first as a fresh process runs them, then all with freed memory kept for the next step
+(`trainer/hardware/heap.py`); where the time goes.
 
 The goal: ResNet-20 in fp32 at 35 % or more.
 """
@@ -23,14 +24,12 @@ import genome
 from benchmarks._rounds import prepare, seconds
 from genome import zoo
 from genome.graph import Genome
-from trainer import Recipe
-from trainer.data.batches import Batch
+from trainer import Batch, Recipe, exit_loss, exit_weights, exits
 from trainer.hardware.flops import work
 from trainer.hardware.heap import keep_pages
 from trainer.hardware.peak_flops import Precision, measured
 from trainer.hardware.precision import Form
-from trainer.loop import exits
-from trainer.loop.optimizer import optimizer
+from trainer.loop.optimizer import optimizer_of
 
 CPU, INPUT, CLASSES, STEPS, GOAL = torch.device("cpu"), (3, 32, 32), 10, 7, 35.0
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -84,13 +83,13 @@ def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
     module = genome.build(row.genome).to(memory_format=memory_format).train()
     x = torch.randn(row.batch, *INPUT).contiguous(memory_format=memory_format)
     y = torch.randint(CLASSES, (row.batch,))
-    descent = optimizer(module, Recipe())
+    descent = optimizer_of(module, Recipe())
 
     def step() -> None:
         descent.zero_grad(set_to_none=True)
         with Form(row.precision, row.layout).autocast(CPU):
-            logits = exits.forward(module, x, CLASSES)
-        exits.loss(logits, Batch(x, y), exits.weights(module, len(logits)), 0.0).backward()
+            logits = exits(module, x, CLASSES)
+        exit_loss(logits, Batch(x, y), exit_weights(module, len(logits)), 0.0).backward()
         descent.step()
 
     return module, step

@@ -1,6 +1,6 @@
-"""How one network is trained: data, recipe, budget, `fit` and its report.
+"""Training of one network: data, recipe, budget, `fit` and its report.
 
-Takes any `nn.Module`. Importing this package is cheap; torch is loaded by the first name that needs it.
+Works with any `nn.Module`. Importing this package is cheap; torch is loaded by the first name that needs it.
 """
 
 from importlib import import_module
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.budget import Budget, BudgetError, parse_bytes, parse_seconds
+    from trainer.data.batches import Batch
     from trainer.data.data import Data, Split, load
     from trainer.data.named import NAMES
     from trainer.errors import DataError
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from trainer.loop.checkpoint import Checkpoint, CheckpointError
     from trainer.loop.evaluation import Scores, evaluate
     from trainer.loop.fit_loop import fit
+    from trainer.loop.loss import exit_loss, exit_weights, exits
     from trainer.recipe import Recipe, RecipeError
     from trainer.report import Report, ReportError, Row
 
-# No file is called after a function it gives: importing `trainer.fit` as a module would hide the function.
+# No file is named after a public function: importing a module `trainer.fit` would hide the function.
 _HOME = {
     "NAMES": "data.named",
+    "Batch": "data.batches",
     "Budget": "budget",
     "BudgetError": "budget",
     "Checkpoint": "loop.checkpoint",
@@ -47,6 +50,9 @@ _HOME = {
     "Work": "hardware.flops",
     "device_of": "hardware.devices",
     "evaluate": "loop.evaluation",
+    "exit_loss": "loop.loss",
+    "exit_weights": "loop.loss",
+    "exits": "loop.loss",
     "fit": "loop.fit_loop",
     "keep_pages": "hardware.heap",
     "latency": "hardware.latency",
@@ -57,6 +63,7 @@ _HOME = {
 
 __all__ = [
     "NAMES",
+    "Batch",
     "Budget",
     "BudgetError",
     "Checkpoint",
@@ -77,6 +84,9 @@ __all__ = [
     "Work",
     "device_of",
     "evaluate",
+    "exit_loss",
+    "exit_weights",
+    "exits",
     "fit",
     "keep_pages",
     "latency",

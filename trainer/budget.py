@@ -18,21 +18,21 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?b)?", re.ASCII | re.IGNORECASE)
 
 
 class BudgetError(ValueError):
-    """A budget that cannot be read or kept; the message is one sentence."""
+    """A budget that cannot be read or is out of range; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be used; None is no limit. Raises BudgetError for a value out of range.
-
-    device_time: seconds of the study on the device, or what is left of them.
-    per_trial: seconds of one trial.  memory: bytes.  rungs: epochs after which a trial may be pruned, rising.
-    """
+    """The limits of a study and its trials; None is no limit. Raises BudgetError for a value out of range."""
 
     device_time: float | None = None
+    """Device seconds of the study, or those that are left of it."""
     per_trial: float | None = None
+    """Device seconds of one trial."""
     memory: int | None = None
+    """Bytes on the device."""
     rungs: tuple[int, ...] = ()
+    """Epochs after which a trial may be pruned, rising."""
 
     def __post_init__(self) -> None:
         for name in ("device_time", "per_trial", "memory"):
@@ -45,7 +45,7 @@ class Budget:
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "Budget":
-        """A budget from plain values such as {"device_time": "3m", "memory": "2GiB", "rungs": [1, 3, 9]}."""
+        """Return the budget of plain values such as {"device_time": "3m", "memory": "2GiB", "rungs": [1, 3, 9]}."""
         readers: dict[str, Any] = {
             "device_time": parse_seconds,
             "per_trial": parse_seconds,
@@ -60,13 +60,13 @@ class Budget:
         return cls(**read, rungs=() if values.get("rungs") is None else values["rungs"])
 
     def limit(self) -> tuple[float, str] | None:
-        """The seconds that one trial may take and the name of the limit that says so; None if unlimited."""
+        """Return the seconds that one trial may take, and the name of that limit; None if unlimited."""
         limits = [(self.per_trial, "per_trial"), (self.device_time, "device_time")]
         return min(((seconds, name) for seconds, name in limits if seconds is not None), default=None)
 
 
 def parse_seconds(value: Any, name: str = "time") -> float:
-    """Seconds from a number or from text such as 20s, 3m, 1h30m, 1.5h, 250ms. Raises BudgetError."""
+    """Return seconds from a number or from text such as 20s, 3m, 1h30m, 1.5h, 250ms. Raises BudgetError."""
     seconds = value
     if isinstance(value, str):
         text = value.strip().lower()
@@ -89,7 +89,7 @@ def parse_seconds(value: Any, name: str = "time") -> float:
 
 
 def parse_bytes(value: Any, name: str = "memory") -> int:
-    """Bytes from a whole number or from text such as 2GiB or 500MB. Raises BudgetError."""
+    """Return bytes from a whole number or from text such as 2GiB or 500MB. Raises BudgetError."""
     size = value
     if isinstance(value, str):
         match = _SIZE.fullmatch(value.strip())

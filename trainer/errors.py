@@ -1,8 +1,8 @@
-"""What can be wrong with data and modules that come from outside."""
+"""Errors of data and modules that a user provides."""
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message is one sentence that says where, what and how to mend it."""
+    """Data that cannot be used; the message is one sentence with the place, the fault and the remedy."""
 
 
 class ModuleError(ValueError):

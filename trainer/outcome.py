@@ -1,4 +1,4 @@
-"""Outcome: how a trial ended, in words. What goes wrong inside one is an outcome, never an exception."""
+"""Outcome: how a trial ended. An error inside a trial is an outcome, never an exception."""
 
 from typing import Literal, NamedTuple
 
@@ -14,11 +14,11 @@ _MEMORY_WORDS = (
     "can't allocate memory",
     "defaultcpuallocator",
     "alloc_failed",  # cuDNN's and cuBLAS's status
-    "invalid buffer size",  # more bytes than an integer holds
+    "invalid buffer size",  # the number of bytes exceeds an integer
     "storage size calculation overflowed",
     "bad_alloc",
 )
-# All that oneDNN says where it gets no memory; longer sentences with these words are of other things.
+# The whole messages of oneDNN without memory; longer messages with these words have other causes.
 _MEMORY_SENTENCES = (
     "could not create a primitive",
     "could not execute a primitive",
@@ -27,46 +27,48 @@ _MEMORY_SENTENCES = (
 
 
 class Outcome(NamedTuple):
-    """outcome: done, pruned, cut, interrupted or failed.  kind: of cut and failed ones.  reason: one sentence."""
+    """How a trial ended."""
 
     outcome: Word
-    kind: Kind | None
-    reason: str
+    kind: Kind | None  # of cut and failed trials
+    reason: str  # one sentence
 
 
 class NotFinite(Exception):
-    """A loss that is not a finite number; the message says which and when."""
+    """A loss that is not a finite number; the message names the step."""
 
 
 class TooMuchMemory(Exception):
-    """More bytes on the device than the budget allows; the message says how many."""
+    """More bytes on the device than the budget allows; the message gives both numbers."""
 
 
 def of_error(error: Exception) -> Outcome:
-    """The outcome of an exception that came out of training or evaluation."""
-    said = " ".join(str(error).split())
+    """Return the outcome of an exception raised by training or evaluation."""
+    message = " ".join(str(error).split())
     if isinstance(error, NotFinite):
-        return Outcome("failed", "not-finite", said)
+        return Outcome("failed", "not-finite", message)
     if isinstance(error, TooMuchMemory):
-        return Outcome("failed", "out-of-memory", said)
+        return Outcome("failed", "out-of-memory", message)
     if is_memory(error):
-        return Outcome("failed", "out-of-memory", f"the device ran out of memory: {_short(said)}")
-    if isinstance(error, ValueError) and "more than 1 value per channel" in said:
-        return Outcome("failed", "batch-too-small", f"the batch is too small for batch norm: {_short(said)}")
+        return Outcome("failed", "out-of-memory", f"the device ran out of memory: {_short(message)}")
+    if isinstance(error, ValueError) and "more than 1 value per channel" in message:
+        return Outcome(
+            "failed", "batch-too-small", f"the batch is too small for batch norm: {_short(message)}"
+        )
     if isinstance(error, torch.AcceleratorError):
-        # A CUDA error stays with the process: whoever called must start a fresh one.
-        return Outcome("failed", "device", f"the device failed: {_short(said)}")
+        # A CUDA error persists in the process: the caller must start a new one.
+        return Outcome("failed", "device", f"the device failed: {_short(message)}")
     if isinstance(error, ModuleError):
-        return Outcome("failed", "error", said)
-    return Outcome("failed", "error", f"the network raised {type(error).__name__}: {_short(said)}")
+        return Outcome("failed", "error", message)
+    return Outcome("failed", "error", f"the network raised {type(error).__name__}: {_short(message)}")
 
 
 def is_memory(error: Exception) -> bool:
-    """Whether an exception says that memory was short, on the device or of the budget."""
+    """Whether the exception means that the device ran out of memory, or exceeded the budget of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError | TooMuchMemory):
         return True
-    said = str(error).lower()
-    has_words = said in _MEMORY_SENTENCES or any(words in said for words in _MEMORY_WORDS)
+    message = str(error).lower()
+    has_words = message in _MEMORY_SENTENCES or any(words in message for words in _MEMORY_WORDS)
     return isinstance(error, RuntimeError) and has_words
 
 
@@ -77,6 +79,6 @@ def with_memory(reason: str, peak_bytes: int | None, predicted_bytes: int | None
     return f"{reason} ({counts})" if counts else reason
 
 
-def _short(said: str) -> str:
-    text = said or "no message"
+def _short(message: str) -> str:
+    text = message or "no message"
     return text if len(text) <= 200 else text[:197] + "..."

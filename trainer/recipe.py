@@ -2,84 +2,86 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-OPTIMIZERS = ("sgd", "adamw")
-SCHEDULES = ("one-cycle", "cosine")
+from trainer.averages import AVERAGES
+from trainer.optimizers import OPTIMIZERS
+from trainer.schedules import SCHEDULES
+
 PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
-AVERAGES = ("none", "ema", "lookahead")
 COMPILE = ("auto", "always", "never")
-LR = {"sgd": 0.1, "adamw": 3e-3}
-WEIGHT_DECAY = {"sgd": 5e-4, "adamw": 0.05}
 
 
 class RecipeError(ValueError):
-    """A recipe that cannot be followed; the message is one sentence."""
+    """A recipe with an unknown key or a value out of range; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. Raises RecipeError, one sentence, for a value out of range.
-
-    optimizer: sgd (Nesterov momentum) or adamw.
-    lr: the schedule's peak; by default 0.1 for sgd, 0.003 for adamw.
-    weight_decay: not applied to norms and biases; by default 5e-4 for sgd, 0.05 for adamw.  momentum: sgd's.
-    batch: images a step.  epochs: passes over the train images.
-    schedule: per step; one-cycle (by cosines up from lr/25, down to lr/250,000) or cosine (up in a line, down
-    to 0 by a cosine).
-    warmup: share of the steps in which lr rises.  clip: largest norm of the gradient, None = unclipped.
-    crop: pixels of padding before a random crop, 0 = none, None = an eighth of the image's shorter side.
-    flip: mirror half of the images in the first epoch, the others in the next, and so on in turn, where the data
-    allows it.
-    cutout: side in pixels of a square set to the mean, 0 = none.
-    mixup: alpha of the beta distribution by which pairs of images are mixed, 0 = none.
-    average: which weights are evaluated and kept: those of the last step (none), their moving average with
-    ema_decay (ema), or lookahead's.
-    patience: epochs without a better evaluation after which training ends, None = never.
-    accumulate: parts of a batch that go through the network one after another, for one step of the optimizer.
-    precision: fp32, bf16 (autocast), or auto: the faster one for this network on this device, by a probe.
-    layout: of images and kernels in memory, contiguous, channels_last, or auto: by the same probe.
-    compile: whether torch.compile is used: always, never, or auto: where what is left to do repays it.
-    """
+    """How to train. Raises RecipeError, one sentence, for a value out of range."""
 
     optimizer: str = "sgd"
-    lr: float = None  # type: ignore[assignment]  # filled from the optimizer, so that a stored recipe is complete
+    """`sgd` (Nesterov momentum) or `adamw`."""
+    # lr and weight_decay are filled in __post_init__, so that a stored recipe is complete.
+    lr: float = None  # type: ignore[assignment]
+    """Peak learning rate of the schedule; by default 0.1 for sgd, 0.003 for adamw."""
     weight_decay: float = None  # type: ignore[assignment]
+    """Weight decay of kernels and matrices, not of norms and biases; by default 0.0005 for sgd, 0.05 for adamw."""
     momentum: float = 0.9
-    batch: int = 64  # digits, 9 epochs, one thread: 0.980 on valid with 64, 0.968 with 128, 0.986 with 32
+    """Momentum of sgd."""
+    # digits, 9 epochs, one thread: 0.980 on valid with 64, 0.968 with 128, 0.986 with 32
+    batch: int = 64
+    """Images per step."""
     epochs: int = 20
+    """Passes over the train images."""
     schedule: str = "one-cycle"
-    warmup: float = 0.1  # longer ones end as well, but early epochs then tell networks apart less
+    """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000) or `cosine` (linear up, to 0)."""
+    # Longer warm-ups end as well, but early epochs then tell networks apart less.
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises."""
     label_smoothing: float = 0.05
+    """Share of the label that is spread evenly over all classes."""
     clip: float | None = 5.0
+    """Largest norm of the gradient; null for no clipping."""
     crop: int | None = None
+    """Pixels of padding before a random crop; 0 for none, null for an eighth of the image's shorter side."""
     flip: bool = True
+    """Whether to mirror half of the images in one epoch and the other half in the next, if the data allows it."""
     cutout: int = 0
+    """Side in pixels of a square that is set to the mean; 0 for none."""
     mixup: float = 0.0
+    """Alpha of the beta distribution by which pairs of images are mixed; 0 for none."""
     average: str = "none"
+    """Weights that are evaluated and stored: of the last step (`none`), moving average (`ema`) or `lookahead`."""
     ema_decay: float = 0.999
+    """Decay of the moving average of `average: ema`."""
     patience: int | None = None
+    """Epochs without a better evaluation after which training ends; null for never."""
     accumulate: int = 1
+    """Parts of a batch that run one after another, with one optimizer step for all of them."""
     seed: int = 0
+    """Seed of the initial weights, the order of the images, augmentation and dropout."""
     precision: str = "auto"
+    """`fp32`, `bf16` (autocast), or `auto`: the faster one for this network on this device, found by a probe."""
     layout: str = "auto"
+    """Memory layout of images and kernels: `contiguous`, `channels_last`, or `auto`, found by the same probe."""
     compile: str = "auto"
+    """Whether to use torch.compile: `always`, `never`, or `auto`: if the remaining steps repay it."""
 
     def __post_init__(self) -> None:
         _check("optimizer", self.optimizer, _among(OPTIMIZERS))
-        if self.lr is None:
-            object.__setattr__(self, "lr", LR[self.optimizer])
-        if self.weight_decay is None:
-            object.__setattr__(self, "weight_decay", WEIGHT_DECAY[self.optimizer])
+        for name in ("lr", "weight_decay"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(OPTIMIZERS[self.optimizer], name))
         for name, rule in _RULES.items():
             _check(name, getattr(self, name), rule)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> "Recipe":
-        """A recipe from plain values, as in a study file. Raises RecipeError, also for an unknown key."""
+        """Return the recipe of plain values, as in a study file. Raises RecipeError, also for an unknown key."""
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:
@@ -89,7 +91,7 @@ class Recipe:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field as a plain value; `Recipe.parse` reads it back."""
+        """Return every field as a plain value; `Recipe.parse` reads them back."""
         return asdict(self)
 
 
@@ -102,7 +104,7 @@ def _check(name: str, value: Any, rule: _Rule) -> None:
         raise RecipeError(f"{name} is {value!r}; it must be {allowed}")
 
 
-def _among(words: tuple[str, ...]) -> _Rule:
+def _among(words: Collection[str]) -> _Rule:
     return (lambda value: isinstance(value, str) and value in words), f"one of {', '.join(words)}"
 
 

@@ -18,26 +18,27 @@ _WEIGHTS = ("best_weights", "last_weights")
 
 
 class ReportError(ValueError):
-    """Text that is no report; the message is one sentence."""
+    """Text or values that are not a report; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the learning curve; None stands for a number that is not finite.
-
-    epoch: counted from 1.  complete: False for an epoch that the budget cut short.
-    train_loss: what was minimised (all exits weighted, labels smoothed), mean over the images.
-    valid_loss, valid_accuracy: of the last exit.  seconds: charged since the trial began.
-    images_per_second: training speed in this epoch, evaluation not counted.
-    """
+    """One line of the learning curve; None stands for a number that is not finite."""
 
     epoch: int
+    """Number of the epoch, counted from 1."""
     complete: bool
+    """False for an epoch that the budget cut short."""
     train_loss: float | None
+    """The minimised loss (all exits weighted, labels smoothed), mean over the images."""
     valid_loss: float | None
+    """Mean cross-entropy of the last exit on the valid images."""
     valid_accuracy: float
+    """Accuracy of the last exit on the valid images."""
     seconds: float
+    """Seconds charged since the trial began."""
     images_per_second: float
+    """Training speed in this epoch, without evaluation."""
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(self)
@@ -45,50 +46,64 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """What a trial reached. `outcome` is one of OUTCOMES; `reason` says it in one sentence.
-
-    kind: of cut and failed trials: not-finite, out-of-memory, batch-too-small, timeout, device or error.
-    epochs: complete ones.  best_epoch, valid_accuracy, valid_loss, exits: of the best evaluation (highest
-    accuracy, then lowest loss), None before the first; exits is the accuracy of every exit.
-    seconds: charged for building, training and evaluation.  parts: how they were spent, in seconds; what is
-    left over is none of these.  Where a step is one CUDA graph, `step` is all of it.
-    precision, layout: in which the network ran.  is_compiled: whether by torch.compile.
-    images_per_second, step_seconds: of training steps.  mfu: model FLOPs utilisation of the training steps, their
-    floating point operations a second as a share of `ceiling_flops`, the most that was measured on this device
-    (trainer.work, trainer.ceiling); None where a module could not be counted.
-    peak_memory_bytes: on CUDA of the tensors on the device, on the CPU by how much the process grew; None where
-    the system does not say.  predicted_memory_bytes: what the caller expected.
-    best_weights, last_weights: state dicts on the CPU, kept out of JSON and comparison.
-    """
+    """What a trial reached, how it ended and what it cost."""
 
     outcome: str
+    """done, pruned, cut (by the budget), interrupted or failed."""
     kind: str | None
+    """Why a trial was cut or failed: not-finite, out-of-memory, batch-too-small, timeout, device or error."""
     reason: str
+    """The outcome in one sentence."""
     epochs: int
+    """Complete epochs."""
     best_epoch: int | None
+    """Epoch of the best evaluation (highest accuracy, then lowest loss); None before the first."""
     valid_accuracy: float | None
+    """Accuracy of the last exit in the best evaluation."""
     valid_loss: float | None
+    """Loss of the last exit in the best evaluation."""
     exits: tuple[float, ...]
+    """Accuracy of every exit in the best evaluation."""
     curve: tuple[Row, ...]
+    """The learning curve, a row per epoch."""
     seconds: float
+    """Seconds charged for building, training and evaluation."""
     images_per_second: float | None
+    """Speed of the training steps."""
     recipe: dict[str, Any]
+    """The recipe, as plain values."""
     device: str
+    """Name of the device."""
     torch: str
+    """Version of torch."""
     threads: int
+    """CPU threads of the process."""
     seed: int
+    """Seed of the recipe."""
     peak_memory_bytes: int | None
+    """Peak of the tensors on a CUDA device, or growth of the process on the CPU; None if not reported."""
     predicted_memory_bytes: int | None = None
+    """Peak that the caller predicted."""
     precision: str | None = None
+    """fp32 or bf16."""
     layout: str | None = None
+    """contiguous or channels_last."""
     is_compiled: bool = False
+    """Whether the network ran by torch.compile."""
     accumulate: int = 1
+    """Parts of a batch per step at the end of the training."""
     step_seconds: float | None = None
+    """Mean seconds of a training step."""
     mfu: float | None = None
+    """Model FLOPs utilisation: FLOP/s of the training steps as a share of `ceiling_flops`; None if not countable."""
     ceiling_flops: float | None = None
+    """Highest FLOP/s measured on this device."""
     parts: dict[str, float] = field(default_factory=dict)
+    """Seconds by part of the training; a step that is one CUDA graph counts as `step`."""
     best_weights: "Weights | None" = field(default=None, compare=False, repr=False)
+    """State dict of the best evaluation, on the CPU; not in JSON."""
     last_weights: "Weights | None" = field(default=None, compare=False, repr=False)
+    """State dict of the last step, on the CPU; not in JSON."""
 
     @classmethod
     def failed(
@@ -129,14 +144,14 @@ class Report:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without the weights; numbers that are not finite become None."""
+        """Return plain values for JSON, without the weights; numbers that are not finite become None."""
         plain = _plain(self)
         plain["exits"] = list(self.exits)
         plain["curve"] = [row.to_dict() for row in self.curve]
         return plain
 
     def to_json(self) -> str:
-        """The report as strict JSON text, without the weights."""
+        """Return the report as strict JSON text, without the weights."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
@@ -193,5 +208,5 @@ def _values(kind: type, plain: Any) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """The value, or None for a float that JSON cannot hold."""
+    """Return the value, or None for a float that JSON cannot hold."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,8 +14,8 @@ from trainer.data.residence import Streamed
 from trainer.hardware.peak_flops import measured
 from trainer.hardware.precision import Form, usual
 from trainer.hardware.ranks import Ranks
-from trainer.hardware.time_by_part import Parts
-from trainer.loop.cuda_graph import Graphed
+from trainer.hardware.time_by_part import TimeByPart
+from trainer.loop.cuda_graph import CapturedStep
 from trainer.loop.step import Step
 from trainer.proxies import PROXIES, proxies
 
@@ -88,9 +88,9 @@ def test_layout_and_latency(net: Make) -> None:
 FORM = Form("fp32", "channels_last")
 
 
-def steps(module: nn.Module, data: Data, recipe: Recipe) -> tuple[Step, Epochs, Parts]:
+def steps(module: nn.Module, data: Data, recipe: Recipe) -> tuple[Step, Epochs, TimeByPart]:
     device = torch.device("cuda", 0)
-    parts = Parts(device)
+    parts = TimeByPart(device)
     epochs = Epochs(data.train, Normalise(data, device, FORM), Augment(1, True, 2), recipe.batch, seed=0)
     FORM.lay_out(module)
     return Step(module, recipe, FORM, 10, 1000, device, parts, Ranks()), epochs, parts
@@ -127,7 +127,7 @@ def test_a_captured_step_is_the_same_step(digits: Data, net: Make, optimizer: st
             run = step
             for number, batch in enumerate(epochs.epoch(0)):
                 if graphed and number == 10:
-                    run = Graphed(step, batch, parts)
+                    run = CapturedStep(step, batch, parts)
                 run(batch)
         torch.cuda.synchronize()
         assert step.taken == epochs.steps and step.guard.step() is None

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from trainer import Recipe, RecipeError
-from trainer.loop.optimizer import optimizer
-from trainer.loop.schedule import cosine, one_cycle
+from trainer.loop.optimizer import optimizer_of
+from trainer.schedules import cosine, one_cycle
 
 
 def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
@@ -82,13 +82,13 @@ def test_factors_stay_in_bounds_and_fall_at_the_end(curve: Any, steps: int, warm
 
 
 def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
-    made = optimizer(net(), Recipe(weight_decay=0.01))
+    made = optimizer_of(net(), Recipe(weight_decay=0.01))
     decay = {
         parameter.ndim: group["weight_decay"] for group in made.param_groups for parameter in group["params"]
     }
     assert decay == {4: 0.01, 2: 0.01, 1: 0.0}
     assert all(group["nesterov"] and group["momentum"] == 0.9 for group in made.param_groups)
-    assert isinstance(optimizer(net(), Recipe(optimizer="adamw")), torch.optim.AdamW)
+    assert isinstance(optimizer_of(net(), Recipe(optimizer="adamw")), torch.optim.AdamW)
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
@@ -98,7 +98,7 @@ def test_a_step_may_leave_weights_without_a_gradient(kind: str) -> None:
     recipe = Recipe(optimizer=kind, momentum=0.9, weight_decay=0.01)
     ours = torch.nn.ModuleList(torch.nn.Linear(3, 3) for _ in range(2))
     theirs = copy.deepcopy(ours)
-    given = optimizer(ours, recipe)
+    given = optimizer_of(ours, recipe)
     groups = [{**group, "params": []} for group in given.param_groups]
     for group in groups:
         group["params"] = [p for p in theirs.parameters() if (p.ndim < 2) == (group["weight_decay"] == 0)]

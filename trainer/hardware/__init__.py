@@ -1,1 +1,1 @@
-"""Devices, clocks, memory, number formats, and what a device can do."""
+"""Devices: clocks, memory, precision, and measured speed."""

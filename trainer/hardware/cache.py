@@ -1,4 +1,4 @@
-"""Facts measured once on this machine and kept for the next process, in one small file of the user's cache."""
+"""Measurements of this machine that later processes reuse, in one small file of the user's cache."""
 
 import fcntl
 import json
@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-MOST = 10_000  # facts in the file; the newest stay
+MAX_FACTS = 10_000  # in the file; the oldest are dropped
 
 
 def recall(key: str) -> Any:
-    """The value remembered under `key` by this process or any before it; None where there is none."""
+    """Return the value that this process or an earlier one stored under `key`, or None."""
     return _facts().recall(key)
 
 
 def remember(key: str, value: Any) -> None:
-    """Keep a plain JSON value under `key`: for this process, and for later ones where the cache can be written."""
+    """Store a plain JSON value under `key`, for this process and, if the cache can be written, for later ones."""
     _facts().remember(key, value)
 
 
 def machine(device: "torch.device") -> str:
-    """What a measured time depends on beside the work: device, torch and, on the CPU, its number of threads."""
+    """Return what measured times depend on: the device, torch and, on the CPU, the number of threads."""
     import torch
 
     if device.type == "cuda":
@@ -36,9 +36,9 @@ def machine(device: "torch.device") -> str:
 
 
 class Facts:
-    """The facts in one folder. Any number of processes may read and write them at once.
+    """The measurements in one folder, which any number of processes may read and write at once.
 
-    A file that is broken, or that can't be read or written, is no error: facts then last as long as this object.
+    A file that is damaged or cannot be read or written is no error: facts then last as long as this object.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Facts:
         self._stamp: tuple[int, ...] = ()
 
     def recall(self, key: str) -> Any:
-        """The value under `key`, or None."""
+        """Return the value under `key`, or None."""
         if key in self._own:
             return self._own[key]
         if key not in self._read:
@@ -56,16 +56,16 @@ class Facts:
         return self._read.get(key)
 
     def remember(self, key: str, value: Any) -> None:
-        """Put a plain JSON value under `key`, in place of what was there."""
+        """Store a plain JSON value under `key`, in place of an earlier one."""
         self._own[key] = value
         with suppress(OSError), self._alone():
             found = _parsed(self._file)
-            found.pop(key, None)  # or it would stay where the older facts are
+            found.pop(key, None)  # so that the new value is appended as the newest
             found[key] = value
-            self._replace(dict(list(found.items())[-MOST:]))
+            self._replace(dict(list(found.items())[-MAX_FACTS:]))
 
     def _refresh(self) -> None:
-        """Read the file again if another was put in its place since."""
+        """Read the file again if it was replaced since."""
         with suppress(OSError):
             now = self._file.stat()
             stamp = (now.st_ino, now.st_mtime_ns, now.st_size)
@@ -74,21 +74,21 @@ class Facts:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other process writes meanwhile. The kernel drops the lock of one that ends."""
+        """Keep other processes from writing. The kernel releases the lock of a process that ends."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _replace(self, facts: dict[str, Any]) -> None:
-        """Readers see the old file or the new one, never a part."""
-        new = self._file.with_suffix(".new")  # one name for all: whoever writes is alone
+        """Replace the file atomically."""
+        new = self._file.with_suffix(".new")  # one name is enough: the lock admits one writer
         new.write_text(json.dumps(facts, indent=0), encoding="utf-8")
         new.replace(self._file)
 
 
 def _parsed(file: Path) -> dict[str, Any]:
-    """What a file holds, oldest first; nothing where it is no JSON mapping. Raises OSError, but not for absence."""
+    """Return the content of a file, oldest first; nothing if it is absent or no JSON mapping. Raises OSError."""
     try:
         facts = json.loads(file.read_bytes())
     except (FileNotFoundError, ValueError, RecursionError):
@@ -102,17 +102,17 @@ def _facts() -> Facts:
 
 @cache
 def _in_folder(own: str | None, shared: str | None) -> Facts:
-    """The facts of the folder that the environment names, else of the user's cache."""
+    """Return the facts of the folder that the environment names, else of the user's cache."""
     if own:
         return Facts(Path(own))
-    # a user without a home leaves `~`, in which nothing is made: /dev/null is no folder
+    # a user without a home keeps `~`; below /dev/null, which is no folder, nothing is written
     home = os.path.expanduser("~")
     return Facts(Path(shared or (os.path.join(home, ".cache") if home != "~" else os.devnull), "genome"))
 
 
 @cache
 def _processor() -> str:
-    """The processor's name; with family and model, since virtual ones may all be called alike."""
+    """Return the processor's name with family and model, because virtual processors may share a name."""
     fields: dict[str, str] = {}
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -4,11 +4,11 @@ import torch
 
 
 class DeviceError(ValueError):
-    """A device that is not there; the message is one sentence."""
+    """A device that is absent; the message is one sentence."""
 
 
 def device_of(name: str | torch.device) -> torch.device:
-    """The device of that name, a CUDA device always with its number. Raises DeviceError if it is absent."""
+    """Return the device of that name, a CUDA device with its index. Raises DeviceError if it is absent."""
     try:
         device = torch.device(name)
     except RuntimeError:

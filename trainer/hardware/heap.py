@@ -1,4 +1,4 @@
-"""Heap: what this process holds and does not use, and how a training step finds it again."""
+"""The heap of this process: keeping freed pages, giving them back, counting them."""
 
 import ctypes
 
@@ -7,11 +7,11 @@ NEVER = 2**31 - 1
 
 
 def keep_pages() -> bool:
-    """From now on no memory that this process frees goes back to the system by itself; False where libc has no say.
+    """Stop returning freed memory to the system automatically; return False if libc cannot do that.
 
-    glibc gives blocks of more than 32 MiB back at once, and the top of the heap: the next training step then asks for
-    the same pages anew and waits while each is cleared. It holds for blocks of the main thread and can't be taken
-    back, so it is for processes that only train. `malloc_trim(0)` still gives back what is free.
+    glibc returns blocks of more than 32 MiB, and the top of the heap, at once; the next training step then requests the
+    same pages again and waits while each is cleared. The setting affects blocks of the main thread and cannot be
+    undone, so it is for processes that only train. `malloc_trim(0)` still returns free memory.
     """
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallopt"):
@@ -20,7 +20,7 @@ def keep_pages() -> bool:
 
 
 def give_back() -> None:
-    """Give what is free to the system, where libc can."""
+    """Return free memory to the system, if libc can."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
@@ -47,12 +47,12 @@ class _Heap(ctypes.Structure):
 
 
 def free_bytes() -> int:
-    """Bytes of the heap that this process holds and does not use; 0 where libc does not say."""
+    """Return the bytes of the heap that this process holds and does not use; 0 if libc does not report it."""
     return int(_info().fordblks)
 
 
 def used_bytes() -> int:
-    """Bytes that this process has in use, large blocks outside of the heap included; 0 where libc does not say."""
+    """Return the bytes in use, with large blocks outside of the heap; 0 if libc does not report it."""
     info = _info()
     return int(info.uordblks + info.hblkhd)
 

@@ -1,4 +1,4 @@
-"""Latency of a network."""
+"""The latency of a network."""
 
 import statistics
 import time
@@ -20,9 +20,9 @@ def latency(
     device: str | torch.device = "cpu",
     repeats: int = 30,
 ) -> float:
-    """Median seconds of the forward pass of one image (channels, height, width), after five unmeasured ones.
+    """Return the median seconds of a forward pass of one image (channels, height, width), after five warm-up passes.
 
-    The module is moved to the device; its mode is put back. On CUDA each pass is synchronised.
+    The module is moved to the device; its mode is restored. On CUDA each pass is synchronised.
     """
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}; it must be at least 1")

@@ -1,4 +1,4 @@
-"""Meter: seconds charged to a trial. Pace: how far the host may run ahead of the device."""
+"""Meter: the seconds charged to a trial. Pace: how far the host may run ahead of the device."""
 
 import time
 from collections import deque
@@ -10,7 +10,7 @@ STEPS_AHEAD = 2
 
 
 class Meter:
-    """A stop-watch of device seconds: counts inside `with meter:`, and synchronises a CUDA device there.
+    """A stop-watch of device seconds: runs inside `with meter:`, and synchronises a CUDA device at its start and end.
 
     started: seconds already charged, for instance for building the module.
     """
@@ -22,17 +22,17 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Charged so far. Does not synchronise: inside `with meter:` it may be two steps early on CUDA."""
+        """Seconds charged so far. Not synchronised: inside `with meter:` it may be two steps early on CUDA."""
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self._charged + running
 
     def read(self) -> float:
-        """Charged so far, once the device has done all it was given."""
+        """Wait for the device and return the seconds charged so far."""
         synchronize(self._device)
         return self.seconds
 
     def add(self, seconds: float) -> None:
-        """Charge what another process spent on the same training before."""
+        """Charge seconds that an earlier process spent on the same training."""
         self._charged += seconds
 
     def __enter__(self) -> "Meter":
@@ -52,9 +52,9 @@ class Meter:
 
 
 class Pace:
-    """Keeps the host at most two steps ahead of a CUDA device, so that a clock between steps is nearly true.
+    """Keeps the host at most two steps ahead of a CUDA device, so that host clocks between steps are nearly right.
 
-    Waiting for the step before the last leaves the device busy; a synchronisation at each step would not.
+    Waiting for an earlier step keeps the device busy; a synchronisation at each step would not.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -62,7 +62,7 @@ class Pace:
         self._events: deque[torch.cuda.Event] = deque()
 
     def step(self) -> None:
-        """Say that a step was given to the device; waits for the one two steps before."""
+        """Record a launched step, and wait for the step two before it."""
         if not self._cuda:
             return
         event = torch.cuda.Event()  # type: ignore[no-untyped-call, unused-ignore]
@@ -73,6 +73,6 @@ class Pace:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all it was given; nothing to do on the CPU."""
+    """Wait until the device has finished all launched work; does nothing on the CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""Modes: eval mode and random state for a while, then as they were."""
+"""Contexts that restore modes, buffers and random state."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 @contextmanager
 def mode_kept(module: nn.Module) -> Iterator[None]:
-    """Afterwards every submodule has the train or eval mode again that it came in."""
+    """Restore the train or eval mode of every submodule afterwards."""
     before = [(part, part.training) for part in module.modules()]
     try:
         yield
@@ -20,8 +20,8 @@ def mode_kept(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients inside."""
-    # no_grad rather than inference_mode: a grid that a module caches in here must be good for training too.
+    """Inside, the module is in eval mode and computes no gradients."""
+    # no_grad instead of inference_mode, because a grid that a module caches here must also serve training.
     with mode_kept(module), torch.no_grad():
         module.eval()
         yield
@@ -29,10 +29,10 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """The global random state, which dropout uses, starts from `seed` inside and is untouched afterwards."""
+    """Inside, the global random state, which dropout uses, starts from `seed`; afterwards it is restored."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        # Not torch.manual_seed: that would reseed every other device, too.
+        # torch.manual_seed would reseed every other device, too.
         torch.default_generator.manual_seed(seed)
         if cuda:
             torch.cuda.default_generators[device.index].manual_seed(seed)
@@ -41,7 +41,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def unchanged(module: nn.Module) -> Iterator[None]:
-    """Training mode inside; afterwards the module has its buffers and mode again, and no gradients."""
+    """Inside, the module is in training mode; afterwards its buffers and mode are restored and gradients are None."""
     buffers = [(buffer, buffer.detach().clone()) for buffer in module.buffers()]
     try:
         with mode_kept(module):

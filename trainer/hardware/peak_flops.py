@@ -1,8 +1,8 @@
-"""Ceiling: the most floating point operations per second that a device reaches, against which a training is held.
+"""The peak FLOP/s of a device, measured, to which the FLOP/s of a training are compared.
 
-Measured, not looked up: no data sheet knows how many threads there are, nor what a virtual machine gives. On CPUs
-convolutions are probed beside a matrix product, for they go through another library: on one core of an EPYC 9005 a
-matrix product in fp32 reaches 95 GFLOP/s, a convolution 250.
+A data sheet knows neither the number of threads nor the share of a virtual machine. On CPUs convolutions are probed
+beside a matrix product, because they use another library: on one core of an EPYC 9005 a matrix product in fp32 reaches
+95 GFLOP/s, a convolution 250.
 """
 
 import time
@@ -17,8 +17,8 @@ from trainer.hardware.cache import machine, recall, remember
 
 Precision = Literal["fp32", "bf16"]
 
-VERSION = 1  # of what is probed: another number has all ceilings measured again
-SECONDS = 0.08  # for each probe
+VERSION = 1  # of the probes; a new number makes every peak be measured again
+SECONDS = 0.08  # of each probe
 
 aten: Any = torch.ops.aten
 
@@ -28,7 +28,7 @@ class Conv(NamedTuple):
 
     channels: int
     side: int
-    images: int  # for each thread
+    images: int  # per thread
     memory_format: torch.memory_format = torch.channels_last
 
     @property
@@ -36,7 +36,7 @@ class Conv(NamedTuple):
         return 2 * 9 * self.channels**2 * self.side**2 * self.images
 
 
-# The best of 60 shapes on an EPYC 9005, with and without AVX-512, and what other processors are likely to favour.
+# The fastest of 60 shapes on an EPYC 9005, with and without AVX-512, and shapes that likely suit other processors.
 CPU_CONVS = (
     Conv(64, 8, 64),
     Conv(128, 8, 32),
@@ -49,10 +49,10 @@ CUDA_CONVS = (Conv(256, 32, 128), Conv(512, 16, 256))
 CUDA_MATRICES = (4096, 8192)
 
 
-def ceiling(device: torch.device, precision: Precision) -> float:
-    """FLOP/s that the device reaches at most in that precision, with torch's present settings and threads.
+def device_peak_flops(device: torch.device, precision: Precision) -> float:
+    """Return the peak FLOP/s of the device in that precision, with torch's current settings and threads.
 
-    Measured once on a machine, in about a second, and remembered. Other load at that time may leave it too low.
+    Measured once per machine, in about a second, and cached. Other load at that time may make it too low.
     """
     key = f"ceiling {VERSION}, {machine(device)}, {precision}"
     known = recall(key)
@@ -63,7 +63,7 @@ def ceiling(device: torch.device, precision: Precision) -> float:
 
 
 def measured(device: torch.device, precision: Precision) -> float:
-    """FLOP/s of the fastest probe, measured now. The random state is left alone."""
+    """Measure and return the FLOP/s of the fastest probe. The random state is unchanged."""
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     convs, sides = (CPU_CONVS, (CPU_MATRIX,)) if device.type == "cpu" else (CUDA_CONVS, CUDA_MATRICES)
@@ -74,7 +74,7 @@ def measured(device: torch.device, precision: Precision) -> float:
 
 
 def _conv_rate(conv: Conv, device: torch.device, dtype: torch.dtype) -> float:
-    """FLOP/s of the faster of a forward and a gradient of the weights."""
+    """Return the FLOP/s of the faster of a forward pass and a gradient of the weights."""
     size = (conv.images, conv.channels, conv.side, conv.side)
     x, y = (_numbers(size, device, dtype).contiguous(memory_format=conv.memory_format) for _ in range(2))
     weight = _numbers((conv.channels, conv.channels, 3, 3), device, dtype)
@@ -91,12 +91,12 @@ def _matrix_rate(side: int, device: torch.device, dtype: torch.dtype) -> float:
 
 
 def _numbers(size: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Normal numbers, since devices draw less power and clock higher over zeros; not from the global generator."""
+    """Return normal numbers, because on zeros devices draw less power and clock higher."""
     return torch.randn(size, generator=torch.Generator(device).manual_seed(0), device=device).to(dtype)
 
 
 def fastest(run: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest run. Many short ones, at least two: a first one, or other load, only slows."""
+    """Return the seconds of the fastest of many runs, at least two: a first run, or other load, is slower."""
     until = time.perf_counter() + SECONDS
     best = min(_seconds(run, device), _seconds(run, device))
     while time.perf_counter() < until:

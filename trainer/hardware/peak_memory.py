@@ -1,4 +1,4 @@
-"""Memory: the most bytes that a trial took."""
+"""Peak: the peak memory of a trial."""
 
 import re
 from contextlib import suppress
@@ -8,19 +8,17 @@ import torch
 
 from trainer.hardware.heap import used_bytes
 
-_RESET_PEAK = (
-    "5"  # Linux, proc(5): written to clear_refs, it sets the peak of the resident set to its present size
-)
+# Linux, proc(5): written to clear_refs, it sets the peak of the resident set to its current size.
+_RESET_PEAK = "5"
 
 
 class Peak:
-    """The most bytes taken since this was made.
+    """The peak of the memory in use since this object was made.
 
-    On CUDA: held by tensors on the device, those from before included. On the CPU, which needs Linux: by how much
-    the resident set of the whole process grew at most, or the blocks in use at one of the `sample`s, whichever is
-    more. What an operation takes for a moment is missed where it fits into what was free in the heap before. (To give
-    that back to the system first would be exact, and cost the first steps more than a short trial can spare.) A
-    process and a device have one peak: a newer Peak starts it anew.
+    On CUDA: the bytes of all tensors on the device, earlier ones included. On the CPU, which needs Linux: the growth of
+    the resident set of the process, or of the blocks in use at a `sample`, whichever is larger. A short allocation is
+    missed if it fits into memory that was free in the heap before. (Returning that memory to the system first would be
+    exact, but too slow for a short trial.) A process and a device have one peak, which every new Peak resets.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -33,13 +31,13 @@ class Peak:
             self._start, self._used = _resident_from_now(), used_bytes()
 
     def sample(self) -> None:
-        """Look at the blocks in use, where many are."""
+        """Sample the blocks in use, at a point where many are."""
         if self._device.type != "cuda":
             self._most = max(self._most, used_bytes() - self._used)
 
     @property
     def bytes(self) -> int | None:
-        """Up to now; None where the system does not say, or forbids to start anew."""
+        """The peak so far; None if the system does not report it or forbids the reset."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
         peak = _status("VmHWM")
@@ -50,7 +48,7 @@ class Peak:
 
 
 def _resident_from_now() -> int | None:
-    """Start the peak of the resident set anew; gives the resident bytes."""
+    """Reset the peak of the resident set, and return the resident bytes."""
     try:
         Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
     except OSError:
@@ -59,7 +57,7 @@ def _resident_from_now() -> int | None:
 
 
 def _status(name: str) -> int | None:
-    """A field of this process's status, in bytes."""
+    """Return a field of this process's status, in bytes."""
     with suppress(OSError):
         found = re.search(rf"^{name}:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
         return 1024 * int(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""Ranks: several processes that train one network together, each on its share of every batch."""
+"""Ranks: several processes that train one network, each on its share of every batch."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -11,41 +11,41 @@ from torch import Tensor, nn
 
 
 class Ranks(NamedTuple):
-    """This process's number and how many there are; one alone communicates with nobody."""
+    """The rank of this process and the number of processes; a single process does not communicate."""
 
     rank: int = 0
-    size: int = 1
+    size: int = 1  # number of processes
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes and tells."""
+        """Whether this process writes the checkpoint and reports."""
         return self.rank == 0
 
     def average_gradients(self, weights: Iterable[Tensor]) -> None:
         """Replace each gradient by its mean over the ranks, all in one message.
 
-        Every rank draws the same paths, so a weight that one of them did not use was used by none.
+        Every rank draws the same drop-path, so that all ranks lack the same gradients.
         """
         if self.size > 1:
             self._average([weight.grad for weight in weights if weight.grad is not None])
 
     def average_buffers(self, module: nn.Module) -> None:
-        """Replace the norms' running statistics by their means over the ranks."""
+        """Replace the running statistics of norms by their means over the ranks."""
         if self.size > 1:
             self._average([buffer for buffer in module.buffers() if buffer.is_floating_point()])
 
     def mean(self, number: Tensor) -> Tensor:
-        """The mean of a number over the ranks."""
+        """Return the mean of a number over the ranks."""
         if self.size > 1:
             self._average([number])
         return number
 
-    def agree(self, wish: bool) -> bool:
-        """Whether any rank wishes it: what ends the steps must end them everywhere. Waits for all of them."""
+    def agree(self, stop: bool) -> bool:
+        """Whether `stop` is true on any rank, so that all ranks stop at the same step. Waits for all ranks."""
         if self.size == 1:
-            return wish
+            return stop
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-        votes = torch.tensor(float(wish), device=device)
+        votes = torch.tensor(float(stop), device=device)
         dist.all_reduce(votes)
         return bool(votes.item() > 0)
 
@@ -60,7 +60,7 @@ class Ranks(NamedTuple):
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
-    """Join the processes that torchrun started; alone where it did not start this one."""
+    """Join the process group if torchrun started this process; otherwise yield a single rank."""
     if "LOCAL_RANK" not in os.environ:
         yield Ranks()
         return

@@ -1,4 +1,4 @@
-"""Parts: where the seconds of a training go."""
+"""TimeByPart: the seconds of a training by part."""
 
 import time
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import torch
 PARTS = ("build", "probe", "compile", "data", "forward", "backward", "step", "evaluation")
 
 
-class Parts:
-    """Seconds by part. On CUDA the device's own clock, read when an epoch is over, so that nothing waits for it."""
+class TimeByPart:
+    """Seconds by part. On CUDA they are measured by events, which are read at the end of an epoch without waiting."""
 
     def __init__(self, device: torch.device) -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
@@ -20,15 +20,15 @@ class Parts:
         self._is_paused = False
 
     def begin(self) -> None:
-        """Start the clock: what came before belongs to no part."""
+        """Start the clock; earlier seconds belong to no part."""
         self._mark(None)
 
     def mark(self, part: str) -> None:
-        """Charge what passed since the last mark to a part."""
+        """Charge the seconds since the last mark to a part."""
         self._mark(part)
 
     def settle(self) -> None:
-        """Read the device's clock, which must have done all it was given."""
+        """Read the events of a CUDA device, which must have finished."""
         for (_, before), (part, event) in zip(self._events, self._events[1:], strict=False):
             if part is not None:
                 self.seconds[part] += before.elapsed_time(event) / 1e3
@@ -36,7 +36,7 @@ class Parts:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Inside, nothing is marked: a clock's events cannot be captured in a graph."""
+        """Inside, nothing is marked, because these events cannot be captured in a graph."""
         self._is_paused = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""Warming up: what a process does on a device only once, and no trial is charged for."""
+"""Warm-up: work that a process does on a device only once, not charged to a trial."""
 
 from functools import cache
 
@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# With the first optimizer of a process torch loads its compiler, in about 1.2 s. Made here, it is loaded with this
+# The first optimizer of a process makes torch load its compiler, in about 1.2 s. Made here, it is loaded with this
 # file: by a fork server once for all its children.
 torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
 
 
 @cache
 def warm_up(device: torch.device) -> None:
-    """Load the kernels of a first step (on CUDA also the context and cuDNN). The random state is left alone."""
+    """Load the kernels of a first step (on CUDA also the context and cuDNN). The random state is unchanged."""
     with torch.random.fork_rng(devices=[]):
         module = nn.Sequential(
             nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 2)

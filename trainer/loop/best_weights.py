@@ -1,4 +1,4 @@
-"""Copies of a module's weights."""
+"""The weights of the best evaluation."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ Weights = dict[str, Tensor]
 
 
 class Best(NamedTuple):
-    """The best evaluation of a trial, and the weights it was made with."""
+    """The best evaluation of a trial and its weights."""
 
     epoch: int
     scores: Scores
@@ -19,14 +19,14 @@ class Best(NamedTuple):
 
 
 def copy_weights(module: nn.Module) -> Weights:
-    """The state dict as contiguous tensors on the CPU that share nothing with the module."""
+    """Return the state dict as contiguous tensors on the CPU that share no memory with the module."""
     return {
         name: value.detach().to("cpu", copy=True).contiguous() for name, value in module.state_dict().items()
     }
 
 
 def better(module: nn.Module, best: Best | None, row: Row, scores: Scores) -> Best:
-    """The best so far: higher accuracy, then lower loss; the earlier of equals."""
+    """Return the best evaluation so far: higher accuracy, then lower loss; the earlier of equals."""
     if best is not None and (scores.accuracy, -scores.loss) <= (best.scores.accuracy, -best.scores.loss):
         return best
     return Best(row.epoch, scores, copy_weights(module))

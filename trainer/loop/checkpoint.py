@@ -1,4 +1,4 @@
-"""Checkpoint: a training as a file, from which it goes on."""
+"""Checkpoint: the file from which a training resumes."""
 
 import io
 import time
@@ -10,43 +10,44 @@ import torch
 from trainer import files
 
 FORMAT = 1
-EVERY_SECONDS = 15.0  # what a kill costs at most
+EVERY_SECONDS = 15.0  # most seconds of training that a kill loses
 _MAGIC = b"genome checkpoint "
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be gone on from; the message is one sentence."""
+    """A checkpoint from which the training cannot resume; the message is one sentence."""
 
 
 class Checkpoint:
-    """A file that is written whole every few seconds of a training; `state` is plain values and tensors."""
+    """A file that is replaced every few seconds of a training; the state is plain values and tensors."""
 
     def __init__(self, path: Path, every_seconds: float = EVERY_SECONDS) -> None:
         self.path, self._every, self._last = path, every_seconds, time.monotonic()
 
     @property
     def is_due(self) -> bool:
+        """Whether the last write is long enough ago."""
         return time.monotonic() - self._last >= self._every
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the state in place of an earlier one; whoever is killed in between leaves the earlier one."""
-        self._last = time.monotonic()  # also where it fails, which is not to be tried at every step
+        """Replace the stored state; a kill while writing leaves the earlier state."""
+        self._last = time.monotonic()  # also if writing fails, so that it is not tried again at every step
         content = io.BytesIO()
         torch.save({**state, "format": FORMAT}, content)
         payload = content.getvalue()
         files.write(self.path, _MAGIC + files.sha256(payload).encode() + b"\n" + payload)
         self._last = time.monotonic()
 
-    def load_of(self, origin: dict[str, Any]) -> dict[str, Any] | None:
-        """The state of the training that began with `origin`. Raises CheckpointError also where it is another's."""
+    def load_of(self, identity: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the stored state, or None. Raises CheckpointError also if its identity is another training's."""
         state = self.load()
-        for key, value in origin.items():
+        for key, value in identity.items():
             if state is not None and state[key] != value:
                 raise CheckpointError(f"{self.path} was made with another {key}; delete it to begin afresh")
         return state
 
     def load(self) -> dict[str, Any] | None:
-        """The state, on the CPU; None where nothing was saved. Runs no code of the file.
+        """Return the stored state, on the CPU; None if there is none. Runs no code from the file.
 
         Raises CheckpointError for a file that is damaged or of another kind.
         """
@@ -62,4 +63,5 @@ class Checkpoint:
         return state
 
     def remove(self) -> None:
+        """Delete the file if it exists."""
         self.path.unlink(missing_ok=True)

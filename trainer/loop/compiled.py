@@ -1,4 +1,4 @@
-"""torch.compile, where the steps that are left repay it."""
+"""torch.compile, if the remaining steps repay it."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from trainer.hardware.modes import seeded, unchanged
 
 # On a CPU core a network took 31 to 66 s to compile, and a step became 1.14 to 1.27 times as fast.
 COST_SECONDS = 60.0
-SAVES = 0.14  # of a step, 1 - 1 / 1.16
+SAVES = 0.14  # share of a step, 1 - 1 / 1.16
 ROUNDS = 3
 
 log = logging.getLogger("trainer")
@@ -21,9 +21,9 @@ log = logging.getLogger("trainer")
 Run = Callable[..., Any]
 
 
-def repays(left_seconds: float) -> bool:
-    """Whether a training that has so many seconds of steps before it is shorter with compiling, by a margin."""
-    return SAVES * left_seconds > 1.5 * COST_SECONDS
+def repays(seconds_left: float) -> bool:
+    """Whether compiling shortens a training with so many seconds of steps left, by a margin."""
+    return SAVES * seconds_left > 1.5 * COST_SECONDS
 
 
 def compiled(
@@ -33,11 +33,11 @@ def compiled(
     device: torch.device,
     keep_slower: bool = False,
 ) -> Run | None:
-    """The module compiled for batches of so many images, others run as before; None where that fails or is slower.
+    """Return the module compiled for batches of so many images; None if compiling fails or makes it slower.
 
-    step: gives the loss of a batch of that size by what it is given as the module.
+    step: returns the loss of a batch of that size, run by its argument. Batches of other sizes run uncompiled.
     """
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # no CUDA here: nobody asked
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns of absent CUDA
     fast = torch.compile(module, dynamic=False)
 
     def run(x: Tensor) -> Any:
@@ -46,12 +46,12 @@ def compiled(
     with seeded(0, device), unchanged(module):
         try:
             _seconds(step, run, device)
-        except Exception as error:  # no C++ compiler, or what its tracing cannot follow
+        except Exception as error:  # no C++ compiler, or code that cannot be traced
             log.warning("not compiled: %s", " ".join(str(error).split())[:200])
             return None
         pairs = [(_seconds(step, run, device), _seconds(step, module, device)) for _ in range(ROUNDS)]
     ours, plain = (min(column) for column in zip(*pairs, strict=True))
-    log.info("compiled: a step takes %.2f of its time", ours / plain)
+    log.info("compiled: a step takes %.2f of the time of an uncompiled step", ours / plain)
     return run if keep_slower or ours < plain else None
 
 

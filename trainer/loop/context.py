@@ -1,4 +1,4 @@
-"""Setting: what a training has around it, beside module, data and recipe."""
+"""TrainContext: what a training needs beside module, data and recipe."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from trainer.budget import Budget
 from trainer.hardware.meter import Meter
 from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
-from trainer.hardware.time_by_part import Parts
+from trainer.hardware.time_by_part import TimeByPart
 from trainer.loop.checkpoint import Checkpoint
 
 
-class Setting(NamedTuple):
-    """Device, clocks, budget; other processes, a checkpoint and a wish to stop where there are any."""
+class TrainContext(NamedTuple):
+    """The device, clocks, limits and other processes of one training."""
 
     device: torch.device
-    meter: Meter
-    parts: Parts
+    meter: Meter  # seconds charged to the trial
+    parts: TimeByPart
     peak: Peak
     budget: Budget
     ranks: Ranks
     checkpoint: Checkpoint | None
-    stop_asked: Callable[[], bool]
+    stop_asked: Callable[[], bool]  # polled before every step

@@ -1,4 +1,4 @@
-"""Scores: accuracy and loss of a network on a split."""
+"""Evaluation: accuracy and loss of a network on a split."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,23 @@ from trainer.data.batches import Normalise
 from trainer.data.data import Data, Split
 from trainer.hardware.devices import device_of
 from trainer.hardware.modes import evaluating
-from trainer.hardware.precision import usual
-from trainer.loop.exits import forward
+from trainer.hardware.precision import Form, usual
+from trainer.loop.loss import exits
+from trainer.outcome import is_memory
+
+CUDA_BATCH = 1024  # least images of a batch on CUDA; on a CPU large batches leave the cache
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How well a network does on a split.
-
-    accuracy, loss: of the last exit (share of the images; mean cross-entropy, unsmoothed).
-    exits: the accuracy of every exit.
-    """
+    """How well a network does on a split."""
 
     accuracy: float
+    """Share of the images that the last exit classifies correctly."""
     loss: float
+    """Mean cross-entropy of the last exit, labels not smoothed."""
     exits: tuple[float, ...]
+    """The accuracy of every exit."""
 
 
 def evaluate(
@@ -39,10 +41,9 @@ def evaluate(
 ) -> Scores:
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
 
-    The module is moved to the device, and into the layout; its train or eval mode is put back.
-    precision, layout: as a recipe has them; auto is what suits most networks.
-    Raises ValueError for an empty split or a device that is not there, ModuleError for an output that is not
-    logits.
+    The module is moved to the device and into the layout; its train or eval mode is restored.
+    precision, layout: as in a recipe; auto is what suits most networks.
+    Raises ValueError for an empty split or an absent device, ModuleError for an output that is not logits.
     """
     if len(split) == 0:
         raise ValueError("the split is empty; at least one image is needed for scores")
@@ -53,14 +54,44 @@ def evaluate(
     normalise = Normalise(data, place, form)
     losses: list[Tensor] = []
     hits: list[Tensor] = []
-    # One pass, no .item(): sums stay on the device until the end.
+    # No .item() in the loop: the sums stay on the device, so that the host never waits.
     with evaluating(module), form.autocast(place):
         for x, labels in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
             y = labels.to(place)
-            exits = forward(module, normalise(x.to(place)), len(data.classes))
-            losses.append(F.cross_entropy(exits[-1], y, reduction="sum"))
-            hits.append(torch.stack([(logits.argmax(1) == y).sum() for logits in exits]))
+            logits = exits(module, normalise(x.to(place)), len(data.classes))
+            losses.append(F.cross_entropy(logits[-1], y, reduction="sum"))
+            hits.append(torch.stack([(one.argmax(1) == y).sum() for one in logits]))
         loss = torch.stack(losses).cpu().double().sum().item() / len(split)
-        right = torch.stack(hits).sum(0).tolist()
-    accuracies = tuple(count / len(split) for count in right)
+        correct = torch.stack(hits).sum(0).tolist()
+    accuracies = tuple(count / len(split) for count in correct)
     return Scores(accuracies[-1], loss, accuracies)
+
+
+class Evaluator:
+    """Scores one module on the valid images; after running out of memory, in batches of half the size."""
+
+    def __init__(self, module: nn.Module, data: Data, device: torch.device, form: Form, batch: int) -> None:
+        self._module, self._data, self._device, self._form = module, data, device, form
+        self._batch = max(batch, CUDA_BATCH) if device.type == "cuda" else batch
+
+    def __call__(self) -> Scores:
+        try:
+            return self._scores()
+        except Exception as error:
+            if not is_memory(error):
+                raise
+        # Outside the handler: the exception's frames hold the tensors that filled the device.
+        self._batch = max(self._batch // 2, 1)
+        return self._scores()
+
+    def _scores(self) -> Scores:
+        data, form = self._data, self._form
+        return evaluate(
+            self._module,
+            data.valid,
+            data,
+            self._device,
+            self._batch,
+            precision=form.precision,
+            layout=form.layout,
+        )

@@ -14,14 +14,14 @@ from trainer.hardware.devices import device_of
 from trainer.hardware.flops import work
 from trainer.hardware.meter import Meter
 from trainer.hardware.modes import mode_kept, seeded
-from trainer.hardware.peak_flops import ceiling
+from trainer.hardware.peak_flops import Precision, device_peak_flops
 from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
-from trainer.hardware.time_by_part import Parts
+from trainer.hardware.time_by_part import TimeByPart
 from trainer.hardware.warm_up import warm_up
 from trainer.loop.best_weights import copy_weights
 from trainer.loop.checkpoint import Checkpoint, CheckpointError
-from trainer.loop.context import Setting
+from trainer.loop.context import TrainContext
 from trainer.loop.training import Training
 from trainer.outcome import Outcome, of_error, with_memory
 from trainer.recipe import Recipe
@@ -47,79 +47,82 @@ def fit(
     stop_asked: Callable[[], bool] = lambda: False,
     ranks: Ranks = Ranks(),  # noqa: B008 - frozen
 ) -> Report:
-    """Train a module by the recipe until it is done, pruned, out of budget, stopped or broken, and report.
+    """Train a module by the recipe until it is done, pruned, out of budget, stopped or failed, and report.
 
-    module: forward takes images (B, C, H, W), float32 or bfloat16, and gives logits (B, classes), or a tuple of
-    them, one an exit; the loss is their sum weighted by `module.exit_weights` (1 each by default), what is reported
-    is of the last. It is moved to the device and ends with its last weights, in the mode it came in.
-    on_rung(epoch, {valid_accuracy, valid_loss, seconds}): asked after the epochs in budget.rungs; True prunes
-    on_epoch(row): told after every epoch. Time in the two is not charged, and what they raise passes through.
-    started_seconds: charged before, for building the module; they count towards the limits.
-    predicted_bytes: what the caller expects of memory, for the report.
-    checkpoint: a file that is written every few seconds; where it is there, training goes on from it, on the CPU as
-    if it had never stopped, to the bit. It stays when all is done.
-    stop_asked: looked at before every step; once it says True the outcome is interrupted.
-    ranks: this process among several that train the same network together (trainer.ranks).
+    module: forward takes images (B, C, H, W), float32 or bfloat16, and returns logits (B, classes), or a tuple of
+    them, one per exit; the loss is their sum weighted by `module.exit_weights` (1 each by default), and the scores are
+    those of the last exit. The module is moved to the device and ends with its last weights, in its original mode.
+    on_rung(epoch, {valid_accuracy, valid_loss, seconds}): called after the epochs in budget.rungs; True prunes.
+    on_epoch(row): called after every epoch. The seconds of both callbacks are not charged; their exceptions propagate.
+    started_seconds: seconds already charged, for building the module; they count towards the limits.
+    predicted_bytes: predicted peak memory, for the report.
+    checkpoint: a file that is written every few seconds. If it exists, training resumes from it; on the CPU the result
+    equals that of an uninterrupted training bit for bit. It is not deleted at the end.
+    stop_asked: polled before every step; once it returns True the outcome is interrupted.
+    ranks: this process among several that train the same network together (trainer.Ranks).
 
-    Where the device is full a step is done once more with its batch in two halves, gradients added, and so from
-    then on. Whatever else goes wrong in the module or on the device is an outcome of the report; only
-    KeyboardInterrupt and its like pass. On the CPU, equal module, data, recipe, threads and form (see the recipe's
-    precision and layout) give equal weights bit for bit, and the global random state is left as it was.
-    Raises DeviceError where the device is not there, CheckpointError for a checkpoint of something else.
+    When the device runs out of memory, the step is repeated with its batch in two halves, gradients added, and so are
+    all later steps. Any other exception of the module or the device becomes an outcome of the report; only
+    KeyboardInterrupt and the like propagate. On the CPU, equal module, data, recipe, threads and form (precision and
+    layout) give equal weights bit for bit, and the global random state is restored.
+    Raises DeviceError for an absent device, CheckpointError for a checkpoint of another training.
     """
     place = device_of(device)
     meter = Meter(place, started_seconds)
-    parts = Parts(place)
+    parts = TimeByPart(place)
     parts.seconds["build"] = started_seconds
-    setting = Setting(place, meter, parts, Peak(place), budget, ranks, checkpoint, stop_asked)
+    context = TrainContext(place, meter, parts, Peak(place), budget, ranks, checkpoint, stop_asked)
     with _on(place), seeded(recipe.seed, place), mode_kept(module):
         _guarded(lambda: warm_up(place))
-        training, ending = _guarded(lambda: Training(module, data, recipe, setting))
-        if training is not None and training.is_done:  # a checkpoint of what was done already
-            ending = Outcome("done", None, training.why_done())
+        training, ending = _guarded(lambda: Training(module, data, recipe, context))
+        if training is not None and training.is_done:  # the checkpoint is of a finished training
+            ending = _done(training, recipe)
         while training is not None and ending is None:
             row, ending = _guarded(training.epoch)
             if ending is None:
-                ending = _ending(training, row)
+                ending = _ending(training, row, recipe)
             if row is not None:
-                _tell(row, on_epoch)
+                if on_epoch is not None:
+                    on_epoch(row)
                 ending = _ask(row, budget, on_rung, ending)
         if training is not None and ending is not None and ending.outcome in ("done", "interrupted"):
-            training.keep()
+            training.save()
         assert ending is not None
-        report = _report(module, training, ending, recipe, setting, predicted_bytes)
+        report = _report(module, training, ending, recipe, context, predicted_bytes)
         del training
         _release(module, place)
     return report
 
 
 def _guarded(call: Callable[[], T]) -> tuple[T | None, Outcome | None]:
-    """The call's value, or the outcome that its exception stands for."""
+    """Return the value of the call, or the outcome of its exception."""
     try:
         return call(), None
     except CheckpointError:
         raise
     except Exception as error:
-        # Only words leave this block: the exception's frames hold the tensors that filled the device.
+        # Only text leaves this block: the exception's frames hold the tensors that filled the device.
         return None, of_error(error)
 
 
-def _ending(training: Training, row: Row | None) -> Outcome | None:
+def _ending(training: Training, row: Row | None, recipe: Recipe) -> Outcome | None:
     if training.is_stopped:
-        done = training.progress.epochs
-        return Outcome("interrupted", None, f"stopped by hand after {done} complete epochs")
+        epochs = training.progress.epochs
+        return Outcome("interrupted", None, f"stopped by hand after {epochs} complete epochs")
     if row is None or not row.complete:
         return Outcome("cut", "timeout", training.why_cut())
-    return Outcome("done", None, training.why_done()) if training.is_done else None
+    return _done(training, recipe) if training.is_done else None
 
 
-def _tell(row: Row, on_epoch: OnEpoch | None) -> None:
-    if on_epoch is not None:
-        on_epoch(row)
+def _done(training: Training, recipe: Recipe) -> Outcome:
+    epochs = training.progress.epochs
+    if epochs == recipe.epochs:
+        return Outcome("done", None, "all epochs were trained")
+    return Outcome("done", None, f"{recipe.patience} epochs brought nothing better, after {epochs} epochs")
 
 
 def _ask(row: Row, budget: Budget, on_rung: OnRung | None, ending: Outcome | None) -> Outcome | None:
-    """Ask at a rung; a trial that is done anyway is told there too, but cannot be pruned any more."""
+    """Call `on_rung` at a rung. It is called for a finished trial too, which it cannot prune any more."""
     if on_rung is None or not row.complete or row.epoch not in budget.rungs or row.valid_loss is None:
         return ending
     numbers = {"valid_accuracy": row.valid_accuracy, "valid_loss": row.valid_loss, "seconds": row.seconds}
@@ -133,19 +136,19 @@ def _report(
     training: Training | None,
     ending: Outcome,
     recipe: Recipe,
-    setting: Setting,
+    context: TrainContext,
     predicted_bytes: int | None,
 ) -> Report:
-    peak = None if ending.kind == "device" else setting.peak.bytes
+    peak = None if ending.kind == "device" else context.peak.bytes
     reason = (
         with_memory(ending.reason, peak, predicted_bytes) if ending.kind == "out-of-memory" else ending.reason
     )
     measured: dict[str, Any] = {
-        "device": _name(setting.device),
-        "seconds": setting.meter.seconds,
+        "device": _name(context.device),
+        "seconds": context.meter.seconds,
         "peak_memory_bytes": peak,
         "predicted_memory_bytes": predicted_bytes,
-        "parts": {part: round(seconds, 6) for part, seconds in setting.parts.seconds.items()},
+        "parts": {part: round(seconds, 6) for part, seconds in context.parts.seconds.items()},
     }
     if training is None:
         return Report.failed(ending.kind or "error", reason, recipe=recipe, **measured)
@@ -167,11 +170,11 @@ def _report(
         last_weights=copy_weights(module) if ending.outcome != "failed" else None,
         **measured,
         **torch_facts(),
-        **_speed(module, training, ending, setting),
+        **_speed(module, training, ending, context),
     )
 
 
-def _speed(module: nn.Module, training: Training, ending: Outcome, setting: Setting) -> dict[str, Any]:
+def _speed(module: nn.Module, training: Training, ending: Outcome, context: TrainContext) -> dict[str, Any]:
     """Return how the network ran and how fast its training steps were, as fields of the report."""
     progress, form = training.progress, training.form
     speed: dict[str, Any] = {
@@ -185,23 +188,24 @@ def _speed(module: nn.Module, training: Training, ending: Outcome, setting: Sett
         return speed
     speed["images_per_second"] = progress.all_images / progress.all_seconds
     speed["step_seconds"] = progress.all_seconds / progress.steps
-    return {**speed, **_use(module, training, setting.device)}
+    return {**speed, **_utilisation(module, training, context.device)}
 
 
-def _use(module: nn.Module, training: Training, device: torch.device) -> dict[str, float]:
-    """The share of the device's ceiling that the steps reached, where the module can be counted."""
+def _utilisation(module: nn.Module, training: Training, device: torch.device) -> dict[str, float]:
+    """Return the model FLOPs utilisation of the steps; nothing if the module cannot be counted."""
     progress = training.progress
     counted, _ = _guarded(lambda: work(module, training.input))
-    most, _ = _guarded(lambda: ceiling(device, "bf16" if training.form.precision == "bf16" else "fp32"))
-    if counted is None or most is None:
+    precision: Precision = "bf16" if training.form.precision == "bf16" else "fp32"
+    peak, _ = _guarded(lambda: device_peak_flops(device, precision))
+    if counted is None or peak is None:
         return {}
     flops = counted.train_flops(progress.all_images) / progress.all_seconds
-    return {"mfu": flops / most, "ceiling_flops": most}
+    return {"mfu": flops / peak, "ceiling_flops": peak}
 
 
 @contextmanager
 def _on(place: torch.device) -> Iterator[None]:
-    """Make a CUDA device the current one, with a stream of its own: the default one cannot be captured."""
+    """Make a CUDA device the current one, with its own stream: the default stream cannot be captured."""
     if place.type != "cuda":
         yield
         return
@@ -213,7 +217,7 @@ def _on(place: torch.device) -> Iterator[None]:
 
 
 def _release(module: nn.Module, place: torch.device) -> None:
-    """Give back what only training needed, and the layout that only training wanted."""
+    """Free the memory that only training needs, and restore the contiguous layout."""
     module.zero_grad(set_to_none=True)
     _guarded(lambda: module.to(memory_format=torch.contiguous_format))
     if place.type == "cuda":

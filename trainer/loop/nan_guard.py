@@ -1,4 +1,4 @@
-"""Guard: finds the first step whose loss or gradient is not finite, keeps the weights, and names the layer."""
+"""NanGuard: finds the first step whose loss or gradient is not finite, and the layer that caused it."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,34 +9,32 @@ import torch
 from torch import Tensor, nn
 
 
-class Guard:
-    """Watches losses where they are: from the first bad one on, no weight is changed, and no host waits to see it.
-
-    `check` gives the optimizer's `found_inf`, 1 from then on; `step` is that step, counted from 1, or None.
-    """
+class NanGuard:
+    """Checks losses on their device. After the first bad loss the optimizer changes no weight; the host never waits."""
 
     def __init__(self, device: torch.device) -> None:
-        self._found = torch.zeros((), device=device)
+        self._found = torch.zeros((), device=device)  # 1 from the first bad step on
+        # steps before the first bad one
         self._good: Tensor | int = 0 if device.type == "cpu" else torch.zeros((), device=device)
 
     def check(self, number: Tensor) -> Tensor:
-        """Take in a step: a number that is finite if its loss and gradient are."""
+        """Count a step, given a number that is finite if loss and gradient are; return the optimizer's `found_inf`."""
         if isinstance(self._good, Tensor):
             torch.logical_or(self._found, ~torch.isfinite(number), out=self._found)
             self._good += 1 - self._found
-        elif math.isfinite(number.item()) and not self._found.item():  # on the CPU nobody waits
+        elif math.isfinite(number.item()) and not self._found.item():  # on the CPU .item() does not wait
             self._good += 1
         else:
             self._found.fill_(1.0)
         return self._found
 
     def step(self) -> int | None:
-        """The first bad step. Waits for the device."""
+        """Return the first bad step, counted from 1, or None. Waits for the device."""
         return int(self._good) + 1 if self._found.item() else None
 
 
-def blame(module: nn.Module, run: Callable[[], Tensor]) -> str:
-    """Which layer makes numbers that are not finite, as the end of a sentence; `run` gives the loss again."""
+def cause_of_nan(module: nn.Module, run: Callable[[], Tensor]) -> str:
+    """Return which layer gives numbers that are not finite, as the end of a sentence; `run` computes the loss again."""
     for name, parameter in module.named_parameters():
         if not parameter.isfinite().all():
             return f"the weight {name} is not finite"
@@ -55,7 +53,7 @@ def blame(module: nn.Module, run: Callable[[], Tensor]) -> str:
 
 @contextmanager
 def _watched(module: nn.Module, found: list[str]) -> Iterator[None]:
-    """Inside, `found` takes the names of layers that give numbers that are not finite, in order."""
+    """Inside, append to `found` the names of the layers whose output is not finite, in order."""
 
     def note(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_: nn.Module, given: Any, made: Any) -> None:

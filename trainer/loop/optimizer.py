@@ -1,19 +1,20 @@
-"""The optimizer of a recipe."""
+"""The optimizer of a recipe for one module."""
 
 import torch
 from torch import nn
 
 from trainer.errors import ModuleError
+from trainer.optimizers import OPTIMIZERS
 from trainer.recipe import Recipe
 
 
-def optimizer(
+def optimizer_of(
     module: nn.Module, recipe: Recipe, lr: float | torch.Tensor | None = None
 ) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; weight decay on kernels and matrices only.
+    """Return the recipe's optimizer, with weight decay on kernels and matrices only.
 
-    lr: by default the recipe's; a tensor on the device where the step is to be captured in a graph.
-    Raises ModuleError for a module with nothing to train.
+    lr: by default the recipe's; a tensor on the device if the step is to be captured in a graph.
+    Raises ModuleError for a module without a trainable parameter.
     """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trained:
@@ -23,12 +24,4 @@ def optimizer(
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    rate = recipe.lr if lr is None else lr
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=isinstance(rate, torch.Tensor))
-    made = torch.optim.SGD(groups, lr=rate, momentum=recipe.momentum, nesterov=True, fused=True)
-    # A step's drop-path leaves some gradients None. The fused step refuses buffers of which only some are there,
-    # and from zeros the first momentum is the gradient all the same.
-    for parameter in trained:
-        made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return made
+    return OPTIMIZERS[recipe.optimizer].make(groups, recipe.lr if lr is None else lr, recipe.momentum)

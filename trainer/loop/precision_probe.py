@@ -1,4 +1,4 @@
-"""Probe: a few steps in each form that a network may run in, to find the fastest on this device."""
+"""Probe: a few steps in each precision and layout, to find the fastest for a network on this device."""
 
 import hashlib
 import time
@@ -13,18 +13,18 @@ from trainer.hardware.cache import machine, recall, remember
 from trainer.hardware.meter import synchronize
 from trainer.hardware.modes import seeded, unchanged
 from trainer.hardware.precision import Form, has_bf16, usual
-from trainer.loop import exits
+from trainer.loop.loss import exit_loss, exit_weights, exits
 from trainer.recipe import Recipe
 
-ROUNDS = 2  # timed steps of each form, in turn
-LEAST_STEPS = 100  # a training of fewer is over before a probe has paid
-# How many times as fast as the usual form another must be: times vary, and bf16 rounds
+ROUNDS = 2  # timed steps of each form, in rotation
+MIN_STEPS = 100  # a shorter training does not repay a probe
+# Least speed-up over the usual form that another must show: times vary, and bf16 rounds
 GAIN = {"fp32": 1.04, "bf16": 1.15}
 
 Run = Callable[[], object]
 
 
-def chosen(
+def fastest_form(
     module: nn.Module,
     data: Data,
     recipe: Recipe,
@@ -32,18 +32,19 @@ def chosen(
     steps: int,
     seconds: float | None = None,
 ) -> Form:
-    """The form in which a training of so many steps, in so many seconds at most, is fastest; found once by a probe.
+    """Return the fastest form for a training of so many steps and at most so many seconds, found by a probe.
 
-    What the recipe says is kept. It is remembered for this network, batch and machine, so that the same training comes
-    out the same again. The module, which must be on the device, ends in that form and is otherwise as it was.
+    A precision or layout in the recipe is used as it is. The result is cached for this network, batch and machine, so
+    that the same training has the same form again. The module, which must be on the device, is laid out in that form
+    and otherwise unchanged.
     """
     wanted = usual(module, device, recipe.precision, recipe.layout)
-    found = _found(module, data, recipe, device, wanted, seconds) if steps >= LEAST_STEPS else wanted
-    found.lay_out(module)
-    return found
+    form = _probed(module, data, recipe, device, wanted, seconds) if steps >= MIN_STEPS else wanted
+    form.lay_out(module)
+    return form
 
 
-def _found(
+def _probed(
     module: nn.Module, data: Data, recipe: Recipe, device: torch.device, wanted: Form, seconds: float | None
 ) -> Form:
     forms = _forms(wanted, recipe, device)
@@ -62,7 +63,7 @@ def _found(
 
 
 def _forms(wanted: Form, recipe: Recipe, device: torch.device) -> list[Form]:
-    """What may be chosen, the usual form first. bf16 in contiguous layout is left out: its kernels are slow."""
+    """Return the candidates, the usual form first. bf16 in contiguous layout is left out: its kernels are slow."""
     layouts = ["contiguous", "channels_last"] if recipe.layout == "auto" else [recipe.layout]
     precisions = ["fp32", "bf16"] if recipe.precision == "auto" and has_bf16(device) else [wanted.precision]
     forms = [Form(precision, layout) for precision in precisions for layout in layouts]
@@ -70,7 +71,7 @@ def _forms(wanted: Form, recipe: Recipe, device: torch.device) -> list[Form]:
 
 
 def _run(module: nn.Module, data: Data, recipe: Recipe, device: torch.device, form: Form) -> Run:
-    """A step without its update, on the first images, in a form."""
+    """Return a function that does a step without its update, on the first images, in a form."""
     count = -(-min(recipe.batch, len(data.train)) // recipe.accumulate)
     x, y = data.train.x[:count].to(device), data.train.y[:count].to(device)
     batch = Batch(Normalise(data, device, form)(x), y)
@@ -78,25 +79,25 @@ def _run(module: nn.Module, data: Data, recipe: Recipe, device: torch.device, fo
     def run() -> None:
         form.lay_out(module)
         module.zero_grad(set_to_none=True)
-        with seeded(0, device), form.autocast(device):  # the same paths and dropouts in every form
-            logits = exits.forward(module, batch.x, len(data.classes))
-        loss = exits.loss(logits, batch, exits.weights(module, len(logits)), recipe.label_smoothing)
+        with seeded(0, device), form.autocast(device):  # the same drop-path and dropout in every form
+            logits = exits(module, batch.x, len(data.classes))
+        loss = exit_loss(logits, batch, exit_weights(module, len(logits)), recipe.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
 
     return run
 
 
 def _timed(runs: dict[Form, Run], device: torch.device, seconds: float | None) -> dict[Form, float]:
-    """Seconds of the faster of two steps in each form that runs at all.
+    """Return the seconds of the faster of two steps in each form that runs at all.
 
-    Nothing where the training has no time for so many steps that it would pay.
+    Returns nothing if the training has too little time for the probe to pay.
     """
     works: dict[Form, Run] = {}
     for form, run in runs.items():
-        begun = time.perf_counter()
+        start = time.perf_counter()
         if _succeeds(run, device):
             works[form] = run
-        if seconds is not None and (time.perf_counter() - begun) * LEAST_STEPS > seconds:
+        if seconds is not None and (time.perf_counter() - start) * MIN_STEPS > seconds:
             return {}
     best = dict.fromkeys(works, float("inf"))
     for _ in range(ROUNDS):
@@ -106,7 +107,7 @@ def _timed(runs: dict[Form, Run], device: torch.device, seconds: float | None) -
 
 
 def _best(timed: dict[Form, float], wanted: Form) -> Form:
-    """The fastest form, each held back by the gain that it must bring; the usual one where nothing was timed."""
+    """Return the fastest form, the others slowed by the gain they must show; the usual form if none was timed."""
 
     def cost(form: Form) -> float:
         return timed[form] * (1.0 if form == wanted else GAIN[form.precision])
@@ -115,7 +116,7 @@ def _best(timed: dict[Form, float], wanted: Form) -> Form:
 
 
 def _succeeds(run: Run, device: torch.device) -> bool:
-    """Whether a step runs; one that does not is for the training to report, or to do without that form."""
+    """Whether a step runs in a form; the training itself reports an error of the usual form."""
     try:
         run()
         synchronize(device)
@@ -133,7 +134,7 @@ def _seconds(run: Run, device: torch.device) -> float:
 
 
 def _signature(module: nn.Module, data: Data, recipe: Recipe) -> str:
-    """What the time of a step depends on: the network's layers and shapes, the image, the batch, what may be chosen."""
+    """Return a hash of what the time of a step depends on: layers, shapes, image, batch and the recipe's choices."""
     shapes = [(name, *parameter.shape) for name, parameter in module.named_parameters()]
     asked = (recipe.batch, recipe.accumulate, recipe.precision, recipe.layout)
     text = repr((repr(module), shapes, data.input, len(data.classes), asked))

@@ -1,4 +1,4 @@
-"""Progress: how far a training has come, apart from weights."""
+"""Progress: how far a training is, without weights."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,41 +13,38 @@ from trainer.report import Row
 
 @dataclass
 class Progress:
-    """Counts up while training goes on; `state` and `restored` carry it over a checkpoint.
+    """The counts of a training; `state` and `restored` store it in a checkpoint, so that field names are its keys."""
 
-    epochs: complete ones.  batches, loss, epoch_images, epoch_seconds: of the epoch in hand; loss is summed over its
-    images and stays on the device.  images, seconds: of the training steps of all epochs before it.
-    """
-
-    loss: Tensor
-    epochs: int = 0
-    batches: int = 0
-    epoch_images: int = 0
-    epoch_seconds: float = 0.0
-    images: int = 0
-    steps: int = 0
-    seconds: float = 0.0
+    loss: Tensor  # of the current epoch, summed over its images, on the device
+    epochs: int = 0  # complete ones
+    batches: int = 0  # of the current epoch
+    epoch_images: int = 0  # of the current epoch
+    epoch_seconds: float = 0.0  # of the training steps of the current epoch
+    images: int = 0  # of all earlier epochs
+    steps: int = 0  # of the whole training
+    seconds: float = 0.0  # of the training steps of all earlier epochs
     curve: list[Row] = field(default_factory=list)
     best: Best | None = None
 
     @property
     def all_images(self) -> int:
-        """Trained on so far, the epoch in hand included."""
+        """Images trained on so far, with the current epoch."""
         return self.images + self.epoch_images
 
     @property
     def all_seconds(self) -> float:
+        """Seconds of all training steps so far."""
         return self.seconds + self.epoch_seconds
 
     def add(self, loss: Tensor, images: int) -> None:
-        """Take in a step: the mean loss of its images."""
+        """Count a step, given the mean loss of its images."""
         self.loss += loss * images
         self.batches += 1
         self.steps += 1
         self.epoch_images += images
 
     def close(self, complete: bool) -> None:
-        """End the epoch in hand."""
+        """End the current epoch."""
         self.epochs += complete
         self.images += self.epoch_images
         self.seconds += self.epoch_seconds
@@ -55,11 +52,15 @@ class Progress:
         self.batches, self.epoch_images, self.epoch_seconds = 0, 0, 0.0
 
     def epochs_since_best(self) -> int:
-        """Complete epochs after the best evaluation."""
+        """Return the number of complete epochs after the best evaluation."""
         return self.epochs - self.best.epoch if self.best else 0
 
+    def seconds_left(self, steps: int) -> float:
+        """Return the expected seconds of the remaining steps of `steps` at the mean speed so far."""
+        return (steps - self.steps) * self.all_seconds / max(self.steps, 1)
+
     def state(self) -> dict[str, Any]:
-        """Plain values and tensors."""
+        """Return plain values and tensors for a checkpoint."""
         plain = {key: value for key, value in vars(self).items() if key not in ("curve", "best")}
         best = self.best and {
             "epoch": self.best.epoch,
@@ -70,7 +71,7 @@ class Progress:
 
     @classmethod
     def restored(cls, state: dict[str, Any], device: torch.device) -> "Progress":
-        """What `state` gave, its loss on the device."""
+        """Return the progress that `state` describes, its loss on the device."""
         best = state["best"]
         scores = best and Scores(**{**best["scores"], "exits": tuple(best["scores"]["exits"])})
         return cls(

@@ -1,18 +1,40 @@
-"""The state of a training as plain values and tensors: what its checkpoint holds."""
+"""The state of a training as plain values and tensors, which its checkpoint holds."""
 
+import logging
 from typing import Any
 
 import torch
 from torch import nn
 
-from trainer.loop.context import Setting
+from trainer.loop.context import TrainContext
 from trainer.loop.progress import Progress
 from trainer.loop.step import Step
 
+log = logging.getLogger("trainer")
 
-def gathered(module: nn.Module, step: Step, progress: Progress, setting: Setting) -> dict[str, Any]:
-    """Weights, momenta, averages, chance, progress and clocks."""
-    device = setting.device
+
+def identity(module: nn.Module, recipe: dict[str, Any], data_digest: str) -> dict[str, Any]:
+    """Return what a training must have in common with a checkpoint that it resumes."""
+    shapes = {name: list(value.shape) for name, value in module.state_dict().items()}
+    return {"network": shapes, "recipe": recipe, "data": data_digest}
+
+
+def save_state(
+    module: nn.Module, step: Step, progress: Progress, context: TrainContext, constant: dict[str, Any]
+) -> None:
+    """Write the checkpoint, with the `constant` values of this training; a full disk is only logged."""
+    checkpoint = context.checkpoint
+    assert checkpoint is not None
+    try:
+        checkpoint.save({**constant, **_state(module, step, progress, context)})
+    except (OSError, MemoryError, RuntimeError) as error:  # the training itself is unaffected
+        log.warning("%s is not written: %s", checkpoint.path, " ".join(str(error).split())[:200])
+    context.parts.begin()  # the seconds of writing belong to no part
+
+
+def _state(module: nn.Module, step: Step, progress: Progress, context: TrainContext) -> dict[str, Any]:
+    """Return weights, momenta, averaged weights, random state, progress and clocks."""
+    device = context.device
     return {
         "module": module.state_dict(),
         "optimizer": step.optimizer.state_dict(),
@@ -22,14 +44,14 @@ def gathered(module: nn.Module, step: Step, progress: Progress, setting: Setting
         "chance": torch.default_generator.get_state(),
         "cuda_chance": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "progress": progress.state(),
-        "seconds": setting.meter.seconds,
-        "parts": dict(setting.parts.seconds),
+        "seconds": context.meter.seconds,
+        "parts": dict(context.parts.seconds),
     }
 
 
-def restored(state: dict[str, Any], module: nn.Module, step: Step, setting: Setting) -> Progress:
-    """Put everything back where it was gathered; the progress is given."""
-    device = setting.device
+def restore(state: dict[str, Any], module: nn.Module, step: Step, context: TrainContext) -> Progress:
+    """Load a checkpoint's state into module, step and clocks, and return its progress."""
+    device = context.device
     module.load_state_dict(state["module"])
     step.load_optimizer(state["optimizer"])
     step.average.restore(state["average"])
@@ -37,12 +59,6 @@ def restored(state: dict[str, Any], module: nn.Module, step: Step, setting: Sett
     torch.default_generator.set_state(state["chance"])
     if state["cuda_chance"] is not None and device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda_chance"], device)
-    setting.meter.add(state["seconds"])
-    setting.parts.seconds.update(state["parts"])
+    context.meter.add(state["seconds"])
+    context.parts.seconds.update(state["parts"])
     return Progress.restored(state["progress"], device)
-
-
-def origin(module: nn.Module, recipe: dict[str, Any], data_digest: str) -> dict[str, Any]:
-    """What must be the same for a training to go on."""
-    shapes = {name: list(value.shape) for name, value in module.state_dict().items()}
-    return {"network": shapes, "recipe": recipe, "data": data_digest}

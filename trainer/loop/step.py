@@ -1,4 +1,4 @@
-"""Step: one step of the optimizer on one batch."""
+"""Step: one optimizer step on one batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,22 +10,21 @@ from trainer.data.batches import Batch
 from trainer.hardware.peak_memory import Peak
 from trainer.hardware.precision import Form
 from trainer.hardware.ranks import Ranks
-from trainer.hardware.time_by_part import Parts
-from trainer.loop import exits
-from trainer.loop.nan_guard import Guard
-from trainer.loop.optimizer import optimizer
-from trainer.loop.schedule import CURVES
-from trainer.loop.weight_average import Average
+from trainer.hardware.time_by_part import TimeByPart
+from trainer.loop.loss import exit_loss, exit_weights, exits
+from trainer.loop.nan_guard import NanGuard
+from trainer.loop.optimizer import optimizer_of
+from trainer.loop.weight_average import WeightAverage
 from trainer.recipe import Recipe
+from trainer.schedules import SCHEDULES
 
-SAMPLES = 3  # first steps whose memory is looked at
+SAMPLES = 3  # first steps whose memory is sampled
 
 
 class Step:
-    """Forward, loss, backward, clip, update, average: nothing in it waits for the device.
+    """Forward, loss, backward, clip, update, average: no operation waits for the device.
 
-    steps: how many the schedule has.  taken: how many were done.
-    run: the module, or what torch.compile made of it.  accumulate: parts of a batch for one step.
+    steps: steps of the whole schedule.
     """
 
     def __init__(
@@ -36,25 +35,25 @@ class Step:
         classes: int,
         steps: int,
         device: torch.device,
-        parts: Parts,
+        parts: TimeByPart,
         ranks: Ranks,
         peak: Peak | None = None,
     ) -> None:
-        self.run: Callable[..., Any] = module
-        self.accumulate = recipe.accumulate
-        self.taken = 0
-        self.guard = Guard(device)
-        self.average = Average(module, recipe)
+        self.run: Callable[..., Any] = module  # or the compiled module
+        self.accumulate = recipe.accumulate  # parts of a batch
+        self.taken = 0  # steps done
+        self.guard = NanGuard(device)
+        self.average = WeightAverage(module, recipe)
         self._module, self._recipe, self._form = module, recipe, form
         self._classes, self._steps, self._device = classes, steps, device
         self._parts, self._peak, self._ranks = parts, peak, ranks
-        # On CUDA a tensor, so that a captured step reads the rate of the day.
+        # On CUDA a tensor, so that a captured step reads the current rate.
         self._lr = torch.tensor(recipe.lr, device=device) if device.type == "cuda" else None
-        self.optimizer = optimizer(module, recipe, self._lr)
+        self.optimizer = optimizer_of(module, recipe, self._lr)
         self._weights = [*module.parameters()]
 
     def __call__(self, batch: Batch) -> Tensor:
-        """Do the step; the mean loss of the batch, on the device."""
+        """Do the step and return the mean loss of the batch, on the device."""
         self.set_rate()
         loss = self.update(batch)
         self.taken += 1
@@ -62,26 +61,26 @@ class Step:
 
     @property
     def is_uniform(self) -> bool:
-        """Whether every step is the same operations on the device."""
+        """Whether every step consists of the same operations on the device."""
         return self.accumulate == 1 and self._recipe.average == "none" and self._ranks.size == 1
 
     def set_rate(self) -> None:
-        """Put the schedule's learning rate for this step into the optimizer."""
+        """Set the optimizer's learning rate to the schedule's value for this step."""
         recipe = self._recipe
-        rate = recipe.lr * CURVES[recipe.schedule](self.taken, self._steps, recipe.warmup)
+        rate = recipe.lr * SCHEDULES[recipe.schedule](self.taken, self._steps, recipe.warmup)
         if self._lr is not None:
             self._lr.fill_(rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate if self._lr is None else self._lr
 
     def load_optimizer(self, state: dict[str, Any]) -> None:
-        """Go on with the momenta of a checkpoint."""
+        """Restore the momenta of a checkpoint."""
         self.optimizer.load_state_dict(state)
         self.set_rate()
 
     def update(self, batch: Batch) -> Tensor:
-        """The part of a step that happens on the device, and so can be captured."""
-        for weight in self._weights:  # the optimizer's own way is slower by some per cent of a small step
+        """Do the part of a step that runs on the device and can be captured."""
+        for weight in self._weights:  # optimizer.zero_grad is slower by some per cent of a small step
             weight.grad = None
         loss = torch.zeros((), device=self._device)
         for part in batch.parts(self.accumulate):
@@ -93,17 +92,19 @@ class Step:
         return loss
 
     def loss(self, batch: Batch, run: Callable[..., Any] | None = None) -> Tensor:
-        """Forward and loss."""
+        """Return the loss of a forward pass."""
         with self._form.autocast(self._device):
-            logits = exits.forward(run or self.run, batch.x, self._classes)
-        weights = exits.weights(self._module, len(logits))
-        return exits.loss(logits, batch, weights, self._recipe.label_smoothing)
+            logits = exits(run or self.run, batch.x, self._classes)
+        weights = exit_weights(self._module, len(logits))
+        return exit_loss(logits, batch, weights, self._recipe.label_smoothing)
 
     def _gradient(self, part: Batch, share: float) -> Tensor:
         loss = self.loss(part)
         loss = loss if share == 1 else loss * share
         self._parts.mark("forward")
-        if self._peak is not None and self.taken < SAMPLES:  # between forward and backward most is held
+        if (
+            self._peak is not None and self.taken < SAMPLES
+        ):  # most memory is in use between forward and backward
             self._peak.sample()
         loss.backward()  # type: ignore[no-untyped-call]
         self._parts.mark("backward")
@@ -116,7 +117,7 @@ class Step:
             gradients = [weight.grad for weight in self._weights if weight.grad is not None]
             norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).float()
             number = loss + norm
-            # The fused step divides by it on its way: no pass over the gradients of its own.
+            # The fused step divides the gradients by it, without a separate pass over them.
             self.optimizer.grad_scale = (norm / clip).clamp_(min=1.0)  # type: ignore[attr-defined]
         self.optimizer.found_inf = self.guard.check(number)  # type: ignore[attr-defined]
         self.optimizer.step()

@@ -1,45 +1,34 @@
-"""Averages of the weights along the training: what is evaluated and kept instead of those of the last step."""
+"""The average of a module's weights along the training, which is evaluated instead of the weights of the last step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from trainer.averages import AVERAGES
 from trainer.recipe import Recipe
 
-LOOKAHEAD_EVERY = 5  # steps; with the share, k and alpha of the paper
-LOOKAHEAD_SHARE = 0.5
 
-
-class Average:
-    """A copy of a module's weights that follows them.
-
-    ema: average <- average + (1 - d) (weights - average) after step t, d = min(ema_decay, (1 + t) / (10 + t)); the
-    statistics of norms are averaged with them.
-    lookahead: average <- average + (weights - average) / 2 after every fifth step, from where the weights go on
-    (Zhang et al., "Lookahead optimizer: k steps forward, 1 step back", arXiv:1907.08610).
-    none: no copy.
-    """
+class WeightAverage:
+    """The average that the recipe names (trainer.averages) of one module's weights."""
 
     def __init__(self, module: nn.Module, recipe: Recipe) -> None:
-        self._follow: Callable[[], None] = {
-            "none": lambda: None,
-            "ema": self._move,
-            "lookahead": self._look_ahead,
-        }[recipe.average]
+        self._kind = AVERAGES[recipe.average]
         self._decay, self._steps = recipe.ema_decay, 0
-        self._live: list[Tensor] = [] if recipe.average == "none" else [*module.parameters()]
-        if recipe.average == "ema":
+        self._live: list[Tensor] = [*module.parameters()] if self._kind.parameters else []
+        if self._kind.buffers:
             self._live += [buffer for buffer in module.buffers() if buffer.is_floating_point()]
         self._average = [tensor.detach().clone() for tensor in self._live]
 
     @torch.no_grad()
     def step(self) -> None:
-        """Follow a step of the optimizer."""
+        """Update the average after a step of the optimizer."""
         self._steps += 1
-        self._follow()
+        if self._live:
+            live = [tensor.detach() for tensor in self._live]
+            self._kind.update(self._average, live, self._steps, self._decay)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -51,24 +40,14 @@ class Average:
             self._swap()
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint needs of it."""
+        """Return what a checkpoint must hold of the average."""
         return {"steps": self._steps, "average": self._average}
 
     def restore(self, state: dict[str, Any]) -> None:
         self._steps = state["steps"]
-        for own, kept in zip(self._average, state["average"], strict=True):
-            own.copy_(kept)
-
-    def _move(self) -> None:
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        torch._foreach_lerp_(self._average, [tensor.detach() for tensor in self._live], 1 - decay)
-
-    def _look_ahead(self) -> None:
-        if self._steps % LOOKAHEAD_EVERY == 0:
-            live = [tensor.detach() for tensor in self._live]
-            torch._foreach_lerp_(self._average, live, LOOKAHEAD_SHARE)
-            torch._foreach_copy_(live, self._average)
+        for own, stored in zip(self._average, state["average"], strict=True):
+            own.copy_(stored)
 
     def _swap(self) -> None:
-        for tensor, kept in zip(self._live, self._average, strict=True):
-            tensor.data, kept.data = kept.data, tensor.data
+        for tensor, other in zip(self._live, self._average, strict=True):
+            tensor.data, other.data = other.data, tensor.data

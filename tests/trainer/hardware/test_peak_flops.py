@@ -1,4 +1,4 @@
-"""The ceiling: measured once, then remembered; probes that count what they do."""
+"""The peak FLOP/s of a device: measured once, then cached; probes that count what they do."""
 
 import os
 import subprocess
@@ -12,7 +12,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainer.hardware.cache import machine, recall, remember
-from trainer.hardware.peak_flops import CPU_CONVS, CUDA_CONVS, VERSION, Conv, Precision, ceiling, fastest
+from trainer.hardware.peak_flops import (
+    CPU_CONVS,
+    CUDA_CONVS,
+    VERSION,
+    Conv,
+    Precision,
+    device_peak_flops,
+    fastest,
+)
 
 CPU = torch.device("cpu")
 
@@ -25,18 +33,19 @@ def nothing_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("precision", get_args(Precision))
 def test_it_is_measured_once_and_leaves_torch_as_it_was(precision: Precision) -> None:
     state, threads = torch.get_rng_state(), torch.get_num_threads()
-    found = ceiling(CPU, precision)
+    found = device_peak_flops(CPU, precision)
     assert 1e7 < found < 1e15
     assert torch.get_rng_state().equal(state)
     assert torch.get_num_threads() == threads
     assert torch.is_grad_enabled()
     assert recall(f"ceiling {VERSION}, {machine(CPU)}, {precision}") == found
-    assert ceiling(CPU, precision) == found  # two measurements are never equal
+    assert device_peak_flops(CPU, precision) == found  # two measurements are never equal
 
 
 def test_another_process_takes_what_is_remembered() -> None:
     remember(f"ceiling {VERSION}, {machine(CPU)}, fp32", 12345.5)
-    code = "import torch; from trainer.hardware.peak_flops import ceiling; print(ceiling(torch.device('cpu'), 'fp32'))"
+    code = "import torch; from trainer.hardware.peak_flops import device_peak_flops as peak;"
+    code += "print(peak(torch.device('cpu'), 'fp32'))"
     environ = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
@@ -47,7 +56,7 @@ def test_another_process_takes_what_is_remembered() -> None:
 def test_a_value_that_is_no_rate_is_measured_again() -> None:
     key = f"ceiling {VERSION}, {machine(CPU)}, fp32"
     remember(key, "fast")
-    assert ceiling(CPU, "fp32") == recall(key) > 1e7
+    assert device_peak_flops(CPU, "fp32") == recall(key) > 1e7
 
 
 def test_a_probe_that_takes_long_runs_twice() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from trainer.data.data import Data
 from trainer.hardware.cache import recall
 from trainer.hardware.precision import Form, laid_out, usual
-from trainer.loop.precision_probe import chosen
+from trainer.loop.precision_probe import fastest_form
 from trainer.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -60,14 +60,14 @@ def test_the_probe_keeps_what_is_given_and_leaves_the_module_alone(digits: Data,
     module = net()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     chance = torch.get_rng_state()
-    form = chosen(module, digits, Recipe(precision="fp32"), CPU, steps=10_000)
+    form = fastest_form(module, digits, Recipe(precision="fp32"), CPU, steps=10_000)
     assert form.precision == "fp32"
     assert torch.get_rng_state().equal(chance)
     assert all(parameter.grad is None for parameter in module.parameters())
     for name, value in module.state_dict().items():
         assert value.equal(before[name]), name
     given = Recipe(precision="fp32", layout="channels_last")
-    assert chosen(module, digits, given, CPU, 10_000) == ("fp32", "channels_last")
+    assert fastest_form(module, digits, given, CPU, 10_000) == ("fp32", "channels_last")
     assert module[0][0].weight.stride() == (9, 1, 3, 1)
 
 
@@ -78,20 +78,20 @@ def test_a_probe_is_remembered_by_network_and_batch(digits: Data, net: Make) -> 
     def key(width: int, batch: int) -> str:
         return f"form {machine(CPU)} {precision_probe._signature(net(width), digits, Recipe(batch=batch))}"
 
-    chosen(net(13), digits, Recipe(batch=48), CPU, steps=10_000)
+    fastest_form(net(13), digits, Recipe(batch=48), CPU, steps=10_000)
     assert Form(*recall(key(13, 48))).precision in ("fp32", "bf16")
     assert recall(key(13, 47)) is None and recall(key(12, 48)) is None
     remember(key(13, 48), ["fp32", "channels_last"])
-    assert chosen(net(13), digits, Recipe(batch=48), CPU, 10_000) == ("fp32", "channels_last")
+    assert fastest_form(net(13), digits, Recipe(batch=48), CPU, 10_000) == ("fp32", "channels_last")
     remember(key(13, 48), ["fp32", "contiguous"])
-    assert chosen(net(13), digits, Recipe(batch=48), CPU, 10_000) == ("fp32", "contiguous")
+    assert fastest_form(net(13), digits, Recipe(batch=48), CPU, 10_000) == ("fp32", "contiguous")
 
 
 def test_short_trainings_are_not_probed(digits: Data, net: Make) -> None:
     module = net(7)
     usually = ("fp32", "channels_last")
-    assert chosen(module, digits, Recipe(batch=46), CPU, steps=99) == usually
-    assert chosen(module, digits, Recipe(batch=46), CPU, 10_000, seconds=1e-6) == usually
+    assert fastest_form(module, digits, Recipe(batch=46), CPU, steps=99) == usually
+    assert fastest_form(module, digits, Recipe(batch=46), CPU, 10_000, seconds=1e-6) == usually
 
 
 class OnlyFloats(nn.Module):
@@ -109,7 +109,7 @@ class OnlyFloats(nn.Module):
 
 def test_a_form_that_does_not_run_is_not_chosen(digits: Data, net: Make) -> None:
     recipe = Recipe(batch=44)
-    assert chosen(OnlyFloats(net()), digits, recipe, CPU, 10_000).precision == "fp32"
+    assert fastest_form(OnlyFloats(net()), digits, recipe, CPU, 10_000).precision == "fp32"
     # what was asked for is kept even so: training then reports the error
     asked = replace(recipe, precision="bf16", layout="channels_last")
-    assert chosen(OnlyFloats(net()), digits, asked, CPU, 10_000) == ("bf16", "channels_last")
+    assert fastest_form(OnlyFloats(net()), digits, asked, CPU, 10_000) == ("bf16", "channels_last")

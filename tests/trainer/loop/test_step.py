@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from trainer import Budget, Recipe, fit
+from trainer.averages import LOOKAHEAD_EVERY
 from trainer.data.batches import Batch
 from trainer.data.data import Data
 from trainer.hardware.precision import Form
 from trainer.hardware.ranks import Ranks
-from trainer.hardware.time_by_part import Parts
-from trainer.loop.nan_guard import Guard
+from trainer.hardware.time_by_part import TimeByPart
+from trainer.loop.nan_guard import NanGuard
 from trainer.loop.step import Step
-from trainer.loop.weight_average import LOOKAHEAD_EVERY, Average
+from trainer.loop.weight_average import WeightAverage
 
 Make = Callable[..., nn.Module]
 CPU = torch.device("cpu")
@@ -24,7 +25,7 @@ PLAIN = Recipe(precision="fp32", layout="contiguous")
 
 
 def step(module: nn.Module, recipe: Recipe) -> Step:
-    return Step(module, recipe, Form("fp32", "contiguous"), 10, 100, CPU, Parts(CPU), Ranks())
+    return Step(module, recipe, Form("fp32", "contiguous"), 10, 100, CPU, TimeByPart(CPU), Ranks())
 
 
 def batch(count: int = 8) -> Batch:
@@ -95,7 +96,7 @@ def test_lookahead_steps_back_every_fifth_step() -> None:
 
 def test_no_average_costs_nothing() -> None:
     module = linear()
-    average = Average(module, PLAIN)
+    average = WeightAverage(module, PLAIN)
     with average.used():
         assert average.state()["average"] == []
 
@@ -125,7 +126,7 @@ def test_the_guard_keeps_weights_and_names_the_step() -> None:
 
 
 def test_the_guard_sees_infinity_and_never_forgets() -> None:
-    guard = Guard(CPU)
+    guard = NanGuard(CPU)
     assert [guard.check(torch.tensor(value)).item() for value in (1.0, float("inf"), 2.0)] == [0, 1, 1]
     assert guard.step() == 2
 

@@ -1,0 +1,73 @@
+"""The loss of a module with one or several exits."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainer.data.batches import Batch
+from trainer.errors import ModuleError
+
+Logits = tuple[Tensor, ...]
+
+
+def exits(module: Callable[[Tensor], Any], images: Tensor, classes: int) -> Logits:
+    """Run the module and return the logits of every exit, each float32 (B, classes).
+
+    images: normalised, (B, C, H, W). Raises ModuleError if the module gives anything but logits of that shape.
+    """
+    logits = exit_outputs(module, images)
+    for number, one in enumerate(logits, start=1):
+        if one.shape != (len(images), classes):
+            raise ModuleError(
+                f"exit {number} gave logits of shape {tuple(one.shape)}; it must be ({len(images)}, {classes})"
+            )
+    return tuple(one.float() for one in logits)
+
+
+def exit_outputs(module: Callable[[Tensor], Any], images: Tensor) -> Logits:
+    """Run the module and return the tensor of every exit, whatever its shape and dtype.
+
+    Raises ModuleError if the module gives anything but a tensor or a tuple of tensors.
+    """
+    output = module(images)
+    tensors = (output,) if isinstance(output, Tensor) else output
+    if (
+        not isinstance(tensors, tuple | list)
+        or not tensors
+        or not all(isinstance(t, Tensor) for t in tensors)
+    ):
+        raise ModuleError(
+            f"forward gave {type(output).__name__}; it must give one logit tensor, or a tuple of them"
+        )
+    return tuple(tensors)
+
+
+def exit_weights(module: nn.Module, exits: int) -> tuple[float, ...]:
+    """Return the module's `exit_weights`, or 1 for each exit. Raises ModuleError if their number differs."""
+    given: Sequence[float] | None = getattr(module, "exit_weights", None)
+    if given is None:
+        return (1.0,) * exits
+    if len(given) != exits:
+        raise ModuleError(
+            f"the module has {len(given)} exit weights for {exits} exits; there must be one for each"
+        )
+    return tuple(float(weight) for weight in given)
+
+
+def exit_loss(logits: Logits, batch: Batch, weights: tuple[float, ...], smoothing: float) -> Tensor:
+    """Return the weighted sum over the exits of the mean cross-entropy with smoothed labels, in float32.
+
+    Where pairs of images were mixed (mixup), the losses of the two labels are mixed by the same share.
+    """
+    terms = [weight * _loss(one, batch, smoothing) for weight, one in zip(weights, logits, strict=True)]
+    return sum(terms[1:], start=terms[0])
+
+
+def _loss(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:
+    first = F.cross_entropy(logits, batch.y, label_smoothing=smoothing)
+    if batch.other is None or batch.share is None:
+        return first
+    return torch.lerp(F.cross_entropy(logits, batch.other, label_smoothing=smoothing), first, batch.share)

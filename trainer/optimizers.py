@@ -1,0 +1,59 @@
+"""The optimizers that a recipe may name: one decorated function each. Importing this file loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    # groups of parameters with their weight decay; learning rate; momentum of the recipe
+    Make = Callable[[list[dict[str, Any]], float | torch.Tensor, float], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class OptimizerKind:
+    """An optimizer with its defaults."""
+
+    lr: float
+    """Peak learning rate of a recipe that names none."""
+    weight_decay: float
+    """Weight decay of a recipe that names none."""
+    make: Make
+
+
+OPTIMIZERS: dict[str, OptimizerKind] = {}
+
+
+def optimizer(name: str, *, lr: float, weight_decay: float) -> Callable[[Make], Make]:
+    """Register the decorated function under a name."""
+
+    def register(make: Make) -> Make:
+        OPTIMIZERS[name] = OptimizerKind(lr, weight_decay, make)
+        return make
+
+    return register
+
+
+@optimizer("sgd", lr=0.1, weight_decay=5e-4)
+def sgd(groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum."""
+    import torch
+
+    made = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=True, fused=True)
+    # Drop-path leaves some gradients of a step None. The fused step refuses a list in which some momentum buffers are
+    # missing; with a buffer of zeros the first momentum still equals the gradient.
+    for group in made.param_groups:
+        for parameter in group["params"]:
+            made.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return made
+
+
+@optimizer("adamw", lr=3e-3, weight_decay=0.05)
+def adamw(groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter, arXiv:1711.05101); the recipe's momentum is not used."""
+    import torch
+
+    return torch.optim.AdamW(groups, lr=lr, fused=True, capturable=isinstance(lr, torch.Tensor))
