@@ -69,7 +69,7 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "MOST", 3)
+    monkeypatch.setattr(cache, "MAX_FACTS", 3)
     for key in "abcad":
         Facts(tmp_path).remember(key, key)
     assert list(json.loads((tmp_path / "facts.json").read_text())) == ["c", "a", "d"]
