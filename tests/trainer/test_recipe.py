@@ -8,7 +8,7 @@ import torch
 
 from trainer import Recipe, RecipeError
 from trainer.loop.optimizer import optimizer_of
-from trainer.schedules import cosine, one_cycle
+from trainer.recipe.schedules import cosine, one_cycle
 
 
 def test_defaults_follow_the_optimizer_and_are_written_out() -> None:

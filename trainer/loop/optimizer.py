@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from trainer.errors import ModuleError
-from trainer.optimizers import OPTIMIZERS
 from trainer.recipe import Recipe
+from trainer.recipe.optimizers import OPTIMIZERS
 
 
 def optimizer_of(

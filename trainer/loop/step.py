@@ -16,7 +16,7 @@ from trainer.loop.nan_guard import NanGuard
 from trainer.loop.optimizer import optimizer_of
 from trainer.loop.weight_average import WeightAverage
 from trainer.recipe import Recipe
-from trainer.schedules import SCHEDULES
+from trainer.recipe.schedules import SCHEDULES
 
 SAMPLES = 3  # first steps whose memory is sampled
 

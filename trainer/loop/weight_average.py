@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.averages import AVERAGES
 from trainer.recipe import Recipe
+from trainer.recipe.averages import AVERAGES
 
 
 class WeightAverage:
-    """The average that the recipe names (trainer.averages) of one module's weights."""
+    """The average that the recipe names (trainer.recipe.averages) of one module's weights."""
 
     def __init__(self, module: nn.Module, recipe: Recipe) -> None:
         self._kind = AVERAGES[recipe.average]

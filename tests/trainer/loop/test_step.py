@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from trainer import Budget, Recipe, fit
-from trainer.averages import LOOKAHEAD_EVERY
 from trainer.data.batches import Batch
 from trainer.data.data import Data
 from trainer.hardware.precision import Form
@@ -18,6 +17,7 @@ from trainer.hardware.time_by_part import TimeByPart
 from trainer.loop.nan_guard import NanGuard
 from trainer.loop.step import Step
 from trainer.loop.weight_average import WeightAverage
+from trainer.recipe.averages import LOOKAHEAD_EVERY
 
 Make = Callable[..., nn.Module]
 CPU = torch.device("cpu")

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from trainer.averages import AVERAGES
-from trainer.optimizers import OPTIMIZERS
-from trainer.schedules import SCHEDULES
+from trainer.recipe.averages import AVERAGES
+from trainer.recipe.optimizers import OPTIMIZERS
+from trainer.recipe.schedules import SCHEDULES
 
 PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
