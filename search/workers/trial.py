@@ -154,23 +154,12 @@ def _failed(
     reason, seen = f"the network could not be built: {message}", peak.bytes if is_out_of_memory else None
     if seen is not None:
         reason += f" ({seen:,} bytes seen at most, {job.predicted_bytes:,} bytes predicted)"
-    return trainer.Report(
-        outcome="failed",
-        kind="out-of-memory" if is_out_of_memory else "error",
-        reason=reason,
-        epochs=0,
-        best_epoch=None,
-        valid_accuracy=None,
-        valid_loss=None,
-        exits=(),
-        curve=(),
-        seconds=meter.seconds,
-        images_per_second=None,
-        recipe=job.recipe.to_dict(),
+    return trainer.Report.failed(
+        "out-of-memory" if is_out_of_memory else "error",
+        reason,
+        recipe=job.recipe,
         device=device,
-        torch=torch.__version__,
-        threads=torch.get_num_threads(),
-        seed=job.recipe.seed,
+        seconds=meter.seconds,
         peak_memory_bytes=seen,
         predicted_memory_bytes=job.predicted_bytes,
     )

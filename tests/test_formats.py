@@ -1,0 +1,82 @@
+"""Studies, checkpoints and exports that version 0.1.0 wrote are read, shown and resumed by this version."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import search
+from search.results.refs import open_study
+from search.run.progress import Silent
+from search.storage.record import Record
+from search.storage.store import look
+
+FORMATS = Path(__file__).with_name("formats")
+# the sampler that 0.1.0 called kernel is called bayes now
+EXPECTED: dict[str, Any] = json.loads(
+    (FORMATS / "expected.json").read_text().replace('"by": "kernel"', '"by": "bayes"')
+)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A copy of the stored studies: a run writes to its storage."""
+    for name in ("finished", "interrupted"):
+        shutil.copytree(FORMATS / name, tmp_path / "runs" / name)
+    return tmp_path / "runs"
+
+
+class Epochs(Silent):
+    """Keeps the epochs that are trained, by trial."""
+
+    def __init__(self) -> None:
+        self.trained: dict[int, list[int]] = {}
+
+    def epoch(self, number: int, row: Any, epochs: int) -> None:
+        self.trained.setdefault(number, []).append(row["epoch"])
+
+
+def plain(record: Record) -> dict[str, Any]:
+    """The record as JSON would have it, with the genome."""
+    return dict(json.loads(json.dumps({**record.to_json(), "genome": record.genome})))
+
+
+@pytest.mark.parametrize("name", ["finished", "interrupted"])
+def test_a_stored_study_reads_the_same(runs: Path, name: str) -> None:
+    opened = open_study(name, runs, None)
+    assert [plain(record) for record in opened.store.records()] == EXPECTED[name]["records"]
+    assert opened.store.spent_seconds() == EXPECTED[name]["spent_seconds"]
+    assert opened.config.name == name
+
+
+def test_an_export_gives_the_same_logits() -> None:
+    module, info = search.load_export(FORMATS / "finished" / "best")
+    module.eval()
+    with torch.no_grad():
+        logits = module(torch.linspace(0, 1, 2 * 64).view(2, 1, 8, 8))
+    for found, stored in zip(logits, EXPECTED["logits"], strict=True):
+        assert torch.allclose(found, torch.tensor(stored), atol=1e-6)
+    assert info["trial"] == 1 and info["seeds"]["train"] == 2
+
+
+def test_a_finished_study_goes_no_further_and_exports_again(runs: Path) -> None:
+    before = look("finished", runs).records()
+    result = search.Study.load(FORMATS / "finished.yaml", runs).run()
+    assert result.records == tuple(before) and "all 8 trials were made" in result.stop
+    assert result.exported is not None
+    again, _ = search.load_export(result.exported)
+    first, _ = search.load_export(FORMATS / "finished" / "best")
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in first.state_dict().items())
+
+
+def test_an_interrupted_study_resumes_from_its_checkpoint(runs: Path) -> None:
+    epochs = Epochs()
+    result = search.Study.load(FORMATS / "interrupted.yaml", runs).run(epochs)
+    (old, new) = result.records
+    assert (old.outcome, new.outcome, new.retry_of, new.epochs) == ("interrupted", "done", 0, 120)
+    assert old.seconds == EXPECTED["interrupted"]["records"][0]["seconds"], "spent seconds stay spent"
+    first = epochs.trained[new.number][0]
+    assert first > 10 and epochs.trained[new.number] == [*range(first, 121)]
