@@ -111,7 +111,7 @@ def test_classes_and_files_stay_small(package: str) -> None:
 
 
 def test_private_names_of_optuna_stand_in_the_storage_alone() -> None:
-    private = re.compile(r"\._(storage|study_id|trial_id|backend|scoped_session)\b")
+    private = re.compile(r"\._(storage|study_id|trial_id|backend|scoped_session)\b(?!\()")
     users = {
         file.relative_to(ROOT).parts[1]
         for file in files("search")
