@@ -110,7 +110,7 @@ class StudyReader:
             raise NotFound(f"there is no study {self.name}")
         identity = file_identity(self._url)
         with sql_reader.asking(self._url, LOCK_SECONDS) as ask:
-            study = self._study_id(ask)
+            study = self._find_key(ask)
             attrs = sql_reader.study_attrs(ask, study)
             check_format(attrs, self.name)
             if TEXT_ATTR not in attrs:
@@ -121,7 +121,7 @@ class StudyReader:
         self._identity = identity
         return attrs
 
-    def _study_id(self, ask: sql_reader.Ask) -> int:
+    def _find_key(self, ask: sql_reader.Ask) -> int:
         """Optuna's key of the study; a study that was deleted and started anew is read anew."""
         found = sql_reader.study_ids(ask).get(self.name)
         if found is None and self._is_shared:
