@@ -11,8 +11,11 @@ import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("genome", "trainer", "search")
@@ -142,6 +145,80 @@ def largest(package: str, root: Path = ROOT) -> tuple[tuple[int, str], tuple[int
     return max(classes), max(files)
 
 
+def calls_up(work: Callable[[], object]) -> dict[tuple[str, str], int]:
+    """Do some work, and count the calls from a file into a file of a higher room, by the two files.
+
+    Such calls are callbacks, as imports run downwards. Calls through other libraries count as calls of the nearest
+    frame of this project.
+    """
+    found: dict[tuple[str, str], int] = {}
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        callee = _file_of(frame)
+        if event != "call" or callee is None:
+            return
+        above = frame.f_back
+        while above is not None and _file_of(above) is None:
+            above = above.f_back
+        caller = _file_of(above) if above is not None else None
+        if caller is not None and _place(callee) > _place(caller):
+            found[caller, callee] = found.get((caller, callee), 0) + 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+@cache
+def _relative(name: str) -> str | None:
+    """The path of a file of this project below its root, None for any other file."""
+    path = Path(name)
+    is_ours = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in PACKAGES
+    return path.relative_to(ROOT).as_posix() if is_ours else None
+
+
+def _file_of(frame: FrameType) -> str | None:
+    return _relative(frame.f_code.co_filename)
+
+
+@cache
+def _place(file: str) -> tuple[int, int]:
+    """Where a file stands among all rooms, the lowest first."""
+    package, room = Path(file).parts[0], Path(Path(file).parts[1]).stem
+    line = LINES[package].split() if package in LINES else []
+    return PACKAGES.index(package), line.index(room) if line else 0
+
+
+TINY = """\
+study: tiny
+data: digits
+train: {epochs: 1, batch: 256}
+device: cpu
+workers: 1
+trials: 2
+finale: {top: 1, seeds: 1}
+space:
+  nodes:
+    stem: {op: conv, in: [image], width: {int: [4, 16]}}
+    out: {op: exit, in: [stem]}
+"""
+
+
+def journeys(folder: Path) -> dict[str, dict[tuple[str, str], int]]:
+    """Return the calls up while a study is loaded, and while it is run with a finale. folder: for its files."""
+    import search
+
+    file = folder / "tiny.yaml"
+    file.write_text(TINY)
+    loaded = calls_up(lambda: search.Study.load(file, folder / "runs"))
+    study = search.Study.load(file, folder / "runs")
+    return {"Study.load": loaded, "Study.run": calls_up(study.run)}
+
+
 def main(root: Path) -> None:
     """Print the figures of each package."""
     for package, line in LINES.items():
@@ -162,6 +239,12 @@ def main(root: Path) -> None:
     for package in PACKAGES:
         (lines, name), (length, file) = largest(package, root)
         print(f"{package}: largest class {name}, {lines} lines; largest file {file}, {length} lines")
+    if root == ROOT:
+        with TemporaryDirectory() as folder:
+            for name, calls in journeys(Path(folder)).items():
+                print(f"{name}: {len(calls)} pairs of files with a call up the line")
+                for caller, callee in calls:
+                    print(f"  {caller} calls {callee}")
 
 
 if __name__ == "__main__":

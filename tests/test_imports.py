@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.structure import LINES, imported, largest, structure
+from tests.structure import LINES, calls_up, imported, journeys, largest, structure
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"genome": set(), "trainer": set(), "search": {"genome", "trainer"}}  # what each may import of ours
@@ -108,6 +109,20 @@ def test_classes_and_files_stay_small(package: str) -> None:
     (lines, name), (length, file) = largest(package)
     assert lines <= 150, f"{name} has {lines} lines"
     assert length <= 300, f"{file} has {length} lines"
+
+
+def test_a_study_is_loaded_and_run_down_the_line(tmp_path: Path) -> None:
+    for name, calls in journeys(tmp_path).items():
+        assert len(calls) <= 4, f"{name}: {calls}"
+
+
+def test_a_call_up_the_line_is_found() -> None:
+    high, low = f"{ROOT}/search/cli/high.py", f"{ROOT}/genome/low.py"
+    names: dict[str, Any] = {}
+    exec(compile("def asked():\n    pass", high, "exec"), names)
+    exec(compile("def visit(ask):\n    return sorted([0], key=lambda _: ask())", low, "exec"), names)
+    exec(compile("def start():\n    visit(asked)", high, "exec"), names)
+    assert list(calls_up(names["start"])) == [("genome/low.py", "search/cli/high.py")]
 
 
 def test_private_names_of_optuna_stand_in_the_storage_alone() -> None:
