@@ -69,6 +69,7 @@ pictures: $(INSTALLED)
 
 reference: $(INSTALLED_DEV)
 	@$(PY) -m tests.docs.reference
+	@$(PY) -m genome.reference docs/genomes.md
 
 clean:
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
