@@ -216,5 +216,5 @@ _TOLD = {
 
 TrainSection = _section(
     "_Train", Recipe.parse, [field.name for field in fields(Recipe)], {}
-)  # meanings: trainer/recipe.py
+)  # meanings: trainer/recipe/recipe.py
 BudgetSection = _section("_Budget", Budget.parse, [field.name for field in fields(Budget)], _TOLD)
