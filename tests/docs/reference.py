@@ -184,7 +184,6 @@ def _above(comments: Mapping[int, str], text: str, line: int) -> str:
 
 def _sentence(text: str) -> str:
     said = " ".join(text.split())
-    said = said[:1].upper() + said[1:]
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 

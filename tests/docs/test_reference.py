@@ -37,10 +37,10 @@ def test_every_field_of_a_report_has_a_meaning() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a", "Comes below."),
-        ("b", "Comes beside."),
-        ("c", "Comes above, over two lines."),
-        ("d", "What follows a note to a tool."),
+        ("a", "comes below."),
+        ("b", "comes beside."),
+        ("c", "comes above, over two lines."),
+        ("d", "what follows a note to a tool."),
     ],
 )
 def test_a_meaning_stands_below_beside_or_above_its_field(name: str, said: str) -> None:
