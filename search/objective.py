@@ -56,6 +56,9 @@ MEASURES: Mapping[str, Measure] = {
     )
 }
 
+# those that no training tells: what a network costs
+COSTLY = tuple(one.name for one in MEASURES.values() if one.source is not Source.TRAINING)
+
 
 class Objective(NamedTuple):
     """One objective, such as accuracy, maximize."""

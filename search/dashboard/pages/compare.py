@@ -20,12 +20,14 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
-from search.objective import MAXIMIZE, MINIMIZE
+from search.objective import MAXIMIZE, MEASURES, MINIMIZE
 
 FEWEST, MOST = 2, 4
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
-ROWS = ("accuracy", "loss", "params", "macs", "memory", "latency", "epochs", "seconds")
-HIGHER = ("accuracy",)  # a higher value is better, whatever the objectives
+ROWS = (*MEASURES, "epochs", "seconds")
+HIGHER = tuple(
+    one.name for one in MEASURES.values() if one.directions == (MAXIMIZE,)
+)  # a higher value is better, whatever the objectives
 NEITHER = ("epochs",)  # no value is better than another
 
 

@@ -18,7 +18,7 @@ WIDE = 30.0  # ratio of the largest to the smallest value above which an axis is
 MOST_POWERS = 11  # powers of ten on a logarithmic axis
 DASH = 5.0  # half the length of the dash that stands for a line of one point, in pixels
 SHAPES = ("done", "cut", "pruned", "front")
-LOGARITHMIC = ("params", "macs", "memory", "latency")
+LOGARITHMIC = objective.COSTLY
 
 
 class Tick(NamedTuple):

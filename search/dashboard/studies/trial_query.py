@@ -10,9 +10,10 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from search.dashboard.studies.trial_view import TrialView
+from search.objective import COSTLY, MEASURES
 
 PAGE = 100  # trials on one page of the table
-METRICS = ("accuracy", "loss", "params", "macs", "memory", "latency")
+METRICS = tuple(MEASURES)
 SORTS = ("number", "outcome", *METRICS, "epochs", "seconds")
 RANGED = ("accuracy", "loss", "params", "macs", "seconds")
 ENDS = {f"{column}_{end}": (column, end) for column in RANGED for end in ("from", "to")}
@@ -86,7 +87,7 @@ class Query:
             case "op":
                 return replace(self, op=_op(text))
             case "cost":
-                return replace(self, cost=_one_of((*COSTS, "memory", "latency"), name, text, text))
+                return replace(self, cost=_one_of((*COSTS, *COSTLY), name, text, text))
             case "at_most":
                 return replace(self, at_most=_count(name, text))
             case "size":

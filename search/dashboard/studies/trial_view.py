@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from search.objective import MEASURES, Source
 from search.run.ownership import is_gone
 from search.storage.record import OWNER, SEEN_AT, Record, record
 from search.storage.seed_results import OverSeeds
@@ -17,7 +18,7 @@ from search.storage.sql_reader import Row
 BETWEEN_SECONDS = 5.0  # longest pause of a coordinator between two trials, or before the finale
 _OP = re.compile(r"\{op: ([a-z_0-9]+)")
 # metrics that follow from the genome alone, with the field of a record that holds each of them
-PLANNED = {"params": "params", "macs": "macs", "memory": "memory_bytes"}
+PLANNED = {one.name: one.field for one in MEASURES.values() if one.source is Source.PLAN}
 
 
 @dataclass(frozen=True)
