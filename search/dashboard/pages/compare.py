@@ -25,7 +25,8 @@ from search.objective import MAXIMIZE, MEASURES, MINIMIZE
 FEWEST, MOST = 2, 4
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 ROWS = (*MEASURES, "epochs", "seconds")
-HIGHER = tuple(
+# measures of which a higher value is better, whatever the objectives
+HIGHER = tuple(one.name for one in MEASURES.values() if one.directions == (MAXIMIZE,))
     one.name for one in MEASURES.values() if one.directions == (MAXIMIZE,)
 )  # a higher value is better, whatever the objectives
 NEITHER = ("epochs",)  # no value is better than another
