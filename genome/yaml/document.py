@@ -83,7 +83,7 @@ class _Reader:
         if self._awaits_key():
             raise DocumentError(line, "a list or mapping is used as a key; a key is one word")
         if len(self.open) >= MAX_DEPTH:
-            raise DocumentError(line, _too_deep())
+            raise DocumentError(line, too_deep())
         self._count(1, line)
         address = self._mark(line)
         if event.tag not in (None, "!", _TAG + ("map" if isinstance(value, dict) else "seq")):
@@ -119,7 +119,7 @@ class _Reader:
                 line, f"the alias *{event.anchor} has no complete value above it; write the value itself"
             )
         if len(self.open) + found.height > MAX_DEPTH:
-            raise DocumentError(line, _too_deep())
+            raise DocumentError(line, too_deep())
         self._count(found.values, line)
         self._mark(line)
         self._put(_copy(found.value), found.height)
@@ -259,6 +259,11 @@ def _value(event: Any, line: int, address: Address) -> Scalar:
     raise DocumentError(line, _refused(tag, address))
 
 
+def too_deep() -> str:
+    """Return the refusal of a document that nests deeper than MAX_DEPTH."""
+    return f"values nest deeper than {MAX_DEPTH}; a study or genome needs fewer levels"
+
+
 def spelled(address: Address) -> str:
     """An address as text: `nodes.s1.in[0]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in address)
@@ -272,10 +277,6 @@ def _at(address: Address, sentence: str) -> str:
 def _refused(tag: str, address: Address) -> str:
     name = shown(tag.replace(_TAG, "!!"))
     return _at(address, f"the tag {name} is not supported; write the plain value without a tag")
-
-
-def _too_deep() -> str:
-    return f"values nest deeper than {MAX_DEPTH}; a study or genome needs fewer levels"
 
 
 def _copy(value: Any) -> Any:

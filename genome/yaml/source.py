@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from genome.yaml.document import Address, DocumentError, document, kind, shown, spelled
+from genome.yaml.document import Address, DocumentError, document, kind, shown, spelled, too_deep
 
 __all__ = ["Address", "Source", "SourceError", "kind", "parse", "read", "shown", "spelled"]
 
@@ -23,6 +23,10 @@ MAX_BYTES = 2**20
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is about ten times faster
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML counts as the end of a line
+
+# The scanner looks ahead on a line, so a parser with a limit of its own (libyaml of PyYAML 6.0.4: 1,000 levels) may
+# refuse before it has yielded the 65th level.
+_TOO_DEEP = re.compile("nesting (depth|level)", re.IGNORECASE)
 
 _HINTS = (  # the parser's words -> ours; the first that is found speaks
     ("mapping values are not allowed", "a second `:` on the line; quote the text, or begin a new line"),
@@ -177,6 +181,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> DocumentError:
     mark, problem = error.problem_mark or error.context_mark, error.problem or "unexpected text"
     lines = _BREAK.split(text)
     line = min(mark.line, len(lines) - 1) if mark else 0
+    if _TOO_DEEP.search(problem):
+        return DocumentError(line + 1, too_deep())
     if mark and mark.line < len(lines) and _is_tab(lines[line], mark.column):
         return DocumentError(line + 1, "a tab stands where spaces belong; indent with spaces")
     hint = next((ours for theirs, ours in _HINTS if theirs in problem), problem)

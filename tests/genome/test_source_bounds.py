@@ -5,7 +5,7 @@ Work is counted in calls, of Python's functions and of those in C: the same on e
 
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -16,6 +16,7 @@ from genome.yaml.document import MAX_DEPTH, MAX_VALUES
 from genome.yaml.source import SourceError, parse
 
 CALLS_A_VALUE = 40 if yaml.__with_libyaml__ else 400  # without libyaml, PyYAML reads character by character
+LOADERS = [getattr(yaml, name) for name in ("CSafeLoader", "SafeLoader") if hasattr(yaml, name)]
 CALLS_A_LINE = 500 if yaml.__with_libyaml__ else 5000
 
 
@@ -70,6 +71,34 @@ def test_a_deep_bomb_of_aliases_is_refused_for_its_depth() -> None:
 @pytest.mark.parametrize("text", ["[" * 5000, "a: " + "[" * 5000, "a: " + "{x: " * 5000, "- " * 5000])
 def test_five_thousand_levels_are_refused(text: str) -> None:
     assert f"nest deeper than {MAX_DEPTH}" in bounded(text)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize(
+    "text",
+    ["a:\n  [" + "[" * 5000, "a:\n  {x: " + "{x: " * 5000, "a:\n" + "- " * 5000, "a:\n  x: [" + "[ " * 5000],
+)
+def test_a_parser_with_a_limit_of_its_own_refuses_depth_in_our_words(
+    monkeypatch: pytest.MonkeyPatch, text: str, loader: Any
+) -> None:
+    monkeypatch.setattr("genome.yaml.source._Loader", loader)
+    assert refusal(text).startswith(f"f.yaml:2  values nest deeper than {MAX_DEPTH}")
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    ["exceeded maximum nesting depth", "Maximum nesting level reached, set with yaml_set_max_nest_level())"],
+)
+def test_every_sentence_of_a_parser_about_depth_becomes_ours(
+    monkeypatch: pytest.MonkeyPatch, theirs: str
+) -> None:
+    mark = yaml.Mark("f.yaml", 0, 2, 4, None, None)
+
+    def refuse(text: str, Loader: Any) -> Iterator[Any]:
+        raise yaml.scanner.ScannerError("while increasing flow level", mark, theirs, mark)
+
+    monkeypatch.setattr(yaml, "parse", refuse)
+    assert refusal("a:\n  b:\n    [").startswith(f"f.yaml:3  values nest deeper than {MAX_DEPTH}")
 
 
 def test_as_deep_as_allowed_is_read() -> None:
