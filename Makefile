@@ -1,6 +1,8 @@
 # `make search` finds a network, `make test` tests the project. Either sets everything up first.
 #
-#   PYTHON=python3.12   the interpreter to build .venv with (3.11 or later)
+#   PYTHON=python3.12   the interpreter to build the environment with (3.11 or later)
+#   VENV=FOLDER         the environment, .venv
+#   CONSTRAINTS=FILE    the versions that pip or uv must keep to in it
 #   STUDY=FILE          the study that `make search` runs
 #   ARGS="..."          more arguments for `genome search`, `genome dashboard` or pytest
 #   JOBS=N              processes for the tests
@@ -8,6 +10,7 @@
 STUDY ?= studies/digits.yaml
 JOBS ?= 2
 ARGS ?=
+CONSTRAINTS :=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 VENV := .venv
@@ -75,11 +78,13 @@ clean:
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-# What follows makes .venv: with uv where there is one, else with Python's own venv and pip.
+# What follows makes the environment: with uv where there is one, else with Python's own venv and pip.
+
+CONSTRAINED := $(if $(CONSTRAINTS),--constraint '$(CONSTRAINTS)')
 
 define install
-if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) --editable '$(1)'; \
-else $(PY) -m pip install -qq --disable-pip-version-check --editable '$(1)'; fi \
+if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) $(CONSTRAINED) --editable '$(1)'; \
+else $(PY) -m pip install -qq --disable-pip-version-check $(CONSTRAINED) --editable '$(1)'; fi \
 || { echo 'The packages could not be installed: see the lines above. A network, or a mirror, is needed.' >&2; exit 1; }
 endef
 
@@ -99,6 +104,10 @@ $(INSTALLED_DEV): pyproject.toml | $(PY)
 	@touch $(INSTALLED) $(INSTALLED_DASHBOARD) $@
 
 $(PY):
+	@if [ -n "$$(ls -A '$(VENV)' 2>/dev/null)" ] && [ ! -e '$(VENV)/pyvenv.cfg' ]; then \
+	  echo '$(VENV) holds something else than a Python environment; name another folder, as in `make VENV=.venv`.' >&2; \
+	  exit 1; \
+	fi
 	@echo 'Making $(VENV) ...'
 	@found=; for python in $(PYTHONS); do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
