@@ -2,7 +2,7 @@
 
 A study is kept on the default storage (SQLite) and holds so many finished trials of a space with 60 holes. Then a
 coordinator asks for networks as in a search, each is built as its process would build it, and is told to the study
-with a made-up report. What is counted is CPU time: asking (the sampler, decoding, resolving, the digest, the trial's
+with a made-up report. What is counted is CPU time: source (the sampler, decoding, resolving, the digest, the trial's
 first writes), building, telling (the purse, the report, the end of the trial). Samplers take turns. A network that is
 known is not trained again: `asks` says how often a sampler was asked for one that was trained, `ask` is the last time.
 
@@ -177,7 +177,7 @@ def _trial(coordinator: Coordinator) -> Spent:
 def _asked(coordinator: Coordinator) -> ActiveTrial | None:
     """One ask; None where the trial ended at once, refused or equal to an earlier one."""
     scheduler = coordinator.scheduler
-    trial = scheduler._admit(scheduler.asking.draw())
+    trial = scheduler._admit(scheduler.source.ask())
     coordinator._conclude_untrained()
     return trial
 

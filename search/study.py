@@ -16,9 +16,9 @@ from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import learnt
 from search.proposals import warm_start
-from search.proposals.ask import Answers, Asking, Genomes
+from search.proposals.ask import OptunaSuggestions, ProposerSuggestions, SuggestionSource
 from search.proposals.history import History
-from search.proposals.screening import Sieve
+from search.proposals.screening import Screener
 from search.results.export import export
 from search.results.ranking import front
 from search.results.refs import check_removed
@@ -39,7 +39,7 @@ from search.run.retraining import Retraining
 from search.run.retraining_plan import RetrainingPlan
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
-from search.run.stop import Wish, stop_signals
+from search.run.stop import StopRequest, stop_signals
 from search.samplers import registry
 from search.samplers.base import Proposer
 from search.samplers.random_search import RandomSearch
@@ -113,9 +113,9 @@ class Study:
             store = coordinate(claimed, directions, identity)
             with closing(store), _storage_errors(store):
                 _check_same(store, config, data)
-                warm_start.keep(store, first)
-                launch.keep(store, config)
-                stop_asked = Wish(store, by_signal, began)
+                warm_start.store_genomes(store, first)
+                launch.store_launch(store, config)
+                stop_asked = StopRequest(store, by_signal, began)
                 stop = _train(self, store, data, shown, stop_asked)
                 return _result(config, store, data, stop, stop_asked())
 
@@ -144,8 +144,8 @@ def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Ge
     """The genomes to begin with that are new to the study. An error among them leaves no study behind."""
     if not config.start and best_of is None:
         return {}
-    kept = warm_start.kept(config.name, runs, config.storage)
-    given = warm_start.begun_with(config, runs, kept)
+    kept = warm_start.stored_genomes(config.name, runs, config.storage)
+    given = warm_start.start_genomes(config, runs, kept)
     return {**given, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
 
 
@@ -206,15 +206,15 @@ def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordina
     config, store, history = run.config, run.store, run.history
     space = config.space
     warm_start.enqueue(store, space)
-    asking = _asking(study, space, store, history)
+    source = _suggestion_source(study, space, store, history)
     active = ActiveTrials()
     promotion = Promotion(config, run.budget, history, active)
     rungs = Rungs(run, active, Pruning(config, history), promotion)
     peers = Peers(run, promotion)
     peers.catch_up()
     run.budget.refresh()
-    limits = Limits(run, active, promotion, peers, _sieve(config, asking))
-    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, asking), release)
+    limits = Limits(run, active, promotion, peers, _screener(config, source))
+    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, source), release)
 
 
 def _retrain(finale: Retraining, loop: Loop) -> None:
@@ -233,25 +233,25 @@ def _reserved_seconds(config: StudyConfig, store: Store) -> float:
     return max(config.finale.share * config.budget.device_time - spent, 0.0)
 
 
-def _asking(study: Study, space: Space, store: Store, history: History) -> Asking:
+def _suggestion_source(study: Study, space: Space, store: Store, history: History) -> SuggestionSource:
     """Who is asked for networks. Coordinators that begin together on one storage must not draw the same."""
     config, own = study.config, study.sampler
     apart = zlib.crc32(owner().encode()) if store.shared else 0
     if own is None and registry.entry(config.sampler).proposes:
         own = registry.proposer(config.sampler, space, config.seed + apart, len(config.objectives))
     if isinstance(own, Proposer):
-        return Genomes(store, space, own, history)
+        return ProposerSuggestions(store, space, own, history)
     store.study.sampler = own or registry.optuna_sampler(
         config.sampler, config.seed, len(store.records()) + apart
     )
-    return Answers(store, space, config.asks_all, history, RandomSearch(space, config.seed + apart))
+    return OptunaSuggestions(store, space, config.asks_all, history, RandomSearch(space, config.seed + apart))
 
 
-def _sieve(config: StudyConfig, asking: Asking) -> Sieve | None:
+def _screener(config: StudyConfig, source: SuggestionSource) -> Screener | None:
     """Who screens candidates, in a study that wants it."""
-    if config.screen is None or not isinstance(asking, Genomes):
+    if config.screen is None or not isinstance(source, ProposerSuggestions):
         return None
-    return Sieve(config.screen, learnt(config.objectives), asking.past, asking.propose)
+    return Screener(config.screen, learnt(config.objectives), source.history, source.propose)
 
 
 def _bytes(data: Data) -> int:

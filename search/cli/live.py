@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from search.config.study import StudyConfig
     from search.run.recovery import Recovered
-    from search.storage.seed_results import OneSeed
+    from search.storage.seed_results import SeedResult
     from search.storage.store import Store
     from search.workers.slots import Places
 
@@ -86,7 +86,7 @@ class Rich:
     def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
         self._active[number, seed] = f"{training_name(number, seed)}{_epoch(row, epochs)}"
 
-    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+    def seed_ended(self, number: int, seed: int, one: SeedResult, spent: float) -> None:
         self._active.pop((number, seed), None)
         self._say(self._tally.seed_line(number, seed, one, spent))
 

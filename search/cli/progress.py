@@ -13,7 +13,7 @@ from search.storage.record import Record
 if TYPE_CHECKING:
     from search.config.study import StudyConfig
     from search.run.recovery import Recovered
-    from search.storage.seed_results import OneSeed
+    from search.storage.seed_results import SeedResult
     from search.storage.store import Store
     from search.workers.slots import Places
 
@@ -64,7 +64,7 @@ class Plain:
     def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
         pass
 
-    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+    def seed_ended(self, number: int, seed: int, one: SeedResult, spent: float) -> None:
         self._say(self._tally.seed_line(number, seed, one, spent))
 
     def _say(self, line: str) -> None:

@@ -13,7 +13,7 @@ from search.storage.record import Record
 if TYPE_CHECKING:
     from search.config.study import StudyConfig
     from search.run.recovery import Recovered
-    from search.storage.seed_results import OneSeed
+    from search.storage.seed_results import SeedResult
     from search.storage.store import Store
     from search.workers.slots import Places
 
@@ -43,7 +43,7 @@ class Tally:
         tail = f"[spent {self.spending(spent)}]" + (f"  ({between} before it)" if between else "")
         return f"{trial_text(record)}  {formatting.seconds(record.seconds)}  {tail}"
 
-    def seed_line(self, number: int, seed: int, one: OneSeed, spent: float) -> str:
+    def seed_line(self, number: int, seed: int, one: SeedResult, spent: float) -> str:
         """Return the line of one training of the finale."""
         result = (
             f"acc {one.accuracy:.4f}  loss {one.loss:.4f}" if one.is_measured else f"failed ({one.reason})"

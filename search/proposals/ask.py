@@ -1,4 +1,4 @@
-"""What to try next: put together from Optuna's answers, or proposed as a genome by a sampler of ours."""
+"""Asking for the next network: a sampler of Optuna suggests parameters, a proposer of this package a whole genome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.samplers.base import ORIGIN, Origin, Proposer
 from search.samplers.random_search import RandomSearch
 from search.space.distributions import asker
 from search.space.space import Space
-from search.storage.live_trial import Asked, Handle, Proposed
+from search.storage.live_trial import GenomeTrial, LiveTrial, OptunaTrial
 from search.storage.record import GENOME
 from search.storage.store import Store
 
@@ -25,138 +25,145 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("search")
 
-REPEATS = 5  # known networks in a row after which Optuna's sampler is moved on
-LOOK_SECONDS = 10.0  # in which what a person enqueues is seen
+REPEATS = (
+    5  # duplicate networks in a row, after which a random network takes the place of the next suggestion
+)
+QUEUE_SECONDS = 10.0  # from one look at an empty queue to the next
 FIXED = "fixed_params"  # system attribute of a trial that was enqueued with parameters
 
 
-class Drawn(NamedTuple):
-    """What came of asking: a genome, or `error`, why there is none. `trial` is there already where Optuna made it."""
+class Suggestion(NamedTuple):
+    """A network to try."""
 
+    # None: there is none, for the reason in `error`
     genome: Genome | None
+    # the trial, where Optuna has stored it already
     trial: optuna.Trial | None = None
     origin: Origin | None = None
     error: str | None = None
 
 
-class Asking(Protocol):
-    """Who is asked for the next network of a study."""
+class SuggestionSource(Protocol):
+    """Suggests the networks of a study."""
 
-    def draw(self, avoid: Collection[str] = ()) -> Drawn:
-        """Return what to try next; a sampler of ours also keeps away from networks of these digests."""
+    def ask(self, avoid: Collection[str] = ()) -> Suggestion:
+        """Return the network to try next. avoid: digests of networks that a proposer shall not propose."""
         ...
 
 
 @dataclass
-class Answers:
-    """A sampler of Optuna, asked for one parameter a hole.
-
-    Where it goes on repeating networks that are known, `even` draws one in its place.
-    """
+class OptunaSuggestions:
+    """A sampler of Optuna, which is asked for one parameter a hole."""
 
     store: Store
     space: Space
-    everything: bool
-    past: History
-    even: RandomSearch
-    has_said: bool = False
+    # whether the sampler is asked for every hole, those of branches that are not chosen included
+    asks_all: bool
+    history: History
+    # draws a network where the sampler keeps repeating networks
+    fallback: RandomSearch
+    has_warned: bool = False
 
-    def draw(self, avoid: Collection[str] = ()) -> Drawn:
-        if self.past.repeats >= REPEATS:
-            self._move_on()
+    def ask(self, avoid: Collection[str] = ()) -> Suggestion:
+        if self.history.repeats >= REPEATS:
+            self._enqueue_random()
         trial = self.store.study.ask()
         try:
-            return Drawn(self.space.decode(asker(trial), everything=self.everything), trial)
+            return Suggestion(self.space.decode(asker(trial), everything=self.asks_all), trial)
         except (GenomeError, DomainError) as error:
-            return Drawn(None, trial, error=str(error))
+            return Suggestion(None, trial, error=str(error))
 
-    def _move_on(self) -> None:
-        """Put a network that is new, where there is one, into the queue."""
-        drawn, origin = self.even.propose(self.past.individuals(), self.past.digests)
+    def _enqueue_random(self) -> None:
+        """Enqueue a random network, a new one if there is any."""
+        random, origin = self.fallback.propose(self.history.individuals(), self.history.digests)
         attrs = {ORIGIN: origin.to_json()}
-        self.store.study.enqueue_trial(self.space.encode(drawn), user_attrs=attrs)
-        if not self.has_said:
-            self.has_said = True
+        self.store.study.enqueue_trial(self.space.encode(random), user_attrs=attrs)
+        if not self.has_warned:
+            self.has_warned = True
             log.warning(
-                "the sampler came up with known networks %d times in a row; when it does, the next is drawn evenly",
-                REPEATS,
+                "the sampler repeated known networks %d times in a row; drawing a random one instead", REPEATS
             )
 
 
 @dataclass
-class Quiet:
-    """Until when, by time.monotonic(), the queue is taken to be empty: looking costs as much as proposing."""
+class QueueCheck:
+    """When the queue is read next: reading it costs as much as proposing a network."""
 
-    until: float = 0.0
+    # time.monotonic() until which the queue is taken to be empty
+    skip_until: float = 0.0
 
 
 @dataclass(frozen=True)
-class Genomes:
-    """A sampler of ours: its trials keep a genome's text and have no parameters."""
+class ProposerSuggestions:
+    """A proposer of this package. Its trials store the text of a genome and have no parameters."""
 
     store: Store
     space: Space
     proposer: Proposer
-    past: History
-    quiet: Quiet = field(default_factory=Quiet)
+    history: History
+    queue_check: QueueCheck = field(default_factory=QueueCheck)
 
-    def draw(self, avoid: Collection[str] = ()) -> Drawn:
+    def ask(self, avoid: Collection[str] = ()) -> Suggestion:
         trial, fixed = self._waiting()
-        given = _given(trial, fixed, self.space) if trial is not None else None
-        if given is not None:
-            return given
+        enqueued = _enqueued(trial, fixed, self.space) if trial is not None else None
+        if enqueued is not None:
+            return enqueued
         return self.propose(avoid)._replace(trial=trial)
 
-    def propose(self, avoid: Collection[str] = ()) -> Drawn:
-        """Propose a network that was not met, nor is to be avoided; what waits in the queue is left there."""
-        known = self.past.digests | set(avoid) if avoid else self.past.digests
-        proposal = self.proposer.propose(self.past.individuals(), known)
-        return Drawn(proposal.genome, None, proposal.origin)
+    def propose(self, avoid: Collection[str] = ()) -> Suggestion:
+        """Propose a network that has no trial and is not to be avoided; the queue is left alone."""
+        known = self.history.digests | set(avoid) if avoid else self.history.digests
+        proposal = self.proposer.propose(self.history.individuals(), known)
+        return Suggestion(proposal.genome, None, proposal.origin)
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
-        """The next trial of the queue with the parameters it was given, if any; should another coordinator be
-        quicker, a trial with nothing in it."""
+        """Return the next trial of the queue, None where the queue is empty, and the parameters it was enqueued with.
+
+        Where another coordinator takes that trial first, the trial is a new and empty one.
+        """
         from optuna.trial import TrialState
 
-        # of several coordinators any may put there what one that is gone had in hand: it has its place under the cap
-        if not self.store.shared and time.monotonic() < self.quiet.until:
+        # on a shared storage any coordinator may enqueue retries of a dead one, which count towards the cap on trials
+        if not self.store.shared and time.monotonic() < self.queue_check.skip_until:
             return None, {}
         study = self.store.study
         queue = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if not queue:
-            self.quiet.until = time.monotonic() + LOOK_SECONDS
+            self.queue_check.skip_until = time.monotonic() + QUEUE_SECONDS
             return None, {}
         trial = study.ask()
-        fixed = {one.number: one.system_attrs.get(FIXED, {}) for one in queue}
+        fixed = {waiting.number: waiting.system_attrs.get(FIXED, {}) for waiting in queue}
         return trial, fixed.get(trial.number, {})
 
 
-def _given(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> Drawn | None:
-    """What a trial was enqueued with: a genome's text, or parameters; None where it has neither."""
+def _enqueued(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> Suggestion | None:
+    """Return what a trial was enqueued with, the text of a genome or parameters; None where it has neither."""
     attrs = trial.user_attrs
     origin = Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None
     try:
         if GENOME in attrs:
-            given = genome.loads(attrs[GENOME])
-            space.encode(given)
-            return Drawn(given, trial, origin)
+            written = genome.loads(attrs[GENOME])
+            space.encode(written)
+            return Suggestion(written, trial, origin)
         if params:
-            return Drawn(space.decode(lambda name, _: params[name]), trial, origin)
+            return Suggestion(space.decode(lambda name, _: params[name]), trial, origin)
     except (KeyError, ValueError) as error:
-        return Drawn(None, trial, origin, f"what was enqueued is no genome of this space ({error})")
+        return Suggestion(None, trial, origin, f"the enqueued genome is not in this space ({error})")
     return None
 
 
-def begin(store: Store, drawn: Drawn, attrs: Mapping[str, Any], constraints: Mapping[str, float]) -> Handle:
-    """Return the trial of what was drawn, with its attributes and constraints."""
-    if drawn.origin is not None:
-        attrs = {**attrs, ORIGIN: drawn.origin.to_json()}
-    if drawn.trial is None:
-        return Proposed.begin(store.study, attrs, constraints)
-    handle = Asked(drawn.trial)
+def start_trial(
+    store: Store, suggestion: Suggestion, attrs: Mapping[str, Any], constraints: Mapping[str, float]
+) -> LiveTrial:
+    """Return the running trial of a suggestion, stored with these attributes and constraints."""
+    if suggestion.origin is not None:
+        attrs = {**attrs, ORIGIN: suggestion.origin.to_json()}
+    if suggestion.trial is None:
+        return GenomeTrial.begin(store.study, attrs, constraints)
+    live = OptunaTrial(suggestion.trial)
     for name, value in attrs.items():
-        if handle.attrs.get(name) != value:
-            handle.keep(name, value)
+        if live.attrs.get(name) != value:
+            live.set_attr(name, value)
     for name, over in constraints.items():
-        handle.constrain(name, over)
-    return handle
+        live.set_constraint(name, over)
+    return live

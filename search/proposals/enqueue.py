@@ -13,7 +13,7 @@ from search.errors import StudyError
 from search.proposals.ask import FIXED
 from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import fitted
-from search.storage.live_trial import enqueued
+from search.storage.live_trial import enqueue_template
 from search.storage.record import GENOME
 from search.storage.store import Store
 
@@ -56,4 +56,4 @@ def enqueue(store: Store, space: Space, made: Genome, how: str, parents: Sequenc
         user_attrs={GENOME: genome.dump(made), ORIGIN: origin.to_json()},
         system_attrs={FIXED: space.encode(made)},
     )
-    return enqueued(store.study, template)
+    return enqueue_template(store.study, template)

@@ -1,4 +1,4 @@
-"""The sieve of a study that screens: candidates in hand, and what its proxies have been worth so far."""
+"""Screening in a study: batches of candidates whose proxies are measured, and how well the proxies have predicted."""
 
 from __future__ import annotations
 
@@ -10,115 +10,121 @@ from typing import NamedTuple
 
 from search.config.candidate import Candidate
 from search.objective import Objective, learnt
-from search.proposals.ask import Drawn
+from search.proposals.ask import Suggestion
 from search.proposals.history import History
 from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
 from search.storage.record import Record
 
 
-class Option(NamedTuple):
-    """A candidate: what was drawn, and its network."""
+class ScreeningCandidate(NamedTuple):
+    """A suggestion and its network."""
 
-    drawn: Drawn
+    suggestion: Suggestion
     network: Candidate
 
 
-class Batch(NamedTuple):
-    """Candidates that a child process screens, of which one will be trained."""
+class ScreeningBatch(NamedTuple):
+    """Candidates that a worker screens, of which one will be trained."""
 
-    options: Sequence[Option]
+    candidates: Sequence[ScreeningCandidate]
     # the proxies that choose
     votes: tuple[str, ...]
-    # share of a second on its slot that is charged
+    # device seconds that one second on the slot costs
     share: float
-    # time.monotonic() when it was drawn
+    # time.monotonic() when the batch was made
     began: float
 
 
-class Sifted(NamedTuple):
-    """The candidate that was chosen, its proxies as a trial keeps them, and what choosing it costs."""
+class ScreenedSuggestion(NamedTuple):
+    """The suggestion that was chosen."""
 
-    drawn: Drawn
+    suggestion: Suggestion
+    # finite values of its proxies, as its trial stores them
     proxies: dict[str, float]
+    # device seconds of screening the batch
     charged_seconds: float
 
 
 @dataclass
-class Sieve:
-    """Of many candidates the one to train."""
+class Screener:
+    """Screens candidates and chooses those to train."""
 
     screen: Screen
     goal: Objective
     history: History
-    # proposes a further candidate whose digest is none of those given
-    propose: Callable[[Collection[str]], Drawn]
-    batches: dict[int, Batch] = field(default_factory=dict)
-    _drawn: int = 0
+    # proposes a further network whose digest is none of those given
+    propose: Callable[[Collection[str]], Suggestion]
+    batches: dict[int, ScreeningBatch] = field(default_factory=dict)
+    _last_number: int = 0
 
     def trusted(self) -> tuple[str, ...]:
         """Return the proxies that may vote now."""
         return trusted(evidence(self.history.records(), self.goal))
 
     def digests(self) -> set[str]:
-        """Return those of the candidates in hand."""
-        return {option.network.digest for batch in self.batches.values() for option in batch.options}
+        """Return the digests of the candidates that are being screened."""
+        return {candidate.network.digest for batch in self.batches.values() for candidate in batch.candidates}
 
-    def gather(self, first: Option, network: Callable[[Drawn], Candidate | None], share: float) -> int:
-        """Draw more candidates, where there are proxies to choose by; return the number of the batch.
+    def add_batch(
+        self, first: ScreeningCandidate, network: Callable[[Suggestion], Candidate | None], share: float
+    ) -> int:
+        """Make a batch of `first` and, where proxies may vote, more candidates; return the number of the batch.
 
-        `network` gives what is worth training. Without a vote the first is the only one: its proxies will be evidence.
+        Where no proxy may vote, `first` is alone: its proxies become evidence.
+        network: returns the candidate of a suggestion, None where training it would be useless.
         """
         voting = self.trusted()
         found = {first.network.digest: first}
         for _ in range(self.screen.candidates - 1 if voting else 0):
-            drawn = self.propose({*found, *self.digests()})
-            made = network(drawn)
+            suggestion = self.propose({*found, *self.digests()})
+            made = network(suggestion)
             if made is not None:
-                found.setdefault(made.digest, Option(drawn, made))
-        self._drawn -= 1  # below all numbers of trials
-        self.batches[self._drawn] = Batch(tuple(found.values()), voting, share, time.monotonic())
-        return self._drawn
+                found.setdefault(made.digest, ScreeningCandidate(suggestion, made))
+        self._last_number -= 1  # negative: trials have the numbers from 0
+        batch = ScreeningBatch(tuple(found.values()), voting, share, time.monotonic())
+        self.batches[self._last_number] = batch
+        return self._last_number
 
-    def chosen(self, number: int, rows: Sequence[Row | None], seconds: float) -> Sifted:
-        """Return the candidate of a batch that is to be trained."""
+    def choose(self, number: int, rows: Sequence[Row | None], seconds: float) -> ScreenedSuggestion:
+        """Remove a batch and return its candidate that is to be trained, given the proxies of all its candidates."""
         batch = self.batches.pop(number)
         i = kept(rows, batch.votes, self.screen.keep)[0]
         proxies = {name: value for name, value in (rows[i] or {}).items() if math.isfinite(value)}
-        return Sifted(batch.options[i].drawn, proxies, seconds * batch.share)
+        return ScreenedSuggestion(batch.candidates[i].suggestion, proxies, seconds * batch.share)
 
-    def lost(self, number: int) -> tuple[list[None], float]:
-        """Return the rows of a batch whose child died, none, and the seconds since it was given."""
+    def unmeasured(self, number: int) -> tuple[list[None], float]:
+        """Return what is known of a batch whose worker died: no proxies, and the seconds since the batch was made."""
         batch = self.batches[number]
-        return [None] * len(batch.options), time.monotonic() - batch.began
+        return [None] * len(batch.candidates), time.monotonic() - batch.began
 
 
 def is_evidence(record: Record, goal: Objective) -> bool:
-    """Whether a trial says what its proxies were worth: it was screened, and trained at least to a rung."""
+    """Whether a trial shows how well its proxies predicted: it was screened, and trained at least to a rung."""
     return record.proxies is not None and goal.name in record.metrics and record.reused is None
 
 
 def evidence(records: Iterable[Record], goal: Objective) -> list[Evidence]:
-    """Return what trials found, as places: of pruned and paused ones those that came further stand before others."""
+    """Return the proxies of trained networks with their ranks; a trial that was trained further ranks better."""
     known = [(record.proxies or {}, reached(record, goal)) for record in records if is_evidence(record, goal)]
     places = {cost: place for place, cost in enumerate(sorted({cost for _, cost in known}))}
     return [Evidence(row, float(places[cost])) for row, cost in known]
 
 
 def reached(record: Record, goal: Objective) -> tuple[float, float]:
-    """Return how far a trained network came, lower is better: whole trials first, then by epochs, then by goal."""
+    """Return a sort key of a trained network, lower is better: whole trials first, then by epochs, then by goal."""
     is_whole = record.outcome in ("done", "cut")
     return (-math.inf if is_whole else -float(record.epochs or 0), goal.cost(record.metrics[goal.name]))
 
 
 def summary(records: Sequence[Record], objectives: Sequence[Objective]) -> str | None:
-    """Return in one line what each proxy has been worth, or None where nothing was screened."""
+    """Return one line with the rank correlation of each proxy, None where nothing was screened."""
     goal = learnt(objectives)
     known = evidence(records, goal)
     if not known:
         return None
     voting = trusted(known)
-    said = ", ".join(
+    listed = ", ".join(
         f"{name} {found:+.2f}" + ("" if name in voting else " (no vote)")
         for name, found in correlations(known).items()
     )
-    return f"rank correlation of proxies with {goal.name} over {len(known)} trials: {said}"
+    return f"rank correlation of proxies with {goal.name} over {len(known)} trials: {listed}"

@@ -25,7 +25,7 @@ START = "start"  # who proposed them; also the attribute of a study that keeps t
 MOST = 5  # genomes that are taken from another study
 
 
-def begun_with(file: StudyConfig, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
+def start_genomes(file: StudyConfig, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
     """Return the genomes under `start:` as genomes of the space, by REF; those that are `known` are not read.
 
     Raises StudyError with one line for each that is not there, or that does not fit the space and where.
@@ -94,7 +94,7 @@ def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Genome]:
     return {ref: genome.loads(text, path=ref) for ref, text in texts.items()}
 
 
-def kept(name: str, runs: Path, url: str | None) -> dict[str, str]:
+def stored_genomes(name: str, runs: Path, url: str | None) -> dict[str, str]:
     """Return what a study was begun with, as texts by REF; nothing where there is no such study yet."""
     try:
         return dict(look(name, runs, url).study.user_attrs.get(START, {}))
@@ -102,7 +102,7 @@ def kept(name: str, runs: Path, url: str | None) -> dict[str, str]:
         return {}
 
 
-def keep(store: Store, found: Mapping[str, Genome]) -> None:
+def store_genomes(store: Store, found: Mapping[str, Genome]) -> None:
     """Keep the genomes with the study, which then goes on without the files and studies they were read from."""
     before = store.study.user_attrs.get(START, {})
     new = {ref: genome.dump(one) for ref, one in found.items() if ref not in before}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from search.objective import Objective, dominates, learnt
 from search.storage.record import Record
-from search.storage.seed_results import OverSeeds
+from search.storage.seed_results import SeedResults
 
 
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
@@ -55,7 +55,7 @@ def _by_finale(ranked: list[Record], goal: Objective) -> list[Record]:
     if not seeds:
         return ranked
 
-    def cost(pair: tuple[Record, OverSeeds]) -> tuple[float, ...]:
+    def cost(pair: tuple[Record, SeedResults]) -> tuple[float, ...]:
         record, finale = pair
         value, loss = finale.spread(goal.name, seeds), finale.spread("loss", seeds)
         assert value is not None and loss is not None

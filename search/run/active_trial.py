@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.config.candidate import Candidate
 from search.run.budget import Key
-from search.storage.live_trial import Handle
+from search.storage.live_trial import LiveTrial
 from search.storage.record import CHARGED, SEEN_AT, Record
 from search.storage.store import Store
 
@@ -32,7 +32,7 @@ class State(Enum):
 class ActiveTrial:
     """A trial between its proposal and its end."""
 
-    handle: Handle
+    live: LiveTrial
     candidate: Candidate
     store: Store
     rungs: dict[int, float] = field(default_factory=dict)  # score at each rung, higher is better
@@ -41,7 +41,7 @@ class ActiveTrial:
     ] = ()  # interrupted trials of the same network that it retries, the nearest first
     bracket: int = 0
     is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
-    rested: Record | None = None  # what it had reached when it paused
+    paused_record: Record | None = None  # what it had reached when it paused
     paid_seconds: float = 0.0  # device seconds charged before this job: screening, or until it paused
     curve: dict[int, float] = field(default_factory=dict)
     curve_stored_at: float = 0.0  # time.monotonic()
@@ -50,7 +50,7 @@ class ActiveTrial:
 
     @property
     def number(self) -> int:
-        return self.handle.number
+        return self.live.number
 
     @property
     def key(self) -> Key:
@@ -62,20 +62,20 @@ class ActiveTrial:
 
     def checkpoint_owners(self) -> list[int]:
         """Return the numbers of the trials in whose folders the checkpoint to resume may be."""
-        own = [] if self.rested is None else [self.number]
+        own = [] if self.paused_record is None else [self.number]
         return own + [record.number for record in self.retried]
 
     def store_charge(self, seconds: float) -> None:
-        self.handle.keep(CHARGED, round(seconds, 6))
+        self.live.set_attr(CHARGED, round(seconds, 6))
         if self.store.shared:
-            self.handle.keep(SEEN_AT, time.time())
+            self.live.set_attr(SEEN_AT, time.time())
 
     def sign(self) -> None:
         """Write a sign of life now and then, on a shared storage, while the trial is not trained."""
         now = time.monotonic()
         if self.store.shared and now - self.signed_at >= SIGN_SECONDS:
             self.signed_at = now
-            self.handle.keep(SEEN_AT, time.time())
+            self.live.set_attr(SEEN_AT, time.time())
 
 
 @dataclass(frozen=True)

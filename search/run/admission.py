@@ -9,8 +9,8 @@ import genome
 from genome import GenomeError
 from genome.domain import DomainError
 from search.config.candidate import Candidate, candidate, measured
-from search.proposals.ask import Drawn, begin
-from search.proposals.screening import Sifted
+from search.proposals.ask import Suggestion, start_trial
+from search.proposals.screening import ScreenedSuggestion
 from search.run import tell
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
@@ -18,7 +18,7 @@ from search.run.ownership import owner
 from search.run.promotion import Promotion
 from search.run.retries import ancestors
 from search.samplers import registry
-from search.storage.live_trial import Handle
+from search.storage.live_trial import LiveTrial
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
 
 
@@ -29,34 +29,36 @@ class Admission:
     run: Context
     promotion: Promotion
 
-    def admit(self, drawn: Drawn, sifted: Sifted | None = None) -> ActiveTrial | Record:
+    def admit(
+        self, suggestion: Suggestion, screened: ScreenedSuggestion | None = None
+    ) -> ActiveTrial | Record:
         """Begin the trial of what was proposed, and perhaps screened; its record where it needs no training."""
         attrs: dict[str, Any] = {OWNER: owner()} if self.run.store.shared else {}
-        if sifted:
-            attrs |= {PROXIES: sifted.proxies, CHARGED: sifted.charged_seconds}
-        network, illegal = self._candidate(drawn)
+        if screened:
+            attrs |= {PROXIES: screened.proxies, CHARGED: screened.charged_seconds}
+        network, illegal = self._candidate(suggestion)
         if network is None:
-            return self._refuse_illegal(drawn, attrs, illegal)
+            return self._refuse_illegal(suggestion, attrs, illegal)
         limits = measured(network, self.run.config)
         attrs |= {GENOME: network.text, PLAN: network.facts()}
         constraints = self._told({one.limit: one.over for one in limits})
-        handle = begin(self.run.store, drawn, attrs, constraints)
-        assert drawn.genome is not None
+        live = start_trial(self.run.store, suggestion, attrs, constraints)
+        assert suggestion.genome is not None
         history = self.run.history
-        if RETRY_OF not in handle.attrs:
+        if RETRY_OF not in live.attrs:
             history.propose(network.digest)
-        history.begin(handle.number, drawn.genome, network, drawn.origin)
+        history.begin(live.number, suggestion.genome, network, suggestion.origin)
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
-            return tell.refuse(handle, "limit", "; ".join(map(str, exceeded)))
-        trial = self._active(handle, network)
-        if sifted:
-            trial.paid_seconds = sifted.charged_seconds
+            return tell.refuse(live, "limit", "; ".join(map(str, exceeded)))
+        trial = self._active(live, network)
+        if screened:
+            trial.paid_seconds = screened.charged_seconds
         return self.reused(trial) or trial
 
-    def wanted(self, drawn: Drawn) -> Candidate | None:
+    def wanted(self, suggestion: Suggestion) -> Candidate | None:
         """Return the candidate of what was proposed, where it is within the limits and has no trial yet."""
-        network, _ = self._candidate(drawn)
+        network, _ = self._candidate(suggestion)
         if network is None or network.digest in self.run.history.digests:
             return None
         is_over = any(excess.over > 0 for excess in measured(network, self.run.config))
@@ -66,32 +68,32 @@ class Admission:
         """End a trial whose network was trained before with the result of then; None where it was not."""
         digest = trial.candidate.digest
         twin = self.run.history.trained(digest) or self.promotion.twin(digest)
-        return tell.reuse(trial.handle, twin, self.run.config.sampler) if twin else None
+        return tell.reuse(trial.live, twin, self.run.config.sampler) if twin else None
 
-    def _candidate(self, drawn: Drawn) -> tuple[Candidate | None, str]:
+    def _candidate(self, suggestion: Suggestion) -> tuple[Candidate | None, str]:
         """Resolve what was proposed, or return why it is no network."""
-        if drawn.genome is None:
-            return None, drawn.error or "nothing was proposed"
+        if suggestion.genome is None:
+            return None, suggestion.error or "nothing was proposed"
         recipe = self.run.config.recipe
         try:
-            return candidate(drawn.genome, recipe.batch, recipe.optimizer), ""
+            return candidate(suggestion.genome, recipe.batch, recipe.optimizer), ""
         except (GenomeError, DomainError) as error:
             return None, str(error)
 
-    def _refuse_illegal(self, drawn: Drawn, attrs: dict[str, Any], reason: str) -> Record:
-        if drawn.genome is not None:
-            attrs[GENOME] = genome.dump(drawn.genome)
-        handle = begin(self.run.store, drawn, attrs, self._told({"legal": 1.0}))
-        return tell.refuse(handle, "illegal", reason)
+    def _refuse_illegal(self, suggestion: Suggestion, attrs: dict[str, Any], reason: str) -> Record:
+        if suggestion.genome is not None:
+            attrs[GENOME] = genome.dump(suggestion.genome)
+        live = start_trial(self.run.store, suggestion, attrs, self._told({"legal": 1.0}))
+        return tell.refuse(live, "illegal", reason)
 
     def _told(self, constraints: dict[str, float]) -> dict[str, float]:
         """The constraints that the sampler is told, where it can use them."""
         return constraints if registry.entry(self.run.config.sampler).takes_constraints else {}
 
-    def _active(self, handle: Handle, network: Candidate) -> ActiveTrial:
+    def _active(self, live: LiveTrial, network: Candidate) -> ActiveTrial:
         """Return the trial, with what interrupted trials of the same network that it retries have reached."""
         store = self.run.store
-        repeated = ancestors(store, handle.attrs.get(RETRY_OF))
+        repeated = ancestors(store, live.attrs.get(RETRY_OF))
         retried = tuple(record for record in repeated if record.digest == network.digest)
         rungs = dict(retried[0].rungs) if retried else {}
-        return ActiveTrial(handle, network, store, rungs, retried)
+        return ActiveTrial(live, network, store, rungs, retried)

@@ -78,7 +78,7 @@ class Coordinator:
             case Died(number, reason):
                 trial = self.active.leave(number)
                 trial.store_charge(self.run.budget.charged.get(trial.key, 0.0))
-                self._conclude(tell.fail(trial.handle, "killed", reason, self.run.config.sampler))
+                self._conclude(tell.fail(trial.live, "killed", reason, self.run.config.sampler))
         self._conclude_untrained()
 
     def turn(self, pool: WorkerPool) -> None:
@@ -115,9 +115,7 @@ class Coordinator:
             return
         self.active.leave(trial.number)
         config, seconds = run.config, run.budget.charged[trial.key]
-        record = tell.finish(
-            trial.handle, trial.candidate, trained, config.objectives, config.sampler, seconds
-        )
+        record = tell.finish(trial.live, trial.candidate, trained, config.objectives, config.sampler, seconds)
         self._conclude(record)
 
     def _conclude(self, record: Record) -> None:

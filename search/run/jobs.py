@@ -102,7 +102,7 @@ class Jobs:
 
     def _parent(self, trial: ActiveTrial) -> str | None:
         """The folder of the trial that trained the network of the first parent; its weights are inherited."""
-        stored = trial.handle.attrs.get(ORIGIN)
+        stored = trial.live.attrs.get(ORIGIN)
         parents = Origin.of_json(stored).parents if stored else ()
         history = self.run.history
         twin = history.trained(history.digest(parents[0])) if parents else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.proposals.screening import Sieve
+from search.proposals.screening import Screener
 from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.peers import Peers
@@ -21,7 +21,7 @@ class Limits:
     active: ActiveTrials
     promotion: Promotion
     peers: Peers
-    sieve: Sieve | None = None  # where the study screens candidates
+    screener: Screener | None = None  # where the study screens candidates
     fruitless: int = 0  # trials in a row that trained nothing
 
     def reason_to_stop(self) -> str | None:
@@ -65,4 +65,4 @@ class Limits:
 
     def screenings(self) -> int:
         """Return how many trials will come of what is being screened."""
-        return len(self.sieve.batches) if self.sieve else 0
+        return len(self.screener.batches) if self.screener else 0

@@ -12,7 +12,7 @@ from search.run.ownership import is_abandoned, owner, sign_of
 from search.run.promotion import Promotion
 from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE, UNFINISHED, record
-from search.storage.seed_results import over_seeds
+from search.storage.seed_results import read_seed_results
 from search.storage.store import Store
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _signs(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float
     for trial in trials:
         if OWNER in trial.user_attrs:
             yield trial.user_attrs[OWNER], sign_of(trial)
-    for finale in over_seeds(store.study.user_attrs).values():
+    for finale in read_seed_results(store.study.user_attrs).values():
         for one in finale.seeds.values():
             if one.owner is not None:
                 yield one.owner, one.seen_at or 0.0

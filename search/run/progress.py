@@ -11,7 +11,7 @@ from search.storage.record import Record
 if TYPE_CHECKING:
     from search.config.study import StudyConfig
     from search.run.recovery import Recovered
-    from search.storage.seed_results import OneSeed
+    from search.storage.seed_results import SeedResult
     from search.storage.store import Store
     from search.workers.slots import Places
 
@@ -34,7 +34,7 @@ class Progress(Protocol):
     def said(self, line: str) -> None: ...
     def seed_began(self, number: int, seed: int) -> None: ...
     def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None: ...
-    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None: ...
+    def seed_ended(self, number: int, seed: int, one: SeedResult, spent: float) -> None: ...
 
 
 class Silent:
@@ -77,5 +77,5 @@ class Silent:
     def seed_epoch(self, number: int, seed: int, row: Mapping[str, Any], epochs: int) -> None:
         pass
 
-    def seed_ended(self, number: int, seed: int, one: OneSeed, spent: float) -> None:
+    def seed_ended(self, number: int, seed: int, one: SeedResult, spent: float) -> None:
         pass

@@ -115,7 +115,9 @@ class Promotion:
 
     def twin(self, digest: str) -> Record | None:
         """Return a paused trial of the same network, as it was stored."""
-        return next((t.rested for t in self.active.paused().values() if t.candidate.digest == digest), None)
+        return next(
+            (t.paused_record for t in self.active.paused().values() if t.candidate.digest == digest), None
+        )
 
     def _last_up(self, climbs: Mapping[int, Climb], paused: Iterable[int]) -> int | None:
         """Return the best trial that still reaches its end with what is left, else the one that comes nearest."""

@@ -16,9 +16,9 @@ from search.run.retries import clear
 from search.run.tell import finish
 from search.samplers.base import ORIGIN
 from search.storage.charge_file import delete_charge, read_charge
-from search.storage.live_trial import Handle, reopened
+from search.storage.live_trial import LiveTrial, reopen
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RESULT, RETRY_OF, Record, record
-from search.storage.seed_results import OneSeed
+from search.storage.seed_results import SeedResult
 from search.storage.store import Store
 from search.storage.trial_report import TrialReport, stored_report
 from search.workers.checkpoints import delete_checkpoint
@@ -59,7 +59,7 @@ def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
         return abandoned
     for trial in abandoned:
         with suppress(UpdateFinishedTrialError):  # another coordinator ended it
-            reopened(store.study, trial).keep(OWNER, owner())
+            reopen(store.study, trial).set_attr(OWNER, owner())
     time.sleep(SETTLE_SECONDS)
     numbers = {trial.number for trial in abandoned}
     now = store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
@@ -70,7 +70,7 @@ def _charge_from_file(store: Store, trial: FrozenTrial) -> None:
     """Charge a trial what its charge file says, where that is more than the database says."""
     seconds = read_charge(store.trial_folder(trial.number))
     if seconds > trial.user_attrs.get(CHARGED, 0.0):
-        reopened(store.study, trial).keep(CHARGED, round(seconds, 6))
+        reopen(store.study, trial).set_attr(CHARGED, round(seconds, 6))
 
 
 def _is_paused(trial: FrozenTrial, config: StudyConfig) -> bool:
@@ -79,12 +79,12 @@ def _is_paused(trial: FrozenTrial, config: StudyConfig) -> bool:
     return stored.outcome == "paused" and stored.planned_epochs == config.recipe.epochs
 
 
-def taken_over(store: Store, config: StudyConfig, trial: FrozenTrial) -> tuple[Handle, Candidate, Record]:
-    """Return a paused trial of an earlier run as a handle, its candidate, and its record."""
-    handle = reopened(store.study, trial)
+def taken_over(store: Store, config: StudyConfig, trial: FrozenTrial) -> tuple[LiveTrial, Candidate, Record]:
+    """Return a paused trial of an earlier run as a live, its candidate, and its record."""
+    live = reopen(store.study, trial)
     if store.shared:
-        handle.keep(OWNER, owner())
-    return handle, _network(trial, config), record(trial)
+        live.set_attr(OWNER, owner())
+    return live, _network(trial, config), record(trial)
 
 
 def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
@@ -100,9 +100,9 @@ def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
             # its own fixed parameters, as it may have ended before every parameter was asked
             given = trial.system_attrs.get(FIXED, {})
             store.study.enqueue_trial({**given, **trial.params}, user_attrs=_again(trial))
-        handle = reopened(store.study, trial)
+        live = reopen(store.study, trial)
         reason = "interrupted before it was finished; its parameters are tried again"
-        handle.keep(RESULT, {"outcome": "interrupted", "reason": reason})
+        live.set_attr(RESULT, {"outcome": "interrupted", "reason": reason})
         store.study.tell(trial.number, state=TrialState.FAIL)
 
 
@@ -128,23 +128,23 @@ def recover_seeds(store: Store) -> None:
                 earlier = one.earlier_seconds
                 seconds = round(earlier + report.charge.job_seconds, 6)
                 done = result_of(report)._replace(seconds=seconds, earlier_seconds=earlier)
-                store.keep_seed(trial.number, seed, done)
+                store.store_seed(trial.number, seed, done)
                 delete_checkpoint(folder)
                 delete_charge(folder)
             elif one.outcome == "running" and charged > one.seconds:
-                store.keep_seed(trial.number, seed, one._replace(seconds=round(charged, 6)))
+                store.store_seed(trial.number, seed, one._replace(seconds=round(charged, 6)))
 
 
-def result_of(trained: TrialReport) -> OneSeed:
+def result_of(trained: TrialReport) -> SeedResult:
     """Return what a report of the finale says. A training cut because the budget ran out is interrupted."""
     report = trained.report
     epochs = report.recipe["epochs"]
     if report.outcome == "interrupted" or report.kind == "purse":
-        return OneSeed("interrupted", epochs)
+        return SeedResult("interrupted", epochs)
     if report.outcome == "failed" or report.valid_accuracy is None or report.valid_loss is None:
-        return OneSeed("failed", epochs, kind=report.kind or "error", reason=report.reason)
+        return SeedResult("failed", epochs, kind=report.kind or "error", reason=report.reason)
     accuracy, loss = report.valid_accuracy, report.valid_loss
-    return OneSeed(report.outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)
+    return SeedResult(report.outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)
 
 
 def _is_nobodys(store: Store, trial: FrozenTrial) -> bool:
@@ -157,10 +157,10 @@ def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -
     report = stored_report(store.trial_folder(trial.number), digest, trial.number)
     if report is None:
         return False
-    handle = reopened(store.study, trial)
+    live = reopen(store.study, trial)
     network = _network(trial, config)
     seconds = round(max(report.charge.device_seconds, trial.user_attrs.get(CHARGED, 0.0)), 6)
-    clear(store, finish(handle, network, report, config.objectives, config.sampler, seconds))
+    clear(store, finish(live, network, report, config.objectives, config.sampler, seconds))
     return True
 
 

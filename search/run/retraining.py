@@ -16,7 +16,7 @@ from search.run.ownership import owner
 from search.run.recovery import result_of
 from search.run.retraining_plan import HEADROOM, RetrainingPlan, Task, claimed
 from search.storage.charge_file import delete_charge
-from search.storage.seed_results import OneSeed
+from search.storage.seed_results import SeedResult
 from search.storage.store import Store
 from search.workers.checkpoints import delete_checkpoint
 from search.workers.messages import Died, Event, Finished, Row
@@ -46,14 +46,14 @@ class SeedTraining:
         return self.store.seed_folder(self.task.record.number, self.task.seed)
 
     def store_charge(self, seconds: float) -> None:
-        self.store_result(OneSeed("running", self.epochs), seconds)
+        self.store_result(SeedResult("running", self.epochs), seconds)
 
-    def store_result(self, reached: OneSeed, seconds: float) -> OneSeed:
+    def store_result(self, reached: SeedResult, seconds: float) -> SeedResult:
         """Store what the training has reached, and all the device seconds that it was charged."""
         one = reached._replace(seconds=round(seconds, 6), earlier_seconds=self.task.paid_seconds)
         if self.store.shared:
             one = one._replace(owner=owner(), seen_at=time.time())
-        self.store.keep_seed(self.task.record.number, self.task.seed, one)
+        self.store.store_seed(self.task.record.number, self.task.seed, one)
         return one
 
 
@@ -87,7 +87,7 @@ class Retraining:
         """Store the trainings that still go on as interrupted."""
         for training in self.trainings.values():
             seconds = self.run.budget.charged[training.key]
-            training.store_result(OneSeed("interrupted", training.epochs), seconds)
+            training.store_result(SeedResult("interrupted", training.epochs), seconds)
 
     def ending(self, reason: str) -> str:
         """Return why the study ended, given why its search did: how far the finale came."""
@@ -154,7 +154,7 @@ class Retraining:
                 self._conclude(training, result_of(report))
             case Died(number, reason):
                 epochs = self.run.config.recipe.epochs
-                failed = OneSeed("failed", epochs, kind="killed", reason=reason)
+                failed = SeedResult("failed", epochs, kind="killed", reason=reason)
                 self._conclude(self.trainings.pop(number), failed)
 
     def turn(self, pool: WorkerPool) -> None:
@@ -170,7 +170,7 @@ class Retraining:
         pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device))
         self.run.progress.seed_began(task.record.number, task.seed)
 
-    def _conclude(self, training: SeedTraining, reached: OneSeed) -> None:
+    def _conclude(self, training: SeedTraining, reached: SeedResult) -> None:
         record, seed, _ = training.task
         one = training.store_result(reached, self.run.budget.charged[training.key])
         if one.outcome == "failed":

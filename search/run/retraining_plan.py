@@ -12,7 +12,7 @@ from search.run.context import Context
 from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner
 from search.run.retries import ancestors
 from search.storage.record import Record
-from search.storage.seed_results import OneSeed, over_seeds
+from search.storage.seed_results import SeedResult, read_seed_results
 from search.storage.store import Store
 
 HEADROOM = 1.1  # times what a training took before: two trainings never take the same time
@@ -26,7 +26,7 @@ class Task(NamedTuple):
 
     record: Record
     seed: int
-    known: OneSeed | None  # from earlier runs of the study
+    known: SeedResult | None  # from earlier runs of the study
 
     @property
     def paid_seconds(self) -> float:
@@ -49,7 +49,7 @@ def tasks(ranked: Sequence[Record], seeds: Sequence[int], epochs: int) -> list[T
     ]
 
 
-def _is_settled(known: Mapping[int, OneSeed], seed: int, epochs: int) -> bool:
+def _is_settled(known: Mapping[int, SeedResult], seed: int, epochs: int) -> bool:
     now = {at: one for at, one in known.items() if one.epochs == epochs and one.is_over}
     return seed in now or any(one.outcome == "failed" for one in now.values())
 
@@ -124,18 +124,18 @@ def claimed(store: Store, task: Task, epochs: int) -> Task | None:
     known = _known(store, task)
     if known is not None and known.epochs == epochs and (known.is_over or _is_taken(store, known)):
         return None
-    begun = known or OneSeed("interrupted", epochs)
+    begun = known or SeedResult("interrupted", epochs)
     mine = begun._replace(outcome="running", owner=owner(), seen_at=time.time(), epochs=epochs)
-    store.keep_seed(task.record.number, task.seed, mine)
+    store.store_seed(task.record.number, task.seed, mine)
     time.sleep(SETTLE_SECONDS)
     now = _known(store, task)
     return task._replace(known=known) if now is not None and now.owner == owner() else None
 
 
-def _known(store: Store, task: Task) -> OneSeed | None:
-    found = over_seeds(store.study.user_attrs).get(task.record.number)
+def _known(store: Store, task: Task) -> SeedResult | None:
+    found = read_seed_results(store.study.user_attrs).get(task.record.number)
     return found.seeds.get(task.seed) if found else None
 
 
-def _is_taken(store: Store, one: OneSeed) -> bool:
+def _is_taken(store: Store, one: SeedResult) -> bool:
     return one.outcome == "running" and not is_abandoned(store, one.owner, one.seen_at)

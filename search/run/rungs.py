@@ -34,19 +34,19 @@ class Rungs:
         store, config = self.run.store, self.run.config
         for stored in store.study.get_trials(deepcopy=False):
             if stored.number in numbers:
-                handle, candidate, rested = taken_over(store, config, stored)
+                live, candidate, paused_record = taken_over(store, config, stored)
                 trial = ActiveTrial(
-                    handle,
+                    live,
                     candidate,
                     store,
-                    dict(rested.rungs),
-                    rested=rested,
-                    paid_seconds=rested.seconds,
+                    dict(paused_record.rungs),
+                    paused_record=paused_record,
+                    paid_seconds=paused_record.seconds,
                 )
                 self.active.enter(trial, State.PAUSED)
-                self.run.budget.charge(trial.key, rested.seconds)
-                self.promotion.learn(rested)
-                self.run.history.add(rested)
+                self.run.budget.charge(trial.key, paused_record.seconds)
+                self.promotion.learn(paused_record)
+                self.run.history.add(paused_record)
         self.run.budget.refresh()
 
     def judge(self, rung: Rung, share: float, is_last: Callable[[], bool]) -> Verdict:
@@ -65,9 +65,9 @@ class Rungs:
         stop = not is_over and self.pruning.shall_stop(trial.number, epoch)
         # Each writing takes time: points of the curve between rungs are only looked at.
         if stop or is_over or epoch in config.rungs:
-            trial.handle.keep(RUNGS, {str(at): score for at, score in trial.rungs.items()})
+            trial.live.set_attr(RUNGS, {str(at): score for at, score in trial.rungs.items()})
             if len(config.objectives) == 1:
-                trial.handle.at(epoch, value)
+                trial.live.report(epoch, value)
         trains_on = not (stop or is_over)
         trial.is_pausing = trains_on and self.promotion.shall_pause(trial, epoch, is_last())
         return Verdict(stop, trial.is_pausing)
@@ -79,13 +79,13 @@ class Rungs:
             trial.curve[row["epoch"]] = value
         if trial.curve and now - trial.curve_stored_at >= CURVE_SECONDS:
             trial.curve_stored_at = now
-            trial.handle.keep(CURVE, {str(epoch): value for epoch, value in trial.curve.items()})
+            trial.live.set_attr(CURVE, {str(epoch): value for epoch, value in trial.curve.items()})
 
     def pause(self, trial: ActiveTrial, report: TrialReport) -> list[Record]:
         """Store a trial that stopped at its rung; return the records of those that it leaves too far behind."""
         trial.is_pausing, trial.paid_seconds = False, self.run.budget.charged[trial.key]
-        trial.rested = tell.pause(trial.handle, trial.candidate, report)
-        self.run.history.add(trial.rested)
+        trial.paused_record = tell.pause(trial.live, trial.candidate, report)
+        self.run.history.add(trial.paused_record)
         self.active.enter(trial, State.PAUSED)
         self.run.progress.paused(trial.number)
         return [self.drop(number) for number in self.promotion.fallen_behind()]
@@ -93,11 +93,11 @@ class Rungs:
     def resume(self, number: int) -> ActiveTrial:
         """Take a paused trial up again from its checkpoint."""
         trial = self.active.leave(number)
-        tell.go_on(trial.handle)
+        tell.resume(trial.live)
         return trial
 
     def drop(self, number: int) -> Record:
         """End a paused trial with what it reached at its rung, and return its record."""
         trial = self.active.leave(number)
-        assert trial.rested is not None
-        return tell.drop(trial.handle, trial.rested)
+        assert trial.paused_record is not None
+        return tell.drop(trial.live, trial.paused_record)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from search.proposals.ask import Asking, Drawn
-from search.proposals.screening import Option, Sieve, Sifted
+from search.proposals.ask import Suggestion, SuggestionSource
+from search.proposals.screening import ScreenedSuggestion, Screener, ScreeningCandidate
 from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.admission import Admission
 from search.run.context import Context
@@ -26,7 +26,7 @@ class Scheduler:
     active: ActiveTrials
     rungs: Rungs
     limits: Limits
-    asking: Asking
+    source: SuggestionSource
     reused: list[Record] = field(default_factory=list)  # ended without training, not yet concluded
 
     def __post_init__(self) -> None:
@@ -66,16 +66,16 @@ class Scheduler:
 
     def screened(self, event: Screened, pool: WorkerPool) -> None:
         """Begin the trial of the candidate that the proxies choose, on a slot that is free now."""
-        assert self.limits.sieve is not None
-        sifted = self.limits.sieve.chosen(event.number, event.rows, event.seconds)
-        trial = self._admit(sifted.drawn, sifted)
+        assert self.limits.screener is not None
+        screened = self.limits.screener.choose(event.number, event.rows, event.seconds)
+        trial = self._admit(screened.suggestion, screened)
         if trial is not None:
             self._begin(trial, pool.free()[0], pool)
 
     def screening_died(self, number: int, pool: WorkerPool) -> None:
         """Begin the trial of a candidate whose worker died while it measured the proxies."""
-        assert self.limits.sieve is not None
-        rows, seconds = self.limits.sieve.lost(number)
+        assert self.limits.screener is not None
+        rows, seconds = self.limits.screener.unmeasured(number)
         self.screened(Screened(number, tuple(rows), seconds), pool)
 
     def look(self) -> None:
@@ -92,24 +92,30 @@ class Scheduler:
     def _propose(self, slot: Slot, pool: WorkerPool) -> ActiveTrial | None:
         """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
         or not now."""
-        drawn = self.asking.draw(self.limits.sieve.digests() if self.limits.sieve else ())
-        if self.limits.sieve and drawn.trial is None and (network := self.admission.wanted(drawn)):
-            self._screen(self.limits.sieve, Option(drawn, network), slot, pool)
+        suggestion = self.source.ask(self.limits.screener.digests() if self.limits.screener else ())
+        if (
+            self.limits.screener
+            and suggestion.trial is None
+            and (network := self.admission.wanted(suggestion))
+        ):
+            self._screen(self.limits.screener, ScreeningCandidate(suggestion, network), slot, pool)
             return None
-        return self._admit(drawn)
+        return self._admit(suggestion)
 
-    def _screen(self, sieve: Sieve, first: Option, slot: Slot, pool: WorkerPool) -> None:
+    def _screen(self, screener: Screener, first: ScreeningCandidate, slot: Slot, pool: WorkerPool) -> None:
         """Let a slot measure the proxies of candidates; a trial of one of them begins with the result."""
         device = slot.setup.device
-        number = sieve.gather(first, self.admission.wanted, self.run.budget.share(device))
-        networks = [option.network for option in sieve.batches[number].options]
-        pool.give(slot, self.jobs.screening(number, networks, sieve.screen.proxies, device))
+        number = screener.add_batch(first, self.admission.wanted, self.run.budget.share(device))
+        networks = [candidate.network for candidate in screener.batches[number].candidates]
+        pool.give(slot, self.jobs.screening(number, networks, screener.screen.proxies, device))
 
-    def _admit(self, drawn: Drawn, sifted: Sifted | None = None) -> ActiveTrial | None:
+    def _admit(
+        self, suggestion: Suggestion, screened: ScreenedSuggestion | None = None
+    ) -> ActiveTrial | None:
         """Begin the trial of what was proposed, and perhaps screened; None when it needs no training, or not now."""
-        admitted = self.admission.admit(drawn, sifted)
-        if sifted:
-            self.run.budget.charge((admitted.number, None), sifted.charged_seconds)
+        admitted = self.admission.admit(suggestion, screened)
+        if screened:
+            self.run.budget.charge((admitted.number, None), screened.charged_seconds)
         if isinstance(admitted, Record):
             self._ended_untrained(admitted)
             return None
@@ -131,13 +137,13 @@ class Scheduler:
 
     def _start(self, trial: ActiveTrial, slot: Slot, pool: WorkerPool) -> None:
         promotion = self.rungs.promotion
-        if trial.rested is None:
+        if trial.paused_record is None:
             promotion.enter(trial)
         job = self.jobs.trial(trial, promotion.asked_at(trial), slot.setup.device)
         self.active.enter(trial, State.RUNNING)
         trial.curve_stored_at = time.monotonic()  # the curve of a short trial is not stored while it runs
         if self.run.store.shared:
-            trial.handle.keep(SHARE, job.charged_share)
+            trial.live.set_attr(SHARE, job.charged_share)
         self.run.budget.start(trial, trial.paid_seconds)
         pool.give(slot, job)
         self.run.progress.began(trial.number, trial.candidate.params, trial.candidate.macs)

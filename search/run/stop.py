@@ -22,7 +22,7 @@ def ask_to_stop(store: Store) -> None:
     store.study.set_user_attr(STOP, time.time())
 
 
-class Wish:
+class StopRequest:
     """Whether a run shall end. What was asked before it began was asked of an earlier run.
 
     by_signal: whether a signal asked for it.  began: unix seconds before the run took its lock; from then on it is

@@ -10,17 +10,17 @@ from search.config.candidate import Candidate
 from search.objective import Objective, measured_values
 from search.proposals.history import OWN_FAULTS
 from search.samplers import registry
-from search.storage.live_trial import Handle
+from search.storage.live_trial import LiveTrial
 from search.storage.record import RESULT, Record
 from search.storage.trial_report import TrialReport
 
 
-def refuse(trial: Handle, kind: str, reason: str) -> Record:
+def refuse(trial: LiveTrial, kind: str, reason: str) -> Record:
     """End a trial before training: pruned and, by its constraints, infeasible, so that samplers avoid its like."""
     return _end(trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
 
 
-def fail(trial: Handle, kind: str, reason: str, sampler: str, seconds: float | None = None) -> Record:
+def fail(trial: LiveTrial, kind: str, reason: str, sampler: str, seconds: float | None = None) -> Record:
     """End a trial that failed, charged these device seconds, or what it was charged so far.
 
     A failure that is the fault of the network is told to the sampler as a constraint.
@@ -29,12 +29,12 @@ def fail(trial: Handle, kind: str, reason: str, sampler: str, seconds: float | N
     if kind not in OWN_FAULTS:
         return _end(trial, "FAIL", result)
     if registry.entry(sampler).takes_constraints:
-        trial.constrain("trainable", 1.0)
+        trial.set_constraint("trainable", 1.0)
     return _end(trial, "PRUNED", result)
 
 
 def finish(
-    trial: Handle,
+    trial: LiveTrial,
     candidate: Candidate,
     trained: TrialReport,
     objectives: Sequence[Objective],
@@ -64,7 +64,7 @@ def finish(
     return _end(trial, "COMPLETE", result, values)
 
 
-def pause(trial: Handle, candidate: Candidate, trained: TrialReport) -> Record:
+def pause(trial: LiveTrial, candidate: Candidate, trained: TrialReport) -> Record:
     """Store what a trial that pauses at a rung has reached."""
     report = trained.report
     result = {
@@ -74,28 +74,28 @@ def pause(trial: Handle, candidate: Candidate, trained: TrialReport) -> Record:
         "planned_epochs": report.recipe["epochs"],
         "metrics": _metrics(candidate, trained),
     }
-    trial.keep(RESULT, result)
-    return trial.rest()
+    trial.set_attr(RESULT, result)
+    return trial.read()
 
 
-def go_on(trial: Handle) -> None:
+def resume(trial: LiveTrial) -> None:
     """Store that a paused trial is trained again."""
-    trial.keep(RESULT, {"outcome": "running"})
+    trial.set_attr(RESULT, {"outcome": "running"})
 
 
-def drop(trial: Handle, rested: Record) -> Record:
+def drop(trial: LiveTrial, paused_record: Record) -> Record:
     """End a paused trial with what it had reached."""
     result = {
         "outcome": "pruned",
-        "reason": f"{rested.reason} and not resumed",
-        "epochs": rested.epochs,
-        "planned_epochs": rested.planned_epochs,
-        "metrics": dict(rested.metrics),
+        "reason": f"{paused_record.reason} and not resumed",
+        "epochs": paused_record.epochs,
+        "planned_epochs": paused_record.planned_epochs,
+        "metrics": dict(paused_record.metrics),
     }
     return _end(trial, "PRUNED", result)
 
 
-def reuse(trial: Handle, twin: Record, sampler: str) -> Record:
+def reuse(trial: LiveTrial, twin: Record, sampler: str) -> Record:
     """End a trial whose network was trained before with the result of that trial."""
     result = {
         "outcome": "pruned" if twin.outcome == "paused" else twin.outcome,
@@ -109,7 +109,7 @@ def reuse(trial: Handle, twin: Record, sampler: str) -> Record:
     if twin.values is not None:
         return _end(trial, "COMPLETE", result, list(twin.values))
     if twin.outcome == "failed" and registry.entry(sampler).takes_constraints:
-        trial.constrain("trainable", 1.0)
+        trial.set_constraint("trainable", 1.0)
     return _end(trial, "PRUNED", result)
 
 
@@ -118,7 +118,7 @@ def _metrics(candidate: Candidate, trained: TrialReport) -> dict[str, float]:
 
 
 def _end(
-    trial: Handle,
+    trial: LiveTrial,
     state: str,
     result: dict[str, Any],
     values: Sequence[float | None] | None = None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import optuna
     import sqlalchemy
 
-    from search.storage.transactions import Ledger
+    from search.storage.transactions import DatabaseStorage
 
 CONNECT_SECONDS = 10  # in which a server must have answered
 PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
@@ -35,7 +35,7 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
     return optuna.storages.get_storage(_open(url, url, LOCK_SECONDS, makes_tables))
 
 
-def storage_to_write(url: str, lock_seconds: float) -> Ledger:
+def storage_to_write(url: str, lock_seconds: float) -> DatabaseStorage:
     """Return Optuna's storage at a URL, where nothing is made that is not there."""
     file = sqlite_file(url)
     # quoted twice: SQLAlchemy undoes it once, SQLite once more
@@ -43,21 +43,21 @@ def storage_to_write(url: str, lock_seconds: float) -> Ledger:
     return _open(place, url, lock_seconds, makes_tables=False)
 
 
-def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Ledger:
+def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> DatabaseStorage:
     """Open the storage at `place`; complaints speak of `url`."""
     import optuna
     import sqlalchemy.exc
 
-    from search.storage.transactions import Ledger
+    from search.storage.transactions import DatabaseStorage
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = _options(url, lock_seconds, makes_tables)
     try:
         try:
-            return Ledger(place, options, skip_table_creation=not makes_tables)
+            return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
             time.sleep(1.0)  # another coordinator makes the tables this moment
-            return Ledger(place, options, skip_table_creation=not makes_tables)
+            return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
     except ImportError as error:
         is_ours = url.startswith("postgresql")
         mend = "`pip install 'genome-nas[postgres]'`" if is_ours else "pip install and its name"

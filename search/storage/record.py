@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from search.samplers.base import ORIGIN, Origin
-from search.storage.seed_results import OverSeeds
+from search.storage.seed_results import SeedResults
 
 # Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
 # attribute is a transaction of some milliseconds on SQLite.
@@ -62,7 +62,7 @@ class Record:
     violation: float = 0.0
     inherited: Mapping[str, Any] | None = None
     proxies: Mapping[str, float] | None = None
-    finale: OverSeeds | None = None
+    finale: SeedResults | None = None
 
     @property
     def search_seconds(self) -> float:
@@ -92,7 +92,7 @@ class State(Protocol):
     def is_finished(self) -> bool: ...
 
 
-class Kept(Protocol):
+class StoredTrial(Protocol):
     """What is read of a trial: of Optuna's own, or of a row of its tables."""
 
     @property
@@ -111,7 +111,7 @@ class Kept(Protocol):
     def constraints(self) -> Mapping[str, float]: ...
 
 
-def record(trial: Kept, finale: OverSeeds | None = None) -> Record:
+def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
     """Return the record of a trial; trials of other makers give what they can."""
     attrs = trial.user_attrs
     plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
@@ -142,7 +142,7 @@ def record(trial: Kept, finale: OverSeeds | None = None) -> Record:
     )
 
 
-def _outcome(trial: Kept, result: Mapping[str, Any]) -> str:
+def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:
     """What became of a trial. Its result is written before its state: a kill between the two leaves it running."""
     told = result.get("outcome")
     if told is not None and (trial.state.is_finished() or told == "paused"):

@@ -17,7 +17,7 @@ from search.objective import MAXIMIZE, Objective
 KEY = re.compile(r"finale:(\d+):(\d+)")
 
 
-class OneSeed(NamedTuple):
+class SeedResult(NamedTuple):
     """One training. `outcome` is one of running, interrupted, done, cut (at its own limit) and failed.
 
     epochs: those of the recipe.  seconds: charged, on the device, all runs of a study together.  earlier_seconds:
@@ -60,13 +60,13 @@ class Spread(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OverSeeds:
+class SeedResults:
     """The trainings of one network, by seed."""
 
-    seeds: Mapping[int, OneSeed]
+    seeds: Mapping[int, SeedResult]
 
     @property
-    def measured(self) -> dict[int, OneSeed]:
+    def measured(self) -> dict[int, SeedResult]:
         return {seed: one for seed, one in self.seeds.items() if one.is_measured}
 
     @property
@@ -108,15 +108,15 @@ class OverSeeds:
         }
 
 
-def key(number: int, seed: int) -> str:
+def seed_key(number: int, seed: int) -> str:
     """Return the name of the study's attribute that holds one training."""
     return f"finale:{number}:{seed}"
 
 
-def over_seeds(attrs: Mapping[str, Any]) -> dict[int, OverSeeds]:
+def read_seed_results(attrs: Mapping[str, Any]) -> dict[int, SeedResults]:
     """Read a study's attributes: what the finale found so far, by the number of the trial."""
-    found: dict[int, dict[int, OneSeed]] = {}
+    found: dict[int, dict[int, SeedResult]] = {}
     for name, kept in attrs.items():
         if match := KEY.fullmatch(name):
-            found.setdefault(int(match[1]), {})[int(match[2])] = OneSeed(**kept)
-    return {number: OverSeeds(dict(sorted(seeds.items()))) for number, seeds in found.items()}
+            found.setdefault(int(match[1]), {})[int(match[2])] = SeedResult(**kept)
+    return {number: SeedResults(dict(sorted(seeds.items()))) for number, seeds in found.items()}

@@ -28,7 +28,7 @@ SCHEMA = "v3.2.0.a"
 FINITE, INFINITE = "FINITE", {"INF_POS": math.inf, "INF_NEG": -math.inf}
 CONSTRAINTS = "constraints"  # the system attribute that holds them, or begins the name of one for each
 
-Ask = Callable[[str], Sequence[Sequence[Any]]]
+Query = Callable[[str], Sequence[Sequence[Any]]]
 """Returns the rows of a query."""
 
 
@@ -45,7 +45,7 @@ class State(Enum):
         return self not in (State.RUNNING, State.WAITING)
 
 
-class Row(NamedTuple):
+class TrialRow(NamedTuple):
     """A trial, with the names that Optuna gives to what it keeps; moments are of this machine's clock, without zone."""
 
     number: int
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 
 
 @contextmanager
-def asking(url: str, lock_seconds: float) -> Iterator[Ask]:
+def open_tables(url: str, lock_seconds: float) -> Iterator[Query]:
     """Open a storage to read it as it is at one moment.
 
     Raises StudyError where it is not there, cannot be read within `lock_seconds`, or has tables of another kind.
@@ -75,18 +75,18 @@ def asking(url: str, lock_seconds: float) -> Iterator[Ask]:
         yield ask
 
 
-def study_ids(ask: Ask) -> dict[str, int]:
+def study_ids(ask: Query) -> dict[str, int]:
     """Return all studies of a storage: Optuna's key by their names."""
     return {name: key for key, name in ask("SELECT study_id, study_name FROM studies")}
 
 
-def study_attrs(ask: Ask, study: int) -> dict[str, Any]:
+def study_attrs(ask: Query, study: int) -> dict[str, Any]:
     """Return what is kept of a study itself."""
     rows = ask(f"SELECT a.key, a.value_json FROM study_user_attributes a WHERE a.study_id = {study}")
     return {key: json.loads(value) for key, value in rows}
 
 
-def read(ask: Ask, study: int, known: Mapping[int, Row]) -> dict[int, Row]:
+def read(ask: Query, study: int, known: Mapping[int, TrialRow]) -> dict[int, TrialRow]:
     """Return the trials of a study by Optuna's key: those that are not known yet, or were not over when last read."""
     count = ask(f"SELECT count(*) FROM trials t WHERE t.study_id = {study}")[0][0]
     unfinished = [key for key, row in known.items() if not row.state.is_finished()]
@@ -99,7 +99,7 @@ def read(ask: Ask, study: int, known: Mapping[int, Row]) -> dict[int, Row]:
     return found
 
 
-def _read(ask: Ask, where: str) -> dict[int, Row]:
+def _read(ask: Query, where: str) -> dict[int, TrialRow]:
     """States come first: what belongs to a trial that is over was all written before, whatever others write now."""
     trials = ask(
         "SELECT t.trial_id, t.number, t.state, t.datetime_start, t.datetime_complete "
@@ -113,7 +113,7 @@ def _read(ask: Ask, where: str) -> dict[int, Row]:
     )
     values = _values(ask, where)
     return {
-        key: Row(
+        key: TrialRow(
             number,
             State[state],
             values.get(key),
@@ -126,7 +126,7 @@ def _read(ask: Ask, where: str) -> dict[int, Row]:
     }
 
 
-def _attributes(ask: Ask, table: str, where: str) -> dict[int, dict[str, Any]]:
+def _attributes(ask: Query, table: str, where: str) -> dict[int, dict[str, Any]]:
     rows = ask(
         f"SELECT a.trial_id, a.key, a.value_json FROM {table} a JOIN trials t ON t.trial_id = a.trial_id "
         f"WHERE {where}"
@@ -137,7 +137,7 @@ def _attributes(ask: Ask, table: str, where: str) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _values(ask: Ask, where: str) -> dict[int, list[float]]:
+def _values(ask: Query, where: str) -> dict[int, list[float]]:
     """The values of each trial, in the order of the objectives."""
     rows = ask(
         "SELECT v.trial_id, v.value, v.value_type FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id "
@@ -165,14 +165,14 @@ def _here(moment: str | datetime | None) -> datetime | None:
 
 
 @contextmanager
-def _file(uri: str, lock_seconds: float) -> Iterator[Ask]:
+def _file(uri: str, lock_seconds: float) -> Iterator[Query]:
     with closing(sqlite3.connect(uri, uri=True, timeout=lock_seconds, isolation_level=None)) as connection:
         connection.execute("BEGIN")
         yield lambda query: connection.execute(query).fetchall()
 
 
 @contextmanager
-def _server(url: str) -> Iterator[Ask]:
+def _server(url: str) -> Iterator[Query]:
     with _engine(url).connect() as connection:
         yield lambda query: connection.exec_driver_sql(query).all()
 
@@ -185,7 +185,7 @@ def _engine(url: str) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=connecting(url))
 
 
-def _check_schema(url: str, ask: Ask) -> None:
+def _check_schema(url: str, ask: Query) -> None:
     (found,) = [row[0] for row in ask("SELECT version_num FROM alembic_version")] or [None]
     if found != SCHEMA:
         raise StudyError(

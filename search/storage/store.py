@@ -22,7 +22,7 @@ from search.storage.connect import (
 )
 from search.storage.lock import hold, holder
 from search.storage.record import Record, record
-from search.storage.seed_results import OneSeed, key, over_seeds
+from search.storage.seed_results import SeedResult, read_seed_results, seed_key
 
 if TYPE_CHECKING:
     import optuna
@@ -47,18 +47,18 @@ class Store:
 
     def close(self) -> None:
         """Let go of the database; it is opened again by the next that is asked of it."""
-        from search.storage.transactions import ledger
+        from search.storage.transactions import database_storage
 
-        ledger(self.study).engine.dispose()
+        database_storage(self.study).engine.dispose()
 
     def records(self) -> list[Record]:
         """Return every trial of the study, by number."""
-        finales = over_seeds(self.study.user_attrs)
+        finales = read_seed_results(self.study.user_attrs)
         return [record(t, finales.get(t.number)) for t in self.study.get_trials(deepcopy=False)]
 
-    def keep_seed(self, number: int, seed: int, one: OneSeed) -> None:
+    def store_seed(self, number: int, seed: int, one: SeedResult) -> None:
         """Keep how far the finale has come with a trial's network and one seed."""
-        self.study.set_user_attr(key(number, seed), one.to_json())
+        self.study.set_user_attr(seed_key(number, seed), one.to_json())
 
     def spent_seconds(self) -> float:
         """Return the device seconds charged so far, over all trials and coordinators."""
@@ -108,9 +108,9 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     with reading(claimed.url, "used"):
         study = _open(claimed.name, claimed.url, directions, identity)
     if claimed.shared:
-        from search.storage.transactions import ledger
+        from search.storage.transactions import database_storage
 
-        be_patient(ledger(study).engine)
+        be_patient(database_storage(study).engine)
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 

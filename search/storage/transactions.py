@@ -1,8 +1,8 @@
-"""Ledger: Optuna's storage in a database, in which a trial begins and ends by one transaction of few statements.
+"""DatabaseStorage: Optuna's storage in a database, where a trial begins and ends by one transaction of few statements.
 
-Optuna writes each attribute by a statement that looks the trial up first, and what a trial came to apart from its end.
-That is the most of what a short trial costs outside training (benchmarks/sampling_cost.py). Tables and rows are
-Optuna's; everything is read by Optuna.
+Optuna writes every attribute by a statement of its own, which looks the trial up first, and writes the values apart
+from the state. This is most of what a short trial costs outside training (benchmarks/sampling_cost.py). Tables and
+rows are Optuna's, and Optuna reads all of them.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class Ledger(RDBStorage):
-    """Optuna's RDBStorage, where the attributes of a new trial are one statement and its end keeps some more."""
+class DatabaseStorage(RDBStorage):
+    """Optuna's RDBStorage; it stores the attributes of a new trial, and the end of a trial, in one go each."""
 
     def end_trial(
-        self, trial: int, kept: Mapping[str, Any], state: TrialState, values: Sequence[float] | None
+        self, trial: int, attrs: Mapping[str, Any], state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """End a trial, by its id, with a state and values; user attributes come with them, or nothing does.
+        """End a trial, by its id, with user attributes, a state and values: all of them are stored, or none.
 
-        Raises what Optuna's storages raise, StorageInternalError above all, and SQLAlchemyError.
+        Raises the errors of Optuna's storages, such as StorageInternalError, and SQLAlchemyError.
         """
         from optuna.storages._rdb import models
 
-        # this thread's session: what Optuna commits below has in it what is written here
+        # Optuna's session of this thread: the commit of `set_trial_state_values` includes these attributes
         session = self.scoped_session()
         try:
-            for name, value in kept.items():
+            for name, value in attrs.items():
                 self._set_trial_attr_without_commit(
                     session, models.TrialUserAttributeModel, trial, name, value
                 )
-            # it answers False where a constraint of the tables broke
+            # Optuna returns False where a constraint of the tables was violated
             if not self.set_trial_state_values(trial, state, values):
                 raise StorageInternalError(f"the database refused the end of the trial with id {trial}")
         finally:
-            session.close()  # takes back what was not committed
+            session.close()  # rolls back what was not committed
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
     ) -> models.TrialModel:
-        """Write a new trial, as Optuna does, but its user attributes in one go."""
+        """Write a new trial as Optuna does, but all of its user attributes by one statement."""
         import sqlalchemy
         from optuna.storages._rdb import models
 
@@ -67,9 +67,9 @@ class Ledger(RDBStorage):
         return trial
 
 
-def ledger(study: optuna.Study) -> Ledger:
-    """Return a study's ledger, from under the layer that reads finished trials once."""
+def database_storage(study: optuna.Study) -> DatabaseStorage:
+    """Return the database storage of a study, which Optuna wraps in a cache of finished trials."""
     storage: Any = study._storage
     found = getattr(storage, "_backend", storage)
-    assert isinstance(found, Ledger)
+    assert isinstance(found, DatabaseStorage)
     return found

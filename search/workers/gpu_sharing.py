@@ -31,7 +31,7 @@ class Sharing(NamedTuple):
     why: str
 
 
-def decided(free_bytes: int, needed_bytes: int, rates: Sequence[float]) -> Sharing:
+def decide(free_bytes: int, needed_bytes: int, rates: Sequence[float]) -> Sharing:
     """How many workers a device gets: each needs so many bytes; rates[i] is the throughput of i + 1 at once."""
     fitting = max(1, min(MOST, free_bytes // needed_bytes))
     known = rates[:fitting]
@@ -43,7 +43,7 @@ def decided(free_bytes: int, needed_bytes: int, rates: Sequence[float]) -> Shari
     return Sharing(workers, f"1 to {len(known)} at once have a throughput of {said} here")
 
 
-def needed(free_bytes: int, data_bytes: int, memory_bytes: int | None) -> int:
+def bytes_per_worker(free_bytes: int, data_bytes: int, memory_bytes: int | None) -> int:
     """Bytes for one worker: CUDA's own, the images, and the network, by default what leaves room for four."""
     fixed = CONTEXT_BYTES + data_bytes
     return fixed + memory_bytes if memory_bytes is not None else max(free_bytes // MOST, 2 * fixed)
@@ -51,13 +51,13 @@ def needed(free_bytes: int, data_bytes: int, memory_bytes: int | None) -> int:
 
 def sharing(device: str, data_bytes: int, memory_bytes: int | None) -> Sharing:
     """Return how many workers the device feeds. Measures that in some seconds where nobody did before."""
-    with gauges(device, 1) as pipes:
-        room = heard(pipes[0])
+    with benchmark_processes(device, 1) as pipes:
+        room = receive(pipes[0])
     if not isinstance(room, DeviceState):
         return Sharing(1, "it could not be measured")
-    each = needed(room.free_bytes, data_bytes, memory_bytes)
+    each = bytes_per_worker(room.free_bytes, data_bytes, memory_bytes)
     has_room = room.free_bytes // each > 1
-    return decided(room.free_bytes, each, rates(device, room.machine) if has_room else [])
+    return decide(room.free_bytes, each, rates(device, room.machine) if has_room else [])
 
 
 def rates(device: str, machine: str) -> list[float]:
@@ -75,12 +75,12 @@ def measured(device: str, most: int, seconds: float = 1.0) -> list[float]:
 
     Fewer where not so many can work there.
     """
-    with gauges(device, most) as pipes:
-        able = [pipe for pipe in pipes if heard(pipe) is not None]
-        asked(able, WARM_UP_SECONDS)
+    with benchmark_processes(device, most) as pipes:
+        able = [pipe for pipe in pipes if receive(pipe) is not None]
+        train_at_once(able, WARM_UP_SECONDS)
         found: list[float] = []
         for count in range(1, len(able) + 1):
-            said = asked(able[:count], seconds)
+            said = train_at_once(able[:count], seconds)
             if None in said:
                 break
             found.append(sum(said))
@@ -88,12 +88,12 @@ def measured(device: str, most: int, seconds: float = 1.0) -> list[float]:
 
 
 @contextmanager
-def gauges(device: str, count: int) -> Iterator[list[Connection]]:
+def benchmark_processes(device: str, count: int) -> Iterator[list[Connection]]:
     """Processes that gauge a device, by their pipes; the coordinator needs no CUDA of its own for it."""
     prepare()
     context = multiprocessing.get_context("forkserver")
     pairs = [context.Pipe() for _ in range(count)]
-    processes = [context.Process(target=_gauge, args=(theirs, device), daemon=True) for _, theirs in pairs]
+    processes = [context.Process(target=_serve, args=(theirs, device), daemon=True) for _, theirs in pairs]
     try:
         with without_main():
             for process in processes:
@@ -108,7 +108,7 @@ def gauges(device: str, count: int) -> Iterator[list[Connection]]:
             process.join()
 
 
-def _gauge(pipe: Connection, device: str) -> None:
+def _serve(pipe: Connection, device: str) -> None:
     from search.workers.gpu_benchmark import (
         serve,  # torch and all: loaded in the fork server, never in the coordinator
     )
@@ -116,15 +116,15 @@ def _gauge(pipe: Connection, device: str) -> None:
     serve(pipe, device)
 
 
-def asked(pipes: Sequence[Connection], seconds: float) -> list[Any]:
+def train_at_once(pipes: Sequence[Connection], seconds: float) -> list[Any]:
     """Let these processes train at once; images a second of each, None of one that failed."""
     for pipe in pipes:
         with suppress(OSError):
             pipe.send(seconds)
-    return [heard(pipe) for pipe in pipes]
+    return [receive(pipe) for pipe in pipes]
 
 
-def heard(pipe: Connection) -> Any:
+def receive(pipe: Connection) -> Any:
     """Return what a process says next, None where it says nothing any more."""
     try:
         return pipe.recv() if pipe.poll(ANSWER_SECONDS) else None

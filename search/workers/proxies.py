@@ -20,7 +20,7 @@ IMAGES = 32  # a batch; fewer than an image of 8x8 has pixels, or Jacobians woul
 log = logging.getLogger("search")
 
 
-def screened(job: Screening, data: trainer.Data, device: str, stop_asked: Callable[[], bool]) -> Screened:
+def screen(job: Screening, data: trainer.Data, device: str, stop_asked: Callable[[], bool]) -> Screened:
     """Measure the proxies of every candidate on the same images.
 
     A candidate that cannot be built or run has no row, nor has what is left when the time is up. Raises where the

@@ -21,7 +21,7 @@ from search.storage.trial_report import Charge, TrialReport
 from search.workers.checkpoints import take_over_checkpoint
 from search.workers.memory_limit import memory_limit
 from search.workers.messages import Job, Row, Rung, Verdict
-from search.workers.weight_inheritance import Inheritance, begin, begun
+from search.workers.weight_inheritance import Inheritance, inherit, noted_inheritance
 from trainer import files
 from trainer.outcome import is_memory
 
@@ -101,9 +101,9 @@ def _fitted(
         written = genome.loads(job.genome)
         module = genome.build(written, seed=job.recipe.seed)
         if earlier_seconds:
-            inherited = begun((job.folder, *job.earlier))
+            inherited = noted_inheritance((job.folder, *job.earlier))
         else:
-            inherited = begin(module, written, job.parent, job.folder) if job.parent else None
+            inherited = inherit(module, written, job.parent, job.folder) if job.parent else None
         module = module.to(bench.device)
 
     paused = threading.Event()

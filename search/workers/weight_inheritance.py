@@ -36,7 +36,7 @@ class Inheritance(NamedTuple):
         return {"from": self.parent, "share": round(self.share, 4)}
 
 
-def take_over(network: Network, written: Genome, folder: str) -> Inheritance | None:
+def transfer_weights(network: Network, written: Genome, folder: str) -> Inheritance | None:
     """Give a network the weights in its parent's folder; None where they are missing or damaged, as the log says.
 
     The network is then as it was.
@@ -60,14 +60,14 @@ def take_over(network: Network, written: Genome, folder: str) -> Inheritance | N
     return Inheritance(number, found.share)
 
 
-def begin(network: Network, written: Genome, parent: str, folder: str) -> Inheritance | None:
-    """`take_over`, noted in the trial's folder for whoever goes on from its checkpoint."""
-    found = take_over(network, written, parent)
+def inherit(network: Network, written: Genome, parent: str, folder: str) -> Inheritance | None:
+    """`transfer_weights`, noted in the trial's folder for whoever goes on from its checkpoint."""
+    found = transfer_weights(network, written, parent)
     files.write(Path(folder, NOTE_FILE), json.dumps(found.to_json() if found else None).encode())
     return found
 
 
-def begun(folders: Sequence[str]) -> Inheritance | None:
+def noted_inheritance(folders: Sequence[str]) -> Inheritance | None:
     """What a training that is gone on with began with, by the note in the nearest of these folders."""
     for folder in folders:
         try:

@@ -16,7 +16,7 @@ import trainer.data.data  # heavy modules that jobs need: named here so that the
 import trainer.loop.fit_loop
 from search.config.dataset import Dataset
 from search.workers.messages import HALT, Broken, Finished, Ready, Screening, Setup, Task
-from search.workers.proxies import screened
+from search.workers.proxies import screen
 from search.workers.trial import Bench, run
 from trainer.data.residence import placed
 
@@ -51,7 +51,7 @@ def serve(pipe: Connection, setup: Setup) -> None:
         except (EOFError, OSError):
             return
         if isinstance(job, Screening):
-            pipe.send(screened(job, data, setup.device, halted.is_set))
+            pipe.send(screen(job, data, setup.device, halted.is_set))
             continue
         finished = Finished(job.number, run(job, bench))
         pipe.send(finished)

@@ -13,7 +13,7 @@ from genome.yaml.source import SourceError
 from search.config.read import read_study
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
-from search.run.launch import Begun
+from search.run.launch import Launch
 
 LOG_FILE = "search.log"  # in the study's folder: the output of a search that the dashboard started
 MOST_BYTES = 10_000_000  # of a study file
@@ -71,7 +71,7 @@ class SearchProcesses:
             return f"study {snapshot.name} has no folder here"
         return None if begun.is_here else f"{begun.file} is on another machine, or no longer exists"
 
-    def _check_file(self, begun: Begun, name: str) -> None:
+    def _check_file(self, begun: Launch, name: str) -> None:
         if Path(begun.file).stat().st_size > MOST_BYTES:
             raise StudyError(f"{begun.file} is too large for a study file")
         try:
@@ -81,11 +81,11 @@ class SearchProcesses:
         if file.name != name or file.storage != self.url:
             raise StudyError(f"{begun.file} no longer describes the study {name} that this page shows")
 
-    def _words(self, begun: Begun) -> list[str]:
+    def _words(self, begun: Launch) -> list[str]:
         root = ["--data-root", begun.data_root] if begun.data_root else []
         return ["search", begun.file, "--runs", str(self.runs.absolute()), *root]
 
-    def _typed(self, begun: Begun | None) -> str:
+    def _typed(self, begun: Launch | None) -> str:
         if begun is None:
             return f"genome search STUDY.yaml --runs {shlex.quote(str(self.runs))}"
         return shlex.join(["genome", *self._words(begun)])

@@ -32,7 +32,7 @@ class Library:
         """Return the names of all studies. Raises StudyError where the storage cannot be read."""
         if self.url is None:
             return sorted(file.parent.name for file in self.runs.glob("*/study.db"))
-        with sql_reader.asking(self.url, study_reader.LOCK_SECONDS) as ask:
+        with sql_reader.open_tables(self.url, study_reader.LOCK_SECONDS) as ask:
             return sorted(sql_reader.study_ids(ask))
 
     def snapshot(self, name: str, patience: float | None = None) -> Snapshot:

@@ -18,7 +18,7 @@ from search.dashboard.studies.trial_view import TrialView, trial_view
 from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.connect import sqlite_file
-from search.storage.seed_results import OverSeeds, over_seeds
+from search.storage.seed_results import SeedResults, read_seed_results
 from search.storage.store import TEXT_ATTR, check_format
 
 LOCK_SECONDS = 2.0  # after which a page reports that a storage is locked
@@ -39,8 +39,8 @@ class StudyReader:
         self._is_stored = is_stored
         self._identity: tuple[int, ...] | None = None  # of the file that was read
         self._id: int | None = None  # Optuna's key of the study
-        self._rows: dict[int, sql_reader.Row] = {}
-        self._known: dict[int, tuple[sql_reader.Row, OverSeeds | None, TrialView]] = {}
+        self._rows: dict[int, sql_reader.TrialRow] = {}
+        self._known: dict[int, tuple[sql_reader.TrialRow, SeedResults | None, TrialView]] = {}
         self._last: Snapshot | None = None
         self._text = ""  # of the study file
         self._summary: tuple[StorageStamp, Summary] | None = None
@@ -93,7 +93,7 @@ class StudyReader:
         text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
         if file is None or text != self._text:
             file, self._text = parse_study(text, f"{self.name} as begun"), text
-        is_new = self._take(over_seeds(attrs)) or file is not (self._last and self._last.file)
+        is_new = self._take(read_seed_results(attrs)) or file is not (self._last and self._last.file)
         is_running = self._is_running()
         study_attrs = StudyAttrs.of_attrs(attrs)
         is_new |= is_running != (self._last and self._last.is_running)
@@ -109,7 +109,7 @@ class StudyReader:
         if self._is_stored is not None and not self._is_stored():
             raise NotFound(f"there is no study {self.name}")
         identity = file_identity(self._url)
-        with sql_reader.asking(self._url, LOCK_SECONDS) as ask:
+        with sql_reader.open_tables(self._url, LOCK_SECONDS) as ask:
             study = self._find_key(ask)
             attrs = sql_reader.study_attrs(ask, study)
             check_format(attrs, self.name)
@@ -121,7 +121,7 @@ class StudyReader:
         self._identity = identity
         return attrs
 
-    def _find_key(self, ask: sql_reader.Ask) -> int:
+    def _find_key(self, ask: sql_reader.Query) -> int:
         """Optuna's key of the study; a study that was deleted and started anew is read anew."""
         found = sql_reader.study_ids(ask).get(self.name)
         if found is None and self._is_shared:
@@ -132,7 +132,7 @@ class StudyReader:
             self._rows, self._known, self._id = {}, {}, found
         return found
 
-    def _take(self, finales: Mapping[int, OverSeeds]) -> bool:
+    def _take(self, finales: Mapping[int, SeedResults]) -> bool:
         """Make views of the trials that were read; return whether a trial has changed."""
         is_new = False
         for row in self._rows.values():

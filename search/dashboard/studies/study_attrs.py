@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.run.launch import Begun
+from search.run.launch import Launch
 from search.run.stop import STOP
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class StudyAttrs:
     stars: frozenset[int] = frozenset()  # numbers of the starred trials
     notes: Mapping[int, str] = field(default_factory=dict)  # by number of the trial
     stop_at: float | None = None  # unix seconds of the last stop request
-    begun: Begun | None = None  # how the last run was launched
+    begun: Launch | None = None  # how the last run was launched
 
     @staticmethod
     def of_attrs(attrs: Mapping[str, Any]) -> StudyAttrs:
@@ -42,7 +42,7 @@ class StudyAttrs:
                 notes[int(match[2])] = value[:LONGEST_NOTE]
         at = attrs.get(STOP)
         stop_at = float(at) if isinstance(at, int | float) else None
-        return StudyAttrs(frozenset(stars), notes, stop_at, Begun.of_attrs(attrs))
+        return StudyAttrs(frozenset(stars), notes, stop_at, Launch.of_attrs(attrs))
 
 
 def set_star(store: Store, number: int, is_starred: bool) -> None:

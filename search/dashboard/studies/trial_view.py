@@ -12,8 +12,8 @@ from functools import cached_property
 from search.objective import MEASURES, Source
 from search.run.ownership import is_gone
 from search.storage.record import OWNER, SEEN_AT, Record, record
-from search.storage.seed_results import OverSeeds
-from search.storage.sql_reader import Row
+from search.storage.seed_results import SeedResults
+from search.storage.sql_reader import TrialRow
 
 BETWEEN_SECONDS = 5.0  # longest pause of a coordinator between two trials, or before the finale
 _OP = re.compile(r"\{op: ([a-z_0-9]+)")
@@ -77,7 +77,7 @@ class TrialView:
         return value
 
 
-def trial_view(trial: Row, finale: OverSeeds | None) -> TrialView:
+def trial_view(trial: TrialRow, finale: SeedResults | None) -> TrialView:
     """Return the view of a trial of the storage."""
     sign, owner = trial.user_attrs.get(SEEN_AT), trial.user_attrs.get(OWNER)
     return TrialView(record(trial, finale), trial.datetime_start, trial.datetime_complete, sign, owner)

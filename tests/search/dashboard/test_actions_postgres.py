@@ -13,7 +13,7 @@ import yaml
 from search.dashboard.studies import trial_view as trial_view
 from search.run.ownership import owner
 from search.storage.record import OWNER
-from search.storage.seed_results import OneSeed
+from search.storage.seed_results import SeedResult
 from search.storage.store import Store, look
 from tests.command import PATIENCE_SECONDS, Command, commands
 from tests.postgres import PASSWORD, Server
@@ -105,9 +105,9 @@ def state(tmp_path: Path, url: str) -> str:
 def test_a_search_in_its_finale_runs(kept: tuple[Store, str], tmp_path: Path) -> None:
     store, url = kept
     assert state(tmp_path, url) == "stopped"
-    store.keep_seed(0, 1, OneSeed("running", 1, owner=owner(), seen_at=time.time()))
+    store.store_seed(0, 1, SeedResult("running", 1, owner=owner(), seen_at=time.time()))
     assert state(tmp_path, url) == "running"
-    store.keep_seed(0, 1, OneSeed("running", 1, owner="elsewhere:1", seen_at=time.time() - 1000))
+    store.store_seed(0, 1, SeedResult("running", 1, owner="elsewhere:1", seen_at=time.time() - 1000))
     assert state(tmp_path, url) == "stopped"
 
 

@@ -1,4 +1,4 @@
-"""A study that screens: what is drawn, who is chosen, what it costs, and what survives a kill."""
+"""A study that screens: what is suggestion, who is chosen, what it costs, and what survives a kill."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from search.cli.tables import result_text
 from search.config.candidate import Candidate, candidate
 from search.config.read import check_study
 from search.objective import Objective
-from search.proposals.ask import Drawn
+from search.proposals.ask import Suggestion
 from search.proposals.history import History
-from search.proposals.screening import Option, Sieve, evidence, summary
+from search.proposals.screening import Screener, ScreeningCandidate, evidence, summary
 from search.samplers.proxy_vote import Screen
 from search.storage.record import Record
 from search.study import Result
@@ -37,59 +37,61 @@ def trained(number: int, params: float, accuracy: float, **changes: Any) -> Reco
     return Record(number, **{"outcome": "done", **known, **changes})
 
 
-def network(drawn: Drawn) -> Candidate | None:
-    assert drawn.genome is not None
-    return candidate(drawn.genome, 32, "sgd")
+def network(suggestion: Suggestion) -> Candidate | None:
+    assert suggestion.genome is not None
+    return candidate(suggestion.genome, 32, "sgd")
 
 
 @pytest.fixture
-def sieve() -> Sieve:
+def screener() -> Screener:
     """Over the tiny space, drawn evenly, so that a digest to be avoided is met now and then."""
     space, rng = check_study(genome.yaml.source.parse(yaml.safe_dump(study_of()), "s.yaml")).space, Random(0)
 
-    def propose(avoid: Collection[str]) -> Drawn:
-        return Drawn(space.sample(rng))
+    def propose(avoid: Collection[str]) -> Suggestion:
+        return Suggestion(space.sample(rng))
 
-    return Sieve(Screen(("params",), 0.25), ACCURACY, History([ACCURACY], 9), propose)
+    return Screener(Screen(("params",), 0.25), ACCURACY, History([ACCURACY], 9), propose)
 
 
-def option(sieve: Sieve) -> Option:
-    drawn = sieve.propose(())
-    made = network(drawn)
+def screening_candidate(screener: Screener) -> ScreeningCandidate:
+    suggestion = screener.propose(())
+    made = network(suggestion)
     assert made is not None
-    return Option(drawn, made)
+    return ScreeningCandidate(suggestion, made)
 
 
-def test_one_candidate_while_nothing_is_trusted_and_many_then(sieve: Sieve) -> None:
-    number = sieve.gather(option(sieve), network, 0.5)
-    assert number < 0 and len(sieve.batches[number].options) == 1
+def test_one_candidate_while_nothing_is_trusted_and_many_then(screener: Screener) -> None:
+    number = screener.add_batch(screening_candidate(screener), network, 0.5)
+    assert number < 0 and len(screener.batches[number].candidates) == 1
     for i in range(8):
-        sieve.history.add(trained(i, params=i, accuracy=i / 10))
-    many = sieve.batches[sieve.gather(option(sieve), network, 0.5)]
-    assert many.votes == ("params",) and len(many.options) == 8
-    assert len({one.network.digest for one in many.options}) == 8
-    assert sieve.digests() > {one.network.digest for one in many.options}
+        screener.history.add(trained(i, params=i, accuracy=i / 10))
+    many = screener.batches[screener.add_batch(screening_candidate(screener), network, 0.5)]
+    assert many.votes == ("params",) and len(many.candidates) == 8
+    assert len({one.network.digest for one in many.candidates}) == 8
+    assert screener.digests() > {one.network.digest for one in many.candidates}
 
 
-def test_the_vote_chooses_and_the_choice_pays(sieve: Sieve) -> None:
+def test_the_vote_chooses_and_the_choice_pays(screener: Screener) -> None:
     for i in range(8):
-        sieve.history.add(trained(i, params=i, accuracy=i / 10))
-    number = sieve.gather(option(sieve), network, 0.5)
-    options = sieve.batches[number].options
-    rows = [{"params": float(one.network.params), "zen": -float("inf")} for one in options]
-    sifted = sieve.chosen(number, rows, seconds=3.0)
-    ranked = sorted(options, key=lambda one: -one.network.params)[:2]
-    assert sifted.drawn is min(ranked, key=options.index).drawn
-    assert sifted.charged_seconds == 1.5
-    assert list(sifted.proxies) == ["params"], "JSON knows no infinity"
-    assert sieve.batches == {}
+        screener.history.add(trained(i, params=i, accuracy=i / 10))
+    number = screener.add_batch(screening_candidate(screener), network, 0.5)
+    candidates = screener.batches[number].candidates
+    rows = [{"params": float(one.network.params), "zen": -float("inf")} for one in candidates]
+    screened = screener.choose(number, rows, seconds=3.0)
+    ranked = sorted(candidates, key=lambda one: -one.network.params)[:2]
+    assert screened.suggestion is min(ranked, key=candidates.index).suggestion
+    assert screened.charged_seconds == 1.5
+    assert list(screened.proxies) == ["params"], "JSON knows no infinity"
+    assert screener.batches == {}
 
 
-def test_a_child_that_died_leaves_the_first_candidate(sieve: Sieve) -> None:
-    first = option(sieve)
-    number = sieve.gather(first, network, 1.0)
-    sifted = sieve.chosen(number, *sieve.lost(number))
-    assert sifted.drawn is first.drawn and sifted.proxies == {} and sifted.charged_seconds >= 0
+def test_a_child_that_died_leaves_the_first_candidate(screener: Screener) -> None:
+    first = screening_candidate(screener)
+    number = screener.add_batch(first, network, 1.0)
+    screened = screener.choose(number, *screener.unmeasured(number))
+    assert (
+        screened.suggestion is first.suggestion and screened.proxies == {} and screened.charged_seconds >= 0
+    )
 
 
 def test_pruned_trials_are_evidence_behind_those_that_came_further() -> None:

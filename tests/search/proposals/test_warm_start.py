@@ -17,9 +17,9 @@ from search.cli.tally import Tally
 from search.config.candidate import candidate
 from search.errors import StudyError
 from search.formatting import duplicates
-from search.proposals.ask import Answers
+from search.proposals.ask import OptunaSuggestions
 from search.proposals.history import History
-from search.proposals.warm_start import begun_with, enqueue, keep, ref_of
+from search.proposals.warm_start import enqueue, ref_of, start_genomes, store_genomes
 from search.run.progress import Silent
 from search.run.recovery import recover
 from search.samplers.random_search import RandomSearch
@@ -112,7 +112,7 @@ def test_killed_as_it_began_it_is_tried_again_once(
     file = Study.load(written(**changes), runs).config
     with claim("tiny", runs, None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
-        keep(store, begun_with(file, runs))
+        store_genomes(store, start_genomes(file, runs))
         enqueue(store, file.space)
         enqueue(store, file.space)
         assert store.study.ask().number == 1  # killed before anything was asked of it
@@ -216,10 +216,10 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
     with claim("tiny", tmp_path / "runs", None) as claimed:
         store = coordinate(claimed, ["maximize", "minimize"], {})
         store.study.sampler = parrot(space.encode(space.sample(Random(0))))
-        asking = Answers(store, space, False, past, RandomSearch(space))
+        source = OptunaSuggestions(store, space, False, past, RandomSearch(space))
         digests = []
         for number in range(48):
-            drawn = asking.draw()
+            drawn = source.ask()
             assert drawn.genome is not None
             network = candidate(drawn.genome, 32, "sgd")
             past.propose(network.digest)

@@ -26,7 +26,7 @@ from search.run.jobs import Jobs
 from search.run.progress import Silent
 from search.run.retraining_plan import AMPLE, RetrainingPlan, Task, claimed, expected_seconds, tasks
 from search.storage.record import CHARGED, Record
-from search.storage.seed_results import OneSeed, OverSeeds
+from search.storage.seed_results import SeedResult, SeedResults
 from search.storage.store import TEXT_ATTR, Store, look
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
@@ -52,15 +52,15 @@ SMALL = {
 # --- who wins
 
 
-def seeds_of(accuracies: dict[int, float | None], epochs: int = 1) -> OverSeeds:
+def seeds_of(accuracies: dict[int, float | None], epochs: int = 1) -> SeedResults:
     """Trainings that reached these accuracies; None is one that failed."""
     found = {
-        seed: OneSeed("failed", epochs, 1.0)
+        seed: SeedResult("failed", epochs, 1.0)
         if reached is None
-        else OneSeed("done", epochs, 1.0, accuracy=reached, loss=1.0)
+        else SeedResult("done", epochs, 1.0, accuracy=reached, loss=1.0)
         for seed, reached in accuracies.items()
     }
-    return OverSeeds(found)
+    return SeedResults(found)
 
 
 def trial(
@@ -119,19 +119,19 @@ def test_a_front_stays_the_same_and_begins_with_the_winner() -> None:
 
 
 def test_the_best_seed_is_by_the_objective_then_by_the_loss() -> None:
-    found = OverSeeds(
+    found = SeedResults(
         {
-            1: OneSeed("done", 1, accuracy=0.5, loss=0.1),
-            2: OneSeed("done", 1, accuracy=0.6, loss=0.3),
-            3: OneSeed("cut", 1, accuracy=0.6, loss=0.2),
-            4: OneSeed("running", 1),
+            1: SeedResult("done", 1, accuracy=0.5, loss=0.1),
+            2: SeedResult("done", 1, accuracy=0.6, loss=0.3),
+            3: SeedResult("cut", 1, accuracy=0.6, loss=0.2),
+            4: SeedResult("running", 1),
         }
     )
     assert found.best(ACCURACY) == 3
     assert found.best(Objective("loss", "minimize")) == 1
     assert str(found.spread("accuracy")) == "0.5667 ± 0.0577 (3)"
     assert str(found.spread("accuracy", [1])) == "0.5000 (1)"
-    assert OverSeeds({4: found.seeds[4]}).best(ACCURACY) is None
+    assert SeedResults({4: found.seeds[4]}).best(ACCURACY) is None
 
 
 # --- what is trained
@@ -170,7 +170,7 @@ def report_of(result: Result, number: int, seed: int) -> dict[str, Any]:
     )
 
 
-def trained(result: Result) -> dict[tuple[int, int], OneSeed]:
+def trained(result: Result) -> dict[tuple[int, int], SeedResult]:
     """Every training of the finale by trial and seed."""
     return {(r.number, seed): one for r in result.records if r.finale for seed, one in r.finale.seeds.items()}
 
@@ -260,7 +260,7 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
     )
     assert not last.release(), "no more than that"
     for seed in (1, 2):
-        store.keep_seed(number, seed, OneSeed("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
+        store.store_seed(number, seed, SeedResult("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
     purse.refresh()
     assert purse.left_seconds() == 100 - 3 * 4
     assert [task.seed for task in last.next_round()] == [3]
@@ -405,7 +405,9 @@ def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, tmp_path: Pa
     result = run(**SMALL)
     at, one = next(iter(trained(result).items()))
     store = look("tiny", tmp_path / "runs")
-    store.keep_seed(*at, OneSeed("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7))
+    store.store_seed(
+        *at, SeedResult("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7)
+    )
     told = Told()
     again = run(told, **SMALL)
     assert told.epochs == {}
@@ -467,13 +469,13 @@ def test_a_training_is_claimed_by_one(run: Run, tmp_path: Path) -> None:
     task = Task(result.records[0], 1, None)
     host = os.uname().nodename
     assert claimed(store, task, 1) == task
-    store.keep_seed(0, 1, OneSeed("running", 1, seconds=3.0, owner=f"{host}:1", seen_at=time.time()))
+    store.store_seed(0, 1, SeedResult("running", 1, seconds=3.0, owner=f"{host}:1", seen_at=time.time()))
     assert claimed(store, task, 1) is None, "process 1 lives and has it"
-    left = OneSeed("running", 1, seconds=3.0, owner=f"{host}:999999999", seen_at=time.time())
-    store.keep_seed(0, 1, left)
+    left = SeedResult("running", 1, seconds=3.0, owner=f"{host}:999999999", seen_at=time.time())
+    store.store_seed(0, 1, left)
     assert claimed(store, task, 1) == task._replace(known=left), (
         "a dead one's is taken over, with what it cost"
     )
-    store.keep_seed(0, 1, OneSeed("done", 1, accuracy=0.5, loss=1.0))
+    store.store_seed(0, 1, SeedResult("done", 1, accuracy=0.5, loss=1.0))
     assert claimed(store, task, 1) is None
     assert claimed(store, task, 2) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.run import stop
-from search.run.stop import Wish, ask_to_stop
+from search.run.stop import StopRequest, ask_to_stop
 from search.storage.store import Store
 from tests.search.dashboard.kept import begin
 
@@ -28,13 +28,13 @@ def never() -> bool:
 def test_what_is_asked_while_a_run_still_reads_its_data_counts(store: Store) -> None:
     began = time.time()
     ask_to_stop(store)
-    assert Wish(store, never, began)()
+    assert StopRequest(store, never, began)()
 
 
 def test_what_was_asked_of_an_earlier_run_does_not(store: Store) -> None:
     ask_to_stop(store)
     asked: float = store.study.user_attrs[stop.STOP]
-    later = Wish(store, never, asked + 1)
+    later = StopRequest(store, never, asked + 1)
     assert not later() and not later()
     ask_to_stop(store)
     assert later()
@@ -43,4 +43,4 @@ def test_what_was_asked_of_an_earlier_run_does_not(store: Store) -> None:
 @pytest.mark.parametrize("kept", ["soon", None, {"at": 1}])
 def test_what_somebody_else_wrote_there_is_no_stop(store: Store, kept: object) -> None:
     store.study.set_user_attr(stop.STOP, kept)
-    assert not Wish(store, never, 0.0)()
+    assert not StopRequest(store, never, 0.0)()

@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.storage.live_trial import Asked, Handle, Proposed
+from search.storage.live_trial import GenomeTrial, LiveTrial, OptunaTrial
 from search.storage.record import PLAN, RESULT, Record, record
 from search.storage.store import Store, claim, coordinate
 
@@ -19,15 +19,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield coordinate(claimed, ["maximize"], {})
 
 
-def asked(study: optuna.Study) -> Handle:
-    handle = Asked(study.ask())
-    handle.keep(PLAN, PLANNED)
-    handle.constrain("params", 0.5)
-    return handle
+def asked(study: optuna.Study) -> LiveTrial:
+    live = OptunaTrial(study.ask())
+    live.set_attr(PLAN, PLANNED)
+    live.set_constraint("params", 0.5)
+    return live
 
 
-def proposed(study: optuna.Study) -> Handle:
-    return Proposed.begin(study, {PLAN: PLANNED}, {"params": 0.5, "macs": -0.2})
+def proposed(study: optuna.Study) -> LiveTrial:
+    return GenomeTrial.begin(study, {PLAN: PLANNED}, {"params": 0.5, "macs": -0.2})
 
 
 @pytest.mark.parametrize("begin", [asked, proposed])
@@ -37,20 +37,20 @@ def proposed(study: optuna.Study) -> Handle:
 @pytest.mark.parametrize("epochs", [(), (1, 3)])
 def test_a_handle_knows_what_is_stored(
     store: Store,
-    begin: Callable[[optuna.Study], Handle],
+    begin: Callable[[optuna.Study], LiveTrial],
     state: str | None,
     values: list[float] | None,
     epochs: tuple[int, ...],
 ) -> None:
     begin(store.study)
-    handle = begin(store.study)
-    handle.constrain("trainable", 1.0)
+    live = begin(store.study)
+    live.set_constraint("trainable", 1.0)
     for epoch in epochs:
-        handle.at(epoch, epoch / 10)
+        live.report(epoch, epoch / 10)
     outcome = "paused" if state is None else "done"
-    handle.keep(RESULT, {"outcome": "running"})
-    handle.keep(RESULT, {"outcome": outcome, "metrics": {"accuracy": 0.75}, "seconds": 1.5})
-    known = handle.rest() if state is None else handle.end(state, values)
+    live.set_attr(RESULT, {"outcome": "running"})
+    live.set_attr(RESULT, {"outcome": outcome, "metrics": {"accuracy": 0.75}, "seconds": 1.5})
+    known = live.read() if state is None else live.end(state, values)
     stored = store.study.get_trials()[1]
     assert known == record(stored) == store.records()[1]
     assert (known.number, known.digest, known.seconds) == (1, "d", 1.5)
@@ -61,10 +61,10 @@ def test_a_handle_knows_what_is_stored(
 
 @pytest.mark.parametrize("state", ["PRUNED", "COMPLETE"])
 def test_both_kinds_leave_the_same_trial(store: Store, state: str) -> None:
-    def ended(begin: Callable[[optuna.Study], Handle]) -> tuple[Record, optuna.trial.FrozenTrial]:
-        handle = begin(store.study)
-        handle.at(2, 0.25)
-        known = handle.end(state, [0.75] if state == "COMPLETE" else None)
+    def ended(begin: Callable[[optuna.Study], LiveTrial]) -> tuple[Record, optuna.trial.FrozenTrial]:
+        live = begin(store.study)
+        live.report(2, 0.25)
+        known = live.end(state, [0.75] if state == "COMPLETE" else None)
         return known, store.study.get_trials()[known.number]
 
     (_, ours), (_, optunas) = ended(proposed), ended(asked)

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.record import record
-from search.storage.sql_reader import Row
+from search.storage.sql_reader import TrialRow
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def file(study: optuna.Study) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def rows(study: optuna.Study, known: dict[int, Row] | None = None) -> dict[int, Row]:
-    with sql_reader.asking(f"sqlite:///{file(study)}", 1.0) as ask:
+def rows(study: optuna.Study, known: dict[int, TrialRow] | None = None) -> dict[int, TrialRow]:
+    with sql_reader.open_tables(f"sqlite:///{file(study)}", 1.0) as ask:
         return sql_reader.read(ask, sql_reader.study_ids(ask)[study.study_name], known or {})
 
 
-def facts(trial: FrozenTrial | Row) -> tuple[object, ...]:
+def facts(trial: FrozenTrial | TrialRow) -> tuple[object, ...]:
     moments = trial.datetime_start, trial.datetime_complete
     values = None if trial.values is None else list(trial.values)
     return (
@@ -106,7 +106,7 @@ def test_a_trial_that_is_seen_after_a_later_one_is_found(study: optuna.Study) ->
 
 def test_a_study_and_its_attributes_are_found_by_name(study: optuna.Study) -> None:
     study.set_user_attr("a", {"b": [1, "ü"]})
-    with sql_reader.asking(f"sqlite:///{file(study)}", 1.0) as ask:
+    with sql_reader.open_tables(f"sqlite:///{file(study)}", 1.0) as ask:
         assert sql_reader.study_ids(ask) == {"other": 1, "mine": 2}
         assert sql_reader.study_attrs(ask, 2) == {"a": {"b": [1, "ü"]}}
         assert sql_reader.study_attrs(ask, 1) == {}
@@ -115,7 +115,7 @@ def test_a_study_and_its_attributes_are_found_by_name(study: optuna.Study) -> No
 def test_nothing_can_be_written(study: optuna.Study) -> None:
     with (
         pytest.raises(StudyError, match="readonly"),
-        sql_reader.asking(f"sqlite:///{file(study)}", 1.0) as ask,
+        sql_reader.open_tables(f"sqlite:///{file(study)}", 1.0) as ask,
     ):
         ask("DELETE FROM studies")
     assert study.user_attrs == {}
@@ -127,7 +127,7 @@ def test_all_of_a_look_is_one_moment(study: optuna.Study) -> None:
     with sqlite3.connect(place) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
-    with sql_reader.asking(f"sqlite:///{place}", 1.0) as ask:
+    with sql_reader.open_tables(f"sqlite:///{place}", 1.0) as ask:
         mine = sql_reader.study_ids(ask)["mine"]
         study.add_trial(create_trial(values=[1, 2]))
         assert sql_reader.read(ask, mine, {}) == {}

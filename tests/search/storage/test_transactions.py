@@ -11,9 +11,9 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from search.storage.live_trial import Proposed
+from search.storage.live_trial import GenomeTrial
 from search.storage.store import Store, claim, coordinate
-from search.storage.transactions import ledger
+from search.storage.transactions import database_storage
 
 ATTRS = {"one": "nodes: {} # ü", "plan": {"params": 7, "macs": None}, "many": [1.5, True, "", "'"]}
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def heard(store: Store) -> Iterator[list[str]]:
     """What the database is told, a word each: the statements' first ones, and COMMIT."""
     words: list[str] = []
-    engine = ledger(store.study).engine
+    engine = database_storage(store.study).engine
 
     def say(*given: object) -> None:
         words.append(str(given[2]).split()[0])
@@ -45,7 +45,7 @@ def heard(store: Store) -> Iterator[list[str]]:
 
 def test_a_trial_begins_by_one_transaction_and_its_attributes_by_one_statement(store: Store) -> None:
     with heard(store) as words:
-        trial = Proposed.begin(store.study, ATTRS, {})
+        trial = GenomeTrial.begin(store.study, ATTRS, {})
     assert words.count("COMMIT") == 1
     assert words.count("INSERT") == 2  # the trial, and all of its attributes
     (stored,) = store.study.get_trials()
@@ -53,7 +53,7 @@ def test_a_trial_begins_by_one_transaction_and_its_attributes_by_one_statement(s
 
 
 def test_a_trial_ends_by_one_transaction(store: Store) -> None:
-    trial = Proposed.begin(store.study, ATTRS, {})
+    trial = GenomeTrial.begin(store.study, ATTRS, {})
     with heard(store) as words:
         trial.end("COMPLETE", [0.5], {"result": {"outcome": "done"}, "one": 8})
     assert words.count("COMMIT") == 1
@@ -63,8 +63,8 @@ def test_a_trial_ends_by_one_transaction(store: Store) -> None:
 
 
 def test_an_end_that_fails_leaves_nothing(store: Store) -> None:
-    trial = Proposed.begin(store.study, ATTRS, {})
-    with ledger(store.study).engine.begin() as connection:
+    trial = GenomeTrial.begin(store.study, ATTRS, {})
+    with database_storage(store.study).engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE UPDATE OF state ON trials BEGIN SELECT RAISE(FAIL, 'disk full'); END"
         )
@@ -73,7 +73,7 @@ def test_an_end_that_fails_leaves_nothing(store: Store) -> None:
     (stored,) = store.study.get_trials()
     assert (stored.state, stored.values, stored.user_attrs) == (TrialState.RUNNING, None, ATTRS)
     assert trial.attrs == ATTRS
-    with ledger(store.study).engine.begin() as connection:
+    with database_storage(store.study).engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER full")
     trial.end("COMPLETE", [0.5], {"result": {"outcome": "done"}})
     assert store.study.get_trials()[0].user_attrs == {**ATTRS, "result": {"outcome": "done"}}

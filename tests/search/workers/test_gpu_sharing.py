@@ -10,7 +10,7 @@ import pytest
 from search.run.budget import Budget
 from search.storage.store import Store
 from search.workers import gpu_sharing
-from search.workers.gpu_sharing import CONTEXT_BYTES, decided, heard, measured, needed
+from search.workers.gpu_sharing import CONTEXT_BYTES, bytes_per_worker, decide, measured, receive
 from search.workers.slots import Places, places
 from trainer.hardware.cache import remember
 
@@ -33,19 +33,19 @@ GIB = 2**30
 def test_the_fewest_workers_that_nearly_reach_the_most(
     free: int, each: int, rates: tuple[float, ...], workers: int
 ) -> None:
-    assert decided(free, each, rates).workers == workers
+    assert decide(free, each, rates).workers == workers
 
 
 def test_the_reason_is_what_was_found() -> None:
-    assert decided(80 * GIB, GIB, (100.0, 190.0)).why == "1 to 2 at once have a throughput of 1.00, 1.90 here"
-    assert decided(GIB, GIB, (100.0, 190.0)).why == "no more have room in its memory"
-    assert decided(8 * GIB, GIB, ()).why == "nothing was measured"
+    assert decide(80 * GIB, GIB, (100.0, 190.0)).why == "1 to 2 at once have a throughput of 1.00, 1.90 here"
+    assert decide(GIB, GIB, (100.0, 190.0)).why == "no more have room in its memory"
+    assert decide(8 * GIB, GIB, ()).why == "nothing was measured"
 
 
 def test_a_worker_needs_cuda_the_images_and_its_network() -> None:
-    assert needed(80 * GIB, GIB, 2 * GIB) == CONTEXT_BYTES + 3 * GIB
-    assert 80 * GIB // needed(80 * GIB, GIB, None) == 4, "by default there is room for four"
-    assert 4 * GIB // needed(4 * GIB, GIB, None) == 1, "unless images and CUDA leave next to none"
+    assert bytes_per_worker(80 * GIB, GIB, 2 * GIB) == CONTEXT_BYTES + 3 * GIB
+    assert 80 * GIB // bytes_per_worker(80 * GIB, GIB, None) == 4, "by default there is room for four"
+    assert 4 * GIB // bytes_per_worker(4 * GIB, GIB, None) == 1, "unless images and CUDA leave next to none"
 
 
 def test_processes_are_measured_together() -> None:
@@ -61,19 +61,19 @@ def test_a_machine_too_busy_for_a_step_is_given_more_time() -> None:
 
 
 def test_a_process_that_ends_says_nothing() -> None:
-    with gpu_sharing.gauges("cpu", 1) as (pipe,):
-        room = heard(pipe)
+    with gpu_sharing.benchmark_processes("cpu", 1) as (pipe,):
+        room = receive(pipe)
         assert room.free_bytes > 0 and "torch" in room.machine
         pipe.send("no number of seconds")
-        assert heard(pipe) is None
+        assert receive(pipe) is None
 
 
 def test_what_was_measured_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_sharing, "MOST", 2)
     first = gpu_sharing.rates("cpu", "this one")
     assert gpu_sharing.rates("cpu", "this one") == first
-    with gpu_sharing.gauges("cpu", 1) as (pipe,):
-        machine = heard(pipe).machine
+    with gpu_sharing.benchmark_processes("cpu", 1) as (pipe,):
+        machine = receive(pipe).machine
     remember(f"sharing {gpu_sharing.VERSION}, {machine}", [1.0, 5.0])
     found = gpu_sharing.sharing("cpu", 0, 1)
     assert found == (2, "1 to 2 at once have a throughput of 1.00, 5.00 here")

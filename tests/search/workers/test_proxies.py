@@ -10,7 +10,7 @@ import pytest
 import genome
 from search.workers.messages import Died, Screened, Screening, Setup
 from search.workers.pool import WorkerPool, worker_pool
-from search.workers.proxies import IMAGES, screened, spread
+from search.workers.proxies import IMAGES, screen, spread
 from trainer import Data, load
 from trainer.proxies import PROXIES
 
@@ -80,14 +80,14 @@ def test_a_child_that_is_killed_while_it_screens_says_whose_candidates_they_were
 
 
 def test_every_proxy_is_measured_on_real_images(digits: Data) -> None:
-    (row,) = screened(task(NARROW, proxies=PROXIES), digits, "cpu", lambda: False).rows
+    (row,) = screen(task(NARROW, proxies=PROXIES), digits, "cpu", lambda: False).rows
     assert row is not None and list(row) == list(PROXIES)
 
 
 def test_when_time_is_up_or_the_person_wants_an_end_the_rest_has_no_rows(digits: Data) -> None:
-    in_time = screened(task(NARROW, WIDE, most_seconds=1e-9), digits, "cpu", lambda: False)
+    in_time = screen(task(NARROW, WIDE, most_seconds=1e-9), digits, "cpu", lambda: False)
     assert in_time.rows[0] is not None and in_time.rows[1] is None
-    assert screened(task(NARROW, WIDE), digits, "cpu", lambda: True).rows == (None, None)
+    assert screen(task(NARROW, WIDE), digits, "cpu", lambda: True).rows == (None, None)
 
 
 def test_images_are_spread_over_the_classes_of_a_sorted_folder(digits: Data) -> None:

@@ -14,7 +14,7 @@ import torch
 import genome
 from search.errors import StudyError
 from search.study import Result
-from search.workers.weight_inheritance import take_over
+from search.workers.weight_inheritance import transfer_weights
 
 TEXT = """genome: one
 input: [1, 8, 8]
@@ -38,7 +38,7 @@ def parent(tmp_path: Path) -> Path:
 def test_a_network_takes_over_what_its_parents_folder_holds(parent: Path) -> None:
     written = genome.loads(TEXT.replace("width: 6", "width: 8"))
     network = genome.build(written)
-    found = take_over(network, written, str(parent))
+    found = transfer_weights(network, written, str(parent))
     assert found is not None and found.parent == 7
     assert found.to_json() == {"from": 7, "share": 0.764}  # 54 + 12 + 70 of 72 + 16 + 90
     theirs = safetensors.torch.load_file(parent / "weights.safetensors")["nodes.stem.conv.weight"]
@@ -66,7 +66,7 @@ def test_what_is_missing_or_damaged_is_said_and_nothing_is_taken_over(
     written = genome.loads(TEXT)
     network, drawn = genome.build(written), genome.build(written)
     with caplog.at_level(logging.WARNING):
-        assert take_over(network, written, str(parent)) is None
+        assert transfer_weights(network, written, str(parent)) is None
     assert f"nothing is inherited from {parent}: " in caplog.text
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), drawn.parameters(), strict=True))
 
