@@ -27,8 +27,6 @@ _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 ROWS = (*MEASURES, "epochs", "seconds")
 # measures of which a higher value is better, whatever the objectives
 HIGHER = tuple(one.name for one in MEASURES.values() if one.directions == (MAXIMIZE,))
-    one.name for one in MEASURES.values() if one.directions == (MAXIMIZE,)
-)  # a higher value is better, whatever the objectives
 NEITHER = ("epochs",)  # no value is better than another
 
 
