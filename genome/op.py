@@ -258,7 +258,7 @@ def _hash_once(self: Op) -> int:
 
 def words() -> tuple[str, ...]:
     """Every word that `op:` may be, those of other packages included."""
-    _load_entry_points()
+    broken_packages()
     return tuple(sorted({*_builtin(), *_REGISTRY}))
 
 
@@ -275,25 +275,25 @@ def _builtin() -> dict[str, str]:
 
 
 @cache
-def _load_entry_points() -> None:
-    """Import the modules in which installed packages register node types."""
+def broken_packages() -> tuple[str, ...]:
+    """Import the modules in which installed packages register node types; return a sentence for each failure."""
     from importlib.metadata import entry_points  # takes longer to import than the rest of this package
 
+    failures = []
     for point in entry_points(group=ENTRY_POINTS):
-        point.load()
+        try:
+            point.load()
+        except Exception as error:  # a package of somebody else can raise anything
+            failures.append(f"{point.value} cannot be imported: {type(error).__name__}: {error}")
+    return tuple(failures)
 
 
 def lookup(word: str) -> type[Op]:
-    """The node type of a word.
-
-    Raises:
-        KeyError: an unknown word; the message names the known words.
-    """
+    """The node type of a word. Raises KeyError for an unknown word; the message names the known words."""
     if word not in _REGISTRY and word in _builtin():
         importlib.import_module(_builtin()[word])
-    elif word not in _REGISTRY:
-        _load_entry_points()
+    failures = () if word in _REGISTRY else broken_packages()
     if word not in _REGISTRY:
-        near = difflib.get_close_matches(word, words(), n=1)
-        raise KeyError(f"{word!r}; it may be {', '.join(words())}" + (f" ({near[0]}?)" if near else ""))
+        near = "".join(f" ({one}?)" for one in difflib.get_close_matches(word, words(), n=1))
+        raise KeyError("; ".join([f"{word!r}", f"it may be {', '.join(words())}{near}", *failures]))
     return _REGISTRY[word]

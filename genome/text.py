@@ -10,7 +10,7 @@ from typing import Any
 
 from genome.domain import Int
 from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times, check_name
-from genome.op import Gene, Op, Shape, lookup, words
+from genome.op import Gene, Op, Shape, broken_packages, lookup, words
 from genome.resolve import resolve
 from genome.widths import ALPHA, BASE, RULE, Widths
 from genome.yaml.fields import fields, mapping, named, near, settled, title
@@ -129,9 +129,8 @@ def kind_of(source: Source, at: Address, label: str, word: Any) -> type[Op]:
             return lookup(word)
         except KeyError:
             pass
-    raise source.error(
-        at, f"{label}.op is {shown(word)}{near(word, words())}; it may be {', '.join(words())}"
-    )
+    known = f"{near(word, words())}; it may be {', '.join(words())}"
+    raise source.error(at, "; ".join([f"{label}.op is {shown(word)}{known}", *broken_packages()]))
 
 
 def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: dict[str, Any]) -> list[Gene]:

@@ -112,6 +112,20 @@ def test_an_installed_package_is_found_without_an_import(tmp_path: Path) -> None
     assert checked.returncode == 0, checked.stderr
 
 
+def test_a_package_that_cannot_be_imported_is_named_where_its_word_is_missing(tmp_path: Path) -> None:
+    lab = package(tmp_path, "import absent_module\n")
+    (lab / "mixed.yaml").write_text(GENOME)
+    plain = GENOME.replace("op: shuffle, in: [a], groups: 4", "op: zero, in: [a]")
+    (lab / "plain.yaml").write_text(plain.replace("in: [mix]", "in: [a]"))
+    checked = python(lab, "-m", "search", "check", "mixed.yaml", "plain.yaml")
+    assert checked.returncode == 2 and "Traceback" not in checked.stderr
+    assert (
+        "lab.shuffle cannot be imported: ModuleNotFoundError: No module named 'absent_module'"
+        in checked.stderr
+    )
+    assert "plain.yaml" in checked.stdout
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
