@@ -21,7 +21,7 @@ INSTALLED_DEV := $(VENV)/installed-dev
 
 HOURS := economy others real
 
-.PHONY: help search dashboard test test-slow browser lint format bench pictures reference clean
+.PHONY: help search dashboard test test-slow browser lint format bench pictures reference structure clean
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installs into one .venv would tread on each other
 
@@ -36,6 +36,7 @@ help:
 	@echo 'make bench       run the benchmarks, but for those of hours: $(HOURS)'
 	@echo 'make pictures    draw the node types of docs/nodes again'
 	@echo 'make reference   write the reference tables of docs/ anew from the code'
+	@echo 'make structure   count packages, imports against their order, and sizes of classes and files'
 	@echo 'make clean       remove caches and built files; runs/ and .venv stay'
 
 search: $(INSTALLED)
@@ -69,6 +70,9 @@ bench: $(INSTALLED_DEV)
 pictures: $(INSTALLED)
 	@$(VENV)/bin/genome show docs/genome.yaml --svg docs/genome.svg >/dev/null
 	@set -e; for text in docs/nodes/*.yaml; do $(VENV)/bin/genome show "$$text" --expand --svg "$${text%.yaml}.svg" >/dev/null; done
+
+structure: $(INSTALLED_DEV)
+	@$(PY) -m tests.structure
 
 reference: $(INSTALLED_DEV)
 	@$(PY) -m tests.docs.reference
