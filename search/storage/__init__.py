@@ -1,1 +1,1 @@
-"""Optuna's database, trial records, locks: everything of a study that is stored."""
+"""What is stored of a study: Optuna's database, trial records, files of trials, locks."""

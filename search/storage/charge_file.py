@@ -1,7 +1,7 @@
 """The charge file: device seconds charged to a running trial so far, eight bytes in the folder of the trial.
 
-Writing a row of the database takes some milliseconds and is done once a second; writing this file takes some
-microseconds and is done at every turn, so that a kill loses a moment of the budget and not a second.
+A row of the database takes some milliseconds to write and is written once a second. This file takes some microseconds
+and is written at every turn of the loop, so that a kill loses 0.2 s of the charge and not a second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SECONDS = struct.Struct("<d")
 
 
 def write_charge(folder: Path, seconds: float) -> None:
-    """Store the device seconds of the trial of this folder. A single write of eight bytes is never half done."""
+    """Store the device seconds of the trial of this folder, by one write of eight bytes, which is never partial."""
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / CHARGE_FILE, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
@@ -25,12 +25,12 @@ def write_charge(folder: Path, seconds: float) -> None:
 
 
 def read_charge(folder: Path) -> float:
-    """Return the device seconds that were stored last, 0 where there are none."""
+    """Return the stored device seconds, 0 where none are stored."""
     try:
-        kept = (folder / CHARGE_FILE).read_bytes()
+        stored = (folder / CHARGE_FILE).read_bytes()
     except OSError:
         return 0.0
-    return float(_SECONDS.unpack(kept)[0]) if len(kept) == _SECONDS.size else 0.0
+    return float(_SECONDS.unpack(stored)[0]) if len(stored) == _SECONDS.size else 0.0
 
 
 def delete_charge(folder: Path) -> None:

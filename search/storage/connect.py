@@ -1,4 +1,4 @@
-"""Optuna's storage at a database URL: opened to look, to write or to search; what fails is said in one sentence."""
+"""Optuna's storage at a database URL: opened to read, to write or to search; every failure is one sentence."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ if TYPE_CHECKING:
 
     from search.storage.transactions import DatabaseStorage
 
-CONNECT_SECONDS = 10  # in which a server must have answered
-PATIENCE_SECONDS, AGAIN_SECONDS = 30.0, 0.5  # that a running search waits for a server that is restarted
-LOCK_SECONDS = 60  # how long SQLite waits for a reader, such as `genome best`, to let go
+CONNECT_SECONDS = 10  # in which a server must answer
+PATIENCE_SECONDS = 30.0  # that a running search waits for a server that restarts
+AGAIN_SECONDS = 0.5  # between two attempts to connect
+LOCK_SECONDS = 60  # that SQLite waits for a reader, such as `genome best`, to release its lock
 
 
 def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseStorage:
-    """Return Optuna's storage at a URL; every way in which it cannot be opened is one sentence.
+    """Return Optuna's storage at a URL. Raises StudyError, one sentence, where it cannot be opened.
 
-    Who only looks makes no tables: a study that begins this moment makes its own, and two would be in each other's way.
+    A reader makes no tables: the run of a new study makes them, and two processes that make them would collide.
     """
     import optuna
 
-    # the layer that optuna.create_study would put around a URL: finished trials are read once
+    # with the cache that optuna.create_study puts around a URL, which reads finished trials once
     return optuna.storages.get_storage(_open(url, url, LOCK_SECONDS, makes_tables))
 
 
 def storage_to_write(url: str, lock_seconds: float) -> DatabaseStorage:
-    """Return Optuna's storage at a URL, where nothing is made that is not there."""
+    """Return Optuna's storage at a URL. A file or table that does not exist is not made."""
     file = sqlite_file(url)
-    # quoted twice: SQLAlchemy undoes it once, SQLite once more
+    # quoted twice: SQLAlchemy unquotes once, SQLite once more
     place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=rw&uri=true"
     return _open(place, url, lock_seconds, makes_tables=False)
 
 
 def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> DatabaseStorage:
-    """Open the storage at `place`; complaints speak of `url`."""
+    """Open the storage at `place`. Error messages name `url`."""
     import optuna
     import sqlalchemy.exc
 
@@ -56,7 +57,7 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
         try:
             return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
         except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-            time.sleep(1.0)  # another coordinator makes the tables this moment
+            time.sleep(1.0)  # another coordinator is making the tables
             return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
     except ImportError as error:
         is_ours = url.startswith("postgresql")
@@ -80,7 +81,7 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
 
 
 def _options(url: str, lock_seconds: float, keeps_connections: bool) -> dict[str, Any]:
-    """Return what SQLAlchemy is told: who looks at a server now and then holds no connection to it."""
+    """Return the options of SQLAlchemy's engine. A reader, which queries a server rarely, keeps no connection open."""
     from sqlalchemy.pool import NullPool
 
     if sqlite_file(url) is not None:
@@ -91,8 +92,10 @@ def _options(url: str, lock_seconds: float, keeps_connections: bool) -> dict[str
 
 @contextmanager
 def reading(url: str, done: str = "read") -> Iterator[None]:
-    """Turn every way in which a storage cannot be read, or written, into a sentence: locked, damaged, empty, of other
-    tables."""
+    """Raise StudyError, one sentence, where a storage cannot be used: it is locked, damaged, empty or has other tables.
+
+    done: what the error says cannot be done, such as "written".
+    """
     import sqlalchemy.exc
     from optuna.exceptions import StorageInternalError
 
@@ -100,14 +103,14 @@ def reading(url: str, done: str = "read") -> Iterator[None]:
         yield
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        said = first_line(cause if isinstance(cause, Exception) else error)
-        if "no such table" in said:
-            said = "it is empty, or no study was begun in it"
-        raise StudyError(f"the study's storage {without_password(url)} cannot be {done} ({said})") from None
+        reason = first_line(cause if isinstance(cause, Exception) else error)
+        if "no such table" in reason:
+            reason = "it is empty, or no study was begun in it"
+        raise StudyError(f"the study's storage {without_password(url)} cannot be {done} ({reason})") from None
 
 
 def be_patient(engine: sqlalchemy.Engine) -> None:
-    """Have connecting tried again for a while, so that a search outlives a restart of its server."""
+    """Retry failed connections for a while, so that a search survives a restart of its server."""
     import sqlalchemy
 
     left = PATIENCE_SECONDS
@@ -116,7 +119,7 @@ def be_patient(engine: sqlalchemy.Engine) -> None:
         nonlocal left
         while True:
             try:
-                made = dialect.connect(*args, **settings)
+                connection = dialect.connect(*args, **settings)
             except dialect.dbapi.OperationalError:
                 if left <= 0:
                     raise
@@ -124,19 +127,19 @@ def be_patient(engine: sqlalchemy.Engine) -> None:
                 time.sleep(AGAIN_SECONDS)
             else:
                 left = PATIENCE_SECONDS
-                return made
+                return connection
 
     sqlalchemy.event.listen(engine, "do_connect", connect)
 
 
 def connecting(url: str) -> dict[str, Any]:
-    """Return what a driver is told when it connects to a server: one that does not answer is not there."""
+    """Return the arguments with which a driver connects to a server; they set a timeout."""
     is_ours = url.startswith("postgresql") and "connect_timeout" not in url
     return {"connect_timeout": CONNECT_SECONDS} if is_ours else {}
 
 
 def use_write_ahead_log(file: Path) -> None:
-    """Let readers look at the study while it is written; SQLite remembers the mode in the file."""
+    """Let readers read the study while it is written; SQLite stores this mode in the file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = sqlite3.connect(file, timeout=LOCK_SECONDS)
@@ -146,12 +149,12 @@ def use_write_ahead_log(file: Path) -> None:
             connection.close()
     except sqlite3.Error as error:
         raise StudyError(
-            f"{file} cannot be used as a study's storage ({error}); move it away to begin afresh"
+            f"{file} cannot be used as a study's storage ({error}); move the file away to start a new study"
         ) from None
 
 
 def check_writable(file: Path, lock_seconds: float) -> None:
-    """Raise as a write would, but soon: Optuna tries again for long. It begins one, and takes it back."""
+    """Raise the error of a write, without the long retries of Optuna: begin a write and roll it back."""
     import sqlalchemy.exc
 
     try:
@@ -173,11 +176,11 @@ def sqlite_file(url: str | None) -> Path | None:
 
 
 def without_password(url: str) -> str:
-    """Return a storage's URL as it may be shown."""
+    """Return the URL of a storage without user, password and query."""
     scheme, mark, rest = url.partition("://")
-    return scheme + mark + re.split("[?&]", rest.rpartition("@")[2])[0]  # a query may have one, too
+    return scheme + mark + re.split("[?&]", rest.rpartition("@")[2])[0]  # a query may hold a password, too
 
 
 def first_line(error: Exception) -> str:
-    """Return what a database says is wrong, without what it adds."""
+    """Return the first line of the message of a database error."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

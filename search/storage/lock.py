@@ -1,4 +1,4 @@
-"""A lock that says who holds it: one coordinator for each embedded study."""
+"""A file lock that names its holder. An embedded study has one, so that one coordinator at a time runs the study."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from typing import NamedTuple
 
 from search.errors import StudyError
 
-GLANCE_SECONDS = 0.05  # until a lock that others only look at is tried again
-PATIENCE_SECONDS = 10.0  # with those who look; one of them may be stopped meanwhile
-LONGEST = 300  # bytes of what a holder says of itself
+RETRY_SECONDS = 0.05  # until a lock that readers share is tried again
+PATIENCE_SECONDS = 10.0  # that readers, one of which may be suspended, are waited for
+LONGEST = 300  # bytes of the description of a holder
 
 
 @contextmanager
 def hold(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file at `path` for `what` while the block runs.
 
-    The kernel drops the lock when its process ends, however it ends, so a killed holder leaves nothing
-    to clean up; the text in the file serves only the message. Raises StudyError when another holds it.
+    The kernel releases the lock when the process ends, however it ends, so that a killed holder leaves nothing to
+    clean up; the text in the file serves only the error message. Raises StudyError where another process has the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        if not _took(file):
+        if not _lock_exclusively(file):
             holder = os.pread(file, LONGEST, 0).decode("utf-8", "replace").strip() or "another process"
-            raise StudyError(f"{what} is being run by {holder}; wait for it, or stop it and run this again")
+            raise StudyError(
+                f"{what} is being run by {holder}; wait for that run to end or stop it, then try again"
+            )
         os.ftruncate(file, 0)
         os.pwrite(file, _me().encode(), 0)
         yield
     finally:
-        os.close(file)  # which also drops the lock
+        os.close(file)  # closing also releases the lock
 
 
 def is_held(path: Path) -> bool:
@@ -52,31 +54,33 @@ def is_held(path: Path) -> bool:
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, as it says itself, and the name of its machine."""
+    """The process that holds a lock."""
 
-    said: str
+    # "process PID on HOST since TIME", as the process wrote it
+    description: str
+    # "": unknown
     host: str
 
 
 def holder(path: Path) -> Holder | None:
-    """Return who holds the lock file at `path`, None where no living process does."""
+    """Return the process that holds the lock file at `path`, None where no living process does."""
     if not is_held(path):
         return None
     try:
-        said = path.read_text("utf-8", "replace")[:LONGEST].strip()
+        text = path.read_text("utf-8", "replace")[:LONGEST].strip()
     except OSError:
-        said = ""
-    return Holder(said or "another process", said.partition(" on ")[2].partition(" ")[0])
+        text = ""
+    return Holder(text or "another process", text.partition(" on ")[2].partition(" ")[0])
 
 
-def _took(file: int) -> bool:
-    """Lock an open file, unless another holds it. Who only looks shares it for a moment, and is waited for."""
+def _lock_exclusively(file: int) -> bool:
+    """Lock an open file, unless another process holds the lock; wait for readers, which share the lock briefly."""
     limit = time.monotonic() + PATIENCE_SECONDS
     while not _locked(file, fcntl.LOCK_EX):
         if not _locked(file, fcntl.LOCK_SH) or time.monotonic() > limit:
             return False
         fcntl.flock(file, fcntl.LOCK_UN)
-        time.sleep(GLANCE_SECONDS)
+        time.sleep(RETRY_SECONDS)
     return True
 
 

@@ -1,4 +1,4 @@
-"""What a study keeps of one trial, read back from Optuna's storage."""
+"""The record of a trial: what a study stores of the trial, read from Optuna's storage."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any, Protocol
 from search.samplers.base import ORIGIN, Origin
 from search.storage.seed_results import SeedResults
 
-# Names of the attributes on an Optuna trial. The plan and the result are one attribute each, as every
-# attribute is a transaction of some milliseconds on SQLite.
+# Names of the user attributes of an Optuna trial. The plan and the result are one attribute each: every attribute is
+# a transaction, which takes SQLite some milliseconds.
 GENOME = "genome"  # canonical text
 PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited, seconds
-CHARGED = "charged_seconds"  # device seconds charged so far; a result that has seconds has the last word
+CHARGED = "charged_seconds"  # device seconds charged so far; superseded by the seconds of a result
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
-CURVE = "curve"  # {"epoch": accuracy or loss on the validation images}, kept now and then while it is trained
-PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, of a study that screens
-RETRY_OF = "retry_of"  # number of the interrupted trial that this one repeats
+CURVE = (
+    "curve"  # {"epoch": accuracy or loss on the validation images}, stored from time to time during training
+)
+PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, where the study screens
+RETRY_OF = "retry_of"  # number of the interrupted trial that the trial retries
 OWNER = "owner"  # host:pid of the coordinator, on shared storages
-SEEN_AT = "seen_at"  # unix seconds of its last sign of life, on shared storages
-SHARE = "device_share"  # of a device that its training takes, once that has begun, on shared storages
+SEEN_AT = "seen_at"  # unix seconds of the last heartbeat of its coordinator, on shared storages
+SHARE = "device_share"  # of a device, since training began, on shared storages
 
 
 UNFINISHED = frozenset({"running", "waiting", "paused"})
@@ -29,20 +31,14 @@ UNFINISHED = frozenset({"running", "waiting", "paused"})
 
 @dataclass(frozen=True)
 class Record:
-    """One trial as text and numbers.
-
-    `outcome` is one of running, waiting, paused, done, cut, pruned, refused, failed, interrupted; `values`
-    stand in the order of the study's objectives and are None where the trial has none to tell. `violation` is
-    by how much limits are broken, in shares of them. `inherited` says from which trial it had its first
-    weights, and what share of them; what was measured is then not what it would be from scratch. `curve` has
-    epochs of a training while it goes on; the report has all of them. `proxies` is
-    None where the trial was not screened. `finale` is what came of training its network anew; `seconds` are all
-    that was charged for it, there too.
-    """
+    """One trial as text and numbers."""
 
     number: int
+    # running, waiting, paused, done, cut, pruned, refused, failed or interrupted
     outcome: str
+    # in the order of the objectives of the study; None where the trial has none
     values: tuple[float, ...] | None = None
+    # canonical text
     genome: str | None = None
     digest: str | None = None
     params: int | None = None
@@ -50,18 +46,27 @@ class Record:
     memory_bytes: int | None = None
     kind: str | None = None
     reason: str | None = None
+    # number of the trial whose result is reused
     reused: int | None = None
     epochs: int | None = None
     planned_epochs: int | None = None
+    # device seconds charged, those of the finale included
     seconds: float = 0.0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    # epoch -> score, higher is better
     rungs: Mapping[int, float] = field(default_factory=dict)
+    # epoch -> accuracy or loss, some epochs of a running training; the report has all epochs
     curve: Mapping[int, float] = field(default_factory=dict)
+    # number of the interrupted trial that the trial retries
     retry_of: int | None = None
     origin: Origin | None = None
+    # by how much limits are exceeded, as shares of the limits
     violation: float = 0.0
+    # trial and share of the first weights, where they were inherited; the metrics then differ from those from scratch
     inherited: Mapping[str, Any] | None = None
+    # None where the trial was not screened
     proxies: Mapping[str, float] | None = None
+    # results of retraining the network
     finale: SeedResults | None = None
 
     @property
@@ -71,11 +76,11 @@ class Record:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the trial counts towards a study's cap: it was told, and not merely interrupted."""
+        """Whether the trial counts towards the cap of the study: it has ended and was not interrupted."""
         return self.outcome not in UNFINISHED and self.outcome != "interrupted"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values, the genome's text left out."""
+        """Return the record as plain values, without the genome."""
         shown = {name: value for name, value in vars(self).items() if name != "genome"}
         shown["origin"] = self.origin.to_json() if self.origin else None
         shown["finale"] = self.finale.to_json() if self.finale else None
@@ -84,7 +89,7 @@ class Record:
 
 
 class State(Protocol):
-    """Where Optuna says that a trial is."""
+    """Optuna's state of a trial."""
 
     @property
     def name(self) -> str: ...
@@ -93,7 +98,7 @@ class State(Protocol):
 
 
 class StoredTrial(Protocol):
-    """What is read of a trial: of Optuna's own, or of a row of its tables."""
+    """A trial that was read from the storage: Optuna's object, or a row of its tables."""
 
     @property
     def number(self) -> int: ...
@@ -112,7 +117,7 @@ class StoredTrial(Protocol):
 
 
 def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
-    """Return the record of a trial; trials of other makers give what they can."""
+    """Return the record of a trial; fields that another program did not store have their defaults."""
     attrs = trial.user_attrs
     plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
     return Record(
@@ -143,15 +148,15 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
 
 
 def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:
-    """What became of a trial. Its result is written before its state: a kill between the two leaves it running."""
-    told = result.get("outcome")
-    if told is not None and (trial.state.is_finished() or told == "paused"):
-        return str(told)
+    """Return the outcome of a trial. Its result is stored before its state; a kill between them leaves it running."""
+    stored = result.get("outcome")
+    if stored is not None and (trial.state.is_finished() or stored == "paused"):
+        return str(stored)
     return trial.state.name.lower()
 
 
 def spread_over_seeds(record: Record, name: str) -> str:
-    """Return mean, deviation and number of the finale's trainings, such as 0.9812 ± 0.0021 (3), or that one failed."""
+    """Return mean, deviation and number of seeds, such as 0.9812 ± 0.0021 (3), or that a seed failed."""
     if record.finale is None:
         return "-"
     if record.finale.is_failed:

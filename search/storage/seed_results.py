@@ -1,7 +1,7 @@
-"""What a network reached when the finale trained it anew with several seeds, and how that is kept.
+"""The results of the finale, which retrains a network with several seeds, and how they are stored.
 
-Optuna lets nobody write to a finished trial, so each training is one attribute of the study, under the numbers of its
-trial and its seed: written as a whole, by the one coordinator that has it in hand.
+Optuna forbids writes to a finished trial, so the result of each training is one attribute of the study, whose name has
+the numbers of the trial and the seed. One coordinator writes it, as a whole.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ KEY = re.compile(r"finale:(\d+):(\d+)")
 
 
 class SeedResult(NamedTuple):
-    """One training. `outcome` is one of running, interrupted, done, cut (at its own limit) and failed.
+    """The result of training one network with one seed."""
 
-    epochs: those of the recipe.  seconds: charged, on the device, all runs of a study together.  earlier_seconds:
-    those charged before the present run.  owner, seen_at: as on a trial, on shared storages.
-    """
-
+    # running, interrupted, done, cut (at the limit of a trial) or failed
     outcome: str
+    # of the recipe
     epochs: int
+    # device seconds charged in all runs of the study
     seconds: float = 0.0
+    # of these, the device seconds charged before the present run
     earlier_seconds: float = 0.0
     kind: str | None = None
     reason: str | None = None
     accuracy: float | None = None
     loss: float | None = None
+    # coordinator and the unix seconds of its last heartbeat, on shared storages
     owner: str | None = None
     seen_at: float | None = None
 
@@ -48,10 +49,12 @@ class SeedResult(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Mean and sample standard deviation over so many seeds; no deviation of a single one."""
+    """Mean and sample standard deviation over seeds."""
 
     mean: float
+    # None for a single seed
     deviation: float | None
+    # how many
     seeds: int
 
     def __str__(self) -> str:
@@ -61,7 +64,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class SeedResults:
-    """The trainings of one network, by seed."""
+    """The results of one network, by seed."""
 
     seeds: Mapping[int, SeedResult]
 
@@ -71,16 +74,16 @@ class SeedResults:
 
     @property
     def is_failed(self) -> bool:
-        """Whether one of them broke: the network cannot be relied on."""
+        """Whether a training failed: the network is not reliable."""
         return any(one.outcome == "failed" for one in self.seeds.values())
 
     @property
     def seconds(self) -> float:
-        """The device seconds that were charged for them."""
+        """The device seconds that were charged for all seeds."""
         return sum(one.seconds for one in self.seeds.values())
 
     def spread(self, name: str, among: Iterable[int] | None = None) -> Spread | None:
-        """Return mean and deviation of accuracy or loss over these seeds, by default all that were measured."""
+        """Return mean and deviation of accuracy or loss over these seeds, by default all measured seeds."""
         values = [getattr(self.measured[seed], name) for seed in (self.measured if among is None else among)]
         if not values:
             return None
@@ -89,7 +92,7 @@ class SeedResults:
         )
 
     def best(self, goal: Objective) -> int | None:
-        """Return the seed that did best on the validation images, None where none was measured."""
+        """Return the seed with the best result on the validation images, None where no seed was measured."""
 
         def cost(seed: int) -> tuple[float, ...]:
             one = self.measured[seed]
@@ -109,14 +112,14 @@ class SeedResults:
 
 
 def seed_key(number: int, seed: int) -> str:
-    """Return the name of the study's attribute that holds one training."""
+    """Return the name of the attribute of the study that stores the result of one seed."""
     return f"finale:{number}:{seed}"
 
 
 def read_seed_results(attrs: Mapping[str, Any]) -> dict[int, SeedResults]:
-    """Read a study's attributes: what the finale found so far, by the number of the trial."""
+    """Read the results of the finale from the attributes of a study; they are by the number of the trial."""
     found: dict[int, dict[int, SeedResult]] = {}
-    for name, kept in attrs.items():
+    for name, stored in attrs.items():
         if match := KEY.fullmatch(name):
-            found.setdefault(int(match[1]), {})[int(match[2])] = SeedResult(**kept)
+            found.setdefault(int(match[1]), {})[int(match[2])] = SeedResult(**stored)
     return {number: SeedResults(dict(sorted(seeds.items()))) for number, seeds in found.items()}

@@ -1,8 +1,8 @@
-"""Trials straight from the tables of Optuna's storage, for one who only looks.
+"""Trials read from the tables of Optuna's storage by SQL, for readers such as the dashboard.
 
-Rows take a fifth of the time that Optuna's own objects take, without the second in which Optuna is imported. The tables
-are those of Optuna's schema v3.2.0.a (since Optuna 3.2; `optuna/storages/_rdb/models.py`); parameters, intermediate
-values and heartbeats are left out. No byte of an SQLite file can be changed.
+Reading rows takes a fifth of the time of reading Optuna's objects, and does not import Optuna, which takes a second.
+The tables are those of Optuna's schema v3.2.0.a (since Optuna 3.2; `optuna/storages/_rdb/models.py`). Parameters,
+intermediate values and heartbeats are not read. SQLite files are opened read-only.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
 SCHEMA = "v3.2.0.a"
 FINITE, INFINITE = "FINITE", {"INF_POS": math.inf, "INF_NEG": -math.inf}
-CONSTRAINTS = "constraints"  # the system attribute that holds them, or begins the name of one for each
+CONSTRAINTS = (
+    "constraints"  # system attribute that holds all constraints, or the prefix of one attribute for each
+)
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
-"""Returns the rows of a query."""
+"""Runs an SQL query and returns its rows."""
 
 
 class State(Enum):
-    """Where Optuna says that a trial is."""
+    """Optuna's state of a trial."""
 
     RUNNING = "RUNNING"
     WAITING = "WAITING"
@@ -46,7 +48,7 @@ class State(Enum):
 
 
 class TrialRow(NamedTuple):
-    """A trial, with the names that Optuna gives to what it keeps; moments are of this machine's clock, without zone."""
+    """A trial; the fields have Optuna's names. Times are local times of this machine, without time zone."""
 
     number: int
     state: State
@@ -59,9 +61,9 @@ class TrialRow(NamedTuple):
 
 @contextmanager
 def open_tables(url: str, lock_seconds: float) -> Iterator[Query]:
-    """Open a storage to read it as it is at one moment.
+    """Open a storage and yield a function that runs queries; an SQLite file is read as it is at one moment.
 
-    Raises StudyError where it is not there, cannot be read within `lock_seconds`, or has tables of another kind.
+    Raises StudyError where the storage does not exist, cannot be read within `lock_seconds`, or has other tables.
     """
     file = sqlite_file(url)
     if file is None:
@@ -76,31 +78,31 @@ def open_tables(url: str, lock_seconds: float) -> Iterator[Query]:
 
 
 def study_ids(ask: Query) -> dict[str, int]:
-    """Return all studies of a storage: Optuna's key by their names."""
+    """Return Optuna's key of every study of a storage, by name."""
     return {name: key for key, name in ask("SELECT study_id, study_name FROM studies")}
 
 
 def study_attrs(ask: Query, study: int) -> dict[str, Any]:
-    """Return what is kept of a study itself."""
+    """Return the user attributes of a study."""
     rows = ask(f"SELECT a.key, a.value_json FROM study_user_attributes a WHERE a.study_id = {study}")
     return {key: json.loads(value) for key, value in rows}
 
 
 def read(ask: Query, study: int, known: Mapping[int, TrialRow]) -> dict[int, TrialRow]:
-    """Return the trials of a study by Optuna's key: those that are not known yet, or were not over when last read."""
+    """Return the trials of a study that are not in `known`, or had not ended there, by Optuna's key."""
     count = ask(f"SELECT count(*) FROM trials t WHERE t.study_id = {study}")[0][0]
     unfinished = [key for key, row in known.items() if not row.state.is_finished()]
     among = [f"t.trial_id > {max(known, default=-1)}"]
     among += [f"t.trial_id IN ({', '.join(map(str, unfinished))})"] if unfinished else []
     found = _read(ask, f"t.study_id = {study} AND ({' OR '.join(among)})")
     if len(known.keys() | found.keys()) < count:
-        # on a server the key that was given first may be seen last
+        # on a server, transactions may commit in another order than that of the keys
         found = _read(ask, f"t.study_id = {study}")
     return found
 
 
 def _read(ask: Query, where: str) -> dict[int, TrialRow]:
-    """States come first: what belongs to a trial that is over was all written before, whatever others write now."""
+    """Read the trials where a condition holds. States are read first: all rows of an ended trial were written before."""
     trials = ask(
         "SELECT t.trial_id, t.number, t.state, t.datetime_start, t.datetime_complete "
         f"FROM trials t WHERE {where} ORDER BY t.number"
@@ -117,8 +119,8 @@ def _read(ask: Query, where: str) -> dict[int, TrialRow]:
             number,
             State[state],
             values.get(key),
-            _here(start),
-            _here(complete),
+            _local_time(start),
+            _local_time(complete),
             attrs.get(key, {}),
             _constraints(constraints.get(key, {})),
         )
@@ -138,7 +140,7 @@ def _attributes(ask: Query, table: str, where: str) -> dict[int, dict[str, Any]]
 
 
 def _values(ask: Query, where: str) -> dict[int, list[float]]:
-    """The values of each trial, in the order of the objectives."""
+    """Return the values of each trial, in the order of the objectives."""
     rows = ask(
         "SELECT v.trial_id, v.value, v.value_type FROM trial_values v JOIN trials t ON t.trial_id = v.trial_id "
         f"WHERE {where} ORDER BY v.trial_id, v.objective"
@@ -150,18 +152,18 @@ def _values(ask: Query, where: str) -> dict[int, list[float]]:
 
 
 def _constraints(attrs: Mapping[str, Any]) -> dict[str, float]:
-    """The constraints among system attributes: in one list, as they once were, and each under its name."""
+    """Return the constraints among system attributes: a list, as older versions of Optuna stored, or one by one."""
     listed = {str(i): value for i, value in enumerate(attrs.get(CONSTRAINTS) or [])}
     named = {key[len(CONSTRAINTS) + 1 :]: value for key, value in attrs.items() if key != CONSTRAINTS}
     return {**listed, **named}
 
 
-def _here(moment: str | datetime | None) -> datetime | None:
-    """A moment as it is kept, in UTC, by this machine's clock."""
+def _local_time(moment: str | datetime | None) -> datetime | None:
+    """Convert a stored time, which is in UTC, to the local time of this machine."""
     if moment is None:
         return None
-    kept = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return kept.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    stored = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return stored.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
 
 @contextmanager
@@ -181,7 +183,7 @@ def _server(url: str) -> Iterator[Query]:
 def _engine(url: str) -> sqlalchemy.Engine:
     import sqlalchemy
 
-    # a page now and then holds no connection, and meets none that the server has closed
+    # queries are rare: a pooled connection would be idle, and the server may have closed it
     return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=connecting(url))
 
 
@@ -189,32 +191,32 @@ def _check_schema(url: str, ask: Query) -> None:
     (found,) = [row[0] for row in ask("SELECT version_num FROM alembic_version")] or [None]
     if found != SCHEMA:
         raise StudyError(
-            f"the study's storage {without_password(url)} cannot be read: its tables are those of another Optuna "
-            f"({found}, and here {SCHEMA})"
+            f"the study's storage {without_password(url)} cannot be read: its tables are those of another version of "
+            f"Optuna ({found}; this version reads {SCHEMA})"
         )
 
 
 @contextmanager
 def _as_sentences(url: str) -> Iterator[None]:
-    """Turn every way in which a storage cannot be read into a sentence: locked, damaged, empty, of other tables."""
+    """Raise StudyError, one sentence, where a storage cannot be read: it is locked, damaged, empty or has other tables."""
     try:
         yield
     except sqlite3.Error as error:
         raise _unreadable(url, error) from None
     except Exception as error:
-        if sqlite_file(url) is None and _is_the_storages(error):
+        if sqlite_file(url) is None and _is_of_the_storage(error):
             raise _unreadable(url, error) from None
         raise
 
 
-def _is_the_storages(error: Exception) -> bool:
+def _is_of_the_storage(error: Exception) -> bool:
     import sqlalchemy.exc
 
     return isinstance(error, sqlalchemy.exc.SQLAlchemyError | ImportError)
 
 
 def _unreadable(url: str, error: Exception) -> StudyError:
-    said = first_line(error)
-    if "alembic_version" in said:  # the first table that is asked for is not there
-        said = "it is empty, or no study was begun in it"
-    return StudyError(f"the study's storage {without_password(url)} cannot be read ({said})")
+    reason = first_line(error)
+    if "alembic_version" in reason:  # the first table that is read does not exist
+        reason = "it is empty, or no study was begun in it"
+    return StudyError(f"the study's storage {without_password(url)} cannot be read ({reason})")

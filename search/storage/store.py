@@ -1,4 +1,4 @@
-"""Where a study is kept: Optuna's storage, with the study's own text and data digest beside the trials."""
+"""The storage of a study: Optuna's database, with the text of the study and the digest of its data, and a folder."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from search.storage.seed_results import SeedResult, read_seed_results, seed_key
 if TYPE_CHECKING:
     import optuna
 
-FORMAT = 1  # of the attributes that we keep in Optuna's storage
+FORMAT = 1  # of the attributes in Optuna's storage
 FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
 
-IDENTITY_SECONDS = 5.0  # in which two coordinators that begin a study together see what the other wrote
+IDENTITY_SECONDS = 5.0  # in which a coordinator that makes a study stores the study's identity
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open study: its folder for weights and exports, and Optuna's study for everything else.
-
-    `shared` says that other coordinators may work on it at the same time.
-    """
+    """An open study."""
 
     name: str
+    # of weights and exports
     folder: Path
+    # everything else
     study: optuna.Study
+    # whether other coordinators may work on the study at the same time
     shared: bool
 
     def close(self) -> None:
-        """Let go of the database; it is opened again by the next that is asked of it."""
+        """Close the connections to the database; the next query opens a connection again."""
         from search.storage.transactions import database_storage
 
         database_storage(self.study).engine.dispose()
@@ -56,9 +56,9 @@ class Store:
         finales = read_seed_results(self.study.user_attrs)
         return [record(t, finales.get(t.number)) for t in self.study.get_trials(deepcopy=False)]
 
-    def store_seed(self, number: int, seed: int, one: SeedResult) -> None:
-        """Keep how far the finale has come with a trial's network and one seed."""
-        self.study.set_user_attr(seed_key(number, seed), one.to_json())
+    def store_seed(self, number: int, seed: int, result: SeedResult) -> None:
+        """Store the result of retraining the network of a trial with one seed."""
+        self.study.set_user_attr(seed_key(number, seed), result.to_json())
 
     def spent_seconds(self) -> float:
         """Return the device seconds charged so far, over all trials and coordinators."""
@@ -69,24 +69,26 @@ class Store:
         return self.folder / "trials" / str(number)
 
     def seed_folder(self, number: int, seed: int) -> Path:
-        """Return the folder of what the finale made of a trial's network with one seed."""
+        """Return the folder of a trial's network, retrained in the finale with one seed."""
         return self.trial_folder(number) / "seeds" / str(seed)
 
 
 class Claim(NamedTuple):
-    """The right to run a study: where its folder and its storage are, and whether others have it too."""
+    """The right to run a study."""
 
     name: str
     folder: Path
+    # of the storage
     url: str
+    # whether other coordinators may run the study at the same time
     shared: bool
 
 
 @contextmanager
 def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
-    """Hold a study's lock while the block runs: an embedded one (SQLite) has one coordinator.
+    """Hold the lock of a study while the block runs: an embedded study (SQLite) has one coordinator.
 
-    A study on a database server has no lock: any number work on it. Raises StudyError when it is held.
+    A study on a database server has no lock and any number of coordinators. Raises StudyError where the lock is held.
     """
     folder = runs / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +101,9 @@ def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
 
 
 def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> Store:
-    """Open a claimed study, made when it is not there yet; a new one keeps `identity`.
+    """Open a claimed study to run it. A study that does not exist is made, with the attributes in `identity`.
 
-    Raises StudyError when its storage cannot be used, or has a study of that name with other directions.
+    Raises StudyError where the storage cannot be used, or has a study of that name with other directions.
     """
     if not claimed.shared:
         use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
@@ -115,16 +117,16 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
 
 
 def look(name: str, runs: Path, url: str | None = None) -> Store:
-    """Open an existing study to read it, also while it is being run. Raises StudyError where there is none."""
+    """Open an existing study to read it, also while it is running. Raises StudyError where it does not exist."""
     return _found(name, runs, url, lambda place: open_storage(place, makes_tables=False))
 
 
 @contextmanager
 def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float = 2.0) -> Iterator[Store]:
-    """Open an existing study to write a little to it, also while it is being run; nothing is made that is not there.
+    """Open an existing study to write a few attributes or trials, also while it is running; no file or table is made.
 
-    Raises StudyError where there is none, and where it cannot be written: locked for longer than `lock_seconds`,
-    read-only, damaged, or an SQLite file that is run on another machine, which would spoil it.
+    Raises StudyError where the study does not exist or cannot be written: locked for longer than `lock_seconds`,
+    read-only, damaged, or an SQLite file of a study that runs on another machine, where a write would damage the file.
     """
     file = sqlite_file(url) if url else runs / name / "study.db"
     place = url or f"sqlite:///{file}"
@@ -144,15 +146,17 @@ def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float =
             check_format(store.study.user_attrs, name)
             yield store
         finally:
-            for one in opened:
-                one.engine.dispose()
+            for storage in opened:
+                storage.engine.dispose()
 
 
 def _check_machine(name: str, file: Path) -> None:
-    """Refuse to write into an SQLite file that another machine writes: its log is no file that two can share."""
+    """Refuse to write to an SQLite file that another machine writes: two machines cannot share its write-ahead log."""
     held = holder(file.with_name(file.name + ".lock"))
     if held is not None and held.host not in ("", socket.gethostname()):
-        raise StudyError(f"study {name} is being run by {held.said}; it can be changed on that machine alone")
+        raise StudyError(
+            f"study {name} is being run by {held.description}; it can be changed on that machine only"
+        )
 
 
 def _found(
@@ -174,13 +178,13 @@ def _found(
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:
-    """Raise StudyError unless these attributes were written by a version that this one can go on from."""
+    """Raise StudyError unless these attributes of a study are in the format of this version."""
     if FORMAT_ATTR not in attrs:
         raise StudyError(f"the storage has a study {name} that `genome search` did not make; rename yours")
     if attrs[FORMAT_ATTR] != FORMAT:
         raise StudyError(
-            f"study {name} was kept in format {attrs[FORMAT_ATTR]} and this version reads format {FORMAT}; "
-            "use the version that began it, or rename the study"
+            f"study {name} was stored in format {attrs[FORMAT_ATTR]} and this version reads format {FORMAT}; "
+            "use the version that made the study, or rename the study"
         )
 
 
@@ -190,9 +194,9 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
 
     storage = open_storage(url)
     names = optuna.get_all_study_names(storage)
-    # load_if_exists is for the race of two coordinators on a server; directions are compared below
-    asked = [StudyDirection[direction.upper()] for direction in directions]
-    study = optuna.create_study(study_name=name, storage=storage, directions=asked, load_if_exists=True)
+    # load_if_exists: another coordinator may make the study at the same time; directions are compared below
+    wanted = [StudyDirection[direction.upper()] for direction in directions]
+    study = optuna.create_study(study_name=name, storage=storage, directions=wanted, load_if_exists=True)
     if name not in names:
         for key, value in {FORMAT_ATTR: FORMAT, **identity}.items():
             study.set_user_attr(key, value)
@@ -208,7 +212,7 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
 
 
 def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
-    """Give another coordinator, which made the study this moment, the time to write what it is."""
+    """Wait until another coordinator, which is making the study, has stored the identity of the study."""
     limit = time.monotonic() + (IDENTITY_SECONDS if shared else 0.0)
     while FORMAT_ATTR not in study.user_attrs and time.monotonic() < limit:
         time.sleep(0.1)

@@ -13,16 +13,14 @@ from trainer import Report, ReportError
 class Charge(NamedTuple):
     """The four numbers from which the device seconds of a trial are computed."""
 
-    seconds: (
-        float  # on the slot: building, training, evaluation, latency; those inside the checkpoint included
-    )
-    earlier_seconds: float = (
-        0.0  # of these, the seconds inside the checkpoint: they were charged when they were spent
-    )
-    share: float = 1.0  # device seconds that one second on the slot costs: 1 / slots on the device
-    paid_seconds: float = (
-        0.0  # device seconds charged to the key of the job before: screening, until the trial paused
-    )
+    # on the slot: building, training, evaluation and latency, with the seconds inside the checkpoint
+    seconds: float
+    # of these, the seconds inside the checkpoint: they were charged when they were spent
+    earlier_seconds: float = 0.0
+    # device seconds that one second on the slot costs: 1 / slots on the device
+    share: float = 1.0
+    # device seconds charged to the key of the job before: for screening, or until the trial paused
+    paid_seconds: float = 0.0
 
     @property
     def job_seconds(self) -> float:
@@ -36,7 +34,7 @@ class Charge(NamedTuple):
 
 
 class TrialReport(NamedTuple):
-    """What one job came to: the trainer's report, and what the study needs beside it."""
+    """The report of one job: the trainer's report, and what the study needs beside it."""
 
     report: Report  # without weights
     number: int  # of the trial, also where the finale retrained its network
@@ -61,7 +59,7 @@ class TrialReport(NamedTuple):
 
     @classmethod
     def of_json(cls, plain: Mapping[str, Any]) -> TrialReport:
-        """Read the values of a report.json. Raises trainer.ReportError for what is no report of a trial."""
+        """Read the values of a report.json. Raises trainer.ReportError where they are no report of a trial."""
         values = dict(plain)
         try:
             return cls(
