@@ -56,14 +56,13 @@ if TYPE_CHECKING:
     from search.space.space import Space
     from trainer import Data
 
-ROOMY_BYTES = (
-    2**30
-)  # a heap that keeps freed memory has gaps; under a tighter limit a trial may need that memory
+# A heap that keeps freed memory has gaps. Under a memory limit below this, a trial may need the memory in the gaps.
+ROOMY_BYTES = 2**30
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a study has come to."""
+    """The result of a study."""
 
     name: str
     folder: Path
@@ -80,7 +79,7 @@ class Study:
     """A study that can be run."""
 
     config: StudyConfig
-    runs: Path = Path("runs")  # keeps studies, each in a folder of its name
+    runs: Path = Path("runs")  # folder of studies, each in a folder of its name
     sampler: Proposer | BaseSampler | None = None  # in place of the one that the study file names
 
     @classmethod
@@ -93,10 +92,10 @@ class Study:
     def run(self, progress: Progress | None = None, best_of: str | None = None) -> Result:
         """Run the study, or resume it, until its budget is spent.
 
-        The genomes under its `start:` come first, then the best of the study `best_of`, or its one trial of
-        STUDY#TRIAL. The first Ctrl-C or SIGTERM stops the run in good order, and so does a stop that is asked for in
-        the storage. Raises StudyError where the study cannot run: another coordinator runs it, its file or its data
-        has changed, known genomes do not fit the space; trainer.DataError where its data is missing.
+        The genomes under `start:` are trained first, then the best genomes of the study `best_of`, or the genome of
+        STUDY#TRIAL. The first Ctrl-C or SIGTERM stops the run in order, and so does a stop request in the storage.
+        Raises StudyError where the study cannot run: another coordinator runs it, its file or its data has changed,
+        or start genomes do not fit the space. Raises trainer.DataError where the data is missing.
         """
         shown, config, runs = progress or Silent(), self.config, Path(self.runs)
         began = time.time()
@@ -105,7 +104,7 @@ class Study:
             stop_signals() as by_signal,
             claim(config.name, runs, config.storage) as claimed,
         ):
-            prepare(config.data.modules())  # the imports of the workers go on beside ours
+            prepare(config.data.modules())  # the workers import their modules meanwhile
             first = _first(config, runs, best_of)
             data = _data(config)
             directions = [objective.direction for objective in config.objectives]
@@ -122,7 +121,7 @@ class Study:
 
 @contextmanager
 def _storage_errors(store: Store) -> Iterator[None]:
-    """Turn a storage that fails under way, such as on a full disk, into a sentence."""
+    """Raise StudyError, one sentence, where the storage fails during the run, for example on a full disk."""
     import sqlalchemy.exc
     from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 
@@ -130,23 +129,24 @@ def _storage_errors(store: Store) -> Iterator[None]:
         yield
     except UpdateFinishedTrialError:
         raise StudyError(
-            f"another run of study {store.name} took up a trial of this one, which had given no sign of life for "
-            f"{SILENT_SECONDS:.0f} s; run again"
+            f"another process took over a trial of study {store.name} because this process sent no heartbeat for "
+            f"{SILENT_SECONDS:.0f} s; run the command again"
         ) from None
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         cause = str(error.__cause__ or error).splitlines()[0]
         raise StudyError(
-            f"the storage of study {store.name} failed ({cause}); what was finished is kept: mend it and run again"
+            f"the storage of study {store.name} failed ({cause}); finished trials are stored: "
+            "repair the storage and run the command again"
         ) from error
 
 
 def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Genome]:
-    """The genomes to begin with that are new to the study. An error among them leaves no study behind."""
+    """Return the start genomes that are new to the study. They are read first, so that an error makes no study."""
     if not config.start and best_of is None:
         return {}
-    kept = warm_start.stored_genomes(config.name, runs, config.storage)
-    given = warm_start.start_genomes(config, runs, kept)
-    return {**given, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
+    stored = warm_start.stored_genomes(config.name, runs, config.storage)
+    named = warm_start.start_genomes(config, runs, stored)
+    return {**named, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
 
 
 def _data(config: StudyConfig) -> Data:
@@ -155,26 +155,26 @@ def _data(config: StudyConfig) -> Data:
         shape, classes = config.data.shape()
         raise StudyError(
             f"{data.name} has images {data.input} of {len(data.classes)} classes where {shape} of {classes} "
-            "are expected; its files are not those of this data set"
+            "are expected; its files belong to another data set"
         )
     return data
 
 
 def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
-    """Refuse to go on with a study that has become another one; keep its text where it only grew."""
+    """Raise StudyError where the study file has changed in a way that a study cannot resume; store its new text."""
     attrs = store.study.user_attrs
     changes.check_same(parse_study(attrs[TEXT_ATTR], f"{config.name} as begun", config.data.root), config)
     if attrs[DATA_ATTR] != data.digest():
         raise StudyError(
-            f"the images of {data.name} are not those that study {config.name} began with; "
-            "put the data back, or give the study another name"
+            f"the images of {data.name} differ from those that study {config.name} began with; "
+            "restore the data, or give the study another name"
         )
     if attrs[TEXT_ATTR] != config.text():
         store.study.set_user_attr(TEXT_ATTR, config.text())
 
 
 def _train(study: Study, store: Store, data: Data, progress: Progress, stop_asked: Callable[[], bool]) -> str:
-    """Recover what an earlier run left, then search and hold the finale; return why the study ended."""
+    """Recover trials of earlier runs, then run the search and the finale; return why the study ended."""
     config = study.config
     recovered = recover(store, config)
     recover_seeds(store)
@@ -202,7 +202,7 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
 
 
 def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordinator:
-    """Put the search of one run together. release: gives the search what the finale does not need."""
+    """Assemble the search of one run. release: frees seconds that are reserved for the finale and not needed."""
     config, store, history = run.config, run.store, run.history
     space = config.space
     warm_start.enqueue(store, space)
@@ -234,21 +234,23 @@ def _reserved_seconds(config: StudyConfig, store: Store) -> float:
 
 
 def _suggestion_source(study: Study, space: Space, store: Store, history: History) -> SuggestionSource:
-    """Who is asked for networks. Coordinators that begin together on one storage must not draw the same."""
-    config, own = study.config, study.sampler
-    apart = zlib.crc32(owner().encode()) if store.shared else 0
-    if own is None and registry.entry(config.sampler).proposes:
-        own = registry.proposer(config.sampler, space, config.seed + apart, len(config.objectives))
-    if isinstance(own, Proposer):
-        return ProposerSuggestions(store, space, own, history)
-    store.study.sampler = own or registry.optuna_sampler(
-        config.sampler, config.seed, len(store.records()) + apart
+    """Return the source of networks. Coordinators on one storage have different seeds, so their proposals differ."""
+    config, sampler = study.config, study.sampler
+    offset = zlib.crc32(owner().encode()) if store.shared else 0
+    if sampler is None and registry.entry(config.sampler).proposes:
+        sampler = registry.proposer(config.sampler, space, config.seed + offset, len(config.objectives))
+    if isinstance(sampler, Proposer):
+        return ProposerSuggestions(store, space, sampler, history)
+    store.study.sampler = sampler or registry.optuna_sampler(
+        config.sampler, config.seed, len(store.records()) + offset
     )
-    return OptunaSuggestions(store, space, config.asks_all, history, RandomSearch(space, config.seed + apart))
+    return OptunaSuggestions(
+        store, space, config.asks_all, history, RandomSearch(space, config.seed + offset)
+    )
 
 
 def _screener(config: StudyConfig, source: SuggestionSource) -> Screener | None:
-    """Who screens candidates, in a study that wants it."""
+    """Return the screener of a study, None where the study does not screen candidates."""
     if config.screen is None or not isinstance(source, ProposerSuggestions):
         return None
     return Screener(config.screen, learnt(config.objectives), source.history, source.propose)
@@ -272,7 +274,7 @@ def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interru
     if best and not is_interrupted:
         try:
             exported = export(store, config, best[0], store.folder / "best", data)
-        except StudyError as error:  # its weights are on another machine; the study is none the worse
+        except StudyError as error:  # the weights are on another machine, which does not harm the study
             stop = f"{stop}; {error}"
     spent = sum(record.seconds for record in records)
     return Result(

@@ -1,1 +1,1 @@
-"""What to try next: asking samplers, the history they read, screening, known genomes."""
+"""What to try next: asking samplers, the history that they read, screening, the queue, warm starts."""

@@ -1,4 +1,4 @@
-"""Networks that a person puts into a study's queue while it is there: they are trained before what is proposed."""
+"""The queue of a study: networks that a person enqueues are trained before those that the sampler proposes."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from search.storage.store import Store
 if TYPE_CHECKING:
     from search.space.space import Space
 
-BY = "enqueued"  # who proposed them
+BY = "enqueued"  # origin of the genomes, in place of the name of a sampler
 MOST_WAITING = 100  # trials in the queue
 
 
 def fit(file: StudyConfig, space: Space, given: Genome) -> Genome:
-    """Return a genome as one of a study's space. Raises StudyError, one sentence, where it does not fit or is over the
-    study's limits."""
+    """Return a genome as a genome of the space.
+
+    Raises StudyError, one sentence, where it does not fit the space or exceeds a limit of the study.
+    """
     found = fitted(space, given)
     if found.genome is None:
-        raise StudyError(f"it does not fit the study's space: {found.complaint}")
+        raise StudyError(f"the genome does not fit the study's space: {found.complaint}")
     try:
         network = candidate(found.genome, file.recipe.batch, file.recipe.optimizer)
     except GenomeError as error:
-        raise StudyError(f"it cannot be built: {error}") from None
+        raise StudyError(f"the network cannot be built: {error}") from None
     if exceeded := [str(one) for one in measured(network, file) if one.over > 0]:
-        raise StudyError(f"it is over the study's limits: {'; '.join(exceeded)}")
+        raise StudyError(f"the network is over the study's limits: {'; '.join(exceeded)}")
     return found.genome
 
 
 def enqueue(store: Store, space: Space, made: Genome, how: str, parents: Sequence[int] = ()) -> int:
     """Put a genome of the space into the queue, in one transaction, and return the number of its trial.
 
-    how: where it is from, in a word.  parents: the trials from whose genomes it was made.
-    Raises StudyError where too many wait already.
+    how: the origin of the genome, in a word. parents: the trials from whose genomes it was made. Raises StudyError
+    where too many trials wait already.
     """
     from optuna.trial import TrialState, create_trial
 

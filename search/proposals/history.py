@@ -14,21 +14,24 @@ from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
 from search.storage.record import UNFINISHED, Record
 
-# Failures that are the fault of the network: they say something to the sampler, and are reused.
+# Kinds of failure that are the fault of the network: the sampler learns from them, and duplicates reuse them.
 OWN_FAULTS = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
 
 
 @dataclass
-class Known:
-    """What the history knows of one trial; each field is None until it is known."""
+class Entry:
+    """What is known of one trial; a field is None until it is known."""
 
-    record: Record | None = (
-        None  # as it was stored last: it has ended, is paused, or is another coordinator's
-    )
-    individual: Individual | None = None  # as samplers read it
-    climb: Climb | None = None  # as pruners read it
-    epoch_seconds: float | None = None  # device seconds of an epoch
-    bracket: int | None = None  # in which it is judged, where the pruner pauses
+    # as stored last, of a trial that has ended, is paused, or is another coordinator's
+    record: Record | None = None
+    # for samplers
+    individual: Individual | None = None
+    # for pruners
+    climb: Climb | None = None
+    # device seconds of an epoch
+    epoch_seconds: float | None = None
+    # in which the trial is judged, where the pruner pauses trials
+    bracket: int | None = None
 
 
 class History:
@@ -39,16 +42,16 @@ class History:
         self.digests: set[str] = set()  # of every network that has a trial
         self.repeats = 0  # how many of the last networks in a row had a trial before
         self.counted = 0  # trials that count towards the cap of the study
-        self._trials: dict[int, Known] = {}
-        self._trained: dict[str, Record] = {}  # by digest, the first trial that says all there is to know
+        self._trials: dict[int, Entry] = {}
+        self._trained: dict[str, Record] = {}  # by digest, the first trial whose result can be reused
 
     def __len__(self) -> int:
         return len(self.individuals())
 
-    # --- what becomes known
+    # --- writing
 
     def propose(self, digest: str) -> None:
-        """Count how often in a row a network is proposed that has a trial."""
+        """Count the duplicate networks that are proposed in a row."""
         self.repeats = self.repeats + 1 if digest in self.digests else 0
 
     def begin(
@@ -58,14 +61,14 @@ class History:
         candidate: Candidate,
         origin: Origin | None,
     ) -> None:
-        """Take in a trial that has just begun."""
+        """Add a trial that has just begun."""
         self.digests.add(candidate.digest)
         self._of(number).individual = Individual(
             number, written, candidate.digest, is_running=True, origin=origin
         )
 
     def add(self, record: Record) -> None:
-        """Take in a trial as the storage has it: ended, paused, or of another coordinator."""
+        """Add a trial as the storage has it: it has ended, is paused, or is another coordinator's."""
         known = self._of(record.number)
         self.counted += record.is_counted - (known.record is not None and known.record.is_counted)
         known.record = record
@@ -81,19 +84,19 @@ class History:
             self.reach(record.number, record.rungs, planned_values(record))
 
     def reach(self, number: int, rungs: Mapping[int, float], planned: Mapping[str, float]) -> None:
-        """Take in what a trial has reached at its rungs (higher is better), and its costs known before training."""
+        """Store the scores of a trial at its rungs (higher is better), and its costs known before training."""
         costs = [o.cost(planned.get(o.name, 0.0)) for o in self.objectives if o.measure.source is Source.PLAN]
         self._of(number).climb = Climb(dict(rungs), tuple(costs))
 
     def time(self, number: int, epoch_seconds: float) -> None:
-        """Take in the device seconds that an epoch of a trial takes."""
+        """Store the device seconds of an epoch of a trial."""
         self._of(number).epoch_seconds = epoch_seconds
 
     def enter(self, number: int, bracket: int) -> None:
-        """Take in the bracket in which a trial is judged."""
+        """Store the bracket in which a trial is judged."""
         self._of(number).bracket = bracket
 
-    # --- what is read
+    # --- reading
 
     def has_ended(self, number: int) -> bool:
         record = self._trials[number].record if number in self._trials else None
@@ -104,7 +107,7 @@ class History:
         return {number for number in self._trials if self.has_ended(number)}
 
     def trained(self, digest: str | None) -> Record | None:
-        """Return a trial that says all there is to know of a network; None where there is none yet."""
+        """Return the trial whose result a duplicate of this network can reuse, None where there is none yet."""
         return self._trained.get(digest) if digest is not None else None
 
     def digest(self, number: int) -> str | None:
@@ -118,11 +121,11 @@ class History:
         return sorted(found, key=lambda individual: individual.number)
 
     def records(self) -> list[Record]:
-        """Return the trials as they were stored last: ended, paused, or of other coordinators."""
+        """Return the records of trials that have ended, are paused, or are other coordinators'."""
         return [known.record for known in self._trials.values() if known.record is not None]
 
     def climbs(self) -> dict[int, Climb]:
-        """Return what trials reached at their rungs, by number, also of those that have ended."""
+        """Return the scores of all trials at their rungs, by number; trials that have ended are included."""
         return {number: known.climb for number, known in self._trials.items() if known.climb is not None}
 
     def epoch_seconds(self) -> dict[int, float]:
@@ -135,8 +138,8 @@ class History:
         """Return how many trials are judged in each bracket."""
         return Counter(known.bracket for known in self._trials.values() if known.bracket is not None)
 
-    def _of(self, number: int) -> Known:
-        return self._trials.setdefault(number, Known())
+    def _of(self, number: int) -> Entry:
+        return self._trials.setdefault(number, Entry())
 
     def _individual(self, record: Record, before: Individual | None) -> Individual:
         written = before.genome if before else genome.loads(record.genome or "")
@@ -156,19 +159,19 @@ class History:
 
     @property
     def _goal(self) -> int:
-        """The place among the objectives of the one by which trials are compared while they are trained."""
+        """The index of the objective by which trials are compared during training."""
         return next(i for i, objective in enumerate(self.objectives) if objective.is_learnt)
 
     def _path(self, record: Record) -> tuple[tuple[float, float], ...]:
-        """The share of the epochs and the cost at each rung."""
+        """Return the share of the epochs and the cost at each rung."""
         rungs = sorted(record.rungs.items()) if record.reused is None else ()
         return tuple((epoch / self.epochs, -score) for epoch, score in rungs)
 
 
 def is_reusable(record: Record, epochs: int) -> bool:
-    """Whether a trial says all there is to know of its network, trained for so many epochs.
+    """Whether duplicates of the network, trained for these epochs, can reuse the result of a trial.
 
-    A trial that an empty budget or a stray kill ended does not, nor does one that itself reused another.
+    They cannot where the budget or a kill ended the trial, or where the trial itself reused a result.
     """
     if record.reused is not None or record.digest is None:
         return False
@@ -180,7 +183,7 @@ def is_reusable(record: Record, epochs: int) -> bool:
 
 
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
-    """What was measured, lower is better; of a pruned or paused trial what it had at its last rung."""
+    """Return the costs of a trial, lower is better; those of a pruned or paused trial are from its last rung."""
     if record.values is not None:
         return tuple(o.cost(value) for o, value in zip(objectives, record.values, strict=True))
     if not record.rungs or record.outcome not in ("pruned", "paused"):
@@ -194,6 +197,6 @@ def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]
             found.append(-record.rungs[max(record.rungs)])
         elif value is not None:
             found.append(objective.cost(value))
-        else:  # measured at the end only
+        else:  # measured after training only
             return None
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Known genomes as the first trials of a study: those its file names, and the best of another study."""
+"""Warm start: the first trials of a study are the genomes in its study file, and the best genomes of another study."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from search.storage.store import Store, look
 
 log = logging.getLogger("search")
 
-START = "start"  # who proposed them; also the attribute of a study that keeps their texts by REF
+START = "start"  # origin of the genomes; also the attribute of a study that stores their texts by REF
 MOST = 5  # genomes that are taken from another study
 
 
 def start_genomes(file: StudyConfig, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
-    """Return the genomes under `start:` as genomes of the space, by REF; those that are `known` are not read.
+    """Return the genomes under `start:` as genomes of the space, by REF. known: REFs that are not read.
 
-    Raises StudyError with one line for each that is not there, or that does not fit the space and where.
+    Raises StudyError with one line for each genome that does not exist, or does not fit the space, and where.
     """
     fits = _fits(file, file.space, runs, known)
     if wrong := _mistakes(file, fits):
@@ -37,7 +37,7 @@ def start_genomes(file: StudyConfig, runs: Path, known: Collection[str] = ()) ->
 
 
 def start_mistakes(file: StudyConfig, space: Space | None, runs: Path) -> list[str]:
-    """Return a line for each genome under `start:` that is not there, or does not fit the space, if that is known."""
+    """Return a line for each genome under `start:` that does not exist, or does not fit the space, if given."""
     return _mistakes(file, _fits(file, space, runs))
 
 
@@ -55,7 +55,7 @@ def _mistakes(file: StudyConfig, fits: Mapping[str, Fit]) -> list[str]:
 
 
 def _read(space: Space | None, ref: str, runs: Path, folder: Path) -> Fit:
-    """The genome of a REF as one of the space, if that is known; what cannot be read does not fit either."""
+    """Return the genome of a REF as a genome of the space, if given. A genome that cannot be read does not fit."""
     try:
         found = genome_of(ref, runs, folder)
         fit = fitted(space, found) if space is not None else Fit(found)
@@ -65,23 +65,23 @@ def _read(space: Space | None, ref: str, runs: Path, folder: Path) -> Fit:
 
 
 def best_of(study: str, file: StudyConfig, runs: Path) -> dict[str, Genome]:
-    """Return the best genomes of another study, or the one of STUDY#TRIAL, that fit the space, by REF.
+    """Return the best genomes of another study, or the genome of STUDY#TRIAL, that fit the space, by REF.
 
-    Those that do not are said in the log. Raises StudyError where none fits.
+    The log reports genomes that do not fit. Raises StudyError where none fits.
     """
     space = file.space
     fits = {ref: fitted(space, one) for ref, one in _others(study, file.data.root, runs).items()}
     for ref, fit in fits.items():
         if fit.genome is None:
-            log.warning("%s is left out; it does not fit: %s", ref, fit.complaint)
+            log.warning("%s left out: it does not fit the space: %s", ref, fit.complaint)
     found = {ref: fit.genome for ref, fit in fits.items() if fit.genome is not None}
     if not found:
-        raise StudyError(f"nothing of {study} fits the space of {file.source.path}; begin without --from")
+        raise StudyError(f"no genome of {study} fits the space of {file.source.path}; run without --from")
     return found
 
 
 def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Genome]:
-    """The best genomes of a study, or the one of STUDY#TRIAL, by REF."""
+    """Return the best genomes of a study, or the genome of STUDY#TRIAL, by REF."""
     name, number = split_trial(study)
     opened = open_study(name, runs, data_root)
     if number is not None:
@@ -89,13 +89,13 @@ def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Genome]:
     else:
         records = [r for r in ranking(opened.store.records(), opened.config.objectives, MOST) if r.genome]
     if not records:
-        raise StudyError(f"study {opened.config.name} has no finished trial to begin with")
+        raise StudyError(f"study {opened.config.name} has no finished trial to start from")
     texts = {f"{opened.config.name}#{record.number}": record.genome or "" for record in records}
     return {ref: genome.loads(text, path=ref) for ref, text in texts.items()}
 
 
 def stored_genomes(name: str, runs: Path, url: str | None) -> dict[str, str]:
-    """Return what a study was begun with, as texts by REF; nothing where there is no such study yet."""
+    """Return the stored start genomes of a study, texts by REF; none where the study does not exist yet."""
     try:
         return dict(look(name, runs, url).study.user_attrs.get(START, {}))
     except StudyError:
@@ -103,7 +103,7 @@ def stored_genomes(name: str, runs: Path, url: str | None) -> dict[str, str]:
 
 
 def store_genomes(store: Store, found: Mapping[str, Genome]) -> None:
-    """Keep the genomes with the study, which then goes on without the files and studies they were read from."""
+    """Store the genomes with the study, which then no longer needs the files and studies that they were read from."""
     before = store.study.user_attrs.get(START, {})
     new = {ref: genome.dump(one) for ref, one in found.items() if ref not in before}
     if new:
@@ -111,14 +111,14 @@ def store_genomes(store: Store, found: Mapping[str, Genome]) -> None:
 
 
 def enqueue(store: Store, space: Space) -> None:
-    """Put what the study is begun with into its queue, in order; each that there is no trial of yet."""
-    met = {ref_of(record) for record in store.records()}
+    """Enqueue the start genomes of a study that have no trial yet, in order."""
+    enqueued = {ref_of(record) for record in store.records()}
     for ref, text in store.study.user_attrs.get(START, {}).items():
-        if ref not in met:
+        if ref not in enqueued:
             attrs = {GENOME: text, ORIGIN: Origin(START, moves=(ref,)).to_json()}
             store.study.enqueue_trial(space.encode(genome.loads(text)), user_attrs=attrs)
 
 
 def ref_of(record: Record) -> str | None:
-    """Return the REF of the genome with which a study was begun by this trial; None for any other trial."""
+    """Return the REF of the start genome of a trial; None for any other trial."""
     return record.origin.moves[0] if record.origin and record.origin.by == START else None

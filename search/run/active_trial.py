@@ -14,13 +14,13 @@ from search.storage.live_trial import LiveTrial
 from search.storage.record import CHARGED, SEEN_AT, Record
 from search.storage.store import Store
 
-SIGN_SECONDS = (
-    30.0  # from one sign of life of a trial that is not trained now to the next, on shared storages
+HEARTBEAT_SECONDS = (
+    30.0  # from one heartbeat of a trial that is not being trained to the next, on shared storages
 )
 
 
 class State(Enum):
-    """What an active trial does."""
+    """The state of an active trial."""
 
     WAITING = "waits for a slot, or for the trial that trains the same network"
     RUNNING = "is trained"
@@ -36,16 +36,15 @@ class ActiveTrial:
     candidate: Candidate
     store: Store
     rungs: dict[int, float] = field(default_factory=dict)  # score at each rung, higher is better
-    retried: tuple[
-        Record, ...
-    ] = ()  # interrupted trials of the same network that it retries, the nearest first
+    # interrupted trials of the same network that it retries, the nearest first
+    retried: tuple[Record, ...] = ()
     bracket: int = 0
     is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
-    paused_record: Record | None = None  # what it had reached when it paused
+    paused_record: Record | None = None  # its record when it paused
     paid_seconds: float = 0.0  # device seconds charged before this job: screening, or until it paused
     curve: dict[int, float] = field(default_factory=dict)
     curve_stored_at: float = 0.0  # time.monotonic()
-    signed_at: float = 0.0  # time.monotonic()
+    heartbeat_at: float = 0.0  # time.monotonic()
     state: State = State.WAITING
 
     @property
@@ -70,11 +69,11 @@ class ActiveTrial:
         if self.store.shared:
             self.live.set_attr(SEEN_AT, time.time())
 
-    def sign(self) -> None:
-        """Write a sign of life now and then, on a shared storage, while the trial is not trained."""
+    def store_heartbeat(self) -> None:
+        """Store a heartbeat from time to time on a shared storage, while the trial is not being trained."""
         now = time.monotonic()
-        if self.store.shared and now - self.signed_at >= SIGN_SECONDS:
-            self.signed_at = now
+        if self.store.shared and now - self.heartbeat_at >= HEARTBEAT_SECONDS:
+            self.heartbeat_at = now
             self.live.set_attr(SEEN_AT, time.time())
 
 

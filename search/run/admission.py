@@ -1,4 +1,4 @@
-"""Admission: what was proposed becomes a trial to train, or a trial that ends at once, refused or reused."""
+"""Admission: a suggestion becomes a trial to train, or a trial that ends at once, refused or reused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Admission:
     def admit(
         self, suggestion: Suggestion, screened: ScreenedSuggestion | None = None
     ) -> ActiveTrial | Record:
-        """Begin the trial of what was proposed, and perhaps screened; its record where it needs no training."""
+        """Begin the trial of a suggestion, perhaps screened; return its record where the trial needs no training."""
         attrs: dict[str, Any] = {OWNER: owner()} if self.run.store.shared else {}
         if screened:
             attrs |= {PROXIES: screened.proxies, CHARGED: screened.charged_seconds}
@@ -41,7 +41,7 @@ class Admission:
             return self._refuse_illegal(suggestion, attrs, illegal)
         limits = measured(network, self.run.config)
         attrs |= {GENOME: network.text, PLAN: network.facts()}
-        constraints = self._told({one.limit: one.over for one in limits})
+        constraints = self._constraints({one.limit: one.over for one in limits})
         live = start_trial(self.run.store, suggestion, attrs, constraints)
         assert suggestion.genome is not None
         history = self.run.history
@@ -57,7 +57,7 @@ class Admission:
         return self.reused(trial) or trial
 
     def wanted(self, suggestion: Suggestion) -> Candidate | None:
-        """Return the candidate of what was proposed, where it is within the limits and has no trial yet."""
+        """Return the candidate of a suggestion, None where it exceeds a limit or has a trial already."""
         network, _ = self._candidate(suggestion)
         if network is None or network.digest in self.run.history.digests:
             return None
@@ -65,13 +65,13 @@ class Admission:
         return None if is_over else network
 
     def reused(self, trial: ActiveTrial) -> Record | None:
-        """End a trial whose network was trained before with the result of then; None where it was not."""
+        """End a trial with the result of an earlier trial of its network; None where there is no such result."""
         digest = trial.candidate.digest
         twin = self.run.history.trained(digest) or self.promotion.twin(digest)
         return tell.reuse(trial.live, twin, self.run.config.sampler) if twin else None
 
     def _candidate(self, suggestion: Suggestion) -> tuple[Candidate | None, str]:
-        """Resolve what was proposed, or return why it is no network."""
+        """Resolve a suggestion, or return why it is no network."""
         if suggestion.genome is None:
             return None, suggestion.error or "nothing was proposed"
         recipe = self.run.config.recipe
@@ -83,15 +83,15 @@ class Admission:
     def _refuse_illegal(self, suggestion: Suggestion, attrs: dict[str, Any], reason: str) -> Record:
         if suggestion.genome is not None:
             attrs[GENOME] = genome.dump(suggestion.genome)
-        live = start_trial(self.run.store, suggestion, attrs, self._told({"legal": 1.0}))
+        live = start_trial(self.run.store, suggestion, attrs, self._constraints({"legal": 1.0}))
         return tell.refuse(live, "illegal", reason)
 
-    def _told(self, constraints: dict[str, float]) -> dict[str, float]:
-        """The constraints that the sampler is told, where it can use them."""
+    def _constraints(self, constraints: dict[str, float]) -> dict[str, float]:
+        """Return the constraints to store; none where the sampler cannot use them."""
         return constraints if registry.entry(self.run.config.sampler).takes_constraints else {}
 
     def _active(self, live: LiveTrial, network: Candidate) -> ActiveTrial:
-        """Return the trial, with what interrupted trials of the same network that it retries have reached."""
+        """Return the trial, with the interrupted trials of the same network that it retries and their rungs."""
         store = self.run.store
         repeated = ancestors(store, live.attrs.get(RETRY_OF))
         retried = tuple(record for record in repeated if record.digest == network.digest)

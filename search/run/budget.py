@@ -1,4 +1,4 @@
-"""The budget of a study in device seconds: what was charged to each trial and seed, none lost, none counted twice.
+"""The budget of a study in device seconds: what was charged to each trial and seed, each once.
 
 A slot that shares its device with others costs its share: of two slots on one CPU each second costs half a device
 second, so that a budget of three minutes takes about three minutes of wall time.
@@ -23,24 +23,24 @@ Key: TypeAlias = tuple[int, int | None]  # a trial, and in the finale one seed o
 
 
 class Charged(Protocol):
-    """A training that is charged while it goes on."""
+    """A running training, which is charged."""
 
     @property
     def key(self) -> Key: ...
 
     @property
     def folder(self) -> Path:
-        """Where its charge file is."""
+        """The folder of its charge file."""
         ...
 
     def store_charge(self, seconds: float) -> None:
-        """Write the device seconds that it was charged into the database."""
+        """Store its charged device seconds in the database."""
         ...
 
 
 @dataclass
 class Budget:
-    """What one coordinator knows of the spending of its study."""
+    """The charges of a study, as one coordinator knows them."""
 
     store: Store
     total_seconds: float | None  # None: there is no limit
@@ -58,12 +58,12 @@ class Budget:
         self.charged[key] = round(seconds, 6)
 
     def start(self, training: Charged, paid_seconds: float) -> None:
-        """Begin to charge a training; what was charged before stands."""
+        """Begin to charge a training, which has been charged `paid_seconds` before."""
         self.charge(training.key, paid_seconds)
         write_charge(training.folder, paid_seconds)
 
     def meter(self, training: Charged, seconds: float) -> None:
-        """Charge a training that goes on by the clock: never less than before, and on disk within a turn."""
+        """Charge a running training by the clock: never less than before, and on disk within a turn."""
         self.charge(training.key, max(seconds, self.charged.get(training.key, 0.0)))
         write_charge(training.folder, self.charged[training.key])
         now = time.monotonic()
@@ -72,7 +72,7 @@ class Budget:
             training.store_charge(self.charged[training.key])
 
     def refresh(self) -> None:
-        """Read what others were charged: once for an embedded study, again and again for a shared one."""
+        """Read the charges of other keys: once for an embedded study, repeatedly for a shared one."""
         charges = (charge for record in self.store.records() for charge in _charges(record))
         self.others_seconds = sum(seconds for key, seconds in charges if key not in self.charged)
 
@@ -96,12 +96,12 @@ class Budget:
         return "the budget is spent"
 
     def trial_seconds(self) -> float | None:
-        """Return the seconds that a trial that starts now may take on its slot, all other slots being busy too."""
+        """Return the seconds on its slot of a trial that starts now, while all other slots are busy."""
         left = self.left_seconds()
         return None if left is None else max(left, 0.0) / self._spending_devices()
 
     def search_seconds(self) -> float | None:
-        """Return the same where the finale shall keep its share."""
+        """Return the same without the seconds that are reserved for the finale."""
         left = self.left_seconds()
         return None if left is None else max(left - self.reserved_seconds, 0.0) / self._spending_devices()
 
@@ -114,7 +114,7 @@ class Budget:
 
 
 def _charges(record: Record) -> Iterator[tuple[Key, float]]:
-    """Yield what a stored trial and each of its seeds were charged."""
+    """Yield the charges of a stored trial and each of its seeds."""
     yield (record.number, None), record.search_seconds
     for seed, result in record.finale.seeds.items() if record.finale else ():
         yield (record.number, seed), result.seconds

@@ -1,4 +1,4 @@
-"""The coordinator of the search: takes in what workers report, concludes trials, and knows when the search is over."""
+"""The coordinator of the search: processes events of workers, ends trials, and decides when the search is over."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Coordinator:
     active: ActiveTrials
     rungs: Rungs
     scheduler: Scheduler
-    release: Callable[[], bool]  # gives the search what the finale does not need; whether that was anything
+    release: Callable[
+        [], bool
+    ]  # frees seconds reserved for the finale and not needed; returns whether any were freed
 
     @property
     def trainings(self) -> Mapping[int, ActiveTrial]:
@@ -62,7 +64,7 @@ class Coordinator:
         return filled
 
     def handle(self, event: Event, pool: WorkerPool) -> None:
-        """Take in what a worker sent."""
+        """Process an event of a worker."""
         match event:
             case Row(number, row):
                 self.run.progress.epoch(number, row, self.run.config.recipe.epochs)
@@ -82,16 +84,16 @@ class Coordinator:
         self._conclude_untrained()
 
     def turn(self, pool: WorkerPool) -> None:
-        """Settle trials that wait, sign those that are not trained, halt all where the budget is overspent."""
+        """Settle waiting trials, store heartbeats of those not in training, halt all where the budget is overspent."""
         self.scheduler.settle_waiting()
         self._conclude_untrained()
         for trial in self.active.of(State.PAUSED, State.WAITING):
-            trial.sign()
+            trial.store_heartbeat()
         if self.scheduler.limits.peers.is_overspent():
             pool.halt()
 
     def give_up(self) -> None:
-        """End every trial but paused ones as interrupted; their retries come first when the study goes on."""
+        """End every trial but paused ones as interrupted; their retries come first when the study resumes."""
         for trial in self.active.running().values():
             trial.store_charge(self.run.budget.charged.get(trial.key, 0.0))
         trials = self.active.of(State.RUNNING, State.WAITING, State.HALTED)
@@ -119,22 +121,22 @@ class Coordinator:
         self._conclude(record)
 
     def _conclude(self, record: Record) -> None:
-        """Take in a trial that was trained and has ended."""
+        """Record the end of a trial that was trained."""
         self.scheduler.limits.fruitless = 0
-        self._take_in(record)
+        self._record_end(record)
 
     def _conclude_untrained(self) -> None:
-        """Take in the trials that ended without training."""
+        """Record the end of the trials that ended without training."""
         for record in self.scheduler.take_reused():
-            self._take_in(record)
+            self._record_end(record)
 
-    def _take_in(self, record: Record) -> None:
+    def _record_end(self, record: Record) -> None:
         self.run.history.add(record)
         clear(self.run.store, record)
         self.run.progress.ended(record, self.run.budget.spent_seconds())
 
     def _is_last(self) -> bool:
-        """Whether a trial that runs is the only one, and no other will come."""
+        """Whether the running trial is the only one, and no other will begin."""
         return len(self.active.running()) <= 1 and self.scheduler.limits.reason_to_stop() is not None
 
     def _share(self, number: int, pool: WorkerPool) -> float:

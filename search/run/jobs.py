@@ -17,7 +17,7 @@ from search.samplers.base import ORIGIN, Origin
 from search.storage.trial_files import REPORT_FILE
 from search.workers.messages import Job, Screening
 
-CHECKPOINT_SECONDS = 15.0  # of training that a kill loses at most
+CHECKPOINT_SECONDS = 15.0  # of training that a kill loses, at most
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,8 @@ class Jobs:
         network = candidate(genome.loads(record.genome), config.recipe.batch, config.recipe.optimizer)
         folder = self.run.store.seed_folder(record.number, task.seed)
         resumes = task.known is not None and not task.known.is_over
-        if (
-            not resumes
-        ):  # the folder may hold the report of a shorter training, or of another study of that name
+        if not resumes:
+            # the folder may hold the report of a shorter training, or of another study of that name
             (folder / REPORT_FILE).unlink(missing_ok=True)
         left = self.run.budget.trial_seconds()
         return self._job(network, folder, device)._replace(
@@ -77,7 +76,7 @@ class Jobs:
         )
 
     def _job(self, network: Candidate, folder: Path, device: str) -> Job:
-        """What all trainings of a network have in common."""
+        """Return a job with the fields that all trainings share."""
         config = self.run.config
         return Job(
             number=0,
@@ -96,12 +95,12 @@ class Jobs:
         )
 
     def _limit_seconds(self, device: str) -> float | None:
-        """The limit of a trial in seconds on a slot; the study states it in device seconds."""
+        """Return the limit of a trial in seconds on a slot; the study file has device seconds."""
         most = self.run.config.budget.per_trial
         return None if most is None else most / self.run.budget.share(device)
 
     def _parent(self, trial: ActiveTrial) -> str | None:
-        """The folder of the trial that trained the network of the first parent; its weights are inherited."""
+        """Return the folder of the trial that trained the network of the first parent, whose weights are inherited."""
         stored = trial.live.attrs.get(ORIGIN)
         parents = Origin.of_json(stored).parents if stored else ()
         history = self.run.history

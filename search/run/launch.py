@@ -1,4 +1,4 @@
-"""How the last run of a study was begun, which is kept with it: so it can be begun again from elsewhere."""
+"""The launch of the last run of a study, which is stored with the study so that the dashboard can resume it."""
 
 from __future__ import annotations
 
@@ -14,38 +14,42 @@ LAUNCH = "begun_from"  # attribute of a study
 
 
 class Launch(NamedTuple):
-    """The study file, the folder from which relative paths in it count, the folder of named data sets, the machine."""
+    """How a run was launched."""
 
+    # absolute path of the study file
     file: str
+    # working directory, to which relative paths in the study file refer
     folder: str
+    # of named data sets
     data_root: str | None
+    # name of the machine
     host: str
 
     @staticmethod
     def of_attrs(attrs: Mapping[str, Any]) -> Launch | None:
-        """Read a study's attributes; None where it does not say, or not as this version does."""
-        kept = attrs.get(LAUNCH)
-        if not isinstance(kept, Mapping) or set(kept) != set(Launch._fields):
+        """Read the attributes of a study; None where no launch is stored, or one in the format of another version."""
+        stored = attrs.get(LAUNCH)
+        if not isinstance(stored, Mapping) or set(stored) != set(Launch._fields):
             return None
-        texts = [kept[name] for name in ("file", "folder", "host")]
+        texts = [stored[name] for name in ("file", "folder", "host")]
         if not all(isinstance(text, str) for text in texts):
             return None
-        return Launch(**kept) if isinstance(kept["data_root"], str | None) else None
+        return Launch(**stored) if isinstance(stored["data_root"], str | None) else None
 
     @property
     def is_here(self) -> bool:
-        """Whether it was on this machine, and its study file is still there."""
+        """Whether the launch was on this machine, and its study file and folder still exist."""
         return self.host == socket.gethostname() and Path(self.file).is_file() and Path(self.folder).is_dir()
 
 
 def store_launch(store: Store, file: StudyConfig) -> None:
-    """Keep with a study how it is being run; one that was read from no file says nothing."""
+    """Store the launch of the present run; a study that was read from no file stores none."""
     path = Path(file.source.path)
     if not path.is_file():
         return
     root = file.data.root
-    now = Launch(
+    launch = Launch(
         str(path.absolute()), str(Path.cwd()), root and str(Path(root).absolute()), socket.gethostname()
     )
-    if store.study.user_attrs.get(LAUNCH) != now._asdict():
-        store.study.set_user_attr(LAUNCH, now._asdict())
+    if store.study.user_attrs.get(LAUNCH) != launch._asdict():
+        store.study.set_user_attr(LAUNCH, launch._asdict())

@@ -1,4 +1,4 @@
-"""What limits the search: the budget, the number of trials, a space used up, and networks trained at this moment."""
+"""The limits of the search: the budget, the number of trials, an exhausted space, networks in training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from search.run.context import Context
 from search.run.peers import Peers
 from search.run.promotion import Promotion
 
-FRUITLESS = 500  # trials in a row that trained nothing: the space is used up, or the limits are too tight
+FRUITLESS = 500  # trials in a row without training: the space is exhausted, or the limits are too tight
 
 
 @dataclass
@@ -22,10 +22,10 @@ class Limits:
     promotion: Promotion
     peers: Peers
     screener: Screener | None = None  # where the study screens candidates
-    fruitless: int = 0  # trials in a row that trained nothing
+    fruitless: int = 0  # trials in a row without training
 
     def reason_to_stop(self) -> str | None:
-        """Return why no further trial shall begin, None where one may."""
+        """Return why no further trial begins, None where one may."""
         run = self.run
         if run.stop_asked():
             return "stopped by hand"
@@ -58,11 +58,13 @@ class Limits:
         return is_here or self.peers.trials.have(digest, trial.number)
 
     def waits_for_peers(self) -> bool:
-        """Whether other coordinators still train trials, or left trials to recover, or train the network of a
-        trial that waits here: the finale ranks their trials together with ours."""
+        """Whether the search must wait for other coordinators, because the finale ranks the trials of all.
+
+        They train trials, left trials to recover, or train the network of a trial that waits here.
+        """
         is_waiting = any(self.has_running_twin(trial) for trial in self.active.waiting())
         return bool(self.peers.trials.trained or self.peers.trials.abandoned) or is_waiting
 
     def screenings(self) -> int:
-        """Return how many trials will come of what is being screened."""
+        """Return how many trials will begin after screening."""
         return len(self.screener.batches) if self.screener else 0

@@ -1,4 +1,4 @@
-"""The event loop of search and finale: fill free slots, take in what workers send, charge by the clock."""
+"""The event loop of search and finale: fills free slots, processes events of workers, charges by the clock."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ HALT_SECONDS = 2.0  # in which interrupted trainings may write their checkpoints
 
 
 class Work(Protocol):
-    """What a loop does: the search, then the finale."""
+    """The work of a loop: the search, then the finale."""
 
     @property
     def trainings(self) -> Mapping[int, Charged]:
-        """The trainings that go on, by the number of their job."""
+        """The running trainings, by the number of their job."""
         ...
 
     def over(self) -> str | None:
-        """Return why nothing more is to be done, None where something is."""
+        """Return why the work is over, None where it is not."""
         ...
 
     def fill(self, pool: WorkerPool) -> bool:
-        """Give a free slot a job. Return whether more can be done at once."""
+        """Give a free slot a job. Return whether to call this again at once."""
         ...
 
     def patience(self) -> float:
@@ -37,7 +37,7 @@ class Work(Protocol):
         ...
 
     def handle(self, event: Event, pool: WorkerPool) -> None:
-        """Take in what a worker sent."""
+        """Process an event of a worker."""
         ...
 
     def turn(self, pool: WorkerPool) -> None:
@@ -54,7 +54,7 @@ class Loop:
     progress: Progress
 
     def run(self, work: Work) -> str:
-        """Do the work until it is over, and return why it is. Trainings that still go on are interrupted."""
+        """Do the work until it is over, and return why it is. Trainings that still run are interrupted."""
         while True:
             reason = work.over()
             if reason is not None:
@@ -70,14 +70,14 @@ class Loop:
         self._charge(work)
 
     def _halt(self, work: Work) -> None:
-        """Give the trainings that go on a moment to write their checkpoints."""
+        """Give the running trainings some seconds to write their checkpoints."""
         self.pool.halt()
         until = time.monotonic() + HALT_SECONDS
         while self.pool.at_work() and (left := until - time.monotonic()) > 0:
             self._listen(work, min(left, TURN_SECONDS))
 
     def _charge(self, work: Work) -> None:
-        """Charge the trainings that go on by the clock."""
+        """Charge the running trainings by the clock."""
         for slot in self.pool.at_work():
             job = slot.job
             if isinstance(job, Job) and (training := work.trainings.get(job.number)):

@@ -13,7 +13,7 @@ from search.storage.store import Store
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-SILENT_SECONDS = 120.0  # a coordinator on another machine that gives no sign of life for so long is dead
+SILENT_SECONDS = 120.0  # a coordinator on another machine without a heartbeat for so long is dead
 SETTLE_SECONDS = 0.5  # in which two coordinators that claim the same trial see each other's claim
 
 
@@ -25,20 +25,20 @@ def owner() -> str:
 def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
     """Whether no living coordinator has a trial: certain for an embedded study, whose lock this process holds.
 
-    owned_by, seen_at: what the trial's coordinator wrote last.
+    owned_by, seen_at: the name of the trial's coordinator, and the unix seconds of its last heartbeat.
     """
     return not store.shared or is_gone(owned_by, seen_at)
 
 
 def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether a coordinator on a shared storage is dead: certain on this machine, elsewhere judged by its silence."""
+    """Whether a coordinator on a shared storage is dead: certain on this machine, else judged by its heartbeat."""
     host, _, process = (owned_by or "").rpartition(":")
     if host == socket.gethostname() and process.isdigit():
         return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
     return time.time() - (seen_at or 0.0) > SILENT_SECONDS
 
 
-def sign_of(trial: FrozenTrial) -> float:
-    """Return when a trial's coordinator last gave a sign of life through this trial, in unix seconds."""
+def heartbeat_of(trial: FrozenTrial) -> float:
+    """Return the last heartbeat of a trial's coordinator through this trial, in unix seconds."""
     moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
     return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from search.run.context import Context
-from search.run.ownership import is_abandoned, owner, sign_of
+from search.run.ownership import heartbeat_of, is_abandoned, owner
 from search.run.promotion import Promotion
 from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE, UNFINISHED, record
@@ -18,8 +18,8 @@ from search.storage.store import Store
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-LOOK_SECONDS = 5.0  # from one look at what all have spent, while trials run, to the next
-RECOVER_SECONDS = 10.0  # from one look for trials of a dead coordinator to the next
+SPENDING_SECONDS = 5.0  # from one reading of the charges of all coordinators to the next, while trials run
+RECOVER_SECONDS = 10.0  # from one search for trials of dead coordinators to the next
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,26 @@ class PeerTrials:
     numbers: frozenset[int] = frozenset()
     digests: Mapping[int, str] = field(default_factory=dict)  # of their networks, by trial
     trained: frozenset[int] = frozenset()  # those whose training has begun
-    devices: float = 0.0  # that they keep busy
+    devices: float = 0.0  # that their coordinators keep busy
     abandoned: frozenset[int] = frozenset()  # those of a dead coordinator, until another recovers them
 
     def have(self, digest: str, number: int) -> bool:
-        """Whether another coordinator trains a network, and not the trial of this number.
+        """Whether another coordinator trains the network of this digest, so that the trial of this number waits.
 
-        Of two trials of one network that begin together the lower number trains it: each is stored before its
-        coordinator looks.
+        Of two trials of one network that begin together, the lower number is trained: each trial is stored before
+        its coordinator reads the trials of others.
         """
         return any(
-            theirs == digest and (other < number or other in self.trained)
-            for other, theirs in self.digests.items()
+            network == digest and (other < number or other in self.trained)
+            for other, network in self.digests.items()
         )
 
     def without(self, ended: Container[int]) -> PeerTrials:
-        """Return this without the trials that have ended by now."""
-        still = frozenset(number for number in self.numbers if number not in ended)
-        digests = {number: digest for number, digest in self.digests.items() if number in still}
-        trained, abandoned = self.trained & still, self.abandoned & still
-        return replace(self, numbers=still, digests=digests, trained=trained, abandoned=abandoned)
+        """Return the trials that are not in `ended`."""
+        active = frozenset(number for number in self.numbers if number not in ended)
+        digests = {number: digest for number, digest in self.digests.items() if number in active}
+        trained, abandoned = self.trained & active, self.abandoned & active
+        return replace(self, numbers=active, digests=digests, trained=trained, abandoned=abandoned)
 
     def before(self, number: int) -> int:
         """Return how many of the trials began before the one of this number."""
@@ -60,20 +60,19 @@ def peer_trials(store: Store) -> PeerTrials:
     if not store.shared:
         return PeerTrials()
     trials = store.study.get_trials(deepcopy=False)
-    theirs = [trial for trial in trials if _is_of_a_peer(trial)]
-    abandoned = frozenset(trial.number for trial in theirs if _is_abandoned(store, trial))
-    active = [t for t in theirs if t.number not in abandoned and record(t).outcome != "paused"]
+    of_peers = [trial for trial in trials if _is_of_a_peer(trial)]
+    abandoned = frozenset(trial.number for trial in of_peers if _is_abandoned(store, trial))
+    active = [t for t in of_peers if t.number not in abandoned and record(t).outcome != "paused"]
     trained = [trial for trial in active if SHARE in trial.user_attrs]
     busy = dict.fromkeys(_alive(store, trials), 0.0)
     for trial in trained:
         busy[trial.user_attrs[OWNER]] = busy.get(trial.user_attrs[OWNER], 0.0) + trial.user_attrs[SHARE]
     return PeerTrials(
-        numbers=frozenset(trial.number for trial in theirs),
+        numbers=frozenset(trial.number for trial in of_peers),
         digests={t.number: t.user_attrs[PLAN]["digest"] for t in active if PLAN in t.user_attrs},
         trained=frozenset(trial.number for trial in trained),
-        devices=sum(
-            max(1.0, share) for share in busy.values()
-        ),  # a coordinator between two trials has one, too
+        # a coordinator between two trials keeps one device busy, too
+        devices=sum(max(1.0, share) for share in busy.values()),
         abandoned=abandoned,
     )
 
@@ -83,30 +82,30 @@ def _is_of_a_peer(trial: FrozenTrial) -> bool:
 
 
 def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
-    return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
+    return is_abandoned(store, trial.user_attrs.get(OWNER), heartbeat_of(trial))
 
 
 def _alive(store: Store, trials: list[FrozenTrial]) -> list[str]:
-    """The other coordinators that gave a sign of life not long ago, through a trial or in the finale."""
+    """Return the other coordinators with a recent heartbeat, through a trial or in the finale."""
     seen: dict[str, float] = {}
-    for coordinator, at in _signs(store, trials):
+    for coordinator, at in _heartbeats(store, trials):
         seen[coordinator] = max(at, seen.get(coordinator, 0.0))
-    return [one for one, at in seen.items() if one != owner() and not is_abandoned(store, one, at)]
+    return [name for name, at in seen.items() if name != owner() and not is_abandoned(store, name, at)]
 
 
-def _signs(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float]]:
+def _heartbeats(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float]]:
     for trial in trials:
         if OWNER in trial.user_attrs:
-            yield trial.user_attrs[OWNER], sign_of(trial)
+            yield trial.user_attrs[OWNER], heartbeat_of(trial)
     for finale in read_seed_results(store.study.user_attrs).values():
-        for one in finale.seeds.values():
-            if one.owner is not None:
-                yield one.owner, one.seen_at or 0.0
+        for result in finale.seeds.values():
+            if result.owner is not None:
+                yield result.owner, result.seen_at or 0.0
 
 
 @dataclass
 class Peers:
-    """The other coordinators, as this one saw them last."""
+    """The other coordinators, as this coordinator read them last."""
 
     run: Context
     promotion: Promotion
@@ -115,25 +114,25 @@ class Peers:
     recovered_at: float = field(default_factory=time.monotonic)
 
     def recovered_paused(self) -> Collection[int]:
-        """Recover the trials of dead coordinators now and then; return those that are paused."""
+        """Recover the trials of dead coordinators from time to time; return the paused ones."""
         if not self.run.store.shared or time.monotonic() - self.recovered_at < RECOVER_SECONDS:
             return ()
         self.recovered_at = time.monotonic()
         return recover(self.run.store, self.run.config).paused
 
     def look(self, own: Container[int]) -> None:
-        """Read the trials of other coordinators. own: the trials that this one runs."""
+        """Read the trials of other coordinators. own: the trials that this coordinator runs."""
         if not self.run.store.shared:
             return
         found = peer_trials(self.run.store)
         self.catch_up(own)
-        # a trial that ended between the two readings is counted once
+        # a trial that ended between the two readings must not be counted twice
         self.trials = found.without(self.run.history.ended())
         self.run.budget.other_devices = self.trials.devices
         self.run.budget.refresh()
 
     def catch_up(self, own: Container[int] = ()) -> None:
-        """Take in what is new in the storage: everything at the start, trials of other coordinators later."""
+        """Read what is new in the storage: all trials at the start, trials of other coordinators later."""
         history = self.run.history
         for stored in self.run.store.records():
             if history.has_ended(stored.number) or stored.number in own or stored.outcome == "waiting":
@@ -143,11 +142,11 @@ class Peers:
                 self.promotion.learn(stored)
 
     def is_overspent(self) -> bool:
-        """Whether all coordinators together have spent more than the budget; read now and then.
+        """Whether all coordinators together have spent more than the budget; read from time to time.
 
         The limits of running trials do not account for a coordinator that joined after they started.
         """
-        if not self.run.store.shared or time.monotonic() - self.spending_at < LOOK_SECONDS:
+        if not self.run.store.shared or time.monotonic() - self.spending_at < SPENDING_SECONDS:
             return False
         self.spending_at = time.monotonic()
         self.run.budget.refresh()
@@ -155,6 +154,6 @@ class Peers:
         return left is not None and left < 0
 
     def is_one_too_many(self, number: int, counted: int, running: int) -> bool:
-        """Whether others began the last trials of the study at the moment at which the trial of this number began."""
+        """Whether the trial of this number exceeds the cap on trials, because others began trials at the same time."""
         most, before = self.run.config.trials, self.trials.before(number)
         return most is not None and before > 0 and counted + running + before >= most

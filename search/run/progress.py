@@ -1,4 +1,4 @@
-"""Progress: what a run tells whoever watches it."""
+"""Progress: the events of a run, which the command shows to the user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """What a coordinator tells. It is a context: entered before the first word and left after the last."""
+    """Receives the events of a run. It is a context, entered before the first event and left after the last."""
 
     def __enter__(self) -> object: ...
     def __exit__(
@@ -38,7 +38,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """Shows nothing."""
 
     def __enter__(self) -> Silent:
         return self

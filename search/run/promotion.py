@@ -26,7 +26,7 @@ from search.run.active_trial import ActiveTrial, ActiveTrials
 from search.run.budget import Budget
 from search.storage.record import Record
 
-MOST_PAUSED = 16  # at a rung: only the next in its order can ever be resumed, and checkpoints fill disks
+MOST_PAUSED = 16  # at a rung: only the best of them can ever be resumed, and checkpoints fill disks
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Promotion:
         return registry.entry(self.config.pruner).pauses
 
     def learn(self, record: Record) -> None:
-        """Take in a trial of an earlier run, or of another coordinator."""
+        """Learn from a trial of an earlier run, or of another coordinator."""
         if not record.epochs or record.reused is not None:
             return
         if record.retry_of is None:
@@ -82,9 +82,9 @@ class Promotion:
         return self._slot_seconds(self.config.recipe.epochs * statistics.fmean(known.values())) > left
 
     def next_up(self, is_closing: bool, *more: int) -> int | None:
-        """Return the paused trial that a free slot should resume, None where no trial has earned it.
+        """Return the paused trial that a free slot should resume, None where no trial may be promoted.
 
-        is_closing: whether no other trial will come.  more: a trial that would pause.
+        is_closing: whether no other trial will begin. more: a trial that would pause.
         """
         if not self.is_used:
             return None
@@ -120,10 +120,10 @@ class Promotion:
         )
 
     def _last_up(self, climbs: Mapping[int, Climb], paused: Iterable[int]) -> int | None:
-        """Return the best trial that still reaches its end with what is left, else the one that comes nearest."""
+        """Return the best trial that can be trained to its end with the seconds left, else the best trial."""
         last = list(self._candidates(climbs, set(paused), everyone))
         left = self.budget.search_seconds() or 0.0
-        # the finale makes more of what is left than a trial that does not reach its end
+        # the finale uses the seconds left better than a trial that is not trained to its end
         nearest = last[0] if last and not self.budget.reserved_seconds else None
         return next((n for n in last if self._left_seconds(n, climbs[n]) <= left), nearest)
 
@@ -137,7 +137,7 @@ class Promotion:
         return self._slot_seconds(epochs * known.get(number, statistics.fmean(known.values())))
 
     def _affordable_epochs(self) -> float:
-        """Return how many epochs the whole budget pays; none while it is not known what an epoch costs."""
+        """Return how many epochs the whole budget pays, 0 while the cost of an epoch is unknown."""
         if self.budget.total_seconds is None:
             return math.inf
         known = self.history.epoch_seconds()

@@ -21,7 +21,7 @@ class Pruning:
 
     @property
     def goal(self) -> Objective:
-        """The objective by which trials are compared while they are trained."""
+        """The objective by which trials are compared during training."""
         return learnt(self.config.objectives)
 
     def value(self, scores: Mapping[str, float]) -> float:

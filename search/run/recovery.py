@@ -11,7 +11,7 @@ import genome
 from search.config.candidate import Candidate, candidate
 from search.config.study import StudyConfig
 from search.proposals.ask import FIXED
-from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner, sign_of
+from search.run.ownership import SETTLE_SECONDS, heartbeat_of, is_abandoned, owner
 from search.run.retries import clear
 from search.run.tell import finish
 from search.samplers.base import ORIGIN
@@ -36,22 +36,22 @@ class Recovered(NamedTuple):
 
 
 def recover(store: Store, config: StudyConfig) -> Recovered:
-    """Settle every trial whose coordinator is dead. Its charged seconds stay charged."""
+    """Settle every trial whose coordinator is dead. The charged seconds of the trial stay charged."""
     from optuna.trial import TrialState
 
     trials = store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    abandoned = _claimed(store, [t for t in trials if _is_nobodys(store, t)])
+    abandoned = _claimed(store, [t for t in trials if _is_abandoned(store, t)])
     finished = [t.number for t in abandoned if _finish_from_report(store, config, t)]
     paused = [t.number for t in abandoned if t.number not in finished and _is_paused(t, config)]
-    again = [t for t in abandoned if t.number not in (*finished, *paused)]
-    for trial in again:
+    retried = [t for t in abandoned if t.number not in (*finished, *paused)]
+    for trial in retried:
         _charge_from_file(store, trial)
-    interrupt(store, again)
-    return Recovered(tuple(finished), tuple(t.number for t in again), tuple(paused))
+    interrupt(store, retried)
+    return Recovered(tuple(finished), tuple(t.number for t in retried), tuple(paused))
 
 
 def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that no other coordinator recovers at this moment: the last to write its name has them."""
+    """Claim abandoned trials and return the claimed ones. The last of several coordinators to store its name has them."""
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
@@ -67,7 +67,7 @@ def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def _charge_from_file(store: Store, trial: FrozenTrial) -> None:
-    """Charge a trial what its charge file says, where that is more than the database says."""
+    """Charge a trial the seconds in its charge file, where these are more than those in the database."""
     seconds = read_charge(store.trial_folder(trial.number))
     if seconds > trial.user_attrs.get(CHARGED, 0.0):
         reopen(store.study, trial).set_attr(CHARGED, round(seconds, 6))
@@ -90,28 +90,28 @@ def taken_over(store: Store, config: StudyConfig, trial: FrozenTrial) -> tuple[L
 def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
     """Enqueue a retry of each unfinished trial, once, and end the trials as interrupted.
 
-    In this order: a kill between the two leaves a trial that is recovered again, and not enqueued again.
+    The retry is enqueued first: a kill in between leaves a trial that is recovered again and not enqueued twice.
     """
     from optuna.trial import TrialState
 
     queued = {t.user_attrs.get(RETRY_OF) for t in store.study.get_trials(deepcopy=False)}
     for trial in trials:
         if trial.number not in queued:
-            # its own fixed parameters, as it may have ended before every parameter was asked
-            given = trial.system_attrs.get(FIXED, {})
-            store.study.enqueue_trial({**given, **trial.params}, user_attrs=_again(trial))
+            # with its fixed parameters: the trial may have ended before every parameter was asked
+            fixed = trial.system_attrs.get(FIXED, {})
+            store.study.enqueue_trial({**fixed, **trial.params}, user_attrs=_retry_attrs(trial))
         live = reopen(store.study, trial)
         reason = "interrupted before it was finished; its parameters are tried again"
         live.set_attr(RESULT, {"outcome": "interrupted", "reason": reason})
         store.study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _again(trial: FrozenTrial) -> dict[str, Any]:
-    """The attributes with which the retry of a trial begins; parameters, where there are any, give the genome."""
-    kept = (ORIGIN, PROXIES) if trial.params else (GENOME, ORIGIN, PROXIES)
+def _retry_attrs(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the attributes of the retry of a trial; the genome follows from the parameters, where there are any."""
+    names = (ORIGIN, PROXIES) if trial.params else (GENOME, ORIGIN, PROXIES)
     return {
         RETRY_OF: trial.number,
-        **{name: trial.user_attrs[name] for name in kept if name in trial.user_attrs},
+        **{name: trial.user_attrs[name] for name in names if name in trial.user_attrs},
     }
 
 
@@ -136,7 +136,7 @@ def recover_seeds(store: Store) -> None:
 
 
 def result_of(trained: TrialReport) -> SeedResult:
-    """Return what a report of the finale says. A training cut because the budget ran out is interrupted."""
+    """Return the result in a report of the finale. A training that was cut by the budget is interrupted."""
     report = trained.report
     epochs = report.recipe["epochs"]
     if report.outcome == "interrupted" or report.kind == "purse":
@@ -147,12 +147,12 @@ def result_of(trained: TrialReport) -> SeedResult:
     return SeedResult(report.outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)
 
 
-def _is_nobodys(store: Store, trial: FrozenTrial) -> bool:
-    return is_abandoned(store, trial.user_attrs.get(OWNER), sign_of(trial))
+def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
+    return is_abandoned(store, trial.user_attrs.get(OWNER), heartbeat_of(trial))
 
 
 def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -> bool:
-    """End a trial whose worker had written its report when the coordinator died. Return whether it had."""
+    """End a trial by its report, if its worker wrote one before the coordinator died. Return whether it did."""
     digest = trial.user_attrs.get(PLAN, {}).get("digest")
     report = stored_report(store.trial_folder(trial.number), digest, trial.number)
     if report is None:

@@ -23,9 +23,6 @@ from search.workers.messages import Died, Event, Finished, Row
 from search.workers.pool import Slot, WorkerPool
 
 SHORTEST_SECONDS = 0.01
-AMPLE = (
-    1.5  # times what trainings took before is reserved for them: a busier machine must not cost the finale
-)
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class SeedTraining:
     task: Task
     store: Store
     epochs: int
-    expected_seconds: float  # that were still to be charged when it started
+    expected_seconds: float  # to be charged, as expected when the training started
 
     @property
     def key(self) -> Key:
@@ -49,7 +46,7 @@ class SeedTraining:
         self.store_result(SeedResult("running", self.epochs), seconds)
 
     def store_result(self, reached: SeedResult, seconds: float) -> SeedResult:
-        """Store what the training has reached, and all the device seconds that it was charged."""
+        """Store the result so far, with all the device seconds that were charged for the training."""
         one = reached._replace(seconds=round(seconds, 6), earlier_seconds=self.task.paid_seconds)
         if self.store.shared:
             one = one._replace(owner=owner(), seen_at=time.time())
@@ -66,10 +63,10 @@ class Retraining:
     trainings: dict[int, SeedTraining] = field(default_factory=dict)  # by number of the job
     queue: list[Task] = field(default_factory=list)
     numbers: count[int] = field(default_factory=count)
-    goes_round: bool = False  # whether what is left pays nothing but further rounds
+    goes_round: bool = False  # whether the budget left can pay only further rounds of the finale
 
     def is_due(self) -> bool:
-        """Open the whole budget, and return whether there is something to train that the budget can pay."""
+        """Release the reserved budget, and return whether the finale has a task that the budget can pay."""
         self.goes_round = self.plan.is_last()
         self.run.budget.reserved_seconds = 0.0
         self.run.budget.refresh()
@@ -84,13 +81,13 @@ class Retraining:
         self.run.progress.said(f"finale: from scratch, trials {trials} with seeds {', '.join(seeds)}")
 
     def end(self) -> None:
-        """Store the trainings that still go on as interrupted."""
+        """Store the running trainings as interrupted."""
         for training in self.trainings.values():
             seconds = self.run.budget.charged[training.key]
             training.store_result(SeedResult("interrupted", training.epochs), seconds)
 
     def ending(self, reason: str) -> str:
-        """Return why the study ended, given why its search did: how far the finale came."""
+        """Return why the study ended, given why its search ended, with the progress of the finale."""
         run = self.run
         if run.stop_asked():
             return "stopped by hand"
@@ -123,7 +120,7 @@ class Retraining:
         return TURN_SECONDS if left is None else min(max(left, SHORTEST_SECONDS), TURN_SECONDS)
 
     def fill(self, pool: WorkerPool) -> bool:
-        """Give a free slot a task. Return whether more can be done at once."""
+        """Give a free slot a task. Return whether to call this again at once."""
         free = pool.free()
         if not free or not self.queue:
             return False
@@ -137,13 +134,13 @@ class Retraining:
         if task is None:
             return True
         if not self._can_pay(task):
-            self.queue.clear()  # a cheaper network further down must not win because it is the only one
+            self.queue.clear()  # a cheaper network of lower rank must not win because it alone was retrained
             return False
         self._start(task, free[0], pool)
         return True
 
     def handle(self, event: Event, pool: WorkerPool) -> None:
-        """Take in what a worker sent."""
+        """Process an event of a worker."""
         match event:
             case Row(number, row):
                 task, epochs = self.trainings[number].task, self.run.config.recipe.epochs

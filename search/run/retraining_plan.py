@@ -1,4 +1,4 @@
-"""What the finale still has to train, what that costs, and which coordinator trains it."""
+"""The plan of the finale: the tasks left, their cost, and which coordinator does a task."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from search.storage.record import Record
 from search.storage.seed_results import SeedResult, read_seed_results
 from search.storage.store import Store
 
-HEADROOM = 1.1  # times what a training took before: two trainings never take the same time
-AMPLE = (
-    1.5  # times what trainings took before is reserved for them: a busier machine must not cost the finale
-)
+HEADROOM = 1.1  # of the expected seconds must be left: two trainings never take the same time
+AMPLE = 1.5  # of the expected seconds are reserved: the finale must not fail because the machine is busier
 
 
 class Task(NamedTuple):
@@ -30,14 +28,14 @@ class Task(NamedTuple):
 
     @property
     def paid_seconds(self) -> float:
-        """The device seconds that were charged for it before."""
+        """The device seconds that were charged for the task before."""
         return self.known.seconds if self.known else 0.0
 
 
 def tasks(ranked: Sequence[Record], seeds: Sequence[int], epochs: int) -> list[Task]:
-    """Return what is left to train of these networks: every network with one seed before any with the next seed.
+    """Return the tasks left for these networks: every network with one seed before any with the next seed.
 
-    Where the budget ends early, the networks have been trained equally often, or nearly so. A network that failed
+    Where the budget ends early, the networks have then been trained about equally often. A network that failed
     with one seed is not trained with the others.
     """
     known = {record.number: dict(record.finale.seeds) if record.finale else {} for record in ranked}
@@ -57,9 +55,9 @@ def _is_settled(known: Mapping[int, SeedResult], seed: int, epochs: int) -> bool
 def expected_seconds(
     record: Record, earlier: Sequence[Record], epochs: int, per_trial: float | None
 ) -> float:
-    """Return the device seconds that a whole training of a trial's network will take, judged by the trial.
+    """Return the expected device seconds of a whole training of a trial's network, extrapolated from the trial.
 
-    earlier: the interrupted trials whose checkpoint the trial resumed.  epochs: of a whole training now.
+    earlier: the interrupted trials whose checkpoints the trial resumed. epochs: of a whole training now.
     per_trial: the limit of a trial.
     """
     seconds = record.search_seconds + sum(one.search_seconds for one in earlier)
@@ -77,7 +75,7 @@ class RetrainingPlan:
     rounds: int = 0  # beyond those of the study: each trains every network with one more seed
 
     def tasks(self) -> list[Task]:
-        """Return what is left to train of the best networks."""
+        """Return the tasks left for the best networks."""
         finale, recipe = self.run.config.finale, self.run.config.recipe
         if finale is None:
             return []
@@ -85,17 +83,20 @@ class RetrainingPlan:
         return tasks(ranked[: finale.top], finale.fresh_seeds(recipe.seed, self.rounds), recipe.epochs)
 
     def price(self, task: Task) -> float:
-        """Return the device seconds that a task still takes."""
+        """Return the expected device seconds of a task."""
         config = self.run.config
         earlier = ancestors(self.run.store, task.record.retry_of)
         whole = expected_seconds(task.record, earlier, config.recipe.epochs, config.budget.per_trial)
         return max(whole - (task.known.seconds if task.known and not task.known.is_over else 0.0), 0.0)
 
     def release(self) -> bool:
-        """Reserve no more of the budget than the finale needs for the networks as they stand. Return whether that
-        frees some for the search: the share was reserved for large networks, and small ones are trained soon."""
+        """Reduce the reserved seconds to those that the finale needs for the present best networks.
+
+        The study reserves a share of the budget, and small networks need less. Return whether seconds became free
+        for the search.
+        """
         budget, prices = self.run.budget, [self.price(task) for task in self.tasks()]
-        # and what trials take that are under way when the search has spent its part
+        # with the seconds of trials that are still running when the search has spent its part
         needed = AMPLE * sum(prices) + len(budget.devices) * max(prices, default=0.0)
         if budget.reserved_seconds <= needed:
             return False
@@ -103,13 +104,13 @@ class RetrainingPlan:
         return not budget.is_empty()
 
     def is_last(self) -> bool:
-        """Whether the search ended because what it had left pays no training: what the finale leaves is lost."""
+        """Whether the search ended because its seconds left pay no training, so that only the finale can use them."""
         left = self.run.budget.search_seconds()
         most = max((self.price(task) for task in self.tasks()), default=0.0)
         return left is not None and (self.run.budget.is_empty() or left <= most)
 
     def next_round(self) -> list[Task]:
-        """Return every network with one more seed, where the budget can pay all of them; else nothing."""
+        """Return a task with one more seed for every network, where the budget can pay all of them, else no task."""
         self.rounds += 1
         again, left = self.tasks(), self.run.budget.left_seconds()
         if self.failed or left is None or left <= AMPLE * sum(self.price(task) for task in again):
@@ -119,14 +120,16 @@ class RetrainingPlan:
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:
-    """Claim a task on a shared storage and return it with what is known of it now; None where another
-    coordinator trains it, or has trained it."""
+    """Claim a task on a shared storage, and return the task with its present result.
+
+    Returns None where another coordinator is doing the task, or has done it.
+    """
     known = _known(store, task)
     if known is not None and known.epochs == epochs and (known.is_over or _is_taken(store, known)):
         return None
-    begun = known or SeedResult("interrupted", epochs)
-    mine = begun._replace(outcome="running", owner=owner(), seen_at=time.time(), epochs=epochs)
-    store.store_seed(task.record.number, task.seed, mine)
+    before = known or SeedResult("interrupted", epochs)
+    claim = before._replace(outcome="running", owner=owner(), seen_at=time.time(), epochs=epochs)
+    store.store_seed(task.record.number, task.seed, claim)
     time.sleep(SETTLE_SECONDS)
     now = _known(store, task)
     return task._replace(known=known) if now is not None and now.owner == owner() else None

@@ -22,6 +22,6 @@ def ancestors(store: Store, retry_of: int | None) -> list[Record]:
 
 def clear(store: Store, record: Record) -> None:
     """Delete the checkpoints and charge files of a trial that has ended and of the trials that it retries."""
-    for one in (record, *ancestors(store, record.retry_of)):
-        delete_checkpoint(store.trial_folder(one.number))
-        delete_charge(store.trial_folder(one.number))
+    for trial in (record, *ancestors(store, record.retry_of)):
+        delete_checkpoint(store.trial_folder(trial.number))
+        delete_charge(store.trial_folder(trial.number))

@@ -1,4 +1,4 @@
-"""What happens to trials at their rungs: stopped, paused, resumed, dropped."""
+"""Trials at their rungs: they are stopped, paused, resumed or dropped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Rungs:
     promotion: Promotion
 
     def adopt(self, numbers: Collection[int]) -> None:
-        """Take over the trials that an earlier run, or another coordinator, left paused."""
+        """Take over paused trials of an earlier run or a dead coordinator."""
         store, config = self.run.store, self.run.config
         for stored in store.study.get_trials(deepcopy=False):
             if stored.number in numbers:
@@ -50,9 +50,9 @@ class Rungs:
         self.run.budget.refresh()
 
     def judge(self, rung: Rung, share: float, is_last: Callable[[], bool]) -> Verdict:
-        """Store what a trial reached at a rung, or at a point of its curve, and return whether it trains on.
+        """Store the score of a trial at a rung, or at a point of its curve, and return the verdict.
 
-        share: device seconds that one second of the trial costs.  is_last: whether no other trial runs, and none will.
+        share: device seconds that one second of the trial costs. is_last: whether no other trial runs or will begin.
         """
         trial, config, history = self.active[rung.number], self.run.config, self.run.history
         epoch, scores = rung.epoch, rung.scores
@@ -61,9 +61,9 @@ class Rungs:
         earlier = {at: score for at, score in trial.rungs.items() if at < epoch}
         trial.rungs = {**earlier, epoch: -self.pruning.goal.cost(value)}
         history.reach(trial.number, trial.rungs, trial.candidate.planned())
-        is_over = epoch >= config.recipe.epochs  # pruning a trial that is trained saves nothing
+        is_over = epoch >= config.recipe.epochs  # pruning a fully trained trial saves nothing
         stop = not is_over and self.pruning.shall_stop(trial.number, epoch)
-        # Each writing takes time: points of the curve between rungs are only looked at.
+        # A write takes time: points of the curve between rungs are not stored.
         if stop or is_over or epoch in config.rungs:
             trial.live.set_attr(RUNGS, {str(at): score for at, score in trial.rungs.items()})
             if len(config.objectives) == 1:
@@ -73,7 +73,7 @@ class Rungs:
         return Verdict(stop, trial.is_pausing)
 
     def follow(self, number: int, row: Mapping[str, Any]) -> None:
-        """Store the learning curve of a running trial now and then, for readers of the study."""
+        """Store the learning curve of a running trial from time to time, for readers of the study."""
         trial, value, now = self.active[number], self.pruning.value(row), time.monotonic()
         if value is not None:  # finite
             trial.curve[row["epoch"]] = value
@@ -82,7 +82,7 @@ class Rungs:
             trial.live.set_attr(CURVE, {str(epoch): value for epoch, value in trial.curve.items()})
 
     def pause(self, trial: ActiveTrial, report: TrialReport) -> list[Record]:
-        """Store a trial that stopped at its rung; return the records of those that it leaves too far behind."""
+        """Store a trial that pauses at its rung; end paused trials that are too far behind, and return their records."""
         trial.is_pausing, trial.paid_seconds = False, self.run.budget.charged[trial.key]
         trial.paused_record = tell.pause(trial.live, trial.candidate, report)
         self.run.history.add(trial.paused_record)
@@ -91,13 +91,13 @@ class Rungs:
         return [self.drop(number) for number in self.promotion.fallen_behind()]
 
     def resume(self, number: int) -> ActiveTrial:
-        """Take a paused trial up again from its checkpoint."""
+        """Resume a paused trial from its checkpoint."""
         trial = self.active.leave(number)
         tell.resume(trial.live)
         return trial
 
     def drop(self, number: int) -> Record:
-        """End a paused trial with what it reached at its rung, and return its record."""
+        """End a paused trial with its result at its rung, and return its record."""
         trial = self.active.leave(number)
         assert trial.paused_record is not None
         return tell.drop(trial.live, trial.paused_record)

@@ -34,7 +34,7 @@ class Scheduler:
         self.jobs = Jobs(self.run)
 
     def fill(self, pool: WorkerPool) -> bool:
-        """Give a free slot a trial, or refuse or reuse one. Return whether more can be done at once."""
+        """Give a free slot a trial, or refuse or reuse a trial. Return whether to call this again at once."""
         free = pool.free()
         if free and (number := self.next_up()) is not None:
             self._start(self.rungs.resume(number), free[0], pool)
@@ -65,7 +65,7 @@ class Scheduler:
                 self._ended_untrained(record)
 
     def screened(self, event: Screened, pool: WorkerPool) -> None:
-        """Begin the trial of the candidate that the proxies choose, on a slot that is free now."""
+        """Begin the trial of the candidate that the proxies choose, on a free slot."""
         assert self.limits.screener is not None
         screened = self.limits.screener.choose(event.number, event.rows, event.seconds)
         trial = self._admit(screened.suggestion, screened)
@@ -90,8 +90,10 @@ class Scheduler:
         return records
 
     def _propose(self, slot: Slot, pool: WorkerPool) -> ActiveTrial | None:
-        """Ask for a network and begin its trial, or have the slot screen it first; None when it needs no training,
-        or not now."""
+        """Ask for a network and begin its trial, or let the slot screen the network first.
+
+        Returns None where no trial is to be trained now.
+        """
         suggestion = self.source.ask(self.limits.screener.digests() if self.limits.screener else ())
         if (
             self.limits.screener
@@ -112,7 +114,7 @@ class Scheduler:
     def _admit(
         self, suggestion: Suggestion, screened: ScreenedSuggestion | None = None
     ) -> ActiveTrial | None:
-        """Begin the trial of what was proposed, and perhaps screened; None when it needs no training, or not now."""
+        """Begin the trial of a suggestion, perhaps screened; None where the trial is not to be trained now."""
         admitted = self.admission.admit(suggestion, screened)
         if screened:
             self.run.budget.charge((admitted.number, None), screened.charged_seconds)
@@ -125,8 +127,11 @@ class Scheduler:
         return admitted
 
     def _begin(self, trial: ActiveTrial, slot: Slot, pool: WorkerPool) -> bool:
-        """Start a trial. It waits instead where the budget was spent meanwhile, or where another coordinator was
-        quicker: it is then retried when the study goes on, or reuses the result of the other."""
+        """Start a trial. Return False where it waits instead.
+
+        A trial waits where the budget was spent meanwhile: it is retried when the study resumes. It also waits where
+        another coordinator trains the same network: it then reuses that result.
+        """
         self.look()
         is_trained = self.run.history.trained(trial.candidate.digest) is not None
         if is_trained or not self.limits.may_begin(trial):

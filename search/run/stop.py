@@ -1,4 +1,4 @@
-"""The wish that a run of a study ends: a signal, or what somebody wrote into its storage, such as the dashboard."""
+"""Stop requests: a run of a study ends early by a signal, or by an attribute that the dashboard stores."""
 
 from __future__ import annotations
 
@@ -13,61 +13,63 @@ from typing import Any
 from search.storage.store import Store
 
 STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
-LOOK_SECONDS = 2.0  # from one look into the storage to the next
-SHARE = 0.02  # of the time, that looking takes at most
+POLL_SECONDS = 2.0  # from one reading of the storage to the next
+MOST_SHARE = 0.02  # of wall time that may be spent reading the storage
 
 
 def ask_to_stop(store: Store) -> None:
-    """Ask all that run a study now to end, as Ctrl-C does."""
+    """Request that all runs of a study end now, as Ctrl-C does."""
     store.study.set_user_attr(STOP, time.time())
 
 
 class StopRequest:
-    """Whether a run shall end. What was asked before it began was asked of an earlier run.
-
-    by_signal: whether a signal asked for it.  began: unix seconds before the run took its lock; from then on it is
-    seen to run, and may be asked to stop, though it still reads its data.
-    """
+    """Whether a run shall end. A request that was stored before the run began concerns an earlier run."""
 
     def __init__(self, store: Store, by_signal: Callable[[], bool], began: float) -> None:
+        """Prepare to poll `store` and `by_signal`.
+
+        by_signal: whether a signal asked for the stop.
+        began: unix seconds before the run took its lock. From then on others see the study running and may request a
+        stop, while the run still reads its data.
+        """
         self._store, self._by_signal = store, by_signal
-        kept = self._kept()
-        is_ours = not store.shared and isinstance(kept, int | float) and kept >= began
-        self._before = None if is_ours else kept  # a shared storage has the times of other machines, too
-        self._is_asked = False
-        self._next = time.monotonic() + LOOK_SECONDS
+        stored = self._stored()
+        is_ours = not store.shared and isinstance(stored, int | float) and stored >= began
+        self._before = None if is_ours else stored  # on a shared storage the clocks of machines differ
+        self._is_requested = False
+        self._next = time.monotonic() + POLL_SECONDS
 
     def __call__(self) -> bool:
-        if not self._is_asked and not self._by_signal() and time.monotonic() >= self._next:
+        if not self._is_requested and not self._by_signal() and time.monotonic() >= self._next:
             began = time.monotonic()
-            self._is_asked = self._kept() != self._before
+            self._is_requested = self._stored() != self._before
             ended = time.monotonic()
-            self._next = ended + max(LOOK_SECONDS, (ended - began) / SHARE)
-        return self._is_asked or self._by_signal()
+            self._next = ended + max(POLL_SECONDS, (ended - began) / MOST_SHARE)
+        return self._is_requested or self._by_signal()
 
-    def _kept(self) -> Any:
+    def _stored(self) -> Any:
         return self._store.study.user_attrs.get(STOP)
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether a stop was asked for; the former handlers come back at the end.
+    """Yield a function that returns whether SIGINT or SIGTERM came; restore the former handlers at the end.
 
-    Noting instead of raising keeps a signal from falling into the middle of a transaction.
+    The handler sets a flag and does not raise, so that a signal does not break a transaction.
     """
-    asked = threading.Event()
+    received = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set  # only the main thread may set handlers
+        yield received.is_set  # only the main thread may set handlers
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked.is_set() and number == signal.SIGINT:
+    def receive(number: int, frame: FrameType | None) -> None:
+        if received.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.set()
+        received.set()
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked.is_set
+        yield received.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

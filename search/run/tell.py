@@ -1,4 +1,4 @@
-"""How a trial ends in Optuna's storage: state, values, constraints, and the reason as a sentence."""
+"""Ends trials in Optuna's storage with a state, values, constraints and the reason as a sentence."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from search.storage.trial_report import TrialReport
 
 
 def refuse(trial: LiveTrial, kind: str, reason: str) -> Record:
-    """End a trial before training: pruned and, by its constraints, infeasible, so that samplers avoid its like."""
+    """End a trial before training as pruned; its constraints make it infeasible, so that samplers avoid its kind."""
     return _end(trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
 
 
 def fail(trial: LiveTrial, kind: str, reason: str, sampler: str, seconds: float | None = None) -> Record:
-    """End a trial that failed, charged these device seconds, or what it was charged so far.
+    """End a trial that failed. seconds: device seconds charged; None leaves those stored so far.
 
-    A failure that is the fault of the network is told to the sampler as a constraint.
+    A failure that is the fault of the network is stored as a constraint, for the sampler.
     """
     result = {"outcome": "failed", "kind": kind, "reason": reason, "seconds": seconds}
     if kind not in OWN_FAULTS:
@@ -41,7 +41,7 @@ def finish(
     sampler: str,
     seconds: float,
 ) -> Record:
-    """End a trial that was trained as its report says, charged these device seconds."""
+    """End a trial that was trained, by its report. seconds: device seconds charged."""
     report = trained.report
     if report.outcome == "failed":
         return fail(trial, report.kind or "error", report.reason, sampler, seconds)
@@ -65,7 +65,7 @@ def finish(
 
 
 def pause(trial: LiveTrial, candidate: Candidate, trained: TrialReport) -> Record:
-    """Store what a trial that pauses at a rung has reached."""
+    """Store the result so far of a trial that pauses at a rung."""
     report = trained.report
     result = {
         "outcome": "paused",
@@ -79,12 +79,12 @@ def pause(trial: LiveTrial, candidate: Candidate, trained: TrialReport) -> Recor
 
 
 def resume(trial: LiveTrial) -> None:
-    """Store that a paused trial is trained again."""
+    """Store that a paused trial is resumed."""
     trial.set_attr(RESULT, {"outcome": "running"})
 
 
 def drop(trial: LiveTrial, paused_record: Record) -> Record:
-    """End a paused trial with what it had reached."""
+    """End a paused trial with the result that it had when it paused."""
     result = {
         "outcome": "pruned",
         "reason": f"{paused_record.reason} and not resumed",
@@ -96,7 +96,7 @@ def drop(trial: LiveTrial, paused_record: Record) -> Record:
 
 
 def reuse(trial: LiveTrial, twin: Record, sampler: str) -> Record:
-    """End a trial whose network was trained before with the result of that trial."""
+    """End a trial with the result of an earlier trial of the same network."""
     result = {
         "outcome": "pruned" if twin.outcome == "paused" else twin.outcome,
         "kind": twin.kind,

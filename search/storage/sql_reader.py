@@ -102,7 +102,7 @@ def read(ask: Query, study: int, known: Mapping[int, TrialRow]) -> dict[int, Tri
 
 
 def _read(ask: Query, where: str) -> dict[int, TrialRow]:
-    """Read the trials where a condition holds. States are read first: all rows of an ended trial were written before."""
+    """Read the trials of a condition. States come first: all rows of an ended trial were written before its state."""
     trials = ask(
         "SELECT t.trial_id, t.number, t.state, t.datetime_start, t.datetime_complete "
         f"FROM trials t WHERE {where} ORDER BY t.number"
@@ -191,14 +191,14 @@ def _check_schema(url: str, ask: Query) -> None:
     (found,) = [row[0] for row in ask("SELECT version_num FROM alembic_version")] or [None]
     if found != SCHEMA:
         raise StudyError(
-            f"the study's storage {without_password(url)} cannot be read: its tables are those of another version of "
-            f"Optuna ({found}; this version reads {SCHEMA})"
+            f"the study's storage {without_password(url)} cannot be read: its tables are those of another Optuna "
+            f"({found}; this version reads {SCHEMA})"
         )
 
 
 @contextmanager
 def _as_sentences(url: str) -> Iterator[None]:
-    """Raise StudyError, one sentence, where a storage cannot be read: it is locked, damaged, empty or has other tables."""
+    """Raise StudyError, one sentence, where a storage cannot be read: locked, damaged, empty, or with other tables."""
     try:
         yield
     except sqlite3.Error as error:

@@ -37,7 +37,7 @@ def take_over_checkpoint(checkpoint: Checkpoint, folders: Sequence[str]) -> floa
     try:
         state = checkpoint.load()
         return float(state["seconds"]) if state else 0.0
-    except Exception as error:  # a file can hold anything
+    except Exception as error:  # a damaged file can raise anything
         log.warning(
             "trial in %s starts from scratch: %s", checkpoint.path.parent, " ".join(str(error).split())
         )

@@ -1,4 +1,4 @@
-"""Gauge: a process that says what room a device has, and how fast a small network trains there."""
+"""The GPU benchmark: a process that reports the free memory of a device and how fast a small network trains there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDTHS = (3, 16, 32, 64)
 
 
 def serve(pipe: Connection, device: str) -> None:
-    """Say what room there is; then train for as many seconds as asked, and say how fast, until nobody asks."""
+    """Send the state of the device; then train for each number of seconds received, and send the images a second."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
     torch.set_num_threads(1)
     place = torch.device(device)
@@ -29,13 +29,19 @@ def serve(pipe: Connection, device: str) -> None:
         pipe.send(DeviceState(machine(place), free_bytes(place) or 0))
         while True:
             pipe.send(rate(data, device, pipe.recv()))
-    except (EOFError, OSError, RuntimeError):  # nobody asks any more, or the device has no room for another
+    except (
+        EOFError,
+        OSError,
+        RuntimeError,
+    ):  # the coordinator closed the pipe, or the device has no memory left
         os._exit(0)
 
 
 def rate(data: trainer.Data, device: str, seconds: float) -> float | None:
-    """Images a second in so many seconds of training, or more where not a step was done in them, for a machine may be
-    busy; None where no step can be done."""
+    """Return the images a second of training for some seconds, None where no step can be done.
+
+    Where the machine is busy and no step is done in that time, the time is doubled.
+    """
     recipe = trainer.Recipe(epochs=10_000, compile="never")
     while True:
         budget = trainer.Budget(per_trial=seconds)
@@ -46,7 +52,7 @@ def rate(data: trainer.Data, device: str, seconds: float) -> float | None:
 
 
 def network() -> nn.Module:
-    """A network as small as the smallest that one searches on images of 32x32."""
+    """Return a network as small as the smallest ones of a search on images of 32x32."""
     layers: list[nn.Module] = []
     for i, (before, after) in enumerate(pairwise(WIDTHS)):
         layers += [nn.Conv2d(before, after, 3, stride=1 + (i > 0), padding=1, bias=False)]
@@ -55,10 +61,10 @@ def network() -> nn.Module:
 
 
 def images() -> trainer.Data:
-    """Noise with labels. The random state is left alone."""
-    chance = torch.Generator().manual_seed(0)
+    """Return noise with labels; the global random state is not used."""
+    generator = torch.Generator().manual_seed(0)
     size = (IMAGES, WIDTHS[0], SIDE, SIDE)
-    x = torch.randint(0, 256, size, dtype=torch.uint8, generator=chance)
+    x = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
     split = trainer.Split(x, torch.arange(IMAGES) % CLASSES)
     few = trainer.Split(x[:CLASSES], split.y[:CLASSES])
     names = tuple(map(str, range(CLASSES)))

@@ -1,4 +1,4 @@
-"""The memory that a trial may take of the host, kept by the operating system."""
+"""The limit of a trial's host memory, which the operating system enforces."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from trainer.hardware.heap import free_bytes, give_back
 
-GAPS = 0.1  # of the limit: more that lies free in the heap, in pieces, could be what a trial lacks
+GAPS = 0.1  # of the limit: more free memory in gaps of the heap is returned first, as a trial may need it
 
 
 @contextmanager
 def memory_limit(more_bytes: int | None) -> Iterator[None]:
-    """Let this process's address space grow by so many bytes and no further; an allocation then fails.
+    """Limit the growth of the address space of this process in the block; beyond the limit an allocation fails.
 
-    torch alone reserves some 3 GB of addresses without using them, hence growth and not the total. What is free in
-    the heap, such as an earlier trial left it, counts as growth when it is used. Raised again at the end, as even
-    sending a message takes memory.
+    The growth is limited, and not the total, because torch alone reserves some 3 GB of addresses without using them.
+    Memory that is free in the heap, for example after an earlier trial, counts as growth when it is used. The limit is
+    lifted at the end of the block, because even sending a message takes memory.
     """
     if more_bytes is None:
         yield

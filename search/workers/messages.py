@@ -1,4 +1,4 @@
-"""What the coordinator and a worker send each other through their pipe."""
+"""The messages between the coordinator and a worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HALT = signal.SIGUSR1  # to a worker: write the checkpoint of the trial and stop
 
 
 class Setup(NamedTuple):
-    """What a worker needs once, when it starts."""
+    """The settings of a worker, which it gets when it starts."""
 
     data: str
     root: str | None
@@ -36,9 +36,8 @@ class Job(NamedTuple):
     trial_seconds: float | None  # limit of the trial, the seconds inside its checkpoint included
     left_seconds: float | None  # what the budget can pay now
     charged_share: float  # device seconds that one second costs: 1 / slots on the device
-    memory_bytes: (
-        int | None
-    )  # limit; on a CPU the operating system enforces it as growth of the address space
+    # limit; on a CPU the operating system enforces it as growth of the address space
+    memory_bytes: int | None
     predicted_bytes: int
     latency: bool  # whether to measure the seconds of one image
     folder: str  # receives genome.yaml, weights.safetensors and report.json, and the checkpoint meanwhile
@@ -100,7 +99,7 @@ class Rung(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a trial at a rung shall do; it trains on where both are False."""
+    """The verdict on a trial at a rung; the trial trains on where both are False."""
 
     stop: bool  # end for good
     pause: bool = False  # write the checkpoint and free the slot
@@ -129,7 +128,7 @@ class Died(NamedTuple):
 
 
 class DeviceState(NamedTuple):
-    """What the process that benchmarks a device reports of it."""
+    """The state of a device, as its benchmark process reports it."""
 
     machine: str  # measured times depend on it
     free_bytes: int

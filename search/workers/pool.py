@@ -19,10 +19,8 @@ from typing import Any
 from search.errors import StudyError
 from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 
-PRELOAD = (
-    "torch",
-    "search.workers.worker",
-)  # the fork server imports them once: a worker then starts in 0.03 s
+# modules that the fork server imports once: a worker then starts in 0.03 s
+PRELOAD = ("torch", "search.workers.worker")
 GRACE_SECONDS = 15.0  # a worker that is over its limit by so much hangs
 STOP_SECONDS = 3.0
 LOSSES_IN_A_ROW = 5  # workers that die one after another, before any report: the machine is to blame
@@ -109,10 +107,8 @@ class WorkerPool:
             return self._died(slot)
         match message:
             case Ready():
-                slot.is_ready, slot.began = (
-                    True,
-                    time.monotonic(),
-                )  # loading data is not charged to the job
+                # loading data is not charged to the job
+                slot.is_ready, slot.began = True, time.monotonic()
                 return None
             case Broken(reason):
                 raise StudyError(reason)

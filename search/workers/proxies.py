@@ -1,4 +1,4 @@
-"""Screening in a child process: candidates built, their proxies measured, and thrown away."""
+"""Screening in a worker: builds candidates, measures their proxies and discards them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from trainer.data.batches import Normalise
 from trainer.hardware.precision import usual
 from trainer.proxies import proxies
 
-IMAGES = 32  # a batch; fewer than an image of 8x8 has pixels, or Jacobians would be related for want of room
+IMAGES = (
+    32  # of a batch; fewer than the 64 pixels of an 8x8 image, so that Jacobians can be linearly independent
+)
 
 log = logging.getLogger("search")
 
@@ -23,15 +25,15 @@ log = logging.getLogger("search")
 def screen(job: Screening, data: trainer.Data, device: str, stop_asked: Callable[[], bool]) -> Screened:
     """Measure the proxies of every candidate on the same images.
 
-    A candidate that cannot be built or run has no row, nor has what is left when the time is up. Raises where the
-    device itself fails, which is the end of this process.
+    The row is None for a candidate that cannot be built or run, and for candidates left when the time is up. Raises
+    torch.AcceleratorError where the device fails, which ends this process.
     """
     meter = trainer.Meter(device)
     rows: list[dict[str, float] | None] = []
     for text in job.genomes:
-        over = job.most_seconds is not None and meter.seconds >= job.most_seconds
+        is_over = job.most_seconds is not None and meter.seconds >= job.most_seconds
         with meter:
-            rows.append(None if over or stop_asked() else _row(text, job, data, device))
+            rows.append(None if is_over or stop_asked() else _row(text, job, data, device))
     return Screened(job.number, tuple(rows), meter.seconds)
 
 
@@ -41,21 +43,21 @@ def _row(text: str, job: Screening, data: trainer.Data, device: str) -> dict[str
             return _measured(text, job, data, torch.device(device))
     except torch.AcceleratorError:
         raise
-    except Exception as error:  # whatever a network can raise; trained, it would be the outcome of its trial
+    except Exception as error:  # a network can raise anything; in training, this would fail its trial
         log.info("a candidate was not screened: %s", " ".join(str(error).split()))
         return None
 
 
 def _measured(text: str, job: Screening, data: trainer.Data, device: torch.device) -> dict[str, float]:
     module = genome.build(genome.loads(text), seed=job.seed).to(device)
-    form = usual(module, device, "fp32")
-    form.lay_out(module)
+    precision = usual(module, device, "fp32")
+    precision.lay_out(module)
     chosen = spread(len(data.train), IMAGES)
-    images = Normalise(data, device, form)(data.train.x[chosen].to(device))
+    images = Normalise(data, device, precision)(data.train.x[chosen].to(device))
     return proxies(module, images, data.train.y[chosen].to(device), job.proxies)
 
 
 def spread(count: int, wanted: int) -> list[int]:
-    """Return places spread evenly over so many, as the images of a folder may lie by class."""
+    """Return indices spread evenly over `count` images, which may be sorted by class."""
     wanted = min(count, wanted)
     return [i * count // wanted for i in range(wanted)]

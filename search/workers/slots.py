@@ -10,17 +10,19 @@ from search.workers.gpu_sharing import sharing
 
 
 class Places(NamedTuple):
-    """The device of each slot, such as cpu, cpu or cuda:0, cuda:1, and why there are so many."""
+    """The slots of a study."""
 
+    # of each slot, such as cpu, cpu or cuda:0, cuda:1
     devices: tuple[str, ...]
+    # the reason for their number
     why: str
 
 
 def places(device: str, workers: int | None, data_bytes: int, memory_bytes: int | None) -> Places:
     """Return the slots of a study whose images take `data_bytes` and whose networks may take `memory_bytes`.
 
-    Where the number of workers is open: one for each core, or for each visible GPU as many as it feeds
-    (search.sharing). Raises StudyError where a device is absent.
+    By default there is one slot for each core, or on each visible GPU as many as `gpu_sharing` measures. Raises
+    StudyError where a device does not exist.
     """
     import torch
 

@@ -1,6 +1,6 @@
-"""Inheritance of weights: a network begins with those of the trial that its genome was made from.
+"""Weight inheritance: a network begins with the weights of the trial from whose genome it was made.
 
-What comes of it depends on the parent's training too, so it may guide a search and is no verdict on an architecture.
+The result depends on the training of the parent too, so it may guide a search but does not measure an architecture.
 """
 
 from __future__ import annotations
@@ -20,55 +20,55 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("search")
 
-NOTE_FILE = (
-    f"{CHECKPOINT_FILE}.inherited"  # beside the checkpoint of a trial that inherited, and cleared with it
-)
+# beside the checkpoint of a trial that inherited weights, and deleted with the checkpoint
+NOTE_FILE = f"{CHECKPOINT_FILE}.inherited"
 
 
 class Inheritance(NamedTuple):
-    """The trial whose weights a network began with, and the share of its parameters that come from there."""
+    """Where the first weights of a network came from."""
 
+    # number of the trial
     parent: int
+    # of the parameters of the network that come from there
     share: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a report and a trial keep it."""
+        """Return plain values, as a report and a trial store them."""
         return {"from": self.parent, "share": round(self.share, 4)}
 
 
 def transfer_weights(network: Network, written: Genome, folder: str) -> Inheritance | None:
-    """Give a network the weights in its parent's folder; None where they are missing or damaged, as the log says.
+    """Copy the weights in its parent's folder to a network.
 
-    The network is then as it was.
+    Returns None, logs the reason and leaves the network as it was where the weights are missing or damaged.
     """
     import safetensors.torch
 
     import genome
     from genome.transfer import transfer
 
-    kept = Path(folder)
+    stored = Path(folder)
     try:
-        number = int(
-            json.loads((kept / REPORT_FILE).read_bytes())["number"]
-        )  # written last: the trial is whole
-        parent = genome.resolve(genome.load(kept / GENOME_FILE))
-        weights = safetensors.torch.load_file(kept / WEIGHTS_FILE)
+        # the report is written last: the other files are complete
+        number = int(json.loads((stored / REPORT_FILE).read_bytes())["number"])
+        parent = genome.resolve(genome.load(stored / GENOME_FILE))
+        weights = safetensors.torch.load_file(stored / WEIGHTS_FILE)
         found = transfer(parent, weights, genome.resolve(written), network)
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        log.warning("nothing is inherited from %s: %s", folder, " ".join(str(error).split()))
+        log.warning("no weights inherited from %s: %s", folder, " ".join(str(error).split()))
         return None
     return Inheritance(number, found.share)
 
 
 def inherit(network: Network, written: Genome, parent: str, folder: str) -> Inheritance | None:
-    """`transfer_weights`, noted in the trial's folder for whoever goes on from its checkpoint."""
+    """Do `transfer_weights`, and store what was inherited in the trial's folder, for a resumed training."""
     found = transfer_weights(network, written, parent)
     files.write(Path(folder, NOTE_FILE), json.dumps(found.to_json() if found else None).encode())
     return found
 
 
 def noted_inheritance(folders: Sequence[str]) -> Inheritance | None:
-    """What a training that is gone on with began with, by the note in the nearest of these folders."""
+    """Return what a resumed training had inherited, as the nearest of these folders has it stored."""
     for folder in folders:
         try:
             noted = json.loads(Path(folder, NOTE_FILE).read_bytes())

@@ -36,7 +36,10 @@ LONG = {
     "space": {"nodes": {**SPACE["nodes"], "stem": STEM}},
 }
 # a search that sees soon what is asked of it: it trains all the time that a test waits
-LOOKS_SOON = "from search.proposals import ask; from search.run import stop; ask.LOOK_SECONDS = stop.LOOK_SECONDS = 0.2"
+LOOKS_SOON = (
+    "from search.proposals import ask; from search.run import stop; "
+    "ask.QUEUE_SECONDS = stop.POLL_SECONDS = 0.2"
+)
 ATTENTIVE = f"{LOOKS_SOON}; {MAIN}"
 
 

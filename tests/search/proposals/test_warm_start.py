@@ -182,9 +182,9 @@ def test_what_does_not_fit_is_left_out_with_a_line(
     run(study="other", start=starts, trials=2)
     result = from_other("other", written(space=NARROW, trials=1), runs)
     assert list(begun(result)) == ["other#0"]
-    line = "other#1 is left out; it does not fit: body.op is separable; in this space it is conv"
+    line = "other#1 left out: it does not fit the space: body.op is separable; in this space it is conv"
     assert [r.getMessage() for r in caplog.records] == [line]
-    with pytest.raises(StudyError, match=r"^nothing of other#1 fits the space of .*tiny.yaml; begin without"):
+    with pytest.raises(StudyError, match=r"^no genome of other#1 fits the space of .*tiny.yaml; run without"):
         from_other("other#1", written(study="third", space=NARROW, trials=1), runs)
     assert not (runs / "third" / "study.db").exists()
 
@@ -303,5 +303,5 @@ def test_from_another_study_on_the_command_line(
     said = command("search", written(study="third", space=ONE), "--from", "other#1")
     lines = said.err.splitlines()
     assert said.status == 2 and len(lines) == 2
-    assert lines[0] == "other#1 is left out; it does not fit: body is no node of this space"
-    assert lines[1].startswith("nothing of other#1 fits the space of ")
+    assert lines[0] == "other#1 left out: it does not fit the space: body is no node of this space"
+    assert lines[1].startswith("no genome of other#1 fits the space of ")
