@@ -51,7 +51,7 @@ def recover(store: Store, config: StudyConfig) -> Recovered:
 
 
 def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Claim abandoned trials and return the claimed ones. The last of several coordinators to store its name has them."""
+    """Claim abandoned trials and return the claimed ones: the last of several coordinators to claim a trial has it."""
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 

@@ -82,7 +82,7 @@ class Rungs:
             trial.live.set_attr(CURVE, {str(epoch): value for epoch, value in trial.curve.items()})
 
     def pause(self, trial: ActiveTrial, report: TrialReport) -> list[Record]:
-        """Store a trial that pauses at its rung; end paused trials that are too far behind, and return their records."""
+        """Store a trial that pauses at its rung, end paused trials that are too far behind, return their records."""
         trial.is_pausing, trial.paid_seconds = False, self.run.budget.charged[trial.key]
         trial.paused_record = tell.pause(trial.live, trial.candidate, report)
         self.run.history.add(trial.paused_record)

@@ -17,7 +17,7 @@ from tests.search.dashboard.kept import begin
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A study; whoever runs it looks for a stop each time."""
     monkeypatch.setattr(stop, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(stop, "SHARE", 1e9)
+    monkeypatch.setattr(stop, "MOST_SHARE", 1e9)
     return begin(tmp_path)
 
 
