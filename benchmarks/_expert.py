@@ -1,8 +1,9 @@
 """A training loop in one plain file, as an expert writes it by hand for one network on one CPU.
 
-The whole set lies in memory as uint8; a batch's crops and flips are one gather; channels_last, fused SGD with
-Nesterov momentum, one-cycle learning rate, smoothed labels, clipped gradients, evaluation after every epoch in
-large batches. Nothing waits for a value inside an epoch, and nothing is reported but the last accuracy.
+The whole data set lies in memory as uint8, and one gather makes the crops and flips of a batch. The loop uses
+channels_last, fused SGD with Nesterov momentum, a one-cycle learning rate, smoothed labels and clipped gradients,
+and evaluates after every epoch in large batches. The loop reads no value from the device inside an epoch, and it
+reports only the last accuracy.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def train(start: nn.Module, data: Data, recipe: Recipe) -> float:
         nesterov=True,
         fused=True,
     )
-    for p in parameters:  # drop-path leaves gradients out, which the fused step cannot begin with
+    for p in parameters:  # drop-path leaves some gradients None, and the fused step cannot start with None
         optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
     steps = -(-count // batch) * recipe.epochs
     rates = [recipe.lr * one_cycle(step, steps, recipe.warmup) for step in range(steps)]
@@ -76,7 +77,7 @@ def train(start: nn.Module, data: Data, recipe: Recipe) -> float:
 
 
 def evaluate(model: nn.Module, data: Data, batch: int, scale: Tensor, shift: Tensor) -> float:
-    """The share of the valid images that the last exit gets right."""
+    """Return the share of the valid images that the last exit classifies correctly."""
     model.eval()
     right = torch.zeros((), dtype=torch.long)
     total = torch.zeros(())
@@ -91,7 +92,7 @@ def evaluate(model: nn.Module, data: Data, batch: int, scale: Tensor, shift: Ten
 
 
 def one_cycle(step: int, steps: int, warmup: float) -> float:
-    """The factor of torch's OneCycleLR: by cosines up from 1/25, then down to 1/250,000."""
+    """Return the factor of torch's OneCycleLR: a cosine up from 1/25, then a cosine down to 1/250,000."""
     peak = max(warmup * steps - 1, 0.0)
     begin, end, share = 1 / 25, 1.0, step / max(peak, 1e-9)
     if step >= peak:

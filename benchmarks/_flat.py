@@ -1,4 +1,7 @@
-"""Searchers of other projects, each a process in a Python of its own, that see a space as a flat list of parameters."""
+"""Searchers of other projects, each a process in its own Python.
+
+These searchers see a space as a flat list of parameters.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ SCRIPTS = {
 
 
 def parameter(domain: Domain) -> dict[str, Any]:
-    """A hole as these projects know it: a float range, or a number of choices."""
+    """Return a hole in the form that these projects expect: a float range, or a number of choices."""
     if isinstance(domain, Float):
         return {"low": domain.low, "high": domain.high, "log": domain.log}
     return {"choices": len(_choices(domain))}
 
 
 def answer(domain: Domain, said: float) -> Any:
-    """What a parameter's value says of its hole."""
+    """Return the value of a hole that a parameter's value stands for."""
     return float(said) if isinstance(domain, Float) else _choices(domain)[int(said)]
 
 
@@ -42,14 +45,15 @@ def _choices(domain: Domain) -> tuple[Any, ...]:
 
 
 class Flat:
-    """A searcher in another Python: it answers all holes of the space, and those without effect are ignored.
+    """A searcher in another Python. It answers all holes of the space; answers without effect are ignored.
 
-    It is told accuracies alone: a network that was refused has 0. `seconds` is its CPU time, without its imports.
+    The searcher is told accuracies only: a refused network has accuracy 0. `seconds` is the searcher's CPU time,
+    without its imports.
     """
 
     def __init__(self, word: str, python: Path, space: Space, seed: int) -> None:
         self.word, self.space, self.seconds = word, space, 0.0
-        # isolated: this folder's files would hide modules of theirs
+        # isolated: files of this folder would hide modules of the searcher's libraries
         self.worker = subprocess.Popen(
             [python, "-I", "-W", "ignore", SCRIPTS[word]],
             stdin=subprocess.PIPE,
@@ -74,7 +78,7 @@ class Flat:
         self._say(told.valid)
 
     def close(self) -> None:
-        """End the process; it may be at work on an answer that nobody wants."""
+        """End the process, even if it is still computing an answer that is no longer needed."""
         self.worker.kill()
         self.worker.communicate()
 

@@ -1,8 +1,9 @@
 """Searchers of NePS behind JSON lines: a script for the Python that has NePS, started by `_flat.py`.
 
-Reads {"searcher", "seed", "parameters"}, where a parameter is {"choices": count} or {"low", "high", "log"}. Then it
-writes {"answers", "seconds"}, a choice by its index and the CPU seconds that it took to answer, and reads what the
-answers came to, an accuracy in percent, until nothing more is to be read.
+The script reads {"searcher", "seed", "parameters"}, where a parameter is {"choices": count} or
+{"low", "high", "log"}. Then the script repeats two steps until its input ends: it writes {"answers", "seconds"},
+where a choice is its index and `seconds` is the CPU time of the answer, and it reads the accuracy in percent that
+those answers reached.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 
 Measure = Callable[[list[float]], float]
 
-INITIAL = 10  # draws before the model, as Optuna's TPE has them; NePS would have one for each parameter
+INITIAL = 10  # draws before the model, as in Optuna's TPE; NePS's default is one for each parameter
 
 
 def bayesian_optimization(parameters: list[dict[str, Any]], seed: int, measure: Measure) -> None:
@@ -38,7 +39,7 @@ SEARCHERS = {"neps": bayesian_optimization, "neps-random": random_search}
 
 
 def space(parameters: list[dict[str, Any]]) -> Any:
-    """The parameters as a space of NePS, called p0, p1, .."""
+    """Return the parameters as a space of NePS; their names are p0, p1 and so on."""
     fields = {f"p{i}": field(one) for i, one in enumerate(parameters)}
     return type("Space", (neps.PipelineSpace,), fields)()
 
@@ -63,7 +64,7 @@ def ask(optimizer: Any, seed: int, measure: Measure) -> None:
 def main() -> None:
     given = json.loads(sys.stdin.readline())
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output that libraries print must not mix with the answers
     began = time.process_time()
 
     def measure(answers: list[float]) -> float:

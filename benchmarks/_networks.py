@@ -1,6 +1,6 @@
-"""Three published networks as one writes them by hand in plain torch, and the genomes that are the same networks.
+"""Three published networks written by hand in plain torch, and the genomes that are the same networks.
 
-A network written by hand registers its layers in the order in which they run, as a built genome does: the weights
+A network by hand registers its layers in the order in which they run, as a built genome does. Therefore the weights
 of one fit the other in order.
 """
 
@@ -59,7 +59,7 @@ class ResNet(nn.Module):
 
 
 class PyramidUnit(nn.Module):
-    """A unit that begins and ends with a norm; its shortcut is pooled and gets zero channels behind."""
+    """A unit that begins and ends with a norm; its shortcut is pooled and padded with zero channels."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Pair(NamedTuple):
 
 
 def pairs(channels: int = 3, size: int = 32) -> dict[str, Pair]:
-    """The networks of this file for images of that shape."""
+    """Return the networks of this file for images of that shape."""
     image = (channels, size, size)
     return {
         "ResNet-20": Pair(zoo.resnet(20, image, 10), lambda: ResNet(3, channels)),
@@ -148,7 +148,7 @@ def pairs(channels: int = 3, size: int = 32) -> dict[str, Pair]:
 
 
 def made(pair: Pair) -> tuple[nn.Module, nn.Module]:
-    """The built genome and the network by hand, with equal weights, after a look that they are the same network."""
+    """Return the built genome and the network by hand, with equal weights, checked to be the same network."""
     ours, theirs = genome.build(pair.genome), pair.by_hand()
     same_weights(ours, theirs)
     check(ours, theirs, torch.randn(3, *pair.genome.input))
@@ -156,7 +156,7 @@ def made(pair: Pair) -> tuple[nn.Module, nn.Module]:
 
 
 def same_weights(ours: nn.Module, theirs: nn.Module) -> None:
-    """Give `theirs` the weights of `ours`, in order. Raises ValueError where they differ in number or shape."""
+    """Copy the weights of `ours` into `theirs`, in order. Raises ValueError where number or shapes differ."""
     given, taken = ours.state_dict(), theirs.state_dict()
     shapes = [[tensor.shape for tensor in state.values()] for state in (given, taken)]
     if shapes[0] != shapes[1]:
@@ -165,8 +165,11 @@ def same_weights(ours: nn.Module, theirs: nn.Module) -> None:
 
 
 def check(ours: nn.Module, theirs: nn.Module, x: Tensor, *, in_order: bool = True) -> None:
-    """Raise AssertionError where logits, or the gradients by the image and all weights, differ in float64, in
-    training mode. Both are put back into float32. `in_order`: whether the weights' gradients can be compared."""
+    """Raise AssertionError where the logits or the gradients differ in float64 and training mode.
+
+    The gradients are those of the image and of all weights. Both networks are float32 again afterwards.
+    `in_order`: whether the weights' gradients can be compared.
+    """
     results = []
     for module in (ours.double().train(), theirs.double().train()):
         image = x.detach().double().requires_grad_()

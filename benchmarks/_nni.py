@@ -1,6 +1,6 @@
 """Searchers of NNI behind JSON lines: a script for the Python that has NNI, started by `_flat.py`.
 
-Reads and writes as `_neps.py` does.
+The script reads and writes the same lines as `_neps.py`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from nni.nas.strategy import RegularizedEvolution
 
 Measure = Callable[[list[float]], float]
 
-INITIAL = 10  # draws before the model, as Optuna's TPE has them; NNI would have 20
-POPULATION, SAMPLE = 10, 3  # NNI would have 100 and 25, more than the trials of a benchmark
+INITIAL = 10  # draws before the model, the same number as Optuna's TPE; NNI's default is 20
+POPULATION, SAMPLE = 10, 3  # NNI's defaults, 100 and 25, exceed the trials of a benchmark
 
 
 def tpe(parameters: list[dict[str, Any]], seed: int, measure: Measure) -> None:
-    """The TPE tuner."""
+    """Run the TPE tuner."""
     tuner = TpeTuner("maximize", seed=seed, tpe_args={"n_startup_jobs": INITIAL})
     tuner.update_search_space({f"p{i}": field(one) for i, one in enumerate(parameters)})
     number = 0
@@ -47,7 +47,7 @@ def field(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def evolution(parameters: list[dict[str, Any]], seed: int, measure: Measure) -> None:
-    """Regularised evolution of nni.nas; a child has one parameter drawn anew on average."""
+    """Run regularised evolution of nni.nas; a mutation draws one parameter anew on average."""
     places = MutableDict({f"p{i}": mutable(f"p{i}", one) for i, one in enumerate(parameters)})
     strategy = RegularizedEvolution(
         population_size=POPULATION, sample_size=SAMPLE, mutation_prob=1 / len(parameters), seed=seed
@@ -62,7 +62,7 @@ def mutable(name: str, one: dict[str, Any]) -> Any:
 
 
 class Model(ExecutableModelSpace):
-    """A model space that is its parameters and nothing else; a model of it is trained elsewhere."""
+    """A model space that holds only its parameters; its models are trained elsewhere."""
 
     def __init__(self, places: Any, measure: Measure, sample: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ SEARCHERS = {"nni-tpe": tpe, "nni-evolution": evolution}
 def main() -> None:
     given = json.loads(sys.stdin.readline())
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output that libraries print must not mix with the answers
     random.seed(given["seed"])
     np.random.seed(given["seed"])
     began = time.process_time()

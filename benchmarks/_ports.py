@@ -1,7 +1,7 @@
 """CliqueNet, FractalNet and the plain network of active convolutions, as ports write them in plain torch.
 
-Cliques by chains of `cat`, of values and of filters; fractals with every column run and drop-path by masks; active
-convolutions by torchvision's `deform_conv2d` or by one `grid_sample` per tap. Each network takes its weights from
+Cliques are chains of `cat`, of values and of filters. Fractals run every column and apply drop-path by masks. Active
+convolutions use torchvision's `deform_conv2d`, or one `grid_sample` per tap. Each network takes its weights from
 a built genome.
 """
 
@@ -18,12 +18,12 @@ from genome.ops._active import Active
 
 
 def copied(own: nn.Module, given: nn.Module) -> None:
-    """Give `own` the tensors of `given`, whose names may be others."""
+    """Copy the tensors of `given` into `own`; their names may differ."""
     own.load_state_dict(dict(zip(own.state_dict(), given.state_dict().values(), strict=True)))
 
 
 def part(network: nn.Module, name: str, kind: type[nn.Module]) -> list[nn.Module]:
-    """The parts of that kind in a node of a built genome."""
+    """Return the modules of that kind in a node of a built genome."""
     return [m for m in network.nodes[name.replace(".", ":")].modules() if isinstance(m, kind)]  # type: ignore[index,union-attr]
 
 
@@ -31,7 +31,7 @@ def part(network: nn.Module, name: str, kind: type[nn.Module]) -> list[nn.Module
 
 
 class Clique(nn.Module):
-    """The block as published: stage I feeds forward, stage II re-reads all other nodes with the same filters."""
+    """The published block: stage I feeds forward, stage II reads all other nodes with the same filters."""
 
     def __init__(
         self, channels: int, width: int, nodes: int, eps: float = 1e-5, dropout: float = 0.0
@@ -69,7 +69,7 @@ class Clique(nn.Module):
         return self.dropout(F.conv2d(F.relu(norm(value)), weight, padding=1))  # type: ignore[no-any-return]
 
     def take(self, network: nn.Module, name: str) -> None:
-        """The weights of the clique of that name."""
+        """Copy the weights of the clique of that name."""
         state = network.state_dict()
         for j in self.nodes:
             others = [i for i in (0, *self.nodes) if i != j]
@@ -111,7 +111,7 @@ class CliqueNet(nn.Module):
         return self.fc(torch.cat(vectors, dim=1))  # type: ignore[no-any-return]
 
     def take(self, network: nn.Module) -> None:
-        """The weights of a built `zoo.cliquenet`."""
+        """Copy the weights of a built `zoo.cliquenet`."""
         self.stem.load_state_dict(network.nodes["stem"].state_dict())  # type: ignore[index,union-attr]
         norms = iter(part(network, "out", nn.BatchNorm2d))
         for i, (block, head) in enumerate(zip(self.blocks, self.heads, strict=True), start=1):
@@ -129,7 +129,7 @@ class CliqueNet(nn.Module):
 
 
 class FractalUnit(nn.Sequential):
-    """3x3 convolution, dropout, norm, ReLU; `padded`: zeros are put around by a layer of their own (khanrc)."""
+    """3x3 convolution, dropout, norm, ReLU. `padded`: a separate layer pads with zeros (khanrc)."""
 
     def __init__(self, channels: int, width: int, dropout: float = 0.0, padded: bool = False) -> None:
         conv = nn.Conv2d(channels, width, 3, padding=0 if padded else 1, bias=False)
@@ -138,7 +138,7 @@ class FractalUnit(nn.Sequential):
 
 
 class Fractal(nn.Module):
-    """One block, column by column and step by step: every column is run, and joins mask what is dropped."""
+    """One block, column by column and step by step: every column runs, and joins mask the dropped inputs."""
 
     def __init__(
         self, columns: int, channels: int, width: int, rate: float, dropout: float = 0.0, padded: bool = False
@@ -153,7 +153,7 @@ class Fractal(nn.Module):
         )
 
     def forward(self, x: Tensor, column: int | None = None) -> Tensor:
-        """`column`: the one that is kept of the whole network, else each join draws for itself."""
+        """Run the block. `column`: the only column that is kept; None: each join draws its inputs."""
         count = len(self.columns)
         heads = [x] * count
         for step in range(1, (1 << (count - 1)) + 1):
@@ -180,9 +180,9 @@ class Fractal(nn.Module):
 
 
 class FractalNet(nn.Module):
-    """Blocks, each before a 2x2 max pool where `pool` is set, and one linear layer. (B, C, H, W) -> (B, classes)
+    """Blocks and one linear layer; `pool`: a 2x2 max pool follows each block. (B, C, H, W) -> (B, classes)
 
-    In training half of the mini-batches keep one column of the whole network, half drop inputs of joins.
+    In training, half of the mini-batches keep one column of the whole network, and half drop inputs of joins.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class FractalNet(nn.Module):
         return self.fc(x.flatten(1) if self.pool else x.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
     def take(self, network: nn.Module) -> None:
-        """The weights of a built `zoo.fractalnet`."""
+        """Copy the weights of a built `zoo.fractalnet`."""
         for b, block in enumerate(self.blocks, start=1):
             for c, column in enumerate(block.columns, start=1):  # type: ignore[arg-type]
                 for i, unit in enumerate(column, start=1):
@@ -230,21 +230,21 @@ Sampling = Callable[[Tensor, Active], Tensor]
 
 
 def taps(layer: Active) -> Tensor:
-    """(dy, dx) of all taps, with a gradient. (K, 2)"""
+    """Return (dy, dx) of all taps, with a gradient. (K, 2)"""
     moved = layer.position.view(-1, 2)
     centre = len(moved) // 2
     return torch.cat([moved[:centre], moved.new_zeros(1, 2), moved[centre:]])
 
 
 def start(layer: Active) -> Tensor:
-    """The conventional places. (K, 2)"""
+    """Return the positions of the taps of a plain convolution. (K, 2)"""
     reach = layer.kernel // 2
     at = [float(place) for place in range(-reach, reach + 1)]
     return layer.position.new_tensor([[y, x] for y in at for x in at])
 
 
 def by_torchvision(x: Tensor, layer: Active) -> Tensor:
-    """Every pixel with the same offsets."""
+    """Convolve by torchvision; every pixel has the same offsets."""
     high, across = (-(-size // layer.stride) for size in x.shape[2:])
     offset = (taps(layer) - start(layer)).view(1, -1, 1, 1).expand(x.shape[0], -1, high, across)
     made = deform_conv2d(x, offset, layer.weight, layer.bias, layer.stride, layer.kernel // 2)
@@ -253,7 +253,7 @@ def by_torchvision(x: Tensor, layer: Active) -> Tensor:
 
 
 def by_grid_sample(x: Tensor, layer: Active) -> Tensor:
-    """One sampling per tap, then one 1x1 convolution."""
+    """Convolve by one sampling per tap, then one 1x1 convolution."""
     size = x.shape[2]
     at = torch.arange(0, size, layer.stride, dtype=x.dtype)
     read = []
@@ -266,8 +266,10 @@ def by_grid_sample(x: Tensor, layer: Active) -> Tensor:
 
 
 class ActivePlain(nn.Module):
-    """The plain network with another way to run its active convolutions; its layers are those of a built
-    `zoo.active_plain`, weights and all. (B, 3, H, W) -> (B, classes)"""
+    """The plain network with another way to run its active convolutions. (B, 3, H, W) -> (B, classes)
+
+    The layers and their weights are those of a built `zoo.active_plain`.
+    """
 
     def __init__(self, network: nn.Module, way: Sampling) -> None:
         super().__init__()

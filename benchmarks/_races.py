@@ -1,4 +1,4 @@
-"""Studies that race: the same space, data, budget and recipe, with one sampler or another."""
+"""Studies that race: space, data, budget and recipe are the same, and the samplers differ."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ nodes:
 
 
 def subset(root: str | None, images: int, test: int, to: Path) -> Path:
-    """Write the first train and test images of Fashion-MNIST as an archive of one's own images; return its path."""
+    """Write the first train and test images of Fashion-MNIST as an archive of images, and return its path."""
     path = to / f"fashion-{images}-{test}.npz"
     if path.exists():
         return path
@@ -64,7 +64,7 @@ def subset(root: str | None, images: int, test: int, to: Path) -> Path:
 def study_of(
     name: str, data: Path, seconds: float, seed: int, epochs: int, *, macs: int = 2_000_000, **more: Any
 ) -> dict[str, Any]:
-    """A study as its file holds it. One worker: what came first is the same on every machine."""
+    """Return a study in the form of its file. It has one worker, so that the order is the same on every machine."""
     return {
         "study": name,
         "data": {"path": str(data)},
@@ -86,12 +86,11 @@ def study_of(
 
 @dataclass
 class Watch(Silent):
-    """Notes the best validation accuracy so far against the device seconds spent; stops at a target, if one is set."""
+    """Records the best validation accuracy by device seconds; stops the study at a target, if one is set."""
 
     target: float = float("inf")
-    best: list[tuple[float, float]] = field(
-        default_factory=list
-    )  # (seconds, accuracy), each better than the last
+    # (seconds, accuracy), each pair better than the one before
+    best: list[tuple[float, float]] = field(default_factory=list)
     is_reached: bool = False
 
     def ended(self, record: Record, spent: float) -> None:
@@ -102,13 +101,14 @@ class Watch(Silent):
             self.best.append((spent, accuracy))
         if accuracy >= self.target and not self.is_reached:
             self.is_reached = True
-            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C: what is running is kept, nothing is lost
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C: running trials are stored
 
 
 def side_by_side(count: int) -> ProcessPoolExecutor:
-    """Return so many processes, each kept to a core of its own with all that it starts: a study takes what it may.
+    """Return that many processes; each process, with all its children, runs on one core of its own.
 
-    They are started, not forked: a fork of a process that has computed with threads waits for these for ever.
+    A study would otherwise use every core that it finds. The processes are spawned, not forked: a fork of a
+    process that has computed with threads waits forever for threads that it does not have.
     """
     context = get_context("spawn")
     cores: SimpleQueue[int] = context.SimpleQueue()
@@ -124,7 +124,7 @@ def _pin(cores: SimpleQueue[int]) -> None:
 
 
 def raced(study: dict[str, Any], folder: Path, watch: Progress) -> Result:
-    """Run a study in a folder of its own."""
+    """Run a study in a separate folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{study['study']}.yaml"
     path.write_text(yaml.safe_dump(study, sort_keys=False))

@@ -1,9 +1,9 @@
-"""Comparing ways of doing the same on a busy machine: mirrored rounds, medians of ratios, and a control.
+"""Compare ways of doing the same work on a busy machine: mirrored rounds, medians of ratios, and a control.
 
-A round runs every way once and then once more in the opposite order (A B B A), so that a machine that slows down
-steadily slows all of them alike. One of the ways is the first way again: its ratio is the control, which is 1
-where nothing but the code differs. What is compared is CPU time, with that of child processes that have ended, or
-wall time where a benchmark is about it.
+A round runs every way once and then once more in the opposite order (A B B A). A machine that slows down steadily
+therefore slows all ways by the same factor. The first way runs twice, under two names; the ratio of the two is the
+control, which is 1 where nothing but chance makes a difference. The measure is CPU time, with the CPU time of child
+processes that have ended; a benchmark about wall time measures wall time.
 """
 
 from __future__ import annotations
@@ -23,31 +23,27 @@ Way = Callable[[], object]
 Clock = Callable[[], float]
 
 ROUNDS = 7
-SECONDS = 0.02  # what one run takes at least: a shorter way is called several times
+SECONDS = 0.02  # the shortest run; a faster way is called several times in a run
 SLOW = 0.5  # a first call that takes longer is enough to warm up
-TRUSTED = 0.05  # how far the control may be from 1
+TRUSTED = 0.05  # the largest distance of a trusted control from 1
 
 
 @dataclass(frozen=True)
 class Compared:
-    """How many times as long another way takes as ours.
+    """How many times as long another way takes as ours."""
 
-    ratio: median over the rounds.  low, high: their quartiles.  control: the same of ours against itself.
-    ours, theirs: median seconds of one call.  goal: the least ratio that is wanted, if any.
-    """
-
-    ratio: float
-    low: float
-    high: float
-    control: float
+    ratio: float  # median over the rounds
+    low: float  # lower quartile of the ratio
+    high: float  # upper quartile of the ratio
+    control: float  # ratio of our way against itself
     rounds: int
-    ours: float
-    theirs: float
-    goal: float | None = None
+    ours: float  # median seconds of one call of our way
+    theirs: float  # median seconds of one call of the other way
+    goal: float | None = None  # least ratio that is wanted; None: the comparison has no goal
 
     @property
     def verdict(self) -> str:
-        """Whether the goal is met; `inconclusive` where the control says that the machine was too uneven."""
+        """Whether the goal is met; `inconclusive` where the control shows that the machine was too uneven."""
         if not trusted(self.control):
             return "inconclusive"
         if self.goal is None:
@@ -65,25 +61,25 @@ def trusted(control: float) -> bool:
 
 
 def cpu_seconds() -> float:
-    """User and system time of this process, all its threads, and of its children that have ended."""
+    """Return user and system time of this process, all its threads, and its children that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """Seconds of every way in every round. The first way is ours, the second ours again."""
+    """Seconds of every way in every round. The first way is ours, and the second is ours again."""
 
-    names: tuple[str, ...]
-    rows: tuple[tuple[float, ...], ...]
+    names: tuple[str, ...]  # of the ways
+    rows: tuple[tuple[float, ...], ...]  # seconds of each way, one row a round
 
     @property
     def control(self) -> float:
-        """Ours against itself."""
+        """The ratio of our way against itself."""
         return statistics.median(self._ratios(1, 0))
 
     def against(self, name: str, base: str | None = None, goal: float | None = None) -> Compared:
-        """How many times as long a way takes as `base`, or as ours."""
+        """Return how many times as long a way takes as `base`, or as ours."""
         way, than = self.names.index(name), 0 if base is None else self.names.index(base)
         ratios = self._ratios(way, than)
         low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
@@ -99,7 +95,7 @@ class Rounds:
         )
 
     def seconds(self, way: int) -> float:
-        """The median of a way."""
+        """Return the median seconds of a way."""
         return statistics.median(row[way] for row in self.rows)
 
     def _ratios(self, way: int, base: int) -> list[float]:
@@ -114,8 +110,11 @@ def measure(
     most: int | None = None,
     clock: Clock = cpu_seconds,
 ) -> Rounds:
-    """Time ours and the others in mirrored rounds: at least `rounds`, and up to `most` (three times as many)
-    while the control is not trusted. Each is called before."""
+    """Time our way and the others in mirrored rounds, after one call of each as warm-up.
+
+    The number of rounds is at least `rounds`. It grows to at most `most` (default: three times `rounds`) while the
+    control is not trusted.
+    """
     once = [_calls(way, clock) for way in (ours, *others.values())]
     ways, calls = [ours, ours, *others.values()], [once[0], *once]
     names = ("ours", "control", *others)
@@ -129,13 +128,13 @@ def measure(
 def compare(
     ours: Way, others: Mapping[str, Way], goal: float | None = None, *, rounds: int = ROUNDS
 ) -> dict[str, Compared]:
-    """Ours against each of the others, by CPU time."""
+    """Compare our way with each of the others by CPU time."""
     found = measure(ours, others, rounds=rounds)
     return {name: found.against(name, goal=goal) for name in others}
 
 
 def seconds(way: Way, calls: int = 1, clock: Clock = cpu_seconds) -> float:
-    """What one call takes, as the mean of `calls`."""
+    """Return the seconds of one call: the mean of `calls` calls."""
     start = clock()
     for _ in range(calls):
         way()
@@ -143,7 +142,7 @@ def seconds(way: Way, calls: int = 1, clock: Clock = cpu_seconds) -> float:
 
 
 def _calls(way: Way, clock: Clock) -> int:
-    """How many calls fill a run. The first call is slow: where it says nothing there is a second."""
+    """Return how many calls fill a run. The first call warms up; a second is timed where the first was short."""
     once = seconds(way, clock=clock)
     if once < SLOW:
         once = seconds(way, clock=clock)
@@ -151,7 +150,7 @@ def _calls(way: Way, clock: Clock) -> int:
 
 
 def _round(ways: Sequence[Way], calls: Sequence[int], clock: Clock) -> tuple[float, ...]:
-    """Seconds of each way: there and back."""
+    """Return the seconds of each way, run in order and then in the opposite order."""
     spent = [0.0] * len(ways)
     there = range(len(ways))
     for i in (*there, *reversed(there)):
@@ -160,7 +159,7 @@ def _round(ways: Sequence[Way], calls: Sequence[int], clock: Clock) -> tuple[flo
 
 
 def training_step(module: nn.Module, *xs: Tensor, bf16: bool = False) -> Callable[[], None]:
-    """A forward in training mode and a backward to all weights, and to the inputs that ask for a gradient."""
+    """Return a step: a forward in training mode, and a backward to all weights and inputs with a gradient."""
     module.train()
 
     def step() -> None:
@@ -175,13 +174,13 @@ def training_step(module: nn.Module, *xs: Tensor, bf16: bool = False) -> Callabl
 
 
 def prepare(threads: int = 1, seed: int = 0) -> None:
-    """So many threads, and the same numbers each time."""
+    """Set the number of threads and the seed."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
 
 
 def setting(seed: int = 0) -> str:
-    """The line that every table begins with: machine, versions, threads, seed."""
+    """Return the first line of every table: machine, versions, threads, seed."""
     return (
         f"{_processor()}, {_cores()} cores; Python {platform.python_version()}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} thread(s); seed {seed}"

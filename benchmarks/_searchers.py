@@ -1,4 +1,4 @@
-"""Searchers of a benchmark: plain ones on a table's rows, Optuna's samplers on the space, and ours on genomes."""
+"""Searchers of a benchmark: plain ones on rows of a table, Optuna's samplers on a space, ours on genomes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from search.space.space import Space
 
 
 class Told(NamedTuple):
-    """What came of a network: its digest, accuracy in percent, and the seconds of its training, where known.
-
-    `violation` is by how much it breaks limits: above 0 it was refused, and its accuracy is 0.
-    """
+    """The result of one network, as its searcher is told."""
 
     digest: str
-    valid: float
-    violation: float = 0.0
-    seconds: float = 0.0
+    valid: float  # accuracy in percent; 0 where the network was refused
+    violation: float = 0.0  # distance from the limits; above 0 the network was refused
+    seconds: float = 0.0  # of the training, where known
 
 
 class Searcher(Protocol):
-    """Asks for one network after the other and is told what came of each."""
+    """Proposes one network after another, and is told the result of each."""
 
     def ask(self) -> Genome: ...
 
@@ -37,7 +34,7 @@ class Searcher(Protocol):
 
 
 class Uniform:
-    """Random search: every row of the table is as likely."""
+    """Random search: every row of the table is equally likely."""
 
     def __init__(self, table: Table, seed: int) -> None:
         self.table, self.codes, self.rng = table, list(table.rows), Random(seed)
@@ -50,8 +47,10 @@ class Uniform:
 
 
 class Regularised:
-    """Regularised evolution (Real et al., AAAI 2019, arXiv:1802.01548) on codes: the best of a sample has one of
-    its places changed; the oldest dies."""
+    """Regularised evolution (Real et al., AAAI 2019, arXiv:1802.01548) on codes.
+
+    The best of a sample has one of its places changed, and the oldest member is removed.
+    """
 
     POPULATION, SAMPLE = 30, 10
 
@@ -79,8 +78,10 @@ class Regularised:
 
 
 class Asked:
-    """A sampler of Optuna that answers the holes of the space, one parameter each. What is refused is told as in
-    studies: as pruned and by its constraint."""
+    """A sampler of Optuna that answers the holes of the space, one parameter a hole.
+
+    A refused network is told as in a study: pruned, with its constraint.
+    """
 
     def __init__(self, name: str, space: Space, seed: int) -> None:
         self.space = space
@@ -99,7 +100,7 @@ class Asked:
 
 
 class Proposed:
-    """A sampler of ours."""
+    """A sampler of this project."""
 
     def __init__(self, proposer: Proposer) -> None:
         self.proposer = proposer
@@ -128,7 +129,7 @@ class Proposed:
 
 
 def searcher(word: str, table: Table, seed: int) -> Searcher:
-    """The searcher of that word on a table: uniform, regularised, or a sampler of studies."""
+    """Return the searcher of that word on a table: uniform, regularised, or a sampler of studies."""
     if word == "uniform":
         return Uniform(table, seed)
     if word == "regularised":
@@ -137,7 +138,7 @@ def searcher(word: str, table: Table, seed: int) -> Searcher:
 
 
 def of_study(word: str, space: Space, seed: int) -> Searcher:
-    """A sampler of studies, ours or Optuna's, by its word."""
+    """Return a sampler of studies, ours or Optuna's, by its word."""
     if word in proposing():
         return Proposed(proposer(word, space, seed, objectives=1))
     return Asked(word, space, seed)

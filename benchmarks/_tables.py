@@ -21,40 +21,40 @@ from search.space.holes import Hole
 from search.space.parse import space_of
 from search.space.space import Space
 
-Code: TypeAlias = tuple[int, ...]  # which of its options each place takes
+Code: TypeAlias = tuple[int, ...]  # the index of the chosen option at each place
 
 
 class Row(NamedTuple):
-    """Accuracies in percent: the one that is searched on, and the one of the final network."""
+    """Accuracies of one network, in percent."""
 
-    valid: float
-    test: float
+    valid: float  # the accuracy that a search maximizes
+    test: float  # the accuracy of the final network
 
 
 class MissingTable(Exception):
-    """The table's file is not there."""
+    """The table's file does not exist."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A space with the accuracies of all that it holds. `options` lists for each place the ops it may be."""
+    """A space with the accuracies of all its genomes."""
 
     name: str
     space: Space
-    options: dict[str, tuple[Op, ...]]
+    options: dict[str, tuple[Op, ...]]  # the ops that each place may take
     rows: dict[Code, Row]
 
     @cached_property
     def best(self) -> float:
-        """The highest accuracy to be found."""
+        """The highest accuracy that a search can find."""
         return max(row.valid for row in self.rows.values())
 
     def code(self, found: Genome) -> Code:
-        """Where a genome of the space stands in the table."""
+        """Return the place in the table of a genome of the space."""
         return tuple([ops.index(found.by_name[place].op) for place, ops in self.options.items()])
 
     def genome(self, code: Code) -> Genome:
-        """The genome at that place."""
+        """Return the genome at that place."""
         nodes = {node.name: node for node in self._any.nodes}
         for (place, ops), i in zip(self.options.items(), code, strict=True):
             width = self.space.by_name[place].width if ops[i].takes_width() else None
@@ -63,7 +63,7 @@ class Table:
         return replace(self._any, nodes=tuple(nodes.values()))
 
     def digest(self, code: Code) -> str:
-        """The digest of the genome at that place."""
+        """Return the digest of the genome at that place."""
         if code not in self._digests:
             self._digests[code] = genome.digest(self.genome(code))
         return self._digests[code]
@@ -82,7 +82,10 @@ def _op(word: str, **genes: object) -> Op:
 
 
 def _again(op: Op, stride: int = 1) -> Op:
-    """The same as a stack of one: a choice has each type once, and here all options are as likely to be drawn."""
+    """Return the op as a stack of depth one.
+
+    A choice has each type once, and here all options must be equally likely.
+    """
     return _op("stack", depth=1, stride=stride, body=op)
 
 
@@ -93,7 +96,7 @@ def _choice(ops: tuple[Op, ...]) -> str:
 NOTHING = _op("act", norm="none", activation="none")
 
 
-# --- NAS-Bench-201: a cell of four maps and six edges; one cell stands for the fifteen equal ones
+# --- NAS-Bench-201: a cell of four maps and six edges; one cell stands for the fifteen equal cells
 
 EDGES = ("e01", "e02", "e12", "e03", "e13", "e23")  # in the order of the table's cell strings
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -114,7 +117,7 @@ space:
 
 
 def nb201(folder: Path) -> Table:
-    """NAS-Bench-201 on CIFAR-10. Raises MissingTable where the folder has no such table."""
+    """NAS-Bench-201 on CIFAR-10. Raises MissingTable where the folder does not hold the table."""
     conv = _op("conv", kernel=1, order="act-conv-norm")
     ops = (
         _op("zero"),
@@ -132,19 +135,20 @@ def nb201(folder: Path) -> Table:
 
 
 def cell_code(text: str) -> Code:
-    """The options of a cell string such as |none~0|+|none~0|none~1|+|none~0|none~1|none~2|, edge by edge."""
+    """Return the options of a cell string such as |none~0|+|none~0|none~1|+|none~0|none~1|none~2|, by edge."""
     return tuple([OPERATIONS.index(word) for word in re.findall(r"(\w+)~\d", text)])
 
 
 # --- NAS-Bench-Macro: a chain of eight layers
 
-STRIDED = ("l1", "l3", "l6")  # the first layers of the stages: they halve the image and double the width
+STRIDED = ("l1", "l3", "l6")  # the first layers of the stages; each halves the image and doubles the width
 
 
 def macro(folder: Path) -> Table:
-    """NAS-Bench-Macro: searched on the first training, the mean of the other two is the final accuracy.
+    """NAS-Bench-Macro. A search maximizes the accuracy of the first training.
 
-    Raises MissingTable where the folder has no such table.
+    The final accuracy is the mean of the other two trainings. Raises MissingTable where the folder does not hold
+    the table.
     """
     options = {f"l{i}": _layer(stride=2 if f"l{i}" in STRIDED else 1) for i in range(1, 9)}
     text, before, width = ["space:", "  nodes:", "    stem: {op: conv, in: [image], width: 32}"], "stem", 32
@@ -164,8 +168,10 @@ def macro(folder: Path) -> Table:
 
 
 def _layer(stride: int) -> tuple[Op, ...]:
-    """Nothing (a 1x1 convolution where the shape changes), and two residual units with depthwise kernels of 3 and
-    5."""
+    """Return the options of a layer: identity, and two residual units with depthwise kernels of 3 and 5.
+
+    A 1x1 convolution takes the place of the identity where the shape changes.
+    """
     small, large = (_op("residual", unit="body", body=_op("separable", kernel=k)) for k in (3, 5))
     return (
         NOTHING if stride == 1 else _op("conv", kernel=1, stride=2, order="conv-norm"),

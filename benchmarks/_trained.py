@@ -1,4 +1,4 @@
-"""Networks of the space that races are held on, trained for a moment each, and what they came to kept on disk."""
+"""Networks of the races' space: each is trained briefly, and its result is stored on disk."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from trainer import Data, Recipe, Split
 
 @dataclass
 class Trained:
-    """Says what a genome comes to: trained by the study's recipe on data, unless the file has its digest.
+    """Returns the result of a genome: stored under its digest, or trained now by the study's recipe.
 
-    An illegal network, or one over the study's limits, is refused. One of which nothing is measured has accuracy 0.
+    A network that is illegal or over the study's limits is refused. A training without a measured accuracy counts
+    as accuracy 0.
     """
 
-    file: StudyConfig
+    file: StudyConfig  # limits and recipe
     data: Data
-    path: Path
-    known: dict[str, Told] = field(default_factory=dict)
+    path: Path  # of the stored results
+    known: dict[str, Told] = field(default_factory=dict)  # stored results by digest
 
     def __call__(self, written: Genome) -> Told:
         try:
@@ -42,7 +43,7 @@ class Trained:
         if over > 0:
             return Told(network.digest, 0.0, violation=over)
         if network.digest not in self.known:
-            self._read()  # another process may have trained it
+            self._read()  # another process may have trained the same network
         if network.digest not in self.known:
             self._train(written, network.digest)
         return self.known[network.digest]
@@ -64,12 +65,12 @@ class Trained:
 
     @property
     def recipe(self) -> Recipe:
-        """The study's, in one form: a probe would choose by the clock."""
+        """The study's recipe with a fixed precision and layout; a probe would choose them by the clock."""
         return replace(self.file.recipe, precision="fp32", layout="channels_last", compile="never")
 
 
 def trained(root: str, images: int, valid: int, epochs: int, folder: Path) -> Trained:
-    """The objective of so many images of Fashion-MNIST and epochs; `folder` keeps what was trained."""
+    """Return the objective on that many images of Fashion-MNIST; `folder` holds the stored results."""
     study = study_of("others", folder, 60, 0, epochs, budget={"device_time": "60s"})
     study["data"] = "fashion-mnist"
     whole = trainer.load("fashion-mnist", root)

@@ -1,5 +1,8 @@
-"""A training loop as tutorials write it: torchvision's transforms of one Pillow image at a time, a DataLoader, the
-optimizer as it comes, the loss read at every step, evaluation after every epoch in batches of the same size."""
+"""A training loop as tutorials write it.
+
+torchvision's transforms take one Pillow image at a time, a DataLoader makes the batches, and the optimizer has its
+defaults. The loop reads the loss at every step and evaluates after every epoch in batches of the training's size.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from trainer import Data, Recipe, Split
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """A split as torchvision's data sets give it: a Pillow image is made of the pixels, then transformed."""
+    """A split as torchvision's data sets give it: a Pillow image of the pixels, then transformed."""
 
     def __init__(self, split: Split, transform: transforms.Compose) -> None:
         pixels = split.x.permute(0, 2, 3, 1).contiguous()
@@ -32,7 +35,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
 
 def loaders(data: Data, batch: int, workers: int) -> tuple[DataLoader, DataLoader]:  # type: ignore[type-arg]
-    """Of the train images, augmented, and of the valid images."""
+    """Return the loaders of the augmented train images and of the valid images."""
     size = data.input[1:]
     augment = [transforms.RandomCrop(size, padding=min(size) // 8)]
     augment += [transforms.RandomHorizontalFlip()] if data.mirror else []
@@ -75,7 +78,7 @@ def train(start: nn.Module, data: Data, recipe: Recipe, workers: int) -> float:
 
 
 def evaluate(model: nn.Module, loader: DataLoader) -> float:  # type: ignore[type-arg]
-    """The share that the last exit gets right."""
+    """Return the share of images that the last exit classifies correctly."""
     model.eval()
     right = total = 0
     loss = 0.0

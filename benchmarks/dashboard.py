@@ -1,20 +1,25 @@
 """First byte of each page of the dashboard over a study of 5,000 trials of 60 holes, and its table in a browser.
 
-The study is filled as in `sampling_cost.py` and served by the command itself, on a free port of this machine. Each page
-is asked for over a new connection; what is counted is the time until the status line is there (the page is whole then,
-the server does not stream), and beside it the CPU time of the server, which a busy machine changes less.
+The study is filled as in `sampling_cost.py`. The command `genome dashboard` serves it on a free port of this machine.
+Each page is requested over a new connection. The measured time ends when the status line has arrived; the page is
+complete then, because the server does not stream. The table also shows the CPU time of the server, which a busy
+machine changes less.
 
-- cold: the first request to a fresh server, which has read nothing. A page answers after 150 ms that its study is being
-  read (202) and comes by itself; `whole` is when it has come. Twins, pictures, texts and parts
-  wait until it is read.
-- named: the same, where the server was given the study and has had two seconds, as when a person clicks its address.
-- warm: asked again.  running: the study is `running`, and one trial is changed before each request, so that the numbers
-  are worked out anew. Samplers of Optuna's (`--sampler tpe`) also keep each hole as a parameter, which is not read.
+- cold: the first request to a fresh server, which has read nothing. After 150 ms a page answers that the server is
+  reading its study (202), and reloads by itself; `whole` is the time until the page is complete. Twins, pictures,
+  texts and parts answer only when the study has been read.
+- named: the same request to a server that was given the study two seconds ago, as when a person clicks its address.
+- warm: a repeated request.
+- running: the study is `running`, and one trial changes before each request, so that the server computes its numbers
+  again.
 
-In a browser (headless Chromium, where there is one): from the click that sorts or filters the table until the rows
-are shown, and how long a frame takes while the page is scrolled through.
+Samplers of Optuna's (`--sampler tpe`) also store each hole as a parameter, which the dashboard does not read.
 
-Goal: under 300 ms, cold and warm; for twins, pictures, texts and the parts that an open page asks for, once read.
+In a browser (headless Chromium, if installed): the time from the click that sorts or filters the table until the
+rows are shown, and the time of a frame while the page scrolls.
+
+Goal: under 300 ms, cold and warm; for twins, pictures, texts and the parts that an open page requests, once the
+study has been read.
 
     python benchmarks/dashboard.py [--trials 5000] [--sampler evolve] [--times 7]
 """
@@ -69,18 +74,18 @@ PAGES = (
 
 
 class Answer(NamedTuple):
-    """Seconds until the first byte, CPU seconds of the server, size and status; `whole`: seconds until it was all."""
+    """The answer to one request for a page."""
 
-    first_byte: float
-    cpu: float
-    size: int
+    first_byte: float  # seconds until the first byte
+    cpu: float  # CPU seconds of the server
+    size: int  # bytes
     status: int
-    whole: float
+    whole: float  # seconds until the page is complete
 
 
 @contextmanager
 def served(runs: Path, *named: str) -> Iterator[tuple[str, int]]:
-    """The host and port of a fresh server, and the number of its process."""
+    """Start a fresh server; yield its host and port, and its process id."""
     command = [sys.executable, "-m", "search", "dashboard", *named, "--runs", str(runs), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -92,7 +97,7 @@ def served(runs: Path, *named: str) -> Iterator[tuple[str, int]]:
 
 
 def ask(place: str, process: int, page: str) -> Answer:
-    """Ask for a page over a new connection, again while it says to wait."""
+    """Request a page over a new connection, again while the answer says that the study is being read."""
     began, cpu = time.perf_counter(), cpu_seconds(process)
     status, first_byte, content = once(place, page)
     said = status
@@ -104,7 +109,7 @@ def ask(place: str, process: int, page: str) -> Answer:
 
 
 def once(place: str, page: str) -> tuple[int, float, bytes]:
-    """The status of an answer, the seconds until it was there, and what it holds."""
+    """Return the status of an answer, the seconds until its first byte, and its content."""
     connection, began = HTTPConnection(place, timeout=600), time.perf_counter()
     connection.request("GET", page)
     answer = connection.getresponse()
@@ -115,13 +120,13 @@ def once(place: str, page: str) -> tuple[int, float, bytes]:
 
 
 def cpu_seconds(process: int) -> float:
-    """CPU time of a process so far, to a hundredth of a second."""
+    """Return the CPU time of a process so far, to a hundredth of a second."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def middle(answers: list[Answer]) -> Answer:
-    """The median first byte, the mean CPU time: its clock is coarse."""
+    """Return the median first byte, and the mean CPU time, whose clock is coarse."""
     return answers[-1]._replace(
         first_byte=statistics.median(answer.first_byte for answer in answers),
         cpu=statistics.fmean(answer.cpu for answer in answers),
@@ -138,14 +143,14 @@ class Row(NamedTuple):
     running: Answer
 
     def is_met(self) -> bool:
-        """Whether every answer came in time; what waits for its study has the time of reading it once."""
+        """Whether every answer met the goal; an answer that must wait for its study is allowed the time to read it."""
         waits = any(part in self.page for part in ("picture", "genome", ".json", "/part/"))
         timely = (self.named, self.warm, self.running) if waits else self[1:]
         return max(answer.first_byte for answer in timely) < GOAL_SECONDS
 
 
 def rows(runs: Path, store: Store, times: int) -> Iterator[Row]:
-    """Each page in each state."""
+    """Measure each page in each state."""
     cold, named = {}, {}
     for page in PAGES:
         with served(runs) as server:
@@ -166,7 +171,7 @@ def rows(runs: Path, store: Store, times: int) -> Iterator[Row]:
 
 
 def in_browser(runs: Path, times: int) -> Iterator[tuple[str, float]]:
-    """What a person waits for in the table, and how long frames take while the page is scrolled."""
+    """Measure how long a person waits for the table, and how long frames take while the page scrolls."""
     from playwright.sync_api import sync_playwright
 
     with served(runs, "study") as (place, _), sync_playwright() as playwright:
@@ -197,7 +202,7 @@ def in_browser(runs: Path, times: int) -> Iterator[tuple[str, float]]:
         browser.close()
 
 
-# 120 frames of 60 pixels each; how long each took, in seconds
+# scroll 120 frames of 60 pixels each; return the seconds of each frame
 SCROLL = """async () => {
   scrollTo(0, 0);
   const took = [];

@@ -1,11 +1,14 @@
 """Device seconds until a study is as good as random search was with the whole budget, Fashion-MNIST subset.
 
-Random search, without pruning, spends the whole budget with every seed; the mean over the seeds of the best
-validation accuracy of a network trained to the end is the target; `--target` takes it from an earlier run. Each
-other way then runs on the same space, data, recipe and budget until one of its networks, trained to the end,
-reaches that. A way that does not within the budget counts with the whole of it, and is marked. One worker for each
-study; `--cores` studies run side by side, seed by seed, so that all ways see the same hours of the machine. What each
-came to is kept in `--folder`; the same command goes on with it, and begins anew with a study that was killed.
+Random search without pruning spends the whole budget with every seed. The target is the mean over the seeds of the
+best validation accuracy of a network that was trained to the end; `--target` takes the target from an earlier run.
+Every other way then runs on the same space, data, recipe and budget until one of its networks, trained to the end,
+reaches the target. A way that does not reach the target within the budget counts with the whole budget, and is
+marked.
+
+Each study has one worker. `--cores` studies run side by side, seed by seed, so that all ways run in the same hours
+of the machine. `--folder` holds the result of each study: the same command continues with the missing studies, and
+restarts a study that was killed.
 
     python -m benchmarks.economy [--data-root FOLDER] [--folder runs/economy] [--seconds 240] [--cores 1]
 """
@@ -47,28 +50,30 @@ class Race(NamedTuple):
     """What every study of the comparison has in common."""
 
     data: Path
-    seconds: float
+    seconds: float  # budget of device time
     epochs: int
-    macs: int
-    folder: Path
+    macs: int  # limit of a network
+    folder: Path  # of the stored results
 
 
 class Ran(NamedTuple):
-    """What one study came to: its best accuracy, the device seconds spent when it stopped, and trained networks."""
+    """The result of one study."""
 
-    accuracy: float
-    seconds: float
-    is_reached: bool
-    networks: int
+    accuracy: float  # the best
+    seconds: float  # device seconds spent when the study stopped
+    is_reached: bool  # whether the target was reached
+    networks: int  # trained networks
 
 
 def ran(race: Race, name: str, way: dict[str, Any], seed: int, target: float = float("inf")) -> Ran:
-    """Run one study until it reaches the target, or the end of its budget, or read what it came to before."""
+    """Run one study until the target or the end of its budget, or read its stored result."""
     kept = race.folder / f"{name}-{seed}-{target:.4f}.json"
     if kept.exists():
         return Ran(**json.loads(kept.read_text()))
     folder = kept.with_name(kept.stem)
-    shutil.rmtree(folder, ignore_errors=True)  # of one that was killed: what it had reached nobody watched
+    shutil.rmtree(
+        folder, ignore_errors=True
+    )  # of a killed study: nobody recorded when it reached its accuracies
     watch = Watch(target)
     settings = {**way, "sampler": {"name": way["sampler"], "seed": seed}}
     study = study_of("race", race.data, race.seconds, seed, race.epochs, macs=race.macs, **settings)
@@ -84,7 +89,7 @@ def ran(race: Race, name: str, way: dict[str, Any], seed: int, target: float = f
 
 
 def aim(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> float:
-    """Return what random search reached with the whole budget, and print it."""
+    """Return the accuracy that random search reached with the whole budget, and print it."""
     plain = [pool.submit(ran, race, "plain", PLAIN, seed) for seed in given.seeds]
     bests = [one.result() for one in plain]
     if not all(one.accuracy for one in bests):
@@ -96,7 +101,7 @@ def aim(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> flo
 
 
 def compared(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -> None:
-    """Print what each way needs to reach the target."""
+    """Print the device seconds that each way needs to reach the target."""
     target = given.target or aim(given, race, pool)
     runs: dict[str, list[Future[Ran]]] = {name: [] for name in given.ways}
     for seed in given.seeds:
@@ -110,7 +115,7 @@ def compared(given: argparse.Namespace, race: Race, pool: ProcessPoolExecutor) -
 
 
 def line(name: str, results: list[Ran], whole: float) -> str:
-    """A way's line of the table: times fewer by the median and by the mean, which has its standard error."""
+    """Return a way's line of the table: the factor by the median and by the mean, with its standard error."""
     seconds = [one.seconds for one in results]
     each = ", ".join(f"{one.seconds:.0f}{'' if one.is_reached else ' (not)'}" for one in results)
     middle, mean = statistics.median(seconds), statistics.mean(seconds)

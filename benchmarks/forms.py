@@ -1,7 +1,7 @@
 """Forms: forward and backward of drawn genomes in each number format and layout, against fp32 in contiguous layout.
 
-One CPU thread, process time, the least of six steps in turn. This is what the usual layout and the probe's candidates
-rest on; no goal.
+One CPU thread, process time, the minimum of six steps taken in turn. The usual layout and the candidates of the probe
+rest on these figures; the benchmark has no goal.
 
     python benchmarks/forms.py [--data digits] [--data-root FOLDER] [--batch 32] [--genomes 14]
 """

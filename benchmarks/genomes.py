@@ -1,11 +1,13 @@
 """Genomes per second: draw + decode + resolve + digest, against the same with plain networkx; build; meta forward.
 
-One core, a space whose genomes have 30 nodes. The kinds of work are timed in turn, each several times; the
-medians and their ratios are printed. `plain` does with networkx's own functions what a first version would: it
-draws by the same walk, checks for cycles, sorts, infers shapes and costs node by node without any cache, and
-takes networkx's Weisfeiler-Lehman hash: once with as many rounds as the longest path, so that it tells apart
-what our digest tells apart (a digest that does not reuses the wrong report), and once with networkx's default of
-three rounds, which sees three edges far.
+The benchmark runs on one core and uses a space whose genomes have 30 nodes. The kinds of work are timed in turn, each
+several times; the medians and their ratios are printed.
+
+`plain` does the same work with networkx's own functions, as a first version would: it draws by the same walk, checks
+for cycles, sorts, infers shapes and costs node by node without any cache, and takes networkx's Weisfeiler-Lehman hash.
+The hash runs twice. With as many rounds as the longest path, it distinguishes the networks that our digest
+distinguishes; a coarser digest would reuse the wrong report. With networkx's default of three rounds, it sees only
+three edges far.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ SHAPE, CLASSES = Shape(3, 32, 32), 10
 
 
 def space(skips: bool = True) -> Space:
-    """28 places with four holes each, and every other edge a skip that may be taken; a stem and an exit."""
+    """Return a space of a stem, 28 places with four holes each, an optional skip on every other edge, and an exit."""
     lines = [
         "space:",
         "  widths: {rule: {one_of: [constant, add]}, base: {int: [8, 32, 8]}, alpha: {int: [1, 32]}}",
@@ -50,14 +52,14 @@ def space(skips: bool = True) -> Space:
 
 
 def ours(where: Space, rng: Random) -> str:
-    """Draw a genome through the walk, resolve it, name it."""
+    """Draw a genome through the walk, resolve it, and compute its digest."""
     plan = genome.resolve(where.sample(rng))
     assert plan.params and plan.macs
     return genome.digest(plan)
 
 
 def plain(where: Space, rng: Random, rounds: int | None = None) -> str:
-    """The same with a networkx graph whose nodes hold everything; `rounds` of None: as deep as the graph."""
+    """Do the same with a networkx graph whose nodes hold everything; `rounds` of None: as deep as the graph."""
     drawn = where.sample(rng)
     graph: Any = nx.DiGraph()
     graph.add_node(IMAGE, shape=drawn.input, label=IMAGE)
@@ -77,14 +79,14 @@ def plain(where: Space, rng: Random, rounds: int | None = None) -> str:
 
 
 def plain_near(where: Space, rng: Random) -> str:
-    """`plain` with networkx's default of three rounds."""
+    """Call `plain` with networkx's default of three rounds."""
     return plain(where, rng, rounds=3)
 
 
 def _visit(
     graph: Any, drawn: Genome, blocks: list[str], name: str, params: int, macs: int
 ) -> tuple[int, int]:
-    """Width, shape and cost of one node."""
+    """Return width, shape and cost of one node."""
     node = graph.nodes[name]["node"]
     ins = tuple(graph.nodes[source]["shape"] for source in node.ins)
     assert drawn.widths is not None
@@ -105,15 +107,17 @@ def _visit(
 
 
 class Built(NamedTuple):
-    """Seconds of process time to make one network: by `build`, and by torch's own constructors alone."""
+    """Seconds of process time to make one network."""
 
-    build: float
-    constructors: float
+    build: float  # by `genome.build`
+    constructors: float  # by torch's own constructors alone
 
 
 def built(where: Space, rng: Random) -> Built:
-    """Build a genome, then make the same convolutions, norms and activations without anything of ours: what
-    building can't go below."""
+    """Build a genome, then make the same convolutions, norms and activations without any code of this project.
+
+    The second time is the least that building can take.
+    """
     from torch import nn
 
     plan = genome.resolve(where.sample(rng))
@@ -137,7 +141,7 @@ def _medians(rows: list[Built]) -> Built:
 
 
 def meta_seconds(where: Space) -> list[float]:
-    """Seconds of the alternative to our shape arithmetic: a counted torch forward on the meta device."""
+    """Return the seconds of the alternative to our shape arithmetic: a counted torch forward on the meta device."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

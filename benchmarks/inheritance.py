@@ -1,10 +1,12 @@
-"""What inherited weights buy: children by one move, trained briefly with their parent's weights and without.
+"""What inherited weights gain: children by one move, trained briefly with their parent's weights and without.
 
 Parents are drawn from the space of studies/digits.yaml and trained in full; the better half has children. Each child
-is trained for four epochs from its parent's weights, for as many from scratch, and twice in full from scratch with
-two seeds. Printed are the validation accuracies on the way, and by Spearman's rank correlation what a brief training
-tells of the full one: where inherited weights only show how good the parent was, they tell no more than the
-parent's own accuracy does; no brief training can tell more than the second seed. One thread; eight minutes.
+is trained for four epochs from its parent's weights, for four epochs from scratch, and twice in full from scratch with
+two seeds.
+
+The tables show the validation accuracies on the way, and Spearman's rank correlation between brief and full trainings.
+If inherited weights only show how good the parent was, the brief training predicts no more than the parent's own
+accuracy does. The second seed is the upper bound: no brief training can predict more. One thread; eight minutes.
 """
 
 from __future__ import annotations
@@ -35,24 +37,23 @@ BRIEF, SHOWN = 4, (1, 2, 4)  # epochs
 
 
 class Trained(NamedTuple):
-    """A network and its training in full."""
+    """A network and the report of its full training."""
 
     written: Genome
     report: trainer.Report
 
 
 class Pair(NamedTuple):
-    """A child, trained in four ways. `share` of its parameters are inherited, which took `cost` of the time that
-    building it takes."""
+    """A child, trained in four ways."""
 
     move: str
-    share: float
-    cost: float
-    parent: trainer.Report
-    inherited: trainer.Report
-    scratch: trainer.Report
-    full: trainer.Report
-    again: trainer.Report
+    share: float  # of the child's parameters that are inherited
+    cost: float  # time of the inheritance, as a multiple of the time that building takes
+    parent: trainer.Report  # the parent's full training
+    inherited: trainer.Report  # the child's brief training from its parent's weights
+    scratch: trainer.Report  # the child's brief training from scratch
+    full: trainer.Report  # the child's full training from scratch
+    again: trainer.Report  # the child's full training with a second seed
 
 
 class Bench(NamedTuple):
@@ -63,7 +64,7 @@ class Bench(NamedTuple):
     data: trainer.Data
 
     def fit(self, written: Genome, epochs: int, seed: int, parent: Trained | None = None) -> trainer.Report:
-        """Train a network, from its parent's weights where there is one."""
+        """Train a network, from its parent's weights if a parent is given."""
         plan = genome.resolve(written)
         network = genome.build(plan, seed=seed)
         if parent is not None and parent.report.best_weights is not None:
@@ -72,13 +73,13 @@ class Bench(NamedTuple):
 
 
 def bench(study: StudyConfig) -> Bench:
-    """What the study file says, in the plainest form of training."""
+    """Return what the study file says, with the plainest form of training."""
     recipe = replace(study.recipe, precision="fp32", layout="contiguous", compile="never")
     return Bench(study.space, recipe, trainer.load("digits"))
 
 
 def parents(on: Bench, count: int, rng: Random) -> list[Trained]:
-    """The better half of so many that can be built and trained."""
+    """Draw and train `count` networks that can be built, and return the better half."""
     found: list[Trained] = []
     while len(found) < count:
         written = on.space.sample(rng)
@@ -89,7 +90,7 @@ def parents(on: Bench, count: int, rng: Random) -> list[Trained]:
 
 
 def child(on: Bench, parent: Trained, rng: Random) -> tuple[str, Genome]:
-    """One move on a parent to another network that can be built; the move's word."""
+    """Return the word of a move, and the genome that the move makes of a parent; it is new and can be built."""
     known = genome.digest(parent.written)
     while True:
         word = rng.choice(ALONE)
@@ -107,7 +108,7 @@ def _is_small(written: Genome) -> bool:
 
 
 def pair(on: Bench, parent: Trained, rng: Random) -> Pair:
-    """A child of a parent, and what its trainings came to."""
+    """Return a child of a parent, and the reports of its trainings."""
     word, written = child(on, parent, rng)
     share, cost = taken(parent, written)
     return Pair(
@@ -123,7 +124,7 @@ def pair(on: Bench, parent: Trained, rng: Random) -> Pair:
 
 
 def taken(parent: Trained, written: Genome) -> tuple[float, float]:
-    """The share of the parameters that is inherited, and the time of that in times of building."""
+    """Return the share of the parameters that is inherited, and the time of that as a multiple of building."""
     assert parent.report.best_weights is not None
     plan, before = genome.resolve(written), genome.resolve(parent.written)
     start = time.process_time()
@@ -134,14 +135,14 @@ def taken(parent: Trained, written: Genome) -> tuple[float, float]:
 
 
 def correlated(briefs: Sequence[trainer.Report], fulls: Sequence[trainer.Report]) -> str:
-    """Spearman's rank correlation of accuracies, and of losses."""
+    """Return Spearman's rank correlation of accuracies, and of losses."""
     by_accuracy = spearmanr([r.valid_accuracy for r in briefs], [r.valid_accuracy for r in fulls]).statistic
     by_loss = spearmanr([r.valid_loss for r in briefs], [r.valid_loss for r in fulls]).statistic
     return f"{by_accuracy:8.2f} {by_loss:8.2f}"
 
 
 def shown(pairs: Sequence[Pair]) -> str:
-    """The tables."""
+    """Return the tables."""
     shares = statistics.quantiles([p.share for p in pairs], n=4)
     cost = statistics.median(p.cost for p in pairs)
     lines = [

@@ -1,7 +1,7 @@
 """Input pipeline: images a second of ours, resident on the device, against torch's DataLoader with torchvision.
 
 Both give batches of 128 normalised float32 images of 3x32x32, randomly cropped (padding 4) and flipped. The
-pixels are random: no step of either depends on them. Runs alternate, so that a busy machine slows both alike.
+pixels are random, because no step of either depends on them. Runs alternate, so that a busy machine slows both alike.
 
     python benchmarks/input_pipeline.py [--device cuda] [--images 10000] [--rounds 5]
 """
@@ -49,7 +49,7 @@ class Pictures(Dataset[Batch]):
 
 
 def images_per_second(batches: Iterable[Batch], device: torch.device) -> float:
-    """One epoch, every batch brought to the device, as training needs it."""
+    """Run one epoch and bring every batch to the device, as a training does; return images a second."""
     start, images = time.perf_counter(), 0
     for x, _ in batches:
         images += len(x.to(device, non_blocking=True))
@@ -58,7 +58,7 @@ def images_per_second(batches: Iterable[Batch], device: torch.device) -> float:
 
 
 def pipelines(images: int, device: torch.device) -> dict[str, Callable[[], Iterable[Batch]]]:
-    """Name -> what gives an epoch of batches."""
+    """Return name -> function that gives the batches of an epoch."""
     stream = torch.Generator().manual_seed(0)
     x = torch.randint(256, (images, 3, 32, 32), generator=stream, dtype=torch.uint8)
     split = Split(x, torch.arange(images) % 10)
@@ -94,7 +94,7 @@ def main() -> None:
     for round_number in range(given.rounds + 1):
         for name, epoch in made.items():
             speed = images_per_second(epoch(), device)
-            if round_number > 0:  # the first is warm-up
+            if round_number > 0:  # the first round is the warm-up
                 speeds[name].append(speed)
     ours = statistics.median(speeds["ours, resident"])
     print(f"{given.images:,} images of 3x32x32, batch {BATCH}, {device}, {torch.get_num_threads()} threads")

@@ -1,7 +1,8 @@
 """An active convolution against torchvision's deform_conv2d with constant offsets and one grid_sample per tap.
 
-Forward and backward (input, weight, positions) in training, positions moved; one thread, float32. The ways are
-run in mirrored rounds; the medians of the ratios of process time to ours are printed, the plain convolution's too.
+Forward and backward (input, weight, positions) in training with moved positions; one thread, float32. The ways run in
+mirrored rounds. The table shows the medians of the ratios of process time to ours, and the ratio of the plain
+convolution.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ CASES = [
 
 
 def plain(x: Tensor, layer: Active) -> Tensor:
-    """The ordinary convolution."""
+    """Run the plain convolution."""
     return F.conv2d(x, layer.weight, None, layer.stride, 1)
 
 
 def ours(x: Tensor, layer: Active) -> Tensor:
-    """The layer itself."""
+    """Run the layer itself."""
     return layer(x)  # type: ignore[no-any-return]
 
 
 def training(way: Callable[[Tensor, Active], Tensor], x: Tensor, layer: Active) -> Callable[[], None]:
-    """One forward and backward."""
+    """Return a step of one forward and one backward."""
 
     def step() -> None:
         layer.zero_grad()
@@ -52,7 +53,7 @@ OTHERS = {"deform_conv2d": by_torchvision, "grid_sample": by_grid_sample, "plain
 
 
 def report(batch: int, channels: int, size: int, width: int, stride: int) -> None:
-    """A line for each other way, after a look that those of an active convolution give the same."""
+    """Print a line for each other way, after a check that the active convolutions give the same result."""
     layer = Active(channels, width, stride=stride, warmup=0)
     with torch.no_grad():
         layer.position += 0.6 * (2 * torch.rand_like(layer.position) - 1)

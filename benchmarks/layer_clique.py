@@ -1,8 +1,8 @@
 """A clique block against the chain of concatenations, forward and backward in training mode.
 
-The alternative is written as the authors' code does it: one filter for each ordered pair of nodes, put together
-by a chain of `cat` for every node and stage, as are the values that it reads. Both do the same arithmetic; the
-script checks that in float64 and counts torch's operations, which no load of the machine changes.
+The alternative follows the authors' code: each ordered pair of nodes has one filter, and a chain of `cat` joins the
+filters, and the values that a node reads, for every node and stage. Both do the same arithmetic. The script checks
+this in float64, and counts torch's operations, a number that no load of the machine changes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def ours(channels: int, width: int, nodes: int, size: int) -> nn.Module:
 
 
 class Counted(TorchDispatchMode):
-    """How many torch operations were called."""
+    """Counts the torch operations that are called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _difference(network: nn.Module, plain: nn.Module, x: Tensor) -> float:
-    """Of the logits and the input's gradient, in float64."""
+    """Return the largest difference of the logits and of the input's gradient, in float64."""
     results = []
     for module in (network.double().train(), plain.double().train()):
         image = x.detach().double().requires_grad_()

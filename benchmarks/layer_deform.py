@@ -1,7 +1,7 @@
 """A deformable convolution on the CPU against torchvision's kernel, in the same layer.
 
 Forward and backward (input, weight, offset convolution) in training with offsets of about half a pixel; one
-thread, float32. The two are run in mirrored rounds; the median of the ratios of process time is printed.
+thread, float32. The two run in mirrored rounds. The table shows the median of the ratios of process time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CASES = [
 
 
 def torchvisions(layer: Deform) -> Callable[[Tensor], Tensor]:
-    """The layer with torchvision's kernel behind the same offsets."""
+    """Return the layer with torchvision's kernel behind the same offsets."""
 
     def run(x: Tensor) -> Tensor:
         given = layer._given(x)
@@ -35,7 +35,7 @@ def torchvisions(layer: Deform) -> Callable[[Tensor], Tensor]:
 
 
 def training(way: Callable[[Tensor], Tensor], x: Tensor, layer: Deform) -> Callable[[], None]:
-    """One forward and backward."""
+    """Return a step of one forward and one backward."""
 
     def step() -> None:
         layer.zero_grad()
@@ -47,7 +47,7 @@ def training(way: Callable[[Tensor], Tensor], x: Tensor, layer: Deform) -> Calla
 
 
 def report(batch: int, channels: int, size: int, width: int, stride: int, groups: int, mask: str) -> None:
-    """A line, after a look that both give the same."""
+    """Print a line, after a check that both give the same result."""
     layer = Deform(channels, width, stride=stride, groups=groups, modulation=mask)
     with torch.no_grad():
         layer.offset.weight.normal_(0.0, 0.5 / (9 * channels) ** 0.5)

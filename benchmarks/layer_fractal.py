@@ -1,9 +1,9 @@
 """A fractal block against one convolution at a time, forward and backward in training mode.
 
-The alternative is the block as its ports write it: every convolution by itself with its batch norm and ReLU,
-joins by `stack` and `mean`, drop-path by masks over paths that are all run; once with the convolution's own
-padding, once with zeros padded by a layer before it, as in the port of khanrc. `mix` is the published training:
-half of the mini-batches with local drop-path (0.15), half with one column of the whole network.
+The alternative is the block as its ports write it: every convolution runs alone with its batch norm and ReLU, joins
+are `stack` and `mean`, and drop-path masks paths that all run. The alternative is measured twice: with the
+convolution's own padding, and with zeros padded by a layer before the convolution, as in the port of khanrc. `mix` is
+the published training: half of the mini-batches with local drop-path (0.15), half with one column of the whole network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CASES = [
 ]
 
 
-STEPS = 20  # of a run with drop-path: what a step costs is drawn anew each time
+STEPS = 20  # steps in a run with drop-path, because each step draws other paths and costs another time
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _drawn(module: nn.Module, x: Tensor) -> Way:
-    """Steps that draw the same paths in every run."""
+    """Return steps that draw the same paths in every run."""
     step = training_step(module, x)
 
     def way() -> None:

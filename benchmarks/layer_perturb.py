@@ -1,9 +1,9 @@
 """A perturbation layer that streams its maps, against the plain form that holds them all: time and memory.
 
-Plain is `conv1x1(act(x[:, :, None] + N))` under torch's own autograd, the masks N (C, M, H, W). Both run
-forward and backward in training mode on one thread, by turns, in the layout of the images that is named. Times
-are medians of process time; memory is the peak of a fresh process above what it held before its first step
-(Linux). Expect both forms to meet the same matrix products: what differs is what is moved through memory.
+Plain is `conv1x1(act(x[:, :, None] + N))` under torch's own autograd, with masks N (C, M, H, W). Both run forward and
+backward in training mode on one thread, by turns, in the memory layout that the table names. Times are medians of
+process time. Memory is the peak of a fresh process above its memory before the first step (Linux). Both forms compute
+the same matrix products; the difference is the data that moves through memory.
 
     python benchmarks/layer_perturb.py
 """
@@ -27,7 +27,7 @@ BATCH, SOURCE, WIDTH = 8, Shape(64, 32, 32), 64
 
 
 class Plain(nn.Module):
-    """The layer as one would first write it. (B, C, H, W) -> (B, width, H, W)"""
+    """The layer in its most direct form. (B, C, H, W) -> (B, width, H, W)"""
 
     def __init__(self, masks: Tensor, act: nn.Module, mix: nn.Conv2d) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Plain(nn.Module):
 
 
 def forms(masks: int, source: Shape = SOURCE, width: int = WIDTH, **genes: object) -> dict[str, nn.Module]:
-    """The same layer, streamed and plain; they share their weights."""
+    """Return the same layer, streamed and plain; the two share their weights."""
     op = genome.lookup("perturb")(masks=masks, order="act-mix", **genes)
     torch.manual_seed(0)
     streamed = op.build([source], op.shape([source], width)).train()
@@ -48,7 +48,7 @@ def forms(masks: int, source: Shape = SOURCE, width: int = WIDTH, **genes: objec
 
 
 def step(module: nn.Module, x: Tensor, gy: Tensor) -> None:
-    """One forward and backward."""
+    """Run one forward and one backward."""
     x.grad = None
     module.zero_grad(set_to_none=True)
     module(x).backward(gy)
@@ -66,7 +66,7 @@ def compared(
     width: int = WIDTH,
     **genes: object,
 ) -> Compared:
-    """Process time of a step of the plain form over that of the streamed one."""
+    """Compare the process time of a step of the plain form with that of the streamed form."""
     made = forms(masks, source, width, **genes)
     x = images(batch, source, layout).requires_grad_()
     gy = images(batch, source.with_channels(width), layout)
@@ -77,19 +77,19 @@ def compared(
 
 
 def peak_bytes(form: str, masks: int) -> int:
-    """Growth of the peak resident size over three steps of one form, in a process of its own."""
+    """Return the growth of the peak resident size over three steps of one form, in a separate process."""
     command = [sys.executable, __file__, form, str(masks)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def _grown(form: str, masks: int) -> int:
-    """What `peak_bytes` asks of the fresh process. Torch's libraries are warmed up on a tiny layer first."""
+    """Return the growth of the peak in this process. A tiny layer first loads torch's libraries."""
     warm = forms(8, Shape(2, 8, 8), 2)[form]
     step(warm, torch.randn(2, 2, 8, 8, requires_grad=True), torch.randn(2, 2, 8, 8))
     module = forms(masks)[form]
     x = images(BATCH, SOURCE, torch.contiguous_format).requires_grad_()
     gy = images(BATCH, SOURCE.with_channels(WIDTH), torch.contiguous_format)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew at what is held now
+    Path("/proc/self/clear_refs").write_text("5")  # the peak restarts at the memory that is held now
     before = _high_water()
     for _ in range(3):
         step(module, x, gy)

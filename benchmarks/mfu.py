@@ -1,10 +1,11 @@
 """How near a training step comes to the hardware: model FLOPs utilisation (MFU), one CPU thread.
 
-FLOPs of a step are those of the formula in `trainer/hardware/flops.py`, the ceiling is the best convolution or matrix
-product that the same thread reaches in the same precision (`trainer/hardware/peak_flops.py`), measured again before
-each row, best of all. Steps are timed by process time, so that waiting for other load does not count; medians. A few
-rows come first as a fresh process runs them, then all with freed memory kept for the next step
-(`trainer/hardware/heap.py`); where the time goes.
+The FLOPs of a step follow the formula in `trainer/hardware/flops.py`. The ceiling is the best convolution or matrix
+product that the same thread reaches in the same precision (`trainer/hardware/peak_flops.py`); the ceiling is measured
+again before each row, and the best measurement counts. Steps are timed by process time, so that waiting for other
+load does not count; the table shows medians. A few rows are first measured in the state of a fresh process, then all
+rows with freed memory kept for the next step (`trainer/hardware/heap.py`). The last table shows the shares of a
+step's time by kind of operation.
 
 The goal: ResNet-20 in fp32 at 35 % or more.
 """
@@ -53,7 +54,7 @@ SHARES = {
 
 
 class Row(NamedTuple):
-    """One line of the table: which network, how it is run."""
+    """One line of the table: a network and how it runs."""
 
     name: str
     genome: Genome
@@ -63,7 +64,7 @@ class Row(NamedTuple):
 
 
 def rows() -> Iterator[Row]:
-    """Batches of 128 for all, of 32 and 256 for ResNet-20 too."""
+    """Yield the rows: batches of 128 for all networks, and of 32 and 256 for ResNet-20."""
     networks = {
         "resnet-20": zoo.resnet(20),
         "tiny": genome.loads(TINY),
@@ -78,7 +79,7 @@ def rows() -> Iterator[Row]:
 
 
 def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
-    """A whole step as `fit` makes it, on noise: forward, loss, backward, optimizer."""
+    """Return a whole step as `fit` makes it, on noise: forward, loss, backward, optimizer."""
     memory_format = LAYOUTS[row.layout]
     module = genome.build(row.genome).to(memory_format=memory_format).train()
     x = torch.randn(row.batch, *INPUT).contiguous(memory_format=memory_format)
@@ -96,11 +97,11 @@ def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
 
 
 class Found(NamedTuple):
-    """What a row came to: model FLOPs of a step, seconds of the median step."""
+    """The result of a row."""
 
     row: Row
-    flops: int
-    seconds: float
+    flops: int  # model FLOPs of a step
+    seconds: float  # of the median step
 
 
 def measure(row: Row, ceilings: dict[Precision, float]) -> Found:
@@ -115,7 +116,7 @@ def measure(row: Row, ceilings: dict[Precision, float]) -> Found:
 
 
 def shares(row: Row) -> dict[str, float]:
-    """Which part of a step's time each kind of operation takes, by torch's profiler."""
+    """Return the share of a step's time of each kind of operation, by torch's profiler."""
     _, step = step_of(row)
     step()
     with profile(activities=[ProfilerActivity.CPU]) as profiled:

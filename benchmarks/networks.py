@@ -7,7 +7,7 @@ the genome costs nothing: at least 0.99 times as fast.
 Second table: CliqueNet, FractalNet and the plain network of active convolutions against the ports of `_ports.py`,
 in training (with dropout, drop-path and moved taps, as published) and in inference.
 
-Weights are shared, and float64 outputs and gradients are compared before anything is timed.
+The networks share their weights, and float64 outputs and gradients are compared before any timing.
 
     python benchmarks/networks.py [--batch 32] [--rounds 11] [--only TEXT]
 """
@@ -30,21 +30,21 @@ from genome import zoo
 from genome.ops._active import Active
 
 GOAL = 0.99
-STEPS = 16  # of a run with drop-path: each draws other paths
+STEPS = 16  # steps in a run with drop-path, because each step draws other paths
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 class Exact(NamedTuple):
-    """A built network and its ports, by name; `steps` in a run, and images in a batch."""
+    """A built network and its ports."""
 
     ours: nn.Module
-    ports: dict[str, nn.Module]
-    batch: int
-    steps: int = 1
+    ports: dict[str, nn.Module]  # by name
+    batch: int  # images
+    steps: int = 1  # in a run
 
 
 def cases(batch: int) -> Iterator[tuple[str, Way, Way]]:
-    """The rows of the first table: name, our step, the step of the network by hand."""
+    """Yield the rows of the first table: name, our step, the step of the network by hand."""
     for name, pair in pairs().items():
         for layout, memory_format in LAYOUTS.items():
             for bf16 in (False, True):
@@ -57,7 +57,7 @@ def cases(batch: int) -> Iterator[tuple[str, Way, Way]]:
 
 
 def exact() -> dict[str, Callable[[], Exact]]:
-    """Name -> what makes the networks of the second table."""
+    """Return name -> function that makes the networks of the second table."""
     widths, dropout = (16, 32, 64, 128, 128), (0.0, 0.1, 0.2, 0.3, 0.4)
     return {
         "CliqueNet 36-12": lambda: _clique(36, 12, batch=4),
@@ -88,11 +88,11 @@ def _fractal(columns: int, widths: tuple[int, ...], dropout: tuple[float, ...]) 
 
 
 def _active() -> Exact:
-    """Taps are moved by up to 0.6 pixels, as far as the deeper ones of the published network, and go on."""
+    """Return the active network, taps moved by up to 0.6 pixels, as in the published network, and still moving."""
     ours = genome.build(zoo.active_plain())
     layers = [m for m in ours.modules() if isinstance(m, Active)]
     for layer in layers:
-        layer.warmup, layer.normalize, layer.rate = 0, False, 1.0  # torch's own gradient, to compare
+        layer.warmup, layer.normalize, layer.rate = 0, False, 1.0  # torch's own gradient, for the comparison
         with torch.no_grad():
             layer.position += 0.6 * (2 * torch.rand_like(layer.position) - 1)
     ports = {
@@ -116,7 +116,7 @@ def _check_without_chance(ours: nn.Module, port: nn.Module) -> None:
 
 
 def trained(module: nn.Module, x: Tensor, steps: int) -> Way:
-    """So many training steps, which draw the same numbers every time."""
+    """Return that many training steps, which draw the same numbers in every run."""
     step = training_step(module, x)
 
     def way() -> None:
@@ -128,7 +128,7 @@ def trained(module: nn.Module, x: Tensor, steps: int) -> Way:
 
 
 def used(module: nn.Module, x: Tensor) -> Way:
-    """A forward in inference."""
+    """Return a forward in inference."""
     module = copy.deepcopy(module).eval()
 
     def way() -> None:
@@ -164,7 +164,7 @@ def main() -> None:
 
 
 def _report(name: str, nets: Exact, rounds: int) -> None:
-    """Both lines of a network of the second table: training and inference."""
+    """Print both lines of a network of the second table: training and inference."""
     x = torch.randn(nets.batch, 3, 32, 32)
     steps = {port: trained(module, x, nets.steps) for port, module in nets.ports.items()}
     found = compare(trained(nets.ours, x, nets.steps), steps, 1.0, rounds=rounds)

@@ -1,27 +1,30 @@
 """The default sampler beside searchers of NePS and NNI: the same space, objective, number of trials and seeds.
 
-The objective is the validation accuracy of a table (`--table`), or of networks that are trained here for a moment
+The objective is the validation accuracy of a table (`--table`), or of networks that this benchmark trains briefly
 (`--train`: the space and limits of `_races.py`, a part of Fashion-MNIST).
 
-`auto`, `bayes`, `evolve`, `random` and Optuna's are the samplers of studies. `auto` goes by how long trainings take:
-it is bayes on a table, and evolution after ten trainings of under three seconds. `neps` is Bayesian optimisation
-and `neps-random` random search of NePS; `nni-tpe` is NNI's tuner and `nni-evolution` regularised evolution of nni.nas
-(10 alive, the best of 3 breeds). NePS's regularised evolution is left out: in 0.17.0 it does no better than random
-search, as the names of a trial's parameters keep a prefix that its mutation does not know.
+`auto`, `bayes`, `evolve`, `random` and Optuna's are the samplers of studies. `auto` depends on the length of
+the trainings: it is bayes on a table, and evolution after ten trainings of under three seconds. `neps` is
+Bayesian optimisation and `neps-random` random search of NePS; `nni-tpe` is NNI's tuner and `nni-evolution`
+regularised evolution of nni.nas (10 alive, the best of 3 breeds). The benchmark leaves out NePS's regularised
+evolution: in 0.17.0 it does no better than random search, because the names of a trial's parameters have a
+prefix that its mutation does not know.
 
-Those of NePS and NNI see a space as a flat list of parameters, one a hole, whole numbers as choices; they answer all
-of them, and what has no effect is ignored. Bayesian optimisation and both TPE begin with 10 draws (in a smaller space
-NePS with one for each parameter). Each runs in a Python of its own:
+The searchers of NePS and NNI see a space as a flat list of parameters, one a hole, and whole numbers as
+choices. They answer all parameters; answers without effect are ignored. Bayesian optimisation and both TPE
+begin with 10 draws (NePS in a smaller space with one for each parameter). Each searcher runs in its own
+Python:
 
     python -m venv neps && neps/bin/pip install neural-pipeline-search==0.17.0
     python -m venv nni && nni/bin/pip install nni==3.0 pytorch-lightning==1.9.5 "setuptools<81" torch torchvision
 
-A trial is a network that is trained. One that equals an earlier one of the same search is told again, and is no trial.
-One over the limits is refused and no trial, either: ours and Optuna's learn by how much it is over, as in a study; the
-others are told an accuracy of 0. After 20 asks in a row without a new network the trial is lost.
+A trial is a network that is trained. A duplicate of an earlier network of the same search gets the earlier
+report, and is no trial. A network over the limits is refused, and is no trial either: our samplers and
+Optuna's are told by how much the network is over the limits, as in a study; the others are told an accuracy
+of 0. After 20 asks in a row without a new network the trial is lost.
 
-What was trained and which searches are done is kept in `--folder`; the same command goes on with it, and several may
-run side by side on it, with some of the seeds or searchers each.
+`--folder` stores the finished trainings and searches. The same command continues with the missing ones, and several
+commands may run side by side on the folder, each with some of the seeds or searchers.
 
     python -m benchmarks.others --table nb201 --folder FOLDER --neps-python neps/bin/python --nni-python nni/bin/python
     python -m benchmarks.others --train --data-root FOLDER --folder FOLDER [--trials 40] [--seeds 0 1 2]
@@ -56,25 +59,25 @@ MOST = 20  # asks for one trial
 
 @dataclass(frozen=True)
 class Objective:
-    """What is searched: a space, and what a genome of it comes to."""
+    """The objective of a search."""
 
     name: str
     space: Space
-    measure: Callable[[Genome], Told]
+    measure: Callable[[Genome], Told]  # the result of a genome of the space
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search: the best accuracy in percent after each trial, what it took to ask, and CPU seconds of that."""
+    """The result of one search."""
 
-    best: list[float]
-    networks: int
+    best: list[float]  # the best accuracy in percent after each trial
+    networks: int  # trained networks
     asks: int
-    seconds: float
+    seconds: float  # CPU seconds of the searcher
 
 
 def on_table(name: str, table: Table) -> Objective:
-    """A table as an objective."""
+    """Return a table as an objective."""
 
     def measure(written: Genome) -> Told:
         code = table.code(written)
@@ -84,7 +87,7 @@ def on_table(name: str, table: Table) -> Objective:
 
 
 def search(objective: Objective, searcher: Searcher, trials: int) -> Search:
-    """Run a searcher for so many trials."""
+    """Run a searcher for that many trials."""
     best: list[float] = []
     known: dict[str, Told] = {}
     asks, seconds = 0, 0.0
@@ -107,7 +110,7 @@ def search(objective: Objective, searcher: Searcher, trials: int) -> Search:
 
 
 def searched(word: str, seed: int, objective: Objective, given: argparse.Namespace) -> Search:
-    """Run one search, or read what it came to before."""
+    """Run one search, or read its stored result."""
     kept = given.folder / f"{objective.name}-{given.trials}-{word}-{seed}.json"
     if kept.exists():
         return Search(**json.loads(kept.read_text()))
@@ -127,13 +130,13 @@ def searched(word: str, seed: int, objective: Objective, given: argparse.Namespa
 
 
 def python(word: str, given: argparse.Namespace) -> Path | None:
-    """The Python of a searcher of another project, where it is one and the Python is given."""
+    """Return the Python of a searcher of another project; None for our searchers, or where no Python is given."""
     pythons: dict[str, Path | None] = {"_neps.py": given.neps_python, "_nni.py": given.nni_python}
     return pythons[SCRIPTS[word].name] if word in SCRIPTS else None
 
 
 def table(objective: Objective, given: argparse.Namespace) -> None:
-    """Search with all that are asked for and print what came of it."""
+    """Run all searchers that are asked for, and print their results."""
     marks = [max(1, given.trials * quarters // 4) for quarters in (1, 2, 4)]
     print(f"{objective.name}: {len(objective.space.holes)} holes, {given.trials} trials\n")
     at = " | ".join(f"at {mark}" for mark in marks)
@@ -148,7 +151,7 @@ def table(objective: Objective, given: argparse.Namespace) -> None:
 
 
 def line(word: str, searches: list[Search], marks: Iterable[int]) -> str:
-    """A searcher's line of the table."""
+    """Return a searcher's line of the table."""
     best = [_mean([one.best[mark - 1] for one in searches]) for mark in marks]
     asks = sum(one.asks for one in searches) / sum(one.networks for one in searches)
     seconds = sum(one.seconds for one in searches) / sum(len(one.best) for one in searches)
@@ -156,13 +159,13 @@ def line(word: str, searches: list[Search], marks: Iterable[int]) -> str:
 
 
 def _mean(values: list[float]) -> str:
-    """Mean and standard error."""
+    """Return mean and standard error."""
     error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
     return f"{statistics.mean(values):.2f} ±{error:.2f}"
 
 
 def objective_of(given: argparse.Namespace) -> Objective:
-    """What the command line asks for."""
+    """Return the objective that the command line asks for."""
     if given.table:
         return on_table(given.table, TABLES[given.table](given.data))
     there = trained(given.data_root, given.images, given.valid, given.epochs, given.folder)

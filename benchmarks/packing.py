@@ -1,9 +1,10 @@
 """Trials an hour: two processes of one thread against one process of one thread, and one process of two threads.
 
 Each process loads the data and trains a network once before the clock starts, then trains its share of the same
-short trials: networks drawn from the spaces of the studies, on the digits and on part of Fashion-MNIST. Packing is
-about wall time, so this is what is measured. Two free cores are needed: where the processes did not have them,
-there is no verdict. Goals: 1.7 times as many trials as one thread, 1.2 times as many as one process of two threads.
+short trials: networks drawn from the spaces of the studies, on the digits and on part of Fashion-MNIST. The measure
+is wall time, because packing is about wall time. The benchmark needs two free cores and gives no verdict if the
+processes did not have them. Goals: 1.7 times as many trials as one thread, 1.2 times as many as one process of two
+threads.
 
     python benchmarks/packing.py [--data-root FOLDER] [--trials 4] [--images 512] [--rounds 3]
 """
@@ -29,18 +30,18 @@ from benchmarks._rounds import measure, prepare, setting
 from benchmarks.training import BATCH, drawn, part
 from trainer import Data, Recipe
 
-FREE = 0.95  # of a core: what each of two processes has at least where nothing else runs
+FREE = 0.95  # the least share of a core that each of two processes has on an otherwise idle machine
 GOALS = {"one process, one thread": 1.7, "one process, two threads": 1.2}
 
 
 class Job(NamedTuple):
-    """What a process is to train, and how."""
+    """What a process trains."""
 
-    data: str
-    root: str | None
-    images: int
+    data: str  # name of the data set
+    root: str | None  # folder of the data
+    images: int  # train images that are used
     recipe: Recipe
-    texts: tuple[str, ...]
+    texts: tuple[str, ...]  # the genomes
 
     def load(self) -> Data:
         data = trainer.load(self.data, root=self.root, download=False)
@@ -48,7 +49,7 @@ class Job(NamedTuple):
 
 
 def serve(pipe: Connection, job: Job, threads: int) -> None:
-    """Train trials by their numbers until None comes; each answer is the share of a core that it had."""
+    """Train trials by their numbers until None comes; each answer is the share of a core that the process had."""
     torch.set_num_threads(threads)
     data = job.load()
     _train(job, data, 0)
@@ -68,12 +69,12 @@ def _train(job: Job, data: Data, number: int) -> None:
 
 
 class Crew:
-    """Processes of so many threads that share the trials of a run. Use it as a context manager."""
+    """Processes that share the trials of a run, with that many threads each. A context manager."""
 
     def __init__(self, job: Job, processes: int, threads: int) -> None:
         context = get_context("spawn")
         self.trials, self.pipes, self.children = len(job.texts), [], []
-        self.shares: list[float] = []  # of a core, of each process in each run
+        self.shares: list[float] = []  # of a core, for each process in each run
         for _ in range(processes):
             ours, theirs = context.Pipe()
             child = context.Process(target=serve, args=(theirs, job, threads), daemon=True)
@@ -102,7 +103,7 @@ class Crew:
 
 
 def compared(job: Job, rounds: int) -> None:
-    """The lines of a data set."""
+    """Print the lines of a data set."""
     with ExitStack() as stack:
         crew = partial(_entered, stack, job)
         packed, single, double = crew(2, 1), crew(1, 1), crew(1, 2)

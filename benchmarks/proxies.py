@@ -1,10 +1,10 @@
-"""How zero-cost proxies rank networks, against what training finds.
+"""How well zero-cost proxies rank networks, compared with their accuracy after training.
 
-Genomes drawn from the digits study, within its limits, each measured untrained and then trained for a few epochs.
-Spearman's rank correlation of every proxy and of the vote with accuracy on the valid images, with a standard error by
-bootstrap; beside the plain count of parameters, the first to beat. The last vote is what a study does: of the same
-proxies only those that half of the networks speak for, held against the other half. Then the mean accuracy of the
-share that each would keep, and CPU time in steps of training.
+Genomes are drawn from the digits study, within its limits. Each genome is measured untrained and then trained for a
+few epochs. The first column is Spearman's rank correlation of every proxy and of the vote with accuracy on the valid
+images, with a standard error by bootstrap; the plain count of parameters is the baseline. The last vote is the vote of
+a study: half of the networks choose the proxies, and the other half measures the vote. The other columns are
+the mean accuracy of the share that each proxy would keep, and CPU time as a multiple of a training step.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ RESAMPLED = 500  # bootstrap samples
 
 @dataclass(frozen=True)
 class Found:
-    """One network: its proxies, CPU seconds of each and of a training step, accuracy after training."""
+    """One network."""
 
-    row: Row
-    seconds: Mapping[str, float]
-    step_seconds: float
-    accuracy: float
+    row: Row  # its proxies
+    seconds: Mapping[str, float]  # CPU seconds of each proxy
+    step_seconds: float  # CPU seconds of a training step
+    accuracy: float  # after training
 
 
 def drawn(study: StudyConfig, count: int, seed: int) -> list[Genome]:
-    """So many genomes of the space that break no limit."""
+    """Return `count` genomes of the space that break no limit."""
     space, rng, found = study.space, Random(seed), []
     while len(found) < count:
         one = space.sample(rng)
@@ -78,7 +78,7 @@ def found(one: Genome, data: Data, recipe: Recipe, images: int) -> Found:
 
 
 def first_batch(module: torch.nn.Module, data: Data, images: int) -> Batch:
-    """The images that a screening takes."""
+    """Return the images that a screening takes."""
     device = torch.device("cpu")
     form = usual(module, device, "fp32")
     form.lay_out(module)
@@ -87,7 +87,7 @@ def first_batch(module: torch.nn.Module, data: Data, images: int) -> Batch:
 
 
 def table(networks: Sequence[Found], keep: float) -> str:
-    """One line for each proxy, then the vote of all that are asked, and of those that half of the networks trust."""
+    """Return one line for each proxy, for the vote of all, and for the vote of those that the networks chose."""
     columns = {name: [one.row[name] for one in networks] for name in PROXIES}
     columns["vote of " + ", ".join(VOTE)] = votes([one.row for one in networks], VOTE)
     columns["vote of the trusted among them"] = trusting(networks)
@@ -96,7 +96,10 @@ def table(networks: Sequence[Found], keep: float) -> str:
 
 
 def trusting(networks: Sequence[Found]) -> list[float]:
-    """The vote for each half of the networks of the proxies that the other half speaks for; 0 where there is none."""
+    """Return the vote on each half of the networks by the proxies that the other half chose.
+
+    The vote is 0 where the other half chose no proxy.
+    """
     halves = networks[::2], networks[1::2]
     voted = [_vote(one, other) for one, other in zip(halves, reversed(halves), strict=True)]
     return [voted[i % 2][i // 2] for i in range(len(networks))]
@@ -124,7 +127,7 @@ def spearman(values: Sequence[float], accuracies: Sequence[float]) -> float:
 
 
 def bootstrap(values: Sequence[float], accuracies: Sequence[float]) -> float:
-    """The standard error of the correlation, by drawing networks with replacement."""
+    """Return the standard error of the correlation, by drawing networks with replacement."""
     rng, count, drawn = Random(0), len(values), []
     for _ in range(RESAMPLED):
         chosen = rng.choices(range(count), k=count)

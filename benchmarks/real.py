@@ -1,9 +1,9 @@
 """What each sampler's winner is worth: Fashion-MNIST, equal device seconds, then equal full training and test images.
 
-Every way searches the same space on the same subset with the same recipe, successive halving and finale, one worker on
-one core, for so many device seconds a seed. Its winner, and a ResNet-20 and a PyramidNet-20 (additive) brought to the
-parameter count of the default's winner, are then trained alike on more images, and scored on all test images. What was
-found is kept in `--folder`; the same command goes on with it.
+Every way searches the same space on the same subset with the same recipe, successive halving and finale. It has one
+worker on one core, and the same budget of device seconds for each seed. The winners, and a ResNet-20 and a
+PyramidNet-20 (additive) scaled to the parameter count of the default sampler's winner, are then trained alike on more
+images, and scored on all test images. `--folder` stores the results; the same command continues with the missing ones.
 
     python -m benchmarks.real [--data-root FOLDER] [--folder runs/real] [--seconds 600] [--seeds 0 1 2] [--cores 1]
 """
@@ -33,7 +33,7 @@ INPUT, CLASSES = (1, 28, 28), 10
 
 
 def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None:
-    """Run one study, or go on with it, and keep what it found."""
+    """Run or resume one study, and store its winner."""
     kept = given.folder / f"{way}-{seed}.json"
     if kept.exists():
         return
@@ -60,7 +60,7 @@ def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None
 
 
 def in_full(name: str, written: Genome, given: argparse.Namespace, data: Path) -> None:
-    """Train a network on many images, score it on all test images, and keep that."""
+    """Train a network on many images, score it on all test images, and store the scores."""
     kept = given.folder / f"{name}-full.json"
     if kept.exists():
         return
@@ -84,14 +84,14 @@ def in_full(name: str, written: Genome, given: argparse.Namespace, data: Path) -
 
 
 def resnet_of(params: int) -> Genome:
-    """A ResNet-20 whose channels, 16, 32 and 64, are scaled to come nearest to a parameter count."""
+    """Return the ResNet-20 whose channels, scaled from 16, 32 and 64, come nearest to a parameter count."""
     whole = resnet(20, INPUT, CLASSES)
     scaled = [_scaled(whole, base) for base in range(4, 40)]
     return _nearest(scaled, params)
 
 
 def pyramidnet_of(params: int) -> Genome:
-    """A PyramidNet-20 whose alpha comes nearest to a parameter count."""
+    """Return the PyramidNet-20 whose alpha comes nearest to a parameter count."""
     return _nearest([pyramidnet(20, alpha, input=INPUT, classes=CLASSES) for alpha in range(1, 120)], params)
 
 
@@ -112,7 +112,7 @@ def winner(way: str, seed: int, given: argparse.Namespace) -> Genome:
 
 
 def contest(given: argparse.Namespace) -> list[tuple[str, Genome]]:
-    """The networks to train in full: each way's winners, and the published of the size of ours."""
+    """Return the networks to train in full: each way's winners, and the published networks of our winner's size."""
     networks = [(f"{way}-{seed}", winner(way, seed, given)) for seed in given.seeds for way in given.ways]
     if OURS in given.ways:
         for seed in given.seeds:
@@ -122,7 +122,7 @@ def contest(given: argparse.Namespace) -> list[tuple[str, Genome]]:
 
 
 def table(given: argparse.Namespace) -> None:
-    """Print what was found."""
+    """Print the results."""
     print("\n| way | test accuracy, each seed | mean | params | multiply-adds | networks tried |")
     print("| --- | --- | --- | --- | --- | --- |")
     for way in (*given.ways, *PUBLISHED):

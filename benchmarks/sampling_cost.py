@@ -1,12 +1,13 @@
-"""CPU milliseconds a trial costs outside training, by sampler and by how many trials are finished.
+"""CPU milliseconds a trial costs outside training, by sampler and by the number of finished trials.
 
-A study is kept on the default storage (SQLite) and holds so many finished trials of a space with 60 holes. Then a
-coordinator asks for networks as in a search, each is built as its process would build it, and is told to the study
-with a made-up report. What is counted is CPU time: source (the sampler, decoding, resolving, the digest, the trial's
-first writes), building, telling (the purse, the report, the end of the trial). Samplers take turns. A network that is
-known is not trained again: `asks` says how often a sampler was asked for one that was trained, `ask` is the last time.
+A study on the default storage (SQLite) holds a number of finished trials of a space with 60 holes. A coordinator then
+asks for networks as in a search. Each network is built as its worker would build it, and is told to the study with a
+made-up report. The measure is CPU time: asking (the sampler, decoding, resolving, the digest, the trial's first
+writes), building, telling (the budget, the report, the end of the trial). Samplers take turns. A duplicate of a known
+network is not trained again: `asks` is the number of asks for each trained network, and `ask` is the time of the last
+ask.
 
-Goals: evolve at least 20 times cheaper than TPE at 1,000 finished trials (building apart, which is the same for
+Goals: evolve at least 20 times cheaper than TPE at 1,000 finished trials (without building, which is the same for
 all), and at most 1 % of a trial of 10 s up to 5,000; bayes at most 1 s at 1,000.
 
     python benchmarks/sampling_cost.py [--finished 100 1000 5000] [--samplers tpe nsga2 random evolve]
@@ -54,13 +55,13 @@ from trainer import Report
 
 EPOCHS = 9
 TRIAL_SECONDS = 10.0
-CHEAPER, SHARE, KERNEL_SECONDS = 20.0, 0.01, 1.0  # the goals
+CHEAPER, SHARE, BAYES_SECONDS = 20.0, 0.01, 1.0  # the goals
 POPULATION = 50  # of Optuna's NSGA-II
 
 
-# the places of each space, sixty holes in both
+# the places of each space; both spaces have sixty holes
 SPACES = {
-    # types are searched, as in the studies: of five holes a place a genome answers four
+    # types are searched, as in the studies: a genome answers four of the five holes of a place
     "types": (
         12,
         "{op: {one_of: [conv, separable]}, IN, kernel: {one_of: [3, 5, 7]}, width: {int: [8, 32, 8]}}",
@@ -71,7 +72,7 @@ SPACES = {
 
 
 def study_text(sampler: str, space: str) -> str:
-    """A study of one of the spaces."""
+    """Return a study of one of the spaces."""
     lines = [
         f"study: {sampler}",
         "data: digits",
@@ -91,16 +92,16 @@ def study_text(sampler: str, space: str) -> str:
 
 
 class Spent(NamedTuple):
-    """CPU seconds of one trial, and how many asks it took to come by a network that was not known."""
+    """CPU seconds of one trial."""
 
     ask: float
     build: float
     tell: float
-    asks: float
+    asks: float  # number of asks until a new network
 
     @property
     def coordinator(self) -> float:
-        """What the coordinator spends."""
+        """The CPU seconds of the coordinator."""
         return self.ask + self.tell
 
     @property
@@ -111,21 +112,23 @@ class Spent(NamedTuple):
 def measured(
     samplers: Sequence[str], space: str, finished: int, trials: int, folder: Path
 ) -> dict[str, Spent]:
-    """Medians over some trials of studies that hold `finished` ones; the samplers take turns."""
+    """Return medians over some trials of studies that hold `finished` trials; the samplers take turns."""
     with ExitStack() as stack:
         open_ = {name: _opened(stack, name, space, finished, folder) for name in samplers}
         rows = [{name: _trial(one) for name, one in open_.items()} for _ in range(trials + 2)]
-    return {name: _middle([row[name] for row in rows[2:]]) for name in samplers}  # the first ones fill caches
+    return {
+        name: _middle([row[name] for row in rows[2:]]) for name in samplers
+    }  # the first two rows fill caches
 
 
 def _middle(trials: list[Spent]) -> Spent:
-    """Medians of the times, the mean of the asks."""
+    """Return medians of the times, and the mean of the asks."""
     times = Spent(*map(statistics.median, zip(*trials, strict=True)))
     return times._replace(asks=statistics.mean(trial.asks for trial in trials))
 
 
 def _opened(stack: ExitStack, sampler: str, space: str, finished: int, folder: Path) -> Coordinator:
-    """The coordinator of a study that is filled with finished trials."""
+    """Return the coordinator of a study that is filled with finished trials."""
     file = parse_study(study_text(sampler, space), "<study>")
     claimed = stack.enter_context(claim(f"{sampler}-{finished}", folder, None))
     store = coordinate(claimed, ["maximize"], {})
@@ -142,7 +145,7 @@ def _opened(stack: ExitStack, sampler: str, space: str, finished: int, folder: P
 
 
 def _trial(coordinator: Coordinator) -> Spent:
-    """One trial without its training, as the scheduler, a worker and the coordinator would go through it."""
+    """Run one trial without its training through the steps of the scheduler, a worker and the coordinator."""
     asked: list[tuple[float, ActiveTrial | None]] = []
     while not asked or asked[-1][1] is None:
         asked.append(_timed(lambda: _asked(coordinator)))
@@ -175,7 +178,7 @@ def _trial(coordinator: Coordinator) -> Spent:
 
 
 def _asked(coordinator: Coordinator) -> ActiveTrial | None:
-    """One ask; None where the trial ended at once, refused or equal to an earlier one."""
+    """Ask once; None where the trial ended at once, refused or a duplicate."""
     scheduler = coordinator.scheduler
     trial = scheduler._admit(scheduler.source.ask())
     coordinator._conclude_untrained()
@@ -189,12 +192,12 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def accuracy(text: str, number: int) -> float:
-    """A made-up accuracy: kernels of 3 and separable convolutions are better, and there is noise."""
+    """Return a made-up accuracy: kernels of 3 and separable convolutions are better, and there is noise."""
     good = text.count("kernel: 3") + text.count("separable") - text.count("kernel: 5")
     return 1 / (1 + math.exp(-0.1 * good)) + 0.01 * Random(number).random()
 
 
-# --- finished trials, written by SQL in one go: Optuna's own way takes a fifth of a second for each
+# --- finished trials, written by SQL at once: Optuna's own way takes a fifth of a second for each
 
 
 def fill(store: Store, file: StudyConfig, count: int) -> None:
@@ -296,7 +299,7 @@ def _line(sampler: str, finished: int, found: dict[tuple[str, int], Spent]) -> s
 
 
 def _goals(found: dict[tuple[str, int], Spent]) -> list[str]:
-    """The goals that were measured, with a verdict each."""
+    """Return the goals that were measured, each with a verdict."""
     lines = []
     if {("tpe", 1_000), ("evolve", 1_000)} <= found.keys():
         times = found["tpe", 1_000].coordinator / found["evolve", 1_000].coordinator
@@ -308,7 +311,7 @@ def _goals(found: dict[tuple[str, int], Spent]) -> list[str]:
         )
     if ("bayes", 1_000) in found:
         seconds = found["bayes", 1_000].whole
-        lines.append(f"bayes at 1,000: {seconds:.2f} s; {verdict(seconds <= KERNEL_SECONDS)}")
+        lines.append(f"bayes at 1,000: {seconds:.2f} s; {verdict(seconds <= BAYES_SECONDS)}")
     return lines
 
 

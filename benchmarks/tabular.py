@@ -1,14 +1,15 @@
 """Samplers against each other on the tables of NAS-Bench-201 and NAS-Bench-Macro.
 
-For each sampler over many seeds: the mean of the best validation accuracy after 25, 50, 100 and 200 queries with its
-standard error, the median number of queries to within half a point of the table's best, and the test accuracy of the
-network that was best by validation.
+Each sampler runs over many seeds. The table shows the mean of the best validation accuracy after 25, 50, 100 and 200
+queries with its standard error, the median number of queries until the accuracy is within half a point of the table's
+best, and the test accuracy of the network that was best by validation.
 
-A query is a network that is trained. A study trains equal networks once: a repeat by their digest takes the report
-of the first and is no query (rows `once`). Plain samplers, outside of a study, train whatever they draw (rows `each`).
+A query is a network that is trained. A study trains equal networks once: a duplicate by digest takes the report of
+the first, and is no query (rows `once`). Plain samplers, outside of a study, train every network they draw (rows
+`each`).
 
-`uniform` draws rows of the table; `regularised` is regularised evolution on them (30 alive, the best of 10 breeds);
-the others are the samplers of studies, on the space.
+`uniform` draws rows of the table. `regularised` is regularised evolution on the rows (30 alive, the best of 10
+breeds). The others are the samplers of studies, on the space.
 
     python benchmarks/tabular.py [--table nb201] [--data ../shared/data/nasbench] [--samplers tpe evolve]
                                  [--seeds 30] [--queries 200]
@@ -31,8 +32,8 @@ from search.samplers.registry import proposing
 MARKS = (25, 50, 100, 200)
 NEAR = 0.5  # points below the best of the table
 CHEAP = ("uniform", "regularised", "random", "evolve")
-SEEDS, FEW = 200, 30  # of the cheap ones, and of those that fit a model
-MOST = 20  # draws for each query, after which a sampler that only repeats itself is left alone
+SEEDS, FEW = 200, 30  # for cheap samplers, and for samplers that fit a model
+MOST = 20  # draws for each query; a sampler that only repeats itself stops after them
 PLAIN = ("uniform", "regularised", "tpe", "nsga2")
 
 
@@ -45,12 +46,12 @@ class Curve(NamedTuple):
         return self.best[min(queries, len(self.best)) - 1]
 
     def reaches(self, valid: float) -> float:
-        """The first query that reaches `valid`; infinite where none does."""
+        """Return the number of the first query that reaches `valid`; infinite where no query does."""
         return next((i for i, row in enumerate(self.best, 1) if row.valid >= valid), float("inf"))
 
 
 def search(table: Table, ask: Searcher, queries: int, once: bool) -> Curve:
-    """Run a sampler for so many queries. `once`: equal networks are trained once."""
+    """Run a sampler for that many queries. `once`: equal networks are trained once."""
     best: list[Row] = []
     reports: dict[str, Row] = {}
     for _ in range(MOST * queries):
@@ -67,13 +68,13 @@ def search(table: Table, ask: Searcher, queries: int, once: bool) -> Curve:
 
 
 def mean(values: list[float]) -> str:
-    """Mean and standard error."""
+    """Return mean and standard error."""
     error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
     return f"{statistics.mean(values):.2f} ±{error:.2f}"
 
 
 def line(table: Table, word: str, once: bool, seeds: int, queries: int) -> str:
-    """A sampler's line of the table."""
+    """Return a sampler's line of the table."""
     began = time.process_time()
     curves = [search(table, searcher(word, table, seed), queries, once) for seed in range(seeds)]
     marks = [mean([curve.at(q).valid for curve in curves]) if q <= queries else "-" for q in MARKS]

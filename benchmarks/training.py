@@ -1,11 +1,13 @@
 """Images a second of `trainer.fit` against a loop written by an expert and one written as in tutorials.
 
-Each trains the same built network from the same weights on the same images, with augmentation and an evaluation
-after every epoch: networks of the zoo, and genomes drawn from the space of a study, on part of Fashion-MNIST and
-on the digits. `_expert.py` and `_tutorial.py` say what the two loops are; the tutorial's DataLoader has 0 or 2
-workers, whichever takes less CPU time. One thread; CPU time with that of children; loading the data and the first
-run of each way, with what it has to set up, are not timed. A training of fewer than 100 steps is not probed: give
-enough images and epochs to see what precision auto brings.
+Each way trains the same built network from the same weights on the same images, with augmentation and an evaluation
+after every epoch. The networks are networks of the zoo and genomes drawn from the space of a study, on part of
+Fashion-MNIST and on the digits. `_expert.py` and `_tutorial.py` describe the two loops; the tutorial's DataLoader has
+0 or 2 workers, whichever takes less CPU time.
+
+The benchmark uses one thread and measures CPU time, with that of child processes. Loading the data and the first run
+of each way, with its setup, are not timed. A training of fewer than 100 steps is not probed: give enough images and
+epochs to see the gain of precision auto.
 
 Goals: at least as fast as the expert; against the tutorial 1.7 times in float32 and 2.5 times with precision auto
 on Fashion-MNIST, 3 times on the digits.
@@ -52,7 +54,7 @@ class Named(NamedTuple):
 
 
 def published(size: int) -> list[Named]:
-    """Small networks of the zoo for grey images of that size."""
+    """Return small networks of the zoo for grey images of that size."""
     image = (1, size, size)
     found = [
         zoo.mobilenet_v1(0.25, image, 10),
@@ -66,7 +68,7 @@ def published(size: int) -> list[Named]:
 
 
 def drawn(study: str, count: int, seed: int, macs: int) -> Iterator[Named]:
-    """Genomes drawn from a study's space, those over its limits or of more multiply-adds left out."""
+    """Yield genomes drawn from a study's space, without those over its limits or of more multiply-adds."""
     written, rng = read_study(STUDIES / f"{study}.yaml"), Random(seed)
     space = written.space
     number = 0
@@ -79,7 +81,7 @@ def drawn(study: str, count: int, seed: int, macs: int) -> Iterator[Named]:
 
 
 def part(data: Data, images: int) -> Data:
-    """The first so many train images, and a quarter as many valid ones."""
+    """Return the data with the first `images` train images, and a quarter as many valid images."""
     train, valid = (
         Split(split.x[:count], split.y[:count])
         for split, count in ((data.train, images), (data.valid, max(images // 4, 1)))
@@ -88,14 +90,14 @@ def part(data: Data, images: int) -> Data:
 
 
 def fitted(module: nn.Module, data: Data, recipe: Recipe) -> None:
-    """Train a copy by `fit`. Raises RuntimeError where it does not come to its end."""
+    """Train a copy by `fit`. Raises RuntimeError where the training does not finish."""
     report = trainer.fit(copy.deepcopy(module), data, recipe=recipe)
     if report.outcome != "done":
         raise RuntimeError(report.reason)
 
 
 def timed(one: Named, data: Data, recipe: Recipe, workers: int, rounds: int) -> Rounds:
-    """Every way to train a genome, in mirrored rounds."""
+    """Time every way to train a genome, in mirrored rounds."""
     module = genome.build(one.genome)
     others = {
         "auto": partial(fitted, module, data, replace(recipe, precision="auto")),
@@ -106,7 +108,7 @@ def timed(one: Named, data: Data, recipe: Recipe, workers: int, rounds: int) -> 
 
 
 def workers_of(one: Named, data: Data, recipe: Recipe) -> int:
-    """The workers with which the tutorial's loop takes less CPU time."""
+    """Return the number of workers with which the tutorial's loop takes less CPU time."""
     module = genome.build(one.genome)
     spent = {n: seconds(partial(_tutorial.train, module, data, recipe, n)) for n in (0, 2)}
     print(f"tutorial: {spent[0]:.2f} s with 0 workers, {spent[2]:.2f} s with 2")
@@ -114,7 +116,7 @@ def workers_of(one: Named, data: Data, recipe: Recipe) -> int:
 
 
 def table(data: Data, named: list[Named], recipe: Recipe, rounds: int) -> None:
-    """A line for each network, and the medians over them."""
+    """Print a line for each network, and the medians over all networks."""
     goals, images = GOALS[data.name], recipe.epochs * len(data.train)
     print(
         f"\n{data.name}: {len(data.train):,} train and {len(data.valid):,} valid images, {recipe.epochs} epochs"
@@ -145,7 +147,7 @@ def table(data: Data, named: list[Named], recipe: Recipe, rounds: int) -> None:
 
 
 def verdict(rows: list[tuple[float, ...]], goals: tuple[float, ...]) -> None:
-    """The median and the least of each ratio, against its goal."""
+    """Print the median and the minimum of each ratio, against its goal."""
     if not rows:
         print("inconclusive: no control was near enough to 1")
         return
