@@ -1,4 +1,4 @@
-"""Networks written out in plain torch over the weights of a module, to hold it against published formulas."""
+"""Networks written in plain torch over the weights of a module, to compare the module with published formulas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXACT = {"rtol": 0.0, "atol": 1e-12}
 
 
 def network(text: str, training: bool = True, seed: int = 0) -> Network:
-    """The module of a genome in float64, every number of its norms and biases away from where it starts."""
+    """Return the module of a genome in float64, with norms and biases away from their initial values."""
     module = genome.build(genome.resolve(genome.loads(text)), seed=seed).double()
     chance = torch.Generator().manual_seed(seed)
     for name, tensor in module.state_dict().items():
@@ -29,18 +29,18 @@ def network(text: str, training: bool = True, seed: int = 0) -> Network:
 
 
 def image(channels: int = 3, size: int = 8, batch: int = 3) -> Tensor:
-    """Noise in float64."""
+    """Return noise in float64."""
     chance = torch.Generator().manual_seed(1)
     return torch.randn(batch, channels, size, size, dtype=torch.float64, generator=chance)
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A convolution that keeps the size of the image."""
+    """Apply a convolution that keeps the size of the image."""
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
 def norm(x: Tensor, own: nn.Module) -> Tensor:
-    """Batch norm by its definition, with the numbers of `own`: of the batch in training, else the running ones."""
+    """Apply batch norm by its definition, with the batch's statistics in training, else with those of `own`."""
     assert isinstance(own, nn.BatchNorm2d)
     mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
     if not own.training:
@@ -51,13 +51,13 @@ def norm(x: Tensor, own: nn.Module) -> Tensor:
 
 
 def classified(x: Tensor, head: nn.Module) -> Tensor:
-    """The logits of an exit that averages."""
+    """Return the logits of an exit that averages."""
     (linear,) = (part for part in head.modules() if isinstance(part, nn.Linear))
     return F.linear(x.mean((2, 3)), linear.weight, linear.bias)
 
 
 def agree(module: Network, theirs: Callable[[Tensor], Tensor], x: Tensor) -> None:
-    """Logits, and the gradients of a weighted sum of them by the image and by every weight."""
+    """Compare the logits, and the gradients of a weighted sum of them by the image and by every weight."""
     x = x.clone().requires_grad_()
     chance = torch.Generator().manual_seed(2)
     (ours,), expected = module(x), theirs(x)
@@ -69,14 +69,14 @@ def agree(module: Network, theirs: Callable[[Tensor], Tensor], x: Tensor) -> Non
         for out in (ours, expected)
     )
     for a, b in zip(mine, other, strict=True):
-        if a is None or b is None:  # what no logit needs
+        if a is None or b is None:  # a weight that no logit needs
             assert a is b is None or not torch.cat([g.flatten() for g in (a, b) if g is not None]).any()
         else:
             torch.testing.assert_close(a, b, **EXACT)
 
 
 class Convolutions(TorchDispatchMode):
-    """Count the convolutions that run."""
+    """Counts the convolutions that run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Convolutions(TorchDispatchMode):
 
 @contextmanager
 def run(module: Network) -> Iterator[list[str]]:
-    """The names of the steps that run inside, in order; hooks keep them from running together."""
+    """Collect the names of the steps that run inside, in order; hooks keep the steps from running as one."""
     names: list[str] = []
     hooks = [
         part.register_forward_pre_hook(lambda _m, _i, name=name: names.append(name))  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The command `genome` as a process of its own, as a person starts it."""
+"""The command `genome` as a separate process, as a person starts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 ROOT = Path(__file__).parents[1]
 MAIN = "from search.cli.app import main; main()"
 
-PATIENCE_SECONDS = 120.0  # for what takes a second or two: only something that never comes is a failure
+PATIENCE_SECONDS = 120.0  # for work of a second or two: only a process that hangs is a failure
 
 Command: TypeAlias = subprocess.Popen[str]
 T = TypeVar("T")
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 @contextmanager
 def commands() -> Iterator[Callable[..., Command]]:
-    """A function that starts `genome WORDS`, each in a session of its own; at the end all are killed.
+    """A function that starts `genome WORDS`, each in its own session; at the end all commands are killed.
 
-    code: what Python runs instead.  stderr: None has it follow the output.
+    code: what Python runs instead of the command.  stderr: None joins it with the output.
     """
     begun: list[Command] = []
 
@@ -47,7 +47,7 @@ def commands() -> Iterator[Callable[..., Command]]:
         for process in begun:
             with suppress(
                 ProcessLookupError
-            ):  # its children too: a test that failed may have left them frozen
+            ):  # the children too: a test that failed may have left them frozen
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             for stream in (process.stdout, process.stderr):
@@ -56,7 +56,7 @@ def commands() -> Iterator[Callable[..., Command]]:
 
 
 def until(found: Callable[[], T], *running: Command) -> T:
-    """Wait until the function finds something, while these commands run, and return it."""
+    """Wait until the function finds something while these commands run, and return it."""
     limit = time.monotonic() + PATIENCE_SECONDS
     while not (value := found()):
         assert not [process for process in running if process.poll() is not None], "it ended before"
@@ -66,9 +66,9 @@ def until(found: Callable[[], T], *running: Command) -> T:
 
 
 def frozen(command: Command, found: Callable[[], T]) -> T:
-    """Freeze a command and all its children in a moment in which the function finds something, and return that.
+    """Freeze a command and all its children at a moment at which the function finds something, and return that.
 
-    They stay frozen: what was found is how they are. `killed` ends them.
+    The processes stay frozen, so that the found state stays true. `killed` ends them.
     """
 
     def look() -> T | None:
@@ -85,7 +85,7 @@ def frozen(command: Command, found: Callable[[], T]) -> T:
 
 
 def killed(command: Command) -> None:
-    """Kill a command with -9, and wait until its children, which may be writing, are gone with it."""
+    """Kill a command with -9, and wait until its children, which may be writing, have ended."""
     command.kill()
     os.killpg(command.pid, signal.SIGCONT)
     command.wait()
@@ -93,13 +93,13 @@ def killed(command: Command) -> None:
 
 
 def members(session: int) -> dict[int, int]:
-    """The processes that live in a session, and the parent of each."""
+    """Return the processes that live in a session, and the parent of each."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # no process, or gone meanwhile
+            continue  # no process, or a process that has just ended
         if fields[3] == str(session) and fields[0] != "Z":
             found[int(entry.name)] = int(fields[1])
     return found

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a real one, on a free port of this machine, gone with the tests."""
+"""A PostgreSQL server of the tests: a real server on a free port of this machine, which ends with the tests."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-USER, PASSWORD = "keeper", "hunter2"  # who must give a password; everybody else is trusted
+USER, PASSWORD = "keeper", "hunter2"  # the user that must give a password; all other users are trusted
 AUTH = """\
 host all keeper 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 """
-UNPRIVILEGED = "postgres"  # as whom the server runs where we are root, which it refuses
+UNPRIVILEGED = "postgres"  # the user of the server where the tests run as root, which the server refuses
 SERVER = "PostgreSQL"
-SECONDS = 300  # in which it begins or ends, on the slowest machine
+SECONDS = 300  # limit for the start or the end of a server, on the slowest machine
 
 
 class Missing(Exception):
-    """Why there can be no server here, as a sentence."""
+    """The reason why no server can run here, as a sentence."""
 
 
 def programs() -> Path:
@@ -52,7 +52,7 @@ class Server(NamedTuple):
     numbers: Iterator[int]
 
     def url(self, database: str, user: str = USER, password: str = PASSWORD) -> str:
-        """Return the URL of a database, as a study's `storage:` has it."""
+        """Return the URL of a database, in the form of a study's `storage:`."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def fresh(self) -> str:
@@ -62,7 +62,7 @@ class Server(NamedTuple):
         return self.url(name)
 
     def ask(self, query: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Return the rows of a query of the superuser's."""
+        """Return the rows of a query that the superuser asks."""
         import psycopg
 
         place = f"host=127.0.0.1 port={self.port} dbname={database} user={UNPRIVILEGED}"
@@ -71,7 +71,7 @@ class Server(NamedTuple):
             return asked.fetchall() if asked.description else []
 
     def restart(self) -> None:
-        """Restart it, as an upgrade does: whoever is connected is cut off."""
+        """Restart the server, as an upgrade does: every connection is cut off."""
         self.control("restart", "-m", "fast")
 
     def stop(self) -> None:
@@ -125,9 +125,9 @@ def server() -> Iterator[Server]:
 
 
 def run(program: Path, *words: object) -> None:
-    """Run a program of PostgreSQL's; what it says is only shown where it fails."""
+    """Run a program of PostgreSQL; its output is only shown where the program fails."""
     user = UNPRIVILEGED if os.geteuid() == 0 else None
-    with tempfile.TemporaryFile() as said:  # a server that it leaves behind would hold a pipe open
+    with tempfile.TemporaryFile() as said:  # a server that the program leaves behind would hold a pipe open
         done = subprocess.run(
             [program, *map(str, words)],
             stdin=subprocess.DEVNULL,
@@ -151,10 +151,10 @@ def _give_away(folder: Path) -> None:
 
 
 def _free_port() -> int:
-    """A port that nobody takes while the server is not there yet, or is away.
+    """Return a port that no other process takes while the server is not running yet, or is down.
 
-    Those that the system gives, which begin at 32768 or later, are given to the next who asks; of those below, each
-    process of tests begins with others.
+    The system gives ports from 32768 on, and gives the same port to the next process that asks. Therefore this function
+    takes a port below 32768, and each test process starts at another port.
     """
     for port in range(10_000 + os.getpid() * 20 % 20_000, 32_768):
         with socket.socket() as found:

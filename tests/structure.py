@@ -20,7 +20,7 @@ from types import FrameType
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("genome", "trainer", "search")
 
-# Each room may import those before it in its line, and none behind it.
+# A room may import the rooms before it in its line, and none of those after it.
 LINES: Mapping[str, str] = {
     "trainer": "errors files budget recipe report hardware data outcome loop proxies __init__",
     "search": "errors formatting pareto objective space samplers pruners config storage workers results train "
@@ -32,10 +32,10 @@ Arrow = tuple[str, str]
 
 @dataclass(frozen=True)
 class Structure:
-    """What the imports of one package look like."""
+    """The figures of one package's imports."""
 
     rooms: tuple[str, ...]
-    arrows: Mapping[Arrow, tuple[str, ...]]  # with the imports of each, as "file imports module"
+    arrows: Mapping[Arrow, tuple[str, ...]]  # with the imports of each arrow, as "file imports module"
     floors: int  # 0 where there is a circle
     circles: tuple[tuple[str, ...], ...]
 
@@ -148,8 +148,8 @@ def largest(package: str, root: Path = ROOT) -> tuple[tuple[int, str], tuple[int
 def calls_up(work: Callable[[], object]) -> dict[tuple[str, str], int]:
     """Do some work, and count the calls from a file into a file of a higher room, by the two files.
 
-    Such calls are callbacks, as imports run downwards. Calls through other libraries count as calls of the nearest
-    frame of this project.
+    Such calls are callbacks, because imports point downwards. A call through another library counts as a call of the
+    nearest frame of this project.
     """
     found: dict[tuple[str, str], int] = {}
 
@@ -175,7 +175,7 @@ def calls_up(work: Callable[[], object]) -> dict[tuple[str, str], int]:
 
 @cache
 def _relative(name: str) -> str | None:
-    """The path of a file of this project below its root, None for any other file."""
+    """Return the path of a file of this project below its root; None for any other file."""
     path = Path(name)
     is_ours = path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in PACKAGES
     return path.relative_to(ROOT).as_posix() if is_ours else None
@@ -187,7 +187,7 @@ def _file_of(frame: FrameType) -> str | None:
 
 @cache
 def _place(file: str) -> tuple[int, int]:
-    """Where a file stands among all rooms, the lowest first."""
+    """Return the place of a file among all rooms, the lowest first."""
     package, room = Path(file).parts[0], Path(Path(file).parts[1]).stem
     line = LINES[package].split() if package in LINES else []
     return PACKAGES.index(package), line.index(room) if line else 0
@@ -209,7 +209,7 @@ space:
 
 
 def journeys(folder: Path) -> dict[str, dict[tuple[str, str], int]]:
-    """Return the calls up while a study is loaded, and while it is run with a finale. folder: for its files."""
+    """Return the calls up while a study is loaded, and while it runs with a finale. folder: for its files."""
     import search
 
     file = folder / "tiny.yaml"

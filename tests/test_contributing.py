@@ -1,4 +1,4 @@
-"""The example of CONTRIBUTING.md is a node type like any other, in this package or in another one."""
+"""The example of CONTRIBUTING.md is a node type like any other, in this package or in another package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAME = "genome.ops.shuffle"
 
 @pytest.fixture
 def example() -> Iterator[type[genome.Op]]:
-    """The node type of the text, registered for as long as a test runs."""
+    """The node type of the text, registered while a test runs."""
     module = types.ModuleType(NAME)
     sys.modules[NAME] = module
     try:
@@ -65,7 +65,7 @@ nodes:
 
 
 def package(folder: Path, code: str) -> Path:
-    """A package `lab` with a node type, as pip leaves it: its module, and its metadata with the entry point."""
+    """Write a package `lab` with a node type, as pip installs it: a module, and metadata with the entry point."""
     (folder / "lab").mkdir()
     (folder / "lab" / "__init__.py").touch()
     (folder / "lab" / "shuffle.py").write_text(code)
@@ -143,7 +143,7 @@ def test_a_word_that_is_taken_or_no_name_is_refused(word: str, message: str) -> 
 
 def test_a_word_may_be_given(example: type[genome.Op]) -> None:
     class Mine(example):  # type: ignore[misc,valid-type]
-        """The same under another word."""
+        """The same node type under another word."""
 
     try:
         made = genome.op.op(word="mine-too")(Mine)

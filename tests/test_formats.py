@@ -15,7 +15,7 @@ from search.storage.record import Record
 from search.storage.store import look
 
 FORMATS = Path(__file__).with_name("formats")
-# the sampler that 0.1.0 called kernel is called bayes now
+# 0.1.0 called the sampler bayes kernel
 EXPECTED: dict[str, Any] = json.loads(
     (FORMATS / "expected.json").read_text().replace('"by": "kernel"', '"by": "bayes"')
 )
@@ -23,14 +23,14 @@ EXPECTED: dict[str, Any] = json.loads(
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A copy of the stored studies: a run writes to its storage."""
+    """A copy of the stored studies, because a run writes to its storage."""
     for name in ("finished", "interrupted"):
         shutil.copytree(FORMATS / name, tmp_path / "runs" / name)
     return tmp_path / "runs"
 
 
 class Epochs(Silent):
-    """Keeps the epochs that are trained, by trial."""
+    """Records the epochs that are trained, by trial."""
 
     def __init__(self) -> None:
         self.trained: dict[int, list[int]] = {}
@@ -40,7 +40,7 @@ class Epochs(Silent):
 
 
 def plain(record: Record) -> dict[str, Any]:
-    """The record as JSON would have it, with the genome."""
+    """Return the record in the form of JSON, with the genome."""
     return dict(json.loads(json.dumps({**record.to_json(), "genome": record.genome})))
 
 

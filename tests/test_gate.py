@@ -1,5 +1,7 @@
-"""The first gate: every genome drawn from the widest space resolves, builds, runs forward and backward, and its
-shapes, params and MACs are those that were planned. New node types join by existing."""
+"""The first gate: every genome drawn from the widest space resolves, builds and runs forward and backward.
+
+Its shapes, params and MACs are those of its plan. The gate covers a new node type as soon as its file exists.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def test_twenty_thousand_drawn_genomes(part: int) -> None:
 
 
 def test_the_widest_space_draws_every_word() -> None:
-    """A gate that never meets a node type says nothing about it."""
+    """The gate checks only node types that are drawn, so every node type must be drawn."""
     space, rng, met = widest(), Random(0), set()
     for _ in range(300):
         met |= {node.op.word for node in space.sample(rng).nodes}

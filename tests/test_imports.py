@@ -28,11 +28,11 @@ MAKES_MODULES = {
     "genome/testing/module_checks.py",
     "genome/morphism.py",
     "genome/transfer.py",
-}  # with genome/ops/: torch is theirs
+}  # and genome/ops/, which may import torch
 
 
 def running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node below `tree`, save what stands under `if TYPE_CHECKING:`."""
+    """Yield every node below `tree`, except the code under `if TYPE_CHECKING:`."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             continue
@@ -147,7 +147,7 @@ def test_the_reader_of_imports_sees_relative_and_inner_imports(tmp_path: Path) -
 
 
 def loaded(code: str) -> list[str]:
-    """The heavy libraries that a fresh interpreter holds after running `code`, with warnings as errors."""
+    """Return the heavy libraries that a fresh interpreter holds after running `code`, with warnings as errors."""
     code += f"; import sys; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

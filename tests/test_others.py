@@ -1,4 +1,4 @@
-"""The benchmark beside other projects: flat parameters decode, what counts as a trial, what is kept of a training."""
+"""The benchmark beside other projects: flat parameters decode, trials are counted, trainings are stored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def file() -> StudyConfig:
 
 
 def measured(written: Genome) -> Told:
-    """Networks of an odd depth are refused; what the others come to is of no account."""
+    """Refuse networks of an odd depth; the results of the others do not matter."""
     plan = genome.resolve(written)
     if plan.depth % 2:
         return Told(genome.digest(plan), 0.0, violation=1.0)

@@ -1,4 +1,4 @@
-"""Benchmarks that run studies side by side: each on a core of its own, whatever their parent computed before."""
+"""Benchmarks that run studies side by side: each process has its own core, whatever its parent computed before."""
 
 import os
 
@@ -10,13 +10,13 @@ from tests.command import PATIENCE_SECONDS
 
 
 def product(size: int) -> tuple[float, set[int]]:
-    """What threads compute together, and the cores that they may use."""
+    """Return a product that threads compute together, and the cores that they may use."""
     return float(torch.ones(size, size).mm(torch.ones(size, size)).sum()), os.sched_getaffinity(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system keeps no process to a core")
 def test_processes_compute_after_their_parent_did_each_on_a_core() -> None:
-    """Forked, they would wait for ever for threads that only their parent has."""
+    """Forked processes would wait forever for threads that only their parent has."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

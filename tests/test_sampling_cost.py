@@ -1,4 +1,4 @@
-"""The benchmark of sampling goes through a whole trial of each kind of sampler, as a coordinator does."""
+"""The benchmark of sampling runs a whole trial with each kind of sampler, as a coordinator does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tabular benchmarks: every genome of their spaces stands in the table, and equal networks have one digest."""
+"""The tabular benchmarks: every genome of their spaces is in the table, and equal networks have one digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA = Path(__file__).parents[2] / "shared" / "data" / "nasbench"
 
 
 def table(name: str) -> Table:
-    """A table, or a skip that says which file is missing."""
+    """Return a table, or skip the test and name the missing file."""
     try:
         return TABLES[name](DATA)
     except MissingTable as missing:
@@ -59,8 +59,10 @@ def test_the_tables_are_whole(nb201: Table, macro: Table) -> None:
 
 
 def unfolded(code: Code) -> str:
-    """A cell written out as a formula of its input: sums sorted, without brackets or zeros; maps that several read
-    are written out for each."""
+    """Return a cell as a formula of its input: sums are sorted, and brackets and zeros are removed.
+
+    A map that several nodes read appears once for each reader.
+    """
     edges = iter(code)
     maps = [["x"]]
     for node in range(1, 4):
@@ -77,8 +79,11 @@ def _terms(operation: str, summed: list[str]) -> list[str]:
 
 
 def test_cells_of_one_digest_are_one_formula(nb201: Table) -> None:
-    """The published 6,466 networks and our 7,447 differ: they take two kernels of one shape for one and a convolution
-    of zeros for zeros, where its norm has a bias; they leave zeros in sums."""
+    """The published count of 6,466 networks differs from our 7,447 for three reasons.
+
+    The published count takes two kernels of one shape for one, and a convolution of zeros for zeros, though its norm
+    has a bias. It keeps zeros in sums.
+    """
     formulas: dict[str, set[str]] = {}
     for code in nb201.rows:
         formulas.setdefault(nb201.digest(code), set()).add(unfolded(code))

@@ -1,4 +1,4 @@
-"""The node types of this project, and what the conformance suite has to know of some of them."""
+"""The node types of this project, and the facts that the conformance suite needs about some of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOTIFS = [w for w in genome.words() if genome.lookup(w).motif]
 TRAITS: dict[str, Traits] = {
     "perturb": Traits(
         also=(
-            {"order": "act-mix", "masks": 8},  # streamed
+            {"order": "act-mix", "masks": 8},  # the streamed form
             {"order": "mix-norm-act", "masks": 4, "mix": "grouped", "shared": True},
             {"order": "act-mix-norm-act", "masks": 4, "activation": "silu"},
         )
@@ -30,10 +30,10 @@ TRAITS: dict[str, Traits] = {
 
 
 def traits(word: str) -> Traits:
-    """What the suite has to know of a node type."""
+    """Return the facts that the suite needs about a node type."""
     return TRAITS.get(word, Traits())
 
 
 def variants(word: str) -> Iterator[Op]:
-    """The variants of a node type that the suite checks."""
+    """Yield the variants of a node type that the suite checks."""
     return testing.variants(word, traits(word).also)

@@ -15,7 +15,7 @@ MOTIFS = [w for w in genome.words() if genome.lookup(w).motif]
 LOOPING = [w for w in PLAIN if genome.lookup(w).loops and genome.lookup(w).many]
 
 
-# What holds motifs stays small, so that thousands of genomes can be trained a step.
+# Motifs stay small where they are bodies, so that one step can train thousands of genomes.
 SMALL = {
     "residual": {"unit": {"one_of": ["basic", "bottleneck", "body"]}},
     "stack": {"depth": {"int": [1, 2]}},
@@ -25,7 +25,7 @@ SMALL = {
 
 
 def _choice(word: str, depth: int) -> object:
-    """A word with all its genes open, bodies too: two levels of motifs in motifs."""
+    """Return a word with all its genes and bodies open: two levels of motifs in motifs."""
     kind = genome.lookup(word)
     bodies = [g.name for g in kind.genes if g.legal is None]
     words = PLAIN + (MOTIFS if depth else [])
@@ -38,7 +38,7 @@ def _choice(word: str, depth: int) -> object:
 
 
 def widest_text() -> str:
-    """Eight places, half of them optional, skips everywhere, a loop of three, two exits."""
+    """Return eight places, half of them optional, with skips everywhere, a loop of three, and two exits."""
     every = {"one_of": [*PLAIN, *(_choice(w, 1) for w in MOTIFS)]}
     loop = {"one_of": LOOPING}
     width = {"int": [3, 12]}
@@ -62,5 +62,5 @@ def widest_text() -> str:
 
 
 def widest() -> Space:
-    """The space of `widest_text`."""
+    """Return the space of `widest_text`."""
     return space_of(parse(widest_text(), "widest.yaml"), ("space",), "widest", INPUT, CLASSES)

@@ -1,4 +1,4 @@
-"""Tiny studies on real digits: seconds each, with the real storage and real children."""
+"""Tiny studies on real digits, of some seconds each, with the real storage and real child processes."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ ONE = {
 
 
 def study_of(**changes: Any) -> dict[str, Any]:
-    """A study of six short trials on two slots; a change to None takes a key out."""
+    """Return a study of six short trials on two workers; a change to None removes a key."""
     study: dict[str, Any] = {
         "study": "tiny",
         "data": "digits",
@@ -51,20 +51,20 @@ def study_of(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child that is asked to stop has a minute to keep what it has: on a busy machine two seconds are soon over."""
+    """Give a child that is asked to stop a minute for its checkpoint: two seconds are too short on a busy machine."""
     monkeypatch.setattr("search.run.loop.HALT_SECONDS", 60.0)
 
 
 def charged(report: Mapping[str, Any]) -> float:
-    """The device seconds that a report.json stands for."""
+    """Return the device seconds that a report.json accounts for."""
     return TrialReport.of_json(report).charge.device_seconds
 
 
 def trials_in(runs: Path) -> list[Record]:
-    """The trials of a tiny study, also while it is being run; none before it is there."""
+    """Return the trials of a tiny study, also while it runs; none before the study exists."""
     try:
         store = _opened(runs)
-    except StudyError:  # its tables are being made
+    except StudyError:  # its tables are being created
         return []
     records = store.records()
     store.close()
@@ -73,7 +73,7 @@ def trials_in(runs: Path) -> list[Record]:
 
 @cache
 def _opened(runs: Path) -> Store:
-    """It is opened once: that takes as long as many looks, and who waits for a command takes its time away."""
+    """Open a study once: one opening takes as long as many reads, and slows down a command that runs beside it."""
     return look("tiny", runs)
 
 
@@ -100,7 +100,7 @@ def run(tmp_path: Path, written: Callable[..., Path]) -> Callable[..., Result]:
 
 
 class Said:
-    """What a command printed, and its exit status."""
+    """The output of a command, and its exit status."""
 
     def __init__(self, status: int, out: str, err: str) -> None:
         self.status, self.out, self.err = status, out, err
@@ -110,7 +110,7 @@ class Said:
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
-    """A function that runs the command in tmp_path and says how it ended."""
+    """A function that runs the command in tmp_path, and returns its output and status."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: object) -> Said:

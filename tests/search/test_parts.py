@@ -1,4 +1,4 @@
-"""The small parts of a search, each alone."""
+"""The small parts of a search, each tested alone."""
 
 import os
 import subprocess
@@ -138,7 +138,7 @@ def test_a_sampler_that_goes_on_does_not_repeat_itself(name: str) -> None:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     assert draws(0) == draws(0)
-    if name != "qmc":  # which goes on from the storage
+    if name != "qmc":  # qmc continues from the storage
         assert draws(0) != draws(40)
 
 

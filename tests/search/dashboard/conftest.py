@@ -1,4 +1,4 @@
-"""A headless Chromium, and tabs of it in which whatever is wrong fails the test."""
+"""A headless Chromium, and tabs of it in which any error fails the test."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.command import PATIENCE_SECONDS
 
 MILLISECONDS = 1000 * PATIENCE_SECONDS
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# no name is looked up, so that nothing can leave this machine
+# Chromium resolves no host name, so that no request leaves this machine
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-# what a policy forbids is an error even where the browser's console keeps it to itself
+# a violation of the policy is an error even where the browser's console does not show it
 TELL = "addEventListener('securitypolicyviolation', e => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`));"
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """One Chromium for all tests; without it, or without Playwright, they are skipped."""
+    """One Chromium for all tests; without it, or without Playwright, the tests are skipped."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright comes with the dev extra")
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
@@ -35,9 +35,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def tab(browser: Any) -> Iterator[Callable[..., Any]]:
-    """A function that opens a tab with settings of Playwright's; at the end nothing may have gone wrong in it.
+    """A function that opens a tab with settings of Playwright's; at the end the tab must have had no error.
 
-    expected: what the browser may say of a page on purpose, such as that there is none.
+    expected: messages of the browser that the test provokes, such as the message of a missing page.
     """
     opened, wrong = [], list[str]()
 

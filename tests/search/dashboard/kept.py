@@ -1,4 +1,4 @@
-"""Studies written straight into a real storage, as a coordinator keeps them, and pages as a browser reads them."""
+"""Studies written directly into a real storage, as a coordinator stores them, and pages as a browser reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOCAL = "http://127.0.0.1:8080"
 
 @cache
 def _tables() -> bytes:
-    """An SQLite database with Optuna's tables and no study: making them takes longer than most tests."""
+    """Return an SQLite database with Optuna's tables and no study; creating the tables takes longer than most tests."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "tables.db"
         optuna.storages.RDBStorage(f"sqlite:///{file}").engine.dispose()
@@ -39,7 +39,7 @@ def _tables() -> bytes:
 
 
 def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any) -> Store:
-    """A study that nobody runs any more, without trials."""
+    """Create a study without trials, which nobody runs any more."""
     text = parse_study(yaml.safe_dump(study_of(**changes), sort_keys=False), "<test>").text()
     file = runs / name / "study.db"
     if url is None and not file.exists():
@@ -50,12 +50,12 @@ def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any
 
 
 def copy_of(made: Path, runs: Path) -> Path:
-    """Copy studies that nobody has open, and return `runs`: to make them takes longer than most tests."""
+    """Copy studies that nobody has open, and return `runs`; creating them takes longer than most tests."""
     return Path(shutil.copytree(made, runs, dirs_exist_ok=True))
 
 
 def text_of(kernel: int = 3, width: int = 4, op: str = "conv", name: str = "tiny") -> str:
-    """The canonical text of a small genome."""
+    """Return the canonical text of a small genome."""
     nodes = {
         "stem": {"op": op, "in": ["image"], "kernel": kernel, "width": width},
         "out": {"op": "exit", "in": ["stem"]},
@@ -73,7 +73,7 @@ def add(
     plan: dict[str, Any] | None = None,
     **result: Any,
 ) -> int:
-    """Keep a finished trial; returns its number."""
+    """Store a finished trial; return its number."""
     text = text_of() if text is None else text
     plan = {"params": 100, "macs": 1000, "memory_bytes": 64, "depth": 2, **(plan or {})}
     learnt = {} if accuracy is None else {"accuracy": accuracy, "loss": 1 - accuracy}
@@ -90,12 +90,12 @@ def add(
 
 
 def foreign(url: str, name: str) -> optuna.Study:
-    """A study of somebody else's."""
+    """Create a study of another program."""
     return optuna.create_study(storage=url, study_name=name)
 
 
 def client(runs: Path, url: str | None = None, **settings: Any) -> TestClient:
-    """A browser that shows what goes wrong as the page that says so."""
+    """Return a client that shows an error as the page that reports it."""
     return TestClient(
         create_app(runs, url, **settings),
         base_url=LOCAL,
@@ -105,7 +105,7 @@ def client(runs: Path, url: str | None = None, **settings: Any) -> TestClient:
 
 
 class Page(HTMLParser):
-    """What a browser makes of a page: elements with their attributes, and the text between them."""
+    """The parsed form of a page: elements with their attributes, and the text between them."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class Page(HTMLParser):
         return [attrs[attribute] or "" for name, attrs in self.elements if name == tag and attribute in attrs]
 
     def is_harmless(self) -> bool:
-        """Whether nothing in it runs, or leads elsewhere, that the templates did not write."""
+        """Whether the page runs nothing and links to nothing that the templates did not write."""
         names = {name for _, attrs in self.elements for name in attrs}
         links = [
             value for tag in ("a", "form", "use") for value in self.all(tag, "href") + self.all(tag, "action")

@@ -1,4 +1,4 @@
-"""A dashboard that was started by the command, on a free port."""
+"""A dashboard started by the command, on a free port."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.command import MAIN, PATIENCE_SECONDS, ROOT
 
 
 class Server:
-    """A dashboard that was started by the command, and what it said until its address.
+    """A dashboard started by the command, and its output up to its address.
 
-    first: what Python runs before it.
+    first: code that Python runs before the dashboard.
     """
 
     def __init__(self, *words: object, first: str = "") -> None:
@@ -37,7 +37,7 @@ class Server:
         return f"127.0.0.1:{self.address.port}"
 
     def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
-        """Return status, page and headers. A page that says that its study is being read looks again: so does this."""
+        """Return status, page and headers. The request repeats while the page says that its study is being read."""
         limit = time.monotonic() + PATIENCE_SECONDS
         while (found := self._get(path, headers))[0] == 202:
             assert time.monotonic() < limit, found[1]

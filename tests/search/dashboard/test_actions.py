@@ -1,4 +1,4 @@
-"""Forms of the pages: what each does, and everything that is refused, with nothing written then."""
+"""Forms of the pages: the effect of each form, and every refusal, which writes nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ADDRESSES = ("stop", "resume", "enqueue", "trial/0/star", "trial/0/note")
 
 
 def token(web: TestClient, page: str = "/study/tiny") -> str:
-    """The token that a page's forms have."""
+    """Return the token of a page's forms."""
     source = web.get(page).text
     found = {
         attrs.get("value")
@@ -55,13 +55,13 @@ def token(web: TestClient, page: str = "/study/tiny") -> str:
 
 
 def send(web: TestClient, act: str, study: str = "tiny", **fields: Any) -> Any:
-    """The answer to a form as a browser sends it from the study's page."""
+    """Return the answer to a form, sent as a browser sends it from the study's page."""
     body = {"token": token(web, f"/study/{study}"), **fields}
     return web.post(f"/study/{study}/{act}", data=body, headers=ORIGIN)
 
 
 def digest(runs: Path) -> str:
-    """Of all that the study keeps, whatever file of SQLite it lies in."""
+    """Return a digest of all data that the study stores, in whichever file of SQLite the data lies."""
     connection = sqlite3.connect(runs / "tiny" / "study.db")
     try:
         return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()
@@ -161,7 +161,7 @@ def test_a_network_of_the_zoo_fits_or_says_where_not(runs: Path) -> None:
     begin(runs, "zoo", space=space, data="cifar10")
     assert send(web, "enqueue", "zoo", zoo=name).headers["location"] == "/study/zoo/trial/0"
     assert web.get("/study/zoo/trial/0.json").json()["origin"]["moves"] == [f"zoo:{name}"]
-    # the page has the names of all, and asks at once which fit: it offers these alone
+    # the page holds the names of all moves and asks which of them fit; it offers only those
     assert f"<option>{name}</option>" in web.get("/study/tiny").text
     assert "None of the" in web.get("/study/tiny/part/zoo").text
     offered = web.get("/study/zoo/part/zoo").text

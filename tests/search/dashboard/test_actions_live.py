@@ -1,4 +1,4 @@
-"""Acting on a search that runs in another process: what is asked for is done by it, and its storage stays whole."""
+"""Actions on a search that runs in another process: the search does what is asked, and its storage stays whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ STEM = {**SPACE["nodes"]["stem"], "dropout": {"float": [0.0, 0.5]}}
 LONG = {
     "workers": 1,
     "trials": None,
-    "budget": {"device_time": "1h"},  # nothing else ends it, on no machine: it has networks without end
+    "budget": {
+        "device_time": "1h"
+    },  # nothing else ends the search, on any machine: its networks never run out
     "train": {"epochs": 4, "batch": 32},
     "finale": "none",
     "space": {"nodes": {**SPACE["nodes"], "stem": STEM}},
@@ -45,14 +47,14 @@ ATTENTIVE = f"{LOOKS_SOON}; {MAIN}"
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The dashboard waits for a storage that a search keeps locked, should that be stopped while it writes."""
+    """Have the dashboard wait for a storage that stays locked because a search was stopped while writing."""
     monkeypatch.setattr(reader, "LOCK_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(act, "writing", partial(writing, lock_seconds=PATIENCE_SECONDS))
 
 
 @pytest.fixture
 def searching(tmp_path: Path, patient: None) -> Iterator[Callable[..., Command]]:
-    """A function that starts `genome search` of a long study in tmp_path/runs, in a session of its own."""
+    """A function that starts `genome search` of a long study in tmp_path/runs, in its own session."""
     with commands() as launch:
 
         def start(**changes: Any) -> Command:
@@ -100,7 +102,7 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     web = client(runs)
     page = send(web, "enqueue", text=FITS).headers["location"]
     known = token(web)
-    for i in range(15):  # many writes beside its own
+    for i in range(15):  # many writes beside the search's own
         body = {"token": known, "note": f"note {i}"}
         assert web.post("/study/tiny/trial/0/note", data=body, headers=ORIGIN).status_code == 303
     until(lambda: web.get(f"{page}.json").json()["outcome"] in ("done", "reused"), runs)
@@ -129,7 +131,7 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     assert answer.status_code == 409 and "no longer describes the study tiny" in answer.text
     path.write_text("study: [")
     assert send(web, "resume").status_code == 409
-    path.write_text(text.replace("batch: 32", "batch: 64"))  # what the search itself refuses
+    path.write_text(text.replace("batch: 32", "batch: 64"))  # a change that the search itself refuses
     assert send(web, "resume").status_code == 303
     until(lambda: bool(web.get("/study/tiny.json").json()["act"]["resume"]["complaint"]), runs)
     assert "ended with status 2" in web.get("/study/tiny").text
@@ -178,7 +180,7 @@ def test_a_dashboard_that_is_killed_while_it_writes_leaves_nothing_half_written(
 
 
 def trials(runs: Path) -> int:
-    """How many trials are kept."""
+    """Return the number of stored trials."""
     connection = sqlite3.connect(runs / "tiny" / "study.db", timeout=PATIENCE_SECONDS)
     try:
         return int(connection.execute("SELECT count(*) FROM trials").fetchone()[0])
@@ -187,7 +189,7 @@ def trials(runs: Path) -> int:
 
 
 def secret(server: Server) -> str:
-    """The token that a served page's forms have."""
+    """Return the token of a served page's forms."""
     _, source, _ = server.get("/study/tiny")
     return source.partition('name="token" value="')[2].partition('"')[0]
 

@@ -1,4 +1,4 @@
-"""The dashboard of a study on a real PostgreSQL server: what it shows of a search that runs, and has it do."""
+"""The dashboard of a study on a real PostgreSQL server: it shows a running search, and acts on it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def until(is_so: Callable[[], bool]) -> None:
 def test_a_search_is_shown_fed_stopped_and_resumed(
     search: tuple[Command, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial_view, "BETWEEN_SECONDS", 0.5)  # after which it is known that it is stopped
+    monkeypatch.setattr(trial_view, "BETWEEN_SECONDS", 0.5)  # a search silent for longer has stopped
     process, url = search
     web = client(tmp_path / "runs", url)
 
@@ -54,7 +54,7 @@ def test_a_search_is_shown_fed_stopped_and_resumed(
         return answer.json()
 
     def ask_to_stop() -> bool:
-        """Where it takes its time between two trials nobody seems to run it, and so nobody is asked."""
+        """Ask until it works: between two trials no process seems to run the study, and the request is refused."""
         return bool(send(web, "stop").status_code == 303)
 
     def listed() -> tuple[str, str]:
@@ -83,7 +83,9 @@ def test_a_search_is_shown_fed_stopped_and_resumed(
     log = tmp_path / "runs" / "tiny" / "search.log"
     until(lambda: "stopped by hand" in log.read_text())
     until(lambda: bool(twin()["state"] == "stopped"))
-    until(lambda: not twin()["act"]["resume"]["starting"])  # nor does its process end any more
+    until(
+        lambda: not twin()["act"]["resume"]["starting"]
+    )  # the process of the search does not end any more either
     assert PASSWORD not in log.read_text()
     records = look("tiny", tmp_path, url).records()
     assert "running" not in [record.outcome for record in records]

@@ -1,4 +1,4 @@
-"""What pages load: vendored files are those that are noted, and come packed where a browser can unpack them."""
+"""Files that pages load: vendored files match their recorded digests, and are sent packed to browsers that unpack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storages that cannot be read: each is a page that says so, and no byte of them is changed."""
+"""Storages that cannot be read: each has a page that says so, and no byte of the storage changes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_locked_storage_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     file = tmp_path / "runs" / "tiny" / "study.db"
     web = client(tmp_path / "runs")
     holder = sqlite3.connect(file, isolation_level=None)
-    holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer locks nobody out
+    holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer locks out no reader
     holder.execute("BEGIN EXCLUSIVE")
     answer = web.get("/study/tiny")
     assert answer.status_code == 503 and "database is locked" in answer.text

@@ -1,4 +1,4 @@
-"""The pages in a real browser, served by the command: what a person does, and what an accessibility check finds."""
+"""The pages in a real browser, served by the command: a person's actions, and an accessibility check."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Tab = Callable[..., Any]
 
 
 class Served(NamedTuple):
-    """Where the studies are shown, and where they are kept."""
+    """The address that shows the studies, and the folder that holds them."""
 
     server: Server
     runs: Path
@@ -69,7 +69,7 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A study with trials of several kinds, one without, and some of hostile names, in one storage."""
+    """A study with trials of several kinds, a study without trials, and studies with hostile names, in one storage."""
     runs = tmp_path_factory.mktemp("browser") / "runs"
     url = f"sqlite:///{runs.parent}/all.db"
     fill(begin(runs, "tiny", url, trials=20))
@@ -92,7 +92,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def read(server: Server, name: str) -> None:
-    """Have a study read, so that none of its pages says that it is being read and comes again by itself."""
+    """Have the dashboard read a study, so that no page says that the study is being read and reloads by itself."""
     assert server.get(f"/study/{quote(name, safe='')}")[0] == 200
 
 
@@ -101,7 +101,7 @@ def hostile_names() -> list[str]:
 
 
 def fill(store: Store) -> None:
-    """Seven trials: each network is larger than the one before, one failed, one was refused, the best has a report."""
+    """Add seven trials of growing networks: one failed, one was refused, and the best has a report."""
     for number, accuracy in enumerate(ACCURACIES):
         op = "separable" if number == 1 else "conv"
         text = MOTIF if number == 6 else text_of(kernel=3, width=4 + number, op=op)
@@ -131,14 +131,14 @@ def fill(store: Store) -> None:
 
 
 def expect(found: Any) -> Any:
-    """What must become so of a part of a page, or of the page: it is looked at until it is."""
+    """Return Playwright's expectation of a page or of a part, which is checked until it holds."""
     from playwright.sync_api import expect as becomes
 
     return becomes(found)
 
 
 def shows(page: Any, numbers: list[int]) -> None:
-    """The trials in the table, from above."""
+    """Check the trials in the table, from top to bottom."""
     expect(page.locator("#table tbody th")).to_have_text([str(number) for number in numbers])
 
 
@@ -170,20 +170,20 @@ def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
         page.locator("#table thead").get_by_role("link", name="accuracy").click()
         page.locator(f'#table th[aria-sort="{way}"]', has_text="accuracy").wait_for()
     shows(page, [5, 2, 6, 0, 1, 3, 4])
-    # each answer is there before the next is asked for, which would take its place
+    # each answer arrives before the next request, which would replace it
     page.get_by_label("outcome").select_option("done")
     page.get_by_text("5 of 7 trials").wait_for()
     page.get_by_label("with any node type").select_option("conv")
     page.get_by_text("4 of 7 trials").wait_for()
     page.locator('input[name="params_to"]').fill("600")
-    page.locator('input[name="params_to"]').press("Enter")  # its change and the form's submit are one moment
+    page.locator('input[name="params_to"]').press("Enter")  # change and submit are one moment
     page.get_by_text("3 of 7 trials").wait_for()
     shows(page, [5, 2, 0])
     expect(page).to_have_url(re.compile("params_to=600"))
     page.reload()
-    shows(page, [5, 2, 0])  # the address says what is shown
+    shows(page, [5, 2, 0])  # the address states what is shown
     page.go_back()
-    shows(page, [5, 2, 6, 0])  # so it does on the way back
+    shows(page, [5, 2, 6, 0])  # the same holds on the way back
     page.wait_for_load_state()
     page.reload()
     shows(page, [5, 2, 6, 0])
@@ -216,7 +216,7 @@ def test_two_trials_are_picked_and_compared(tab: Tab, served: Served) -> None:
 
 
 def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path: Path) -> None:
-    """What is written is there for the search: a waiting trial with the text that a person edited."""
+    """The search finds what is written: a waiting trial with the text that a person edited."""
     stem = {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": {"int": [4, 16]}}
     space = {"nodes": {"stem": stem, "out": {"op": "exit", "in": ["stem"]}}}
     fill(begin(tmp_path / "runs", trials=20, space=space))
@@ -271,7 +271,7 @@ def test_a_page_is_narrow_where_the_window_is_and_axe_finds_nothing_grave(
     page.goto(served.address + address)
     page.wait_for_function(SETTLED)
     page.set_viewport_size(NARROW)
-    # once the plots have the new width it does not scroll sideways
+    # the plots have the new width, and the page does not scroll sideways
     page.wait_for_function("innerWidth === 390 && document.scrollingElement.scrollWidth <= innerWidth")
     page.set_viewport_size(WIDE)
     page.wait_for_function("innerWidth === 1280")
@@ -308,7 +308,7 @@ def test_the_name_of_a_study_is_text_wherever_it_stands(tab: Tab, served: Served
 
 
 def test_an_open_page_shows_what_came_since(tab: Tab, served: Served) -> None:
-    """The page looks again by itself; the clock is the browser's, and jumps."""
+    """The page reloads its parts by itself; the browser's clock is set forward."""
     store = begin(served.runs, "growing", served.url)
     add(store)
     read(served.server, "growing")
@@ -328,7 +328,7 @@ def test_a_study_that_is_still_being_read_comes_by_itself(tab: Tab, tmp_path: Pa
     holder = sqlite3.connect(tmp_path / "runs" / "tiny" / "study.db", isolation_level=None)
     holder.execute("PRAGMA journal_mode=DELETE")  # with a write-ahead log a writer keeps no reader waiting
     holder.execute("BEGIN EXCLUSIVE")
-    # it waits for as long as the test takes: a reader that gives up is told so
+    # the timeout is as long as the test: a reader that times out gets an error
     patient = f"from search.dashboard.studies import reader; reader.LOCK_SECONDS = {PATIENCE_SECONDS}"
     server = Server("--runs", tmp_path / "runs", "--port", 0, first=patient)
     try:

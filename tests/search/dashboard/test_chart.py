@@ -1,4 +1,4 @@
-"""Charts: points are where their numbers say, ticks are round and on the axis, the front is what none beats."""
+"""Charts: points are at their numbers, ticks are round and on the axis, no trial beats a point of the front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials held against each other: costs, curves, and where their texts and graphs differ."""
+"""Trials compared with each other: costs, curves, and the differences of texts and graphs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEW = HEAD + (
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study with four trials, which is only read."""
+    """A study with four trials; the tests only read it."""
     folder = tmp_path_factory.mktemp("compared")
     store = begin(folder)
     old, new = (genome.dump(genome.loads(text)) for text in (OLD, NEW))
@@ -60,7 +60,7 @@ def test_costs_have_the_best_of_each_row_marked(runs: Path) -> None:
     assert found["params"] == ([100, 300, 100], [True, False, True])
     assert "epochs" not in found and found["macs"][0] == [500, 500, 1000]
     again = rows(web.get("/study/tiny/compare.json?trial=1&trial=0").json())
-    assert again["macs"] == ([500, 500], [False, False])  # equal: none is the best
+    assert again["macs"] == ([500, 500], [False, False])  # equal: no trial is the best
     assert again["accuracy"] == ([0.75, 0.5], [True, False])
     page = web.get("/study/tiny/compare?trial=0&trial=1").text
     assert page.count('aria-label="the best"') == sum(sum(best) for _, best in again.values())
@@ -109,7 +109,7 @@ def test_graphs_differ_in_words_and_in_the_picture(runs: Path) -> None:
 
 
 def marked(svg: str) -> dict[str, str]:
-    """The mark of each box of a picture, by its name."""
+    """Return the mark of each box of a picture, by its name."""
     pytest.importorskip("pygraphviz")
     found = {}
     for part in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g"):

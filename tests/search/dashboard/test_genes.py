@@ -1,4 +1,4 @@
-"""What the search learned: answers are counted as they were given, and the gene that matters is found."""
+"""The analysis of genes: each answer is counted as it was given, and the gene that matters is found."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_chance_is_no_importance() -> None:
 
 
 def filled(folder: Path, trials: int = 40) -> Store:
-    """A study in which a larger kernel is better, and nothing else counts."""
+    """A study in which a larger kernel is better, and no other gene matters."""
     space = {
         "nodes": {
             "stem": {
@@ -105,7 +105,7 @@ def filled(folder: Path, trials: int = 40) -> Store:
 
 
 def ready(web: Any, address: str) -> dict[str, Any]:
-    """The twin, once all of it is worked out."""
+    """Return the twin when all of it is computed."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         twin: dict[str, Any] = web.get(address).json()

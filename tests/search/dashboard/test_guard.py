@@ -1,4 +1,4 @@
-"""Who may ask the dashboard, for what, and what each answer says to the browser."""
+"""The guard of the dashboard: who may request what, and which headers each answer has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.search.dashboard.kept import LOCAL, add, begin, client
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study that can be read and one that cannot; nothing here writes to them."""
+    """A study that can be read and a study that cannot; the tests write to neither."""
     folder = tmp_path_factory.mktemp("guarded")
     add(begin(folder))
     (folder / "broken").mkdir()

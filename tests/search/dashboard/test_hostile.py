@@ -1,4 +1,4 @@
-"""Names, reasons and genomes are data: whatever they hold, nothing of it runs and nothing of it is a path."""
+"""Names, reasons and genomes are data: whatever they hold, no part of it runs and no part of it is a path."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_genome_that_is_none_has_a_picture_that_says_so(tmp_path: Path) -> Non
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    """A study beside a file that is no business of anybody's; they are only read."""
+    """A study beside a file that the dashboard must never show; the tests only read both."""
     folder = tmp_path_factory.mktemp("asked")
     add(begin(folder / "runs"))
     (folder / "secret").mkdir()
@@ -213,7 +213,7 @@ def test_a_study_whose_name_is_a_path_has_no_reports(tmp_path: Path) -> None:
 
 
 def raw(web: Any, path: str) -> Any:
-    """The answer to a path as it is sent: neither the client nor its library tidies it."""
+    """Return the answer to a path exactly as written: neither the client nor its library normalises it."""
     import httpx2
 
     return web.send(httpx2.Request("GET", httpx2.URL("http://127.0.0.1:8080", raw_path=path.encode())))

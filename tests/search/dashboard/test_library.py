@@ -1,4 +1,4 @@
-"""What is read of a study: all that pages need, once, and again only where it may have changed."""
+"""What the dashboard reads of a study: all data that pages need, once, and again only where it may have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optuna's own dashboard beside ours: where it may be, what is kept from it, and that it ends with ours."""
+"""Optuna's own dashboard beside ours: where it may run, what it must not reach, and that it ends with ours."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_it_shows_one_storage(tmp_path: Path) -> None:
 
 
 def asked(method: str = "GET", host: str = "127.0.0.1:8081", **headers: str) -> str:
-    """What a guarded application answers."""
+    """Return the answer of a guarded application."""
     said: list[str] = []
 
     def app(given: dict[str, Any], start: Any) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""Every page of a study that was really run, and its twin."""
+"""Every page of a study that was really run, and its JSON twin."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRIALS = 8
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
     folder = tmp_path_factory.mktemp("real")
     path = folder / "tiny.yaml"
-    # one at a time, so that the trials are the same whichever ends first
+    # one worker, so that the trials are the same in every run
     study = study_of(sampler={"name": "evolve", "seed": 0}, trials=TRIALS, limits={"params": 1500}, workers=1)
     path.write_text(yaml.safe_dump(study, sort_keys=False))
     return Study.load(path, folder / "runs").run(Silent())
@@ -171,7 +171,7 @@ def test_a_study_without_trials_has_a_page(tmp_path: Path) -> None:
 
 
 def test_what_is_renewed_is_there_from_the_start(tmp_path: Path) -> None:
-    """A section that appears only later would never be put into a page that is open."""
+    """A section that appeared only later would never enter a page that is open."""
     store, web = begin(tmp_path), client(tmp_path)
 
     def renewed(address: str) -> list[str | None]:

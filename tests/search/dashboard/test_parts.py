@@ -1,4 +1,4 @@
-"""Parts of a study's page: each has its address, says nothing where nothing is new, and keeps the page's address."""
+"""Parts of a study's page: each has an address, is empty where nothing is new, and keeps the page's address."""
 
 from __future__ import annotations
 

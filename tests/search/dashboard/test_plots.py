@@ -1,4 +1,4 @@
-"""Plots: what they say is what the trials have, and thousands of points stay few."""
+"""Plots: they show the numbers of the trials, and thousands of points are reduced to few."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_study_without_trials_has_no_plots(tmp_path: Path, name: str) -> None:
 
 
 def _date(study: optuna.Study, number: int, began: datetime, ended: datetime) -> None:
-    """Give a kept trial the moments at which it began and ended."""
+    """Give a stored trial the moments at which it began and ended."""
     backend = study._storage._backend  # type: ignore[attr-defined]
     with backend.engine.begin() as connection:
         from sqlalchemy import text

@@ -1,4 +1,4 @@
-"""Laws of the table: every trial is on one page, filters keep what satisfies them, orders are orders."""
+"""Laws of the table: every trial is on one page, a filter keeps the trials that satisfy it, orders are orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study that is not read yet: what an answer says meanwhile, and that it waits for nothing else."""
+"""A study that is not read yet: the answers meanwhile, and that they wait for nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE = 0.05
 
 @pytest.fixture
 def holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
-    """Another program, which keeps every reader of study slow waiting; beside it is study quick."""
+    """Another program that keeps every reader of study `slow` waiting; study `quick` lies beside it."""
     monkeypatch.setattr(reader, "LOCK_SECONDS", PATIENCE_SECONDS)
     runs = tmp_path / "runs"
     add(begin(runs, "quick"))
@@ -45,7 +45,7 @@ def web(tmp_path: Path, holder: sqlite3.Connection) -> TestClient:
 
 
 def wait_for(web: TestClient, address: str) -> Page:
-    """The page that comes after those that say to wait."""
+    """Return the page that follows the pages of a study that is being read."""
     limit = time.monotonic() + PATIENCE_SECONDS
     while (answer := web.get(address)).status_code == 202:
         assert time.monotonic() < limit, "it never came"
@@ -118,7 +118,7 @@ def test_a_missing_study_is_missing_also_for_the_impatient(web: TestClient) -> N
 
 
 def test_of_a_study_that_rests_a_few_numbers_are_kept(tmp_path: Path) -> None:
-    """Not so of one that is written at this moment: two writes may bear the same time."""
+    """A study that is being written is read again: two writes may have the same time stamp."""
     store, studies = begin(tmp_path), Library(tmp_path)
     number = add(store)
     assert studies.summary("tiny", study_summary)["trials"] == 1
@@ -156,7 +156,7 @@ def test_a_study_whose_page_was_open_stays(tmp_path: Path) -> None:
 
 
 def rest(runs: Path) -> None:
-    """Let its files be an hour old."""
+    """Set the files' times an hour back."""
     for file in runs.glob("tiny/study.db*"):
         moment = time.time() - 3600
         os.utime(file, (moment, moment))

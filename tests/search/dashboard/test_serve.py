@@ -1,4 +1,4 @@
-"""The command: a real server on a free port, asked by a real client, ended by Ctrl-C."""
+"""The command: a real server on a free port, requests of a real client, an end by Ctrl-C."""
 
 from __future__ import annotations
 

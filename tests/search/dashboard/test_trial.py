@@ -1,4 +1,4 @@
-"""The page of a trial: the picture to walk through, costs, the lineage, and what can be downloaded."""
+"""The page of a trial: the picture with its links, costs, the lineage, and the downloads."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def motifs() -> str:
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    """A trial with motifs, which is only looked at."""
+    """A trial with motifs; the tests only read it."""
     folder = tmp_path_factory.mktemp("motifs")
     add(begin(folder), text=motifs())
     return client(folder)
@@ -60,7 +60,7 @@ def test_a_motif_unfolds_and_folds_by_links_alone(web: TestClient) -> None:
     open_download = links(folded["s1"])
     assert open_download.keys() == {"s1", "s1.1", "s1.2", "c1"} and open_download["s1"] == "?open="
     assert links(open_download["s1"]) == folded
-    assert links(open_download["s1.1"])["s1"] == "?open="  # with all that is in it
+    assert links(open_download["s1.1"])["s1"] == "?open="  # with all its parts
 
 
 def test_the_page_shows_the_same_motifs_as_its_picture(web: TestClient) -> None:
@@ -124,7 +124,7 @@ def test_a_picture_is_drawn_once(web: TestClient) -> None:
 
 
 def test_the_picture_fits_the_policy_of_the_page(web: TestClient) -> None:
-    """Its one style sheet is cut out before it comes into the page, which has the same colours."""
+    """The picture's one style sheet is removed before the page includes it; the page has the same colours."""
     pytest.importorskip("pygraphviz")
     text = web.get(f"{PAGE}/picture.svg?open=s1,c1").text
     root = ElementTree.fromstring(text)
@@ -208,8 +208,8 @@ def test_a_large_family_is_cut_and_counted(tmp_path: Path) -> None:
     found, tree = rows(tmp_path, 60)
     assert len(found) == 40 and tree["older"] + tree["younger"] == 60 + 50 - 39
     older, younger = [n for n in found if n < 60], [n for n in found if n > 60]
-    assert min(older) == 60 - len(older) and len(older) >= 15  # the nearest
-    assert younger == sorted(younger, reverse=True) and younger[0] == 110  # the best
+    assert min(older) == 60 - len(older) and len(older) >= 15  # the nearest ancestors
+    assert younger == sorted(younger, reverse=True) and younger[0] == 110  # the best children
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_large_file_is_sent_in_pieces(tmp_path: Path) -> None:
     add(store)
     folder = put(store, 0)
     with open(folder / "weights.safetensors", "wb") as file:
-        file.truncate(1 << 31)  # two gibibytes that take no room
+        file.truncate(1 << 31)  # two gibibytes that use no disk space
     shown = Library(tmp_path).snapshot("tiny")
     file = open_download(shown, shown.by_number[0], "trained", "weights.safetensors")
     assert size_of(file) == 1 << 31 and len(next(chunks(file))) == CHUNK_BYTES

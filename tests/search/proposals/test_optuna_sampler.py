@@ -1,4 +1,4 @@
-"""Our samplers as plain samplers of Optuna: what they have beside its own test cases (`test_conformance`)."""
+"""Our samplers as plain samplers of Optuna: the tests beyond Optuna's own cases (`test_conformance`)."""
 
 import math
 from pathlib import Path
@@ -22,11 +22,11 @@ from tests.search.samplers.test_evolve import space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-ALONE = [name for name in proposing() if name != "auto"]  # which is one of the others
+ALONE = [name for name in proposing() if name != "auto"]  # auto is one of the others
 
 
 def cost(trial: optuna.Trial, there: Space) -> float:
-    """Multiply-adds, as if fewer than a million were as bad as more."""
+    """Return multiply-adds, where fewer than a million are as bad as more."""
     return float(abs(genome.resolve(there.decode(asker(trial))).macs - 1_000_000))
 
 
@@ -87,7 +87,7 @@ def test_several_objectives_evolve_towards_the_front() -> None:
     target = there.encode(there.sample(Random(7)))
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
-        """Answers that are not the target's, and multiply-adds."""
+        """Return answers that are not the target's, and multiply-adds."""
         decoded = there.decode(asker(trial))
         answers = there.encode(decoded)
         return float(sum(answers.get(k) != v for k, v in target.items())), math.log(

@@ -1,4 +1,4 @@
-"""A study that screens: what is suggestion, who is chosen, what it costs, and what survives a kill."""
+"""A study that screens: candidates, choices, costs, and the state after a kill."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def network(suggestion: Suggestion) -> Candidate | None:
 
 @pytest.fixture
 def screener() -> Screener:
-    """Over the tiny space, drawn evenly, so that a digest to be avoided is met now and then."""
+    """A screener over the tiny space, drawn evenly, so that a digest to be avoided is met now and then."""
     space, rng = check_study(genome.yaml.source.parse(yaml.safe_dump(study_of()), "s.yaml")).space, Random(0)
 
     def propose(avoid: Collection[str]) -> Suggestion:
@@ -171,7 +171,7 @@ def test_a_child_that_is_killed_while_it_screens_costs_no_trial(
         pid = slot.process.pid
         if isinstance(task, Screening) and not killed and pid is not None:
             killed.append(pid)
-            os.kill(pid, signal.SIGSTOP)  # so that it does not answer first
+            os.kill(pid, signal.SIGSTOP)  # the process must not answer first
             give(crew, slot, task)
             os.kill(pid, signal.SIGKILL)
         else:

@@ -1,4 +1,4 @@
-"""Studies that begin with known genomes, and networks that are met again."""
+"""Studies that begin with known genomes, and duplicates of networks."""
 
 import warnings
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def write(folder: Path, name: str = "given.yaml", text: str = GIVEN) -> str:
 
 
 def begun(result: Result) -> dict[str, list[Record]]:
-    """The trials that a study began with, by REF."""
+    """Return the trials that a study began with, by REF."""
     found: dict[str, list[Record]] = {}
     for record in result.records:
         if ref := ref_of(record):
@@ -66,7 +66,7 @@ def test_given_genomes_come_first_and_once(run: Run, tmp_path: Path, sampler: st
     assert (written.name, written.input, written.classes) == ("tiny", (1, 8, 8), 10)
     assert written.nodes == genome.loads(GIVEN).nodes
     for name in names:
-        (tmp_path / name).unlink()  # what they said is the study's own by now
+        (tmp_path / name).unlink()  # the study has stored the results of these files
     result = run(trials=4, **changes)
     assert list(begun(result)) == names
     assert [[r.number for r in trials] for trials in begun(result).values()] == [[0], [1]]
@@ -115,7 +115,9 @@ def test_killed_as_it_began_it_is_tried_again_once(
         store_genomes(store, start_genomes(file, runs))
         enqueue(store, file.space)
         enqueue(store, file.space)
-        assert store.study.ask().number == 1  # killed before anything was asked of it
+        assert (
+            store.study.ask().number == 1
+        )  # the coordinator was killed before it asked the study for a trial
         recover(store, file)
         enqueue(store, file.space)
     first, again = begun(run(**changes))["given.yaml"]
@@ -160,7 +162,7 @@ def test_the_best_of_another_study_come_first(
     best = sorted(trained, key=lambda r: (-r.metrics["accuracy"], r.metrics["loss"]))[:5]
     result = from_other("other", written(trials=1, workers=1), runs)
     assert result.records[0].origin == ("start", (), (f"other#{best[0].number}",))
-    result = run(trials=6, workers=1)  # goes on without being told again
+    result = run(trials=6, workers=1)  # the study resumes without being told again
     assert [r.digest for r in result.records[:5]] == [r.digest for r in best]
     assert result.records[5].origin is None or result.records[5].origin.by != "start"
     one = from_other(f"other#{best[2].number}", written(study="third", trials=1), runs)
@@ -197,7 +199,7 @@ def test_new_genomes_may_be_given_to_a_study_under_way(run: Run, tmp_path: Path)
     assert "start" in look("tiny", tmp_path / "runs").study.user_attrs["genome_study"]
 
 
-# --- never twice
+# --- no network is trained twice
 
 SIXTEEN: dict[str, Any] = {
     "nodes": {
@@ -234,7 +236,7 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
 
 
 def parrot(answers: dict[str, Any]) -> BaseSampler:
-    """A sampler of Optuna that always answers the same."""
+    """A sampler of Optuna that always gives the same answer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         return PartialFixedSampler(answers, RandomSampler())

@@ -93,7 +93,7 @@ def test_the_highest_rung_comes_first_and_brackets_are_apart() -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
 def test_at_each_rung_the_best_third_goes_on_whatever_the_order(scores: list[float]) -> None:
-    """Trials arrive one after another, as with one slot; whoever may go on does so at once."""
+    """Trials arrive one after another, as with one worker; a trial that may continue does so at once."""
     known: dict[int, Climb] = {}
     paused: set[int] = set()
     ended: set[int] = set()

@@ -1,4 +1,4 @@
-"""Whether a curve may still beat the best: on curves of a known law, and on curves of real training."""
+"""Whether a curve may still beat the best: on curves of a known law, and on curves of real trainings."""
 
 import math
 import random
@@ -15,7 +15,7 @@ EPOCHS = 20
 
 
 def curve(level: float, epochs: int = EPOCHS) -> Climb:
-    """An error that falls as a power of the epochs, times `level`."""
+    """Return an error that falls as a power of the epochs, times `level`."""
     return Climb({epoch: 1 - level * epoch**-0.5 for epoch in range(1, epochs + 1)})
 
 
@@ -36,7 +36,7 @@ def test_nothing_is_said_of_few_or_of_dearer_peers() -> None:
 
 
 def test_a_late_fall_of_the_learning_rate_is_foreseen() -> None:
-    """All errors halve in the last quarter: twice the best error is no reason to stop before it."""
+    """All errors halve in the last quarter, so that twice the best error is no reason to stop before it."""
 
     def stepped(level: float, epochs: int) -> Climb:
         return Climb({e: -level * (1.0 if e < 15 else 0.5) for e in range(1, epochs + 1)})
@@ -86,6 +86,6 @@ def test_on_real_curves_the_best_is_kept_and_half_of_the_epochs_are_saved() -> N
 
 
 def real_curves() -> list[list[float]]:
-    """Validation accuracy after 2, 4, ... 18 epochs of random networks of studies/digits.yaml."""
+    """Return the validation accuracy after 2, 4, ... 18 epochs of random networks of studies/digits.yaml."""
     lines = Path(__file__).with_name("digits-curves.csv").read_text().splitlines()
     return [[float(value) for value in line.split(",")] for line in lines]

@@ -1,4 +1,4 @@
-"""What a study survives: kill -9 of the coordinator, Ctrl-C, a child that is killed, a child that hangs."""
+"""What a study survives: kill -9 of the coordinator, Ctrl-C, a killed child process, a child process that hangs."""
 
 import multiprocessing
 import os
@@ -29,7 +29,7 @@ LONG = {"trials": 60}
 
 @pytest.fixture
 def started(tmp_path: Path, written: Callable[..., Path]) -> Iterator[Callable[..., Command]]:
-    """A function that starts `genome search` on a long study, in a session of its own."""
+    """A function that starts `genome search` on a long study, in its own session."""
     with commands() as start:
         yield lambda epochs=6: start(
             "search",
@@ -50,7 +50,7 @@ def read_until(process: Command, word: str) -> None:
 
 
 class StopsAfterRetries(Silent):
-    """Asks for a stop, as Ctrl-C does, when every interrupted trial has been made up for."""
+    """Asks for a stop, as Ctrl-C does, when every interrupted trial has been repeated."""
 
     def opened(
         self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Any
@@ -72,7 +72,7 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     runs, path = tmp_path / "runs", tmp_path / "tiny.yaml"
 
     def clocks() -> dict[int, float]:
-        """What the clocks of trials show; one stops soon after its trial has ended."""
+        """Return the seconds on the clocks of running trials."""
         kept = (runs / "tiny" / "trials").glob(f"*/{CHARGE_FILE}")
         return {int(file.parent.name): read_charge(file.parent) for file in kept}
 
@@ -104,7 +104,7 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     assert result.is_interrupted and result.exported is None
     assert [record.number for record in after] == list(range(len(after)))
     assert [after[record.number] for record in finished] == finished
-    # A trial whose child had written its report just before the kill is finished from that; others run again.
+    # A trial whose child wrote its report just before the kill is finished from the report; other trials run again.
     assert {*progress.recovered.finished, *progress.recovered.again} == {record.number for record in running}
     again = [record for record in running if record.number in progress.recovered.again]
     retried = {record.retry_of: record for record in after if record.retry_of is not None}
@@ -119,7 +119,7 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
 
 
 def in_training(runs: Path) -> list[int]:
-    """The trials that a child is training."""
+    """Return the trials that a child process is training."""
     return [record.number for record in trials_in(runs) if record.outcome == "running" and record.seconds > 0]
 
 
@@ -127,9 +127,9 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(
     run: Callable[..., Result], started: Callable[..., Command], tmp_path: Path
 ) -> None:
     run(trials=1, train={"epochs": 1, "batch": 32})
-    command = started(epochs=100_000)  # none of them comes to its end
+    command = started(epochs=100_000)  # no trial reaches its end
     until(lambda: in_training(tmp_path / "runs"), command)
-    os.killpg(command.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    os.killpg(command.pid, signal.SIGINT)  # a terminal sends the signal to the whole group
     out, err = command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == 130
     assert err == ""
@@ -151,7 +151,7 @@ def test_ctrl_c_does_not_wait_for_a_child_that_is_busy(
     processes = members(command.pid)
     children = [child for child, parent in processes.items() if parent in processes and parent != command.pid]
     for child in children:
-        os.kill(child, signal.SIGSTOP)  # as in a step that takes for ever
+        os.kill(child, signal.SIGSTOP)  # as in a step that never ends
     os.killpg(command.pid, signal.SIGINT)
     out, err = command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == 130 and err == "" and "stopped by hand" in out
@@ -164,7 +164,7 @@ def test_ctrl_c_does_not_wait_for_a_child_that_is_busy(
 
 
 class KillsOnce(Silent):
-    """Kills the children after the first epoch of a trial, which is over by then unless it waits there at a rung."""
+    """Kills the children after the first epoch of a trial, which ends in that epoch unless it waits there at a rung."""
 
     def __init__(self, number: int) -> None:
         self.signal = number
@@ -204,7 +204,7 @@ def test_parameters_of_an_interrupted_trial_are_queued_once(
     store = look("tiny", tmp_path / "runs")
     trial = store.study.ask()
     trial.suggest_int("stem.width", 4, 16)
-    # as if killed between queueing the retry and settling the trial
+    # as after a kill between queueing the retry and settling the trial
     store.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
     result = run(trials=4)
     again = [record for record in result.records if record.retry_of == trial.number]
@@ -213,7 +213,7 @@ def test_parameters_of_an_interrupted_trial_are_queued_once(
 
 
 def job_of(number: int, text: str, folder: Path, **changes: Any) -> Job:
-    """A job of one epoch."""
+    """Return a job of one epoch."""
     job = Job(
         number=number,
         genome=text,
@@ -250,7 +250,7 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
             hands.wait(0.2)
         child = hands.slots[0].process
         assert child.pid is not None
-        os.kill(child.pid, signal.SIGSTOP)  # as hung as can be
+        os.kill(child.pid, signal.SIGSTOP)  # a process that cannot react
         hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=0.2))
         events: list[Any] = []
         while not events:
@@ -290,7 +290,7 @@ def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Pat
 
 
 class BreaksTheStorage(Silent):
-    """Takes a table away in the middle of the study."""
+    """Removes a table in the middle of the study."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

@@ -1,4 +1,4 @@
-"""The finale: what it trains and in which order, who wins, and what Ctrl-C and kill -9 leave of it."""
+"""The finale: what it trains and in which order, who wins, and what remains after Ctrl-C and kill -9."""
 
 import json
 import multiprocessing
@@ -53,7 +53,7 @@ SMALL = {
 
 
 def seeds_of(accuracies: dict[int, float | None], epochs: int = 1) -> SeedResults:
-    """Trainings that reached these accuracies; None is one that failed."""
+    """Return trainings that reached these accuracies; None is a training that failed."""
     found = {
         seed: SeedResult("failed", epochs, 1.0)
         if reached is None
@@ -84,16 +84,19 @@ def trial(
         (
             [{1: 0.5, 2: 0.5}, {1: 0.4, 2: 0.7}, {1: 0.5, 2: 0.4}],
             1,
-        ),  # the best mean, not the best in the search
+        ),  # the best mean, not the best of the search
         (
             [{1: 0.5, 2: 0.5}, {1: 0.4, 2: 0.9}, {1: 0.6}],
             2,
-        ),  # two have a second seed, and one has not: by the first
+        ),  # two have a second seed, and one has not: the first seed decides
         ([{1: 0.5}, {1: None}, None], 0),
-        ([{1: None}, {1: 0.3}, {1: 0.2, 2: None}], 1),  # who failed cannot win
-        ([{1: None}, {1: None}, {1: None}], 0),  # unless all did
-        ([None, {1: 0.9}, {1: 0.8}], 0),  # a later search found a better one, which was not tried yet
-        ([{}, {1: 0.9}, None], 0),  # it is being tried
+        ([{1: None}, {1: 0.3}, {1: 0.2, 2: None}], 1),  # a failed network cannot win
+        ([{1: None}, {1: None}, {1: None}], 0),  # unless all failed
+        (
+            [None, {1: 0.9}, {1: 0.8}],
+            0,
+        ),  # a later search found a better network, which the finale has not trained yet
+        ([{}, {1: 0.9}, None], 0),  # the finale is training it
     ],
 )
 def test_the_winner_has_the_best_mean_over_the_seeds_that_all_were_trained_with(
@@ -171,12 +174,12 @@ def report_of(result: Result, number: int, seed: int) -> dict[str, Any]:
 
 
 def trained(result: Result) -> dict[tuple[int, int], SeedResult]:
-    """Every training of the finale by trial and seed."""
+    """Return every training of the finale by trial and seed."""
     return {(r.number, seed): one for r in result.records if r.finale for seed, one in r.finale.seeds.items()}
 
 
 def spent(result: Result) -> None:
-    """The purse has each training once."""
+    """change and submit are one moment"""
     assert result.spent_seconds == pytest.approx(sum(r.seconds for r in result.records))
     for (number, seed), one in trained(result).items():
         report = report_of(result, number, seed)
@@ -186,7 +189,7 @@ def spent(result: Result) -> None:
 
 
 class Told(Silent):
-    """Keeps what the finale says; at an epoch of it it asks for a stop, as Ctrl-C does."""
+    """Records the messages of the finale; at an epoch of it, asks for a stop, as Ctrl-C does."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at = stop_at
@@ -229,7 +232,7 @@ def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> 
 
 
 def spend(folder: Path, seconds: float) -> None:
-    """Charge the tiny study of a folder for a trial that took so long."""
+    """Charge the tiny study of a folder for a trial of so many seconds."""
     store = look("tiny", folder)
     trial = store.study.ask()
     trial.set_user_attr(CHARGED, seconds)
@@ -239,7 +242,7 @@ def spend(folder: Path, seconds: float) -> None:
 def test_the_search_goes_on_with_what_the_finale_does_not_need(run: Run, tmp_path: Path) -> None:
     changes = {**SMALL, "budget": {"device_time": 10_000}, "finale": {"share": 0.7, "top": 1, "seeds": 2}}
     run(**{**changes, "trials": 1, "finale": "none"})
-    spend(tmp_path / "runs", 3000.0)  # all that is not kept
+    spend(tmp_path / "runs", 3000.0)  # all but the finale's reserve
     result = run(**changes)
     assert result.stop == "all 3 trials were made; the finale is over"
     assert len(trained(result)) == 2
@@ -420,7 +423,7 @@ def test_what_the_purse_ends_goes_on_when_the_budget_grows(
     changes = {**LONG, "finale": {"share": 0.001, "top": 1, "seeds": 1}, "trials": 3}
     first = run(**{**changes, "finale": "none", "trials": 2}, budget={"device_time": 1000})
     spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.3 * first.best[0].seconds)
-    monkeypatch.setattr("search.run.retraining.HEADROOM", 0.0)  # begun though it cannot be paid
+    monkeypatch.setattr("search.run.retraining.HEADROOM", 0.0)  # begun though the budget cannot pay for it
     with held(1):
         ended = run(**changes, budget={"device_time": 1000})
     ((at, one),) = trained(ended).items()

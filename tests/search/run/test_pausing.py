@@ -1,4 +1,4 @@
-"""Trials that pause at a rung: they go on from there, are paid once, and outlive a kill of the coordinator."""
+"""Trials that pause at a rung: they resume from there, are charged once, and survive a kill of the coordinator."""
 
 import json
 import os
@@ -27,7 +27,7 @@ Run = Callable[..., Result]
 
 
 class Told(Silent):
-    """Keeps the epochs of each trial, across several runs; may ask for a stop once so many have paused."""
+    """Records the epochs of each trial, across several runs; may ask for a stop when so many trials have paused."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.epochs: dict[int, list[int]] = {}
@@ -55,7 +55,7 @@ def report_of(result: Result, record: Record) -> dict[str, Any]:
 
 
 def check_paid_once(result: Result) -> None:
-    """Every finished report stands for what its trial was charged, and the study for their sum."""
+    """Check that every finished report accounts for its trial's charge, and the study for the sum of the charges."""
     for record in result.records:
         if record.outcome in ("done", "cut"):
             assert record.seconds == pytest.approx(charged(report_of(result, record)), abs=1e-5)
@@ -178,7 +178,7 @@ def test_kill_9_among_paused_trials_loses_none_of_them(
         )
         assert now.seconds == record.seconds or more
     retried = {record.retry_of: record for record in after if record.retry_of is not None}
-    # A trial whose child had written its report just before the kill is finished from that; others run again.
+    # A trial whose child wrote its report just before the kill is finished from the report; other trials run again.
     assert {*told.recovered.finished, *told.recovered.again} == {record.number for record in running}
     assert {*retried} == {*told.recovered.again}
     assert all(after[number].outcome == "interrupted" for number in retried)
@@ -207,7 +207,7 @@ Study.load(sys.argv[1], sys.argv[2]).run(Killed())
 
 
 def killed_when_paused(path: Path, runs: Path) -> list[Record]:
-    """Run a study whose coordinator is killed when trials have paused four times; return what is kept of them."""
+    """Run a study whose coordinator is killed when trials have paused four times; return the stored trials."""
     with commands() as start:
         command = start(path, runs, code=KILLED)
         command.communicate(timeout=PATIENCE_SECONDS)
@@ -232,7 +232,7 @@ def test_a_curve_that_leads_nowhere_ends_its_trial(run: Run) -> None:
         objectives={"loss": "minimize"},
         space=space,
         pruner={"name": "none", "curve": True},
-        sampler={"name": "random", "seed": 2},  # the narrow ones come after five wide ones
+        sampler={"name": "random", "seed": 2},  # the narrow networks come after five wide ones
         train={**TRAIN, "batch": 24},
         trials=8,
         workers=1,

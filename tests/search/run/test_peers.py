@@ -1,4 +1,4 @@
-"""What a coordinator on a shared storage knows of the others: whom to leave a network to, and who spends beside it."""
+"""What a coordinator on a shared storage knows of the others: which networks they train, and what they spend."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def has(store: Store, whose: str, digest: str | None = None, **attrs: Any) -> int:
-    """Let somebody begin a trial; returns its number."""
+    """Let another coordinator begin a trial; return its number."""
     trial = store.study.ask()
     kept = {OWNER: whose, **({PLAN: {"digest": digest}} if digest else {}), **attrs}
     for name, value in kept.items():

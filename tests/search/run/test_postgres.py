@@ -1,4 +1,4 @@
-"""Studies on a real PostgreSQL server: one search, several that share a purse, and a server that goes away."""
+"""Studies on a real PostgreSQL server: one search, several that share a budget, and a server that goes down."""
 
 import gc
 import os
@@ -68,7 +68,7 @@ Started = Callable[..., Command]
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
-    """A function that starts `genome search` as on a machine of its own: with a study file and a folder of runs."""
+    """A function that starts `genome search` as on a separate machine: with a study file and a folder of runs."""
     with commands() as launch:
 
         def start(machine: str, url: str, code: str = MAIN, **changes: Any) -> Command:
@@ -96,7 +96,7 @@ def until_line(process: Command, word: str) -> None:
 
 
 def check_whole(records: list[Record]) -> None:
-    """No number is missing, no network was trained twice, and each interrupted trial is repeated once."""
+    """Check that no number is missing, no network was trained twice, and each interrupted trial is repeated once."""
     assert [record.number for record in records] == list(range(len(records)))
     trained = Counter(r.digest for r in records if r.outcome in ("done", "cut") and r.reused is None)
     assert max(trained.values()) == 1
@@ -135,7 +135,7 @@ def test_what_one_that_is_killed_had_in_hand_another_takes_up(
     postgres: Server, tmp_path: Path, started: Started
 ) -> None:
     url, go = postgres.fresh(), tmp_path / "go"
-    # at the rung of its first epoch a trial waits, so that it is not over when the second is killed
+    # a trial waits at the rung of its first epoch, so that it is not over when the second coordinator is killed
     study = {"trials": 4, "train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}}
     first = started("first", url, code=WAITS.format(go=str(go)), **study)
     until_line(first, "waits")
@@ -180,7 +180,7 @@ def test_two_that_share_a_study_train_nothing_twice(
     assert {record.outcome for record in records} <= {"done", "waiting", "interrupted"}
     if sampler == "random":
         assert len(made) == 9
-    else:  # one that is reused at the last moment costs nothing
+    else:  # a trial that is reused at the last moment costs nothing
         assert len(made) in (9, 10)
         assert len({record.digest for record in made}) <= 4 and any(r.reused is not None for r in made)
 
@@ -195,7 +195,7 @@ def test_two_that_share_a_purse_spend_it_once(postgres: Server, tmp_path: Path, 
         assert process.returncode in (0, 1), "1 where nothing came to an end"
     records = records_of(url, tmp_path)
     spent = sum(record.seconds for record in records)
-    # what is spent is looked at every five seconds, and each that spends alone would have spent it all
+    # each coordinator reads the spent time every five seconds, and each alone would have spent the whole budget
     assert 18 < spent < 2 * 24
     assert "running" not in [record.outcome for record in records]
 
@@ -268,14 +268,14 @@ def test_a_user_who_may_make_no_tables_is_told_so(postgres: Server, tmp_path: Pa
     postgres.ask("CREATE ROLE reader LOGIN")
     with pytest.raises(StudyError, match=r"cannot be opened .*permission denied for schema public"):
         begin(tmp_path, url=url.replace(f"keeper:{PASSWORD}", "reader"))
-    gc.collect()  # Optuna lets nobody close what it could not use
+    gc.collect()  # Optuna offers no way to close a connection that it could not use
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("psycopg", reason="psycopg comes with the dev extra")
-    monkeypatch.setattr(connect, "CONNECT_SECONDS", 2)  # the least that libpq knows
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 2)  # the shortest timeout that libpq knows
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(StudyError, match=r"cannot be .*\(connection timeout expired\)") as raised:

@@ -1,4 +1,4 @@
-"""An interrupted trial goes on where it was, and is paid for once."""
+"""An interrupted trial resumes where it was, and is charged once."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from trainer import Checkpoint, Recipe
 
 EPOCHS, STOP = 12, 5
 TRAIN = {"epochs": EPOCHS, "batch": 64, "layout": "contiguous", "precision": "fp32"}
-# A trial waits at its rung until the coordinator answers, however slow that is: it is stopped there, and nowhere else.
+# A trial waits at its rung until the coordinator answers, however slow that is. Therefore a stop happens at the rung.
 LONG = {
     "train": TRAIN,
     "trials": 1,
@@ -64,7 +64,7 @@ Run = Callable[..., Result]
 
 
 class Told(Silent):
-    """Keeps the epochs of each trial; at one of them it asks for a stop, as Ctrl-C does."""
+    """Records the epochs of each trial; at one of them, asks for a stop, as Ctrl-C does."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at = stop_at
@@ -109,7 +109,7 @@ def test_killed_twice_it_goes_on_each_time_and_is_paid_once(
     assert told.epochs == {2: [*range(states[1]["progress"]["epochs"] + 1, EPOCHS + 1)]}
     report = report_of(result, third)
     assert [row["epoch"] for row in report["curve"]] == [*range(1, EPOCHS + 1)]
-    # Paid: by each what its clock showed, by the last what was left to do; nothing of it twice.
+    # Charges: of each earlier trial, the time on its clock; of the last, the remaining time; no time is charged twice.
     carried = states[1]["seconds"]
     assert report["earlier_seconds"] == pytest.approx(carried)
     assert third.seconds == pytest.approx(report["seconds"] - carried, abs=1e-5)
@@ -175,14 +175,14 @@ RECIPE = Recipe(epochs=3, batch=256)
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    ours, theirs = Pipe()  # nobody reads: what is said fits into the pipe
+    ours, theirs = Pipe()  # nobody reads: the messages fit into the pipe
     yield Bench(trainer.load("digits"), "cpu", ours, Event())
     theirs.close()
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """Repeats trial 0, which was interrupted in its second epoch after a hundred seconds."""
+    """A job that repeats trial 0, which was interrupted in its second epoch after a hundred seconds."""
     left = iter([False] * 7)
     trainer.fit(
         genome.build(genome.loads(TEXT), seed=RECIPE.seed),
@@ -211,7 +211,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def work(job: Job, bench: Bench) -> dict[str, Any]:
-    """Do a job; its report as report.json has it."""
+    """Do a job; return its report in the form of report.json."""
     return trained(job, bench).to_json()
 
 
@@ -263,7 +263,7 @@ def test_a_checkpoint_of_no_use_is_a_fresh_start_and_a_line_in_the_log(
         job = job._replace(recipe=Recipe(epochs=2, batch=256))
     elif spoil == "network":
         job = job._replace(genome=TEXT.replace("width: 4", "width: 6"))
-    else:  # whole, and yet nothing that can be gone on from
+    else:  # a whole file that no training can resume from
         state = Checkpoint(path).load()
         assert state is not None
         Checkpoint(path).save({**state, "optimizer": {}})
@@ -308,7 +308,7 @@ def test_clearing_takes_half_written_checkpoints_of_the_whole_line(run: Run, tmp
 
 
 def write_images(path: Path, count: int) -> None:
-    """Noise of 28x28 pixels in two classes."""
+    """Write noise of 28x28 pixels in two classes."""
     chance = np.random.default_rng(0)
     x = chance.integers(0, 256, (count, 28, 28), dtype=np.uint8)
     y = np.arange(count) % 2

@@ -1,4 +1,4 @@
-"""Whole studies: real sqlite, real children, real digits."""
+"""Whole studies: real SQLite, real child processes, real digits."""
 
 import io
 import json
@@ -76,7 +76,7 @@ def test_the_budget_is_spent_and_what_it_cut_is_kept(run: Run) -> None:
     reached = [record for record in cut if record.epochs]
     assert reached and all(record.values for record in reached), "what a cut trial reached is kept"
     longer = run(budget={"device_time": 4}, train=endless, trials=None)
-    # a trial drawn in the moment the budget ran out may be waiting in the queue: it is trained next
+    # a trial drawn at the moment the budget ended may wait in the queue, and is trained next
     ended = [record for record in result.records if record.outcome not in UNFINISHED]
     assert [longer.records[record.number] for record in ended] == ended
     assert len(result.records) - len(ended) <= 2, "no more than one a slot"
@@ -209,7 +209,7 @@ def test_an_export_gives_the_logits_back(run: Run) -> None:
 
 
 class Followed(Silent):
-    """Keeps what is told of each epoch."""
+    """Records the messages of each epoch."""
 
     def __init__(self) -> None:
         self.rows: dict[int, dict[int, float]] = {}

@@ -1,4 +1,4 @@
-"""A stop that is asked for in the storage: of the run that holds the lock, and of no later one."""
+"""A stop that is asked for in the storage ends the run that holds the lock, and no later run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study that is killed ten times at random and goes on each time: its history is whole."""
+"""A study that is killed ten times at random and resumed each time: its history is whole."""
 
 import json
 import subprocess
@@ -29,11 +29,11 @@ pytestmark = pytest.mark.slow
 
 
 def killed_after(path: Path, runs: Path, seconds: float) -> None:
-    """Run the study's command and kill it, with -9, some seconds after it began its first trial."""
+    """Run the study's command, and kill it with -9 some seconds after its first trial began."""
     with commands() as start:
         process = start("search", path, "--runs", runs, stderr=subprocess.DEVNULL)
         assert process.stdout is not None
-        process.stdout.readline()  # the opening line: the children are being started
+        process.stdout.readline()  # the opening line; the children are starting
         time.sleep(seconds)
 
 
@@ -62,18 +62,18 @@ def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) ->
     _check_nothing_twice(records)
     _check_lineage(records)
     assert result.spent_seconds == pytest.approx(sum(record.seconds for record in records))
-    assert before < result.spent_seconds < 70 + 60  # what the finale was thought to need may be too much
+    assert before < result.spent_seconds < 70 + 60  # the estimate of the finale's cost may be too high
     _check_paid(records, result.folder, cut_off)
     assert result.best and result.exported
 
 
 def _told(record: Record) -> tuple[object, ...]:
-    """What never changes of a trial that ended; a finale may add to what it was charged."""
+    """Return what never changes of a trial that ended; a finale may add to the charge."""
     return (record.number, record.outcome, record.values, record.digest, record.genome, record.origin)
 
 
 def _check_paid(records: list[Record], folder: Path, cut_off: set[int]) -> None:
-    """A trial was charged what its report says that it took; one that a kill cut off, what the clock said at least."""
+    """Check that a trial's charge is its report's; after a kill the charge is at least the time on the clock."""
     reports = [(r, folder / "trials" / str(r.number) / "report.json") for r in records if r.outcome == "done"]
     assert len(reports) > 5
     for record, path in reports:
@@ -86,7 +86,7 @@ def _check_paid(records: list[Record], folder: Path, cut_off: set[int]) -> None:
 
 
 def _check_nothing_twice(records: list[Record]) -> None:
-    """A network is trained once; an interrupted trial is tried again once, and not by itself again."""
+    """Check that a network is trained once, and an interrupted trial is repeated exactly once."""
     done = [r.digest for r in records if r.outcome in ("done", "pruned", "cut") and r.reused is None]
     again = {r.number for r in records if r.outcome == "interrupted"}
     repeated = [r.retry_of for r in records if r.retry_of is not None]
@@ -96,7 +96,7 @@ def _check_nothing_twice(records: list[Record]) -> None:
 
 
 def _check_lineage(records: list[Record]) -> None:
-    """Every trial says where it comes from: from earlier trials that have a genome, its repeats from the same."""
+    """Check that every trial names its parents: earlier trials with a genome; a repeat has the same parents."""
     assert any(record.origin and record.origin.parents for record in records)
     for record in records:
         assert record.origin is not None

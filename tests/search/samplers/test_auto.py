@@ -1,4 +1,4 @@
-"""auto: which sampler a study gets, and that it says so once."""
+"""auto: which sampler a study gets, and that auto names the sampler once."""
 
 import logging
 from random import Random

@@ -1,4 +1,4 @@
-"""The sampler bayes: what it proposes, what it learns from, and when it gives way to evolution."""
+"""The sampler bayes: its proposals, what it learns from, and when it changes over to evolution."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def plan_of(written: Genome) -> genome.Plan:
 
 
 def cost(plan: genome.Plan) -> tuple[float, ...]:
-    """Deep is good, a max pool is bad, and of multiply-adds a hundred thousand are right."""
+    """Return costs: deep is good, a max pool is bad, and a hundred thousand multiply-adds are right."""
     pools = sum(step.node.op.word == "pool" for step in plan.steps)
     return (abs(math.log10(plan.macs + 1) - 5.0) - 0.1 * plan.depth + 0.3 * pools,)
 
@@ -104,7 +104,7 @@ def test_it_beats_random() -> None:
 
 
 def test_of_two_objectives_it_finds_more_of_the_front_than_random() -> None:
-    """Depth against multiply-adds, by the area that is beaten of a box that holds all."""
+    """Depth against multiply-adds, by the dominated area of a box that holds all."""
 
     def both(plan: genome.Plan) -> tuple[float, ...]:
         return (-float(plan.depth), math.log10(plan.macs))
@@ -132,11 +132,11 @@ def test_halves_quarters_eighths() -> None:
     assert [halved(i) for i in range(1, 8)] == [1 / 2, 1 / 4, 3 / 4, 1 / 8, 5 / 8, 3 / 8, 7 / 8]
 
 
-# --- workers beside each other
+# --- several workers
 
 
 def test_what_is_running_is_not_worth_another_look() -> None:
-    """The same curve with and without a point that is running: improvement is gone there, and as it was far off."""
+    """The same curve with and without a running point: the improvement is zero at the point, and unchanged far away."""
     at, new = np.array([0.0, 1.0, 5.0, 6.0, 2.5]), np.array([2.5, 8.0])
 
     def part(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -157,7 +157,7 @@ def test_what_is_running_is_not_worth_another_look() -> None:
 
 
 def test_what_is_better_than_most_is_sought_not_what_is_strange() -> None:
-    """One point lies beside a good one, another far from all; only the strange one may beat a best far ahead."""
+    """One point lies near a good point, another far from all; only the far point may beat a best far ahead."""
     at, new = np.array([0.0, 3.0, 6.0, 9.0]), np.array([3.6, 30.0])
 
     def part(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -251,7 +251,7 @@ def test_chances_of_being_inside_the_limits() -> None:
 
 
 def test_it_learns_where_the_limits_are() -> None:
-    """Three in four networks of the space are too large, and the larger the better."""
+    """Three in four networks of the space are too large, and larger networks are better."""
     sizes = sorted(plan_of(SPACE.sample(Random(i))).params for i in range(100))
     found = searched(Bayes(SPACE, 0), 24, lambda plan: (-math.log(plan.params),), most=sizes[25])
     inside = [one for one in found[12:] if not one.violation]

@@ -1,4 +1,4 @@
-"""Every sampler that proposes genomes against the laws of `search.testing`, and samplers that break one each."""
+"""Every sampler that proposes genomes against the laws of `search.testing`, and samplers that each break one law."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestOptunas(*testing.optuna_cases(ALONE)):  # type: ignore[misc]
 
 
 class Broken(RandomSearch):
-    """An even draw, changed by each of its children."""
+    """An even draw; each child class changes it in one way."""
 
     def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
         super().__init__(space, seed, objectives)
@@ -68,7 +68,7 @@ class Global(Broken):
 
 
 class Naive(Broken):
-    """Takes every trial for one that was trained with one objective."""
+    """Treats every trial as trained with one objective."""
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         for one in history:

@@ -1,4 +1,4 @@
-"""Evolution: who breeds, which moves are tried, what comes of it."""
+"""Evolution: the parents, the moves that are tried, and the result."""
 
 from collections import Counter
 from random import Random

@@ -1,4 +1,4 @@
-"""Screening: who votes, who is dropped, and what a proxy is worth in this study."""
+"""Screening: which proxies vote, which are dropped, and how much a proxy is worth in a study."""
 
 import math
 

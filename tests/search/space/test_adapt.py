@@ -1,4 +1,4 @@
-"""A known genome as one of a space: what is adapted, what is not, and what is said."""
+"""A known genome as one of a space: what is adapted, what is not, and the messages."""
 
 from random import Random
 
@@ -54,7 +54,7 @@ def test_images_and_classes_are_those_of_the_space() -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        (A, B, C.replace("[a, b]", "[b, a]"), OUT),  # a sum is a sum
+        (A, B, C.replace("[a, b]", "[b, a]"), OUT),  # the order of a sum does not matter
         (OUT, C, B, A),
         (
             A.replace("a:", "first:"),
@@ -71,7 +71,7 @@ def test_order_and_names_do_not_matter_where_the_network_is_the_same(lines: tupl
 
 
 def looped(first: str, second: str) -> str:
-    """A loop of two convolutions, as the lines of a genome."""
+    """Return a loop of two convolutions, as lines of a genome."""
     return (
         f"  {first}: {{op: conv, in: [image, {second}], width: 8}}\n"
         f"  {second}: {{op: conv, in: [{first}], width: 8}}\n"

@@ -96,7 +96,7 @@ def test_genes_any_opens_all_that_are_not_stated() -> None:
     conv = genome.lookup("conv")
     assert set(found) == {f"a.conv.{g.name}" for g in conv.genes} - {
         "a.conv.stride",
-        "a.conv.padding",  # a search tries one value alone of these
+        "a.conv.padding",  # of these values a search tries only one
         "a.conv.eps",
     }
     assert found["a.conv.norm"] == OneOf("group", "batch")
@@ -431,7 +431,7 @@ def test_spaces_that_are_refused(text: str, sentence: str | None) -> None:
 
 
 def test_two_holes_have_two_names() -> None:
-    """`a.stack.body` is a legal name of a node, and what the body of the stack `a` is called."""
+    """`a.stack.body` is a legal name of a node, and also the name of the body of the stack `a`."""
     text = HEAD + (
         "    a: {op: stack, in: [image], body: {op: {one_of: [conv, pool]}}}\n"
         "    a.stack.body: {op: {one_of: [conv, pool]}, in: [a]}\n    out: {op: exit, in: [a.stack.body]}\n"
@@ -463,7 +463,7 @@ def test_a_text_whose_words_change_places_is_a_space_or_sentences(
     except SourceError as error:
         assert all(line.startswith("s.yaml:") for line in str(error).split("\n"))
     except KeyError as error:
-        assert error.args == ("space",)  # the caller's: a study without the key never comes here
+        assert error.args == ("space",)  # the caller's error: a study without the key never gets here
     else:
         drawn = found.sample(Random(0))
         assert found.decode(lambda name, _: found.encode(drawn)[name]) == drawn

@@ -1,4 +1,4 @@
-"""A space: its questions, what stands in for nodes that are left out, and where encode refuses."""
+"""A space: its questions, the stand-ins for nodes that are left out, and the refusals of encode."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SPACE = space()
 
 
 def answered(space: Space, **wanted: Any) -> Genome:
-    """The genome of some answers, the rest the first or lowest of their domains; keys with _ for signs."""
+    """Return the genome of some answers; the others are the first or lowest of their domains; keys have _ for signs."""
 
     def answer(name: str, domain: Domain) -> Any:
         if name in wanted:
@@ -96,7 +96,7 @@ def test_holes_are_every_question_in_the_order_of_the_walk() -> None:
     ],
 )  # fmt: skip
 def test_only_what_counts_is_asked(answers: dict[str, Any], silent: set[str]) -> None:
-    """Absent nodes, types that were not chosen, genes without effect, and edges that a node has anyway."""
+    """The space does not ask for absent nodes, types not chosen, genes without effect, or edges that exist anyway."""
     assert asked(SPACE, answers) == [name for name in SPACE.holes if name not in silent]
 
 
@@ -140,7 +140,7 @@ def test_a_node_that_is_left_out_is_stood_in_for_by_what_it_reads() -> None:
 def test_inputs_stand_in_the_written_order_and_once() -> None:
     assert ins("c", **{"(a)": True, "(b)": True, "c<a": True, "c<stem": True}) == ("b", "a", "stem")
     assert ins("c", **{"(a)": True, "(b)": False, "c<stem": True}) == ("a", "stem")
-    assert ins("c", **{"(a)": False, "(b)": False}) == ("stem",)  # reached anyway, so not asked for
+    assert ins("c", **{"(a)": False, "(b)": False}) == ("stem",)  # reached anyway, so the space does not ask
 
 
 def test_what_stands_in_may_be_several() -> None:

@@ -1,4 +1,4 @@
-"""A trial in hand: both kinds write the same, and know what was written."""
+"""A trial that runs: both kinds write the same, and know what was written."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

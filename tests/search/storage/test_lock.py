@@ -1,4 +1,4 @@
-"""The lock of a study: whoever looks at it keeps nobody from taking it, however long the look."""
+"""The lock of a study: a process that looks at the lock keeps nobody from taking it, however long the look."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAPS = 40
 
 @pytest.fixture
 def looking(tmp_path: Path) -> int:
-    """The lock as `is_held` has it between two of its steps."""
+    """Hold the lock in the state that `is_held` has between two of its steps."""
     file = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(file, fcntl.LOCK_SH)
     return file

@@ -1,4 +1,4 @@
-"""What is read from Optuna's tables is what Optuna itself reads."""
+"""The reader of Optuna's tables reads the same as Optuna itself."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def facts(trial: FrozenTrial | TrialRow) -> tuple[object, ...]:
 
 
 def fill(study: optuna.Study) -> None:
-    """Trials of every state, with everything that Optuna can keep of one."""
+    """Add trials of every state, with everything that Optuna can store of a trial."""
     infinite = {"values": [math.inf, -math.inf]}
     drawn = {"a": FloatDistribution(0, 1), "b": CategoricalDistribution("xy")}
     attrs = {
@@ -95,7 +95,7 @@ def test_what_was_over_is_not_read_again(study: optuna.Study) -> None:
 
 
 def test_a_trial_that_is_seen_after_a_later_one_is_found(study: optuna.Study) -> None:
-    """Keys are given out before their transactions end: coordinators on a server end them in any order."""
+    """Keys are assigned before their transactions end, and coordinators on a server end them in any order."""
     for value in range(3):
         study.add_trial(create_trial(values=[value, 0]))
     known = rows(study)
@@ -122,7 +122,7 @@ def test_nothing_can_be_written(study: optuna.Study) -> None:
 
 
 def test_all_of_a_look_is_one_moment(study: optuna.Study) -> None:
-    """What is written while a reader is at work is seen at its next look."""
+    """A reader sees what is written during its read only at its next read."""
     place = file(study)
     with sqlite3.connect(place) as connection:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @contextmanager
 def heard(store: Store) -> Iterator[list[str]]:
-    """What the database is told, a word each: the statements' first ones, and COMMIT."""
+    """Collect the statements that the database gets: the first word of each, and COMMIT."""
     words: list[str] = []
     engine = database_storage(store.study).engine
 
@@ -47,7 +47,7 @@ def test_a_trial_begins_by_one_transaction_and_its_attributes_by_one_statement(s
     with heard(store) as words:
         trial = GenomeTrial.begin(store.study, ATTRS, {})
     assert words.count("COMMIT") == 1
-    assert words.count("INSERT") == 2  # the trial, and all of its attributes
+    assert words.count("INSERT") == 2  # the trial, and all its attributes
     (stored,) = store.study.get_trials()
     assert (stored.user_attrs, stored.number, stored.state) == (ATTRS, trial.number, TrialState.RUNNING)
 

@@ -1,4 +1,4 @@
-"""`genome train`: one genome in full, killed and gone on with, over several seeds, in several processes."""
+"""`genome train`: one genome in full, killed and resumed, over several seeds, in several processes."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def genome(*words: object, code: str | None = None, **options: Any) -> subprocess.Popen[str]:
-    """The command in a process of its own, with one thread. code: what Python runs instead."""
+    """Start the command as a separate process with one thread. code: what Python runs instead."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *(["-c", code] if code else ["-m", "search"]), *map(str, words)]
     pipe = subprocess.PIPE
@@ -69,7 +69,7 @@ def said(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """The command in this process."""
+    """A function that runs the command in this process."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: object) -> tuple[int, str, str]:
@@ -103,7 +103,7 @@ def test_seeds_give_a_mean_a_spread_and_an_export_each(
     assert f"test accuracy {summary['test_accuracy']['mean']:.4f} ± " in out
 
     status, out, _ = command("train", small, *QUICK, "--epochs", 2, "--seeds", 3)
-    assert status == 0 and "seed 2" in out and "\nseed 1" not in out  # what is done is not done again
+    assert status == 0 and "seed 2" in out and "\nseed 1" not in out  # a finished training is not repeated
     assert len(json.loads((folder / "summary.json").read_text())["seeds"]) == 3
 
 
@@ -190,7 +190,7 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_two_processes_train_one_network(small: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    # without norms, whose statistics are those of each process's share, both do the same arithmetic
+    # norms use the statistics of each process's share; without norms both runs compute the same
     nodes = [
         "stem: {op: conv, in: [image], width: 8, order: conv}",
         "out: {op: exit, in: [stem], pool: flatten}",
@@ -202,7 +202,7 @@ def test_two_processes_train_one_network(small: Path, tmp_path: Path) -> None:
     assert refused == 2 and err.count("\n") == 1 and "another recipe" in err
     status, out, err = said(genome(*words, "--to", two, "--ddp", "--processes", 2))
     assert status == 0, err
-    assert out.count("epoch 3/3") == 1  # one of them tells
+    assert out.count("epoch 3/3") == 1  # only one process prints
     for a, b in zip(report_of(one)["training"]["curve"], report_of(two)["training"]["curve"], strict=True):
         assert a["valid_loss"] == pytest.approx(b["valid_loss"], rel=1e-3)
     assert report_of(two)["training"]["curve"][-1]["valid_loss"] < 2.2

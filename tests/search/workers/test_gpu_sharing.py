@@ -1,4 +1,4 @@
-"""How many workers share a device, and that its seconds are charged once."""
+"""The number of workers that share a device, and that its seconds are charged once."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +22,11 @@ GIB = 2**30
     [
         (80 * GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 4),
         (80 * GIB, 2 * GIB, (100.0, 190.0, 280.0, 300.0), 3),  # within 10 % of the best
-        (80 * GIB, 2 * GIB, (100.0, 105.0, 108.0, 109.0), 1),  # one fills the device
-        (80 * GIB, 2 * GIB, (100.0, 150.0, 90.0, 80.0), 2),  # more only disturb each other
-        (5 * GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 2),  # no room for a third
+        (80 * GIB, 2 * GIB, (100.0, 105.0, 108.0, 109.0), 1),  # one worker fills the device
+        (80 * GIB, 2 * GIB, (100.0, 150.0, 90.0, 80.0), 2),  # further workers slow each other down
+        (5 * GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 2),  # no memory for a third
         (GIB, 2 * GIB, (100.0, 190.0, 260.0, 300.0), 1),
-        (80 * GIB, 2 * GIB, (100.0, 190.0), 2),  # no more could be measured
+        (80 * GIB, 2 * GIB, (100.0, 190.0), 2),  # more could not be measured
         (80 * GIB, 2 * GIB, (), 1),
     ],
 )

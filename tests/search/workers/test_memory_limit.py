@@ -1,4 +1,4 @@
-"""What libraries say when memory ends, and a limit that holds also in a heap that keeps its pages."""
+"""The errors of libraries when memory ends, and a limit that also holds in a heap that keeps its pages."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Candidates in a child process: rows for those that run, none for those that do not, and the child lives on."""
+"""Candidates in a child process: rows for those that run, no rows for the others, and the child survives."""
 
 import os
 import signal

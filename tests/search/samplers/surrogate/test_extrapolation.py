@@ -1,4 +1,4 @@
-"""What trials that ended early are expected to have come to."""
+"""The expected final costs of trials that ended early."""
 
 from collections.abc import Sequence
 
@@ -20,14 +20,14 @@ EPOCHS = 6
 
 
 def trial(number: int, *curve: tuple[int, float], violation: float = 0.0) -> Individual:
-    """One that had these costs after these epochs, the last where it ended."""
+    """Return an individual that had these costs after these epochs; the last pair is where the training ended."""
     climb = tuple((epoch / EPOCHS, cost) for epoch, cost in curve)
     last, cost = climb[-1]
     return Individual(number, WRITTEN, str(number), (cost,), progress=last, climb=climb, violation=violation)
 
 
 def levelled(measured: Sequence[Individual]) -> np.ndarray:
-    """What all of them came to or would have, (n, objectives)."""
+    """Return the final or expected final costs of all trials, (n, objectives)."""
     return np.array([one.costs for one in sights(measured)[: len(measured)]])
 
 
@@ -40,7 +40,7 @@ def test_a_line_through_those_that_went_further_says_what_the_others_would_have_
 
 
 def test_the_last_rung_comes_first() -> None:
-    """What a trial of the second rung is expected to come to says what one of the first would have."""
+    """The expected costs of a trial of the second rung help to estimate those of a trial of the first."""
     whole = [trial(i, (1, x), (2, x - 0.1), (EPOCHS, x - 0.2)) for i, x in enumerate((0.3, 0.35, 0.4))]
     second = [trial(3 + i, (1, x), (2, x - 0.1)) for i, x in enumerate((0.45, 0.5, 0.55))]
     first = [trial(6, (1, 0.7))]
@@ -59,7 +59,7 @@ def test_a_trial_that_was_cut_keeps_what_it_was_measured_at() -> None:
 
 
 def test_who_went_further_is_seen_on_the_way_too() -> None:
-    """At a rung where others ended, as what the line through them all says that it would have come to."""
+    """At an earlier rung a longer trial counts by the line through all trials, as the ended ones do."""
     whole = [
         trial(i, (1, x), (2, x), (EPOCHS, y)) for i, (x, y) in enumerate([(0.3, 0.1), (0.4, 0.3), (0.5, 0.2)])
     ]

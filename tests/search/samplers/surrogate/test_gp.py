@@ -101,7 +101,7 @@ def test_expected_improvement_is_the_integral(mean: float, deviation: float, low
 
 
 def test_noise_is_what_white_noise_is() -> None:
-    """Predictions are of the function, so noise adds nothing to their deviation."""
+    """Predictions are of the function, so that noise adds nothing to their deviation."""
     kernel = ConstantKernel(0.7) * RBF(0.5) + ConstantKernel(0.4) * RBF(2.0) + WhiteKernel(0.02)
     with_noise = GaussianProcessRegressor(kernel, alpha=gp.JITTER, optimizer=None).fit(X, Y)
     _, deviation = with_noise.predict(NEW, return_std=True)

@@ -1,4 +1,4 @@
-"""Brief trainings in the model of whole ones."""
+"""Brief trainings in the model of whole trainings."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from search.samplers.surrogate import gp, multi_fidelity
 from search.samplers.surrogate.multi_fidelity import Observations
 
-BRIEFLY = 40  # points that are seen only briefly; every fourth is trained to the end too
+BRIEFLY = 40  # points that are trained only briefly; every fourth point is also trained to the end
 
 
 def part(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
@@ -22,7 +22,7 @@ def final(x: np.ndarray) -> np.ndarray:
 
 
 def test_who_learns_fast_at_first_is_not_taken_for_who_learns_most() -> None:
-    """What is worth is a wave; what brief trainings show is the wave on a steep slope."""
+    """The true values are a wave; brief trainings show the wave on a steep slope."""
     rng = np.random.default_rng(0)
     known, new = np.sort(rng.uniform(0, 4, BRIEFLY)), np.linspace(0.2, 3.8, 60)
     whole = np.arange(0, BRIEFLY, 4)

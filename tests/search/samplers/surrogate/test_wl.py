@@ -27,7 +27,7 @@ def features(*nodes: str, loops: str = "") -> tuple[Histogram, ...]:
 
 
 def same(a: tuple[Histogram, ...], b: tuple[Histogram, ...]) -> list[bool]:
-    """For each kind of feature, whether two networks agree."""
+    """Return whether two networks agree, for each kind of feature."""
     return [_as_dict(x) == _as_dict(y) for x, y in zip(a, b, strict=True)]
 
 
@@ -68,7 +68,7 @@ def test_a_motif_has_the_features_of_the_nodes_that_it_stands_for() -> None:
 
 
 def test_each_coarseness_sees_what_it_is_for() -> None:
-    """In threes: words, genes, sizes; each counts labels, edges, and neighbourhoods of one round and of two."""
+    """The groups are words, genes and sizes; each counts labels, edges, and neighbourhoods of one and two rounds."""
     another_word = same(
         PLAIN,
         features(*changed("op: pool, in: [stem], size: 3, stride: 1, padding: 1", "op: act, in: [stem]")),
@@ -112,7 +112,7 @@ def test_roots_of_counts() -> None:
 
 
 def test_features_are_the_same_in_every_process() -> None:
-    """A study that goes on must learn from the same numbers."""
+    """A resumed study must learn from the same numbers."""
     code = (
         "import genome; from search.samplers.surrogate.wl import histograms;"
         "print([h.kinds.tolist() for h in histograms(genome.resolve(genome.zoo.get('resnet-20')))])"
