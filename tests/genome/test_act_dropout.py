@@ -1,4 +1,4 @@
-"""act and dropout: what chance drops in training, and nodes that pass on what they read."""
+"""act and dropout: what training drops at random, and nodes that return their input."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from genome.op import Op, Shape
 from genome.ops._active import Active, Rule, Watch
 
 IMAGE = Shape(4, 7, 6)
-TRUE = {"normalize": False, "rate": 1.0, "warmup": 0}  # the gradient is the derivative
+TRUE = {"normalize": False, "rate": 1.0, "warmup": 0}  # with these genes the gradient is the derivative
 LATTICE = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
 
 
@@ -35,14 +35,14 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
 
 
 def places(module: Active) -> Tensor:
-    """(dy, dx) of every tap of every group, the centre among them. (groups, K, 2)"""
+    """Return (dy, dx) of every tap of every group, including the centre. (groups, K, 2)"""
     taps = module.position.view(module.groups, -1, 2)
     centre = taps.shape[1] // 2
     return torch.cat([taps[:, :centre], torch.zeros_like(taps[:, :1]), taps[:, centre:]], dim=1)
 
 
 def gathered(x: Tensor, module: Active) -> Tensor:
-    """The definition: each tap reads four pixels at each output, one at a time; outside the image is zero."""
+    """Compute the definition: each tap reads four pixels at each output, one at a time; outside the image is zero."""
     batch, _, height, width = x.shape
     stride, outputs, groups = module.stride, module.weight.shape[0], module.groups
     weight = module.weight.flatten(2).view(groups, outputs // groups, -1, module.kernel**2)
@@ -63,7 +63,7 @@ def gathered(x: Tensor, module: Active) -> Tensor:
 
 
 def _pixels(x: Tensor, dy: int, dx: int, stride: int) -> Tensor:
-    """The pixel at (dy, dx) from each output's, zero outside."""
+    """Return the pixel at (dy, dx) from each output's position; zero outside the image."""
     far = 9
     padded = F.pad(x, (far, far, far, far))
     height, width = x.shape[2:]
@@ -71,7 +71,7 @@ def _pixels(x: Tensor, dy: int, dx: int, stride: int) -> Tensor:
 
 
 def deformed(x: Tensor, module: Active) -> Tensor:
-    """torchvision's kernel, every pixel with the same offsets; one call per group of outputs."""
+    """Compute by torchvision's kernel, with the same offsets at every pixel; one call per group of outputs."""
     reach, stride = module.kernel // 2, module.stride
     steps = torch.arange(-reach, reach + 1, dtype=x.dtype)
     start = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).view(-1, 2)
@@ -131,7 +131,7 @@ def test_outputs_and_all_gradients_are_the_definitions(
 
 
 def test_the_widest_box_gives_the_same() -> None:
-    """What runs where positions can't be read on the host."""
+    """This path runs where the host cannot read the positions."""
     for stride, shape in [(1, IMAGE), (2, IMAGE), (2, Shape(2, 2, 1)), (1, Shape(2, 1, 1))]:
         module = made(shape=shape, stride=stride, **TRUE)
         scatter(module, "mixed")
@@ -153,7 +153,7 @@ def test_it_starts_as_the_plain_convolution_without_a_cell_more() -> None:
 
 
 class Kernels(TorchDispatchMode):
-    """The sizes of all kernels that are convolved with."""
+    """Records the sizes of all kernels of convolutions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ def test_the_kernel_grows_with_the_taps_and_not_past_the_image() -> None:
 
 @pytest.mark.parametrize(("kernel", "groups", "numbers"), [(3, 1, 16), (3, 2, 32), (5, 1, 48), (3, 4, 32)])
 def test_positions_are_one_flat_parameter_without_the_centre(kernel: int, groups: int, numbers: int) -> None:
-    module = made(kernel=kernel, groups=groups)  # of 6 outputs: 4 groups come to 2
+    module = made(kernel=kernel, groups=groups)  # of 6 outputs: 4 groups become 2
     assert module.position.shape == (numbers,)
     if kernel == 3:
         assert [tuple(p) for p in module.position.view(-1, 2)[:8].tolist()] == [p for p in LATTICE if any(p)]
@@ -196,7 +196,7 @@ def test_one_tap_has_no_position() -> None:
 
 
 def test_the_published_network_has_its_numbers() -> None:
-    """Eight layers of the plain CIFAR net: 855,162 learned numbers and 96 effective coordinates."""
+    """Eight layers of the plain CIFAR net have 855,162 learned numbers and 96 effective coordinates."""
     widths = [(16, 1), (48, 3), (48, 3), (96, 3), (96, 3), (192, 3), (192, 3), (1000, 1)]
     before, total = 3, 0
     for width, kernel in widths:
@@ -214,7 +214,7 @@ def test_the_gradient_is_the_direction_of_the_true_one_times_the_rate(rate: floa
     true, ours = made(groups=2, **TRUE), made(groups=2, warmup=0, rate=rate)
     with torch.no_grad():
         for module in (true, ours):
-            module.weight[:3, :, 0, 0] = 0  # one tap that nothing depends on: a gradient of exactly 0
+            module.weight[:3, :, 0, 0] = 0  # a tap that no output depends on has a gradient of exactly 0
     for module in (true, ours):
         scatter(module, "apart")
         module(x).sin().sum().backward()
@@ -256,7 +256,7 @@ def test_taps_stay_within_reach_and_can_come_back() -> None:
 
 
 def stepped(module: nn.Module, times: int = 1) -> None:
-    """Steps of SGD."""
+    """Take steps of SGD."""
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
     for i in range(times):
         optimizer.zero_grad()
@@ -269,7 +269,7 @@ def test_positions_are_frozen_for_as_many_training_forwards_as_asked() -> None:
     module.eval()(noise(2, *IMAGE))
     module.train()
     with torch.no_grad():
-        module(noise(2, *IMAGE))  # trains nothing
+        module(noise(2, *IMAGE))  # no training step
     with Kernels() as seen:
         stepped(module, 3)
     assert torch.equal(module.position, module.lattice) and int(module.steps) == 3
@@ -277,7 +277,7 @@ def test_positions_are_frozen_for_as_many_training_forwards_as_asked() -> None:
     assert torch.equal(module.position.grad, torch.zeros(16).double())  # type: ignore[arg-type]
     stepped(module, 4)
     assert not torch.equal(module.position, module.lattice)
-    assert int(module.steps) == 3  # no need to count on
+    assert int(module.steps) == 3  # the count stops here
 
 
 def test_a_frozen_tap_that_was_moved_is_used_where_it_is() -> None:
@@ -381,7 +381,7 @@ def test_functional_transforms() -> None:
         torch.testing.assert_close(each[name].sum(0), grad, rtol=0, atol=1e-12)
 
 
-# --- what an accelerator is asked
+# --- what the layer asks of an accelerator
 
 
 def test_frozen_positions_are_seldom_read_from_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,9 +397,9 @@ def test_frozen_positions_are_seldom_read_from_a_device(monkeypatch: pytest.Monk
     start, position, watch = torch.ones(4), torch.ones(4), Watch()
     for _ in range(1_000):
         assert watch.at(position, start, frozen=True)
-        position += 0  # what an optimizer does with a gradient of zero
+        position += 0  # the step of an optimizer with a gradient of zero
     assert reads < 15
-    position[0] = 2.0  # by hand, beside the optimizer
+    position[0] = 2.0  # a change by hand, without the optimizer
     position += 0
     assert not watch.at(position, start, frozen=True)
     position[0] = 1.0
@@ -410,7 +410,7 @@ def test_frozen_positions_are_seldom_read_from_a_device(monkeypatch: pytest.Monk
 
 
 def test_moved_taps_under_autocast() -> None:
-    """The coefficients are made in float32: only the kernel is rounded, as any convolution's is."""
+    """The coefficients are computed in float32: only the kernel is rounded, as in any convolution."""
     module = made(warmup=0).float()
     scatter(module, "apart")
     x = noise(2, *IMAGE).float()

@@ -1,4 +1,4 @@
-"""Which convolutions leave bf16 on a CPU, where float32 is many times as fast."""
+"""The convolutions that leave bf16 on a CPU, where float32 is many times faster."""
 
 import pytest
 import torch

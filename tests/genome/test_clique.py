@@ -1,4 +1,4 @@
-"""clique: the cycle it writes, and the stages of the paper (Yang et al., CVPR 2018, section 3) in plain torch."""
+"""clique: the cycle it expands to, and the stages of the paper (Yang et al., CVPR 2018, section 3) in plain torch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plan(genes: str = "nodes: 3", ins: str = "stem") -> genome.Plan:
     return genome.resolve(genome.loads(text(genes, ins)))
 
 
-# --- what it writes
+# --- the expansion
 
 
 @pytest.mark.parametrize("nodes", [2, 3, 4])
@@ -72,8 +72,8 @@ def test_the_filters_are_as_many_as_the_nodes_squared_and_norms_are_per_stage() 
     second = nodes * 2 * (nodes - 1) * K
     head = 3 * C0 + (C0 + nodes * K + 1) * 5
     assert made.params == filters + first + second + head
-    assert filters == 9 * K * K * nodes**2 - 9 * K * (K - C0) * nodes  # L^2 of them, L of the input's width
-    parameters = {name for name, _ in check_plan(made).named_parameters()}  # shared ones once
+    assert filters == 9 * K * K * nodes**2 - 9 * K * (K - C0) * nodes  # L^2 filters, L of the input's width
+    parameters = {name for name, _ in check_plan(made).named_parameters()}  # shared parameters once
     assert sum("conv.weight" in name for name in parameters) == nodes  # packed, one a node
 
 
@@ -84,18 +84,18 @@ def stages(net: Network, nodes: int, passes: int, update: int | None = None, nar
     """Stage I: X_j = g(X_0, X_i for i < j); later: X_j = g(X_i of this stage for i < j, of the last for i > j)."""
 
     def edge_filters(j: int) -> dict[int, Tensor]:
-        """W_ij by i; 0 is the input."""
+        """Return W_ij by i; 0 is the input."""
         own = net.nodes[f"b/{j}/in" if narrow else f"b/{j}"].conv
         again = passes > 0 and j <= (update or nodes)
         others = [
             i for i in range(1, nodes + 1) if i < j or (i > j and again)
-        ]  # a feedback no pass reads has none
+        ]  # a feedback edge that no pass reads has no filter
         sizes = [C0, *[K] * len(others)]
         assert own.weight.shape[1] == sum(sizes)
         return dict(zip([0, *others], own.weight.split(sizes, dim=1), strict=True))
 
     def node(j: int, stage: int, read: dict[int, Tensor]) -> Tensor:
-        """Norm and ReLU of all that is read, then the sum of one convolution per edge."""
+        """Apply norm and ReLU to all inputs, then return the sum of one convolution per edge."""
         at = f"@{stage}" if stage else ""
         own = net.nodes[f"b/{j}/in{at}" if narrow else f"b/{j}{at}"]
         x = norm(torch.cat([read[i] for i in sorted(read)], dim=1), own.norm).relu()
@@ -136,7 +136,7 @@ def test_a_bottleneck_is_a_1x1_over_the_edges_and_one_3x3_behind(passes: int) ->
     net = network(text(f"nodes: 3, passes: {passes}, bottleneck: true"))
     agree(net, stages(net, 3, passes, narrow=True), image())
     for j in range(1, 4):
-        for stage in range(1, passes + 1):  # W_b too is shared by the stages, its norm is not
+        for stage in range(1, passes + 1):  # the stages share W_b too, but not its norm
             one, other = net.nodes[f"b/{j}"], net.nodes[f"b/{j}@{stage}"]
             assert one.conv.weight is other.conv.weight and one.norm.weight is not other.norm.weight
 
@@ -154,7 +154,7 @@ def test_nodes_that_are_not_updated_have_no_second_norm() -> None:
 
 
 def test_edges_that_no_pass_reads_have_no_filters() -> None:
-    """With update: 1 nobody reads the feedback edges of the other nodes."""
+    """With update: 1, no pass reads the feedback edges of the other nodes."""
     net = check_plan(plan("nodes: 4, update: 1"))
     lengths = [net.nodes[f"b/{j}"].conv.weight.shape[1] for j in range(1, 5)]
     assert lengths == [C0 + 3 * K, C0 + K, C0 + 2 * K, C0 + 3 * K]

@@ -1,4 +1,4 @@
-"""torch.compile gives what eager execution gives: every node type and motif, forward and backward."""
+"""torch.compile gives the results of eager execution: every node type and motif, forward and backward."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genome.network import Network
 from genome.testing import around
 
 WORDS = genome.words()
-# drop-path off, so that two runs are alike; see below for networks with it
+# drop-path is off, so that two runs are equal; networks with drop-path follow below
 GENES: dict[str, dict[str, Any]] = {
     "clique": {"nodes": 2},
     "dense": {"layers": 2},
@@ -38,14 +38,14 @@ nodes:
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """What was compiled before counts towards a limit of recompilations."""
+    """Reset torch.compile: earlier graphs count towards a limit of recompilations."""
     torch._dynamo.reset()
     yield
     torch._dynamo.reset()
 
 
 def trained(run: Callable[[Tensor], tuple[Tensor, ...]], net: Network, x: Tensor) -> list[Tensor]:
-    """Logits, then the gradients of all weights. Chance starts alike."""
+    """Return the logits, then the gradients of all weights. Every run has the same seed."""
     torch.manual_seed(0)
     logits = run(x)
     sum(out.square().sum() for out in logits).backward()
@@ -76,7 +76,7 @@ def test_compiled_is_eager(word: str, training: bool) -> None:
 
 
 def test_a_network_that_drops_paths_runs_compiled() -> None:
-    """Which paths live is drawn outside of the graph; each choice is a graph of its own."""
+    """Chance chooses the live paths outside the graph; each choice has its own graph."""
     eager = genome.build(genome.resolve(genome.loads(DROPPING))).train()
     net = copy.deepcopy(eager)
     compiled = torch.compile(net, backend="aot_eager")
@@ -90,7 +90,7 @@ def test_a_network_that_drops_paths_runs_compiled() -> None:
             logits.square().sum().backward()
             grads.append([logits, *(p.grad for p in module.parameters())])
         for ours, theirs in zip(*grads, strict=True):
-            assert (ours is None) == (theirs is None)  # what was dropped
+            assert (ours is None) == (theirs is None)  # None where a path was dropped
             if ours is not None:
                 torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
@@ -106,7 +106,7 @@ def test_inductors_code_is_eager(word: str, training: bool) -> None:
 def test_a_network_that_drops_paths_trains_under_inductor() -> None:
     net = genome.build(genome.resolve(genome.loads(DROPPING))).train()
     compiled = torch.compile(net)
-    for seed in range(12):  # more than dynamo keeps graphs for: the rest runs eagerly
+    for seed in range(12):  # more than dynamo's limit of graphs: the rest runs eagerly
         torch.manual_seed(seed)
         net.zero_grad(set_to_none=True)
         compiled(torch.randn(4, 3, 8, 8))[0].square().sum().backward()

@@ -1,4 +1,4 @@
-"""conv and separable against torch written out by hand, with the same weights."""
+"""conv and separable against torch by hand, with the same weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def noise(shape: Shape, seed: int = 0) -> Tensor:
 
 
 def normed(module: nn.Module, name: str) -> Run:
-    """Batch norm of a training step, from its definition."""
+    """Return the batch norm of a training step, by its definition."""
     norm = module.get_submodule(name)
     assert isinstance(norm, nn.BatchNorm2d)
     with torch.no_grad():
@@ -102,7 +102,7 @@ def test_a_group_norm_has_up_to_eight_groups_that_divide_the_channels(channels: 
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
 def test_same_padding_gives_the_size_over_the_stride(kernel: int, dilation: int, stride: int) -> None:
-    """The window of an output pixel begins (k - 1) * d // 2 before it: the odd pixel is padded behind."""
+    """The window of an output pixel begins (k - 1) * d // 2 before the pixel; the odd pixel is padded at the end."""
     module = made("conv", [IMAGE], 2, order="conv", kernel=kernel, dilation=dilation, stride=stride)
     x = noise(IMAGE)
     total = dilation * (kernel - 1) if kernel > 1 else 0
@@ -177,7 +177,7 @@ def test_a_separable_over_several_inputs_is_that_of_their_concatenation(bias: bo
 
 
 def _copy(parts: nn.Module, whole: nn.Module) -> None:
-    """Give the whole the weights of the parts: the kernels of the inputs lie behind each other."""
+    """Copy the weights of the parts into the whole: the kernels of the inputs are concatenated."""
     torch.manual_seed(1)
     for tensor in parts.parameters():
         tensor.data.uniform_(-1, 1)
@@ -222,7 +222,7 @@ def test_a_plain_norm_only_normalises(order: str) -> None:
 @pytest.mark.parametrize("eps", [1e-9, 1e-3, 0.1])
 def test_eps_is_added_to_the_variance(eps: float, norm: str) -> None:
     module = made("conv", [IMAGE], 5, order="conv-norm", norm=norm, eps=eps)
-    x = 0.05 * noise(IMAGE)  # a variance beside which it counts
+    x = 0.05 * noise(IMAGE)  # the variance is so small that eps matters
     y = F.conv2d(x, module.get_parameter("conv.weight"), padding=1)
     over = (1, 2, 3) if norm == "group" else (0, 2, 3)  # five channels are one group
     mean, variance = y.mean(over, keepdim=True), y.var(over, unbiased=False, keepdim=True)

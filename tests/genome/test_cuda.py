@@ -1,4 +1,4 @@
-"""Every node type and motif on a CUDA device gives what it gives on the CPU. Skipped, by name, where there is none."""
+"""Every node type and motif gives the same on a CUDA device as on the CPU. Skipped, by name, without a device."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from genome.testing.measure import BATCH, undropped
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 GENES: dict[str, dict[str, Any]] = {
-    "perturb": {"masks": 4, "order": "act-mix"},  # streamed
-    "active": {"warmup": 0},  # taps that may move
+    "perturb": {"masks": 4, "order": "act-mix"},  # the streamed form
+    "active": {"warmup": 0},  # taps may move
     "deform": {"modulation": "unit"},
-    "dropout": {"rate": 0.0},  # chance differs from device to device
+    "dropout": {"rate": 0.0},  # devices draw different random numbers
     "fractal": {"drop_path": 0.0, "whole": 0.0},
 }
 
@@ -45,7 +45,7 @@ def test_a_training_step_is_that_of_the_cpu(word: str, layout: torch.memory_form
     for ours, theirs in zip(others, logits, strict=True):
         torch.testing.assert_close(ours.cpu(), theirs, rtol=1e-3, atol=1e-4)
     for (name, ours), theirs in zip(there.named_parameters(), here.parameters(), strict=True):
-        if "position" not in name and "offset" not in name:  # on a pixel their derivative has two sides
+        if "position" not in name and "offset" not in name:  # on a pixel the derivative has two sides
             torch.testing.assert_close(ours.grad.cpu(), theirs.grad, rtol=1e-2, atol=1e-3)
 
 

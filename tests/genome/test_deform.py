@@ -1,4 +1,4 @@
-"""deform against torchvision's kernel and against the definition written out pixel by pixel."""
+"""deform against torchvision's kernel, and against the definition, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
 
 
 def reference(x: Tensor, module: Deform) -> Tensor:
-    """torchvision's kernel, offsets and mask by its layout."""
+    """Compute by torchvision's kernel, with offsets and mask in its layout."""
     place = {"stride": module.stride, "padding": module.padding, "dilation": module.dilation}
     given = F.conv2d(x, module.offset.weight, module.offset.bias, **place)
     offsets = 2 * module.groups * module.kernel**2
@@ -72,7 +72,7 @@ def test_outputs_and_all_gradients_are_torchvisions(
 
 
 def test_the_definition_pixel_by_pixel() -> None:
-    """One output of one channel: each tap reads four pixels about its place; outside the image is zero."""
+    """One output of one channel: each tap reads four pixels around its position; outside the image is zero."""
     module, x = made(groups=2, modulation="half", stride=2), noise(1, *IMAGE)
     with torch.no_grad():
         given = module.offset(x)
@@ -143,7 +143,7 @@ def test_offsets_leave_the_start() -> None:
 
 
 def test_places_are_kept_in_float32_under_autocast() -> None:
-    """In bfloat16 a place beyond pixel 128 would be off by up to half a pixel."""
+    """In bfloat16 a position beyond pixel 128 would be wrong by up to half a pixel."""
     shape = Shape(2, 3, 300)
     module = made(shape=shape, moved=False).float()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""digest: equal for equal networks however they are written, different for different ones, in any process."""
+"""digest: equal for equal networks in any notation, different for different networks, the same in any process."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def renamed(given: Genome, names: dict[str, str]) -> Genome:
 
 
 def shuffled(given: Genome, rng: Random) -> Genome:
-    """The same network: nodes in another order (exits keep theirs), inputs too where their order is nothing."""
+    """Return the same network with nodes in another order (exits keep theirs), and inputs where their order is free."""
     spots = [i for i, n in enumerate(given.nodes) if n.op.width != "classes"]
     taken = iter(rng.sample(spots, len(spots)))
     nodes = [n if n.op.width == "classes" else given.nodes[next(taken)] for n in given.nodes]
@@ -83,7 +83,7 @@ def shuffled(given: Genome, rng: Random) -> Genome:
 
 
 def stated(given: Genome) -> Genome:
-    """The expanded network with every width stated, so that blocks and their order no longer count."""
+    """Return the expanded network with every width stated, so that blocks and their order no longer count."""
     plan = genome.resolve(given)
     wide = {s.node.name: s.info.out.channels for s in plan.steps}
     nodes = tuple(
@@ -138,7 +138,7 @@ def test_nodes_that_pass_on_what_they_read_do_not_count() -> None:
 
 
 def test_twins_may_change_places() -> None:
-    """Four equal branches, each with its own tail: singling one of a tie out must not tell listings apart."""
+    """Four equal branches have a tail each: how a tie is broken must not make equal listings differ."""
     branches = [
         f"  a{i}: {{op: conv, in: [stem]}}\n  b{i}: {{op: conv, in: [a{i}], kernel: 1}}\n" for i in range(4)
     ]
@@ -167,7 +167,7 @@ def test_twins_may_change_places() -> None:
         ("base: 6", "base: 7"),
         ("a: {op: conv, in: [stem]", "a: {op: conv, in: [image]"),
         ("a: {op: conv, in: [stem]", "a: {op: conv, in: [stem, image]"),
-        ("in: [a, b]", "in: [b, a]"),  # a concat's channels come in order
+        ("in: [a, b]", "in: [b, a]"),  # a concat's channels are ordered
         ("kind: max", "kind: avg"),
         ("op: concat, in: [a, b]", "op: add, in: [a, b]"),
         ("weight: 0.5", "weight: 0.25"),
@@ -186,7 +186,7 @@ def test_every_gene_with_an_effect_counts(word: str) -> None:
     seen: dict[str, str] = {}
     for op in dict.fromkeys(variants(word)):
         if vars(op).get("groups", 1) > 2:
-            continue  # reduced to 2 by the six channels
+            continue  # the six channels reduce the groups to 2
         text = flow(written_op(op))
         found = genome.digest(around(op, 3))
         assert found not in seen, f"{text} and {seen[found]}"
@@ -207,7 +207,7 @@ def test_one_node_read_twice_is_not_two_equal_nodes() -> None:
 
 
 def test_a_pool_over_several_inputs_has_them_in_order() -> None:
-    """Its channels meet those of another node one by one, so that which comes first is another network."""
+    """The channels of the pool meet those of another node one by one, so that another order is another network."""
     text = (
         HEAD
         + """\
@@ -270,7 +270,7 @@ for g in pickle.load(sys.stdin.buffer):
 def test_digests_and_pickled_genomes_are_the_same_in_any_process(seed: str) -> None:
     rng = Random(7)
     drawn = [genome.loads(BASE), genome.loads(LOOPED), *(SPACE.sample(rng) for _ in range(20))]
-    expected = [genome.digest(g) for g in drawn]  # hashes of words are cached on the ops by now
+    expected = [genome.digest(g) for g in drawn]  # by now the ops have cached hashes of words
     done = subprocess.run(
         [sys.executable, "-c", PRINT],
         input=pickle.dumps(drawn),
@@ -285,7 +285,7 @@ def test_digests_and_pickled_genomes_are_the_same_in_any_process(seed: str) -> N
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
 def test_pools_of_one_mark_are_one_function(size: int) -> None:
-    """Genes that come to the same at their place: windows larger than the image, ceil without a remainder."""
+    """Genes that have the same effect at their place: windows larger than the image, ceil without a remainder."""
     shape, image = Shape(2, size, size), torch.randn(2, 2, size, size)
     found: dict[int | None, torch.Tensor] = {None: image}
     genes = [*itertools.product(("max", "avg"), (1, 2, 3, 7), (1, 2, 3), (0, 1), (False, True))]
@@ -294,7 +294,7 @@ def test_pools_of_one_mark_are_one_function(size: int) -> None:
         info = node_info(pool, (shape,), 0, None)
         out = pool.build((shape,), info.out)(image)
         assert torch.equal(found.setdefault(info.mark, out), out), pool
-    assert len(found) < len(genes)  # some of them did meet
+    assert len(found) < len(genes)  # some genes had the same effect
 
 
 LOOP = """\
@@ -313,7 +313,7 @@ loops:
 
 @pytest.mark.parametrize("genes", [("conv, groups: 2", "conv, groups: 4")])
 def test_genes_of_a_loop_count_by_what_later_passes_read_too(genes: tuple[str, str]) -> None:
-    """From x, of six channels, both groups come to two; from b, of eight, they do not."""
+    """On x, of six channels, both groups become two; on b, of eight channels, they differ."""
     one, two = (genome.resolve(genome.loads(LOOP.format(a=a))) for a in genes)
     assert one.params != two.params
     assert genome.digest(one) != genome.digest(two)

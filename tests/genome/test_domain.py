@@ -1,4 +1,4 @@
-"""Domains and the register: what is held, drawn and covered, and how it is said."""
+"""Domains and the register: the values of a domain, their draws and covers, and the words of refusals."""
 
 from __future__ import annotations
 

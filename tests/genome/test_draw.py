@@ -1,4 +1,4 @@
-"""Pictures: what they say, and that nothing in a name gets out of its text."""
+"""Pictures: their content, and that no part of a name leaves its text."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ HOSTILE = [
 
 
 def parsed(text: str) -> ElementTree.Element:
-    """The picture's tree, made of shapes and text alone."""
+    """Return the picture's tree, which holds only shapes and text."""
     assert "<!" not in text and "<?" not in text  # no entities, no instructions
     root = ElementTree.fromstring(text)
     for element in root.iter():
@@ -43,7 +43,7 @@ def parsed(text: str) -> ElementTree.Element:
 
 
 def boxes(root: ElementTree.Element) -> dict[str, list[str]]:
-    """The lines of every box under its first one."""
+    """Return the lines of every box, by the first line."""
     groups = root.findall(f".//{SVG}g[@class]")
     lines = [
         [t.text or "" for t in g.findall(f"{SVG}text")] for g in groups if g.attrib["class"][:3] == "box"
@@ -63,7 +63,7 @@ def test_a_folded_picture_has_a_box_per_written_node_with_its_sums() -> None:
     params = sum(s.info.cost.weights + s.info.cost.norms for s in inner)
     assert shown["s1"][2] == f"{short(params)} params, {short(macs)} MACs"
     assert shown["wide"][0] == "separable: kernel 5"
-    assert shown["join"] == ["concat", "80x14x14"]  # costs nothing
+    assert shown["join"] == ["concat", "80x14x14"]  # a node without cost
     assert shown["early"][:2] == ["exit: weight 0.3", "10 classes"]
 
 

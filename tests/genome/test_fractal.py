@@ -1,4 +1,4 @@
-"""fractal: what it writes, the recursion of the paper in plain torch, drop-path, single columns."""
+"""fractal: its expansion, the recursion of the paper in plain torch, drop-path, single columns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def names(made: genome.Genome, word: str) -> list[str]:
     return [node.name for node in made.nodes if node.op.word == word]
 
 
-# --- what it writes
+# --- the expansion
 
 
 def test_names_and_joins_of_three_columns() -> None:
@@ -65,7 +65,7 @@ def test_a_join_after_step_t_takes_the_columns_that_end_there(columns: int) -> N
     joins = {f"f/j{t}": tuple(f"f/c{c + 1}.{t // lengths[c]}" for c in ends[t]) for t in steps}
     joins = {name: ins for name, ins in joins.items() if len(ins) > 1}
     assert {n.name: n.ins for n in made.nodes if n.op.word == "mean"} == joins
-    for c in range(columns):  # every column goes on from the value that is joined
+    for c in range(columns):  # every column continues from the joined value
         for i in range(1, 2**c):
             joined = f"f/j{i * lengths[c]}"
             before = joined if joined in joins else f"f/c{c + 1}.{i}"
@@ -86,14 +86,14 @@ def test_a_stride_is_the_first_bodys_of_each_column_alone() -> None:
 
 
 def recursion(net: Network, columns: int, pool: str = "none") -> Tensor:
-    """f_1 = body; f_C = (f_C-1 of f_C-1) joined with a body."""
+    """Compute f_1 = body; f_C = (f_C-1 of f_C-1) joined with a body."""
 
     def body(column: int, i: int, x: Tensor) -> Tensor:
         own = net.nodes[f"f/c{column}:{i}"]
         return norm(conv(x, own.conv.weight, own.conv.bias), own.norm).relu()
 
     def columns_of(deep: int, at: int, x: Tensor) -> list[Tensor]:
-        """The columns of the fractal of the `deep` deepest ones, which begins at step `at`, before their join."""
+        """Return the columns of the fractal of the `deep` deepest columns, from step `at`, before their join."""
         length = 2 ** (deep - 1)
         own = body(columns - deep + 1, at // length + 1, x)
         if deep == 1:
@@ -146,7 +146,7 @@ def test_without_rates_nothing_is_drawn() -> None:
 
 
 def close(count: int, share: float, draws: int) -> None:
-    """Within five deviations of what is expected."""
+    """Check that a count is within five standard deviations of its expectation."""
     assert abs(count - share * draws) <= 5 * math.sqrt(share * (1 - share) * draws)
 
 
@@ -154,7 +154,7 @@ def close(count: int, share: float, draws: int) -> None:
 def test_local_each_input_is_dropped_at_the_rate_and_one_survives(rate: float) -> None:
     torch.manual_seed(0)
     paths, draws, n = Columns(rate, columns=3), 10_000, 3
-    read = [True, False, True, True]  # one is not there in this pass of a loop
+    read = [True, False, True, True]  # one input does not exist in this pass of a loop
     met = Counter(tuple(paths.kept(read, None)) for _ in range(draws))
     for kept in [(a, False, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]:
         alive = sum(kept)
@@ -193,7 +193,7 @@ def test_a_share_of_the_mini_batches_is_global(whole: float) -> None:
     net = network(TWO.replace("whole: 1", f"whole: {whole}"))
     steps = [sources for _, sources, _ in net._steps]
     draws = 2_000
-    # with a rate of 0 a local mini-batch keeps all
+    # with a rate of 0 a local mini-batch keeps all paths
     alone = sum(any(s is None for s in drawn(net.joins, steps, net._exits).values()) for _ in range(draws))
     close(alone, whole, draws)
 
@@ -258,7 +258,7 @@ def test_columns_have_the_weights_of_the_published_network(
 
 @pytest.mark.parametrize("columns", [3, 2])
 def test_a_column_is_the_network_with_that_column_kept(columns: int) -> None:
-    """Its weights are the whole network's, by name; `columns` of the second fractal."""
+    """The column's weights have the same names in the whole network; `columns` is of the second fractal."""
     written = (
         text(3, "drop_path: 0, whole: 1, pool: before").replace("  out: {op: exit, in: [f]}\n", "")
         + f"  g: {{op: fractal, in: [f, stem], width: 5, columns: {columns}, drop_path: 0, whole: 1}}\n"

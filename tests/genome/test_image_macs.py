@@ -1,4 +1,4 @@
-"""What reads the image itself: the plan's count against a forward that follows what is learned."""
+"""Nodes that read the image itself: the plan's count against a forward that traces which values are learned."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from trainer.hardware.flops import Work, counted
 
 SMALL = [name for name in zoo.names() if genome.resolve(zoo.get(name)).macs < 5e8]
 OPS = [op for word in PLAIN for op in dict.fromkeys(variants(word)) if not op.expands()]
-BARE = [op for op in OPS if vars(op).get("linear", True)]  # else the width is the number of classes
+BARE = [
+    op for op in OPS if vars(op).get("linear", True)
+]  # without a linear layer the width is the number of classes
 
 
 def _said(plan: genome.Plan) -> Work:
@@ -30,7 +32,7 @@ def test_networks_of_the_zoo(name: str) -> None:
 
 
 def _on_images(op: Op, inputs: int) -> Genome:
-    """A network whose node `x` is `op` over the image, or over it and a smaller one that a pool made of it."""
+    """Return a network whose node `x` is `op` on the image, or on the image and a pool of it."""
     pool, leave = genome.lookup("pool")(), genome.lookup("exit")()
     sources = [Node("p", pool, ("image",))] if inputs > 1 else []
     x = Node("x", op, ("image", "p")[:inputs], 6 if op.takes_width() else None)

@@ -1,4 +1,4 @@
-"""pool, add, mean, concat and exit against torch written out by hand."""
+"""pool, add, mean, concat and exit against torch by hand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ SOURCES = [Shape(3, 8, 6), Shape(5, 8, 6), Shape(2, 4, 3)]
 
 
 def padded(x: Tensor, channels: int) -> Tensor:
-    """Zero channels behind those there are, or the first `channels` of them."""
+    """Append zero channels to the existing ones, or keep the first `channels` of them."""
     zeros = x.new_zeros(len(x), max(0, channels - x.shape[1]), *x.shape[2:])
     return torch.cat([x[:, :channels], zeros], dim=1)
 
@@ -111,7 +111,7 @@ def test_fit_project_is_a_strided_1x1_convolution_with_norm_where_the_shape_diff
     assert out == (2, 4, 3)
     xs = [noise(shape, seed) for seed, shape in enumerate(SOURCES)]
     kernels = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
-    assert [tuple(k.weight.shape) for k in kernels] == [(2, 3, 1, 1), (2, 5, 1, 1)]  # the third fits
+    assert [tuple(k.weight.shape) for k in kernels] == [(2, 3, 1, 1), (2, 5, 1, 1)]  # the third input fits
     fitted = [
         F.batch_norm(F.conv2d(x, k.weight, stride=2), None, None, training=True)
         for x, k in zip(xs, kernels, strict=False)
@@ -121,7 +121,7 @@ def test_fit_project_is_a_strided_1x1_convolution_with_norm_where_the_shape_diff
 
 
 def test_an_image_that_no_stride_takes_to_the_smaller_one_is_pooled_evenly() -> None:
-    """From 7 to 5 there is no whole ratio; both fits pool, project then has stride 1."""
+    """The ratio from 7 to 5 is not whole; both fits pool, and project then has stride 1."""
     sources = [Shape(2, 7, 7), Shape(2, 5, 5)]
     xs = [noise(shape, seed) for seed, shape in enumerate(sources)]
     module, _ = made("add", sources)
@@ -186,7 +186,7 @@ def test_exit_normalises_and_rectifies_before_it_pools() -> None:
 
 @pytest.mark.parametrize("pool", ["average", "flatten"])
 def test_exit_without_linear_gives_what_it_pools(pool: str) -> None:
-    """Network in Network: the last map has one channel per class."""
+    """In Network in Network, the last map has one channel per class."""
     sources = [Shape(4, 3, 3)] if pool == "average" else [Shape(1, 2, 2)]
     module, _ = made("exit", sources, 4, pool=pool, linear=False)
     assert not list(module.parameters())
@@ -246,7 +246,7 @@ def test_a_branch_is_the_nodes_written_out() -> None:
     written = TEXT.replace("  early: {op: exit, in: [a, image], GENES", "  e: {op: pool, in: [a, image]}\n"
                            "  f: {op: pool, in: [e]}\n  early: {op: exit, in: [f]")  # fmt: skip
     plain = genome.resolve(genome.loads(written))
-    # a pool's own stride is stated; the exit's takes its place in the first
+    # the pool states its own stride; in the first network the exit's stride takes its place
     motif = branch("depth: 2, stride: 2, body: {op: pool}")
     assert genome.digest(motif) == genome.digest(plain)
     assert (motif.params, motif.macs) == (plain.params, plain.macs)
@@ -313,7 +313,7 @@ def test_branches_are_dropped_at_their_rate_and_the_shortcut_never() -> None:
             for name in ran:
                 met[name] = met.get(name, 0) + 1
     assert met["a"] == draws
-    # b runs where it is read by the sum, or by c
+    # b runs where the sum or c reads it
     assert met["c"] / draws == pytest.approx(0.6, abs=0.1)
     assert met["b"] / draws == pytest.approx(1 - 0.4**2, abs=0.08)
 

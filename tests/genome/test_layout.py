@@ -1,4 +1,4 @@
-"""Layouts: nothing lies over anything, and every arrow leads from its box to its box."""
+"""Layouts: no box covers another, and every arrow joins the two boxes of its edge."""
 
 import itertools
 from random import Random
@@ -54,7 +54,7 @@ def test_a_tall_picture_is_set_in_columns() -> None:
     wide = columns(tall)
     assert tall.height > 10 * tall.width
     assert 0.7 < wide.width / wide.height < 2.5
-    assert len({round(r.y) for r in wide.frames}) < len(wide.frames)  # some begin at one height
+    assert len({round(r.y) for r in wide.frames}) < len(wide.frames)  # some frames begin at one height
     low = place(figure(loads(DIGITS), resolve(loads(DIGITS))))
     assert columns(low) is low
 

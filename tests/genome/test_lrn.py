@@ -1,4 +1,4 @@
-"""lrn against torch's own and against the sum written out: outputs, gradients, and what is kept."""
+"""lrn against torch's own and against the sum by hand: outputs, gradients, and the tensors that it stores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def built(op: Lrn, shape: Shape = IMAGE) -> nn.Module:
 
 
 def noise(shape: Shape = IMAGE, dtype: torch.dtype = torch.float64) -> Tensor:
-    # numbers of some size, so that the sums of their squares count
+    # the numbers are so large that the sums of their squares matter
     return 20 * torch.randn(3, *shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
 
 

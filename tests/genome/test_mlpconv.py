@@ -1,4 +1,4 @@
-"""mlpconv against torch written out by hand, and the networks of the paper to the last parameter."""
+"""mlpconv against torch by hand, and the networks of the paper to the last parameter."""
 
 from __future__ import annotations
 

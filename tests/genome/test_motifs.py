@@ -1,4 +1,4 @@
-"""Motifs against published networks: parameters to the last one, names, and what each writes."""
+"""Motifs against published networks: parameters to the last one, names, and expansions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plan(text: str) -> genome.Plan:
 
 
 def trained(*given: tuple[str, dict[str, Any]], classes: int = 10, size: int = 32) -> genome.Plan:
-    """The plan of a chain of nodes, widths stated."""
+    """Return the plan of a chain of nodes with stated widths."""
     nodes, last = [], "image"
     for i, (word, genes) in enumerate(given):
         width = genes.pop("width", None)
@@ -153,12 +153,12 @@ def _conv(c: int, w: int, k: int = 3) -> int:
 @pytest.mark.parametrize(
     ("genes", "width", "params"),
     [
-        # two convolutions with a norm each, the shortcut's 1x1 with its own
+        # two convolutions with a norm each, and the shortcut's 1x1 with its norm
         ({}, 8, _conv(4, 8) + _conv(8, 8) + 32 + _conv(4, 8, 1) + 16),
         ({"fit": "pad"}, 8, _conv(4, 8) + _conv(8, 8) + 32),
         ({}, 4, 2 * _conv(4, 4) + 16),  # the shortcut fits
         ({"stride": 2}, 4, 2 * _conv(4, 4) + 16 + _conv(4, 4, 1) + 8),
-        ({"order": "pre", "fit": "pad"}, 8, _conv(4, 8) + 8 + _conv(8, 8) + 16),  # norms of what is read
+        ({"order": "pre", "fit": "pad"}, 8, _conv(4, 8) + 8 + _conv(8, 8) + 16),  # norms of the inputs
         ({"order": "pyramid", "fit": "pad"}, 8, 8 + _conv(4, 8) + 16 + _conv(8, 8) + 16),
         ({"unit": "bottleneck", "expansion": 2}, 4, 16 + 8 + _conv(4, 4) + 8 + 32 + 16 + _conv(4, 8, 1) + 16),
         ({"unit": "bottleneck", "order": "pre", "fit": "pad"}, 4, 16 + 8 + _conv(4, 4) + 8 + 64 + 8),
@@ -200,7 +200,7 @@ def test_a_dense_block_reads_everything_before_and_gives_all_of_it() -> None:
     assert by_name["n1/conv3"].ins == ("n0", "n1/conv1", "n1/conv2")
     assert by_name["n1/out"].ins == ("n0", "n1/conv1", "n1/conv2", "n1/conv3")
     assert made.steps[-2].info.out.channels == 6 + 3 * 4
-    layers = [2 * c + _conv(c, 4) for c in (6, 10, 14)]  # each norm is over all that is read
+    layers = [2 * c + _conv(c, 4) for c in (6, 10, 14)]  # each norm covers all inputs
     assert made.params == _conv(3, 6) + 12 + sum(layers) + 10 * (18 + 1)
 
 
@@ -258,7 +258,7 @@ def test_names_of_nested_motifs_are_addresses_and_units_are_blocks() -> None:
     made = genome.resolve(whole)
     out = {step.node.name: step.info.out for step in made.steps}
     assert {n.block for n in whole.nodes} == {"stem", "s.1", "s.2", "d", "out"}
-    # two blocks take a scheduled width: 4 + 12 / 2 and 4 + 12; the stride is the first unit's alone
+    # two blocks take a scheduled width: 4 + 12 / 2 and 4 + 12; only the first unit has the stride
     assert out["s.1/add"] == (10, 8, 8) == out["s.1/body.1"]
     assert out["s.2/add"] == (16, 8, 8)
 
@@ -273,7 +273,7 @@ def test_a_stack_of_poolings_keeps_its_width_whatever_is_stated() -> None:
     made = trained(
         ("conv", {"width": 5}), ("stack", {"body": genome.lookup("pool")(), "width": 9}), ("exit", {})
     )
-    assert made.steps[-1].ins == (Shape(5, 15, 15),)  # 2x2 windows, whose stride is the first unit's alone
+    assert made.steps[-1].ins == (Shape(5, 15, 15),)  # 2x2 windows; only the first unit has their stride
 
 
 def refusal(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The conformance suite over every node type here. A new file in genome/ops or genome/motifs is tested by existing."""
+"""The conformance suite on every node type here. It tests a new file in genome/ops or genome/motifs at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_check_has_cases(word: str) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_memory_of_whole_networks_is_never_planned_too_low(seed: int) -> None:
-    """Drawn from the widest space, loops and all; above by no more than an eighth, half without gradients."""
+    """Draws from the widest space, loops included; the plan is at most an eighth too high, half without gradients."""
     plan = genome.resolve(widest().sample(Random(seed)))
     module = genome.build(plan)
     kept, image = saved_bytes(module, plan), FLOAT_BYTES * plan.genome.input.size

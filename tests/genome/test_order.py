@@ -1,4 +1,4 @@
-"""The order of evaluation, and loops: what each pass reads, what passes share, and what is no loop."""
+"""The order of evaluation, and loops: the inputs of each pass, what passes share, and what is no loop."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_the_first_pass_reads_what_enters_and_later_ones_the_rest_of_the_loop() 
 
 
 def test_a_loop_of_two_trains() -> None:
-    """The loss falls, and gradients reach the kernel of every edge."""
+    """The loss falls, and the kernel of every edge has a gradient."""
     torch.manual_seed(0)
     plan = genome.resolve(genome.loads(TWO))
     module = genome.build(plan)
@@ -152,7 +152,7 @@ def test_passes_share_kernels_and_have_norms_of_their_own() -> None:
 
 @pytest.mark.parametrize("passes", [0, 1, 3])
 def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
-    """CliqueNet (arXiv:1802.10419): stage 1 feeds forward, stage 2 re-reads the block with the same kernels."""
+    """In CliqueNet (arXiv:1802.10419), stage 1 feeds forward, and stage 2 reads the block with the same kernels."""
     plan = genome.resolve(genome.loads(CLIQUE.replace("PASSES", str(passes))))
     module = check_plan(plan).double()
     names = ["c1", "c2", "c3"]
@@ -164,7 +164,7 @@ def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
                 there = [s for s, shape in zip(step.node.ins, step.ins, strict=True) if passes or shape]
                 for source, kernel in zip(there, torch.split(weight, 6, dim=1), strict=True):
                     kernels[source, step.node.name] = kernel
-    assert len(kernels) == (9 if passes else 6)  # in one stage no node reads a later one
+    assert len(kernels) == (9 if passes else 6)  # in a single stage no node reads a later node
     image = torch.randn(4, 3, 8, 8, dtype=torch.float64)
 
     def unit(total: Tensor) -> Tensor:
@@ -275,7 +275,7 @@ loops:
     plan = genome.resolve(genome.loads(text))
     check_plan(plan)
     assert [(s.node.name, s.turn) for s in plan.steps] == [("a", 0), ("b", 0), ("a", 1), ("b", 1), ("out", 0)]
-    assert {s.info.out for s in plan.steps[:-1]} == {(6, 8, 8)}  # nor does what they read set the size
+    assert {s.info.out for s in plan.steps[:-1]} == {(6, 8, 8)}  # their inputs do not set the size either
     assert genome.digest(plan)
 
 
@@ -412,7 +412,7 @@ loops:
 
 
 def test_a_pass_finds_its_kernels_among_those_of_all_inputs() -> None:
-    """Pass 0 of `a` reads its second and fourth input, later ones the first and third."""
+    """Pass 0 of `a` reads its second and fourth input, and later passes read the first and third."""
     plan = genome.resolve(genome.loads(GAPS.replace("OP", "conv")))
     net = check_plan(plan).double().eval()
     first, *later = [net.nodes[name] for name in ("a", "a@1", "a@2")]
@@ -434,7 +434,7 @@ def test_a_pass_finds_its_kernels_among_those_of_all_inputs() -> None:
 
 
 def test_a_separable_pass_finds_its_kernels_too() -> None:
-    """Its depthwise filters lie along the other dimension."""
+    """The depthwise filters of a separable node are stored along the other dimension."""
     text = GAPS.replace("op: OP", "op: separable").replace("order: conv, ", "")
     plan = genome.resolve(genome.loads(text))
     net = check_plan(plan).double().eval()

@@ -1,4 +1,4 @@
-"""Perturbation layers: streamed against the obvious form, masks, the control without noise, published counts."""
+"""Perturbation layers: streamed against the direct form, masks, the control without noise, published counts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def images(source: Shape = SOURCE, batch: int = 3, seed: int = 0) -> Tensor:
 
 
 def obvious(op: Any, module: Any, x: Tensor) -> Tensor:
-    """The definition, with all maps held: channel c under mask m is map c * M + m."""
+    """Compute the definition with all maps in memory: channel c under mask m is map c * M + m."""
     x = torch.stack([x + mask for mask in module.noise.masks], dim=2).flatten(1, 2)
     act, norms = ACTIVATIONS[op.activation], 0
     for part in op.order.split("-"):
@@ -135,7 +135,7 @@ def test_what_needs_no_gradient_gets_none() -> None:
         assert torch.equal(module(x), whole[0])
 
 
-# --- what the registry asks of the defaults, asked of the streamed form
+# --- the registry's checks of the defaults, applied to the streamed form
 
 STREAMED = [
     perturb(order="act-mix", masks=8),
@@ -148,7 +148,7 @@ STREAMED = [
 @pytest.mark.parametrize("inputs", [1, 3])
 @pytest.mark.parametrize("op", STREAMED)
 def test_streamed_layers_cost_what_is_planned(op: Op, inputs: int) -> None:
-    image = Shape(3, 33, 31)  # so that the smallest of three images is streamed too
+    image = Shape(3, 33, 31)  # large enough that the smallest of three images is streamed too
     plan = genome.resolve(genome.Genome("one", image, 5, around(op, inputs).nodes))
     module = check_plan(plan)
     assert any(isinstance(part, streaming.Streamed) for part in module.modules())
@@ -256,7 +256,7 @@ def test_another_image_size_is_refused(order: str, masks: int) -> None:
     module = made(order=order, masks=masks)
     with pytest.raises(ValueError, match="drawn for images of 9x8 here, not 8x9; masks are never resized"):
         module(torch.zeros(2, 6, 8, 9))
-    with pytest.raises(ValueError, match="not 1x1"):  # which would broadcast
+    with pytest.raises(ValueError, match="not 1x1"):  # such a mask would broadcast
         module(torch.zeros(2, 6, 1, 1))
 
 
@@ -265,7 +265,7 @@ def test_another_image_size_is_refused(order: str, masks: int) -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_off_is_the_same_layer_without_masks(order: str) -> None:
-    """The control of the re-implementation: 1x1 convolutions alone."""
+    """The control of the re-implementation uses only 1x1 convolutions."""
     module = made(order=order, noise="off").double().train()
     assert not [name for name in module.state_dict() if "mask" in name]
     silent = made(order=order, level=0.0).double().train()
@@ -285,7 +285,7 @@ nodes:
   p: {op: perturb, in: [image], width: 4, noise: off, bias: no}
   o: {op: exit, in: [p]}
 """
-    with pytest.raises(ValueError, match="bias"):  # YAML 1.2 knows no `no`
+    with pytest.raises(ValueError, match="bias"):  # YAML 1.2 does not know `no`
         genome.loads(text)
     read = genome.loads(text.replace("bias: no", "bias: false"))
     assert read.nodes[0].op == perturb(noise="off", bias=False)
@@ -326,14 +326,14 @@ def test_an_image_of_one_pixel(order: str, masks: int) -> None:
 
 
 def test_the_authors_layer_has_their_numbers() -> None:
-    """NoiseLayer: a norm over the inputs, a 1x1 with bias, one mask per input channel."""
+    """NoiseLayer is a norm over the inputs, a 1x1 with bias, and one mask per input channel."""
     made = cost(Shape(64, 8, 8), 128)
     assert made.weights + made.norms == 64 * 128 + 128 + 2 * 64
     assert made.fixed == 64 * 8 * 8
 
 
 def test_the_layer_of_the_reimplementation_has_its_numbers() -> None:
-    """PerturbLayer: 64 masks per channel, a 1x1 in as many groups as channels, a norm over the outputs."""
+    """PerturbLayer is 64 masks per channel, a 1x1 in as many groups as channels, and a norm over the outputs."""
     genes = {"masks": 64, "mix": "grouped", "order": "act-mix-norm-act"}
     made = cost(Shape(128, 16, 16), 256, **genes)
     assert made.weights + made.norms == 64 * 256 + 256 + 2 * 256
@@ -342,13 +342,13 @@ def test_the_layer_of_the_reimplementation_has_its_numbers() -> None:
 
 
 def test_the_layers_of_the_authors_resnet_add_up() -> None:
-    """noiseresnet18, 64 filters, 7x7 stem, CIFAR-10: 1,427,402 learned numbers and 34,304 in masks."""
+    """noiseresnet18 with 64 filters and a 7x7 stem has 1,427,402 learned numbers on CIFAR-10, and 34,304 in masks."""
     learned = 3 * 64 * 49 + 2 * 64 + 512 * 10 + 10  # stem with its norm, classifier
     fixed, source = 0, Shape(64, 8, 8)
     for stage in range(4):
         planes = 64 << stage
         for block in range(2):
-            learned += 2 * (2 * planes)  # the norms between and behind the two layers
+            learned += 2 * (2 * planes)  # the norms between and after the two layers
             if source.channels != planes:  # a 1x1 with norm on the shortcut
                 learned += source.channels * planes + 2 * planes
             step = 2 if stage and not block else 1

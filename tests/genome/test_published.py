@@ -1,4 +1,4 @@
-"""Small instances of the published networks against their formulas written out in torch, with the same weights."""
+"""Small instances of the published networks against their formulas in plain torch, with the same weights."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Norm(NamedTuple):
 
     @staticmethod
     def joined(norms: Iterable[Norm]) -> Norm:
-        """The norm of a concatenation."""
+        """Return the norm of a concatenation."""
         return Norm(*(torch.cat(parts) for parts in zip(*norms, strict=True)))
 
 
 class Parts:
-    """The weights of a network by the names of its nodes, and the formulas that take them."""
+    """The weights of a network by the names of its nodes, and the formulas that use them."""
 
     def __init__(self, net: Network) -> None:
         self.net = net
@@ -51,11 +51,11 @@ class Parts:
         return self.net.nodes[name.replace(".", ":")]
 
     def kernel(self, name: str, at: int = 0) -> nn.Module:
-        """A convolution of a node."""
+        """Return a convolution of a node."""
         return [m for m in self.node(name).modules() if isinstance(m, nn.Conv2d | Kernels)][at]
 
     def norms(self, name: str) -> list[Norm]:
-        """The batch norms of a node."""
+        """Return the batch norms of a node."""
         return [Norm.of(m) for m in self.node(name).modules() if isinstance(m, nn.BatchNorm2d)]
 
     def linear(self, name: str = "out") -> nn.Linear:
@@ -79,7 +79,7 @@ class Parts:
         return (x - mean) / torch.sqrt(variance + eps) * scale + shift
 
     def cbr(self, x: Tensor, name: str, stride: int = 1, padding: int | None = None) -> Tensor:
-        """Convolution, norm, relu."""
+        """Apply convolution, norm, relu."""
         return F.relu(self.bn(self.conv(x, name, stride, padding=padding), self.norms(name)[0]))
 
     def classified(self, vector: Tensor, name: str = "out") -> Tensor:
@@ -91,7 +91,7 @@ Reference = Callable[[Parts, Tensor], "Tensor | tuple[Tensor, ...]"]
 
 
 def network(found: Genome) -> Network:
-    """The network in float64, its biases, norms and statistics away from their start, without dropout."""
+    """Return the network in float64, with biases, norms and statistics changed from the start, without dropout."""
     net = genome.build(found).double()
     numbers = torch.Generator().manual_seed(1)
     for module in net.modules():
@@ -107,7 +107,7 @@ def network(found: Genome) -> Network:
 
 
 def same(found: Genome, reference: Reference, batch: int = 3) -> None:
-    """The network and its formula give the same logits, first in use and then in training."""
+    """Check that the network and its formula give the same logits, in inference and then in training."""
     net = network(found)
     numbers = torch.Generator().manual_seed(2)
     image = torch.randn(batch, *found.input, dtype=torch.float64, generator=numbers)
@@ -139,7 +139,7 @@ class CliqueBlock:
         self.edges = "/in" if bottleneck else ""
 
     def weight(self, i: int, j: int) -> Tensor:
-        """W_ij, the filter from node i (0 is the input) to node j."""
+        """Return W_ij, the filter from node i (0 is the input) to node j."""
         packed = self.parts.kernel(f"{self.name}/{j}{self.edges}").weight
         assert isinstance(packed, Tensor)
         if i == 0:
@@ -159,7 +159,7 @@ class CliqueBlock:
         return x
 
     def __call__(self, x0: Tensor) -> tuple[Tensor, Tensor]:
-        """The nodes after stage I and after stage II, where there is one."""
+        """Return the nodes after stage I, and after stage II if the block has one."""
         nodes, self.outside = range(1, self.layers + 1), x0.shape[1]
         first: dict[int, Tensor] = {}
         for j in nodes:
@@ -233,13 +233,13 @@ def test_fractalnet(form: str, columns: int) -> None:
             done = [0] * columns  # convolutions so far in each column
 
             def conv(z: Tensor, deep: int, b: int = b, done: list[int] = done) -> Tensor:
-                """The convolution of the column that stands beside f of `deep` columns."""
+                """Apply the convolution of the column beside f of `deep` columns."""
                 column = columns - deep
                 done[column] += 1
                 return parts.cbr(z, f"b{b}/c{column + 1}.{done[column]}")
 
             def f(z: Tensor, deep: int, conv: Callable[[Tensor, int], Tensor] = conv) -> list[Tensor]:
-                """What enters the last join of f of `deep` columns: joins at one place are one mean."""
+                """Return the inputs of the last join of f of `deep` columns: joins at one place are one mean."""
                 beside = conv(z, deep)
                 if deep == 1:
                     return [beside]
@@ -260,14 +260,14 @@ def test_fractalnet(form: str, columns: int) -> None:
     if columns == 1:
         same(found, reference)
         return
-    # a join drops paths in training: compared without
+    # a join drops paths in training, so the comparison leaves drop-path out
     same(zoo.fractalnet(columns, (4, 6), (0.1, 0.2), 0.0, form, (3, 8, 8)), reference)
     net.eval()
     image = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     torch.testing.assert_close(net(image)[0], reference(Parts(net), image))
 
 
-# --- PyramidNet: no relu at a unit's start or end, zero channels behind, pooled shortcuts
+# --- PyramidNet: no relu at a unit's start or end, zero channels at the end, pooled shortcuts
 
 
 @pytest.mark.parametrize(("block", "depth"), [("basic", 8), ("bottleneck", 20)])
@@ -339,7 +339,7 @@ def test_pnn(depth: int, stem: int) -> None:
         for i, units in enumerate(stages):
             for j in range(units):
                 name, stride = f"s{i + 1}.{j + 1}", 2 if i and not j else 1
-                # a pool of a map of one pixel leaves it, where torch would refuse
+                # a pool of a map of one pixel returns the map, where torch would refuse
                 step = min(stride, x.shape[2])
                 y = (basic if depth == 18 else bottleneck)(x, name, step)
                 shortcut = x
@@ -358,7 +358,7 @@ def test_pnn_of_the_re_implementation(stem: int, masks: int, mixed: bool) -> Non
 
     def reference(parts: Parts, image: Tensor) -> Tensor:
         def layer(x: Tensor, name: str, use_act: bool = True) -> Tensor:
-            """act(BN(Conv1x1(act(x + N)))), the maps of each channel mixed apart."""
+            """Compute act(BN(Conv1x1(act(x + N)))), with the maps of each channel mixed apart."""
             (noise,) = (b for key, b in parts.node(name).named_buffers() if key.endswith("masks"))
             assert noise.shape == (masks, *x.shape[1:])
             y = x[:, :, None] + noise.transpose(0, 1)
@@ -385,13 +385,13 @@ def test_pnn_of_the_re_implementation(stem: int, masks: int, mixed: bool) -> Non
     same(found, reference)
 
 
-# --- NIN: pools whose windows hang over the image
+# --- NIN: pools whose windows exceed the image
 
 
 @pytest.mark.parametrize("pool2", ["max", "avg"])
 def test_nin(pool2: str) -> None:
     def windows(x: Tensor, kind: str) -> Tensor:
-        """3x3 windows of stride 2, what hangs over left out."""
+        """Pool 3x3 windows of stride 2; the part outside the image is left out."""
         out = -(-(x.shape[2] - 3) // 2) + 1
         rows = []
         for r in range(out):
@@ -429,7 +429,7 @@ def test_mobilenet() -> None:
     same(zoo.mobilenet_v1(0.25, (3, 16, 16), 10), reference)
 
 
-# --- BranchyNet: pool, then relu, as the code has it; windows of pools hang over
+# --- BranchyNet: pool, then relu, as in the code; windows of pools exceed the image
 
 
 def lrn(x: Tensor) -> Tensor:
@@ -481,7 +481,7 @@ def test_branchy_resnet() -> None:
         y = parts.bn(parts.conv(y, f"{name}/conv2"), parts.norms(f"{name}/conv2")[0])
         x = x[:, :, ::stride, ::stride]
         zeros = torch.zeros(len(x), y.shape[1] - x.shape[1], *x.shape[2:], dtype=x.dtype)
-        return F.relu(y + torch.cat([zeros, x], dim=1))  # zero channels in front
+        return F.relu(y + torch.cat([zeros, x], dim=1))  # zero channels at the start
 
     def reference(parts: Parts, image: Tensor) -> tuple[Tensor, ...]:
         x = parts.cbr(image, "stem", padding=0)
@@ -502,7 +502,7 @@ def test_branchy_resnet() -> None:
 
 
 def test_torchvisions_alexnet_is_ours() -> None:
-    with torch.device("meta"):  # sixty million numbers: drawn once, for both
+    with torch.device("meta"):  # sixty million numbers are drawn once, for both
         theirs, ours = (
             get_model("alexnet", num_classes=10).eval(),
             genome.build(zoo.alexnet(classes=10)).eval(),
@@ -543,7 +543,7 @@ def test_active_plain_starts_as_ordinary_convolutions() -> None:
 
 
 def test_entries_differ() -> None:
-    """No two names stand for one network with one set of figures."""
+    """No two names denote one network with one set of figures."""
     found = [
         (genome.digest(zoo.get(name)), zoo.entry(name).error, zoo.entry(name).note) for name in zoo.names()
     ]

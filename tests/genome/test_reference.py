@@ -1,4 +1,4 @@
-"""docs/genomes.md is what the registry says."""
+"""docs/genomes.md equals the text that the registry gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain words of YAML: numbers as in YAML 1.2, nothing else turned into what it is not."""
+"""Plain words of YAML: numbers as in YAML 1.2, and no other word becomes a number."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Siblings: convolutions of one value run as one give what they give one by one."""
+"""Siblings: convolutions of one value that run as one give the results that they give one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD = "genome: g\ninput: [3, 8, 8]\nclasses: 5\nnodes:\n  stem: {op: conv, in: 
 
 
 def text(genes: str, source: str = "stem") -> str:
-    """Three convolutions of one value, of unequal widths."""
+    """Return three convolutions of one value, of unequal widths."""
     return HEAD + (
         "".join(
             f"  {n}: {{op: conv, in: [{source}], width: {w}, {genes}}}\n"
@@ -30,7 +30,7 @@ def text(genes: str, source: str = "stem") -> str:
 
 
 def one_by_one(net: Network) -> Network:
-    """A copy that runs its siblings one by one."""
+    """Return a copy that runs its siblings one by one."""
     other = copy.deepcopy(net)
     other._siblings = {}
     return other
@@ -63,7 +63,7 @@ def test_run_together_they_are_what_they_are_one_by_one(genes: str) -> None:
     other = one_by_one(net)
     assert (count(net), count(other)) == (2, 4)
     x = image().requires_grad_(), image().requires_grad_()
-    for _ in range(2):  # statistics run on
+    for _ in range(2):  # statistics accumulate
         (ours,), (theirs,) = net(x[0]), other(x[1])
         torch.testing.assert_close(ours, theirs, **EXACT)
         for out in (ours, theirs):
@@ -104,7 +104,7 @@ def test_dropout_drops_its_share_of_every_one() -> None:
     modules = [op.build(ins, out).double() for out in outs]
     x = image(size=16, batch=8)
     for out, module in zip(run_together(modules, x), modules, strict=True):
-        whole = module.eval()(x)  # what a dropped number would have been
+        whole = module.eval()(x)  # the results without dropped numbers
         kept = out != 0
         torch.testing.assert_close(out[kept], (whole / 0.7)[kept], **EXACT)
         assert ((~kept & (whole > 0)).sum() / (whole > 0).sum()).item() == pytest.approx(0.3, abs=0.01)

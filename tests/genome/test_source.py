@@ -1,4 +1,4 @@
-"""YAML at the border: what is read, and what is refused in which words."""
+"""YAML input: what is read, and what is refused, in which words."""
 
 import os
 from pathlib import Path

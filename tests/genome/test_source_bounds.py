@@ -1,6 +1,6 @@
-"""YAML at the border costs no more than it may, whatever it holds.
+"""YAML input of any content costs no more than a bound.
 
-Work is counted in calls, of Python's functions and of those in C: the same on every machine, fast or slow.
+The cost is a count of calls, of Python's functions and of those in C: the same on every machine, fast or slow.
 """
 
 import sys
@@ -27,7 +27,7 @@ def refusal(text: str) -> str:
 
 
 def calls(work: Callable[[], object]) -> int:
-    """How many functions are called until it is done."""
+    """Return the number of functions that the work calls."""
     count = 0
 
     def note(frame: FrameType, event: str, given: Any) -> None:
@@ -44,7 +44,7 @@ def calls(work: Callable[[], object]) -> int:
 
 
 def bounded(text: str) -> str:
-    """Return the refusal of a text, having checked that it cost no more calls than are allowed, and 64 MiB."""
+    """Return the refusal of a text, after a check that it cost no more than the allowed calls, and 64 MiB."""
     said: list[str] = []
     tracemalloc.start()
     try:
@@ -122,7 +122,7 @@ def test_a_genome_of_forty_lines_takes_twice_the_work_of_one_of_twenty() -> None
 
     def work(lines: int) -> int:
         text = "genome: g\nnodes:\n" + "".join(line.format(i) for i in range(10, 10 + lines))
-        parse(text)  # what is made once is made
+        parse(text)  # caches are filled
         return calls(lambda: parse(text))
 
     assert work(38) < 2.1 * work(19)

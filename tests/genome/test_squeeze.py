@@ -30,7 +30,7 @@ def test_it_is_the_formula(ratio: int, bias: bool) -> None:
 
 
 def test_params_of_the_attention_of_cliquenets_transitions() -> None:
-    """CliqueNet S2 at its second transition: 80 * 5 channels of the block, hidden half of them, with biases."""
+    """CliqueNet S2 at its second transition: 80 * 5 channels of the block, half as many hidden ones, with biases."""
     cost = Squeeze().cost([Shape(400, 28, 28)], Shape(400, 28, 28))
     assert cost.weights == 400 * 200 + 200 + 200 * 400 + 400
     assert cost.macs == 2 * 400 * 200

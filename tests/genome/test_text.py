@@ -1,4 +1,4 @@
-"""Genomes as text: the canonical form, and every refusal in its words and on its line."""
+"""Genomes as text: the canonical form, and the words and the line of every refusal."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ def test_hostile_words_are_shown_on_one_short_line() -> None:
     assert "\\x1b" in refusal(HEAD + '  a: {op: "\\e[31m\\n", in: [image]}\n' + TAIL)
 
 
-# --- nothing else comes out
+# --- no other exception
 
 SPACE = widest()
 SEEDS = [WRITTEN, TOP, *(genome.dump(SPACE.sample(Random(i))) for i in range(4))]
@@ -394,7 +394,7 @@ def test_a_mutated_text_is_a_genome_or_one_sentence(text: str, edits: list[tuple
 def test_a_text_whose_words_change_places_is_a_genome_or_one_sentence(
     text: str, swaps: list[tuple[float, float]]
 ) -> None:
-    """Most of these are YAML still: words of the right kind in the wrong place."""
+    """Most of these texts are still YAML: words of the right kind in the wrong place."""
     parts = re.split(r"([\w./-]+)", text)
     for one, other in swaps:
         i, j = (2 * int(at * (len(parts) // 2)) + 1 for at in (one, other))

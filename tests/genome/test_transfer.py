@@ -1,4 +1,4 @@
-"""What a child network takes over from its parent: bit for bit, by channel, or so that nothing changes at first."""
+"""What a child network inherits from its parent: bit for bit, by channel, or so that its function stays at first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVERY += [pytest.param(genome.lookup(word)(), id=word) for word in MOTIFS]
 
 
 def used(plan: genome.Plan, seed: int = 0) -> Network:
-    """A network whose norms, biases and scales are away from where they start, as after training."""
+    """Return a network whose norms, biases and scales differ from the start, as after training."""
     module = genome.build(plan, seed=seed).eval()
     chance = torch.Generator().manual_seed(seed)
     for tensor in module.state_dict().values():
@@ -34,7 +34,7 @@ def used(plan: genome.Plan, seed: int = 0) -> Network:
 
 
 def handed_down(parent: Genome, child: Genome) -> tuple[Inherited, list[Tensor], list[Tensor]]:
-    """What was inherited, and the logits of parent and child in evaluation."""
+    """Return what the child inherited, and the logits of parent and child in evaluation."""
     before, now = genome.resolve(parent), genome.resolve(child)
     old, new = used(before), genome.build(now, seed=1).eval()
     found = transfer(before, old.state_dict(), now, new)
@@ -44,7 +44,7 @@ def handed_down(parent: Genome, child: Genome) -> tuple[Inherited, list[Tensor],
 
 
 def assert_kept(parent: Genome, child: Genome) -> Inherited:
-    """The child computes what its parent does."""
+    """Check that the child computes the function of its parent."""
     found, theirs, mine = handed_down(parent, child)
     for a, b in zip(theirs, mine, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
@@ -52,9 +52,9 @@ def assert_kept(parent: Genome, child: Genome) -> Inherited:
 
 
 def without_effect(network: nn.Module) -> set[str]:
-    """Biases just in front of a batch norm, which subtracts them again with the mean.
+    """Return the biases directly before a batch norm, which subtracts them with the mean.
 
-    Their gradient is zero: exactly, or but for rounding, as torch adds it up.
+    Their gradient is zero, up to rounding.
     """
     rows = [(path, row) for path, row in network.named_modules() if isinstance(row, nn.Sequential)]
     return {
@@ -66,7 +66,7 @@ def without_effect(network: nn.Module) -> set[str]:
 
 
 def assert_all_learn(parent: Genome, child: Genome) -> None:
-    """No parameter of the child stands still in training, but for those that change nothing."""
+    """Check that training changes every parameter of the child, except the biases without effect."""
     before, now = genome.resolve(parent), genome.resolve(child)
     network = genome.build(now, seed=1)
     transfer(before, used(before).state_dict(), now, network)
@@ -87,7 +87,7 @@ def of(nodes: str, widths: str = "") -> Genome:
 
 
 def widened(where: Genome, by: int) -> Genome:
-    """The same with stated widths changed."""
+    """Return the genome with stated widths changed."""
     nodes = [n._replace(width=n.width + by) if isinstance(n.width, int) else n for n in where.nodes]
     return replace(where, nodes=tuple(nodes))
 
@@ -116,7 +116,7 @@ def test_other_widths_take_over_the_channels_that_both_have(word: str, by: int) 
 
 @pytest.mark.parametrize(
     "word", [word for word in WORDS if word != "lrn"]
-)  # which mixes neighbouring channels
+)  # lrn mixes neighbouring channels
 def test_wider_nodes_compute_what_they_did(word: str) -> None:
     parent = around(genome.lookup(word)(), 1)
     assert_kept(parent, widened(parent, 3))

@@ -1,4 +1,4 @@
-"""Pictures to walk through: some motifs unfolded, links from one to the next, small loops as rings."""
+"""Pictures with links: some motifs unfolded, links from one picture to the next, small loops as rings."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_the_members_of_a_ring_stand_round_a_middle_and_apart() -> None:
     assert all(ring._are_apart(a, b) for a, b in combinations(rects, 2))
     middle = sum(r.x + r.width / 2 for r in rects) / 4, sum(r.y + r.height / 2 for r in rects) / 4
     angles = [math.atan2(r.y + r.height / 2 - middle[1], r.x + r.width / 2 - middle[0]) for r in rects]
-    assert angles == sorted(angles)  # clockwise from the upper left, as they are evaluated
+    assert angles == sorted(angles)  # clockwise from the upper left, in the order of evaluation
     for curve in layout.arrows:
         assert all(math.isfinite(x) and math.isfinite(y) for x, y in (*curve.points, curve.tip))
 

@@ -1,4 +1,4 @@
-"""Width schedules, and which nodes take their width from one."""
+"""Width schedules, and the nodes that take their width from one."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from genome.widths import Widths
 
 
 def out(text: str) -> dict[str, int]:
-    """Channels that each node gives."""
+    """Return the output channels of each node."""
     plan = genome.resolve(genome.loads(text))
     return {step.node.name: step.info.out.channels for step in plan.steps}
 
 
 def test_a_constant_schedule_is_its_base() -> None:
     assert [Widths("constant", 7, 0.0).at(i, 3) for i in (1, 2, 3)] == [7, 7, 7]
-    assert Widths("constant", 7, 3.0) == Widths("constant", 7)  # a slope has no effect there
+    assert Widths("constant", 7, 3.0) == Widths("constant", 7)  # the slope has no effect there
 
 
 def test_adding_is_linear_and_rounds_at_use() -> None:
-    """PyramidNet with alpha 48 over 54 blocks: base + 48 k / 54, never rounded on the way."""
+    """PyramidNet with alpha 48 over 54 blocks has base + 48 k / 54, never rounded on the way."""
     widths = Widths("add", 16, 48.0)
     assert [widths.at(k, 54) for k in (1, 2, 3, 18, 36, 53, 54)] == [17, 18, 19, 32, 48, 63, 64]
-    slow = Widths("add", 16, 4.0)  # a rounded running width would stay at 16 for ever
+    slow = Widths("add", 16, 4.0)  # a rounded running width would stay at 16 forever
     assert slow.at(20, 20) == 20
 
 
@@ -76,7 +76,7 @@ def test_a_block_is_the_name_before_the_slash_and_steps_once() -> None:
   o: {op: exit, in: [c.1]}
 """
     )
-    # three blocks take a width: a, b and c.1; stem states its own, p has what it reads
+    # three blocks take a width: a, b and c.1; stem states its own, p has that of its input
     assert found == {"stem": 4, "a/1": 20, "a/2": 40, "p": 40, "b/1": 30, "a/3": 20, "c.1": 40, "o": 2}
 
 

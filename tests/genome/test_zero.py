@@ -1,4 +1,4 @@
-"""zero: sums leave it out, what it alone reads is not built, and what remains computes the same."""
+"""zero: sums leave it out, its exclusive inputs are not built, and the rest computes the same."""
 
 from __future__ import annotations
 

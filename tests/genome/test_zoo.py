@@ -131,7 +131,7 @@ MACS = {
     "mobilenet-v1-0.25": 41_030_272,
 }
 
-# millions of multiply-adds, as rounded where they were read
+# millions of multiply-adds, rounded as in the sources
 MILLIONS = {
     "fractalnet-c2": 296.1,
     "fractalnet-c3": 845.2,
@@ -147,7 +147,7 @@ MILLIONS = {
 
 
 def without(found: Genome, *exits: str) -> Genome:
-    """The genome without some exits; what only they need is left out of its plan."""
+    """Return the genome without some exits; its plan leaves out the nodes that only they need."""
     return replace(found, nodes=tuple(node for node in found.nodes if node.name not in exits))
 
 

@@ -14,7 +14,7 @@ from trainer.data.data import Data, load
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """One thread: tests run beside each other, and bit-for-bit repeats need a fixed number."""
+    """One thread: tests run beside each other, and bit-for-bit repeats need a fixed number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -23,9 +23,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def ticking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by a millisecond with each look at it: how busy the machine is has no say in a limit.
+    """A clock that advances by a millisecond at each reading, so that a busy machine does not affect a limit.
 
-    What is measured by it is remembered for nobody else.
+    Measurements by that clock are not cached for other tests.
     """
     looks = count()
     monkeypatch.setattr(time, "perf_counter", lambda: next(looks) / 1000)
@@ -74,7 +74,7 @@ def _net(width: int = 12) -> nn.Module:
 
 @pytest.fixture
 def net() -> Callable[..., nn.Module]:
-    """Makes the same small conv-bn-relu network (its global seed put back) each time; `width` channels."""
+    """A function that makes the same small conv-bn-relu network each time, and restores the global seed."""
 
     def make(width: int = 12) -> nn.Module:
         with torch.random.fork_rng(devices=[]):

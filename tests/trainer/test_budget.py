@@ -1,4 +1,4 @@
-"""Budgets: what is read, what is refused and how."""
+"""Budgets: what is read, and what is refused, in which words."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""On a CUDA device, where there is one: the same promises, and those that only such a device can keep."""
+"""On a CUDA device, where there is one: the same promises, and the promises that only such a device can keep."""
 
 from collections.abc import Callable
 
@@ -54,7 +54,7 @@ def test_a_trial_is_cut_at_its_limit(digits: Data, net: Make) -> None:
 
 
 class Hungry(nn.Module):
-    """Asks for far more than a device has."""
+    """Requests far more memory than a device has."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What only a process of its own can show: its first trial, and a limit on its memory."""
+"""What only a separate process can show: its first trial, and a limit on its memory."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a trial is an outcome with a reason; each is provoked for real."""
+"""Every error in a trial is an outcome with a reason; each error is provoked for real."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,11 +13,11 @@ from trainer.data.data import Data, Split
 Make = Callable[..., nn.Module]
 
 
-MANY = Recipe(epochs=10_000, precision="fp32", layout="contiguous")  # given, so that nothing is probed
+MANY = Recipe(epochs=10_000, precision="fp32", layout="contiguous")  # fixed, so that nothing is probed
 
 
 class Fault(nn.Module):
-    """A network that does something else from a given forward pass on."""
+    """A network that behaves differently from a given forward pass on."""
 
     def __init__(self, net: nn.Module, act: Callable[[torch.Tensor], torch.Tensor], calls: int = 0) -> None:
         super().__init__()

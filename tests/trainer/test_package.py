@@ -1,4 +1,4 @@
-"""The public words, and what importing them costs."""
+"""The public names, and the cost of importing them."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""Recipes: complete, checked, and the schedules they name."""
+"""Recipes: complete, checked, and the schedules that they name."""
 
 import copy
 from typing import Any
@@ -93,7 +93,7 @@ def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 def test_a_step_may_leave_weights_without_a_gradient(kind: str) -> None:
-    """As drop-path does: they stay as they are, and begin with their first gradient."""
+    """Drop-path leaves weights without a gradient: they stay as they are, and start with their first gradient."""
     torch.manual_seed(0)
     recipe = Recipe(optimizer=kind, momentum=0.9, weight_decay=0.01)
     ours = torch.nn.ModuleList(torch.nn.Linear(3, 3) for _ in range(2))

@@ -17,7 +17,7 @@ PLAIN = Form("fp32", "contiguous")
 
 
 def plain(image: np.ndarray, draws: list[int | None], padding: int, data: Data, side: int) -> np.ndarray:
-    """One image (C, H, W): padded, cropped, flipped, normalised, cut out, in the plainest words."""
+    """Return one image (C, H, W): padded, cropped, flipped, normalised and cut out, in the plainest code."""
     top, left, mirrored, row, column = draws
     channels, height, width = image.shape
     if top is not None and left is not None:
@@ -91,7 +91,7 @@ def test_crop_and_flip_are_torchvision_s() -> None:
 
 def test_draws_cover_their_ranges_and_no_more() -> None:
     draws = draw(5000, 9, 7, Augment(2, True, 3), torch.Generator().manual_seed(0))
-    assert draws.mirrored is None  # not drawn anew each epoch
+    assert draws.mirrored is None  # not drawn again in each epoch
     for drawn, high in zip((*draws[:2], *draws[3:]), (5, 5, 9, 7), strict=True):
         assert drawn is not None
         counts = torch.bincount(drawn.long(), minlength=high)
@@ -102,7 +102,7 @@ def test_draws_cover_their_ranges_and_no_more() -> None:
 def test_cutout_changes_the_square_only() -> None:
     x = torch.ones(1, 2, 6, 6)
     cut_out(x, Draws(None, None, None, torch.tensor([0]), torch.tensor([3])), 2)
-    assert x.sum() == 2 * (36 - 2)  # half of the 2x2 square hangs over the upper border
+    assert x.sum() == 2 * (36 - 2)  # half of the 2x2 square lies outside the upper border
     assert x[0, :, 0, 2:4].abs().sum() == 0
 
 

@@ -44,7 +44,7 @@ def test_the_split_is_disjoint_stratified_and_never_moves(digits: Data) -> None:
     whole = sum(counts)
     for part, share in zip(counts, (0.68, 0.12, 0.20), strict=True):
         assert (part / whole - share).abs().max() < 0.01
-    # Golden: a study that is resumed after an update must see the images it saw before.
+    # Golden values: a study that is resumed after an update must see the same images as before.
     assert digits.digest() == "7c6c4d7485f47765"
 
 
@@ -87,7 +87,7 @@ def test_fashion_mnist_through_torchvision(tmp_path: Path, monkeypatch: pytest.M
     for packed in source.glob("*.gz"):
         shutil.copy(packed, raw)
     monkeypatch.setenv("GENOME_DATA", str(tmp_path))
-    data = load("fashion-mnist")  # unpacks, as the packed files are torchvision's to the byte
+    data = load("fashion-mnist")  # the packed files equal torchvision's to the byte, so load unpacks them
     assert data.input == (1, 28, 28) and data.mirror and data.classes[9] == "Ankle boot"
     assert [len(part) for part in parts(data)] == [51_000, 9_000, 10_000]
     assert torch.bincount(data.valid.y).tolist() == [900] * 10
@@ -101,7 +101,7 @@ def test_fashion_mnist_through_torchvision(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "digits"])
 def test_absent_data_say_how_to_get_them(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nobody listens: the network is down
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nobody listens at the proxy: the network is down
     monkeypatch.delenv("no_proxy", raising=False)
     for download in (False, True):
         with pytest.raises(DataError) as caught:

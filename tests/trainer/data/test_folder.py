@@ -1,4 +1,4 @@
-"""Your own images as a folder: real files written by Pillow."""
+"""Your own images as a folder: real files, written by Pillow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ STREAM = np.random.default_rng(0)
 
 
 def image(mode: str = "RGB", size: tuple[int, int] = (9, 7)) -> Image.Image:
-    """A random image of size (width, height)."""
+    """Return a random image of size (width, height)."""
     pixels = STREAM.integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
     return Image.fromarray(pixels).convert(mode)
 
@@ -68,7 +68,7 @@ def test_size_resizes_and_a_camera_s_rotation_is_undone(tmp_path: Path) -> None:
     assert load(tmp_path, size=8).input == (3, 8, 8)
     assert load(tmp_path, size=(6, 12)).input == (3, 6, 12)
     turned = Image.Exif()
-    turned[0x0112] = 6  # the camera lay on its side
+    turned[0x0112] = 6  # the camera was turned by 90 degrees
     image(size=(7, 9)).save(tmp_path / "cat" / "other.jpg", exif=turned)
     assert load(tmp_path).input == (3, 7, 9)
 

@@ -1,4 +1,4 @@
-"""Your own images as an .npz: what is read, and one sentence for everything else."""
+"""Your own images as an .npz: what is read, and the one-sentence refusal of every other file."""
 
 import io
 import os
@@ -131,7 +131,7 @@ def test_any_truncation_or_damage_is_one_sentence(packed: bool, tmp_path: Path) 
             broken[stream.integers(len(whole))] ^= 1 << int(stream.integers(8))
         file.write_bytes(broken)
         try:
-            load(file)  # a flipped bit in a time stamp does no harm
+            load(file)  # a flipped bit in a time stamp is harmless
         except DataError as error:
             refused += 1
             assert "\n" not in str(error)
@@ -177,14 +177,16 @@ def test_real_cifar10_trains_from_an_npz(tmp_path: Path) -> None:
         values["classes"] = packed["classes"]
     data = load(saved(tmp_path, **values), mirror=True)
     assert data.input == (3, 32, 32) and data.classes[0] == "airplane" and data.classes[9] == "truck"
-    assert data.mean == pytest.approx((0.491, 0.482, 0.447), abs=0.03)  # CIFAR-10's own, on few images
+    assert data.mean == pytest.approx(
+        (0.491, 0.482, 0.447), abs=0.03
+    )  # CIFAR-10's own numbers, on few images
     report = fit(color_net(), data, recipe=Recipe(epochs=2, batch=64, cutout=8))
     assert report.outcome == "done" and (report.valid_accuracy or 0) > 0.15
     assert_same_after_flips(data)
 
 
 def decoded(residual: np.ndarray) -> np.ndarray:
-    """Undo the differences in which the pixels are stored, mod 256: (N, 3, 32, 32)."""
+    """Undo the differences that encode the stored pixels, mod 256: (N, 3, 32, 32)."""
     pixels = residual.copy()
     np.cumsum(pixels, axis=2, dtype=np.uint8, out=pixels)
     np.cumsum(pixels, axis=3, dtype=np.uint8, out=pixels)

@@ -1,4 +1,4 @@
-"""What is measured once on a machine is there for the next process, whatever becomes of the file."""
+"""A measurement of a machine is available to the next process, whatever happens to the file."""
 
 import json
 import os
@@ -108,7 +108,7 @@ def test_where_nothing_can_be_written_facts_last_for_the_process(
     assert facts.recall("a") is None
     facts.remember("a", 1)
     assert facts.recall("a") == 1
-    if spoil is not _read_only or os.geteuid() != 0:  # root writes everywhere
+    if spoil is not _read_only or os.geteuid() != 0:  # root can write everywhere
         assert Facts(folder).recall("a") is None
 
 

@@ -1,4 +1,4 @@
-"""Multiply-adds against counts by hand, and the operations of a training step that follow."""
+"""Multiply-adds against counts by hand, and the operations of a training step that follow from them."""
 
 from collections.abc import Callable
 
@@ -70,7 +70,7 @@ def test_a_training_step_takes_what_torch_counts(make: Callable[[], nn.Module]) 
 
 
 class Late(nn.Module):
-    """A pool of the image, then a convolution: still no gradient is asked for. Behind a norm it is."""
+    """A pool of the image, then a convolution: the step needs no gradient of the pool. After a norm it needs one."""
 
     def __init__(self, norm: nn.Module) -> None:
         super().__init__()

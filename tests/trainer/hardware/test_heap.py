@@ -1,4 +1,4 @@
-"""Freed memory that stays for the next step: in a process of its own, since it can't be taken back."""
+"""Freed memory that stays for the next step: in a separate process, because the setting cannot be undone."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The peak FLOP/s of a device: measured once, then cached; probes that count what they do."""
+"""The peak FLOP/s of a device: measured once, then cached; probes that count their operations."""
 
 import os
 import subprocess

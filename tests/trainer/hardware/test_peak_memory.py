@@ -1,4 +1,4 @@
-"""The most bytes that a trial took, on the CPU. Each test has a process of its own, since a process has one peak."""
+"""The peak memory of a trial on the CPU. Each test has a separate process, because a process has one peak."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ print(peak.bytes)
 @linux
 @pytest.mark.parametrize(
     "pieces", [1, 200]
-)  # large blocks go back to the system at once, small ones stay free
+)  # the heap returns large blocks to the system at once, and keeps small free ones
 def test_what_was_freed_before_is_not_counted_nor_what_takes_its_place_forgotten(pieces: int) -> None:
     code = f"""
 x = [torch.ones((50 << 20) // {pieces}) for _ in range({pieces})]

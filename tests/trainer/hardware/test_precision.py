@@ -1,4 +1,4 @@
-"""In which number format and layout networks run, and that neither changes what a network is worth."""
+"""The number format and layout in which networks run, and that neither changes the accuracy of a network."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -110,6 +110,6 @@ class OnlyFloats(nn.Module):
 def test_a_form_that_does_not_run_is_not_chosen(digits: Data, net: Make) -> None:
     recipe = Recipe(batch=44)
     assert fastest_form(OnlyFloats(net()), digits, recipe, CPU, 10_000).precision == "fp32"
-    # what was asked for is kept even so: training then reports the error
+    # the requested format stays: training then reports the error
     asked = replace(recipe, precision="bf16", layout="channels_last")
     assert fastest_form(OnlyFloats(net()), digits, asked, CPU, 10_000) == ("bf16", "channels_last")

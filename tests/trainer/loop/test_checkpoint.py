@@ -1,4 +1,4 @@
-"""A training that was stopped or killed goes on from its checkpoint as if nothing had been, to the bit."""
+"""A stopped or killed training resumes from its checkpoint with bit-identical results."""
 
 import signal
 import subprocess
@@ -25,7 +25,7 @@ def timeless(report: Report) -> list[Row]:
 
 
 def same(a: Report, b: Report) -> bool:
-    """Whether two trainings came out the same, clocks apart."""
+    """Return whether two trainings gave the same results, clocks apart."""
     for ours, theirs in ((a.last_weights, b.last_weights), (a.best_weights, b.best_weights)):
         assert ours is not None and theirs is not None
         if not all(value.equal(theirs[name]) for name, value in ours.items()):
@@ -34,7 +34,7 @@ def same(a: Report, b: Report) -> bool:
 
 
 class After:
-    """A wish to stop that comes after so many steps."""
+    """A request to stop that comes after that many steps."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -59,13 +59,13 @@ def test_stopped_anywhere_it_goes_on_to_the_bit(
     whole = fit(net(), digits, recipe=recipe)
     path = tmp_path / "checkpoint"
     told: list[Row] = []
-    for steps in (7, 20, 33):  # in the first epoch, at the end of one, in the middle of another
-        torch.manual_seed(steps)  # what the caller draws has no say
+    for steps in (7, 20, 33):  # in the first epoch, at the end of an epoch, in the middle of another
+        torch.manual_seed(steps)  # the caller's draws have no effect
         report = fit(net(), digits, recipe=recipe, checkpoint=Checkpoint(path), stop_asked=After(steps))
         assert (report.outcome, report.kind) == ("interrupted", None)
     last = fit(net(), digits, recipe=recipe, checkpoint=Checkpoint(path), on_epoch=told.append)
     assert last.outcome == "done" and same(last, whole)
-    assert len(told) < 4  # the epochs before were not trained again
+    assert len(told) < 4  # the earlier epochs were not trained again
     again = fit(net(), digits, recipe=recipe, checkpoint=Checkpoint(path))
     assert same(again, whole) and again.reason == "all epochs were trained"
     assert again.seconds >= last.seconds > report.seconds
@@ -80,7 +80,7 @@ def test_seconds_and_parts_are_carried_over(digits: Data, net: Make, tmp_path: P
     assert first.step_seconds is not None and second.step_seconds is not None
     assert (
         80 * second.step_seconds > 30 * first.step_seconds
-    )  # of all four epochs, and of what was done of them
+    )  # of all four epochs, and of the finished part of them
 
 
 CODE = """

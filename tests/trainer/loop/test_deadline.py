@@ -1,4 +1,4 @@
-"""The deadline foresees a step and the closing evaluation; the meter counts what is inside it only."""
+"""The deadline predicts a step and the closing evaluation; the meter counts only the time inside it."""
 
 import time
 
@@ -21,7 +21,7 @@ def test_before_the_first_step_only_the_limit_counts() -> None:
 
 def test_a_step_and_a_guessed_evaluation_must_fit() -> None:
     deadline = Deadline(Budget(per_trial=10), valid_batches=6.0)
-    deadline.step_took(1.0)  # so the evaluation is thought to take 6 * 1/3 = 2 s
+    deadline.step_took(1.0)  # so the deadline expects 6 * 1/3 = 2 s for the evaluation
     assert not deadline.is_near(6.9) and deadline.is_near(7.0)
 
 

@@ -1,4 +1,4 @@
-"""Training real networks on real digits: what is learned, repeated, counted and cut."""
+"""Training real networks on real digits: accuracy, repeatability, counts and limits."""
 
 import json
 import math
@@ -22,7 +22,7 @@ QUICK = Recipe(epochs=3)
 
 @pytest.fixture(scope="module")
 def learned(digits: Data) -> tuple[nn.Module, Report]:
-    """A small network trained by the default recipe, with batches of 32, in eight epochs."""
+    """Return a small network trained by the default recipe, with batches of 32, for eight epochs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         parts = [nn.Conv2d(1, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
@@ -59,7 +59,7 @@ def test_best_and_last_weights_are_what_the_report_says(
 ) -> None:
     module, report = learned
     assert report.best_weights is not None and report.last_weights is not None
-    assert report.precision is not None and report.layout is not None  # bf16 where a probe found it quicker
+    assert report.precision is not None and report.layout is not None  # bf16 where a probe found it faster
     score = partial(evaluate, module, digits.valid, digits, precision=report.precision, layout=report.layout)
     assert all(report.last_weights[name].equal(value) for name, value in module.state_dict().items())
     home = {value.data_ptr() for value in module.state_dict().values()}
@@ -94,7 +94,7 @@ def test_a_report_says_how_the_seconds_were_spent_and_how_near_the_hardware_it_c
     steps, images = 39, 1222  # an epoch of the train images in batches of 32
     assert report.step_seconds is not None and report.images_per_second is not None
     assert report.step_seconds * steps == pytest.approx(images / report.images_per_second)
-    # by hand: 16 filters of 3x3 over 8x8, 32 of 3x3x16 over 4x4, 128 x 10; the first needs no gradient of its input
+    # by hand: 16 filters of 3x3 on 8x8, 32 of 3x3x16 on 4x4, 128 x 10; the first needs no gradient of its input
     first, rest = 9 * 16 * 64, 9 * 16 * 32 * 16 + 1280
     assert report.mfu is not None and report.ceiling_flops is not None
     rate = (4 * first + 6 * rest) * report.images_per_second
@@ -147,7 +147,7 @@ def test_two_fits_are_equal_bit_for_bit(digits: Data, net: Make, optimizer: str)
     recipe = Recipe(optimizer=optimizer, epochs=2, cutout=2)
     torch.manual_seed(1)
     first = fit(net(), digits, recipe=recipe)
-    torch.manual_seed(2)  # the caller's own random state has no say, though the network has dropout
+    torch.manual_seed(2)  # the caller's random state has no effect, though the network has dropout
     second = fit(net(), digits, recipe=recipe)
     assert first.last_weights is not None and second.last_weights is not None
     assert all(value.equal(second.last_weights[name]) for name, value in first.last_weights.items())

@@ -1,4 +1,4 @@
-"""One step of the optimizer: parts of a batch, averages, what is not finite, and where the memory ends."""
+"""One step of the optimizer: parts of a batch, averages, values that are not finite, and the end of the memory."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -109,7 +109,7 @@ def test_mixed_labels_share_the_loss() -> None:
     torch.testing.assert_close(mixed, 0.3 * first + 0.7 * second)
 
 
-# --- what is not finite
+# --- values that are not finite
 
 
 def test_the_guard_keeps_weights_and_names_the_step() -> None:
@@ -119,7 +119,7 @@ def test_the_guard_keeps_weights_and_names_the_step() -> None:
     good = deepcopy(module.state_dict())
     assert train.guard.step() is None
     bad = Batch(torch.full((8, 1, 8, 8), float("nan")), torch.zeros(8, dtype=torch.long))
-    for one in (bad, batch()):  # from the bad step on nothing is changed, also by a good one
+    for one in (bad, batch()):  # after the bad step nothing changes, even in a good step
         train(one)
         assert all(value.equal(good[name]) for name, value in module.state_dict().items())
         assert train.guard.step() == 2
@@ -132,7 +132,7 @@ def test_the_guard_sees_infinity_and_never_forgets() -> None:
 
 
 class Poison(nn.Module):
-    """Gives its input back, from a given call on with one number that is not finite."""
+    """Returns its input; from a given call on, one number of it is not finite."""
 
     def __init__(self, good_calls: int, backward: bool = False) -> None:
         super().__init__()
@@ -170,11 +170,11 @@ def test_a_gradient_that_is_not_finite_names_the_weight(digits: Data) -> None:
     )
 
 
-# --- where the memory ends
+# --- the end of the memory
 
 
 class Hungry(nn.Module):
-    """A network that finds no memory for more than so many images while it is trained, or while not."""
+    """A network that raises out-of-memory above a number of images, either in training or in evaluation."""
 
     def __init__(self, net: nn.Module, most: int, training: bool = True) -> None:
         super().__init__()

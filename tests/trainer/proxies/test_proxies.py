@@ -1,4 +1,4 @@
-"""Zero-cost proxies against numbers worked out by hand, and a module that ends as it was."""
+"""Zero-cost proxies against numbers computed by hand, and a module that is unchanged afterwards."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ def chain(*parts: nn.Module) -> nn.Module:
 
 
 def one(module: nn.Module, name: str, x: Tensor | None = None, y: Tensor | None = None) -> float:
-    """One proxy; of two images of 1 x 1 x 2 by default."""
+    """Return one proxy; the default batch is two images of 1 x 1 x 2."""
     images = torch.tensor([[1.0, 0.5], [-2.0, 1.0]]).reshape(2, 1, 1, 2) if x is None else x
     labels = torch.arange(len(images)) % 2 if y is None else y
     return proxies(module, images, labels, [name])[name]
@@ -69,7 +69,7 @@ def test_synflow_leaves_norms_out_and_keeps_what_an_activation_in_place_overwrit
             x = self.first(x.flatten(1))
             return self.second(x + self.act(self.norm(x)))
 
-    # either branch carries 57; the second layer sees both, the first is met in both
+    # either branch carries 57; the second layer sees both, and the first is in both
     assert one(Skipped(), "synflow") == pytest.approx(math.log(2 * 114))
 
 
@@ -117,7 +117,7 @@ def test_jacob_cov_of_one_gradient_for_all_images_and_of_unrelated_ones() -> Non
     same = chain(linear([[1.0, 2.0, 5.0]]))
     x = torch.tensor([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]).reshape(2, 1, 1, 3)
     assert one(same, "jacob_cov", x) == pytest.approx(score(2.0, 0.0), rel=1e-6)
-    # the gradient of a square is the image, twice: these two are at right angles
+    # the gradient of a square is twice the image: these two are orthogonal
     assert one(Squares(), "jacob_cov", x) == pytest.approx(score(1.0, 1.0), rel=1e-6)
 
 
@@ -146,7 +146,7 @@ def test_zen_gives_back_what_batch_norm_divides_by() -> None:
     x = torch.randn(64, 1, 1, 2, generator=torch.Generator().manual_seed(0))
     plain = one(chain(linear([[1.0, 1.0]])), "zen", x)
     normed = one(chain(linear([[1.0, 1.0]]), Loud(), nn.BatchNorm1d(1)), "zen", x)
-    assert normed == pytest.approx(plain + math.log(100), abs=0.3)  # it centres the few images, too
+    assert normed == pytest.approx(plain + math.log(100), abs=0.3)  # the norm also centres the few images
 
 
 SILENT = {
