@@ -1,8 +1,8 @@
-# `make search` finds a network, `make test` tests the project. Either sets everything up first.
+# `make search` finds a network, `make test` tests the project. Both install what they need first.
 #
 #   PYTHON=python3.12   the interpreter to build the environment with (3.11 or later)
-#   VENV=FOLDER         the environment, .venv
-#   CONSTRAINTS=FILE    the versions that pip or uv must keep to in it
+#   VENV=FOLDER         the environment (default: .venv)
+#   CONSTRAINTS=FILE    the versions that pip or uv must install there
 #   STUDY=FILE          the study that `make search` runs
 #   ARGS="..."          more arguments for `genome search`, `genome dashboard` or pytest
 #   JOBS=N              processes for the tests
@@ -23,19 +23,19 @@ HOURS := economy others real
 
 .PHONY: help search dashboard test test-slow browser lint format bench pictures reference structure clean
 .DELETE_ON_ERROR:
-.NOTPARALLEL:  # two installs into one .venv would tread on each other
+.NOTPARALLEL:  # two installs into one .venv would collide
 
 help:
-	@echo 'make search      run $(STUDY) and leave the best network under runs/'
+	@echo 'make search      run $(STUDY) and export the best network under runs/'
 	@echo 'make dashboard   show the studies under runs/ in the browser'
 	@echo 'make test        run the tests (five minutes on two cores)'
 	@echo 'make test-slow   run the long tests'
 	@echo 'make browser     install the Chromium that some tests need (Debian, Ubuntu; as root)'
 	@echo 'make lint        check style and types'
-	@echo 'make format      put the code into its style'
-	@echo 'make bench       run the benchmarks, but for those of hours: $(HOURS)'
-	@echo 'make pictures    draw the node types of docs/nodes again'
-	@echo 'make reference   write the reference tables of docs/ anew from the code'
+	@echo 'make format      format the code'
+	@echo 'make bench       run the benchmarks, except those that take hours: $(HOURS)'
+	@echo 'make pictures    draw the pictures of docs/nodes again'
+	@echo 'make reference   write the reference tables of docs/ from the code'
 	@echo 'make structure   count packages, imports against their order, and sizes of classes and files'
 	@echo 'make clean       remove caches and built files; runs/ and .venv stay'
 
@@ -82,18 +82,18 @@ clean:
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-# What follows makes the environment: with uv where there is one, else with Python's own venv and pip.
+# The rules below make the environment: with uv if it is installed, else with Python's own venv and pip.
 
 CONSTRAINED := $(if $(CONSTRAINTS),--constraint '$(CONSTRAINTS)')
 
 define install
 if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) $(CONSTRAINED) --editable '$(1)'; \
 else $(PY) -m pip install -qq --disable-pip-version-check $(CONSTRAINED) --editable '$(1)'; fi \
-|| { echo 'The packages could not be installed: see the lines above. A network, or a mirror, is needed.' >&2; exit 1; }
+|| { echo 'The packages could not be installed: see the lines above. The installation needs a network or a mirror.' >&2; exit 1; }
 endef
 
 $(INSTALLED): pyproject.toml | $(PY)
-	@echo 'Installing into $(VENV) (the first time this takes some minutes: PyTorch is large) ...'
+	@echo 'Installing into $(VENV) (the first installation takes some minutes: PyTorch is large) ...'
 	@$(call install,.)
 	@touch $@
 
@@ -103,7 +103,7 @@ $(INSTALLED_DASHBOARD): pyproject.toml | $(PY)
 	@touch $(INSTALLED) $@
 
 $(INSTALLED_DEV): pyproject.toml | $(PY)
-	@echo 'Installing into $(VENV), with the tools for tests (the first time this takes some minutes) ...'
+	@echo 'Installing into $(VENV), with the tools for tests (the first installation takes some minutes) ...'
 	@$(call install,.[dev])
 	@touch $(INSTALLED) $(INSTALLED_DASHBOARD) $@
 
@@ -119,7 +119,7 @@ $(PY):
 	rm -rf $(VENV); \
 	if command -v uv >/dev/null 2>&1; then uv venv --quiet --python "$${found:-$(or $(PYTHON),>=3.11)}" $(VENV); \
 	elif [ -z "$$found" ]; then \
-	  echo 'Python 3.11 or later is needed; tried: $(PYTHONS). Install one and say `make PYTHON=/path/to/python3.11`.' >&2; exit 1; \
+	  echo 'No Python 3.11 or later was found; tried: $(PYTHONS). Install one and run `make PYTHON=/path/to/python3.11`.' >&2; exit 1; \
 	elif ! "$$found" -m venv $(VENV); then \
 	  rm -rf $(VENV); \
 	  echo "$$found could not make $(VENV); on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \

@@ -71,9 +71,8 @@ def ran(race: Race, name: str, way: dict[str, Any], seed: int, target: float = f
     if kept.exists():
         return Ran(**json.loads(kept.read_text()))
     folder = kept.with_name(kept.stem)
-    shutil.rmtree(
-        folder, ignore_errors=True
-    )  # of a killed study: nobody recorded when it reached its accuracies
+    # of a killed study: nobody recorded when it reached its accuracies
+    shutil.rmtree(folder, ignore_errors=True)
     watch = Watch(target)
     settings = {**way, "sampler": {"name": way["sampler"], "seed": seed}}
     study = study_of("race", race.data, race.seconds, seed, race.epochs, macs=race.macs, **settings)

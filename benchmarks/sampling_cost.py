@@ -116,9 +116,8 @@ def measured(
     with ExitStack() as stack:
         open_ = {name: _opened(stack, name, space, finished, folder) for name in samplers}
         rows = [{name: _trial(one) for name, one in open_.items()} for _ in range(trials + 2)]
-    return {
-        name: _middle([row[name] for row in rows[2:]]) for name in samplers
-    }  # the first two rows fill caches
+    # the first two rows fill caches
+    return {name: _middle([row[name] for row in rows[2:]]) for name in samplers}
 
 
 def _middle(trials: list[Spent]) -> Spent:

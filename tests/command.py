@@ -45,9 +45,8 @@ def commands() -> Iterator[Callable[..., Command]]:
         yield start
     finally:
         for process in begun:
-            with suppress(
-                ProcessLookupError
-            ):  # the children too: a test that failed may have left them frozen
+            # the children too: a test that failed may have left them frozen
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             for stream in (process.stdout, process.stderr):

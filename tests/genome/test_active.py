@@ -374,9 +374,8 @@ def test_functional_transforms() -> None:
     module(x).sin().sum().backward()
     for name, p in module.named_parameters():
         torch.testing.assert_close(grads[name], p.grad, rtol=0, atol=1e-12)
-    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(
-        weights, x[:, None]
-    )  # of each image alone
+    # of each image alone
+    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(weights, x[:, None])
     for name, grad in grads.items():
         torch.testing.assert_close(each[name].sum(0), grad, rtol=0, atol=1e-12)
 

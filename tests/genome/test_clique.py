@@ -87,9 +87,8 @@ def stages(net: Network, nodes: int, passes: int, update: int | None = None, nar
         """Return W_ij by i; 0 is the input."""
         own = net.nodes[f"b/{j}/in" if narrow else f"b/{j}"].conv
         again = passes > 0 and j <= (update or nodes)
-        others = [
-            i for i in range(1, nodes + 1) if i < j or (i > j and again)
-        ]  # a feedback edge that no pass reads has no filter
+        # a feedback edge that no pass reads has no filter
+        others = [i for i in range(1, nodes + 1) if i < j or (i > j and again)]
         sizes = [C0, *[K] * len(others)]
         assert own.weight.shape[1] == sum(sizes)
         return dict(zip([0, *others], own.weight.split(sizes, dim=1), strict=True))

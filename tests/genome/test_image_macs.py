@@ -15,9 +15,8 @@ from trainer.hardware.flops import Work, counted
 
 SMALL = [name for name in zoo.names() if genome.resolve(zoo.get(name)).macs < 5e8]
 OPS = [op for word in PLAIN for op in dict.fromkeys(variants(word)) if not op.expands()]
-BARE = [
-    op for op in OPS if vars(op).get("linear", True)
-]  # without a linear layer the width is the number of classes
+# without a linear layer the width is the number of classes
+BARE = [op for op in OPS if vars(op).get("linear", True)]
 
 
 def _said(plan: genome.Plan) -> Work:

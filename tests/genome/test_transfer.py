@@ -114,9 +114,8 @@ def test_other_widths_take_over_the_channels_that_both_have(word: str, by: int) 
     assert all(out.isfinite().all() for out in mine)
 
 
-@pytest.mark.parametrize(
-    "word", [word for word in WORDS if word != "lrn"]
-)  # lrn mixes neighbouring channels
+# lrn mixes neighbouring channels
+@pytest.mark.parametrize("word", [word for word in WORDS if word != "lrn"])
 def test_wider_nodes_compute_what_they_did(word: str) -> None:
     parent = around(genome.lookup(word)(), 1)
     assert_kept(parent, widened(parent, 3))

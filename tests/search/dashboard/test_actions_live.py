@@ -30,9 +30,8 @@ STEM = {**SPACE["nodes"]["stem"], "dropout": {"float": [0.0, 0.5]}}
 LONG = {
     "workers": 1,
     "trials": None,
-    "budget": {
-        "device_time": "1h"
-    },  # nothing else ends the search, on any machine: its networks never run out
+    # nothing else ends the search, on any machine: its networks never run out
+    "budget": {"device_time": "1h"},
     "train": {"epochs": 4, "batch": 32},
     "finale": "none",
     "space": {"nodes": {**SPACE["nodes"], "stem": STEM}},

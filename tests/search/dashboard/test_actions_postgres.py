@@ -83,9 +83,8 @@ def test_a_search_is_shown_fed_stopped_and_resumed(
     log = tmp_path / "runs" / "tiny" / "search.log"
     until(lambda: "stopped by hand" in log.read_text())
     until(lambda: bool(twin()["state"] == "stopped"))
-    until(
-        lambda: not twin()["act"]["resume"]["starting"]
-    )  # the process of the search does not end any more either
+    # the process of the search has ended
+    until(lambda: not twin()["act"]["resume"]["starting"])
     assert PASSWORD not in log.read_text()
     records = look("tiny", tmp_path, url).records()
     assert "running" not in [record.outcome for record in records]

@@ -115,9 +115,8 @@ def test_killed_as_it_began_it_is_tried_again_once(
         store_genomes(store, start_genomes(file, runs))
         enqueue(store, file.space)
         enqueue(store, file.space)
-        assert (
-            store.study.ask().number == 1
-        )  # the coordinator was killed before it asked the study for a trial
+        # the coordinator was killed before the trial had any parameter
+        assert store.study.ask().number == 1
         recover(store, file)
         enqueue(store, file.space)
     first, again = begun(run(**changes))["given.yaml"]

@@ -81,21 +81,24 @@ def trial(
     ("overs", "winner"),
     [
         ([None, None, None], 0),
+        # the best mean, not the best of the search
         (
             [{1: 0.5, 2: 0.5}, {1: 0.4, 2: 0.7}, {1: 0.5, 2: 0.4}],
             1,
-        ),  # the best mean, not the best of the search
+        ),
+        # two have a second seed, and one has not: the first seed decides
         (
             [{1: 0.5, 2: 0.5}, {1: 0.4, 2: 0.9}, {1: 0.6}],
             2,
-        ),  # two have a second seed, and one has not: the first seed decides
+        ),
         ([{1: 0.5}, {1: None}, None], 0),
         ([{1: None}, {1: 0.3}, {1: 0.2, 2: None}], 1),  # a failed network cannot win
         ([{1: None}, {1: None}, {1: None}], 0),  # unless all failed
+        # a later search found a better network, which the finale has not trained yet
         (
             [None, {1: 0.9}, {1: 0.8}],
             0,
-        ),  # a later search found a better network, which the finale has not trained yet
+        ),
         ([{}, {1: 0.9}, None], 0),  # the finale is training it
     ],
 )

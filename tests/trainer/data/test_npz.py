@@ -177,9 +177,8 @@ def test_real_cifar10_trains_from_an_npz(tmp_path: Path) -> None:
         values["classes"] = packed["classes"]
     data = load(saved(tmp_path, **values), mirror=True)
     assert data.input == (3, 32, 32) and data.classes[0] == "airplane" and data.classes[9] == "truck"
-    assert data.mean == pytest.approx(
-        (0.491, 0.482, 0.447), abs=0.03
-    )  # CIFAR-10's own numbers, on few images
+    # CIFAR-10's own numbers, on few images
+    assert data.mean == pytest.approx((0.491, 0.482, 0.447), abs=0.03)
     report = fit(color_net(), data, recipe=Recipe(epochs=2, batch=64, cutout=8))
     assert report.outcome == "done" and (report.valid_accuracy or 0) > 0.15
     assert_same_after_flips(data)

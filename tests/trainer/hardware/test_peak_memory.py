@@ -36,9 +36,8 @@ print(peak.bytes)
 
 
 @linux
-@pytest.mark.parametrize(
-    "pieces", [1, 200]
-)  # the heap returns large blocks to the system at once, and keeps small free ones
+# the heap returns large blocks to the system at once, and keeps small free ones
+@pytest.mark.parametrize("pieces", [1, 200])
 def test_what_was_freed_before_is_not_counted_nor_what_takes_its_place_forgotten(pieces: int) -> None:
     code = f"""
 x = [torch.ones((50 << 20) // {pieces}) for _ in range({pieces})]

@@ -78,9 +78,8 @@ def test_seconds_and_parts_are_carried_over(digits: Data, net: Make, tmp_path: P
     assert second.seconds > first.seconds
     assert all(second.parts[part] >= first.parts[part] for part in first.parts)
     assert first.step_seconds is not None and second.step_seconds is not None
-    assert (
-        80 * second.step_seconds > 30 * first.step_seconds
-    )  # of all four epochs, and of the finished part of them
+    # of all four epochs, and of the finished part of them
+    assert 80 * second.step_seconds > 30 * first.step_seconds
 
 
 CODE = """
