@@ -15,7 +15,7 @@ from tests.search.dashboard.kept import begin
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A study; whoever runs it looks for a stop each time."""
+    """A study whose coordinator looks for a stop at every step."""
     monkeypatch.setattr(stop, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(stop, "MOST_SHARE", 1e9)
     return begin(tmp_path)
