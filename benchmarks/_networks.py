@@ -160,7 +160,7 @@ def same_weights(ours: nn.Module, theirs: nn.Module) -> None:
     given, taken = ours.state_dict(), theirs.state_dict()
     shapes = [[tensor.shape for tensor in state.values()] for state in (given, taken)]
     if shapes[0] != shapes[1]:
-        raise ValueError("the two networks have other tensors, or the same in another order")
+        raise ValueError("the tensors of the two networks differ in number, shape or order")
     theirs.load_state_dict(dict(zip(taken, given.values(), strict=True)))
 
 

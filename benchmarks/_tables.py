@@ -185,6 +185,6 @@ TABLES = {"nb201": nb201, "macro": macro}
 
 def _lines(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise MissingTable(f"{path} is not there; name the folder of the tables with --data")
+        raise MissingTable(f"{path} does not exist; give the folder of the tables by --data")
     with gzip.open(path, "rt", newline="") as file:
         return list(csv.DictReader(file))

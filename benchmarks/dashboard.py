@@ -223,7 +223,7 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, default=5_000)
     parser.add_argument("--sampler", default="evolve")
-    parser.add_argument("--times", type=int, default=7, help="that a warm page is asked for")
+    parser.add_argument("--times", type=int, default=7, help="requests of a warm page")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         file = parse_study(study_text(given.sampler, "types"), "<study>")

@@ -130,15 +130,15 @@ def main() -> None:
     )
     parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
     parser.add_argument(
-        "--folder", type=Path, default=Path("runs/economy"), help="keeps the studies and what they came to"
+        "--folder", type=Path, default=Path("runs/economy"), help="holds the studies and their results"
     )
-    parser.add_argument("--seconds", type=float, default=240.0, help="of device time, for each study")
+    parser.add_argument("--seconds", type=float, default=240.0, help="device time of each study")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=9)
-    parser.add_argument("--macs", type=int, default=1_000_000, help="limit")
-    parser.add_argument("--cores", type=int, default=1, help="how many studies run side by side")
-    parser.add_argument("--target", type=float, help="accuracy; random search is left out then")
+    parser.add_argument("--macs", type=int, default=1_000_000, help="limit of a network")
+    parser.add_argument("--cores", type=int, default=1, help="number of studies that run side by side")
+    parser.add_argument("--target", type=float, help="accuracy; the benchmark then leaves out random search")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     given = parser.parse_args()
     folder = given.folder / f"{given.images}-{given.epochs}-{given.macs}-{given.seconds:g}"

@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument(
         "--parents", type=int, default=10, help="networks drawn; the better half has children"
     )
-    parser.add_argument("--children", type=int, default=4, help="of each parent")
+    parser.add_argument("--children", type=int, default=4, help="children of each parent")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     prepare(seed=asked.seed)

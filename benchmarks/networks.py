@@ -148,8 +148,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--batch", type=int, default=32, help="images of a step in the first table")
-    parser.add_argument("--rounds", type=int, default=11, help="of the first table; a fifth of the second")
-    parser.add_argument("--only", default="", help="the networks whose name has this text")
+    parser.add_argument(
+        "--rounds", type=int, default=11, help="rounds of the first table; the second has a fifth"
+    )
+    parser.add_argument("--only", default="", help="only the networks whose name has this text")
     given = parser.parse_args()
     prepare()
     print(setting())

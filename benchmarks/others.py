@@ -147,7 +147,7 @@ def table(objective: Objective, given: argparse.Namespace) -> None:
         if word not in left_out:
             print(line(word, [searched(word, s, objective, given) for s in given.seeds], marks), flush=True)
     if left_out:
-        print(f"\nleft out, as no Python is given that has them: {', '.join(left_out)}")
+        print(f"\nleft out, because no Python that has them is given: {', '.join(left_out)}")
 
 
 def line(word: str, searches: list[Search], marks: Iterable[int]) -> str:
@@ -189,16 +189,20 @@ def arguments() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--table", choices=TABLES)
     what.add_argument("--train", action="store_true")
-    parser.add_argument("--folder", type=Path, required=True, help="keeps what was trained and searched")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="holds the finished trainings and searches"
+    )
     parser.add_argument("--neps-python", type=Path)
     parser.add_argument("--nni-python", type=Path)
     parser.add_argument("--searchers", nargs="+", choices=[*names(), *SCRIPTS])
-    parser.add_argument("--trials", type=int, help="100 on a table, 40 that are trained")
+    parser.add_argument("--trials", type=int, help="default: 100 on a table, 40 with --train")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/nasbench"), help="the tables")
-    parser.add_argument("--data-root", help="of Fashion-MNIST")
-    parser.add_argument("--images", type=int, default=1500, help="to train on")
-    parser.add_argument("--valid", type=int, default=1000, help="images of validation")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data/nasbench"), help="folder of the tables"
+    )
+    parser.add_argument("--data-root", help="folder of Fashion-MNIST")
+    parser.add_argument("--images", type=int, default=1500, help="train images")
+    parser.add_argument("--valid", type=int, default=1000, help="validation images")
     parser.add_argument("--epochs", type=int, default=3)
     given = parser.parse_args()
     given.trials = given.trials or (100 if given.table else 40)

@@ -112,7 +112,7 @@ def compared(job: Job, rounds: int) -> None:
     share = statistics.median(packed.shares)
     if share < FREE:
         print(
-            f"{job.data}: inconclusive: two cores were not free, a process had {share:.0%} of one; for the record:"
+            f"{job.data}: inconclusive: two cores were not free, a process had only {share:.0%} of one; the figures:"
         )
     for name, goal in GOALS.items():
         one = found.against(name, goal=goal if share >= FREE else None)
@@ -129,9 +129,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
-    parser.add_argument("--trials", type=int, default=4, help="of a run; an even number")
+    parser.add_argument("--trials", type=int, default=4, help="trials of a run; an even number")
     parser.add_argument("--images", type=int, default=512, help="train images of Fashion-MNIST")
-    parser.add_argument("--macs", type=int, default=6_000_000, help="most multiply-adds of a network")
+    parser.add_argument("--macs", type=int, default=6_000_000, help="limit of a network's multiply-adds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

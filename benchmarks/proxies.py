@@ -90,7 +90,7 @@ def table(networks: Sequence[Found], keep: float) -> str:
     """Return one line for each proxy, for the vote of all, and for the vote of those that the networks chose."""
     columns = {name: [one.row[name] for one in networks] for name in PROXIES}
     columns["vote of " + ", ".join(VOTE)] = votes([one.row for one in networks], VOTE)
-    columns["vote of the trusted among them"] = trusting(networks)
+    columns["vote of the proxies that are trusted"] = trusting(networks)
     head = f"{'':<34} Spearman        kept {keep:.0%}: accuracy   CPU, in training steps"
     return "\n".join([head, *(line(name, column, networks, keep) for name, column in columns.items())])
 
@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--genomes", type=int, default=30)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--images", type=int, default=32, help="in the batch of a proxy")
+    parser.add_argument("--images", type=int, default=32, help="images in the batch of a proxy")
     parser.add_argument("--keep", type=float, default=0.25)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

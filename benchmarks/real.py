@@ -159,17 +159,17 @@ def main() -> None:
     )
     parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
     parser.add_argument(
-        "--folder", type=Path, default=Path("runs/real"), help="keeps the studies and what they found"
+        "--folder", type=Path, default=Path("runs/real"), help="holds the studies and their results"
     )
-    parser.add_argument("--seconds", type=float, default=600.0, help="of device time, for each study")
+    parser.add_argument("--seconds", type=float, default=600.0, help="device time of each study")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS[:3]))
-    parser.add_argument("--images", type=int, default=4000, help="of the search")
-    parser.add_argument("--epochs", type=int, default=12, help="of the search")
-    parser.add_argument("--macs", type=int, default=4_000_000, help="limit")
+    parser.add_argument("--images", type=int, default=4000, help="images of the search")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs of the search")
+    parser.add_argument("--macs", type=int, default=4_000_000, help="limit of a network")
     parser.add_argument("--full-images", type=int, default=12_000)
     parser.add_argument("--full-epochs", type=int, default=10)
-    parser.add_argument("--cores", type=int, default=1, help="how many run side by side")
+    parser.add_argument("--cores", type=int, default=1, help="number of studies that run side by side")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     few = subset(given.data_root, given.images, 500, given.folder)

@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("--finished", type=int, nargs="+", default=[100, 1_000, 5_000])
     parser.add_argument("--samplers", nargs="+", default=["tpe", "nsga2", *proposing()])
     parser.add_argument("--space", choices=SPACES, default="types")
-    parser.add_argument("--trials", type=int, default=20, help="that are measured")
+    parser.add_argument("--trials", type=int, default=20, help="measured trials")
     given = parser.parse_args()
     torch.set_num_threads(1)
     holes = len(parse_study(study_text("tpe", given.space), "<study>").space.holes)

@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument(
         "--samplers", nargs="+", default=[*PLAIN, *proposing()], choices=[*PLAIN, *proposing()]
     )
-    parser.add_argument("--seeds", type=int, help="200 for samplers that cost little, 30 for the others")
+    parser.add_argument("--seeds", type=int, help="default: 200 for cheap samplers, 30 for the others")
     parser.add_argument("--queries", type=int, default=200)
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
