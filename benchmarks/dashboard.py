@@ -101,7 +101,7 @@ def ask(place: str, process: int, page: str) -> Answer:
     began, cpu = time.perf_counter(), cpu_seconds(process)
     status, first_byte, content = once(place, page)
     said = status
-    while said == 202 or (page == "/" and b"it is being read" in content):
+    while said == 202 or (page == "/" and b"loading .." in content):
         time.sleep(0.05)
         said, _, content = once(place, page)
     assert said == 200, page

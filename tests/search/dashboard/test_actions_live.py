@@ -36,7 +36,7 @@ LONG = {
     "finale": "none",
     "space": {"nodes": {**SPACE["nodes"], "stem": STEM}},
 }
-# a search that sees soon what is asked of it: it trains all the time that a test waits
+# a search that soon sees a request, because it trains all the time that a test waits
 LOOKS_SOON = (
     "from search.proposals import ask; from search.run import stop; "
     "ask.QUEUE_SECONDS = stop.POLL_SECONDS = 0.2"
