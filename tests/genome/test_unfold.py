@@ -120,9 +120,9 @@ def test_the_members_of_a_ring_stand_round_a_middle_and_apart() -> None:
     pytest.importorskip("pygraphviz")
     genome = loads(CLIQUE)
     figure = unfolded_figure(unfold(genome, ("c",)), resolve(genome))
-    small = ring.closed(figure)
+    small = ring.collapsed(figure)
     (only,) = small.rings
-    whole, layout = ring.opened(figure, small, columns(place(small.figure)))
+    whole, layout = ring.restored(figure, small, columns(place(small.figure)))
     assert len(small.figure.boxes) == len(figure.boxes) - 3 and len(layout.boxes) == len(figure.boxes)
     assert len(whole.arrows) == len(layout.arrows) and len(whole.frames) == len(layout.frames)
     rects = [layout.boxes[m] for m in only.members]
@@ -140,12 +140,12 @@ def test_the_members_of_a_ring_stand_round_a_middle_and_apart() -> None:
 
 def test_a_loop_of_many_or_with_an_unfolded_motif_stays_as_graphviz_places_it() -> None:
     many = loads(CLIQUE.replace("nodes: 4", f"nodes: {ring.MOST + 1}"))
-    assert not ring.closed(unfolded_figure(unfold(many, ("c",)), resolve(many))).rings
+    assert not ring.collapsed(unfolded_figure(unfold(many, ("c",)), resolve(many))).rings
     text = CLIQUE.replace("passes: 2}", "passes: 2, body: {op: residual}}")
     genome = loads(text)
     one = unfold(genome, ("c", "c/1"))
     assert "c/1" in one.motifs
-    assert not ring.closed(unfolded_figure(one, resolve(genome))).rings
+    assert not ring.collapsed(unfolded_figure(one, resolve(genome))).rings
     assert drawn(text, "c", "c/1").tag == f"{SVG}svg"
 
 

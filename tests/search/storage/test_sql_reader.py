@@ -138,7 +138,7 @@ def test_tables_of_another_optuna_are_refused(study: optuna.Study) -> None:
     with sqlite3.connect(file(study)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v9.9.9'")
     connection.close()
-    with pytest.raises(StudyError, match=r"another Optuna \(v9\.9\.9, and here v3\.2\.0\.a\)"):
+    with pytest.raises(StudyError, match=r"another Optuna \(v9\.9\.9; this version reads v3\.2\.0\.a\)"):
         rows(study)
 
 
