@@ -209,7 +209,7 @@ def _screen(written: Any) -> Screen | None:
 
 
 def _finale(written: Any, budget: Budget) -> Finale | None:
-    """Where nothing is said of it, a finale is held where there is device time to keep for it."""
+    """The settings of the finale; where the file has none, a finale is held if there is a budget of device time."""
     if written is None:
         return Finale() if budget.device_time is not None else None
     return Finale(written.share, written.top, written.seeds) if written.top else None

@@ -257,20 +257,20 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
     file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
     store = begin(tmp_path, **finale)
     number = add(store, text=text_of(), seconds=4.0, epochs=1, planned_epochs=1)
-    purse = Budget(store, 100.0, ["cpu"], reserved_seconds=70.0)
-    purse.refresh()
+    budget = Budget(store, 100.0, ["cpu"], reserved_seconds=70.0)
+    budget.refresh()
     history = History(file.objectives, file.recipe.epochs)
-    last = RetrainingPlan(Context(file, store, purse, Silent(), lambda: False, history))
-    assert last.release() and purse.reserved_seconds == AMPLE * (4 + 4) + 4, (
+    last = RetrainingPlan(Context(file, store, budget, Silent(), lambda: False, history))
+    assert last.release() and budget.reserved_seconds == AMPLE * (4 + 4) + 4, (
         "two seeds, and a trial under way"
     )
     assert not last.release(), "no more than that"
     for seed in (1, 2):
         store.store_seed(number, seed, SeedResult("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
-    purse.refresh()
-    assert purse.left_seconds() == 100 - 3 * 4
+    budget.refresh()
+    assert budget.left_seconds() == 100 - 3 * 4
     assert [task.seed for task in last.next_round()] == [3]
-    purse.others_seconds = 100 - AMPLE * 4
+    budget.others_seconds = 100 - AMPLE * 4
     assert not last.next_round() and last.rounds == 1, "what is left pays no further seed"
 
 

@@ -67,15 +67,15 @@ def test_what_one_that_is_gone_had_keeps_its_place_until_it_is_taken_up(store: S
 
 
 def test_what_is_left_is_shared_with_those_that_spend_it_too(store: Store) -> None:
-    purse = Budget(store, 12.0, ["cpu", "cpu"])
-    assert purse.trial_seconds() == 12.0
+    budget = Budget(store, 12.0, ["cpu", "cpu"])
+    assert budget.trial_seconds() == 12.0
     has(store, ALIVE, "a", **{SHARE: 0.5})
-    purse.other_devices = peer_trials(store).devices
-    assert purse.trial_seconds() == 6.0, "one device, though only one of its slots is busy"
+    budget.other_devices = peer_trials(store).devices
+    assert budget.trial_seconds() == 6.0, "one device, though only one of its slots is busy"
     for digest in "bc":
         has(store, ALIVE, digest, **{SHARE: 1.0})
-    purse.other_devices = peer_trials(store).devices
-    assert purse.trial_seconds() == pytest.approx(12.0 / 3.5)
+    budget.other_devices = peer_trials(store).devices
+    assert budget.trial_seconds() == pytest.approx(12.0 / 3.5)
 
 
 def test_what_is_abandoned_is_recovered_by_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

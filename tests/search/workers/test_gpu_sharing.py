@@ -89,7 +89,7 @@ def test_slots_of_a_cpu() -> None:
 
 
 @pytest.fixture
-def purse_of(tmp_path: Path) -> Callable[..., Any]:
+def budget_of(tmp_path: Path) -> Callable[..., Any]:
     def make(*devices: str) -> tuple[Budget, Any]:
         study = optuna.create_study()
         return Budget(Store("s", tmp_path, study, shared=False), 12.0, devices), study
@@ -102,10 +102,10 @@ def purse_of(tmp_path: Path) -> Callable[..., Any]:
     [("cuda:0",) * 3, ("cuda:0", "cuda:1") * 2, ("cuda:0", "cuda:1", "cuda:0"), ("cuda:0",), ("cpu", "cpu")],
 )
 def test_a_second_of_all_slots_is_a_second_of_each_device(
-    purse_of: Callable[..., Any], devices: tuple[str, ...]
+    budget_of: Callable[..., Any], devices: tuple[str, ...]
 ) -> None:
-    purse, study = purse_of(*devices)
+    budget, study = budget_of(*devices)
     for device in devices:
-        purse.charge((study.ask().number, None), 3.0 * purse.share(device))
-    assert purse.spent_seconds() == pytest.approx(3.0 * len(set(devices)))
-    assert purse.trial_seconds() == pytest.approx(purse.left_seconds() / len(set(devices)))
+        budget.charge((study.ask().number, None), 3.0 * budget.share(device))
+    assert budget.spent_seconds() == pytest.approx(3.0 * len(set(devices)))
+    assert budget.trial_seconds() == pytest.approx(budget.left_seconds() / len(set(devices)))
