@@ -18,7 +18,7 @@ from search.samplers.base import ORIGIN, Origin
 from search.samplers.registry import proposing
 from search.space.distributions import asker
 from search.space.space import Space
-from tests.search.samplers.test_evolve import space
+from search.testing import space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

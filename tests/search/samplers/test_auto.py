@@ -10,7 +10,7 @@ from search.samplers.auto import LONG_SECONDS, MANY, Auto, chosen
 from search.samplers.base import Individual
 from search.samplers.bayes import Bayes
 from search.samplers.evolve import INITIAL, Evolve
-from tests.search.samplers.test_evolve import space
+from search.testing import space
 
 
 def trained(count: int, seconds: float, progress: float = 1.0) -> list[Individual]:

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 import genome
-from genome.op import Shape
-from genome.yaml.source import parse
 from search.pareto import order
 from search.samplers.base import Individual, Origin
 from search.samplers.evolve import INITIAL, Evolve
@@ -16,29 +14,8 @@ from search.samplers.operator_credit import chances
 from search.samplers.random_search import RandomSearch
 from search.samplers.selection import BEST, YOUNG, pick, pool, standing
 from search.space import mutations
-from search.space.parse import space_of
 from search.space.space import Space
-
-TEXT = """\
-widths: {rule: add, base: {int: [8, 24, 4]}, alpha: {float: [0, 40]}}
-nodes:
-  stem: {op: conv, in: [image], kernel: {one_of: [1, 3, 5]}}
-  s1: {op: {one_of: [conv, {op: stack, depth: {int: [1, 4]}}, separable]}, in: [stem]}
-  (s2): {op: pool, in: [s1], kind: any}
-  join: {op: {one_of: [add, concat]}, in: [s2, (stem)]}
-  out: {op: exit, in: [join]}
-"""
-SMALL = """\
-widths: {rule: constant, base: 8}
-nodes:
-  stem: {op: conv, in: [image], kernel: {one_of: [1, 3]}}
-  (s1): {op: conv, in: [stem]}
-  out: {op: exit, in: [s1]}
-"""
-
-
-def space(text: str = TEXT) -> Space:
-    return space_of(parse(text, "space.yaml"), (), "tiny", Shape(1, 8, 8), 10)
+from search.testing import SMALL, space
 
 
 def individual(number: int, there: Space, *costs: float, **more: object) -> Individual:
