@@ -25,8 +25,9 @@ def read_torchvision(
     import torchvision  # type: ignore[import-untyped, unused-ignore]
 
     kind = getattr(torchvision.datasets, class_name)
-    has_split = class_name == "SVHN"
-    keys = ({"split": "train"}, {"split": "test"}) if has_split else ({"train": True}, {"train": False})
+    keys: tuple[dict[str, Any], ...] = ({"train": True}, {"train": False})
+    if class_name == "SVHN":
+        keys = ({"split": "train"}, {"split": "test"})
     try:
         train, test = (_open(kind, root, key, download=download) for key in keys)
     except (RuntimeError, OSError, EOFError) as error:

@@ -86,7 +86,7 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     read_until(command, "trial ")
     frozen(command, is_ahead)
     with pytest.raises(
-        StudyError, match=rf"study tiny is being run by process {command.pid} on .*; wait for it"
+        StudyError, match=rf"study tiny is being run by process {command.pid} on .*; wait for that run to end"
     ):
         Study.load(path, runs).run()
     noted = clocks()
