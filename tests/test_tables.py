@@ -116,6 +116,6 @@ def test_a_sampler_trains_equal_networks_once(nb201: Table, word: str) -> None:
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        MissingTable, match=re.escape(f"{tmp_path}/nb201.csv.gz is not there; name the folder")
+        MissingTable, match=re.escape(f"{tmp_path}/nb201.csv.gz does not exist; give the folder")
     ):
         TABLES["nb201"](tmp_path)

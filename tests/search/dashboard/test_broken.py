@@ -59,7 +59,7 @@ BROKEN: dict[Callable[[Path], None], str] = {
     half: "cannot be",
     somebody_elses: "that `genome search` did not make",
     of_another_name: "holds no study broken",
-    of_another_format: "kept in format 99 and this version reads format 1",
+    of_another_format: "stored in format 99 and this version reads format 1",
     just_begun: "has no metadata yet",
     of_another_optuna: "those of another Optuna (v9.9.9",
 }
