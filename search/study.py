@@ -17,6 +17,7 @@ from search.errors import StudyError
 from search.objective import learnt
 from search.proposals import warm_start
 from search.proposals.ask import OptunaSuggestions, ProposerSuggestions, SuggestionSource
+from search.proposals.custom_sampler import GuardedProposer, check_sampler
 from search.proposals.history import History
 from search.proposals.screening import Screener
 from search.results.export import export
@@ -81,6 +82,11 @@ class Study:
     config: StudyConfig
     runs: Path = Path("runs")  # folder of studies, each in a folder of its name
     sampler: Proposer | BaseSampler | None = None  # in place of the one that the study file names
+
+    def __post_init__(self) -> None:
+        """Raise StudyError for a sampler that is neither a proposer nor a sampler of Optuna."""
+        if self.sampler is not None:
+            check_sampler(self.sampler)
 
     @classmethod
     def load(cls, path: Path | str, runs: Path | str = "runs", data_root: str | None = None) -> Study:
@@ -239,13 +245,21 @@ def _suggestion_source(study: Study, space: Space, store: Store, history: Histor
     offset = zlib.crc32(owner().encode()) if store.shared else 0
     if sampler is None and registry.entry(config.sampler).proposes:
         sampler = registry.proposer(config.sampler, space, config.seed + offset, len(config.objectives))
+    elif isinstance(sampler, Proposer):
+        return ProposerSuggestions(store, space, GuardedProposer(sampler), history, is_custom=True)
     if isinstance(sampler, Proposer):
         return ProposerSuggestions(store, space, sampler, history)
+    is_custom = sampler is not None
     store.study.sampler = sampler or registry.optuna_sampler(
         config.sampler, config.seed, len(store.records()) + offset
     )
     return OptunaSuggestions(
-        store, space, config.asks_all, history, RandomSearch(space, config.seed + offset)
+        store,
+        space,
+        config.asks_all,
+        history,
+        RandomSearch(space, config.seed + offset),
+        is_custom=is_custom,
     )
 
 

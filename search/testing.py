@@ -232,7 +232,14 @@ LAWS: tuple[Law, ...] = (
 def check_proposer(make: Makes) -> None:
     """Raise AssertionError at the first law that a sampler breaks."""
     for law in LAWS:
-        law(make)
+        try:
+            law(make)
+        except AssertionError:
+            raise
+        except Exception as error:
+            raise AssertionError(
+                f"{law.__name__}: the sampler raised {type(error).__name__}: {error}"
+            ) from error
 
 
 def optuna_cases(makes: Mapping[str, Makes]) -> tuple[type, ...]:

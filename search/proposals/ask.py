@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError
+from search.proposals.custom_sampler import guarded
 from search.proposals.history import History
 from search.samplers.base import ORIGIN, Origin, Proposer
 from search.samplers.random_search import RandomSearch
@@ -62,11 +63,15 @@ class OptunaSuggestions:
     history: History
     # draws a network where the sampler keeps repeating networks
     fallback: RandomSearch
+    is_custom: bool = False  # whether a user gave the sampler object
     has_warned: bool = False
 
     def ask(self, avoid: Collection[str] = ()) -> Suggestion:
         if self.history.repeats >= REPEATS:
             self._enqueue_random()
+        return guarded(self.store.study.sampler, self._asked) if self.is_custom else self._asked()
+
+    def _asked(self) -> Suggestion:
         trial = self.store.study.ask()
         try:
             return Suggestion(self.space.decode(asker(trial), everything=self.asks_all), trial)
@@ -101,6 +106,7 @@ class ProposerSuggestions:
     space: Space
     proposer: Proposer
     history: History
+    is_custom: bool = False  # whether a user gave the proposer; its genomes are checked against the space
     queue_check: QueueCheck = field(default_factory=QueueCheck)
 
     def ask(self, avoid: Collection[str] = ()) -> Suggestion:
@@ -114,7 +120,17 @@ class ProposerSuggestions:
         """Propose a network that has no trial and is not to be avoided; the queue is left alone."""
         known = self.history.digests | set(avoid) if avoid else self.history.digests
         proposal = self.proposer.propose(self.history.individuals(), known)
+        if self.is_custom and (mistake := self._outside(proposal.genome)):
+            return Suggestion(None, None, proposal.origin, mistake)
         return Suggestion(proposal.genome, None, proposal.origin)
+
+    def _outside(self, proposed: Genome) -> str | None:
+        """Return why a genome is not in the space, None where it is."""
+        try:
+            self.space.encode(proposed)
+        except (ValueError, AttributeError) as error:
+            return f"the sampler proposed a genome outside the space: {error}"
+        return None
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
         """Return the next trial of the queue, None where the queue is empty, and the parameters it was enqueued with.

@@ -48,6 +48,7 @@ class Budget:
     reserved_seconds: float = 0.0  # for the finale; a trial that started before may use them up
     other_devices: float = 0.0  # that other coordinators keep busy
     others_seconds: float = 0.0  # charged to keys that are not in `charged`
+    others: dict[Key, float] = field(default_factory=dict)  # what `others_seconds` is the sum of
     charged: dict[Key, float] = field(default_factory=dict)  # by this coordinator, all jobs of a key together
     stored_at: dict[Key, float] = field(default_factory=dict)  # time.monotonic() of the last writing
 
@@ -55,6 +56,7 @@ class Budget:
 
     def charge(self, key: Key, seconds: float) -> None:
         """Charge a trial or a seed these device seconds in all, in place of what it was charged before."""
+        self.others_seconds -= self.others.pop(key, 0.0)  # from now on this coordinator accounts for the key
         self.charged[key] = round(seconds, 6)
 
     def start(self, training: Charged, paid_seconds: float) -> None:
@@ -74,7 +76,8 @@ class Budget:
     def refresh(self) -> None:
         """Read the charges of other keys: once for an embedded study, repeatedly for a shared one."""
         charges = (charge for record in self.store.records() for charge in _charges(record))
-        self.others_seconds = sum(seconds for key, seconds in charges if key not in self.charged)
+        self.others = {key: seconds for key, seconds in charges if key not in self.charged}
+        self.others_seconds = sum(self.others.values())
 
     # --- what is left
 

@@ -151,7 +151,9 @@ def test_a_network_of_the_zoo_fits_or_says_where_not(runs: Path) -> None:
     web = client(runs)
     before = digest(runs)
     answer = send(web, "enqueue", zoo=name)
-    assert answer.status_code == 409 and "the genome does not fit the study's space: " in Page(answer.text).text
+    assert (
+        answer.status_code == 409 and "the genome does not fit the study's space: " in Page(answer.text).text
+    )
     assert digest(runs) == before
     whole = genome.dump(genome.zoo.get(name))
     plain = genome.loads(whole)

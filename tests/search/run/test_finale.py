@@ -198,6 +198,10 @@ class Told(Silent):
         self.stop_at = stop_at
         self.lines: list[str] = []
         self.epochs: dict[tuple[int, int], list[int]] = {}
+        self.spent: list[float] = []  # as reported when a seed has ended
+
+    def seed_ended(self, number: int, seed: int, one: Any, spent: float) -> None:
+        self.spent.append(spent)
 
     def said(self, line: str) -> None:
         self.lines.append(line)
@@ -346,6 +350,9 @@ def test_ctrl_c_in_the_finale_and_going_on(run: Run) -> None:
     assert one.outcome == "interrupted" and one.seconds > 0
     told = Told()
     result = run(told, **LONG)
+    assert told.spent == sorted(told.spent) and told.spent[-1] == pytest.approx(
+        result.spent_seconds, abs=0.01
+    )
     assert told.epochs[at] == [*range(6, EPOCHS + 1)]
     report = report_of(result, *at)
     assert [row["epoch"] for row in report["curve"]] == [*range(1, EPOCHS + 1)]
