@@ -17,7 +17,7 @@ def check(
     runs: Runs = RUNS,
     data_root: DataRoot = None,
 ) -> None:
-    """Validate studies and genomes; report every mistake with file and line."""
+    """Validate studies and genomes; report the mistakes together, each with file and line."""
     from search.cli.check import check_file
 
     wrong = 0

@@ -17,6 +17,7 @@ from trainer.proxies import PROXIES
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+DATABASE_URL = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://")
 
 
 def study_name(name: str) -> str:
@@ -36,6 +37,15 @@ def _word(choices: tuple[str, ...]) -> Callable[[str], str]:
         return word
 
     return check
+
+
+def database_url(url: str) -> str:
+    """Refuse what is no URL of a database. The message does not repeat the text, which may hold a password."""
+    if not DATABASE_URL.match(url):
+        raise ValueError(
+            "is no database URL such as postgresql://user@host/name; correct it, or leave it out"
+        )
+    return url
 
 
 def device(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The study file: YAML in, one frozen value out, or every mistake in it at once."""
+"""The study file: YAML in, one frozen value out, or the mistakes in it together."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def check_study(
 def read_draft(
     source: Source, data_root: str | None = None, folder: Path | None = None, is_begun: bool = False
 ) -> Draft:
-    """Read a study with every mistake in it. Raises SourceError where the text is no study at all."""
+    """Read a study, and the mistakes in it. Raises SourceError where the text is no study at all."""
     value, removed = _without_removed(source)
     lines: list[str] = [] if is_begun else list(removed)
     wrong: set[str] = set()

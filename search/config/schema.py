@@ -117,7 +117,7 @@ class Written(Section):
             "unset": "the values below where the study has `budget.device_time`, else `none`",
         },
     )
-    storage: str | None = Field(
+    storage: Annotated[str, AfterValidator(checks.database_url)] | None = Field(
         default=None,
         description="Database URL of the study's storage ([several machines](#several-machines)).",
         json_schema_extra={"unset": "SQLite, `runs/<study>/study.db`"},

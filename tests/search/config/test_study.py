@@ -226,6 +226,10 @@ BAD = [
         "s.yaml:3  finale.seed is not a key of a study; did you mean seeds?",
     ),
     (HEAD + "device: tpu\n" + SPACE, "s.yaml:3  device is 'tpu'; it may be auto, cpu, cuda or cuda:N"),
+    (
+        HEAD + "storage: all.db\n" + SPACE,
+        "s.yaml:3  storage is no database URL such as postgresql://user@host/name; correct it, or leave it out",
+    ),
 ]
 
 
