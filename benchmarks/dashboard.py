@@ -46,7 +46,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sampling_cost import fill, study_text, verdict
 
 from search.config.read import parse_study
-from search.storage.store import TEXT_ATTR, Store, claim, coordinate
+from search.storage.study import TEXT_ATTR, Store, claim, coordinate
 
 GOAL_SECONDS = 0.3
 NAMED_SECONDS = 2.0

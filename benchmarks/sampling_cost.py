@@ -48,7 +48,7 @@ from search.samplers.registry import proposing
 from search.space.distributions import distribution
 from search.space.space import Space
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
-from search.storage.store import Store, claim, coordinate
+from search.storage.study import Store, claim, coordinate
 from search.storage.trial_report import Charge, TrialReport
 from search.study import Study, _search
 from trainer import Report

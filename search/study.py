@@ -45,7 +45,7 @@ from search.samplers import registry
 from search.samplers.base import Proposer
 from search.samplers.random_search import RandomSearch
 from search.storage.record import Record
-from search.storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from search.workers.messages import Setup
 from search.workers.pool import prepare, worker_pool
 from search.workers.slots import places

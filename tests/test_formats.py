@@ -12,7 +12,7 @@ import search
 from search.results.refs import open_study
 from search.run.progress import Silent
 from search.storage.record import Record
-from search.storage.store import look
+from search.storage.study import look
 
 FORMATS = Path(__file__).with_name("formats")
 # 0.1.0 called the sampler bayes kernel

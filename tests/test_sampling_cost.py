@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.sampling_cost import SPACES, measured, study_text
 from search.config.read import parse_study
-from search.storage.store import look
+from search.storage.study import look
 
 
 @pytest.mark.parametrize("space", SPACES)

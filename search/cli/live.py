@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from search.config.study import StudyConfig
     from search.run.recovery import Recovered
     from search.storage.seed_results import SeedResult
-    from search.storage.store import Store
+    from search.storage.study import Store
     from search.workers.slots import Places
 
 

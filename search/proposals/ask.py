@@ -17,9 +17,9 @@ from search.samplers.base import ORIGIN, Origin, Proposer
 from search.samplers.random_search import RandomSearch
 from search.space.distributions import asker
 from search.space.space import Space
-from search.storage.live_trial import GenomeTrial, LiveTrial, OptunaTrial
 from search.storage.record import GENOME
-from search.storage.store import Store
+from search.storage.study import Store
+from search.storage.trial import GenomeTrial, LiveTrial, OptunaTrial
 
 if TYPE_CHECKING:
     import optuna

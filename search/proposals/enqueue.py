@@ -13,9 +13,9 @@ from search.errors import StudyError
 from search.proposals.ask import FIXED
 from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import fitted
-from search.storage.live_trial import enqueue_template
 from search.storage.record import GENOME
-from search.storage.store import Store
+from search.storage.study import Store
+from search.storage.trial import enqueue_template
 
 if TYPE_CHECKING:
     from search.space.space import Space

@@ -17,7 +17,7 @@ from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import Fit, fitted
 from search.space.space import Space
 from search.storage.record import GENOME, Record
-from search.storage.store import Store, look
+from search.storage.study import Store, look
 
 log = logging.getLogger("search")
 

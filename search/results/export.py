@@ -12,7 +12,7 @@ from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import learnt
 from search.storage.record import Record
-from search.storage.store import Store
+from search.storage.study import Store
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 

@@ -11,7 +11,7 @@ from search.config.read import parse_study, read_study, report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.storage.record import Record
-from search.storage.store import TEXT_ATTR, Store, check_format, look
+from search.storage.study import TEXT_ATTR, Store, check_format, look
 
 
 class Opened(NamedTuple):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from search.config.candidate import Candidate
 from search.run.budget import Key
-from search.storage.live_trial import LiveTrial
 from search.storage.record import CHARGED, SEEN_AT, Record
-from search.storage.store import Store
+from search.storage.study import Store
+from search.storage.trial import LiveTrial
 
 HEARTBEAT_SECONDS = (
     30.0  # from one heartbeat of a trial that is not being trained to the next, on shared storages

@@ -18,8 +18,8 @@ from search.run.ownership import owner
 from search.run.promotion import Promotion
 from search.run.retries import ancestors
 from search.samplers import registry
-from search.storage.live_trial import LiveTrial
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
+from search.storage.trial import LiveTrial
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 
 from search.storage.charge_file import write_charge
 from search.storage.record import Record
-from search.storage.store import Store
+from search.storage.study import Store
 
 STORE_SECONDS = 1.0  # from one writing of a charge into the database to the next; readers see charges so late
 SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is started

@@ -9,7 +9,7 @@ from search.config.study import StudyConfig
 from search.proposals.history import History
 from search.run.budget import Budget
 from search.run.progress import Progress
-from search.storage.store import Store
+from search.storage.study import Store
 
 
 class Context(NamedTuple):

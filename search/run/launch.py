@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from search.config.study import StudyConfig
-from search.storage.store import Store
+from search.storage.study import Store
 
 LAUNCH = "begun_from"  # attribute of a study
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from search.storage.record import SEEN_AT
-from search.storage.store import Store
+from search.storage.study import Store
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

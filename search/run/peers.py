@@ -13,7 +13,7 @@ from search.run.promotion import Promotion
 from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE, UNFINISHED, record
 from search.storage.seed_results import read_seed_results
-from search.storage.store import Store
+from search.storage.study import Store
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

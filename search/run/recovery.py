@@ -16,10 +16,10 @@ from search.run.retries import clear
 from search.run.tell import finish
 from search.samplers.base import ORIGIN
 from search.storage.charge_file import delete_charge, read_charge
-from search.storage.live_trial import LiveTrial, reopen
 from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RESULT, RETRY_OF, Record, record
 from search.storage.seed_results import SeedResult
-from search.storage.store import Store
+from search.storage.study import Store
+from search.storage.trial import LiveTrial, reopen
 from search.storage.trial_report import TrialReport, stored_report
 from search.workers.checkpoints import delete_checkpoint
 

@@ -17,7 +17,7 @@ from search.run.recovery import result_of
 from search.run.retraining_plan import HEADROOM, RetrainingPlan, Task, claimed
 from search.storage.charge_file import delete_charge
 from search.storage.seed_results import SeedResult
-from search.storage.store import Store
+from search.storage.study import Store
 from search.workers.checkpoints import delete_checkpoint
 from search.workers.messages import Died, Event, Finished, Row
 from search.workers.pool import Slot, WorkerPool

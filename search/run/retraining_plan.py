@@ -13,7 +13,7 @@ from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner
 from search.run.retries import ancestors
 from search.storage.record import Record
 from search.storage.seed_results import SeedResult, read_seed_results
-from search.storage.store import Store
+from search.storage.study import Store
 
 HEADROOM = 1.1  # of the expected seconds must be left: two trainings never take the same time
 AMPLE = 1.5  # of the expected seconds are reserved: the finale must not fail because the machine is busier

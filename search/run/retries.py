@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.storage.charge_file import delete_charge
 from search.storage.record import Record
-from search.storage.store import Store
+from search.storage.study import Store
 from search.workers.checkpoints import delete_checkpoint
 
 

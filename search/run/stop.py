@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from search.storage.store import Store
+from search.storage.study import Store
 
 STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
 POLL_SECONDS = 2.0  # from one reading of the storage to the next

@@ -10,8 +10,8 @@ from search.config.candidate import Candidate
 from search.objective import Objective, measured_values
 from search.proposals.history import OWN_FAULTS
 from search.samplers import registry
-from search.storage.live_trial import LiveTrial
 from search.storage.record import RESULT, Record
+from search.storage.trial import LiveTrial
 from search.storage.trial_report import TrialReport
 
 

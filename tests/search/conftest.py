@@ -13,7 +13,7 @@ from search.cli import app
 from search.errors import StudyError
 from search.run.progress import Silent
 from search.storage.record import Record
-from search.storage.store import Store, look
+from search.storage.study import Store, look
 from search.storage.trial_report import TrialReport
 from search.study import Result, Study
 

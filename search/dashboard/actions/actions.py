@@ -30,7 +30,7 @@ from search.errors import StudyError
 from search.proposals import enqueue
 from search.run.stop import ask_to_stop
 from search.space.space import Space
-from search.storage.store import writing
+from search.storage.study import writing
 
 LONGEST_GENOME = 100_000  # characters
 HAND = "hand"  # origin of a genome that a person wrote

@@ -19,7 +19,7 @@ from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.connect import sqlite_file
 from search.storage.seed_results import SeedResults, read_seed_results
-from search.storage.store import TEXT_ATTR, check_format
+from search.storage.study import TEXT_ATTR, check_format
 
 LOCK_SECONDS = 2.0  # after which a page reports that a storage is locked
 

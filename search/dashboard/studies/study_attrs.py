@@ -15,7 +15,7 @@ from search.run.launch import Launch
 from search.run.stop import STOP
 
 if TYPE_CHECKING:
-    from search.storage.store import Store
+    from search.storage.study import Store
 
 KEY = re.compile(r"(star|note):(\d{1,9})", re.ASCII)
 LONGEST_NOTE = 2000  # characters

@@ -16,7 +16,7 @@ from search.samplers import registry
 from search.samplers.base import ORIGIN, Proposer
 from search.space.distributions import distribution
 from search.space.space import Space
-from search.storage.live_trial import set_user_attr
+from search.storage.trial import set_user_attr
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -20,7 +20,7 @@ from search.config.read import parse_study
 from search.dashboard.app import create_app
 from search.samplers.base import ORIGIN
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
-from search.storage.store import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
 from tests.search.conftest import study_of
 
 OURS = re.compile(

@@ -23,7 +23,7 @@ from search.dashboard.web.guard import FORMS, POLICY
 from search.proposals.enqueue import MOST_WAITING
 from search.run.stop import STOP
 from search.storage.lock import hold
-from search.storage.store import look, writing
+from search.storage.study import look, writing
 from tests.search.dashboard.kept import LOCAL, Page, add, begin, client, copy_of
 from tests.search.dashboard.test_hostile import HOSTILE
 

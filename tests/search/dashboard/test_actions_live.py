@@ -19,7 +19,7 @@ import yaml
 from search.dashboard.actions import actions as act
 from search.dashboard.studies import reader
 from search.storage.lock import is_held
-from search.storage.store import look, writing
+from search.storage.study import look, writing
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.search.conftest import SPACE, study_of
 from tests.search.dashboard.kept import add, begin, client

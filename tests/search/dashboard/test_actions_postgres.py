@@ -14,7 +14,7 @@ from search.dashboard.studies import trial_view as trial_view
 from search.run.ownership import owner
 from search.storage.record import OWNER
 from search.storage.seed_results import SeedResult
-from search.storage.store import Store, look
+from search.storage.study import Store, look
 from tests.command import PATIENCE_SECONDS, Command, commands
 from tests.postgres import PASSWORD, Server
 from tests.search.conftest import study_of

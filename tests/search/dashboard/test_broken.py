@@ -13,7 +13,7 @@ import pytest
 from search.dashboard.studies import reader
 from search.errors import StudyError
 from search.storage.lock import hold, is_held
-from search.storage.store import FORMAT_ATTR
+from search.storage.study import FORMAT_ATTR
 from tests.search.dashboard.kept import Page, add, begin, client, foreign
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from search.storage.store import Store, look
+from search.storage.study import Store, look
 from tests.command import PATIENCE_SECONDS
 from tests.search.dashboard.kept import add, begin, text_of
 from tests.search.dashboard.server import Server

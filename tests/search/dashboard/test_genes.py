@@ -20,7 +20,7 @@ from search.dashboard.gene_analysis.analysis import GeneAnalysis, kinds
 from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, labels
 from search.dashboard.gene_analysis.importance import LEAST, importance
 from search.dashboard.studies.library import Library
-from search.storage.store import Store
+from search.storage.study import Store
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import Page, add, begin, client, text_of
 from tests.search.dashboard.test_hostile import HOSTILE

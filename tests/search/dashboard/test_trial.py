@@ -17,7 +17,7 @@ from search.dashboard.pages.downloads import CHUNK_BYTES, chunks, open_download,
 from search.dashboard.pages.training_report import seconds_by_part
 from search.dashboard.studies.library import Library
 from search.dashboard.web.guard import POLICY
-from search.storage.store import Store
+from search.storage.study import Store
 from tests.search.dashboard.kept import Page, add, begin, client
 from tests.search.dashboard.test_hostile import HOSTILE
 

@@ -24,7 +24,7 @@ from search.run.progress import Silent
 from search.run.recovery import recover
 from search.samplers.random_search import RandomSearch
 from search.storage.record import Record
-from search.storage.store import claim, coordinate, look
+from search.storage.study import claim, coordinate, look
 from search.study import Result, Study
 from tests.search.conftest import ONE, SPACE, Said
 

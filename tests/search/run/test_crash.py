@@ -16,7 +16,7 @@ from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.charge_file import CHARGE_FILE, read_charge
 from search.storage.record import RETRY_OF, Record
-from search.storage.store import Store, look
+from search.storage.study import Store, look
 from search.study import Result, Study
 from search.workers.messages import Died, Finished, Job, Setup
 from search.workers.pool import worker_pool

@@ -27,7 +27,7 @@ from search.run.progress import Silent
 from search.run.retraining_plan import AMPLE, RetrainingPlan, Task, claimed, expected_seconds, tasks
 from search.storage.record import CHARGED, Record
 from search.storage.seed_results import SeedResult, SeedResults
-from search.storage.store import TEXT_ATTR, Store, look
+from search.storage.study import TEXT_ATTR, Store, look
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
 from search.study import Result

@@ -13,7 +13,7 @@ from search.config.study import StudyConfig
 from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.record import Record
-from search.storage.store import Store
+from search.storage.study import Store
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until

@@ -15,7 +15,7 @@ from search.run.ownership import owner
 from search.run.peers import peer_trials
 from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE
-from search.storage.store import Store
+from search.storage.study import Store
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import add, begin, text_of
 

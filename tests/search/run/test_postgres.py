@@ -17,7 +17,7 @@ import yaml
 from search.errors import StudyError
 from search.storage import connect
 from search.storage.record import UNFINISHED, Record
-from search.storage.store import look
+from search.storage.study import look
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.postgres import PASSWORD, Server
 from tests.search.conftest import Said, study_of

@@ -18,7 +18,7 @@ from search.run.progress import Silent
 from search.run.retries import clear
 from search.storage.charge_file import read_charge
 from search.storage.record import Record
-from search.storage.store import look
+from search.storage.study import look
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from search.workers.messages import Job

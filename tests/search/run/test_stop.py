@@ -9,7 +9,7 @@ import pytest
 
 from search.run import stop
 from search.run.stop import StopRequest, ask_to_stop
-from search.storage.store import Store
+from search.storage.study import Store
 from tests.search.dashboard.kept import begin
 
 

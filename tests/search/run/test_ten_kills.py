@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from search.storage.record import UNFINISHED, Record
-from search.storage.store import look
+from search.storage.study import look
 from search.study import Study
 from tests.command import commands
 from tests.search.conftest import charged

@@ -11,9 +11,9 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from search.storage.live_trial import GenomeTrial
-from search.storage.store import Store, claim, coordinate
+from search.storage.study import Store, claim, coordinate
 from search.storage.transactions import database_storage
+from search.storage.trial import GenomeTrial
 
 ATTRS = {"one": "nodes: {} # ü", "plan": {"params": 7, "macs": None}, "many": [1.5, True, "", "'"]}
 

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from search.run.budget import Budget
-from search.storage.store import Store
+from search.storage.study import Store
 from search.workers import gpu_sharing
 from search.workers.gpu_sharing import CONTEXT_BYTES, bytes_per_worker, decide, measured, receive
 from search.workers.slots import Places, places

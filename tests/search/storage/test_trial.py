@@ -6,9 +6,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.storage.live_trial import GenomeTrial, LiveTrial, OptunaTrial
 from search.storage.record import PLAN, RESULT, Record, record
-from search.storage.store import Store, claim, coordinate
+from search.storage.study import Store, claim, coordinate
+from search.storage.trial import GenomeTrial, LiveTrial, OptunaTrial
 
 PLANNED = {"digest": "d", "params": 7, "macs": 9, "memory_bytes": 11, "depth": 2}
 
