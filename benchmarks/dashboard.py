@@ -46,7 +46,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sampling_cost import fill, study_text, verdict
 
 from search.config.read import parse_study
-from search.storage.study import TEXT_ATTR, Store, claim, coordinate
+from search.storage.study import TEXT_ATTR, Store, claim, open_to_run
 
 GOAL_SECONDS = 0.3
 NAMED_SECONDS = 2.0
@@ -63,7 +63,7 @@ PAGES = (
     f"{STUDY}/plot/against.json",
     f"{STUDY}/plot/budget.json",
     f"{STUDY}/plot/curves.json",
-    f"{STUDY}/part/learned",
+    f"{STUDY}/part/findings",
     f"{STUDY}/genes",
     f"{STUDY}/trial/77",
     f"{STUDY}/trial/77.json",
@@ -228,7 +228,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = parse_study(study_text(given.sampler, "types"), "<study>")
         with claim("study", Path(folder), None) as claimed:
-            store = coordinate(claimed, ["maximize"], {TEXT_ATTR: file.text()})
+            store = open_to_run(claimed, ["maximize"], {TEXT_ATTR: file.text()})
         fill(store, file, given.trials)
         holes = len(file.space.holes)
         print(f"{given.trials:,} trials of {holes} holes, {given.sampler}; first byte (CPU)")

@@ -48,7 +48,7 @@ from search.samplers.registry import proposing
 from search.space.distributions import distribution
 from search.space.space import Space
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
-from search.storage.study import Store, claim, coordinate
+from search.storage.study import Store, claim, open_to_run
 from search.storage.trial_report import Charge, TrialReport
 from search.study import Study, _search
 from trainer import Report
@@ -130,7 +130,7 @@ def _opened(stack: ExitStack, sampler: str, space: str, finished: int, folder: P
     """Return the coordinator of a study that is filled with finished trials."""
     file = parse_study(study_text(sampler, space), "<study>")
     claimed = stack.enter_context(claim(f"{sampler}-{finished}", folder, None))
-    store = coordinate(claimed, ["maximize"], {})
+    store = open_to_run(claimed, ["maximize"], {})
     fill(store, file, finished)
     run = Context(
         file,

@@ -28,6 +28,8 @@ from search.run.active_trial import ActiveTrials
 from search.run.budget import Budget
 from search.run.context import Context
 from search.run.coordinator import Coordinator
+from search.run.finale import FinaleWork
+from search.run.finale_plan import FinalePlan
 from search.run.limits import Limits
 from search.run.loop import Loop
 from search.run.ownership import SILENT_SECONDS, owner
@@ -36,8 +38,6 @@ from search.run.progress import Progress, Silent
 from search.run.promotion import Promotion
 from search.run.pruning import Pruning
 from search.run.recovery import recover, recover_seeds
-from search.run.retraining import Retraining
-from search.run.retraining_plan import RetrainingPlan
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.run.stop import StopRequest, stop_signals
@@ -45,10 +45,10 @@ from search.samplers import registry
 from search.samplers.base import Proposer
 from search.samplers.random_search import RandomSearch
 from search.storage.record import Record
-from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
 from search.workers.messages import Setup
 from search.workers.pool import prepare, worker_pool
-from search.workers.slots import places
+from search.workers.slots import worker_devices
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -115,7 +115,7 @@ class Study:
             data = _data(config)
             directions = [objective.direction for objective in config.objectives]
             identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest()}
-            store = coordinate(claimed, directions, identity)
+            store = open_to_run(claimed, directions, identity)
             with closing(store), _storage_errors(store):
                 _check_same(store, config, data)
                 warm_start.store_genomes(store, first)
@@ -184,12 +184,12 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
     config = study.config
     recovered = recover(store, config)
     recover_seeds(store)
-    slots = places(config.device, config.workers, _bytes(data), config.budget.memory)
+    slots = worker_devices(config.device, config.workers, _bytes(data), config.budget.memory)
     budget = Budget(store, config.budget.device_time, slots.devices, _reserved_seconds(config, store))
     history = History(config.objectives, config.recipe.epochs)
     run = Context(config, store, budget, progress, stop_asked, history)
-    plan = RetrainingPlan(run)
-    finale = Retraining(run, plan)
+    plan = FinalePlan(run)
+    finale = FinaleWork(run, plan)
     search = _search(study, run, plan.release)
     progress.opened(config, store, recovered, budget.spent_seconds(), slots)
     try:
@@ -223,7 +223,7 @@ def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordina
     return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, source), release)
 
 
-def _retrain(finale: Retraining, loop: Loop) -> None:
+def _retrain(finale: FinaleWork, loop: Loop) -> None:
     finale.begin()
     try:
         loop.run(finale)

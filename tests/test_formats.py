@@ -12,7 +12,7 @@ import search
 from search.results.refs import open_study
 from search.run.progress import Silent
 from search.storage.record import Record
-from search.storage.study import look
+from search.storage.study import open_to_read
 
 FORMATS = Path(__file__).with_name("formats")
 # 0.1.0 called the sampler bayes kernel
@@ -63,7 +63,7 @@ def test_an_export_gives_the_same_logits() -> None:
 
 
 def test_a_finished_study_goes_no_further_and_exports_again(runs: Path) -> None:
-    before = look("finished", runs).records()
+    before = open_to_read("finished", runs).records()
     result = search.Study.load(FORMATS / "finished.yaml", runs).run()
     assert result.records == tuple(before) and "all 8 trials were made" in result.stop
     assert result.exported is not None

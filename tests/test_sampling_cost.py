@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.sampling_cost import SPACES, measured, study_text
 from search.config.read import parse_study
-from search.storage.study import look
+from search.storage.study import open_to_read
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -20,7 +20,7 @@ def test_what_is_measured_are_trials_of_a_study(tmp_path: Path) -> None:
     spent = measured(["evolve", "nsga2"], "types", 12, 1, tmp_path)
     assert all(min(one) > 0 for one in spent.values())
     for name, one in spent.items():
-        records = look(f"{name}-12", tmp_path).records()
+        records = open_to_read(f"{name}-12", tmp_path).records()
         assert {record.outcome for record in records} == {"done"}
         assert len(records) >= 12 + 3 and len({record.digest for record in records}) >= 12
         assert one.asks >= 1

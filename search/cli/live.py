@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from search.run.recovery import Recovered
     from search.storage.seed_results import SeedResult
     from search.storage.study import Store
-    from search.workers.slots import Places
+    from search.workers.slots import WorkerDevices
 
 
 class Rich:
@@ -43,12 +43,12 @@ class Rich:
             self._live.__exit__(kind, error, trace)
 
     def opened(
-        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
+        self, config: StudyConfig, store: Store, recovered: Recovered, spent: float, workers: WorkerDevices
     ) -> None:
-        self._tally.file, self._devices = file, len(set(places.devices))
+        self._tally.config, self._devices = config, len(set(workers.devices))
         for record in store.records():
             self._tally.see(record)
-        self._say(opening(file, store, recovered, spent, places))
+        self._say(opening(config, store, recovered, spent, workers))
 
     def began(self, number: int, params: int, macs: int) -> None:
         self._active[number] = f"trial {number}  params {params:,}  macs {formatting.short(macs)}"
@@ -91,7 +91,7 @@ class Rich:
         self._say(self._tally.seed_line(number, seed, one, spent))
 
     def _time_left(self, spent: float) -> str:
-        budget = self._tally.file.budget.device_time if self._tally.file else None
+        budget = self._tally.config.budget.device_time if self._tally.config else None
         left = max(budget - spent, 0.0) / self._devices if budget else None
         return f", about {formatting.seconds(left)} left" if left is not None else ""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from search.run.recovery import Recovered
     from search.storage.seed_results import SeedResult
     from search.storage.study import Store
-    from search.workers.slots import Places
+    from search.workers.slots import WorkerDevices
 
 
 class Plain:
@@ -34,10 +34,10 @@ class Plain:
         pass
 
     def opened(
-        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
+        self, config: StudyConfig, store: Store, recovered: Recovered, spent: float, workers: WorkerDevices
     ) -> None:
-        self._tally.file = file
-        self._say(opening(file, store, recovered, spent, places))
+        self._tally.config = config
+        self._say(opening(config, store, recovered, spent, workers))
 
     def began(self, number: int, params: int, macs: int) -> None:
         pass

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from search.run.recovery import Recovered
     from search.storage.seed_results import SeedResult
     from search.storage.study import Store
-    from search.workers.slots import Places
+    from search.workers.slots import WorkerDevices
 
 
 @dataclass
 class Tally:
     """The numbers of a search in progress."""
 
-    file: StudyConfig | None = None
+    config: StudyConfig | None = None
     best: Record | None = None
     unreported: dict[str, int] = field(default_factory=dict)  # refused and reused trials since the last line
     duplicates: int = 0  # trials whose result was reused
@@ -52,15 +52,15 @@ class Tally:
         return f"{training_name(number, seed)}  {result}  {seconds}  [spent {self.spending(spent)}]"
 
     def spending(self, spent: float) -> str:
-        budget = self.file.budget.device_time if self.file else None
+        budget = self.config.budget.device_time if self.config else None
         return formatting.seconds(spent) + (f" / {formatting.seconds(budget)}" if budget else "")
 
     def see(self, record: Record) -> None:
         """Count a trial that is a duplicate, and remember the trial if it is the best so far."""
         self.duplicates += record.reused is not None
         known = [self.best] if self.best else []
-        if self.file is not None:
-            self.best = next(iter(front([*known, record], self.file.objectives)), None)
+        if self.config is not None:
+            self.best = next(iter(front([*known, record], self.config.objectives)), None)
 
 
 def training_name(number: int, seed: int) -> str:
@@ -83,12 +83,14 @@ def trial_text(record: Record) -> str:
     return "  ".join(parts)
 
 
-def opening(file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places) -> str:
+def opening(
+    config: StudyConfig, store: Store, recovered: Recovered, spent: float, workers: WorkerDevices
+) -> str:
     """Return the first lines: the study, its devices, and the trials of an earlier run."""
-    devices = places.devices
+    devices = workers.devices
     kinds = ", ".join(f"{devices.count(device)} x {device}" for device in dict.fromkeys(devices))
     lines = [
-        f"study {file.name} in {store.folder}: {file.sampler} on {file.data.name}, {kinds} ({places.why})"
+        f"study {config.name} in {store.folder}: {config.sampler} on {config.data.name}, {kinds} ({workers.why})"
     ]
     count = sum(record.is_counted for record in store.records())
     if count:

@@ -82,8 +82,8 @@ class Written(Section):
     )
     ask: Literal["active", "all"] | None = Field(
         default=None,
-        description="For Optuna's samplers: suggest values for the holes that the drawn network uses (`active`), or "
-        "for every hole of the space in every trial (`all`).",
+        description="Which holes Optuna's samplers suggest values for: those that the network uses (`active`), or "
+        "every hole of the space in every trial (`all`).",
         json_schema_extra={"unset": f"`all` for {_JOINT}, else `active`"},
     )
     inherit: bool = Field(

@@ -24,7 +24,7 @@ BY = "enqueued"  # origin of the genomes, in place of the name of a sampler
 MOST_WAITING = 100  # trials in the queue
 
 
-def fit(file: StudyConfig, space: Space, given: Genome) -> Genome:
+def fit(config: StudyConfig, space: Space, given: Genome) -> Genome:
     """Return a genome as a genome of the space.
 
     Raises StudyError, one sentence, where it does not fit the space or exceeds a limit of the study.
@@ -33,10 +33,10 @@ def fit(file: StudyConfig, space: Space, given: Genome) -> Genome:
     if found.genome is None:
         raise StudyError(f"the genome does not fit the study's space: {found.complaint}")
     try:
-        network = candidate(found.genome, file.recipe.batch, file.recipe.optimizer)
+        network = candidate(found.genome, config.recipe.batch, config.recipe.optimizer)
     except GenomeError as error:
         raise StudyError(f"the network cannot be built: {error}") from None
-    if exceeded := [str(one) for one in measured(network, file) if one.over > 0]:
+    if exceeded := [str(one) for one in measured(network, config) if one.over > 0]:
         raise StudyError(f"the network is over the study's limits: {'; '.join(exceeded)}")
     return found.genome
 

@@ -17,7 +17,7 @@ from search.samplers.base import ORIGIN, Origin
 from search.space.adapt import Fit, fitted
 from search.space.space import Space
 from search.storage.record import GENOME, Record
-from search.storage.study import Store, look
+from search.storage.study import Store, open_to_read
 
 log = logging.getLogger("search")
 
@@ -25,31 +25,33 @@ START = "start"  # origin of the genomes; also the attribute of a study that sto
 MOST = 5  # genomes that are taken from another study
 
 
-def start_genomes(file: StudyConfig, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
+def start_genomes(config: StudyConfig, runs: Path, known: Collection[str] = ()) -> dict[str, Genome]:
     """Return the genomes under `start:` as genomes of the space, by REF. known: REFs that are not read.
 
     Raises StudyError with one line for each genome that does not exist, or does not fit the space, and where.
     """
-    fits = _fits(file, file.space, runs, known)
-    if wrong := _mistakes(file, fits):
+    fits = _fits(config, config.space, runs, known)
+    if wrong := _mistakes(config, fits):
         raise StudyError("\n".join(wrong))
     return {ref: fit.genome for ref, fit in fits.items() if fit.genome is not None}
 
 
-def start_mistakes(file: StudyConfig, space: Space | None, runs: Path) -> list[str]:
+def start_mistakes(config: StudyConfig, space: Space | None, runs: Path) -> list[str]:
     """Return a line for each genome under `start:` that does not exist, or does not fit the space, if given."""
-    return _mistakes(file, _fits(file, space, runs))
+    return _mistakes(config, _fits(config, space, runs))
 
 
-def _fits(file: StudyConfig, space: Space | None, runs: Path, known: Collection[str] = ()) -> dict[str, Fit]:
-    folder = Path(file.source.path).parent
-    return {ref: _read(space, ref, runs, folder) for ref in file.start if ref not in known}
+def _fits(
+    config: StudyConfig, space: Space | None, runs: Path, known: Collection[str] = ()
+) -> dict[str, Fit]:
+    folder = Path(config.source.path).parent
+    return {ref: _read(space, ref, runs, folder) for ref in config.start if ref not in known}
 
 
-def _mistakes(file: StudyConfig, fits: Mapping[str, Fit]) -> list[str]:
+def _mistakes(config: StudyConfig, fits: Mapping[str, Fit]) -> list[str]:
     return [
-        str(file.source.error(("start", place), f"start: {fits[ref].complaint}"))
-        for place, ref in enumerate(file.start)
+        str(config.source.error(("start", place), f"start: {fits[ref].complaint}"))
+        for place, ref in enumerate(config.start)
         if ref in fits and fits[ref].genome is None
     ]
 
@@ -64,19 +66,19 @@ def _read(space: Space | None, ref: str, runs: Path, folder: Path) -> Fit:
     return fit if fit.genome is not None else Fit(None, f"{ref} does not fit: {fit.complaint}")
 
 
-def best_of(study: str, file: StudyConfig, runs: Path) -> dict[str, Genome]:
+def best_of(study: str, config: StudyConfig, runs: Path) -> dict[str, Genome]:
     """Return the best genomes of another study, or the genome of STUDY#TRIAL, that fit the space, by REF.
 
     The log reports genomes that do not fit. Raises StudyError where none fits.
     """
-    space = file.space
-    fits = {ref: fitted(space, one) for ref, one in _others(study, file.data.root, runs).items()}
+    space = config.space
+    fits = {ref: fitted(space, one) for ref, one in _others(study, config.data.root, runs).items()}
     for ref, fit in fits.items():
         if fit.genome is None:
             log.warning("%s left out: it does not fit the space: %s", ref, fit.complaint)
     found = {ref: fit.genome for ref, fit in fits.items() if fit.genome is not None}
     if not found:
-        raise StudyError(f"no genome of {study} fits the space of {file.source.path}; run without --from")
+        raise StudyError(f"no genome of {study} fits the space of {config.source.path}; run without --from")
     return found
 
 
@@ -97,7 +99,7 @@ def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Genome]:
 def stored_genomes(name: str, runs: Path, url: str | None) -> dict[str, str]:
     """Return the stored start genomes of a study, texts by REF; none where the study does not exist yet."""
     try:
-        return dict(look(name, runs, url).study.user_attrs.get(START, {}))
+        return dict(open_to_read(name, runs, url).study.user_attrs.get(START, {}))
     except StudyError:
         return {}
 

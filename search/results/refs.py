@@ -11,7 +11,7 @@ from search.config.read import parse_study, read_study, report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.storage.record import Record
-from search.storage.study import TEXT_ATTR, Store, check_format, look
+from search.storage.study import TEXT_ATTR, Store, check_format, open_to_read
 
 
 class Opened(NamedTuple):
@@ -40,7 +40,7 @@ def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     if is_file(name):
         config = read_study(name, data_root, is_begun=True)
         name, url = config.name, config.storage
-    store = look(name, runs, url)
+    store = open_to_read(name, runs, url)
     attrs = store.study.user_attrs
     check_format(attrs, name)
     return Opened(store, parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root))
@@ -51,7 +51,7 @@ def check_removed(config: StudyConfig, runs: Path) -> None:
     if not config.removed:
         return
     try:
-        look(config.name, runs, config.storage)
+        open_to_read(config.name, runs, config.storage)
     except StudyError:
         raise StudyError("\n".join(config.removed)) from None
     report_removed(config)

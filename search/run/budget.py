@@ -55,7 +55,7 @@ class Budget:
     # --- charging
 
     def charge(self, key: Key, seconds: float) -> None:
-        """Charge a trial or a seed these device seconds in all, in place of what it was charged before."""
+        """Set the device seconds that a trial or a seed has been charged; the value before is replaced."""
         self.others_seconds -= self.others.pop(key, 0.0)  # from now on this coordinator accounts for the key
         self.charged[key] = round(seconds, 6)
 

@@ -43,7 +43,7 @@ class Coordinator:
             return reason
         if self.active.running() or limits.screenings():
             return None
-        scheduler.look()
+        scheduler.update()
         reason = limits.reason_to_stop()
         if reason is None or limits.waits_for_peers():
             return None
@@ -56,6 +56,7 @@ class Coordinator:
         return reason
 
     def patience(self) -> float:
+        """Return the seconds to wait for an event: a turn."""
         return TURN_SECONDS
 
     def fill(self, pool: WorkerPool) -> bool:

@@ -12,7 +12,7 @@ from search.objective import Source
 from search.run import loop
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
-from search.run.retraining_plan import Task
+from search.run.finale_plan import Task
 from search.samplers.base import ORIGIN, Origin
 from search.storage.trial_files import REPORT_FILE
 from search.workers.messages import Job, Screening

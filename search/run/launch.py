@@ -42,12 +42,12 @@ class Launch(NamedTuple):
         return self.host == socket.gethostname() and Path(self.file).is_file() and Path(self.folder).is_dir()
 
 
-def store_launch(store: Store, file: StudyConfig) -> None:
+def store_launch(store: Store, config: StudyConfig) -> None:
     """Store the launch of the present run; a study that was read from no file stores none."""
-    path = Path(file.source.path)
+    path = Path(config.source.path)
     if not path.is_file():
         return
-    root = file.data.root
+    root = config.data.root
     launch = Launch(
         str(path.absolute()), str(Path.cwd()), root and str(Path(root).absolute()), socket.gethostname()
     )

@@ -39,6 +39,6 @@ def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
 
 
 def heartbeat_of(trial: FrozenTrial) -> float:
-    """Return the last heartbeat of a trial's coordinator through this trial, in unix seconds."""
+    """Return when the coordinator of a trial last wrote to the trial, in unix seconds."""
     moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
     return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))

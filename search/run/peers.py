@@ -120,7 +120,7 @@ class Peers:
         self.recovered_at = time.monotonic()
         return recover(self.run.store, self.run.config).paused
 
-    def look(self, own: Container[int]) -> None:
+    def update(self, own: Container[int]) -> None:
         """Read the trials of other coordinators. own: the trials that this coordinator runs."""
         if not self.run.store.shared:
             return

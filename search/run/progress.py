@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from search.run.recovery import Recovered
     from search.storage.seed_results import SeedResult
     from search.storage.study import Store
-    from search.workers.slots import Places
+    from search.workers.slots import WorkerDevices
 
 
 class Progress(Protocol):
@@ -24,7 +24,7 @@ class Progress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def opened(
-        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
+        self, config: StudyConfig, store: Store, recovered: Recovered, spent: float, workers: WorkerDevices
     ) -> None: ...
     def began(self, number: int, params: int, macs: int) -> None: ...
     def epoch(self, number: int, row: Mapping[str, Any], epochs: int) -> None: ...
@@ -49,7 +49,7 @@ class Silent:
         pass
 
     def opened(
-        self, file: StudyConfig, store: Store, recovered: Recovered, spent: float, places: Places
+        self, config: StudyConfig, store: Store, recovered: Recovered, spent: float, workers: WorkerDevices
     ) -> None:
         pass
 

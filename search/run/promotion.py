@@ -65,7 +65,7 @@ class Promotion:
             trial.bracket = next_bracket(rungs, epochs, [begun[b] for b in range(len(rungs) + 1)], brackets)
         self.history.enter(trial.number, trial.bracket)
 
-    def asked_at(self, trial: ActiveTrial) -> tuple[int, ...]:
+    def judged_epochs(self, trial: ActiveTrial) -> tuple[int, ...]:
         """Return the epochs after which a trial is judged."""
         rungs, points = self.config.rungs, self.config.curve_points
         if not self.is_used:

@@ -41,7 +41,7 @@ class Scheduler:
             return True
         if not free:
             return False
-        self.look()
+        self.update()
         waiting = [trial for trial in self.active.waiting() if self.limits.may_begin(trial)]
         is_full = len(self.active.waiting()) > 2 * len(pool.slots)
         if not waiting and (is_full or self.limits.reason_to_stop() is not None):
@@ -78,11 +78,11 @@ class Scheduler:
         rows, seconds = self.limits.screener.unmeasured(number)
         self.screened(Screened(number, tuple(rows), seconds), pool)
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Read the trials of other coordinators, and take over those that a dead one left."""
         if paused := self.limits.peers.recovered_paused():
             self.rungs.adopt(paused)
-        self.limits.peers.look(self.active.running())
+        self.limits.peers.update(self.active.running())
 
     def take_reused(self) -> list[Record]:
         """Return the trials that ended without training since the last call."""
@@ -132,7 +132,7 @@ class Scheduler:
         A trial waits where the budget was spent meanwhile: it is retried when the study resumes. It also waits where
         another coordinator trains the same network: it then reuses that result.
         """
-        self.look()
+        self.update()
         is_trained = self.run.history.trained(trial.candidate.digest) is not None
         if is_trained or not self.limits.may_begin(trial):
             self.active.enter(trial, State.WAITING)
@@ -144,7 +144,7 @@ class Scheduler:
         promotion = self.rungs.promotion
         if trial.paused_record is None:
             promotion.enter(trial)
-        job = self.jobs.trial(trial, promotion.asked_at(trial), slot.setup.device)
+        job = self.jobs.trial(trial, promotion.judged_epochs(trial), slot.setup.device)
         self.active.enter(trial, State.RUNNING)
         trial.curve_stored_at = time.monotonic()  # the curve of a short trial is not stored while it runs
         if self.run.store.shared:

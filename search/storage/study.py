@@ -100,7 +100,7 @@ def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
         yield Claim(name, folder, f"sqlite:///{file}", shared=False)
 
 
-def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> Store:
+def open_to_run(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> Store:
     """Open a claimed study to run it. A study that does not exist is made, with the attributes in `identity`.
 
     Raises StudyError where the storage cannot be used, or has a study of that name with other directions.
@@ -116,13 +116,15 @@ def coordinate(claimed: Claim, directions: Sequence[str], identity: Mapping[str,
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
-def look(name: str, runs: Path, url: str | None = None) -> Store:
+def open_to_read(name: str, runs: Path, url: str | None = None) -> Store:
     """Open an existing study to read it, also while it is running. Raises StudyError where it does not exist."""
     return _found(name, runs, url, lambda place: open_storage(place, makes_tables=False))
 
 
 @contextmanager
-def writing(name: str, runs: Path, url: str | None = None, lock_seconds: float = 2.0) -> Iterator[Store]:
+def open_to_write(
+    name: str, runs: Path, url: str | None = None, lock_seconds: float = 2.0
+) -> Iterator[Store]:
     """Open an existing study to write a few attributes or trials, also while it is running; no file or table is made.
 
     Raises StudyError where the study does not exist or cannot be written: locked for longer than `lock_seconds`,

@@ -9,7 +9,7 @@ from search.errors import StudyError
 from search.workers.gpu_sharing import sharing
 
 
-class Places(NamedTuple):
+class WorkerDevices(NamedTuple):
     """The slots of a study."""
 
     # of each slot, such as cpu, cpu or cuda:0, cuda:1
@@ -18,7 +18,9 @@ class Places(NamedTuple):
     why: str
 
 
-def places(device: str, workers: int | None, data_bytes: int, memory_bytes: int | None) -> Places:
+def worker_devices(
+    device: str, workers: int | None, data_bytes: int, memory_bytes: int | None
+) -> WorkerDevices:
     """Return the slots of a study whose images take `data_bytes` and whose networks may take `memory_bytes`.
 
     By default there is one slot for each core, or on each visible GPU as many as `gpu_sharing` measures. Raises
@@ -29,7 +31,7 @@ def places(device: str, workers: int | None, data_bytes: int, memory_bytes: int 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "cpu" or (device == "auto" and gpus == 0):
         cores = len(os.sched_getaffinity(0))
-        return Places(("cpu",) * (workers or cores), "as asked" if workers else "one for each core")
+        return WorkerDevices(("cpu",) * (workers or cores), "as asked" if workers else "one for each core")
     if gpus == 0:
         raise StudyError(f"device is {device} and torch sees no GPU here; write `device: cpu` or auto")
     names = [f"cuda:{i}" for i in range(gpus)]
@@ -38,7 +40,7 @@ def places(device: str, workers: int | None, data_bytes: int, memory_bytes: int 
             raise StudyError(f"device is {device} and torch sees {', '.join(names)}; name one of these")
         names = [device]
     if workers is not None:
-        return Places(tuple(names[i % len(names)] for i in range(workers)), "as asked")
+        return WorkerDevices(tuple(names[i % len(names)] for i in range(workers)), "as asked")
     found = [sharing(name, data_bytes, memory_bytes) for name in names]
     fewest = min(found)
-    return Places(tuple(names * fewest.workers), fewest.why)
+    return WorkerDevices(tuple(names * fewest.workers), fewest.why)

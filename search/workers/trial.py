@@ -28,7 +28,7 @@ from trainer.outcome import is_memory
 log = logging.getLogger("search")
 
 
-class Bench(NamedTuple):
+class WorkerContext(NamedTuple):
     """What a worker has for every job."""
 
     data: trainer.Data
@@ -53,19 +53,19 @@ class Trained(NamedTuple):
     inherited: Inheritance | None = None  # the weights that the network began with
 
 
-def run(job: Job, bench: Bench) -> TrialReport:
+def run(job: Job, context: WorkerContext) -> TrialReport:
     """Train one network, write the files of its trial and return its report.
 
     An interrupted trial leaves no report file but its checkpoint, from which this or another trial may resume.
     """
-    meter, peak = trainer.Meter(bench.device), trainer.Peak(torch.device(bench.device))
+    meter, peak = trainer.Meter(context.device), trainer.Peak(torch.device(context.device))
     checkpoint = trainer.Checkpoint(Path(job.folder) / CHECKPOINT_FILE, job.checkpoint_seconds)
     earlier_seconds = take_over_checkpoint(checkpoint, job.earlier)
     try:
-        with memory_limit(job.memory_bytes if bench.device == "cpu" else None):
-            trained = _trained(job, bench, meter, checkpoint, earlier_seconds)
+        with memory_limit(job.memory_bytes if context.device == "cpu" else None):
+            trained = _trained(job, context, meter, checkpoint, earlier_seconds)
     except Exception as error:  # from building; `fit` has outcomes of its own
-        trained = Trained(_failed(job, error, meter, peak, bench.device))
+        trained = Trained(_failed(job, error, meter, peak, context.device))
     report = _report(job, trained)
     weights = trained.report.best_weights
     if weights is not None and trained.report.outcome != "interrupted":
@@ -74,12 +74,16 @@ def run(job: Job, bench: Bench) -> TrialReport:
 
 
 def _trained(
-    job: Job, bench: Bench, meter: trainer.Meter, checkpoint: trainer.Checkpoint, earlier_seconds: float
+    job: Job,
+    context: WorkerContext,
+    meter: trainer.Meter,
+    checkpoint: trainer.Checkpoint,
+    earlier_seconds: float,
 ) -> Trained:
     """Resume from the checkpoint that was taken over; train from scratch where there is none that can be used."""
     if earlier_seconds:
         try:
-            trained = _fitted(job, bench, meter, checkpoint, earlier_seconds)
+            trained = _fitted(job, context, meter, checkpoint, earlier_seconds)
         except trainer.CheckpointError as error:
             reason = str(error)
         else:
@@ -90,11 +94,15 @@ def _trained(
             meter.add(trained.report.seconds - meter.seconds)
         log.warning("trial %d starts from scratch: %s", job.number, reason)
         checkpoint.remove()
-    return _fitted(job, bench, meter, checkpoint, 0.0)
+    return _fitted(job, context, meter, checkpoint, 0.0)
 
 
 def _fitted(
-    job: Job, bench: Bench, meter: trainer.Meter, checkpoint: trainer.Checkpoint, earlier_seconds: float
+    job: Job,
+    context: WorkerContext,
+    meter: trainer.Meter,
+    checkpoint: trainer.Checkpoint,
+    earlier_seconds: float,
 ) -> Trained:
     """Build, train, and measure the latency where it is an objective."""
     with meter:
@@ -104,31 +112,31 @@ def _fitted(
             inherited = noted_inheritance((job.folder, *job.earlier))
         else:
             inherited = inherit(module, written, job.parent, job.folder) if job.parent else None
-        module = module.to(bench.device)
+        module = module.to(context.device)
 
     paused = threading.Event()
 
     def on_rung(epoch: int, scores: Mapping[str, float]) -> bool:
-        bench.pipe.send(Rung(job.number, epoch, dict(scores)))
-        verdict: Verdict = bench.pipe.recv()
+        context.pipe.send(Rung(job.number, epoch, dict(scores)))
+        verdict: Verdict = context.pipe.recv()
         if verdict.pause:
             paused.set()
         return verdict.stop
 
     report = trainer.fit(
         module,
-        bench.data,
+        context.data,
         _budget(job, earlier_seconds),
         on_rung,
         recipe=job.recipe,
-        device=bench.device,
-        on_epoch=lambda row: bench.pipe.send(Row(job.number, asdict(row))),
+        device=context.device,
+        on_epoch=lambda row: context.pipe.send(Row(job.number, asdict(row))),
         started_seconds=meter.seconds,
         predicted_bytes=job.predicted_bytes,
         checkpoint=checkpoint,
-        stop_asked=lambda: paused.is_set() or bench.halted.is_set(),
+        stop_asked=lambda: paused.is_set() or context.halted.is_set(),
     )
-    return Trained(report, _latency(job, bench, module, report), earlier_seconds, inherited)
+    return Trained(report, _latency(job, context, module, report), earlier_seconds, inherited)
 
 
 def _budget(job: Job, earlier_seconds: float) -> trainer.Budget:
@@ -137,12 +145,12 @@ def _budget(job: Job, earlier_seconds: float) -> trainer.Budget:
     return trainer.Budget(left, job.trial_seconds, job.memory_bytes, job.rungs)
 
 
-def _latency(job: Job, bench: Bench, module: torch.nn.Module, report: trainer.Report) -> Latency:
+def _latency(job: Job, context: WorkerContext, module: torch.nn.Module, report: trainer.Report) -> Latency:
     if not job.latency or report.best_weights is None or report.outcome in ("failed", "interrupted"):
         return Latency(None, 0.0)
-    meter = trainer.Meter(bench.device)
+    meter = trainer.Meter(context.device)
     with meter:
-        seconds = trainer.latency(module, bench.data.input, bench.device)
+        seconds = trainer.latency(module, context.data.input, context.device)
     return Latency(seconds, meter.seconds)
 
 

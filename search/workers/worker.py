@@ -17,7 +17,7 @@ import trainer.loop.fit_loop
 from search.config.dataset import Dataset
 from search.workers.messages import HALT, Broken, Finished, Ready, Screening, Setup, Task
 from search.workers.proxies import screen
-from search.workers.trial import Bench, run
+from search.workers.trial import WorkerContext, run
 from trainer.data.residence import placed
 
 WARM_UP_SECONDS = 0.1
@@ -43,7 +43,7 @@ def serve(pipe: Connection, setup: Setup) -> None:
     except (ValueError, RuntimeError) as error:
         pipe.send(Broken(str(error)))
         return
-    bench = Bench(data, setup.device, pipe, halted)
+    context = WorkerContext(data, setup.device, pipe, halted)
     pipe.send(Ready())
     while True:
         try:
@@ -53,7 +53,7 @@ def serve(pipe: Connection, setup: Setup) -> None:
         if isinstance(job, Screening):
             pipe.send(screen(job, data, setup.device, halted.is_set))
             continue
-        finished = Finished(job.number, run(job, bench))
+        finished = Finished(job.number, run(job, context))
         pipe.send(finished)
         if finished.report.report.kind == "device":
             return  # a CUDA error persists in its process; the next job gets a new worker

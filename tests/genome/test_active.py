@@ -34,7 +34,7 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def places(module: Active) -> Tensor:
+def worker_devices(module: Active) -> Tensor:
     """Return (dy, dx) of every tap of every group, including the centre. (groups, K, 2)"""
     taps = module.position.view(module.groups, -1, 2)
     centre = taps.shape[1] // 2
@@ -47,7 +47,7 @@ def gathered(x: Tensor, module: Active) -> Tensor:
     stride, outputs, groups = module.stride, module.weight.shape[0], module.groups
     weight = module.weight.flatten(2).view(groups, outputs // groups, -1, module.kernel**2)
     total = []
-    for taps, part in zip(places(module), weight, strict=True):
+    for taps, part in zip(worker_devices(module), weight, strict=True):
         out = x.new_zeros(batch, part.shape[0], -(-height // stride), -(-width // stride))
         for k, (dy, dx) in enumerate(taps):
             iy, ix = int(dy.detach().floor()), int(dx.detach().floor())
@@ -77,7 +77,7 @@ def deformed(x: Tensor, module: Active) -> Tensor:
     start = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).view(-1, 2)
     size = (-(-x.shape[2] // stride), -(-x.shape[3] // stride))
     outs = []
-    for taps, weight in zip(places(module), module.weight.chunk(module.groups), strict=True):
+    for taps, weight in zip(worker_devices(module), module.weight.chunk(module.groups), strict=True):
         offset = (taps - start).view(1, -1, 1, 1).expand(x.shape[0], -1, *size)
         outs.append(deform_conv2d(x, offset, weight, None, stride, reach))
     bias = 0 if module.bias is None else module.bias.view(-1, 1, 1)

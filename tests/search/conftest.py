@@ -13,7 +13,7 @@ from search.cli import app
 from search.errors import StudyError
 from search.run.progress import Silent
 from search.storage.record import Record
-from search.storage.study import Store, look
+from search.storage.study import Store, open_to_read
 from search.storage.trial_report import TrialReport
 from search.study import Result, Study
 
@@ -74,7 +74,7 @@ def trials_in(runs: Path) -> list[Record]:
 @cache
 def _opened(runs: Path) -> Store:
     """Open a study once: one opening takes as long as many reads, and slows down a command that runs beside it."""
-    return look("tiny", runs)
+    return open_to_read("tiny", runs)
 
 
 @pytest.fixture

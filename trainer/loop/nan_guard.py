@@ -18,7 +18,10 @@ class NanGuard:
         self._good: Tensor | int = 0 if device.type == "cpu" else torch.zeros((), device=device)
 
     def check(self, number: Tensor) -> Tensor:
-        """Count a step, given a number that is finite if loss and gradient are; return the optimizer's `found_inf`."""
+        """Count one step. `number` is finite if and only if the loss and all gradients are.
+
+        Returns the optimizer's `found_inf`: 1 from the first bad step on.
+        """
         if isinstance(self._good, Tensor):
             torch.logical_or(self._found, ~torch.isfinite(number), out=self._found)
             self._good += 1 - self._found

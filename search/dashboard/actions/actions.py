@@ -30,7 +30,7 @@ from search.errors import StudyError
 from search.proposals import enqueue
 from search.run.stop import ask_to_stop
 from search.space.space import Space
-from search.storage.study import writing
+from search.storage.study import open_to_write
 
 LONGEST_GENOME = 100_000  # characters
 HAND = "hand"  # origin of a genome that a person wrote
@@ -82,7 +82,7 @@ class Actions:
         given, how = _given(fields)
         parents = _parents(snapshot, fields["parent"])
         space = _space(snapshot)
-        made = enqueue.fit(snapshot.file, space, given)
+        made = enqueue.fit(snapshot.config, space, given)
         with self._writing(snapshot) as store:
             made_number = enqueue.enqueue(store, space, made, how, parents)
         return links.trial(snapshot.name, made_number)
@@ -104,7 +104,7 @@ class Actions:
         return links.trial(snapshot.name, number)
 
     def _writing(self, snapshot: Snapshot) -> Any:
-        return writing(snapshot.name, self.library.runs, self.library.url)
+        return open_to_write(snapshot.name, self.library.runs, self.library.url)
 
     def _route(
         self,
@@ -151,7 +151,7 @@ def _given(fields: Fields) -> tuple[Genome, str]:
 
 def _space(snapshot: Snapshot) -> Space:
     try:
-        return snapshot.file.space
+        return snapshot.config.space
     except (
         ValueError
     ) as error:  # the data set is missing, or an older version with other node types made the study

@@ -23,24 +23,24 @@ class ZooFilter:
     def fitting(self, snapshot: Snapshot) -> Sequence[str] | None:
         """Return the names of the networks that fit a study; None where the space cannot be read here."""
         with self._lock:
-            file, names = self._known.get(snapshot.name, (None, None))
-            if file is not snapshot.file:
-                names = _fitting(snapshot.file)
-                self._known[snapshot.name] = snapshot.file, names
+            config, names = self._known.get(snapshot.name, (None, None))
+            if config is not snapshot.config:
+                names = _fitting(snapshot.config)
+                self._known[snapshot.name] = snapshot.config, names
             return names
 
 
-def _fitting(file: StudyConfig) -> Sequence[str] | None:
+def _fitting(config: StudyConfig) -> Sequence[str] | None:
     try:
-        space = file.space
+        space = config.space
     except ValueError:
         return None
-    return [name for name in genome.zoo.names() if _fits(file, space, name)]
+    return [name for name in genome.zoo.names() if _fits(config, space, name)]
 
 
-def _fits(file: StudyConfig, space: Space, name: str) -> bool:
+def _fits(config: StudyConfig, space: Space, name: str) -> bool:
     try:
-        fit(file, space, genome.zoo.get(name))
+        fit(config, space, genome.zoo.get(name))
     except StudyError:
         return False
     return True

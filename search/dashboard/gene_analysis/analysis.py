@@ -63,7 +63,7 @@ class GeneAnalysis:
     def __init__(self) -> None:
         self.progress = ReadProgress(0, 0)
         self._findings: GeneFindings | None = None
-        self._file: StudyConfig | None = None
+        self._config: StudyConfig | None = None
         self._mark: str | None = None
         self._codes: dict[int, bytes | None] = {}
         self._weighed: Importance | None = None
@@ -71,11 +71,11 @@ class GeneAnalysis:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def look(self, snapshot: Snapshot, patience: float = PATIENCE) -> GeneFindings | None:
+    def findings(self, snapshot: Snapshot, patience: float = PATIENCE) -> GeneFindings | None:
         """Return the last results, None where there are none yet; a changed study is analysed again."""
         with self._lock:
-            if self._file is not snapshot.file:  # a first analysis, or another study of the same name
-                self._file, self._findings, self._mark, self._codes = snapshot.file, None, None, {}
+            if self._config is not snapshot.config:  # a first analysis, or another study of the same name
+                self._config, self._findings, self._mark, self._codes = snapshot.config, None, None, {}
                 self._weighed, self._weighed_at = None, 0
             is_busy = self._thread is not None and self._thread.is_alive()
             if not is_busy and self._mark != snapshot.mark:
@@ -96,14 +96,14 @@ class GeneAnalysis:
 
     def _keep(self, snapshot: Snapshot, made: GeneFindings | None) -> None:
         with self._lock:
-            if self._file is snapshot.file:
+            if self._config is snapshot.config:
                 self._findings, self._mark = made, snapshot.mark
 
     def _learn(self, snapshot: Snapshot) -> Iterator[GeneFindings]:
         """The results: first without the importance of genes, which takes longer, then with it."""
         import numpy as np
 
-        space, ordered = snapshot.file.space, trained(snapshot)
+        space, ordered = snapshot.config.space, trained(snapshot)
         rows = self._read(space, ordered)
         read = [(trial, row) for trial, row in zip(ordered, rows, strict=True) if row is not None]
         codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))

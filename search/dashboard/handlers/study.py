@@ -23,7 +23,7 @@ from search.dashboard.web import links
 from search.dashboard.web.guard import PICTURE_POLICY
 from search.dashboard.web.json_values import json_value
 
-ANALYSED = ("learned", "genes")  # parts of the page whose values are computed in the background
+ANALYSED = ("findings", "genes")  # parts of the page whose values are computed in the background
 
 
 class StudyHandlers:
@@ -61,7 +61,7 @@ class StudyHandlers:
             raise NotFound(NO_PAGE)
         if since == snapshot.mark:
             return Response(status_code=204)
-        values = {**study_part(snapshot, name, query), "act": self.site.actions.values(snapshot)}
+        values = {**study_part(snapshot, name, query), "controls": self.site.actions.values(snapshot)}
         answer = self.site.answer(f"part/{name}.html", values, False, query=query)
         if since is None:  # a person asked for the part: the address of the page takes the new parameters
             _set_address(answer, request, snapshot, name, parameters)
@@ -95,7 +95,7 @@ class StudyHandlers:
         return Response(svg, headers={"content-security-policy": PICTURE_POLICY}, media_type="image/svg+xml")
 
     def _study_page(self, snapshot: Snapshot, query: Query, as_twin: bool) -> Response:
-        values = {**study_page(snapshot, query), "act": self.site.actions.values(snapshot)}
+        values = {**study_page(snapshot, query), "controls": self.site.actions.values(snapshot)}
         return self.site.answer("study.html", values, as_twin, query=query)
 
     def _genes(self, snapshot: Snapshot) -> dict[str, Any]:

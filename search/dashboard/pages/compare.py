@@ -87,7 +87,9 @@ def difference_picture(snapshot: Snapshot, before: int, after: int, is_after: bo
 
 def _costs(snapshot: Snapshot, trials: Sequence[TrialView]) -> list[dict[str, Any]]:
     """A row for each value that some trial has; the best value is marked where not all values are equal."""
-    ways = {name: MAXIMIZE if name in HIGHER else MINIMIZE for name in ROWS} | dict(snapshot.file.objectives)
+    ways = {name: MAXIMIZE if name in HIGHER else MINIMIZE for name in ROWS} | dict(
+        snapshot.config.objectives
+    )
     made = []
     for name in ROWS:
         values = [_value(trial, name) for trial in trials]

@@ -11,7 +11,7 @@ from search.dashboard.web import links
 
 def genes_page(snapshot: Snapshot, analysis: GeneAnalysis) -> dict[str, Any]:
     """Return the values of the page. `is_ready` is false while the genomes are read for the first time."""
-    found = analysis.look(snapshot)
+    found = analysis.findings(snapshot)
     read, total, trouble = analysis.progress
     return {
         "name": snapshot.name,

@@ -47,21 +47,21 @@ def _common(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "href": links.study(snapshot.name),
         "goal": snapshot.goal.name,
         "is_running": snapshot.is_running,
-        "objectives": dict(snapshot.file.objectives),
+        "objectives": dict(snapshot.config.objectives),
         "mark": snapshot.mark,
     }
 
 
 def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    file = snapshot.file
+    config = snapshot.config
     return {
         **_common(snapshot, query),
         **study_summary(snapshot),
-        "data": file.data.name,
-        "sampler": file.sampler,
-        "pruner": file.pruner,
-        "epochs": file.recipe.epochs,
-        "limits": dict(file.limits),
+        "data": config.data.name,
+        "sampler": config.sampler,
+        "pruner": config.pruner,
+        "epochs": config.recipe.epochs,
+        "limits": dict(config.limits),
         "finale_seconds": _finale_seconds(snapshot),
     }
 
@@ -115,7 +115,7 @@ def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 
 PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {
     "summary": _summary,
-    "act": _act,
+    "controls": _act,
     "best": _best,
     "against": _against,
     "failures": _failed,

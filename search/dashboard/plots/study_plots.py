@@ -76,7 +76,7 @@ def budget(snapshot: Snapshot) -> Plot | None:
     ended = sorted((trial.ended, trial.record.search_seconds) for trial in snapshot.trials if trial.ended)
     if not ended or snapshot.began_at is None:
         return None
-    whole = snapshot.file.budget.device_time
+    whole = snapshot.config.budget.device_time
     unit, length = _unit(whole or snapshot.spent_seconds)
     corners, spent = [(snapshot.began_at.timestamp(), 0.0)], 0.0
     for moment, seconds in ended:

@@ -90,10 +90,10 @@ class StudyReader:
 
     def _now(self) -> Snapshot:
         attrs = self._read()
-        text, file = attrs[TEXT_ATTR], self._last.file if self._last else None
-        if file is None or text != self._text:
-            file, self._text = parse_study(text, f"{self.name} as begun"), text
-        is_new = self._take(read_seed_results(attrs)) or file is not (self._last and self._last.file)
+        text, config = attrs[TEXT_ATTR], self._last.config if self._last else None
+        if config is None or text != self._text:
+            config, self._text = parse_study(text, f"{self.name} as begun"), text
+        is_new = self._take(read_seed_results(attrs)) or config is not (self._last and self._last.config)
         is_running = self._is_running()
         study_attrs = StudyAttrs.of_attrs(attrs)
         is_new |= is_running != (self._last and self._last.is_running)
@@ -101,7 +101,7 @@ class StudyReader:
             trials = tuple(self._known[key][2] for key in sorted(self._known))
             folder = self._runs / self.name if NAME.fullmatch(self.name) else None
             began = self._run_began()
-            self._last = Snapshot(self.name, file, trials, is_running, folder, study_attrs, began)
+            self._last = Snapshot(self.name, config, trials, is_running, folder, study_attrs, began)
         return self._last
 
     def _read(self) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Snapshot:
     """A study and its trials at one moment."""
 
     name: str
-    file: StudyConfig
+    config: StudyConfig
     trials: tuple[TrialView, ...]  # in the order of their numbers
     is_running: bool
     folder: Path | None  # holds the reports of the trials; None where the study's name is no folder's name
@@ -52,12 +52,12 @@ class Snapshot:
     @property
     def goal(self) -> Objective:
         """The objective that is learnt, such as accuracy."""
-        return learnt(self.file.objectives)
+        return learnt(self.config.objectives)
 
     @property
     def cost(self) -> Objective:
         """The objective that the front is drawn against: the first one beside the goal, or params."""
-        others = (o for o in self.file.objectives if o != self.goal)
+        others = (o for o in self.config.objectives if o != self.goal)
         return next(others, Objective("params", MINIMIZE))
 
     @cached_property
@@ -71,7 +71,7 @@ class Snapshot:
     @cached_property
     def best(self) -> list[Record]:
         """The trials that `genome best` lists."""
-        return front(self.records, self.file.objectives)
+        return front(self.records, self.config.objectives)
 
     @cached_property
     def ranked(self) -> list[Record]:
@@ -127,7 +127,9 @@ class Snapshot:
             if x is not None and y is not None and trial.record.reused is None:
                 made.append(TrialPoint(x, y, trial.record.number, trial.outcome))
         whole = [point for point in made if point.outcome in WHOLE]
-        best = front_of(whole, Objective(cost, MAXIMIZE) in self.file.objectives, goal.direction == MAXIMIZE)
+        best = front_of(
+            whole, Objective(cost, MAXIMIZE) in self.config.objectives, goal.direction == MAXIMIZE
+        )
         numbers = {point.number for point in best}
         return tuple(point._replace(is_front=point.number in numbers) for point in made)
 
@@ -159,7 +161,7 @@ class Snapshot:
 
     @cached_property
     def state(self) -> StudyState:
-        return study_state(self.file, self.records, self.is_running)
+        return study_state(self.config, self.records, self.is_running)
 
     @cached_property
     def began_at(self) -> datetime | None:

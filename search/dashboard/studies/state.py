@@ -17,21 +17,21 @@ class StudyState(NamedTuple):
     why: str  # the reason, as a clause
 
 
-def study_state(file: StudyConfig, records: Sequence[Record], is_running: bool) -> StudyState:
+def study_state(config: StudyConfig, records: Sequence[Record], is_running: bool) -> StudyState:
     """Return the state of a study."""
     if is_running:
         return StudyState("running", "the search is running")
     counted = sum(record.is_counted for record in records)
-    if file.trials is not None and counted >= file.trials:
-        return StudyState("finished", f"all {file.trials} trials were made")
-    if _is_spent(file, records):
+    if config.trials is not None and counted >= config.trials:
+        return StudyState("finished", f"all {config.trials} trials were made")
+    if _is_spent(config, records):
         return StudyState("finished", "the budget is spent")
     return StudyState("stopped", "the search was stopped before its end; `genome search` resumes it")
 
 
-def _is_spent(file: StudyConfig, records: Sequence[Record]) -> bool:
+def _is_spent(config: StudyConfig, records: Sequence[Record]) -> bool:
     """Whether the budget that is left allows no further trial; a finale reserves its share of the budget."""
-    budget, finale = file.budget.device_time, file.finale
+    budget, finale = config.budget.device_time, config.finale
     if budget is None:
         return False
     spent = sum(record.seconds for record in records)

@@ -20,7 +20,7 @@ from search.config.read import parse_study
 from search.dashboard.app import create_app
 from search.samplers.base import ORIGIN
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
-from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, coordinate
+from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
 from tests.search.conftest import study_of
 
 OURS = re.compile(
@@ -46,7 +46,7 @@ def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(_tables())
     with claim(name, runs, url) as claimed:
-        return coordinate(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
+        return open_to_run(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
 
 
 def copy_of(made: Path, runs: Path) -> Path:

@@ -23,7 +23,7 @@ from search.dashboard.web.guard import FORMS, POLICY
 from search.proposals.enqueue import MOST_WAITING
 from search.run.stop import STOP
 from search.storage.lock import hold
-from search.storage.study import look, writing
+from search.storage.study import open_to_read, open_to_write
 from tests.search.dashboard.kept import LOCAL, Page, add, begin, client, copy_of
 from tests.search.dashboard.test_hostile import HOSTILE
 
@@ -116,7 +116,7 @@ def test_a_note_is_text(runs: Path, text: str) -> None:
 
 
 def test_what_others_wrote_under_our_names_breaks_nothing(runs: Path) -> None:
-    study = look("tiny", runs).study
+    study = open_to_read("tiny", runs).study
     for name, value in {
         "star:0": "<b>",
         "star:x": True,
@@ -140,10 +140,10 @@ def test_a_genome_is_put_into_the_queue(runs: Path) -> None:
     assert (twin["outcome"], twin["by"]) == ("waiting", "enqueued")
     assert twin["origin"] == {"by": "enqueued", "parents": [1], "moves": ["hand"]}
     assert [parent["number"] for parent in twin["parents"]] == [1]
-    (waiting,) = look("tiny", runs).study.get_trials(states=(TrialState.WAITING,))
+    (waiting,) = open_to_read("tiny", runs).study.get_trials(states=(TrialState.WAITING,))
     assert genome.loads(waiting.user_attrs["genome"]).by_name["body"].width == 9
     assert waiting.system_attrs["fixed_params"]["body.width"] == 9
-    assert web.get("/study/tiny.json").json()["act"]["waiting"] == 1
+    assert web.get("/study/tiny.json").json()["controls"]["waiting"] == 1
 
 
 def test_a_network_of_the_zoo_fits_or_says_where_not(runs: Path) -> None:
@@ -200,7 +200,7 @@ BAD: list[tuple[str, dict[str, str], int, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("act", "fields", "status", "said"), BAD)
+@pytest.mark.parametrize(("controls", "fields", "status", "said"), BAD)
 def test_what_cannot_be_done_is_a_sentence_and_writes_nothing(
     runs: Path, act: str, fields: dict[str, str], status: int, said: str
 ) -> None:
@@ -219,7 +219,7 @@ def test_a_study_with_limits_says_what_is_over(tmp_path: Path) -> None:
 
 
 def test_the_queue_has_an_end(runs: Path) -> None:
-    study = look("tiny", runs).study
+    study = open_to_read("tiny", runs).study
     for _ in range(MOST_WAITING):
         study.enqueue_trial({})
     answer = send(client(runs), "enqueue", text=FITS)
@@ -241,7 +241,7 @@ FOREIGN: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("act", ADDRESSES)
+@pytest.mark.parametrize("controls", ADDRESSES)
 def test_a_form_of_another_origin_is_refused(runs: Path, act: str) -> None:
     web = client(runs)
     body, before = {"token": token(web), "starred": "yes", "note": "x", "text": FITS}, digest(runs)
@@ -252,7 +252,7 @@ def test_a_form_of_another_origin_is_refused(runs: Path, act: str) -> None:
     assert digest(runs) == before
 
 
-@pytest.mark.parametrize("act", ADDRESSES)
+@pytest.mark.parametrize("controls", ADDRESSES)
 def test_a_form_without_the_token_is_refused(runs: Path, act: str) -> None:
     web, before = client(runs), digest(runs)
     for given in ({}, *({"token": one} for one in ("", "x", "ü", "x" * 43, token(client(runs))))):
@@ -292,7 +292,7 @@ def test_a_body_that_is_no_form_is_refused(runs: Path) -> None:
     assert status(given, content_type=TYPE + "; charset=utf-8") == 303
 
 
-@pytest.mark.parametrize("act", ADDRESSES)
+@pytest.mark.parametrize("controls", ADDRESSES)
 def test_a_form_is_posted_and_nothing_else(runs: Path, act: str) -> None:
     web = client(runs)
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
@@ -345,7 +345,7 @@ def test_a_storage_that_is_read_only_says_so(runs: Path, tmp_path: Path) -> None
 
 
 def test_a_storage_that_is_locked_says_so(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acting, "writing", partial(writing, lock_seconds=0.1))
+    monkeypatch.setattr(acting, "open_to_write", partial(open_to_write, lock_seconds=0.1))
     web = client(runs)
     holder = sqlite3.connect(runs / "tiny" / "study.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -370,6 +370,6 @@ def test_a_study_that_another_machine_runs_is_left_alone(runs: Path) -> None:
         assert digest(runs) == before
         file.write_text(mine)
         assert send(web, "stop").status_code == 303
-        assert web.get("/study/tiny.json").json()["act"]["stopping"] is True
+        assert web.get("/study/tiny.json").json()["controls"]["stopping"] is True
         assert "was asked to stop" in web.get("/study/tiny").text
-    assert web.get("/study/tiny.json").json()["act"]["stopping"] is False
+    assert web.get("/study/tiny.json").json()["controls"]["stopping"] is False

@@ -19,7 +19,7 @@ import yaml
 from search.dashboard.actions import actions as act
 from search.dashboard.studies import reader
 from search.storage.lock import is_held
-from search.storage.study import look, writing
+from search.storage.study import open_to_read, open_to_write
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.search.conftest import SPACE, study_of
 from tests.search.dashboard.kept import add, begin, client
@@ -48,7 +48,7 @@ ATTENTIVE = f"{LOOKS_SOON}; {MAIN}"
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the dashboard wait for a storage that stays locked because a search was stopped while writing."""
     monkeypatch.setattr(reader, "LOCK_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(act, "writing", partial(writing, lock_seconds=PATIENCE_SECONDS))
+    monkeypatch.setattr(act, "open_to_write", partial(open_to_write, lock_seconds=PATIENCE_SECONDS))
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_running_search_trains_what_is_enqueued_and_stops_when_asked(
     assert process.returncode == 130 and "stopped" in rest and "Traceback" not in rest
     assert is_whole(runs) and web.get("/study/tiny/trial/0.json").json()["note"] == "note 14"
     # as after Ctrl-C: nothing is left running, and what was in hand is tried again; between two trials nothing was
-    outcomes = [record.outcome for record in look("tiny", runs).records()]
+    outcomes = [record.outcome for record in open_to_read("tiny", runs).records()]
     assert "running" not in outcomes and outcomes.count("waiting") == outcomes.count("interrupted") <= 1
 
 
@@ -132,13 +132,13 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     assert send(web, "resume").status_code == 409
     path.write_text(text.replace("batch: 32", "batch: 64"))  # a change that the search itself refuses
     assert send(web, "resume").status_code == 303
-    until(lambda: bool(web.get("/study/tiny.json").json()["act"]["resume"]["complaint"]), runs)
+    until(lambda: bool(web.get("/study/tiny.json").json()["controls"]["resume"]["complaint"]), runs)
     assert "ended with status 2" in web.get("/study/tiny").text
     path.write_text(text)
 
     server = Server("--runs", runs, "--port", 0)
     before = json.loads(server.get("/study/tiny.json")[1])
-    assert before["state"] == "stopped" and before["act"]["resume"]["possible"]
+    assert before["state"] == "stopped" and before["controls"]["resume"]["possible"]
     for status in (303, 409):
         asked = post(server, "/study/tiny/resume", {"token": secret(server)})
         assert asked.getresponse().status == status
@@ -147,7 +147,7 @@ def test_a_stopped_search_is_resumed_and_outlives_the_dashboard(
     server.process.kill()
     server.process.communicate()
     until(lambda: web.get("/study/tiny.json").json()["trials"] > before["trials"] + 1, runs)
-    assert web.get("/study/tiny.json").json()["act"]["stopping"] is False
+    assert web.get("/study/tiny.json").json()["controls"]["stopping"] is False
     assert send(web, "stop").status_code == 303
     until(lambda: not is_held(lock), runs)
     assert "stopped" in (runs / "tiny" / "search.log").read_text() and is_whole(runs)
@@ -170,7 +170,7 @@ def test_a_dashboard_that_is_killed_while_it_writes_leaves_nothing_half_written(
         for one in sent:
             one.close()
     assert is_whole(tmp_path)
-    study = look("tiny", tmp_path).study
+    study = open_to_read("tiny", tmp_path).study
     assert study.user_attrs.get("note:0") in (None, note)
     whole = [one.state.name in ("WAITING", "COMPLETE") and "genome" in one.user_attrs for one in study.trials]
     assert all(whole) and [one.number for one in study.trials] == list(range(len(whole))) and len(whole) > 1

@@ -14,7 +14,7 @@ from search.dashboard.studies import trial_view as trial_view
 from search.run.ownership import owner
 from search.storage.record import OWNER
 from search.storage.seed_results import SeedResult
-from search.storage.study import Store, look
+from search.storage.study import Store, open_to_read
 from tests.command import PATIENCE_SECONDS, Command, commands
 from tests.postgres import PASSWORD, Server
 from tests.search.conftest import study_of
@@ -77,16 +77,16 @@ def test_a_search_is_shown_fed_stopped_and_resumed(
     assert process.returncode == 130 and "stopped by hand" in said and PASSWORD not in said
     until(lambda: bool(twin()["state"] == "stopped"))
     before = twin()["trials"]
-    assert twin()["act"]["resume"]["possible"] and send(web, "resume").status_code == 303
+    assert twin()["controls"]["resume"]["possible"] and send(web, "resume").status_code == 303
     until(lambda: twin()["trials"] > before + 1)
     until(ask_to_stop)
     log = tmp_path / "runs" / "tiny" / "search.log"
     until(lambda: "stopped by hand" in log.read_text())
     until(lambda: bool(twin()["state"] == "stopped"))
     # the process of the search has ended
-    until(lambda: not twin()["act"]["resume"]["starting"])
+    until(lambda: not twin()["controls"]["resume"]["starting"])
     assert PASSWORD not in log.read_text()
-    records = look("tiny", tmp_path, url).records()
+    records = open_to_read("tiny", tmp_path, url).records()
     assert "running" not in [record.outcome for record in records]
 
 

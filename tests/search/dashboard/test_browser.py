@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from search.storage.study import Store, look
+from search.storage.study import Store, open_to_read
 from tests.command import PATIENCE_SECONDS
 from tests.search.dashboard.kept import add, begin, text_of
 from tests.search.dashboard.server import Server
@@ -240,7 +240,7 @@ def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path:
         page.close()
     finally:
         server.end()
-    waiting = look("tiny", tmp_path / "runs").records()[-1]
+    waiting = open_to_read("tiny", tmp_path / "runs").records()[-1]
     assert (waiting.outcome, waiting.origin and waiting.origin.parents) == ("waiting", (BEST,))
 
 

@@ -129,18 +129,18 @@ def test_what_a_study_learned(tmp_path: Path) -> None:
     assert {one["op"]: one["trials"] for one in twin["node_types"]} == {"conv": 41, "exit": 41}
     page = Page(web.get("/study/tiny/genes").text)
     assert page.is_harmless() and "stem.conv.kernel" in page.text
-    short = Page(web.get("/study/tiny/part/learned").text)
+    short = Page(web.get("/study/tiny/part/findings").text)
     assert short.is_harmless() and "/study/tiny/genes" in short.all("a", "href")
-    assert web.get(f"/study/tiny/part/learned?since={twin['mark']}").status_code == 204
+    assert web.get(f"/study/tiny/part/findings?since={twin['mark']}").status_code == 204
 
 
 def test_what_comes_later_is_learned_too(tmp_path: Path) -> None:
     store = filled(tmp_path, 30)
     library, learner = Library(tmp_path), GeneAnalysis()
-    before = learner.look(library.snapshot("tiny"), PATIENCE)
+    before = learner.findings(library.snapshot("tiny"), PATIENCE)
     add(store, accuracy=0.9, text=text_of(7, 8), plan={"digest": "new"})
-    learner.look(library.snapshot("tiny"), PATIENCE)
-    after = learner.look(library.snapshot("tiny"), PATIENCE)
+    learner.findings(library.snapshot("tiny"), PATIENCE)
+    after = learner.findings(library.snapshot("tiny"), PATIENCE)
     assert before and after and after.trials == before.trials + 1 and after.mark != before.mark
     assert after.importance is before.importance, "one more trial weighs nothing anew"
 

@@ -24,7 +24,7 @@ from search.run.progress import Silent
 from search.run.recovery import recover
 from search.samplers.random_search import RandomSearch
 from search.storage.record import Record
-from search.storage.study import claim, coordinate, look
+from search.storage.study import claim, open_to_read, open_to_run
 from search.study import Result, Study
 from tests.search.conftest import ONE, SPACE, Said
 
@@ -111,7 +111,7 @@ def test_killed_as_it_began_it_is_tried_again_once(
     changes |= {"trials": 3, "start": [write(tmp_path)]}
     file = Study.load(written(**changes), runs).config
     with claim("tiny", runs, None) as claimed:
-        store = coordinate(claimed, ["maximize", "minimize"], {})
+        store = open_to_run(claimed, ["maximize", "minimize"], {})
         store_genomes(store, start_genomes(file, runs))
         enqueue(store, file.space)
         enqueue(store, file.space)
@@ -195,7 +195,7 @@ def test_new_genomes_may_be_given_to_a_study_under_way(run: Run, tmp_path: Path)
     result = run(trials=3, workers=1, start=[write(tmp_path)])
     assert list(begun(result)) == ["given.yaml"]
     assert begun(result)["given.yaml"][0].number == 2
-    assert "start" in look("tiny", tmp_path / "runs").study.user_attrs["genome_study"]
+    assert "start" in open_to_read("tiny", tmp_path / "runs").study.user_attrs["genome_study"]
 
 
 # --- no network is trained twice
@@ -215,7 +215,7 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
     file = Study.load(written(space=SIXTEEN)).config
     space, past = file.space, History(file.objectives, 1)
     with claim("tiny", tmp_path / "runs", None) as claimed:
-        store = coordinate(claimed, ["maximize", "minimize"], {})
+        store = open_to_run(claimed, ["maximize", "minimize"], {})
         store.study.sampler = parrot(space.encode(space.sample(Random(0))))
         source = OptunaSuggestions(store, space, False, past, RandomSearch(space))
         digests = []

@@ -16,7 +16,7 @@ from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.charge_file import CHARGE_FILE, read_charge
 from search.storage.record import RETRY_OF, Record
-from search.storage.study import Store, look
+from search.storage.study import Store, open_to_read
 from search.study import Result, Study
 from search.workers.messages import Died, Finished, Job, Setup
 from search.workers.pool import worker_pool
@@ -201,7 +201,7 @@ def test_parameters_of_an_interrupted_trial_are_queued_once(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
     run(trials=2)
-    store = look("tiny", tmp_path / "runs")
+    store = open_to_read("tiny", tmp_path / "runs")
     trial = store.study.ask()
     trial.suggest_int("stem.width", 4, 16)
     # as after a kill between queueing the retry and settling the trial

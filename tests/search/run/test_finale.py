@@ -22,12 +22,12 @@ from search.proposals.history import History
 from search.results.ranking import front
 from search.run.budget import Budget
 from search.run.context import Context
+from search.run.finale_plan import AMPLE, FinalePlan, Task, claimed, expected_seconds, tasks
 from search.run.jobs import Jobs
 from search.run.progress import Silent
-from search.run.retraining_plan import AMPLE, RetrainingPlan, Task, claimed, expected_seconds, tasks
 from search.storage.record import CHARGED, Record
 from search.storage.seed_results import SeedResult, SeedResults
-from search.storage.study import TEXT_ATTR, Store, look
+from search.storage.study import TEXT_ATTR, Store, open_to_read
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
 from search.study import Result
@@ -240,7 +240,7 @@ def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> 
 
 def spend(folder: Path, seconds: float) -> None:
     """Charge the tiny study of a folder for a trial of so many seconds."""
-    store = look("tiny", folder)
+    store = open_to_read("tiny", folder)
     trial = store.study.ask()
     trial.set_user_attr(CHARGED, seconds)
     store.study.tell(trial, state=TrialState.FAIL)
@@ -264,7 +264,7 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
     budget = Budget(store, 100.0, ["cpu"], reserved_seconds=70.0)
     budget.refresh()
     history = History(file.objectives, file.recipe.epochs)
-    last = RetrainingPlan(Context(file, store, budget, Silent(), lambda: False, history))
+    last = FinalePlan(Context(file, store, budget, Silent(), lambda: False, history))
     assert last.release() and budget.reserved_seconds == AMPLE * (4 + 4) + 4, (
         "two seeds, and a trial under way"
     )
@@ -398,7 +398,7 @@ def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
     reports = {path: path.stat().st_mtime_ns for path in trials.glob("*/seeds/*/report.json")}
     at, state = (int(half.parts[-4]), 2), Checkpoint(half).load()
     assert state is not None and state["progress"]["epochs"] == 3
-    store = look("tiny", tmp_path / "runs")
+    store = open_to_read("tiny", tmp_path / "runs")
     before = next(r for r in store.records() if r.number == at[0])
     told = Told()
     result = run(told, **LONG)
@@ -417,7 +417,7 @@ def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
 def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, tmp_path: Path) -> None:
     result = run(**SMALL)
     at, one = next(iter(trained(result).items()))
-    store = look("tiny", tmp_path / "runs")
+    store = open_to_read("tiny", tmp_path / "runs")
     store.store_seed(
         *at, SeedResult("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7)
     )
@@ -433,7 +433,7 @@ def test_what_the_purse_ends_goes_on_when_the_budget_grows(
     changes = {**LONG, "finale": {"share": 0.001, "top": 1, "seeds": 1}, "trials": 3}
     first = run(**{**changes, "finale": "none", "trials": 2}, budget={"device_time": 1000})
     spend(tmp_path / "runs", 1000 - first.spent_seconds - 0.3 * first.best[0].seconds)
-    monkeypatch.setattr("search.run.retraining.HEADROOM", 0.0)  # begun though the budget cannot pay for it
+    monkeypatch.setattr("search.run.finale.HEADROOM", 0.0)  # begun though the budget cannot pay for it
     with held(1):
         ended = run(**changes, budget={"device_time": 1000})
     ((at, one),) = trained(ended).items()
@@ -464,7 +464,7 @@ def test_more_epochs_hold_another_finale(run: Run) -> None:
 def test_a_study_begun_without_a_word_of_it_goes_on(run: Run, tmp_path: Path) -> None:
     changes: dict[str, Any] = {**SMALL, "finale": None, "trials": 2, "budget": {"device_time": "1h"}}
     run(**{**changes, "finale": "none"})
-    store = look("tiny", tmp_path / "runs")
+    store = open_to_read("tiny", tmp_path / "runs")
     text = yaml.safe_load(store.study.user_attrs[TEXT_ATTR])
     assert text.pop("finale") == "none"
     store.study.set_user_attr(TEXT_ATTR, yaml.safe_dump(text, sort_keys=False))
@@ -477,7 +477,7 @@ def test_a_study_begun_without_a_word_of_it_goes_on(run: Run, tmp_path: Path) ->
 
 def test_a_training_is_claimed_by_one(run: Run, tmp_path: Path) -> None:
     result = run(**{**SMALL, "finale": "none"})
-    open_store = look("tiny", tmp_path / "runs")
+    open_store = open_to_read("tiny", tmp_path / "runs")
     store = Store(open_store.name, open_store.folder, open_store.study, shared=True)
     task = Task(result.records[0], 1, None)
     host = os.uname().nodename

@@ -17,7 +17,7 @@ import yaml
 from search.errors import StudyError
 from search.storage import connect
 from search.storage.record import UNFINISHED, Record
-from search.storage.study import look
+from search.storage.study import open_to_read
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
 from tests.postgres import PASSWORD, Server
 from tests.search.conftest import Said, study_of
@@ -82,7 +82,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
 
 
 def records_of(url: str, tmp_path: Path) -> list[Record]:
-    return look("tiny", tmp_path, url).records()
+    return open_to_read("tiny", tmp_path, url).records()
 
 
 def until_line(process: Command, word: str) -> None:
@@ -143,7 +143,7 @@ def test_what_one_that_is_killed_had_in_hand_another_takes_up(
     said, _ = second.communicate(timeout=PATIENCE_SECONDS)
     assert second.returncode == -signal.SIGKILL, said
     owned = f"{socket.gethostname()}:{second.pid}"
-    trials = look("tiny", tmp_path, url).study.trials
+    trials = open_to_read("tiny", tmp_path, url).study.trials
     (number,) = [trial.number for trial in trials if trial.user_attrs.get("owner") == owned]
     go.touch()
     said, _ = first.communicate(timeout=PATIENCE_SECONDS)
@@ -174,7 +174,7 @@ def test_two_that_share_a_study_train_nothing_twice(
         assert PASSWORD not in said
     records = records_of(url, tmp_path)
     check_whole(records)
-    trials = look("tiny", tmp_path, url).study.trials
+    trials = open_to_read("tiny", tmp_path, url).study.trials
     assert len({trial.user_attrs["owner"] for trial in trials}) == 2
     made = [record for record in records if record.outcome == "done"]
     assert {record.outcome for record in records} <= {"done", "waiting", "interrupted"}
@@ -279,14 +279,14 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(StudyError, match=r"cannot be .*\(connection timeout expired\)") as raised:
-            look("tiny", tmp_path, url)
+            open_to_read("tiny", tmp_path, url)
     assert PASSWORD not in str(raised.value)
 
 
 def test_a_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(StudyError, match=r"needs a driver .*pip install 'genome-nas\[postgres\]'"):
-        look("tiny", tmp_path, "postgresql://keeper@127.0.0.1:1/x")
+        open_to_read("tiny", tmp_path, "postgresql://keeper@127.0.0.1:1/x")
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from search.run.progress import Silent
 from search.run.retries import clear
 from search.storage.charge_file import read_charge
 from search.storage.record import Record
-from search.storage.study import look
+from search.storage.study import open_to_read
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from search.workers.messages import Job
-from search.workers.trial import Bench
+from search.workers.trial import WorkerContext
 from search.workers.trial import run as trained
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import ONE, charged, trials_in
@@ -174,9 +174,9 @@ RECIPE = Recipe(epochs=3, batch=256)
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench() -> Iterator[WorkerContext]:
     ours, theirs = Pipe()  # nobody reads: the messages fit into the pipe
-    yield Bench(trainer.load("digits"), "cpu", ours, Event())
+    yield WorkerContext(trainer.load("digits"), "cpu", ours, Event())
     theirs.close()
 
 
@@ -210,19 +210,19 @@ def job(tmp_path: Path) -> Job:
     )
 
 
-def work(job: Job, bench: Bench) -> dict[str, Any]:
+def work(job: Job, bench: WorkerContext) -> dict[str, Any]:
     """Do a job; return its report in the form of report.json."""
     return trained(job, bench).to_json()
 
 
-def test_the_limit_of_a_trial_counts_both_and_the_purse_its_own(job: Job, bench: Bench) -> None:
+def test_the_limit_of_a_trial_counts_both_and_the_purse_its_own(job: Job, bench: WorkerContext) -> None:
     whole = work(job, bench)
     assert (whole["outcome"], whole["epochs"]) == ("done", 3)
     assert whole["seconds"] > 100 > charged(whole) > 0
 
 
 def test_a_trial_that_goes_on_says_with_which_weights_it_began(
-    job: Job, bench: Bench, tmp_path: Path
+    job: Job, bench: WorkerContext, tmp_path: Path
 ) -> None:
     parent = job._replace(number=5, folder=str(tmp_path / "5"), earlier=())
     assert work(parent, bench)["inherited"] is None
@@ -237,13 +237,13 @@ def test_a_trial_that_goes_on_says_with_which_weights_it_began(
     assert scratch["seconds"] > 100 and scratch["inherited"] is None, "its checkpoint was begun from scratch"
 
 
-def test_what_the_trial_may_take_is_used_up(job: Job, bench: Bench) -> None:
+def test_what_the_trial_may_take_is_used_up(job: Job, bench: WorkerContext) -> None:
     cut = work(job._replace(trial_seconds=99.0), bench)
     assert (cut["outcome"], cut["kind"], cut["epochs"]) == ("cut", "timeout", 1)
     assert cut["seconds"] > 100 > charged(cut) >= 0
 
 
-def test_what_the_purse_has_left_is_used_up(job: Job, bench: Bench) -> None:
+def test_what_the_purse_has_left_is_used_up(job: Job, bench: WorkerContext) -> None:
     many = Recipe(epochs=100_000, batch=256)
     spent = work(job._replace(recipe=many, earlier=(), left_seconds=0.3), bench)
     assert (spent["outcome"], spent["kind"]) == ("cut", "purse")
@@ -254,7 +254,7 @@ def test_what_the_purse_has_left_is_used_up(job: Job, bench: Bench) -> None:
 
 @pytest.mark.parametrize("spoil", ["garbage", "empty", "recipe", "network", "state"])
 def test_a_checkpoint_of_no_use_is_a_fresh_start_and_a_line_in_the_log(
-    job: Job, bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: str
+    job: Job, bench: WorkerContext, tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: str
 ) -> None:
     path = tmp_path / "0" / CHECKPOINT_FILE
     if spoil in ("garbage", "empty"):
@@ -275,7 +275,9 @@ def test_a_checkpoint_of_no_use_is_a_fresh_start_and_a_line_in_the_log(
     assert "starts from scratch: " in line
 
 
-def test_what_another_study_left_in_its_place_is_not_taken(job: Job, bench: Bench, tmp_path: Path) -> None:
+def test_what_another_study_left_in_its_place_is_not_taken(
+    job: Job, bench: WorkerContext, tmp_path: Path
+) -> None:
     (tmp_path / "0").rename(tmp_path / "1")
     report = work(job._replace(earlier=()), bench)
     assert report["curve"][0]["epoch"] == 1 and report["seconds"] < 100
@@ -296,7 +298,7 @@ def test_a_checkpoint_that_cannot_be_written_ends_no_trial(
 
 def test_clearing_takes_half_written_checkpoints_of_the_whole_line(run: Run, tmp_path: Path) -> None:
     result = run(Told(stop_at=STOP), **LONG)
-    store = look("tiny", tmp_path / "runs")
+    store = open_to_read("tiny", tmp_path / "runs")
     folder = store.trial_folder(0)
     (folder / f".{CHECKPOINT_FILE}.x1").write_bytes(b"half")
     (store.trial_folder(1)).mkdir()

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from search.storage.record import UNFINISHED, Record
-from search.storage.study import look
+from search.storage.study import open_to_read
 from search.study import Study
 from tests.command import commands
 from tests.search.conftest import charged
@@ -43,14 +43,14 @@ def test_ten_kills_lose_nothing(written: Callable[..., Path], tmp_path: Path) ->
     cut_off: set[int] = set()
     for _ in range(KILLS):
         killed_after(path, runs, 1.0 + 3.0 * rng.random())
-        for record in look("tiny", runs).records():
+        for record in open_to_read("tiny", runs).records():
             if record.number in ended:
                 assert _told(record) == _told(ended[record.number]), "what was finished stays as it was"
             elif record.outcome not in UNFINISHED:
                 ended[record.number] = record
             elif record.outcome == "running":
                 cut_off.add(record.number)
-    before = look("tiny", runs).spent_seconds()
+    before = open_to_read("tiny", runs).spent_seconds()
     assert 0 < before < 70
 
     result = Study.load(path, runs).run()

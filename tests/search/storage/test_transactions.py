@@ -11,7 +11,7 @@ import sqlalchemy
 from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from search.storage.study import Store, claim, coordinate
+from search.storage.study import Store, claim, open_to_run
 from search.storage.transactions import database_storage
 from search.storage.trial import GenomeTrial
 
@@ -21,7 +21,7 @@ ATTRS = {"one": "nodes: {} # ü", "plan": {"params": 7, "macs": None}, "many": [
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with claim("tiny", tmp_path, None) as claimed:
-        yield coordinate(claimed, ["maximize"], {})
+        yield open_to_run(claimed, ["maximize"], {})
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from search.storage.record import PLAN, RESULT, Record, record
-from search.storage.study import Store, claim, coordinate
+from search.storage.study import Store, claim, open_to_run
 from search.storage.trial import GenomeTrial, LiveTrial, OptunaTrial
 
 PLANNED = {"digest": "d", "params": 7, "macs": 9, "memory_bytes": 11, "depth": 2}
@@ -16,7 +16,7 @@ PLANNED = {"digest": "d", "params": 7, "macs": 9, "memory_bytes": 11, "depth": 2
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with claim("tiny", tmp_path, None) as claimed:
-        yield coordinate(claimed, ["maximize"], {})
+        yield open_to_run(claimed, ["maximize"], {})
 
 
 def asked(study: optuna.Study) -> LiveTrial:

@@ -11,7 +11,7 @@ from search.run.budget import Budget
 from search.storage.study import Store
 from search.workers import gpu_sharing
 from search.workers.gpu_sharing import CONTEXT_BYTES, bytes_per_worker, decide, measured, receive
-from search.workers.slots import Places, places
+from search.workers.slots import WorkerDevices, worker_devices
 from trainer.hardware.cache import remember
 
 GIB = 2**30
@@ -82,8 +82,8 @@ def test_what_was_measured_is_remembered(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_slots_of_a_cpu() -> None:
     import os
 
-    assert places("cpu", 3, 0, None) == Places(("cpu",) * 3, "as asked")
-    assert places("cpu", None, 0, None) == Places(
+    assert worker_devices("cpu", 3, 0, None) == WorkerDevices(("cpu",) * 3, "as asked")
+    assert worker_devices("cpu", None, 0, None) == WorkerDevices(
         ("cpu",) * len(os.sched_getaffinity(0)), "one for each core"
     )
 

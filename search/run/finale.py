@@ -10,11 +10,11 @@ from pathlib import Path
 from search import formatting
 from search.run.budget import Key
 from search.run.context import Context
+from search.run.finale_plan import HEADROOM, FinalePlan, Task, claimed
 from search.run.jobs import Jobs
 from search.run.loop import TURN_SECONDS
 from search.run.ownership import owner
 from search.run.recovery import result_of
-from search.run.retraining_plan import HEADROOM, RetrainingPlan, Task, claimed
 from search.storage.charge_file import delete_charge
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
@@ -55,19 +55,19 @@ class SeedTraining:
 
 
 @dataclass
-class Retraining:
+class FinaleWork:
     """The finale of one run: the work of a `Loop`."""
 
     run: Context
-    plan: RetrainingPlan
+    plan: FinalePlan
     trainings: dict[int, SeedTraining] = field(default_factory=dict)  # by number of the job
     queue: list[Task] = field(default_factory=list)
     numbers: count[int] = field(default_factory=count)
-    goes_round: bool = False  # whether the budget left can pay only further rounds of the finale
+    has_rounds_only: bool = False  # whether the budget left can pay only further rounds of the finale
 
     def is_due(self) -> bool:
         """Release the reserved budget, and return whether the finale has a task that the budget can pay."""
-        self.goes_round = self.plan.is_last()
+        self.has_rounds_only = self.plan.is_last()
         self.run.budget.reserved_seconds = 0.0
         self.run.budget.refresh()
         self.queue = self.plan.tasks()
@@ -106,16 +106,18 @@ class Retraining:
     # --- the work of the loop
 
     def over(self) -> str | None:
+        """Return why the finale is over, None where it is not."""
         left = self.run.budget.left_seconds()
         if self.run.stop_asked():
             return "stopped by hand"
         if left is not None and left <= 0:
             return "the budget is spent"
-        if self.trainings or self.queue or (self.goes_round and self._next_round()):
+        if self.trainings or self.queue or (self.has_rounds_only and self._next_round()):
             return None
         return "the finale is over"
 
     def patience(self) -> float:
+        """Return the seconds to wait for an event: until the budget is spent, a turn at most."""
         left = self.run.budget.left_seconds()
         return TURN_SECONDS if left is None else min(max(left, SHORTEST_SECONDS), TURN_SECONDS)
 

@@ -67,7 +67,7 @@ def expected_seconds(
 
 
 @dataclass
-class RetrainingPlan:
+class FinalePlan:
     """The tasks of one run's finale, and what they cost."""
 
     run: Context
