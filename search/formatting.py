@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["duplicates", "seconds", "seconds_in_ms", "short", "size", "table"]
+__all__ = ["duplicates", "seconds", "seconds_in_ms", "short", "size", "some", "table"]
 
 
 def seconds(value: float) -> str:
@@ -34,10 +34,14 @@ def seconds_in_ms(value: float) -> str:
     return f"{value * 1000:.2f} ms"
 
 
+def some(count: int, noun: str) -> str:
+    """Return a count with its noun, such as 1 trial or 3 trials."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def duplicates(count: int) -> str:
     """Return the sentence about trials whose network was a duplicate of a trained one."""
-    networks = "1 duplicate network" if count == 1 else f"{count} duplicate networks"
-    return f"{networks} skipped (results reused)"
+    return f"{some(count, 'duplicate network')} skipped (results reused)"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -27,10 +27,12 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
             raise StudyError("\n".join(mistakes))
         first = len(set(config.start))
         tail = f", {first} to start with" if first else ""
-        return f"study {config.name}: {len(space.holes)} holes, on {config.data.name}{tail}"
+        return (
+            f"study {config.name}: {formatting.some(len(space.holes), 'hole')}, on {config.data.name}{tail}"
+        )
     if "space" in source.value:
         found = space_file(source)
-        return f"space {found.name}: {len(found.holes)} holes"
+        return f"space {found.name}: {formatting.some(len(found.holes), 'hole')}"
     if "genome" in source.value:
         written = genome_of(source)
         plan = genome.resolve(written)

@@ -133,7 +133,8 @@ def counts(records: Sequence[Record]) -> str:
     for r in records:
         word = "reused" if r.reused is not None else r.outcome
         endings[word] = endings.get(word, 0) + 1
-    return f"{len(records)} trials: " + ", ".join(f"{count} {word}" for word, count in endings.items())
+    total = formatting.some(len(records), "trial")
+    return ": ".join(filter(None, [total, ", ".join(f"{count} {word}" for word, count in endings.items())]))
 
 
 def result_text(result: Result, objectives: Sequence[Objective], command: str) -> str:

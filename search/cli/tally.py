@@ -94,7 +94,9 @@ def opening(
     ]
     count = sum(record.is_counted for record in store.records())
     if count:
-        lines.append(f"resuming after {count} trials and {formatting.seconds(spent)} of device time")
+        lines.append(
+            f"resuming after {formatting.some(count, 'trial')} and {formatting.seconds(spent)} of device time"
+        )
     first = [ref for record in store.records() if record.outcome == "waiting" and (ref := ref_of(record))]
     if first:
         lines.append(f"starting with {', '.join(first)}")

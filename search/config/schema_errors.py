@@ -51,7 +51,10 @@ def _sentence(
     name, kind, found = ".".join(map(str, address)), finding["type"], finding["input"]
     if kind == "extra_forbidden":
         allowed = keys.get(tuple(map(str, address[:-1])), ())
-        return f"{name} is not a key of a study; {_near(str(address[-1]), allowed)}"
+        *above, key = map(str, address)
+        place = ".".join(above)
+        said = f"{place} has no key {key}" if place else f"{key} is not a key of a study"
+        return f"{said}; {_near(key, allowed)}"
     if kind == "missing":
         return f"{name} is missing; add `{address[-1]}:`"
     if kind == "value_error":  # our own sentence; it names the last part of the address, or nothing
@@ -60,7 +63,7 @@ def _sentence(
         return f"{name} is {shown(str(found))}; it may be {finding['ctx']['expected'].replace(chr(39), '')}"
     if kind.startswith(("greater_than", "less_than")):
         return f"{name} is {found}; it must be {finding['msg'].removeprefix('Input should be ')}"
-    allowed_words = _ALLOWED.get(kind)
+    allowed_words = "a name or a mapping" if address == ("data",) else _ALLOWED.get(kind)
     if allowed_words:
         return f"{name} is {shown(repr(found))}; it must be {allowed_words}"
     return f"{name} is {shown(repr(found))}; {finding['msg'][0].lower()}{finding['msg'][1:]}"

@@ -258,7 +258,9 @@ def _domain(source: Source, at: Address, label: str, value: dict[str, Any]) -> D
     except DomainError as error:
         raise source.error(at, f"{label}: {error}") from None
     raise source.error(
-        at, f"{label} is {shown(value)}; it may be {{int: [low, high, step]}} or {{float: [low, high, log]}}"
+        at,
+        f"{label} is {shown(value)}; it may be {{int: [low, high]}} or {{float: [low, high]}}, with a step "
+        "after the bounds of int, or the word log after those of float",
     )
 
 

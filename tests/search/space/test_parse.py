@@ -183,15 +183,15 @@ WORDS = ", ".join(genome.words())
         ("kernel: {int: [1, 3], one_of: [1]}", f"a.conv.kernel is {{int: [1, 3], one_of: [1]}}; {RANGE}"),
         (
             "kernel: {int: [1]}",
-            "a.conv.kernel is {int: [1]}; it may be {int: [low, high, step]} or {float: [low, high, log]}",
+            "a.conv.kernel is {int: [1]}; it may be {int: [low, high]} or {float: [low, high]}",
         ),
         (
             "kernel: {int: [1, 9, 2, 4]}",
-            "a.conv.kernel is {int: [1, 9, 2, 4]}; it may be {int: [low, high, step]} or {float: [low, high, log]}",
+            "a.conv.kernel is {int: [1, 9, 2, 4]}; it may be {int: [low, high]} or {float: [low, high]}",
         ),
         (
             "kernel: {float: [1, 9, lin]}",
-            "a.conv.kernel is {float: [1, 9, lin]}; it may be {int: [low, high, step]} or {float: [low, high, log]}",
+            "a.conv.kernel is {float: [1, 9, lin]}; it may be {int: [low, high]} or {float: [low, high]}",
         ),
         ("kernel: {one_of: []}", "a.conv.kernel: one_of [] is empty or names a choice twice"),
         ("kernel: {one_of: [3, 3]}", "a.conv.kernel: one_of [3, 3] is empty or names a choice twice"),
