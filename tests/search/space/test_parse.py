@@ -171,6 +171,10 @@ def test_the_widest_space_asks_for_every_gene_of_every_word() -> None:
 # --- what is refused
 
 RANGE = "a range is {one_of: [..]}, {int: [low, high]} or {float: [low, high]}"
+BOUNDS = (
+    "it may be {int: [low, high]} or {float: [low, high]}, with a step after the bounds of int, "
+    "or the word log after those of float"
+)
 WORDS = ", ".join(genome.words())
 
 
@@ -183,15 +187,15 @@ WORDS = ", ".join(genome.words())
         ("kernel: {int: [1, 3], one_of: [1]}", f"a.conv.kernel is {{int: [1, 3], one_of: [1]}}; {RANGE}"),
         (
             "kernel: {int: [1]}",
-            "a.conv.kernel is {int: [1]}; it may be {int: [low, high]} or {float: [low, high]}",
+            "a.conv.kernel is {int: [1]}; " + BOUNDS,
         ),
         (
             "kernel: {int: [1, 9, 2, 4]}",
-            "a.conv.kernel is {int: [1, 9, 2, 4]}; it may be {int: [low, high]} or {float: [low, high]}",
+            "a.conv.kernel is {int: [1, 9, 2, 4]}; " + BOUNDS,
         ),
         (
             "kernel: {float: [1, 9, lin]}",
-            "a.conv.kernel is {float: [1, 9, lin]}; it may be {int: [low, high]} or {float: [low, high]}",
+            "a.conv.kernel is {float: [1, 9, lin]}; " + BOUNDS,
         ),
         ("kernel: {one_of: []}", "a.conv.kernel: one_of [] is empty or names a choice twice"),
         ("kernel: {one_of: [3, 3]}", "a.conv.kernel: one_of [3, 3] is empty or names a choice twice"),
