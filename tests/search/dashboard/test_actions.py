@@ -200,7 +200,7 @@ BAD: list[tuple[str, dict[str, str], int, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("controls", "fields", "status", "said"), BAD)
+@pytest.mark.parametrize(("act", "fields", "status", "said"), BAD)
 def test_what_cannot_be_done_is_a_sentence_and_writes_nothing(
     runs: Path, act: str, fields: dict[str, str], status: int, said: str
 ) -> None:
@@ -241,7 +241,7 @@ FOREIGN: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("controls", ADDRESSES)
+@pytest.mark.parametrize("act", ADDRESSES)
 def test_a_form_of_another_origin_is_refused(runs: Path, act: str) -> None:
     web = client(runs)
     body, before = {"token": token(web), "starred": "yes", "note": "x", "text": FITS}, digest(runs)
@@ -252,7 +252,7 @@ def test_a_form_of_another_origin_is_refused(runs: Path, act: str) -> None:
     assert digest(runs) == before
 
 
-@pytest.mark.parametrize("controls", ADDRESSES)
+@pytest.mark.parametrize("act", ADDRESSES)
 def test_a_form_without_the_token_is_refused(runs: Path, act: str) -> None:
     web, before = client(runs), digest(runs)
     for given in ({}, *({"token": one} for one in ("", "x", "ü", "x" * 43, token(client(runs))))):
@@ -292,7 +292,7 @@ def test_a_body_that_is_no_form_is_refused(runs: Path) -> None:
     assert status(given, content_type=TYPE + "; charset=utf-8") == 303
 
 
-@pytest.mark.parametrize("controls", ADDRESSES)
+@pytest.mark.parametrize("act", ADDRESSES)
 def test_a_form_is_posted_and_nothing_else(runs: Path, act: str) -> None:
     web = client(runs)
     for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):

@@ -35,10 +35,10 @@ def test_what_the_finale_found_is_new(tmp_path: Path) -> None:
 
 def test_a_budget_that_grew_is_seen(tmp_path: Path) -> None:
     store, library = begin(tmp_path, trials=2), Library(tmp_path)
-    assert library.snapshot("tiny").file.trials == 2
+    assert library.snapshot("tiny").config.trials == 2
     text = store.study.user_attrs["genome_study"]
     store.study.set_user_attr("genome_study", text.replace("trials: 2", "trials: 9"))
-    assert library.snapshot("tiny").file.trials == 9
+    assert library.snapshot("tiny").config.trials == 9
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../tiny", "/etc", "tiny\0", "none"])
