@@ -22,9 +22,9 @@ def copied(own: nn.Module, given: nn.Module) -> None:
     own.load_state_dict(dict(zip(own.state_dict(), given.state_dict().values(), strict=True)))
 
 
-def part(network: nn.Module, name: str, kind: type[nn.Module]) -> list[nn.Module]:
+def part(network: nn.Module, name: str, kind: type[nn.Module], turn: int = 0) -> list[nn.Module]:
     """Return the modules of that kind in a node of a built genome."""
-    return [m for m in network.nodes[name.replace(".", ":")].modules() if isinstance(m, kind)]  # type: ignore[index,union-attr]
+    return [m for m in network.node(name, turn).modules() if isinstance(m, kind)]  # type: ignore[index,union-attr]
 
 
 # --- CliqueNet (Yang et al., CVPR 2018)
@@ -73,12 +73,12 @@ class Clique(nn.Module):
         state = network.state_dict()
         for j in self.nodes:
             others = [i for i in (0, *self.nodes) if i != j]
-            packed = state[f"nodes.{name}/{j}.conv.weight"]
+            packed = state[f"nodes.{name}__{j}.conv.weight"]
             pieces = torch.split(packed, [self.filters[f"{i}_{j}"].shape[1] for i in others], dim=1)
             for i, piece in zip(others, pieces, strict=True):
                 self.filters[f"{i}_{j}"].data.copy_(piece)
-            for norms, stage in ((self.first, ""), (self.second, "@1")):
-                copied(norms[j - 1], part(network, f"{name}/{j}{stage}", nn.BatchNorm2d)[0])
+            for stage, norms in enumerate((self.first, self.second)):
+                copied(norms[j - 1], part(network, f"{name}/{j}", nn.BatchNorm2d, stage)[0])
 
 
 class CliqueNet(nn.Module):
@@ -112,7 +112,7 @@ class CliqueNet(nn.Module):
 
     def take(self, network: nn.Module) -> None:
         """Copy the weights of a built `zoo.cliquenet`."""
-        self.stem.load_state_dict(network.nodes["stem"].state_dict())  # type: ignore[index,union-attr]
+        self.stem.load_state_dict(network.node("stem").state_dict())  # type: ignore[index,union-attr]
         norms = iter(part(network, "out", nn.BatchNorm2d))
         for i, (block, head) in enumerate(zip(self.blocks, self.heads, strict=True), start=1):
             block.take(network, f"b{i}")  # type: ignore[operator]
@@ -121,7 +121,7 @@ class CliqueNet(nn.Module):
                 {k: torch.cat([n[k] for n in pair]) if pair[0][k].ndim else pair[0][k] for k in pair[0]}
             )
         for i, transition in enumerate(self.transitions, start=1):
-            copied(transition, network.nodes[f"t{i}"])  # type: ignore[index,arg-type]
+            copied(transition, network.node(f"t{i}"))  # type: ignore[index,arg-type]
         copied(self.fc, part(network, "out", nn.Linear)[0])
 
 
@@ -220,7 +220,7 @@ class FractalNet(nn.Module):
         for b, block in enumerate(self.blocks, start=1):
             for c, column in enumerate(block.columns, start=1):  # type: ignore[arg-type]
                 for i, unit in enumerate(column, start=1):
-                    copied(unit, network.nodes[f"b{b}/c{c}:{i}"])  # type: ignore[index,arg-type]
+                    copied(unit, network.node(f"b{b}/c{c}.{i}"))  # type: ignore[index,arg-type]
         copied(self.fc, part(network, "out", nn.Linear)[0])
 
 

@@ -58,7 +58,7 @@ def main() -> None:
     for channels, width, nodes, images, size in CASES:
         network, block = ours(channels, width, nodes, size), Clique(channels, width, nodes)
         block.take(network, "b")
-        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.nodes["out"].linear)
+        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), network.node("out").linear)
         plain = nn.Sequential(block, *head)
         x = torch.randn(images, channels, size, size, requires_grad=True)
         near = _difference(network, plain, x)

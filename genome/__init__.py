@@ -14,6 +14,7 @@ from genome.expand import expand
 from genome.graph import Genome, GenomeError, Loop, Node, Times
 from genome.op import Cost, Op, Shape, lookup, words
 from genome.plan import Plan
+from genome.pour import pour
 from genome.resolve import resolve
 from genome.step import Step
 from genome.text import dump, load, loads
@@ -42,6 +43,7 @@ __all__ = [
     "load",
     "loads",
     "lookup",
+    "pour",
     "resolve",
     "words",
     "zoo",

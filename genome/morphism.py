@@ -13,7 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from genome.network import Concatenated, Fitted, Network
+from genome.network import Network, unwrapped
 from genome.ops._active import Active
 from genome.ops._deform import Deform
 from genome.ops._joins import Join
@@ -43,7 +43,7 @@ def initialise_added(child: Plan, network: Network, parent: Plan, replaced: Repl
     modules = {step.node.name: module for step, module in _modules(child, network) if not step.turn}
     inserted = _inserted(now, before, replaced)
     for name, step in now.items():
-        if isinstance(join := _unwrapped(modules[name]), Join) and step.node.op.word == "add":
+        if isinstance(join := unwrapped(modules[name]), Join) and step.node.op.word == "add":
             for place in _branches(step, before, replaced) if name in before or name in inserted else ():
                 source = step.node.ins[place]
                 if not _zero_output(join.edges[str(place)]) and source in modules and source not in before:
@@ -85,13 +85,9 @@ def _branches(step: Step, before: Mapping[str, Step], replaced: Replaced) -> lis
     ]
 
 
-def _unwrapped(module: nn.Module) -> nn.Module:
-    return module.node if isinstance(module, Fitted | Concatenated) else module
-
-
 def _layers(module: nn.Module) -> list[nn.Module]:
     """The layers of a module in sequence."""
-    module = _unwrapped(module)
+    module = unwrapped(module)
     return [p for part in module for p in _layers(part)] if isinstance(module, nn.Sequential) else [module]
 
 

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from genome.module_names import earlier_name, module_names
 from genome.op import Shape
 from genome.ops._horizontal_fusion import pays, run_together
 from genome.ops._joins import Join, shrink
 from genome.ops._kernels import Kernels, share_kernels
-from genome.ops._paths import Paths, Sources, drawn
+from genome.ops._paths import Branches, Paths, Sources, drawn, needed_steps
 from genome.plan import Plan
+from genome.pour import Slot
 from genome.siblings import siblings
+from genome.slots import slots
 from genome.step import SOURCE, Step
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
-_TAKEN = nn.ModuleDict()
 
 
 class Network(nn.Module):
     """The module of one plan. (B, C, H, W) -> one tensor of logits (B, classes) per exit, in written order."""
 
     nodes: nn.ModuleDict
-    """One module per step under the name of its node. A `.` in a name becomes `:`, since torch allows no dots, and a
-    name that is an attribute of nn.ModuleDict, such as `half`, gets a `:` at its end. A later pass of a loop has
-    `@pass` at its end; passes share all weights except those of norms."""
+    """One module per step under the name of `genome.module_names`; `node` finds the module of a node. The passes of a
+    loop share all weights except those of norms."""
     macs: int
     """Multiply-adds of one image."""
     image_macs: int
@@ -38,12 +42,20 @@ class Network(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.nodes = nn.ModuleDict(_modules(plan))
+        names = module_names(plan.steps)
+        self.nodes = nn.ModuleDict(dict(zip(names, _modules(plan), strict=True)))
         self.macs, self.image_macs = plan.macs, plan.image_macs
         self.exit_weights = tuple(float(vars(plan.steps[i].node.op)["weight"]) for i in plan.exits)
         self._exits = plan.exits
         drops = _drops(plan)
-        self._steps = [(_key(step), step.sources, drop) for step, drop in zip(plan.steps, drops, strict=True)]
+        self._steps = [
+            (name, s.sources, drop) for name, s, drop in zip(names, plan.steps, drops, strict=True)
+        ]
+        self._names = {(s.node.name, s.turn): name for name, s in zip(names, plan.steps, strict=True)}
+        self._earlier = {earlier_name(step): name for name, step in zip(names, plan.steps, strict=True)}
+        self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
+        self._plan = plan.steps
+        self._kept: dict[int, Sources | None] | None = None
         self._siblings = siblings(plan.steps)
         self.joins = {
             i: paths for i, (key, _, _) in enumerate(self._steps) if (paths := paths_of(self.nodes[key]))
@@ -52,7 +64,7 @@ class Network(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Run every step, in training only those that the paths of this mini-batch need."""
         values: dict[int | None, Tensor | None] = {None: None, SOURCE: image}
-        kept = self._paths() if self.training and self.joins else {}
+        kept = self._paths()
         families = self._siblings if self.training else {}
         for i, (node, (_, sources, drop)) in enumerate(zip(self.nodes.values(), self._steps, strict=True)):
             reads = kept.get(i, sources)
@@ -65,6 +77,61 @@ class Network(nn.Module):
                 values.pop(source, None)
         return tuple([values[i] for i in self._exits])  # type: ignore[misc]  # an exit is always run
 
+    def node(self, name: str, turn: int = 0) -> nn.Module:
+        """The module of a node in a pass of its loop, without what fits its inputs.
+
+        Its parts are those that `docs/weights.md` lists for the node type.
+
+        Raises:
+            KeyError: the expanded genome has no such node, or the node no such pass.
+        """
+        if (name, turn) not in self._names:
+            own = [t for n, t in self._names if n == name]
+            near = difflib.get_close_matches(name, {n for n, _ in self._names}, n=3)
+            raise KeyError(
+                f"node {name} has the passes {', '.join(map(str, own))}, not {turn}"
+                if own
+                else f"the network has no node {name}"
+                + (f"; did you mean {' or '.join(near)}?" if near else "")
+            )
+        return unwrapped(self.nodes[self._names[name, turn]])
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the nodes, in the order of the plan."""
+        return tuple(dict.fromkeys(step.node.name for step in self._plan))
+
+    def slots(self) -> list[Slot]:
+        """The tensors of the network in the order of its plan."""
+        return [*slots(self._plan, [unwrapped(module) for module in self.nodes.values()])]
+
+    def kernel(self, name: str, source: str, tensor: str | None = None) -> Tensor:
+        """The kernel of a node over one of its inputs, a view (O, C / groups, k, k) that may be written.
+
+        tensor: its tensor, such as `pointwise.weight`, where the node has several over its inputs.
+
+        Raises:
+            KeyError: no such node or input, or a node with several kernels over its inputs.
+        """
+        self.node(name)
+        found = {s.name: s.pieces for s in self.slots() if s.node == name and source in s.pieces}
+        if len(found) != 1 and tensor not in found:
+            kernels = f"; name one of {', '.join(found)}" if found else ""
+            raise KeyError(f"{name} has {len(found)} kernels over several inputs with {source}{kernels}")
+        return found[tensor or next(iter(found))][source]
+
+    def current_names(self, names: Iterable[str]) -> dict[str, str]:
+        """The names that the entries of a state dict have today, by the names that they have in it.
+
+        Earlier versions named modules otherwise. A name that belongs to neither version stays as it is.
+        """
+        split = {name: name.split(".", 2) for name in names}
+        if all(parts[1] in self.nodes for parts in split.values() if parts[1:]):
+            return {name: name for name in split}
+        return {
+            name: ".".join([*parts[:1], *(self._earlier.get(node, node) for node in parts[1:2]), *parts[2:]])
+            for name, parts in split.items()
+        }
+
     def _together(self, family: list[int], x: Tensor | None) -> dict[int | None, Tensor | None]:
         """The outputs of siblings that are run as one, or nothing if that is not faster."""
         modules = [self.nodes[self._steps[j][0]] for j in family]
@@ -72,11 +139,49 @@ class Network(nn.Module):
             return {}
         return dict(zip(family, run_together(modules, x), strict=True))
 
+    @contextmanager
+    def keeping(self, inputs: Mapping[str, Sequence[str]]) -> Iterator[None]:
+        """Choose the paths of drop-path: inside, each join in `inputs` reads only these inputs, by the names of nodes.
+
+        All other joins read all of their inputs. This holds in training and in evaluation; in evaluation a branch of
+        stochastic depth keeps its factor.
+
+        Raises:
+            ValueError: no join of the network, an input that it does not have, no input, or a residual join
+                without its shortcut, the last input.
+        """
+        before, self._kept = self._kept, self._chosen(inputs)
+        try:
+            yield
+        finally:
+            self._kept = before
+
+    def _chosen(self, inputs: Mapping[str, Sequence[str]]) -> dict[int, Sources | None]:
+        joins = [i for i, name in enumerate(self.nodes) if isinstance(self.nodes[name], Join)]
+        ins = {i: (self._plan[i].node.name, self._plan[i].node.ins) for i in joins}
+        if unknown := set(inputs) - {name for name, _ in ins.values()}:
+            raise ValueError(f"{', '.join(sorted(unknown))}: no add, mean or join of the network")
+        found: dict[int, Sources | None] = {}
+        for i, (name, sources) in ins.items():
+            wanted = set(inputs.get(name, sources))
+            if not wanted or not wanted <= set(sources):
+                raise ValueError(f"{name} may keep some of its inputs {', '.join(sources)}, at least one")
+            if isinstance(self.joins.get(i), Branches) and sources[-1] not in wanted:
+                raise ValueError(f"{name} always keeps its shortcut, {sources[-1]}")
+            read = zip(sources, self._steps[i][1], strict=True)
+            found[i] = tuple([s if source in wanted else None for source, s in read])
+        return needed_steps(found, [sources for _, sources, _ in self._steps], self._exits)
+
     def _paths(self) -> dict[int, Sources | None]:
         """The inputs that each join reads in this mini-batch, and None for the steps that are not needed."""
+        if self._kept is not None:
+            return self._kept
+        joins = {i: paths for i, paths in self.joins.items() if self.nodes[self._steps[i][0]].training}
+        if not self.training or not joins:
+            return {}
         # random draws stay out of a compiled graph
         draw = torch._dynamo.disable(drawn) if torch.compiler.is_compiling() else drawn  # type: ignore[no-untyped-call]
-        return draw(self.joins, [sources for _, sources, _ in self._steps], self._exits)
+        return draw(joins, [sources for _, sources, _ in self._steps], self._exits)
 
 
 class Fitted(nn.Module):
@@ -105,29 +210,47 @@ class Concatenated(nn.Module):
         return self.node(torch.cat(xs, dim=1))  # type: ignore[no-any-return]
 
 
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module of a node without what fits and concatenates its inputs."""
+    while isinstance(module, Fitted | Concatenated):
+        module = module.node
+    return module
+
+
 def paths_of(module: nn.Module) -> Paths | None:
     """The drop-path of a node, or None if it has none."""
     return module.paths if isinstance(module, Join) else None
 
 
-def _key(step: Step) -> str:
-    name = step.node.name.replace(".", ":")
-    if step.turn:
-        return f"{name}@{step.turn}"
-    return f"{name}:" if hasattr(_TAKEN, name) else name
+def _rename(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Give the entries of an earlier version's state dict the names of today, in place."""
+    assert isinstance(module, Network)
+    own = [name.removeprefix(prefix) for name in state if name.startswith(prefix)]
+    values = {name: state.pop(prefix + name) for name in own}
+    state.update({prefix + current: values[name] for name, current in module.current_names(own).items()})
 
 
-def _modules(plan: Plan) -> OrderedDict[str, nn.Module]:
+def _modules(plan: Plan) -> list[nn.Module]:
     """One module per step, with weights shared by the passes of a loop."""
-    made: OrderedDict[str, nn.Module] = OrderedDict()
+    made: list[nn.Module] = []
     passes: dict[str, list[nn.Module]] = {}
     for step in plan.steps:
-        module = made[_key(step)] = _module(step)
+        made.append(module := _module(step))
         passes.setdefault(step.node.name, []).append(module.node if isinstance(module, Fitted) else module)
     for modules in passes.values():
         if len(modules) > 1:
             _share(modules)
-    return made
+    return [_with_torch_layers(module) for module in made]
+
+
+def _with_torch_layers(module: nn.Module) -> nn.Module:
+    """The module with torch's own convolutions wherever they compute the same."""
+    if isinstance(module, Kernels):
+        return module.as_conv2d()
+    for name, part in module.named_children():
+        if (plain := _with_torch_layers(part)) is not part:
+            setattr(module, name, plain)
+    return module
 
 
 def _module(step: Step) -> nn.Module:

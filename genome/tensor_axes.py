@@ -102,8 +102,9 @@ class _Walk:
             case Fitted() | Concatenated():
                 yield from self.through(module.node)
             case nn.Sequential():
-                for part in module:
-                    yield from self.through(part)
+                for name, part in module.named_children():
+                    filters = name == "depthwise" and isinstance(part, nn.Conv2d)
+                    yield from self._depthwise(part) if filters else self.through(part)
             case Join() | Head():
                 yield from self._edges(module)
             case Kernels():
@@ -170,15 +171,26 @@ class _Walk:
             yield self._part(bias, "bias", (out,))
         self.channels = out.labels
 
+    def _depthwise(self, module: nn.Module) -> Iterator[LabelledTensor]:
+        """One filter per channel: the channels keep their labels."""
+        assert isinstance(module, nn.Conv2d)
+        taps = _taps(module.kernel_size[0], module.dilation[0], int(module.padding[0]))
+        yield from self._filters(module, Axis(self.channels), taps)
+
+    def _filters(self, module: nn.Module, channels: Axis, taps: Axis) -> Iterator[LabelledTensor]:
+        weight, bias = module.weight, module.bias
+        assert isinstance(weight, Tensor)
+        self.layer += 1
+        yield self._part(weight, "weight", (channels, _whole(1), taps, taps))
+        if isinstance(bias, Tensor):
+            yield self._part(bias, "bias", (channels,))
+
     def _kernels(self, module: Kernels) -> Iterator[LabelledTensor]:
         """The kernels of all passes of a loop. Depthwise filters leave the labels of the current channels unchanged."""
         window, packed = module.window, labels(self.whole)
         taps = _taps(window.kernel, window.dilation, window.pad)
         if module.depthwise:
-            self.layer += 1
-            yield self._part(module.weight, "weight", (Axis(packed), _whole(1), taps, taps))
-            if module.bias is not None:
-                yield self._part(module.bias, "bias", (Axis(packed),))
+            yield from self._filters(module, Axis(packed), taps)
             return
         self.channels = packed
         each = tuple([(c, groups) for _, (c, _, groups) in sorted(self.lengths[id(module.weight)].items())])

@@ -125,12 +125,13 @@ class Join(nn.Module):
         return self.after(total)  # type: ignore[no-any-return]
 
     def _expected(self, xs: Sequence[Tensor | None]) -> Tensor:
-        """The sum with each branch times its probability of being kept; the last input is always kept."""
+        """The sum with each branch that is read times its probability of being kept; the last input is always read."""
         assert isinstance(self.paths, Branches)
         *branches, shortcut = self.edges.items()
         total: Tensor = shortcut[1](xs[int(shortcut[0])])
         for i, module in branches:
-            total = torch.add(total, module(xs[int(i)]), alpha=1.0 - self.paths.rate)
+            if xs[int(i)] is not None:
+                total = torch.add(total, module(xs[int(i)]), alpha=1.0 - self.paths.rate)
         return total
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genome.op import Shape
-from genome.ops._modules import he
+from genome.ops._modules import he, is_slow_in_bf16, torch_conv2d
 
 
 class Window(NamedTuple):
@@ -22,14 +22,18 @@ class Window(NamedTuple):
     padding: int | str = "same"
 
     @property
+    def is_even(self) -> bool:
+        """Whether both sides of the image get the same padding."""
+        return self.padding != "same" or self.dilation * (self.kernel - 1) % 2 == 0
+
+    @property
     def pad(self) -> int:
         """The pixels of zeros on each side of the image."""
         return self.dilation * (self.kernel - 1) // 2 if self.padding == "same" else int(self.padding)
 
     def bordered(self, x: Tensor) -> Tensor:
         """The image, with one more column and row of zeros at the right and bottom if `same` needs them."""
-        odd = self.padding == "same" and self.dilation * (self.kernel - 1) % 2
-        return F.pad(x, (0, 1, 0, 1)) if odd else x
+        return x if self.is_even else F.pad(x, (0, 1, 0, 1))
 
     def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
         """The convolution of an image that is `bordered` already."""
@@ -43,13 +47,8 @@ class Window(NamedTuple):
         return F.conv2d(x, weight, bias, self.stride, self.pad, self.dilation, groups)
 
     def _is_slow(self, x: Tensor, weight: Tensor) -> bool:
-        """Whether bf16 on a CPU is slower than float32, as it is for filters of one or two channels except plain 3x3.
-
-        Forward and backward of 64 filters over 64 images of 16x16, one thread: 3x3 with stride 2 takes 26.5 ms in bf16
-        and 1.3 ms in float32, 5x5 takes 14.8 and 8.4 ms, 3x3 with stride 1 takes 0.7 and 3.2 ms.
-        """
-        thin = weight.shape[1] <= 2 and (self.kernel > 3 or self.stride > 1 or self.dilation > 1)
-        return thin and x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        slow = is_slow_in_bf16(weight.shape[1], self.kernel, self.stride, self.dilation)
+        return slow and x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 class Span(NamedTuple):
@@ -145,6 +144,18 @@ class Kernels(nn.Module):
             return packed
         parts = [packed.narrow(self.packed, span.start, span.stop - span.start) for span in self.spans]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=self.packed)
+
+    def as_conv2d(self) -> nn.Module:
+        """The same layer with the same parameters as an nn.Conv2d, where one computes it, else this module itself."""
+        (first, *more), packed = self.spans, self.weight.shape[self.packed]
+        if more or first.groups > 1 or first.stop - first.start < packed or not self.window.is_even:
+            return self
+        window, width = self.window, len(self.weight)
+        groups, bias = width if self.depthwise else 1, self.bias is not None
+        place = window.kernel, window.stride, window.pad, window.dilation
+        made = torch_conv2d(first.channels, width, *place, groups, bias)
+        made.weight, made.bias = self.weight, self.bias
+        return made
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, {self.window}"

@@ -78,6 +78,13 @@ def drawn(
     for i, join in joins.items():
         keep = join.kept([s is not None for s in steps[i]], column if coin < join.whole else None)
         found[i] = tuple([s if k else None for s, k in zip(steps[i], keep, strict=True)])
+    return needed_steps(found, steps, exits)
+
+
+def needed_steps(
+    found: dict[int, Sources | None], steps: Sequence[Sources], exits: Sequence[int]
+) -> dict[int, Sources | None]:
+    """The inputs that joins read, with None for each step that no exit needs then."""
     needed = set(exits)
     for i in reversed(range(len(steps))):
         if i in needed:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from genome.op import Shape
 from genome.ops._buffer import BUFFER, rows_at_once
+from genome.ops._bypass import may_bypass
 
 aten: Any = torch.ops.aten
 CUDA_BUFFER = 1 << 25  # numbers in a buffer: enough work for a kernel launch
@@ -71,7 +72,8 @@ class Streamed(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         first = 0
-        if not torch.compiler.is_compiling():  # a compiler would unroll the loop over the samples
+        # a compiler would unroll the loop over the samples
+        if not torch.compiler.is_compiling() and may_bypass([*self][1 : self.head]):
             x, first = self._streamed(x), self.head
         for part in [*self][first:]:
             x = part(x)

@@ -82,5 +82,5 @@ class Separable(Op):
                 ("norm", norm(self.norm, out.channels, self.eps)),
                 ("act", act(self.activation)),
             ],
-            gathers=len(ins) > 1,
+            gathers=True,
         )

@@ -85,7 +85,7 @@ def stages(net: Network, nodes: int, passes: int, update: int | None = None, nar
 
     def edge_filters(j: int) -> dict[int, Tensor]:
         """Return W_ij by i; 0 is the input."""
-        own = net.nodes[f"b/{j}/in" if narrow else f"b/{j}"].conv
+        own = net.node(f"b/{j}/in" if narrow else f"b/{j}").conv
         again = passes > 0 and j <= (update or nodes)
         # a feedback edge that no pass reads has no filter
         others = [i for i in range(1, nodes + 1) if i < j or (i > j and again)]
@@ -95,26 +95,25 @@ def stages(net: Network, nodes: int, passes: int, update: int | None = None, nar
 
     def node(j: int, stage: int, read: dict[int, Tensor]) -> Tensor:
         """Apply norm and ReLU to all inputs, then return the sum of one convolution per edge."""
-        at = f"@{stage}" if stage else ""
-        own = net.nodes[f"b/{j}/in{at}" if narrow else f"b/{j}{at}"]
+        own = net.node(f"b/{j}/in" if narrow else f"b/{j}", stage)
         x = norm(torch.cat([read[i] for i in sorted(read)], dim=1), own.norm).relu()
         parts = x.split([read[i].shape[1] for i in sorted(read)], dim=1)
         filters = edge_filters(j)
         made = torch.stack([conv(p, filters[i]) for p, i in zip(parts, sorted(read), strict=True)]).sum(0)
         if not narrow:
             return made
-        last = net.nodes[f"b/{j}{at}"]
-        return conv(norm(made, last.norm).relu(), net.nodes[f"b/{j}"].conv.weight)
+        last = net.node(f"b/{j}", stage)
+        return conv(norm(made, last.norm).relu(), net.node(f"b/{j}").conv.weight)
 
     def whole(image: Tensor) -> Tensor:
-        x0 = conv(image, net.nodes["stem"].weight)
+        x0 = conv(image, net.node("stem").weight)
         x: dict[int, Tensor] = {}
         for j in range(1, nodes + 1):
             x[j] = node(j, 0, {0: x0, **x})
         for stage in range(1, passes + 1):
             for j in range(1, (update or nodes) + 1):
                 x[j] = node(j, stage, {i: x[i] for i in x if i != j})
-        return classified(torch.cat([x0, *x.values()], dim=1), net.nodes["out"])
+        return classified(torch.cat([x0, *x.values()], dim=1), net.node("out"))
 
     return whole
 
@@ -136,33 +135,33 @@ def test_a_bottleneck_is_a_1x1_over_the_edges_and_one_3x3_behind(passes: int) ->
     agree(net, stages(net, 3, passes, narrow=True), image())
     for j in range(1, 4):
         for stage in range(1, passes + 1):  # the stages share W_b too, but not its norm
-            one, other = net.nodes[f"b/{j}"], net.nodes[f"b/{j}@{stage}"]
+            one, other = net.node(f"b/{j}"), net.node(f"b/{j}", stage)
             assert one.conv.weight is other.conv.weight and one.norm.weight is not other.norm.weight
 
 
 def test_filters_of_the_stages_are_one_parameter() -> None:
     net = network(text("nodes: 3, passes: 2"))
     for j in range(1, 4):
-        weights = {id(net.nodes[f"b/{j}{at}"].conv.weight) for at in ("", "@1", "@2")}
+        weights = {id(net.node(f"b/{j}", at).conv.weight) for at in (0, 1, 2)}
         assert len(weights) == 1
 
 
 def test_nodes_that_are_not_updated_have_no_second_norm() -> None:
     net = network(text("nodes: 4, update: 2"))
-    assert [name for name in net.nodes if "@" in name] == ["b/1@1", "b/2@1"]
+    assert [name for name in net.nodes if "pass" in name] == ["b__1__pass1", "b__2__pass1"]
 
 
 def test_edges_that_no_pass_reads_have_no_filters() -> None:
     """With update: 1, no pass reads the feedback edges of the other nodes."""
     net = check_plan(plan("nodes: 4, update: 1"))
-    lengths = [net.nodes[f"b/{j}"].conv.weight.shape[1] for j in range(1, 5)]
+    lengths = [net.node(f"b/{j}").conv.weight.shape[1] for j in range(1, 5)]
     assert lengths == [C0 + 3 * K, C0 + K, C0 + 2 * K, C0 + 3 * K]
 
 
 def test_several_inputs_have_a_filter_each() -> None:
     made = plan("nodes: 3", ins="stem, image")
     net = check_plan(made)
-    assert net.nodes["b/2"].conv.weight.shape[1] == C0 + 3 + 2 * K
+    assert net.node("b/2").conv.weight.shape[1] == C0 + 3 + 2 * K
     by_name = made.genome.by_name
     assert by_name["b/2"].ins == ("stem", "image", "b/1", "b/3")
 

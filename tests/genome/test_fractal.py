@@ -89,7 +89,7 @@ def recursion(net: Network, columns: int, pool: str = "none") -> Tensor:
     """Compute f_1 = body; f_C = (f_C-1 of f_C-1) joined with a body."""
 
     def body(column: int, i: int, x: Tensor) -> Tensor:
-        own = net.nodes[f"f/c{column}:{i}"]
+        own = net.node(f"f/c{column}.{i}")
         return norm(conv(x, own.conv.weight, own.conv.bias), own.norm).relu()
 
     def columns_of(deep: int, at: int, x: Tensor) -> list[Tensor]:
@@ -103,11 +103,11 @@ def recursion(net: Network, columns: int, pool: str = "none") -> Tensor:
         return [own, *columns_of(deep - 1, at + length // 2, half)]
 
     def whole(x: Tensor) -> Tensor:
-        ends = columns_of(columns, 0, conv(x, net.nodes["stem"].weight))
+        ends = columns_of(columns, 0, conv(x, net.node("stem").weight))
         if pool == "before":
             ends = [F.max_pool2d(end, 2) for end in ends]
         out = torch.stack(ends).mean(0)
-        return classified(F.max_pool2d(out, 2) if pool == "after" else out, net.nodes["out"])
+        return classified(F.max_pool2d(out, 2) if pool == "after" else out, net.node("out"))
 
     return whole  # type: ignore[return-value]
 
@@ -182,7 +182,7 @@ def test_global_one_column_is_that_of_the_whole_network() -> None:
         for _ in range(300):
             ran.clear()
             net(image(batch=2))
-            met[alone[str([n.replace(":", ".") for n in ran if "/c" in n])]] += 1
+            met[alone[str([n.replace("__", "/").replace("_", ".") for n in ran if "__c" in n])]] += 1
     for c in range(3):
         close(met[c], 1 / 3, 300)
 
@@ -206,11 +206,11 @@ def test_only_live_steps_run_and_only_their_weights_get_gradients() -> None:
         with run(net) as ran, Convolutions() as convolutions:
             (logits,) = net(image(size=4))
         logits.sum().backward()
-        live = {name for name in ran if "/c" in name}
+        live = {name for name in ran if "__c" in name}
         assert 1 <= len(live) <= 15
         assert convolutions.count == len(live) + 1  # and the stem
         for name, part in net.nodes.items():
-            if "/c" in name:
+            if "__c" in name:
                 for weight in part.parameters():
                     assert (weight.grad is not None) == (name in live)
 

@@ -75,7 +75,7 @@ nodes:
     assert plan.steps[2].info.out == (8, 1, 1)
     module, got = check_plan(plan).eval(), {}
     for name in "abp":
-        module.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: got.update({name: out}))
+        module.node(name).register_forward_hook(lambda _m, _i, out, name=name: got.update({name: out}))
     image = torch.randn(2, 3, 8, 8)
     module(image)
     whole = torch.cat([got["b"], F.avg_pool2d(got["a"], 2), F.avg_pool2d(image, 2)], dim=1)
@@ -331,10 +331,10 @@ def test_outside_training_a_branch_counts_as_often_as_it_was_there() -> None:
     net = network(DEPTH, training=False)
     values = {}
     for name in "abc":
-        net.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: values.update({name: out}))
+        net.node(name).register_forward_hook(lambda _m, _i, out, name=name: values.update({name: out}))
     (logits,) = net(image())
     z = (values["a"] + 0.6 * values["b"] + 0.6 * values["c"]).relu()
-    same(logits, classified(z, net.nodes["out"]))
+    same(logits, classified(z, net.node("out")))
 
 
 def test_a_sum_without_a_branch_is_its_shortcut() -> None:

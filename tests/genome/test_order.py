@@ -92,7 +92,7 @@ def test_exits_keep_the_written_order_whatever_is_evaluated_first() -> None:
     assert module.exit_weights == (0.25, 0.75)
     kept: dict[str, Tensor] = {}
     for name in ("late", "early"):
-        module.nodes[name].register_forward_hook(lambda _m, _i, out, name=name: kept.update({name: out}))
+        module.node(name).register_forward_hook(lambda _m, _i, out, name=name: kept.update({name: out}))
     late, early = module(torch.randn(2, 3, 8, 8))
     assert late is kept["late"] and early is kept["early"]
 
@@ -136,14 +136,10 @@ def test_a_loop_of_two_trains() -> None:
 def test_passes_share_kernels_and_have_norms_of_their_own() -> None:
     plan = genome.resolve(genome.loads(TWO))
     module = check_plan(plan)
-    assert list(module.nodes) == ["stem", "a", "b", "a@1", "b@1", "a@2", "b@2", "out"]
-    kernels = [
-        [m for m in module.nodes[k].modules() if isinstance(m, nn.Conv2d)] for k in ("b", "b@1", "b@2")
-    ]
+    assert list(module.nodes) == ["stem", "a", "b", "a__pass1", "b__pass1", "a__pass2", "b__pass2", "out"]
+    kernels = [[m for m in module.node("b", k).modules() if isinstance(m, nn.Conv2d)] for k in range(3)]
     assert all(one[0].weight is other[0].weight for one, other in pairwise(kernels))
-    norms = [
-        [m for m in module.nodes[k].modules() if isinstance(m, nn.BatchNorm2d)] for k in ("b", "b@1", "b@2")
-    ]
+    norms = [[m for m in module.node("b", k).modules() if isinstance(m, nn.BatchNorm2d)] for k in range(3)]
     assert len({id(norm[0].weight) for norm in norms}) == 3
     kernel = 9 * 6 * 6
     assert plan.params == 9 * 3 * 6 + 12 + 3 * kernel + 6 * 12 + 4 * (6 + 1)
@@ -160,7 +156,7 @@ def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
     for turn in (0, 1) if passes else (0,):
         for step in plan.steps:
             if step.node.name in names and step.turn == turn:
-                weight = module.nodes[step.node.name + ("@1" if turn else "")].conv.weight
+                weight = module.node(step.node.name, turn).conv.weight
                 there = [s for s, shape in zip(step.node.ins, step.ins, strict=True) if passes or shape]
                 for source, kernel in zip(there, torch.split(weight, 6, dim=1), strict=True):
                     kernels[source, step.node.name] = kernel
@@ -173,7 +169,7 @@ def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
     def conv(source: str, name: str) -> Tensor:
         return F.conv2d(value[source], kernels[source, name], padding=1)
 
-    value = {"stem": module.nodes["stem"](image)}
+    value = {"stem": module.node("stem")(image)}
     for i, name in enumerate(names):
         value[name] = unit(sum((conv(other, name) for other in names[:i]), conv("stem", name)))
     for _ in range(passes):
@@ -181,7 +177,7 @@ def test_a_clique_of_three_is_cliquenet_written_out(passes: int) -> None:
             first, second = (other for other in names if other != name)
             value[name] = unit(conv(first, name) + conv(second, name))
     vector = torch.cat([value[name].mean(dim=(2, 3)) for name in names], dim=1)
-    linear = module.nodes["out"].linear
+    linear = module.node("out").linear
     torch.testing.assert_close(
         module(image)[0], vector @ linear.weight.T + linear.bias, rtol=1e-10, atol=1e-10
     )
@@ -415,7 +411,7 @@ def test_a_pass_finds_its_kernels_among_those_of_all_inputs() -> None:
     """Pass 0 of `a` reads its second and fourth input, and later passes read the first and third."""
     plan = genome.resolve(genome.loads(GAPS.replace("OP", "conv")))
     net = check_plan(plan).double().eval()
-    first, *later = [net.nodes[name] for name in ("a", "a@1", "a@2")]
+    first, *later = [net.node("a", turn) for turn in range(3)]
     convs = [next(m for m in part.modules() if hasattr(m, "spans")) for part in (first, *later)]
     assert all(c.weight is convs[0].weight and c.bias is convs[0].bias for c in convs)
     weight = convs[0].weight
@@ -439,12 +435,12 @@ def test_a_separable_pass_finds_its_kernels_too() -> None:
     plan = genome.resolve(genome.loads(text))
     net = check_plan(plan).double().eval()
     xs = [torch.randn(2, n, 8, 8, dtype=torch.float64) for n in (4, 2, 5, 3)]
-    whole = net.nodes["a@1"](xs[0], None, xs[2], None)
-    deep, wide = (m for m in net.nodes["a@1"].modules() if hasattr(m, "spans"))
+    whole = net.node("a", 1)(xs[0], None, xs[2], None)
+    deep, wide = (m for m in net.node("a", 1).modules() if hasattr(m, "spans"))
     assert deep.weight.shape[0] == wide.weight.shape[1] == 14
     b, _, c, _ = deep.weight.split([4, 2, 5, 3])
     maps = torch.cat([F.conv2d(xs[0], b, padding=1, groups=4), F.conv2d(xs[2], c, padding=1, groups=5)], 1)
-    parts = dict(net.nodes["a@1"].named_children())
+    parts = dict(net.node("a", 1).named_children())
     assert next(iter(parts.values())) is deep
     if deep.bias is not None:
         bias = torch.cat([deep.bias.split([4, 2, 5, 3])[i] for i in (0, 2)])

@@ -47,16 +47,16 @@ class Parts:
     def __init__(self, net: Network) -> None:
         self.net = net
 
-    def node(self, name: str) -> nn.Module:
-        return self.net.nodes[name.replace(".", ":")]
+    def node(self, name: str, turn: int = 0) -> nn.Module:
+        return self.net.node(name, turn)
 
     def kernel(self, name: str, at: int = 0) -> nn.Module:
         """Return a convolution of a node."""
         return [m for m in self.node(name).modules() if isinstance(m, nn.Conv2d | Kernels)][at]
 
-    def norms(self, name: str) -> list[Norm]:
+    def norms(self, name: str, turn: int = 0) -> list[Norm]:
         """Return the batch norms of a node."""
-        return [Norm.of(m) for m in self.node(name).modules() if isinstance(m, nn.BatchNorm2d)]
+        return [Norm.of(m) for m in self.node(name, turn).modules() if isinstance(m, nn.BatchNorm2d)]
 
     def linear(self, name: str = "out") -> nn.Linear:
         (found,) = (m for m in self.node(name).modules() if isinstance(m, nn.Linear))
@@ -147,15 +147,15 @@ class CliqueBlock:
         start = self.outside + (i - 1 - (i > j)) * self.width
         return packed[:, start : start + self.width]
 
-    def g(self, j: int, sources: dict[int, Tensor], stage: str) -> Tensor:
+    def g(self, j: int, sources: dict[int, Tensor], stage: int) -> Tensor:
         parts, node = self.parts, f"{self.name}/{j}"
         order = sorted(sources)
         x = torch.cat([sources[i] for i in order], dim=1)
         weight = torch.cat([self.weight(i, j) for i in order], dim=1)
-        x = F.relu(parts.bn(x, parts.norms(f"{node}{self.edges}{stage}")[0], self.eps))
+        x = F.relu(parts.bn(x, parts.norms(f"{node}{self.edges}", stage)[0], self.eps))
         x = F.conv2d(x, weight, padding=weight.shape[2] // 2)
         if self.bottleneck:
-            x = parts.conv(F.relu(parts.bn(x, parts.norms(f"{node}{stage}")[0], self.eps)), node)
+            x = parts.conv(F.relu(parts.bn(x, parts.norms(node, stage)[0], self.eps)), node)
         return x
 
     def __call__(self, x0: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,11 +163,11 @@ class CliqueBlock:
         nodes, self.outside = range(1, self.layers + 1), x0.shape[1]
         first: dict[int, Tensor] = {}
         for j in nodes:
-            first[j] = self.g(j, {0: x0, **first}, "")
+            first[j] = self.g(j, {0: x0, **first}, 0)
         second = dict(first)
-        if f"{self.name}/1@1" in self.parts.net.nodes:
+        if (f"{self.name}/1", 1) in self.parts.net._names:
             for j in nodes:
-                second[j] = self.g(j, {i: second[i] for i in nodes if i != j}, "@1")
+                second[j] = self.g(j, {i: second[i] for i in nodes if i != j}, 1)
         return torch.cat([*first.values()], dim=1), torch.cat([*second.values()], dim=1)
 
 

@@ -126,7 +126,7 @@ def test_with_a_hook_on_one_of_them_they_run_one_by_one(part: str) -> None:
 
 def test_much_work_on_a_cpu_runs_one_by_one() -> None:
     net = network(text("order: conv"))
-    modules: list[nn.Module] = [net.nodes[n] for n in "abc"]
+    modules: list[nn.Module] = [net.node(n) for n in "abc"]
     few, many = torch.zeros(4, 4, 16, 16), torch.zeros(64, 4, 16, 16)
     assert pays(modules, few) and not pays(modules, many)
 

@@ -254,7 +254,7 @@ def test_what_a_relu_would_cut_off_is_no_identity() -> None:
     before, now = (genome.resolve(of(STACK % (depth, body))) for depth in (1, 2))
     new = genome.build(now, seed=1)
     transfer(before, used(before).state_dict(), now, new)
-    key = "nodes.s:2.conv.weight"
+    key = "nodes.s_2.conv.weight"
     assert torch.equal(new.state_dict()[key], genome.build(now, seed=1).state_dict()[key])
 
 

@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,15 @@ class Checkpoint:
         files.write(self.path, _MAGIC + files.sha256(payload).encode() + b"\n" + payload)
         self._last = time.monotonic()
 
-    def load_of(self, identity: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the stored state, or None. Raises CheckpointError also if its identity is another training's."""
+    def load_of(
+        self, identity: dict[str, Any], current: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Return the stored state, or None. Raises CheckpointError also if its identity is another training's.
+
+        current: brings a state that an earlier version stored into today's form.
+        """
         state = self.load()
+        state = None if state is None else current(state)
         for key, value in identity.items():
             if state is not None and state[key] != value:
                 raise CheckpointError(f"{self.path} was made with another {key}; delete it to begin afresh")

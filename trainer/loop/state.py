@@ -13,6 +13,28 @@ from trainer.loop.step import Step
 log = logging.getLogger("trainer")
 
 
+def with_current_names(state: dict[str, Any], module: nn.Module) -> dict[str, Any]:
+    """Return the state of a checkpoint with the names that the module's tensors have today.
+
+    A module whose tensors had other names in an earlier version has a method `current_names(names)`, which returns
+    the present name of each; its `load_state_dict` takes both.
+    """
+    current_names = getattr(module, "current_names", None)
+    if current_names is None:
+        return state
+    names, progress = current_names(state["network"]), state["progress"]
+    best = progress["best"] and {**progress["best"], "weights": _renamed(progress["best"]["weights"], names)}
+    return {
+        **state,
+        "network": _renamed(state["network"], names),
+        "progress": {**progress, "best": best},
+    }
+
+
+def _renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names[name]: value for name, value in values.items()}
+
+
 def identity(module: nn.Module, recipe: dict[str, Any], data_digest: str) -> dict[str, Any]:
     """Return what a training must have in common with a checkpoint that it resumes."""
     shapes = {name: list(value.shape) for name, value in module.state_dict().items()}

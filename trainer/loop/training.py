@@ -1,6 +1,7 @@
 """Training: one module trained by a recipe, one epoch at a time."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from trainer.loop.nan_guard import cause_of_nan
 from trainer.loop.precision_probe import fastest_form
 from trainer.loop.progress import Progress
 from trainer.loop.runner import Runner
-from trainer.loop.state import identity, restore, save_state
+from trainer.loop.state import identity, restore, save_state, with_current_names
 from trainer.loop.step import Step
 from trainer.outcome import NotFinite
 from trainer.recipe import Recipe
@@ -49,7 +50,8 @@ class Training:
         self._module, self._recipe, self._context = module, recipe, context
         device, checkpoint = context.device, context.checkpoint
         self._identity = identity(module, recipe.to_dict(), data.digest()) if checkpoint else {}
-        stored = checkpoint.load_of(self._identity) if checkpoint else None
+        current = partial(with_current_names, module=module)
+        stored = checkpoint.load_of(self._identity, current) if checkpoint else None
         with context.meter:
             self._data = placed(data, device)
             self.input = data.input
