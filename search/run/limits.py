@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from search import formatting
 from search.proposals.screening import Screener
 from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.peers import Peers
 from search.run.promotion import Promotion
+from search.space.members import is_used_up, networks
 
-FRUITLESS = 500  # trials in a row without training: the space is exhausted, or the limits are too tight
+# trials in a row without training, after which the networks of a small space are counted, and of any space is left
+DOUBTFUL, FRUITLESS = 3, 500
 
 
 @dataclass
@@ -35,10 +38,13 @@ class Limits:
         begun += len(self.peers.trials.numbers)
         if run.config.trials is not None and run.history.counted + begun >= run.config.trials:
             return f"all {run.config.trials} trials were made"
+        if self.fruitless >= DOUBTFUL and is_used_up(run.config.space, run.history.digests):
+            count = formatting.some(len(networks(run.config.space) or ()), "network")
+            return f"the space holds {count}, and each has a trial; widen the space to search on"
         if self.fruitless >= FRUITLESS:
             return (
                 f"{FRUITLESS} trials in a row were refused, or equal to earlier ones: "
-                "the space is used up or the limits are too tight"
+                "widen the space or loosen the limits"
             )
         return None
 

@@ -13,6 +13,7 @@ from search.samplers.operator_credit import chances
 from search.samplers.registry import sampler
 from search.samplers.selection import pick, pool
 from search.space import mutations
+from search.space.members import unseen
 from search.space.space import Space
 
 INITIAL = 10  # networks drawn evenly before the first has children
@@ -35,7 +36,7 @@ class Evolve:
         self.space, self.seed, self.objectives = space, seed, objectives
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
-        """Propose a child of the pool whose network is new, else a new draw, else the last known one."""
+        """Propose a child of the pool whose network is new, else a new draw, else what is new in a small space."""
         rng = Random(f"{self.seed}/{len(history)}")
         parents = pool(history, self.objectives)
         begun = sum(one.is_measured or one.is_running for one in history)
@@ -50,6 +51,8 @@ class Evolve:
             if made is not None and is_new(made.genome, avoid):
                 return made
             found = made or found
+        if (left := unseen(self.space, avoid)) is not None:
+            return Proposal(left, Origin(self.name))
         return found or Proposal(self.space.sample(rng), Origin(self.name))
 
 

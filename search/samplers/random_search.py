@@ -8,6 +8,7 @@ from random import Random
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.evolve import is_new
 from search.samplers.registry import sampler
+from search.space.members import unseen
 from search.space.space import Space
 
 TRIES = 12  # draws until one is new
@@ -23,11 +24,11 @@ class RandomSearch:
         self.space, self.seed = space, seed
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
-        """Propose a draw whose network is new, or the last that was drawn."""
+        """Propose a draw whose network is new; in a small space where draws find none, the next one that is new."""
         rng = Random(f"{self.seed}/{len(history)}")
         drawn = self.space.sample(rng)
         for _ in range(TRIES):
             if is_new(drawn, avoid):
-                break
+                return Proposal(drawn, Origin(self.name))
             drawn = self.space.sample(rng)
-        return Proposal(drawn, Origin(self.name))
+        return Proposal(unseen(self.space, avoid) or drawn, Origin(self.name))

@@ -94,11 +94,17 @@ def test_equal_networks_are_trained_once(run: Run) -> None:
             assert record.seconds == 0
 
 
-def test_a_space_that_is_used_up_ends_the_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.run.limits.FRUITLESS", 30)
+def test_a_space_that_is_used_up_ends_the_study(run: Run) -> None:
     result = run(space=ONE, trials=None, budget={"device_time": "1h"})
+    assert result.stop.startswith("the space holds 2 networks, and each has a trial")
+    assert len(result.records) < 20
+
+
+def test_limits_that_refuse_every_network_end_the_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.run.limits.FRUITLESS", 30)
+    result = run(limits={"params": 1}, trials=None, budget={"device_time": "1h"})
     assert result.stop.startswith("30 trials in a row were refused, or equal to earlier ones")
-    assert len(result.records) < 50
+    assert len(result.records) == 30
 
 
 def test_limits_refuse_before_training(run: Run) -> None:
