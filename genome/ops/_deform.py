@@ -127,10 +127,16 @@ class Deform(nn.Module):
         return torch.stack((across, down), dim=-1).view(images, -1, size[1], 2)
 
     def _axis(self, pixels: int, outputs: int, like: Tensor) -> Tensor:
-        """The positions along one axis that taps without an offset read. (kernel, outputs)"""
+        """The positions along one axis that taps without an offset read, a little to the right. (kernel, outputs)
+
+        On a pixel the derivative by the position is one-sided. A tap there shall have the right-sided derivative, as in
+        torchvision's kernel and in `active`, whichever way its position is rounded. The roundings from pixels to
+        the grid and back sum up to less than four units of the grid's last place.
+        """
         taps = torch.arange(self.kernel, device=like.device, dtype=like.dtype) * self.dilation - self.padding
         at = torch.arange(outputs, device=like.device, dtype=like.dtype) * self.stride + taps[:, None]
-        return (2 * at + 1) / pixels - 1
+        furthest = 1 + 2 * self.padding / pixels  # the grid's largest number for a tap without an offset
+        return (2 * at + 1 - pixels) / pixels + 4 * furthest * torch.finfo(like.dtype).eps
 
     def extra_repr(self) -> str:
         width, channels = self.weight.shape[:2]

@@ -32,9 +32,8 @@ class Deform(Op):
     half.
 
     On CUDA torchvision's kernel runs. On other devices one call samples all taps, and a matrix product follows. Both
-    are equal except for the gradient of an offset whose tap is exactly on a pixel, as all are at the start: there
-    torchvision gives the right-sided derivative, and sampling gives that of either side, depending on rounding. The
-    saved memory is that of sampling; torchvision's kernel saves less.
+    are equal, also in the gradient of an offset whose tap is exactly on a pixel, as all are at the start: it is the
+    right-sided derivative. The saved memory is that of sampling; torchvision's kernel saves less.
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
