@@ -9,7 +9,9 @@ from typing import NamedTuple
 from genome.common_genes import NONE, SAME
 from genome.op import Shape
 
-_SAVES_OUTPUT = frozenset({"relu"})  # autograd saves the output of ReLU and the input of the others
+_SAVES_OUTPUT = frozenset(
+    {"relu", "sigmoid"}
+)  # autograd saves the output of these and the input of the others
 _SAVES_NOTHING = frozenset({"cat", "sum", "pad"})
 
 
@@ -66,8 +68,8 @@ def chain(*layers: str) -> Chain:
 
     `layers` are `conv`, `norm`, `cat`, `sum`, `pad` or the word of an activation. The image size changes at the
     first `conv`, or at the start if there is none. Autograd saves the input of convolutions, norms and most
-    activations, but the output of ReLU. The padded copy that a convolution saves has a size of its own and is
-    counted by `padded_numbers`.
+    activations, but the output of ReLU and sigmoid. The padded copy that a convolution saves has a size of its own
+    and is counted by `padded_numbers`.
     """
     at = layers.index("conv") if "conv" in layers else -1
     late = [i > at for i in range(len(layers) + 1)]  # tensor i stands before layer i; the last is the output

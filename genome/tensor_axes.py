@@ -202,7 +202,8 @@ class _Walk:
         )
         assert module.offset.bias is not None
         yield self._part(module.offset.bias, "offset bias", (Axis(made),))
-        yield from self._convolved(module, taps)
+        groups = module.kernel_groups
+        yield from self._convolved(module, taps, ((module.channels, groups),) if groups > 1 else None)
 
     def _squeeze(self, module: Squeeze) -> Iterator[LabelledTensor]:
         hidden, channels = _numbered(module.down.out_features), Axis(self.channels)

@@ -18,13 +18,30 @@ TRAITS: dict[str, Traits] = {
             {"order": "act-mix", "masks": 8},  # the streamed form
             {"order": "mix-norm-act", "masks": 4, "mix": "grouped", "shared": True},
             {"order": "act-mix-norm-act", "masks": 4, "activation": "silu"},
+            {"order": "act-mix-norm-act", "masks": 4, "activation": "sigmoid"},
+            {"order": "norm-act-mix-norm-act", "masks": 4, "mix": "grouped", "activation": "sigmoid"},
+            {"order": "norm-act-mix-norm-act"},
         )
     ),
     # taps start on pixels, where bilinear interpolation has two slopes
-    "active": Traits(derivative={"normalize": False, "rate": 1.0, "warmup": 0}, kinks=("position",)),
-    "deform": Traits(
-        also=({"modulation": "unit", "groups": 2, "stride": 2},), derivative={"rate": 1.0}, kinks=("offset",)
+    "active": Traits(
+        also=({"padding": 0}, {"padding": 3, "stride": 2}, {"padding": 2, "kernel": 1}),
+        derivative={"normalize": False, "rate": 1.0, "warmup": 0},
+        kinks=("position",),
     ),
+    "deform": Traits(
+        also=(
+            {"modulation": "unit", "groups": 2, "stride": 2},
+            {"modulation": "unit", "groups": 3, "kernel_groups": 2},
+        ),
+        derivative={"rate": 1.0},
+        kinks=("offset",),
+    ),
+    **{
+        word: Traits(also=({"activation": "sigmoid"},))
+        for word in ("act", "add", "mlpconv", "separable", "squeeze")
+    },
+    "exit": Traits(also=({"activation": "sigmoid", "norm": "batch"},)),
     "clique": Traits(also=({"nodes": 4, "passes": 2, "update": 2, "bottleneck": True},)),
 }
 

@@ -35,7 +35,7 @@ class Deform(nn.Module):
 
     The convolution `offset` gives 2 K G offsets per output pixel, for K taps and G groups: channel
     2 (g K + k) is dy and the next one is dx. With modulation, K G logits follow, in channel g K + k. This is the
-    layout of torchvision. Its weights and bias start at zero.
+    layout of torchvision. Its weights and bias start at zero. `kernel_groups` is the number of groups of the kernel.
     """
 
     def __init__(
@@ -49,13 +49,17 @@ class Deform(nn.Module):
         bias: bool = False,
         modulation: str = "none",
         rate: float = 1.0,
+        kernel_groups: int = 1,
     ) -> None:
         super().__init__()
         self.groups, self.modulation, self.rate = groups, modulation, rate
+        self.channels, self.kernel_groups = channels, kernel_groups
         self.kernel, self.stride, self.dilation = kernel, stride, dilation
         self.padding = dilation * (kernel // 2)
         self.weight = nn.Parameter(
-            torch.empty(width, channels, kernel, kernel).normal_(0.0, he(width, kernel))
+            torch.empty(width, channels // kernel_groups, kernel, kernel).normal_(
+                0.0, he(width, kernel, kernel_groups)
+            )
         )
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.offsets = 2 * kernel**2 * groups
@@ -75,8 +79,8 @@ class Deform(nn.Module):
                 return self._torchvision(x, offset, mask, places)
             columns = self._columns(x.to(places), offset, mask)
         del offset, mask
-        weight = self.weight.flatten(1)[:, :, None, None]  # (O, C * K, 1, 1)
-        return F.conv2d(columns.to(x.dtype), weight, self.bias)
+        weight = self.weight.flatten(1)[:, :, None, None]  # (O, C / kernel_groups * K, 1, 1)
+        return F.conv2d(columns.to(x.dtype), weight, self.bias, groups=self.kernel_groups)
 
     def _given(self, x: Tensor) -> Tensor:
         weight, bias = self.offset.weight, self.offset.bias
@@ -139,5 +143,5 @@ class Deform(nn.Module):
         return (2 * at + 1 - pixels) / pixels + 4 * furthest * torch.finfo(like.dtype).eps
 
     def extra_repr(self) -> str:
-        width, channels = self.weight.shape[:2]
-        return f"{channels}, {width}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"
+        made = f"{self.channels}, {len(self.weight)}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"
+        return made if self.kernel_groups == 1 else f"{made}, kernel_groups={self.kernel_groups}"

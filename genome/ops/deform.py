@@ -24,8 +24,10 @@ class Deform(Op):
 
     The offset convolution has the same kernel, stride and dilation; its weights and bias start at zero. A tap
     reads by bilinear interpolation, and reads zeros outside the image. `groups` splits the input channels evenly into
-    groups with offsets of their own; it is reduced to its greatest common divisor with the channels. `rate`
-    multiplies the gradient of the offset convolution's weights and bias (published: 1, for v2 0.1).
+    groups with offsets of their own; it is reduced to its greatest common divisor with the channels. `kernel_groups`
+    is the number of groups of the kernel, as `groups` in `conv`, reduced to its greatest common divisor with the
+    channels and the width. `rate` multiplies the gradient of the offset convolution's weights and bias (published: 1,
+    for v2 0.1).
 
     `modulation` (v2) multiplies the value that each tap reads. `unit` multiplies by 2 sigmoid, as the authors'
     example does, so that the layer starts as the plain convolution. `half` multiplies by sigmoid, which starts at a
@@ -47,6 +49,7 @@ class Deform(Op):
     norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
     activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+    kernel_groups: int = gene(Int(1, 65_536), OneOf(1), default=1, later=True)
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         place = (self.kernel, self.stride, self.dilation, SAME)
@@ -57,7 +60,7 @@ class Deform(Op):
         taps, unit, groups = self.kernel**2, self._unit(), self.groups_of(source)
         masks = 0 if self.modulation == "none" else taps * groups
         given = 2 * taps * groups + masks  # channels of the offset convolution
-        kernels = taps * source.channels * (given + out.channels)
+        kernels = taps * source.channels * (given + out.channels // self.kernel_groups_of(source, out))
         kept, pixels = unit.chain(), out.height * out.width
         grid, read = 2 * taps * groups * pixels, taps * source.channels * pixels
         masks *= pixels
@@ -90,12 +93,17 @@ class Deform(Op):
         """The number of groups of input channels that share offsets."""
         return math.gcd(self.groups, source.channels)
 
+    def kernel_groups_of(self, source: Shape, out: Shape) -> int:
+        """The number of groups of the kernel."""
+        return math.gcd(self.kernel_groups, source.channels, out.channels)
+
     def _unit(self) -> Unit:
         return Unit(self.order, self.norm, self.eps, self.activation)
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         stride = 1 if ins[0][1:] == (1, 1) else self.stride  # with one pixel the stride has no effect
-        return self.described(groups=self.groups_of(ins[0]), stride=stride)
+        kernel_groups = self.kernel_groups_of(ins[0], out)
+        return self.described(groups=self.groups_of(ins[0]), stride=stride, kernel_groups=kernel_groups)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from genome.ops._deform import Deform as Module
@@ -104,6 +112,6 @@ class Deform(Op):
         assert source is not None
         made = Module(
             source.channels, out.channels, self.kernel, self.stride, self.dilation, self.groups_of(source),
-            self.bias, self.modulation, self.rate,
+            self.bias, self.modulation, self.rate, self.kernel_groups_of(source, out),
         )  # fmt: skip
         return self._unit().build(source, out, made)

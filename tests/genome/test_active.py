@@ -75,11 +75,11 @@ def deformed(x: Tensor, module: Active) -> Tensor:
     reach, stride = module.kernel // 2, module.stride
     steps = torch.arange(-reach, reach + 1, dtype=x.dtype)
     start = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).view(-1, 2)
-    size = (-(-x.shape[2] // stride), -(-x.shape[3] // stride))
+    size = [(pixels + 2 * module.padding - module.kernel) // stride + 1 for pixels in x.shape[2:]]
     outs = []
     for taps, weight in zip(worker_devices(module), module.weight.chunk(module.groups), strict=True):
         offset = (taps - start).view(1, -1, 1, 1).expand(x.shape[0], -1, *size)
-        outs.append(deform_conv2d(x, offset, weight, None, stride, reach))
+        outs.append(deform_conv2d(x, offset, weight, None, stride, module.padding))
     bias = 0 if module.bias is None else module.bias.view(-1, 1, 1)
     return torch.cat(outs, dim=1) + bias
 
@@ -99,6 +99,27 @@ def scatter(module: Active, how: str) -> None:
         if how == "mixed":
             position[::3] = position[::3].round()
         position.clamp_(-module.bound, module.bound - 0.01)
+
+
+@pytest.mark.parametrize("how", ["start", "apart", "lattice", "mixed"])
+@pytest.mark.parametrize("padding", [0, 1, 2, 3, 5, 64])
+@pytest.mark.parametrize("stride", [1, 2, 8])
+@pytest.mark.parametrize(
+    ("kernel", "groups", "shape"),
+    [(3, 1, IMAGE), (5, 2, IMAGE), (3, 2, Shape(4, 1, 3)), (7, 1, Shape(2, 3, 9))],
+)
+def test_any_padding(kernel: int, groups: int, shape: Shape, stride: int, padding: int, how: str) -> None:
+    if min(shape[1:]) + 2 * padding < kernel:
+        return
+    module = made(shape=shape, kernel=kernel, stride=stride, groups=groups, padding=padding, **TRUE)
+    scatter(module, how)
+    x = noise(2, *shape).requires_grad_()
+    out, expected = module(x), deformed(x, module)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    for ours, theirs in zip(gradients(out, x, module), gradients(expected, x, module), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    widest = module._dense(x, module.position, module._widest())  # as on a GPU
+    torch.testing.assert_close(widest, expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("reference", [gathered, deformed])

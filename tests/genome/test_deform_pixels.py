@@ -26,6 +26,7 @@ PLACES = [
     {"dilation": 2, "groups": 2},
     {"kernel": 5, "stride": 3, "dilation": 3, "groups": 4},
     {"kernel": 1},
+    {"groups": 4, "kernel_groups": 2},
 ]
 
 
