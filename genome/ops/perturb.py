@@ -47,7 +47,7 @@ class Perturb(Op):
     """
 
     noise: str = gene(OneOf("uniform", "normal", OFF), default="uniform")
-    masks: int = gene(Int(1, 1024), OneOf(1, 4, 8), when=lambda g: g["noise"] != OFF, default=1)
+    masks: int = gene(Int(1, 4096), OneOf(1, 4, 8), when=lambda g: g["noise"] != OFF, default=1)
     shared: bool = gene(FLAG, when=lambda g: g["noise"] != OFF, default=False)
     level: float = gene(
         Float(0.0, 100.0), Float(0.01, 0.5, log=True), when=lambda g: g["noise"] != OFF, default=0.1
