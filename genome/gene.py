@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from genome.domain import Domain, Either, Legal
+from genome.domain import Domain, Either, Legal, PerAxis
 
 if TYPE_CHECKING:
     from genome.op import Op
@@ -53,7 +53,9 @@ def gene(
     """
     assert default in legal, f"default {default!r} is not in {legal}"
     if search is None:
-        assert not isinstance(legal, Either), "a gene of words and numbers must state what a search tries"
+        assert not isinstance(legal, Either | PerAxis), (
+            "a gene of mixed values must state what a search tries"
+        )
         search = legal
     return field(default=default, metadata={"legal": legal, "search": search, "when": when, "later": later})
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+from genome.axes import Both, axes, extents
 from genome.common_genes import NONE, SAME
 from genome.op import Shape
 
@@ -20,11 +21,20 @@ def norm_params(norm: str, channels: int) -> int:
     return 0 if norm in (NONE, "plain") else 2 * channels
 
 
-def padded_numbers(ins: Sequence[Shape], kernel: int, dilation: int, padding: int | str) -> int:
-    """The numbers in the copies with one more row and column that an even window needs under `same`; 0 if none."""
-    if padding != SAME or dilation * (kernel - 1) % 2 == 0:
+def padded_numbers(ins: Sequence[Shape], kernel: Both, dilation: Both, padding: int | str) -> int:
+    """The numbers in the copies with one more row or column that an even window needs under `same`; 0 if none."""
+    below, beside = (1 - extent % 2 for extent in extents(kernel, dilation))
+    if padding != SAME or not (below or beside):
         return 0
-    return sum(i.channels * (i.height + 1) * (i.width + 1) for i in ins)
+    return sum(i.channels * (i.height + below) * (i.width + beside) for i in ins)
+
+
+def output_shape(
+    source: Shape, width: int, kernel: Both, stride: Both, dilation: Both, padding: int | str
+) -> Shape:
+    """The output of a window; its sizes are those of `output_size`."""
+    places = zip(source[1:], axes(kernel), axes(stride), axes(dilation), strict=True)
+    return Shape(width, *(output_size(*place, padding) for place in places))
 
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, padding: int | str) -> int:

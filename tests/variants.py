@@ -33,6 +33,8 @@ TRAITS: dict[str, Traits] = {
         also=(
             {"modulation": "unit", "groups": 2, "stride": 2},
             {"modulation": "unit", "groups": 3, "kernel_groups": 2},
+            {"kernel": (1, 3), "modulation": "half"},
+            {"kernel": (5, 3), "stride": (2, 1), "dilation": (1, 2), "groups": 2},
         ),
         derivative={"rate": 1.0},
         kinks=("offset",),
@@ -42,6 +44,12 @@ TRAITS: dict[str, Traits] = {
         for word in ("act", "add", "mlpconv", "separable", "squeeze")
     },
     "exit": Traits(also=({"activation": "sigmoid", "norm": "batch"},)),
+    "pool": Traits(
+        also=(
+            {"size": (1, 3), "stride": (1, 2)},
+            {"size": (3, 2), "stride": (2, 3), "kind": "avg", "padding": 1, "ceil": True},
+        )
+    ),
     "clique": Traits(also=({"nodes": 4, "passes": 2, "update": 2, "bottleneck": True},)),
 }
 

@@ -27,6 +27,8 @@ PLACES = [
     {"kernel": 5, "stride": 3, "dilation": 3, "groups": 4},
     {"kernel": 1},
     {"groups": 4, "kernel_groups": 2},
+    {"kernel": (1, 3)},
+    {"kernel": (5, 3), "stride": (1, 2), "dilation": (2, 3), "groups": 2},
 ]
 
 
@@ -41,12 +43,12 @@ def made(height: int, width: int, **genes: Any) -> Deform:
 
 def moved(module: Deform, offsets: str) -> None:
     """Set the offset convolution, which reads whole numbers: no offsets, whole ones, or fractional ones."""
-    kernel = module.kernel
     with torch.no_grad():
         if (
             offsets == "whole"
         ):  # each offset is a whole number times the pixel below the tap's centre, plus one
-            centre = module.offset.weight[:, :, kernel // 2, kernel // 2]
+            rows, columns = module.kernel
+            centre = module.offset.weight[:, :, rows // 2, columns // 2]
             centre.copy_(torch.randint(-1, 2, centre.shape))
             module.offset.bias.copy_(torch.randint(-9, 10, module.offset.bias.shape))  # type: ignore[union-attr]
         elif offsets == "fractional":
@@ -120,16 +122,17 @@ def test_every_tap_reads_to_the_right_of_every_pixel(genes: dict[str, Any], dtyp
         module = made(1, side, **genes)
         squares = torch.arange(side, dtype=dtype) ** 2
         derivatives = torch.cat((squares[1:] - squares[:-1], -squares[-1:]))  # outside the image is zero
-        taps = torch.arange(module.kernel).repeat(module.kernel) * module.dilation - module.padding
+        kernel = module.kernel[0]
+        taps = torch.arange(kernel).repeat(kernel) * module.dilation[0] - module.padding[0]
         base = torch.arange(side) + taps[:, None]  # (taps, side)
         for pixel in range(side):
-            offset = torch.zeros(1, module.kernel**2, 2, 1, side, dtype=dtype)
+            offset = torch.zeros(1, module.taps, 2, 1, side, dtype=dtype)
             offset[0, :, 1, 0] = pixel - base
-            offset[0, :, 0, 0] = -taps.view(module.kernel, -1).t().reshape(-1, 1)  # back to the only row
+            offset[0, :, 0, 0] = -taps.view(kernel, -1).t().reshape(-1, 1)  # back to the only row
             offset = offset.flatten(1, 2).requires_grad_()
             read = module._columns(squares.expand(1, CHANNELS, 1, side), offset, None)
-            (found,) = torch.autograd.grad(read[:, : module.kernel**2].sum(), offset)
-            expected = derivatives[pixel].expand(module.kernel**2, side)
+            (found,) = torch.autograd.grad(read[:, : module.taps].sum(), offset)
+            expected = derivatives[pixel].expand(module.taps, side)
             torch.testing.assert_close(found[0, 1::2, 0], expected, rtol=1e-3, atol=1e-3)
 
 
