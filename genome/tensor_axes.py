@@ -175,7 +175,7 @@ class _Walk:
     def _kernels(self, module: Kernels) -> Iterator[LabelledTensor]:
         """The kernels of all passes of a loop. Depthwise filters leave the labels of the current channels unchanged."""
         window, packed = module.window, labels(self.whole)
-        taps = _window(axes(window.kernel), axes(window.dilation), axes(window.pad))
+        taps = _window(axes(window.kernel), axes(window.dilation), window.pad)
         if module.depthwise:
             self.layer += 1
             yield self._part(module.weight, "weight", (Axis(packed), _whole(1), *taps))

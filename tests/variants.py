@@ -39,11 +39,23 @@ TRAITS: dict[str, Traits] = {
         derivative={"rate": 1.0},
         kinks=("offset",),
     ),
-    **{
-        word: Traits(also=({"activation": "sigmoid"},))
-        for word in ("act", "add", "mlpconv", "separable", "squeeze")
-    },
+    "separable": Traits(
+        also=(
+            {"activation": "sigmoid"},
+            {"kernel": (3, 1), "dilation": (2, 1)},
+            {"kernel": (2, 5), "stride": (2, 1), "dilation": (1, 2)},
+        )
+    ),
+    **{word: Traits(also=({"activation": "sigmoid"},)) for word in ("act", "add", "mlpconv", "squeeze")},
     "exit": Traits(also=({"activation": "sigmoid", "norm": "batch"},)),
+    "conv": Traits(
+        also=(
+            {"kernel": (1, 3)},
+            {"kernel": (4, 3), "stride": (1, 2), "groups": 2},
+            {"kernel": (3, 2), "dilation": (2, 3), "order": "norm-act-conv"},
+            {"kernel": (5, 1), "padding": 2, "bias": True},
+        )
+    ),
     "pool": Traits(
         also=(
             {"size": (1, 3), "stride": (1, 2)},

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.axes import Both, axes
 from genome.ops._exact import exact
 from genome.ops._modules import he
 
@@ -137,7 +138,7 @@ class Active(nn.Module):
         channels: int,
         width: int,
         kernel: int = 3,
-        stride: int = 1,
+        stride: Both = 1,
         groups: int = 1,
         bias: bool = False,
         rate: float = 0.01,
@@ -146,7 +147,7 @@ class Active(nn.Module):
         padding: int | None = None,  # by default kernel // 2
     ) -> None:
         super().__init__()
-        self.kernel, self.stride, self.groups = kernel, stride, groups
+        self.kernel, self.stride, self.groups = kernel, axes(stride), groups
         self.rate, self.warmup, self.normalize = rate, warmup, normalize
         self.padding = kernel // 2 if padding is None else padding
         self.bound = kernel // 2 + 1
@@ -225,7 +226,7 @@ class Active(nn.Module):
         return Box(top, bottom, left, right)
 
     def _dense(self, x: Tensor, position: Tensor, box: Box) -> Tensor:
-        rows, columns = self._centres(x.shape[2]), self._centres(x.shape[3])
+        rows, columns = (self._centres(*axis) for axis in zip(x.shape[2:], self.stride, strict=True))
         box = box.within(rows, columns)
         with exact(x):
             kernel = self._synthesised(position, box)
@@ -235,10 +236,10 @@ class Active(nn.Module):
             return F.conv2d(x, kernel, self.bias, self.stride, (above, left))
         return F.conv2d(F.pad(x, (left, right, above, below)), kernel, self.bias, self.stride)
 
-    def _centres(self, pixels: int) -> Centres:
+    def _centres(self, pixels: int, stride: int) -> Centres:
         first = self.kernel // 2 - self.padding
-        outputs = (pixels + 2 * self.padding - self.kernel) // self.stride + 1
-        return Centres(first, first + (outputs - 1) * self.stride, pixels)
+        outputs = (pixels + 2 * self.padding - self.kernel) // stride + 1
+        return Centres(first, first + (outputs - 1) * stride, pixels)
 
     def _synthesised(self, position: Tensor, box: Box) -> Tensor:
         """The kernel over the box, each tap's weight spread over the four pixels around it. (O, C, S, T)"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from genome.axes import Both, area, axes, extents
 from genome.ops._exact import exact
+from genome.ops._modules import he
 
 
 class Scaled(torch.autograd.Function):
@@ -61,7 +61,7 @@ class Deform(nn.Module):
         self.taps = area(kernel)
         self.weight = nn.Parameter(
             torch.empty(width, channels // kernel_groups, *self.kernel).normal_(
-                0.0, math.sqrt(2.0 * kernel_groups / (self.taps * width))
+                0.0, he(width, kernel, kernel_groups)
             )
         )
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None

@@ -9,21 +9,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from genome.axes import Both, area, extents
 from genome.layer_costs import in_place
 
 GROUPS = 8  # groups of a group norm, reduced to a divisor of the channels
 
 
-def he(width: int, kernel: int, groups: int = 1) -> float:
+def he(width: int, kernel: Both, groups: int = 1) -> float:
     """The deviation of He's normal distribution by fan-out (arXiv:1502.01852)."""
-    return math.sqrt(2.0 * groups / (kernel**2 * width))
+    return math.sqrt(2.0 * groups / (area(kernel) * width))
 
 
 class Conv2d(nn.Conv2d):
     """nn.Conv2d with weights drawn from He's normal distribution and biases of zero."""
 
     def reset_parameters(self) -> None:
-        self.weight.data.normal_(0.0, he(self.out_channels, self.kernel_size[0], self.groups))
+        rows, columns = self.kernel_size
+        self.weight.data.normal_(0.0, he(self.out_channels, (rows, columns), self.groups))
         if self.bias is not None:
             self.bias.data.zero_()
 
@@ -31,19 +33,20 @@ class Conv2d(nn.Conv2d):
 def conv2d(
     channels: int,
     width: int,
-    kernel: int = 1,
-    stride: int | tuple[int, int] = 1,
-    dilation: int = 1,
+    kernel: Both = 1,
+    stride: Both = 1,
+    dilation: Both = 1,
     groups: int = 1,
     padding: int | str = "same",
     bias: bool = False,
 ) -> nn.Module:
     """A convolution. `same` pads to ceil(size / stride) outputs, with the odd pixel at the right and bottom."""
-    total = dilation * (kernel - 1)
-    pad = total // 2 if padding == "same" else int(padding)
+    rows, columns = extents(kernel, dilation)
+    pad = ((rows - 1) // 2, (columns - 1) // 2) if padding == "same" else int(padding)
     made = Conv2d(channels, width, kernel, stride, pad, dilation, groups, bias)
-    if padding == "same" and total % 2:
-        return nn.Sequential(OrderedDict(pad=nn.ZeroPad2d((0, 1, 0, 1)), conv=made))
+    below, beside = 1 - rows % 2, 1 - columns % 2
+    if padding == "same" and (below or beside):
+        return nn.Sequential(OrderedDict(pad=nn.ZeroPad2d((0, beside, 0, below)), conv=made))
     return made
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from genome.axes import Both, axes
 from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, PADDING, SAME
-from genome.domain import FLAG, Float, Int, OneOf
-from genome.layer_costs import output_size
+from genome.domain import FLAG, Float, Int, OneOf, PerAxis
+from genome.layer_costs import output_shape
 from genome.op import Cost, Op, Shape, gene, op
 from genome.ops._unit import ORDER, Unit
 
@@ -27,9 +28,9 @@ class Active(Op):
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
     A tap reads by bilinear interpolation, and reads zeros outside the image. Taps start at the positions of an
-    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `groups` splits
-    the output channels into groups with positions of their own; it is reduced to its greatest common divisor with
-    the width.
+    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `stride` may be
+    [height, width]. `groups` splits the output channels into groups with positions of their own; it is reduced to its
+    greatest common divisor with the width.
 
     The positions are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
     training. After that, each tap's gradient is the derivative times `rate`, with `normalize` divided by its length.
@@ -44,7 +45,7 @@ class Active(Op):
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
-    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    stride: Both = gene(PerAxis(Int(1, 8)), OneOf(1, 2), default=1)
     groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4), when=_has_positions, default=1)
     rate: float = gene(Float(0.0, 1.0), OneOf(0.01), when=_has_positions, default=0.01)
     warmup: int = gene(Int(0, 1_000_000), OneOf(100), when=_has_positions, default=100)
@@ -57,8 +58,7 @@ class Active(Op):
     padding: int | str = gene(PADDING, OneOf(SAME), default=SAME, later=True)
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
-        place = (self.kernel, self.stride, 1, self.padding)
-        return Shape(width, output_size(ins[0].height, *place), output_size(ins[0].width, *place))
+        return output_shape(ins[0], width, self.kernel, self.stride, 1, self.padding)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         (source,) = ins
@@ -75,7 +75,7 @@ class Active(Op):
             keeps=kept.keeps,
             layers=1,
             extent=self.kernel if self.kernel == 1 else self.kernel + 2,  # the furthest that taps may move
-            stride=self.stride,
+            stride=axes(self.stride)[0],
         )
 
     def groups_of(self, out: Shape) -> int:
