@@ -34,7 +34,9 @@ class Gene(NamedTuple):
 
         So the texts and digests of genomes that were stored before it existed stay as they are.
         """
-        return self.active(genes) and not (self.later and genes[self.name] == self.default)
+        if self.later and genes[self.name] == self.default:
+            return False
+        return self.when is None or self.when(genes)
 
 
 def gene(
