@@ -136,7 +136,32 @@ class Either:
         return f"{self.words} or {self.numbers}"
 
 
+@dataclass(frozen=True, slots=True)
+class PerAxis:
+    """An integer of a range for both axes, or a pair (height, width) of two different ones. A search tries no pair."""
+
+    each: Int
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, tuple):
+            return value in self.each
+        return len(value) == 2 and all(v in self.each for v in value) and value[0] != value[1]
+
+    def paired(self, listed: list[object]) -> object:
+        """The value of [height, width], one number if they are equal; other lists unchanged."""
+        match listed:
+            case [int(height), int(width)] if height in self.each and width in self.each:
+                return height if height == width else (height, width)
+        return listed
+
+    def covers(self, other: Domain) -> bool:
+        return self.each.covers(other)
+
+    def __str__(self) -> str:
+        return f"{self.each}, or [height, width]"
+
+
 Domain: TypeAlias = Int | Float | OneOf
-Legal: TypeAlias = Int | Float | OneOf | Either
+Legal: TypeAlias = Int | Float | OneOf | Either | PerAxis
 
 FLAG = OneOf(False, True)

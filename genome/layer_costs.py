@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+from genome.axes import Both, axes, extents
 from genome.common_genes import NONE, SAME
 from genome.op import Shape
 
-_SAVES_OUTPUT = frozenset({"relu"})  # autograd saves the output of ReLU and the input of the others
+_SAVES_OUTPUT = frozenset(
+    {"relu", "sigmoid"}
+)  # autograd saves the output of these and the input of the others
 _SAVES_NOTHING = frozenset({"cat", "sum", "pad"})
 
 
@@ -18,11 +21,20 @@ def norm_params(norm: str, channels: int) -> int:
     return 0 if norm in (NONE, "plain") else 2 * channels
 
 
-def padded_numbers(ins: Sequence[Shape], kernel: int, dilation: int, padding: int | str) -> int:
-    """The numbers in the copies with one more row and column that an even window needs under `same`; 0 if none."""
-    if padding != SAME or dilation * (kernel - 1) % 2 == 0:
+def padded_numbers(ins: Sequence[Shape], kernel: Both, dilation: Both, padding: int | str) -> int:
+    """The numbers in the copies with one more row or column that an even window needs under `same`; 0 if none."""
+    below, beside = (1 - extent % 2 for extent in extents(kernel, dilation))
+    if padding != SAME or not (below or beside):
         return 0
-    return sum(i.channels * (i.height + 1) * (i.width + 1) for i in ins)
+    return sum(i.channels * (i.height + below) * (i.width + beside) for i in ins)
+
+
+def output_shape(
+    source: Shape, width: int, kernel: Both, stride: Both, dilation: Both, padding: int | str
+) -> Shape:
+    """The output of a window; its sizes are those of `output_size`."""
+    places = zip(source[1:], axes(kernel), axes(stride), axes(dilation), strict=True)
+    return Shape(width, *(output_size(*place, padding) for place in places))
 
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, padding: int | str) -> int:
@@ -66,8 +78,8 @@ def chain(*layers: str) -> Chain:
 
     `layers` are `conv`, `norm`, `cat`, `sum`, `pad` or the word of an activation. The image size changes at the
     first `conv`, or at the start if there is none. Autograd saves the input of convolutions, norms and most
-    activations, but the output of ReLU. The padded copy that a convolution saves has a size of its own and is
-    counted by `padded_numbers`.
+    activations, but the output of ReLU and sigmoid. The padded copy that a convolution saves has a size of its own
+    and is counted by `padded_numbers`.
     """
     at = layers.index("conv") if "conv" in layers else -1
     late = [i > at for i in range(len(layers) + 1)]  # tensor i stands before layer i; the last is the output

@@ -127,9 +127,9 @@ def _make_identity(module: nn.Module, channels: int, rectified: bool) -> None:
                 part.weight.copy_((part.running_var + part.eps).sqrt())
         elif isinstance(part, CONVOLUTIONS):
             part.weight.zero_()
-            inside, centre = part.weight.shape[1], (part.weight.shape[2] - 1) // 2
+            _, inside, rows, columns = part.weight.shape
             for channel in range(channels):
-                part.weight[channel, channel % inside, centre, centre] = 1.0
+                part.weight[channel, channel % inside, (rows - 1) // 2, (columns - 1) // 2] = 1.0
 
 
 def _can_be_identity(part: nn.Module, channels: int) -> bool:

@@ -26,7 +26,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, dataclass_transform, overload
 
-from genome.gene import Gene, body, gene
+from genome.gene import Gene, body, described, gene
 
 if TYPE_CHECKING:
     from torch import nn
@@ -178,8 +178,7 @@ class Op:
 
     def described(self, **instead: Any) -> tuple[Any, ...]:
         """The word and the genes, with the values in `instead` in place of some genes."""
-        values = (instead.get(g.name, self.__dict__[g.name]) for g in self.genes)
-        return (self.word, *(v.described() if isinstance(v, Op) else v for v in values))
+        return described(self.word, self.genes, {**self.__dict__, **instead})
 
 
 IDENTITY = ("identity",)
@@ -239,7 +238,8 @@ def unregister(word: str) -> None:
 
 def _gene_of(f: Any) -> Gene:
     default = f.default if f.default is not MISSING else f.default_factory()
-    return Gene(f.name, default, f.metadata["legal"], f.metadata["search"], f.metadata["when"])
+    later = f.metadata.get("later", False)
+    return Gene(f.name, default, f.metadata["legal"], f.metadata["search"], f.metadata["when"], later)
 
 
 def _without_hash(self: Op) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from genome.axes import extents
 from genome.ops.conv import Conv
 from genome.step import Step
 
@@ -30,12 +31,12 @@ def siblings(steps: Sequence[Step]) -> dict[int, tuple[int, ...]]:
 def _fits(op: Conv, step: Step) -> bool:
     """Whether the layers after stacked kernels stay exact, and the images are large enough."""
     out = step.info.out
-    even = op.padding == "same" and op.dilation * (op.kernel - 1) % 2  # padded by a separate module
+    even = op.padding == "same" and any(extent % 2 == 0 for extent in extents(op.kernel, op.dilation))
     normed = "norm" not in op.order or op.norm in NORMS
     return (
         op.order in ORDERS
         and normed
         and op.groups == 1
-        and not even
+        and not even  # an even window is padded by a separate module
         and out.height * out.width >= FEWEST_PIXELS
     )

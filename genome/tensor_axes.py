@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from genome.axes import axes
 from genome.channels import Label, Reads, gathered, labels, read
 from genome.network import NORMS, Concatenated, Fitted, Network
 from genome.op import Shape
@@ -111,7 +112,8 @@ class _Walk:
                 yield from self._kernels(module)
             case nn.Conv2d():
                 split = ((module.in_channels, module.groups),) if module.groups > 1 else None
-                taps = _taps(module.kernel_size[0], module.dilation[0], int(module.padding[0]))
+                padding = tuple(map(int, module.padding))
+                taps = _window(module.kernel_size, module.dilation, padding)
                 yield from self._convolved(module, taps, split)
             case Active():
                 yield from self._active(module)
@@ -159,14 +161,14 @@ class _Walk:
         yield self._part(linear.bias, "bias", (classes,))
 
     def _convolved(
-        self, module: nn.Module, taps: Axis, split: Split | None = None
+        self, module: nn.Module, taps: tuple[Axis, ...], split: Split | None = None
     ) -> Iterator[LabelledTensor]:
         """A kernel over the current channels, and its bias; its output channels are numbered."""
         weight, bias = module.weight, module.bias
         assert isinstance(weight, Tensor)
         self.layer += 1
         out = _numbered(len(weight))
-        yield self._part(weight, "weight", (out, Axis(self.channels, reads=True), taps, taps), split)
+        yield self._part(weight, "weight", (out, Axis(self.channels, reads=True), *taps), split)
         if isinstance(bias, Tensor):
             yield self._part(bias, "bias", (out,))
         self.channels = out.labels
@@ -174,21 +176,21 @@ class _Walk:
     def _depthwise(self, module: nn.Module) -> Iterator[LabelledTensor]:
         """One filter per channel: the channels keep their labels."""
         assert isinstance(module, nn.Conv2d)
-        taps = _taps(module.kernel_size[0], module.dilation[0], int(module.padding[0]))
+        taps = _window(module.kernel_size, module.dilation, tuple(map(int, module.padding)))
         yield from self._filters(module, Axis(self.channels), taps)
 
-    def _filters(self, module: nn.Module, channels: Axis, taps: Axis) -> Iterator[LabelledTensor]:
+    def _filters(self, module: nn.Module, channels: Axis, taps: tuple[Axis, ...]) -> Iterator[LabelledTensor]:
         weight, bias = module.weight, module.bias
         assert isinstance(weight, Tensor)
         self.layer += 1
-        yield self._part(weight, "weight", (channels, _whole(1), taps, taps))
+        yield self._part(weight, "weight", (channels, _whole(1), *taps))
         if isinstance(bias, Tensor):
             yield self._part(bias, "bias", (channels,))
 
     def _kernels(self, module: Kernels) -> Iterator[LabelledTensor]:
         """The kernels of all passes of a loop. Depthwise filters leave the labels of the current channels unchanged."""
         window, packed = module.window, labels(self.whole)
-        taps = _taps(window.kernel, window.dilation, window.pad)
+        taps = _window(axes(window.kernel), axes(window.dilation), window.pad)
         if module.depthwise:
             yield from self._filters(module, Axis(packed), taps)
             return
@@ -198,23 +200,23 @@ class _Walk:
         yield from self._convolved(module, taps, split)
 
     def _active(self, module: Active) -> Iterator[LabelledTensor]:
-        taps = _taps(module.kernel, 1, module.kernel // 2)
+        taps = _window(axes(module.kernel), (1, 1), axes(module.kernel // 2))
         yield from self._convolved(module, taps)
-        around = [(y, x) for y in taps.labels for x in taps.labels if (y, x) != ((0,), (0,))]
+        rows, columns = (axis.labels for axis in taps)
+        around = [(y, x) for y in rows for x in columns if (y, x) != ((0,), (0,))]
         places = tuple(product(range(module.groups), around, "yx"))
         yield self._part(module.position, "position", (Axis(places),))
         yield self._part(module.steps, "steps", ())
 
     def _deform(self, module: Deform) -> Iterator[LabelledTensor]:
-        taps = _taps(module.kernel, module.dilation, module.padding)
-        at = tuple(product(range(module.groups), taps.labels, taps.labels))
+        taps = _window(module.kernel, module.dilation, module.padding)
+        at = tuple(product(range(module.groups), *(axis.labels for axis in taps)))
         made = tuple(product(at, "yx")) + (() if module.modulation == "none" else tuple(product(at, "m")))
-        yield self._part(
-            module.offset.weight, "offset", (Axis(made), Axis(self.channels, reads=True), taps, taps)
-        )
+        yield self._part(module.offset.weight, "offset", (Axis(made), Axis(self.channels, reads=True), *taps))
         assert module.offset.bias is not None
         yield self._part(module.offset.bias, "offset bias", (Axis(made),))
-        yield from self._convolved(module, taps)
+        groups = module.kernel_groups
+        yield from self._convolved(module, taps, ((module.channels, groups),) if groups > 1 else None)
 
     def _squeeze(self, module: Squeeze) -> Iterator[LabelledTensor]:
         hidden, channels = _numbered(module.down.out_features), Axis(self.channels)
@@ -243,9 +245,10 @@ def _whole(size: int) -> Axis:
     return Axis(tuple([(k, size) for k in range(size)]))
 
 
-def _taps(kernel: int, dilation: int, padding: int) -> Axis:
-    """The taps of a kernel along one axis, labelled by their distance from its centre in pixels."""
-    return Axis(tuple([(i * dilation - padding,) for i in range(kernel)]), reads=True)
+def _window(kernel: Sequence[int], dilation: Sequence[int], padding: Sequence[int]) -> tuple[Axis, ...]:
+    """The taps of a kernel along each axis, labelled by their distance from its centre in pixels."""
+    places = zip(kernel, dilation, padding, strict=True)
+    return tuple([Axis(tuple([(i * d - p,) for i in range(k)]), reads=True) for k, d, p in places])
 
 
 def _spread(weight: Tensor, split: Split) -> Tensor:

@@ -1,4 +1,8 @@
-"""YAML <-> Genome, one line per node. Every gene is written, so that a new default does not change old genomes."""
+"""YAML <-> Genome, one line per node.
+
+Every gene is written, so that a new default does not change old genomes. Only genes that came later are left out at
+their default, which never changes.
+"""
 
 from __future__ import annotations
 
@@ -245,9 +249,9 @@ def _written_node(node: Node) -> dict[str, Any]:
 
 
 def written_op(op: Op) -> dict[str, Any]:
-    """A node type with every gene that has an effect, as plain values."""
+    """A node type with every gene that has an effect, as plain values; later genes at their default are left out."""
     own = vars(op)
-    values = ((g.name, own[g.name]) for g in op.genes if g.active(own))
+    values = ((g.name, own[g.name]) for g in op.genes if g.written(own))
     return {"op": op.word, **{k: written_op(v) if isinstance(v, Op) else v for k, v in values}}
 
 
@@ -255,7 +259,7 @@ def flow(value: Any) -> str:
     """A value in YAML's flow style, on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "[" + ", ".join(flow(v) for v in value) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"

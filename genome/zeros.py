@@ -9,6 +9,8 @@ from genome.op import Op
 from genome.ops.add import Add
 from genome.step import SOURCE, Step
 
+NOT_ZERO_AT_ZERO = ("sigmoid",)  # activations
+
 
 def without_zeros(steps: list[Step], looped: Collection[str]) -> list[Step]:
     """The steps with zeros removed from sums, and without the steps that no exit needs after that.
@@ -28,7 +30,7 @@ def without_zeros(steps: list[Step], looped: Collection[str]) -> list[Step]:
 
 def _is_zero(step: Step, zeros: set[int]) -> bool:
     op, cost = step.node.op, step.info.cost
-    if op.zeros == "given zeros":
+    if op.zeros == "given zeros" and vars(op).get("activation") not in NOT_ZERO_AT_ZERO:
         return cost.weights == cost.norms == 0 and zeros.issuperset(s for s in step.sources if s is not None)
     return op.zeros == "always"
 

@@ -18,12 +18,49 @@ TRAITS: dict[str, Traits] = {
             {"order": "act-mix", "masks": 8},  # the streamed form
             {"order": "mix-norm-act", "masks": 4, "mix": "grouped", "shared": True},
             {"order": "act-mix-norm-act", "masks": 4, "activation": "silu"},
+            {"order": "act-mix-norm-act", "masks": 4, "activation": "sigmoid"},
+            {"order": "norm-act-mix-norm-act", "masks": 4, "mix": "grouped", "activation": "sigmoid"},
+            {"order": "norm-act-mix-norm-act"},
         )
     ),
     # taps start on pixels, where bilinear interpolation has two slopes
-    "active": Traits(derivative={"normalize": False, "rate": 1.0, "warmup": 0}, kinks=("position",)),
+    "active": Traits(
+        also=({"padding": 0}, {"padding": 3, "stride": 2}, {"padding": 2, "kernel": 1}),
+        derivative={"normalize": False, "rate": 1.0, "warmup": 0},
+        kinks=("position",),
+    ),
     "deform": Traits(
-        also=({"modulation": "unit", "groups": 2, "stride": 2},), derivative={"rate": 1.0}, kinks=("offset",)
+        also=(
+            {"modulation": "unit", "groups": 2, "stride": 2},
+            {"modulation": "unit", "groups": 3, "kernel_groups": 2},
+            {"kernel": (1, 3), "modulation": "half"},
+            {"kernel": (5, 3), "stride": (2, 1), "dilation": (1, 2), "groups": 2},
+        ),
+        derivative={"rate": 1.0},
+        kinks=("offset",),
+    ),
+    "separable": Traits(
+        also=(
+            {"activation": "sigmoid"},
+            {"kernel": (3, 1), "dilation": (2, 1)},
+            {"kernel": (2, 5), "stride": (2, 1), "dilation": (1, 2)},
+        )
+    ),
+    **{word: Traits(also=({"activation": "sigmoid"},)) for word in ("act", "add", "mlpconv", "squeeze")},
+    "exit": Traits(also=({"activation": "sigmoid", "norm": "batch"},)),
+    "conv": Traits(
+        also=(
+            {"kernel": (1, 3)},
+            {"kernel": (4, 3), "stride": (1, 2), "groups": 2},
+            {"kernel": (3, 2), "dilation": (2, 3), "order": "norm-act-conv"},
+            {"kernel": (5, 1), "padding": 2, "bias": True},
+        )
+    ),
+    "pool": Traits(
+        also=(
+            {"size": (1, 3), "stride": (1, 2)},
+            {"size": (3, 2), "stride": (2, 3), "kind": "avg", "padding": 1, "ceil": True},
+        )
     ),
     "clique": Traits(also=({"nodes": 4, "passes": 2, "update": 2, "bottleneck": True},)),
 }

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.axes import Both, axes
 from genome.ops._exact import exact
 from genome.ops._modules import he
 
@@ -59,6 +60,23 @@ class Still(torch.autograd.Function):
         return grad, torch.zeros_like(ctx.saved_tensors[0])
 
 
+class Centres(NamedTuple):
+    """Where the kernel's centre is along one axis, in pixels of the input."""
+
+    first: int  # for the first output pixel
+    last: int  # for the last one
+    pixels: int  # of the image
+
+    def reached(self, low: int, high: int) -> tuple[int, int]:
+        """The part of low..high, relative to the centre, that is inside the image for some output pixel."""
+        low = min(max(low, -self.last), high)
+        return low, max(low, min(high, self.pixels - 1 - self.first))
+
+    def around(self, low: int, high: int) -> tuple[int, int]:
+        """The zeros before and after the image that a kernel over low..high reads; below zero, the pixels it skips."""
+        return -(self.first + low), self.last + high - (self.pixels - 1)
+
+
 class Box(NamedTuple):
     """The pixels that a kernel covers, relative to its centre, ends included."""
 
@@ -67,17 +85,9 @@ class Box(NamedTuple):
     left: int
     right: int
 
-    def within(self, rows: int, columns: int, height: int, width: int) -> Box:
-        """The box without the pixels that are outside the image for every output pixel.
-
-        `rows` and `columns` are the position of the last output pixel, in pixels of the input.
-        """
-        return Box(
-            max(self.top, -rows),
-            min(self.bottom, height - 1),
-            max(self.left, -columns),
-            min(self.right, width - 1),
-        )
+    def within(self, rows: Centres, columns: Centres) -> Box:
+        """The box without the pixels that are outside the image for every output pixel; at least one pixel."""
+        return Box(*rows.reached(self.top, self.bottom), *columns.reached(self.left, self.right))
 
 
 class Watch:
@@ -112,7 +122,7 @@ class Watch:
 
 
 class Active(nn.Module):
-    """An active convolution. (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+    """An active convolution. (B, C, H, W) -> (B, width, H', W'), H' = floor((H + 2 padding - kernel) / stride) + 1
 
     `position` holds (dy, dx) of each tap except the centre, in pixels from the centre, in raster order, for each
     group of output channels in turn. It is one-dimensional, so that weight decay on matrices does not apply to it.
@@ -128,16 +138,18 @@ class Active(nn.Module):
         channels: int,
         width: int,
         kernel: int = 3,
-        stride: int = 1,
+        stride: Both = 1,
         groups: int = 1,
         bias: bool = False,
         rate: float = 0.01,
         warmup: int = 0,
         normalize: bool = True,
+        padding: int | None = None,  # by default kernel // 2
     ) -> None:
         super().__init__()
-        self.kernel, self.stride, self.groups = kernel, stride, groups
+        self.kernel, self.stride, self.groups = kernel, axes(stride), groups
         self.rate, self.warmup, self.normalize = rate, warmup, normalize
+        self.padding = kernel // 2 if padding is None else padding
         self.bound = kernel // 2 + 1
         self.weight = nn.Parameter(
             torch.empty(width, channels, kernel, kernel).normal_(0.0, he(width, kernel))
@@ -167,7 +179,7 @@ class Active(nn.Module):
         learns = counts and self._warm() and self.rate > 0 and self.position.requires_grad
         if not learns and self._at_start(counts):
             weight = Still.apply(self.weight, self.position)
-            return F.conv2d(x, weight, self.bias, self.stride, self.kernel // 2)
+            return F.conv2d(x, weight, self.bias, self.stride, self.padding)
         position = Rule.apply(self.position, self.bound, self.rate if learns else 0.0, self.normalize)
         return self._dense(
             x, position, self._tightest(position) if x.device.type == "cpu" else self._widest()
@@ -214,15 +226,20 @@ class Active(nn.Module):
         return Box(top, bottom, left, right)
 
     def _dense(self, x: Tensor, position: Tensor, box: Box) -> Tensor:
-        height, width = x.shape[2:]
-        rows, columns = ((size - 1) // self.stride * self.stride for size in (height, width))
-        box = box.within(rows, columns, height, width)
+        rows, columns = (self._centres(*axis) for axis in zip(x.shape[2:], self.stride, strict=True))
+        box = box.within(rows, columns)
         with exact(x):
             kernel = self._synthesised(position, box)
-        if box.top == -box.bottom and box.left == -box.right:
-            return F.conv2d(x, kernel, self.bias, self.stride, (box.bottom, box.right))
-        below, beside = rows + box.bottom - (height - 1), columns + box.right - (width - 1)
-        return F.conv2d(F.pad(x, (-box.left, beside, -box.top, below)), kernel, self.bias, self.stride)
+        above, below = rows.around(box.top, box.bottom)
+        left, right = columns.around(box.left, box.right)
+        if box.top == -box.bottom and box.left == -box.right and above >= 0 and left >= 0:
+            return F.conv2d(x, kernel, self.bias, self.stride, (above, left))
+        return F.conv2d(F.pad(x, (left, right, above, below)), kernel, self.bias, self.stride)
+
+    def _centres(self, pixels: int, stride: int) -> Centres:
+        first = self.kernel // 2 - self.padding
+        outputs = (pixels + 2 * self.padding - self.kernel) // stride + 1
+        return Centres(first, first + (outputs - 1) * stride, pixels)
 
     def _synthesised(self, position: Tensor, box: Box) -> Tensor:
         """The kernel over the box, each tap's weight spread over the four pixels around it. (O, C, S, T)"""

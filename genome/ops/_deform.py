@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.axes import Both, area, axes, extents
 from genome.ops._exact import exact
 from genome.ops._modules import he
 
@@ -35,32 +36,38 @@ class Deform(nn.Module):
 
     The convolution `offset` gives 2 K G offsets per output pixel, for K taps and G groups: channel
     2 (g K + k) is dy and the next one is dx. With modulation, K G logits follow, in channel g K + k. This is the
-    layout of torchvision. Its weights and bias start at zero.
+    layout of torchvision. Its weights and bias start at zero. `kernel_groups` is the number of groups of the kernel.
     """
 
     def __init__(
         self,
         channels: int,
         width: int,
-        kernel: int = 3,
-        stride: int = 1,
-        dilation: int = 1,
+        kernel: Both = 3,
+        stride: Both = 1,
+        dilation: Both = 1,
         groups: int = 1,
         bias: bool = False,
         modulation: str = "none",
         rate: float = 1.0,
+        kernel_groups: int = 1,
     ) -> None:
         super().__init__()
         self.groups, self.modulation, self.rate = groups, modulation, rate
-        self.kernel, self.stride, self.dilation = kernel, stride, dilation
-        self.padding = dilation * (kernel // 2)
+        self.channels, self.kernel_groups = channels, kernel_groups
+        self.kernel, self.stride, self.dilation = axes(kernel), axes(stride), axes(dilation)
+        rows, columns = extents(kernel, dilation)
+        self.padding = (rows // 2, columns // 2)
+        self.taps = area(kernel)
         self.weight = nn.Parameter(
-            torch.empty(width, channels, kernel, kernel).normal_(0.0, he(width, kernel))
+            torch.empty(width, channels // kernel_groups, *self.kernel).normal_(
+                0.0, he(width, kernel, kernel_groups)
+            )
         )
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
-        self.offsets = 2 * kernel**2 * groups
-        made = self.offsets + (0 if modulation == "none" else kernel**2 * groups)
-        self.offset = nn.Conv2d(channels, made, kernel, stride, self.padding, dilation)
+        self.offsets = 2 * self.taps * groups
+        made = self.offsets + (0 if modulation == "none" else self.taps * groups)
+        self.offset = nn.Conv2d(channels, made, self.kernel, self.stride, self.padding, self.dilation)
         with torch.no_grad():
             self.offset.weight.zero_()
             self.offset.bias.zero_()  # type: ignore[union-attr]
@@ -75,8 +82,8 @@ class Deform(nn.Module):
                 return self._torchvision(x, offset, mask, places)
             columns = self._columns(x.to(places), offset, mask)
         del offset, mask
-        weight = self.weight.flatten(1)[:, :, None, None]  # (O, C * K, 1, 1)
-        return F.conv2d(columns.to(x.dtype), weight, self.bias)
+        weight = self.weight.flatten(1)[:, :, None, None]  # (O, C / kernel_groups * K, 1, 1)
+        return F.conv2d(columns.to(x.dtype), weight, self.bias, groups=self.kernel_groups)
 
     def _given(self, x: Tensor) -> Tensor:
         weight, bias = self.offset.weight, self.offset.bias
@@ -112,26 +119,34 @@ class Deform(nn.Module):
         del grid
         if mask is not None:
             read = read * mask.reshape(read.shape[0], 1, *read.shape[2:])
-        return read.reshape(-1, channels * self.kernel**2, height, width)
+        return read.reshape(-1, channels * self.taps, height, width)
 
     def _grid(self, offset: Tensor, height: int, width: int) -> Tensor:
         """Sampling positions (x, y), -1 and 1 at the edges of the image."""
         images, size = offset.shape[0] * self.groups, offset.shape[2:]
         # images and groups stay two dimensions: with mask logits beside them, merging them would need a copy
-        moved = offset.reshape(-1, self.groups, self.kernel, self.kernel, 2, *size)
-        down = torch.add(
-            self._axis(height, size[0], offset)[:, None, :, None], moved[:, :, :, :, 0], alpha=2 / height
-        )
-        across = self._axis(width, size[1], offset)[:, None, :]
+        moved = offset.reshape(-1, self.groups, *self.kernel, 2, *size)
+        down = self._axis(0, height, size[0], offset)[:, None, :, None]
+        down = torch.add(down, moved[:, :, :, :, 0], alpha=2 / height)
+        across = self._axis(1, width, size[1], offset)[:, None, :]
         across = torch.add(across, moved[:, :, :, :, 1], alpha=2 / width)
         return torch.stack((across, down), dim=-1).view(images, -1, size[1], 2)
 
-    def _axis(self, pixels: int, outputs: int, like: Tensor) -> Tensor:
-        """The positions along one axis that taps without an offset read. (kernel, outputs)"""
-        taps = torch.arange(self.kernel, device=like.device, dtype=like.dtype) * self.dilation - self.padding
-        at = torch.arange(outputs, device=like.device, dtype=like.dtype) * self.stride + taps[:, None]
-        return (2 * at + 1) / pixels - 1
+    def _axis(self, axis: int, pixels: int, outputs: int, like: Tensor) -> Tensor:
+        """The positions along one axis that taps without an offset read, a little to the right. (taps, outputs)
+
+        On a pixel the derivative by the position is one-sided. A tap there shall have the right-sided derivative, as in
+        torchvision's kernel and in `active`, whichever way its position is rounded. The roundings from pixels to
+        the grid and back sum up to less than four units of the grid's last place.
+        """
+        taps, outs = (
+            torch.arange(n, device=like.device, dtype=like.dtype) for n in (self.kernel[axis], outputs)
+        )
+        padding = self.padding[axis]
+        at = outs * self.stride[axis] + (taps * self.dilation[axis] - padding)[:, None]
+        furthest = 1 + 2 * padding / pixels  # the grid's largest number for a tap without an offset
+        return (2 * at + 1 - pixels) / pixels + 4 * furthest * torch.finfo(like.dtype).eps
 
     def extra_repr(self) -> str:
-        width, channels = self.weight.shape[:2]
-        return f"{channels}, {width}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"
+        made = f"{self.channels}, {len(self.weight)}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"
+        return made if self.kernel_groups == 1 else f"{made}, kernel_groups={self.kernel_groups}"

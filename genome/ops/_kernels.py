@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genome.axes import Both, axes, extents
 from genome.op import Shape
 from genome.ops._modules import he, is_slow_in_bf16, torch_conv2d
 
@@ -16,24 +17,28 @@ from genome.ops._modules import he, is_slow_in_bf16, torch_conv2d
 class Window(NamedTuple):
     """The taps of a kernel."""
 
-    kernel: int = 1
-    stride: int = 1
-    dilation: int = 1
+    kernel: Both = 1
+    stride: Both = 1
+    dilation: Both = 1
     padding: int | str = "same"
 
     @property
     def is_even(self) -> bool:
         """Whether both sides of the image get the same padding."""
-        return self.padding != "same" or self.dilation * (self.kernel - 1) % 2 == 0
+        return self.padding != "same" or all(extent % 2 for extent in extents(self.kernel, self.dilation))
 
     @property
-    def pad(self) -> int:
-        """The pixels of zeros on each side of the image."""
-        return self.dilation * (self.kernel - 1) // 2 if self.padding == "same" else int(self.padding)
+    def pad(self) -> tuple[int, int]:
+        """The pixels of zeros above and below the image, and to its left and right."""
+        if self.padding != "same":
+            return int(self.padding), int(self.padding)
+        rows, columns = extents(self.kernel, self.dilation)
+        return (rows - 1) // 2, (columns - 1) // 2
 
     def bordered(self, x: Tensor) -> Tensor:
         """The image, with one more column and row of zeros at the right and bottom if `same` needs them."""
-        return x if self.is_even else F.pad(x, (0, 1, 0, 1))
+        below, beside = (1 - extent % 2 for extent in extents(self.kernel, self.dilation))
+        return x if self.is_even else F.pad(x, (0, beside, 0, below))
 
     def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
         """The convolution of an image that is `bordered` already."""
@@ -91,7 +96,7 @@ class Kernels(nn.Module):
             if source is not None
         }
         total = sum(length for _, length, _ in self.lengths.values())
-        size = (window.kernel, window.kernel)
+        size = axes(window.kernel)
         shape = (total, 1, *size) if depthwise else (width, total, *size)
         # inputs with fewer groups than asked for have another fan-out
         deviations = [he(1 if depthwise else width // g, window.kernel) for _, _, g in self.lengths.values()]

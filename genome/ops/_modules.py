@@ -9,14 +9,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from genome.axes import Both, area, axes, extents
 from genome.layer_costs import in_place
 
 GROUPS = 8  # groups of a group norm, reduced to a divisor of the channels
 
 
-def he(width: int, kernel: int, groups: int = 1) -> float:
+def he(width: int, kernel: Both, groups: int = 1) -> float:
     """The deviation of He's normal distribution by fan-out (arXiv:1502.01852)."""
-    return math.sqrt(2.0 * groups / (kernel**2 * width))
+    return math.sqrt(2.0 * groups / (area(kernel) * width))
 
 
 class Uninitialised(nn.Conv2d):
@@ -29,10 +30,10 @@ class Uninitialised(nn.Conv2d):
 def torch_conv2d(
     channels: int,
     width: int,
-    kernel: int,
-    stride: int | tuple[int, int],
-    padding: int,
-    dilation: int,
+    kernel: Both,
+    stride: Both,
+    padding: Both,
+    dilation: Both,
     groups: int,
     bias: bool,
 ) -> nn.Conv2d:
@@ -45,9 +46,9 @@ def torch_conv2d(
 def conv2d(
     channels: int,
     width: int,
-    kernel: int = 1,
-    stride: int | tuple[int, int] = 1,
-    dilation: int = 1,
+    kernel: Both = 1,
+    stride: Both = 1,
+    dilation: Both = 1,
     groups: int = 1,
     padding: int | str = "same",
     bias: bool = False,
@@ -56,14 +57,15 @@ def conv2d(
 
     `same` pads to ceil(size / stride) outputs, with the odd pixel at the right and bottom.
     """
-    total = dilation * (kernel - 1)
-    pad = total // 2 if padding == "same" else int(padding)
+    rows, columns = extents(kernel, dilation)
+    pad = ((rows - 1) // 2, (columns - 1) // 2) if padding == "same" else int(padding)
     made = torch_conv2d(channels, width, kernel, stride, pad, dilation, groups, bias)
     made.weight.data.normal_(0.0, he(width, kernel, groups))
     if made.bias is not None:
         made.bias.data.zero_()
-    if padding == "same" and total % 2:
-        return nn.Sequential(OrderedDict(pad=nn.ZeroPad2d((0, 1, 0, 1)), conv=made))
+    below, beside = 1 - rows % 2, 1 - columns % 2
+    if padding == "same" and (below or beside):
+        return nn.Sequential(OrderedDict(pad=nn.ZeroPad2d((0, beside, 0, below)), conv=made))
     return made
 
 
@@ -137,18 +139,20 @@ class Gather(nn.Sequential):
         return x
 
 
-def is_slow_in_bf16(taps: int, kernel: int, stride: int, dilation: int) -> bool:
+def is_slow_in_bf16(taps: int, kernel: Both, stride: Both, dilation: Both) -> bool:
     """Whether bf16 on a CPU is slower than float32, as it is for filters of one or two channels except plain 3x3.
 
     taps: channels of a filter. Forward and backward of 64 filters over 64 images of 16x16, one thread: 3x3 with stride
     2 takes 26.5 ms in bf16 and 1.3 ms in float32, 5x5 takes 14.8 and 8.4 ms, 3x3 with stride 1 takes 0.7 and 3.2 ms.
     """
-    return taps <= 2 and (kernel > 3 or stride > 1 or dilation > 1)
+    return taps <= 2 and (max(axes(kernel)) > 3 or max(axes(stride)) > 1 or max(axes(dilation)) > 1)
 
 
 def is_slow(conv: nn.Conv2d) -> bool:
     """Whether bf16 makes the convolution slower on a CPU."""
-    return is_slow_in_bf16(conv.weight.shape[1], conv.kernel_size[0], conv.stride[0], conv.dilation[0])
+    places: list[tuple[int, ...]] = [conv.kernel_size, conv.stride, conv.dilation]
+    kernel, stride, dilation = ((down, across) for down, across in places)
+    return is_slow_in_bf16(conv.weight.shape[1], kernel, stride, dilation)
 
 
 def in_float32(module: nn.Module, x: Tensor) -> Tensor:

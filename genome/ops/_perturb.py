@@ -114,7 +114,8 @@ class Act(NamedTuple):
     back: Any  # the operator that multiplies a gradient by the derivative
     run_args: tuple[float, ...] = ()
     back_args: tuple[Any, ...] = ()
-    from_result: bool = True  # whether the derivative follows from the output as well as from the input
+    from_result: bool = True  # whether the derivative follows from the output
+    from_input: bool = True  # whether it follows from the input
 
 
 ACTS = {
@@ -124,6 +125,7 @@ ACTS = {
     "leaky-relu": Act(aten.leaky_relu_, aten.leaky_relu_backward, (0.01,), (0.01, True)),
     "silu": Act(aten.silu_, aten.silu_backward, from_result=False),
     "gelu": Act(aten.gelu_, aten.gelu_backward, from_result=False),
+    "sigmoid": Act(aten.sigmoid_, aten.sigmoid_backward, from_input=False),
 }
 
 
@@ -259,10 +261,11 @@ class _Stream(torch.autograd.Function):
             own = tile.of(gy)
             grads = more.of(*own.shape[1:3])
             gm = own.reshape(groups, len(weight) // groups, -1)
-            if by_weight:
+            if by_weight or not act.from_input:
                 result = maps if act.from_result else grads.copy(maps)
                 act.run(result.flat, *act.run_args)
-                _add_product(gw, result.matrix, gm.transpose(1, 2))
+                if by_weight:
+                    _add_product(gw, result.matrix, gm.transpose(1, 2))
             if gx is not None:
                 torch.bmm(kernel, gm, out=grads.matrix)
                 if act.back is not None:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
-from genome.domain import FLAG, Float, Int, OneOf
-from genome.layer_costs import output_size
+from genome.axes import Both, axes
+from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, PADDING, SAME
+from genome.domain import FLAG, Float, Int, OneOf, PerAxis
+from genome.layer_costs import output_shape
 from genome.op import Cost, Op, Shape, gene, op
 from genome.ops._unit import ORDER, Unit
 
@@ -24,12 +25,12 @@ def _has_positions(genes: Mapping[str, Any]) -> bool:
 class Active(Op):
     """Convolve with taps at learned, fractional positions around a fixed centre, then apply norm and activation.
 
-    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
+    (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
     A tap reads by bilinear interpolation, and reads zeros outside the image. Taps start at the positions of an
-    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `groups` splits
-    the output channels into groups with positions of their own; it is reduced to its greatest common divisor with
-    the width.
+    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `stride` may be
+    [height, width]. `groups` splits the output channels into groups with positions of their own; it is reduced to its
+    greatest common divisor with the width.
 
     The positions are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
     training. After that, each tap's gradient is the derivative times `rate`, with `normalize` divided by its length.
@@ -44,7 +45,7 @@ class Active(Op):
     """
 
     kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
-    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    stride: Both = gene(PerAxis(Int(1, 8)), OneOf(1, 2), default=1)
     groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4), when=_has_positions, default=1)
     rate: float = gene(Float(0.0, 1.0), OneOf(0.01), when=_has_positions, default=0.01)
     warmup: int = gene(Int(0, 1_000_000), OneOf(100), when=_has_positions, default=100)
@@ -54,10 +55,10 @@ class Active(Op):
     norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
     activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+    padding: int | str = gene(PADDING, OneOf(SAME), default=SAME, later=True)
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
-        place = (self.kernel, self.stride, 1, SAME)
-        return Shape(width, output_size(ins[0].height, *place), output_size(ins[0].width, *place))
+        return output_shape(ins[0], width, self.kernel, self.stride, 1, self.padding)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         (source,) = ins
@@ -74,7 +75,7 @@ class Active(Op):
             keeps=kept.keeps,
             layers=1,
             extent=self.kernel if self.kernel == 1 else self.kernel + 2,  # the furthest that taps may move
-            stride=self.stride,
+            stride=axes(self.stride)[0],
         )
 
     def groups_of(self, out: Shape) -> int:
@@ -85,8 +86,9 @@ class Active(Op):
         return Unit(self.order, self.norm, self.eps, self.activation)
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        stride = 1 if ins[0][1:] == (1, 1) else self.stride  # with one pixel the stride has no effect
-        return self.described(groups=self.groups_of(out), stride=stride)
+        still = self.padding == SAME and ins[0][1:] == (1, 1)  # with one pixel the stride has no effect
+        padding = SAME if self.padding == self.kernel // 2 else self.padding
+        return self.described(groups=self.groups_of(out), stride=1 if still else self.stride, padding=padding)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         source = ins[0]
@@ -98,8 +100,8 @@ class Active(Op):
         from genome.ops._modules import conv2d
 
         if self.kernel == 1:  # only the centre, which is fixed
-            return conv2d(channels, out.channels, stride=self.stride, bias=self.bias)
+            return conv2d(channels, out.channels, stride=self.stride, padding=self.padding, bias=self.bias)
         return Module(
             channels, out.channels, self.kernel, self.stride, self.groups_of(out), self.bias,
-            self.rate, self.warmup, self.normalize,
+            self.rate, self.warmup, self.normalize, None if self.padding == SAME else int(self.padding),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from genome.axes import Both, area, axes, dilates, effective, extents
 from genome.common_genes import (
     ACTIVATION,
     EPS,
@@ -23,8 +24,8 @@ from genome.common_genes import (
     RATE_SEARCH,
     SAME,
 )
-from genome.domain import FLAG, Int, OneOf
-from genome.layer_costs import Chain, chain, norm_params, output_size, padded_numbers
+from genome.domain import FLAG, Int, OneOf, PerAxis
+from genome.layer_costs import Chain, chain, norm_params, output_shape, padded_numbers
 from genome.op import Cost, Op, Shape, gene, op
 
 if TYPE_CHECKING:
@@ -65,12 +66,13 @@ class Conv(Op):
 
     Several inputs are concatenated. Each input has its own kernel, so that a pass of a loop may read some of them.
     `groups` is the number of groups of each input's kernel, reduced to its greatest common divisor with the channel
-    counts. `dropout` is the share of the convolution's outputs that are set to zero in training.
+    counts. `kernel`, `stride` and `dilation` may be [height, width]. `dropout` is the share of the convolution's
+    outputs that are set to zero in training.
     """
 
-    kernel: int = gene(Int(1, 31), OneOf(1, 3, 5, 7), default=3)
-    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
-    dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
+    kernel: Both = gene(PerAxis(Int(1, 31)), OneOf(1, 3, 5, 7), default=3)
+    stride: Both = gene(PerAxis(Int(1, 8)), OneOf(1, 2), default=1)
+    dilation: Both = gene(PerAxis(Int(1, 16)), OneOf(1, 2), when=dilates, default=1)
     groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4, 8), default=1)
     padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
     bias: bool = gene(FLAG, default=False)
@@ -83,13 +85,11 @@ class Conv(Op):
     many: ClassVar[bool] = True
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
-        first = ins[0]
-        place = (self.kernel, self.stride, self.dilation, self.padding)
-        return Shape(width, output_size(first.height, *place), output_size(first.width, *place))
+        return output_shape(ins[0], width, self.kernel, self.stride, self.dilation, self.padding)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         channels, size = sum(i.channels for i in ins), sum(i.size for i in ins)
-        window, pixels = out.channels * self.kernel**2, out.height * out.width
+        window, pixels = out.channels * area(self.kernel), out.height * out.width
         each = [source.channels // self.groups_of(source, out) * window for source in ins]
         kernels = sum(each)
         border = padded_numbers(ins, self.kernel, self.dilation, self.padding)
@@ -107,8 +107,8 @@ class Conv(Op):
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,
-            extent=self.dilation * (self.kernel - 1) + 1,
-            stride=self.stride,
+            extent=extents(self.kernel, self.dilation)[0],
+            stride=axes(self.stride)[0],
         )
 
     def groups_of(self, source: Shape, out: Shape) -> int:
@@ -119,7 +119,7 @@ class Conv(Op):
         groups = sorted((i.channels, self.groups_of(i, out)) for i in ins)
         if self.padding == SAME and ins[0][1:] == (1, 1):  # with one pixel stride and dilation have no effect
             return self.described(groups=groups, stride=1, dilation=1)
-        return self.described(groups=groups)
+        return self.described(groups=groups, dilation=effective(self.dilation, self.kernel))
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from torch import nn

@@ -6,7 +6,7 @@ found that masks add less than one point over the same network without masks. `n
 
 The order act-mix is the paper's formula, and act-norm-mix (the default, with one mask per channel) is its code.
 act-mix-norm-act and mix-norm-act are the layer of the re-implementation with and without `use_act`, which mostly has
-`mix: grouped`.
+`mix: grouped`. norm-act-mix-norm-act, with sigmoids, is the first layer of the authors' later code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH
+from genome.common_genes import ACTIVATION, ANY_ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.layer_costs import chain, norm_params
 from genome.op import Cost, Op, Shape, gene, op
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 OFF = "off"
-ORDER = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
+ORDER_SEARCH = OneOf("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
+ORDER = OneOf(*ORDER_SEARCH.choices, "norm-act-mix-norm-act")
 STREAMED_PIXELS = (
     64  # with fewer pixels the loops are so short that streaming is slower than storing the maps
 )
@@ -46,17 +47,17 @@ class Perturb(Op):
     """
 
     noise: str = gene(OneOf("uniform", "normal", OFF), default="uniform")
-    masks: int = gene(Int(1, 1024), OneOf(1, 4, 8), when=lambda g: g["noise"] != OFF, default=1)
+    masks: int = gene(Int(1, 4096), OneOf(1, 4, 8), when=lambda g: g["noise"] != OFF, default=1)
     shared: bool = gene(FLAG, when=lambda g: g["noise"] != OFF, default=False)
     level: float = gene(
         Float(0.0, 100.0), Float(0.01, 0.5, log=True), when=lambda g: g["noise"] != OFF, default=0.1
     )
     mix: str = gene(OneOf("dense", "grouped"), when=lambda g: g["masks"] > 1, default="dense")
     bias: bool = gene(FLAG, default=True)
-    order: str = gene(ORDER, default="act-norm-mix")
+    order: str = gene(ORDER, ORDER_SEARCH, default="act-norm-mix")
     norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
-    activation: str = gene(ACTIVATION, default="relu")
+    activation: str = gene(ANY_ACTIVATION, ACTIVATION, default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0].with_channels(width)
@@ -114,7 +115,8 @@ class Perturb(Op):
         return self.described(mix=mix, shared=self.shared and source.channels > 1)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._modules import act, chained, conv2d, norm
+        from genome.ops._acts import act
+        from genome.ops._modules import chained, conv2d, norm
         from genome.ops._perturb import Noise, Streamed, drawn
 
         (source,) = ins

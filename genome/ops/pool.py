@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.domain import FLAG, Int, OneOf
+from genome.axes import Both, axes
+from genome.domain import FLAG, Int, OneOf, PerAxis
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ class Pool(Op):
     (B, C, H, W) -> (B, C, H', W'), H' = floor or ceil of (H + 2 padding - size) / stride + 1.
 
     With `ceil` the last window must begin inside the image, as in torch. A window larger than the image is reduced
-    to the image, so that every pool fits. Averages include the zeros of the padding, as in torch and Caffe.
+    to the image, so that every pool fits. Averages include the zeros of the padding, as in torch and Caffe. `size` and
+    `stride` may be [height, width].
     """
 
     kind: str = gene(OneOf("max", "avg"), default="max")
-    size: int = gene(Int(1, 64), OneOf(2, 3), default=2)
-    stride: int = gene(Int(1, 64), OneOf(1, 2), default=2)
+    size: Both = gene(PerAxis(Int(1, 64)), OneOf(2, 3), default=2)
+    stride: Both = gene(PerAxis(Int(1, 64)), OneOf(1, 2), default=2)
     padding: int = gene(Int(0, 32), Int(0, 1), default=0)
     ceil: bool = gene(FLAG, default=False)
 
@@ -35,15 +37,20 @@ class Pool(Op):
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         source = ins[0]
-        return Shape(source.channels, self._axis(source.height)[2], self._axis(source.width)[2])
+        (_, _, height), (_, _, width) = self._sides(source)
+        return Shape(source.channels, height, width)
 
-    def _axis(self, pixels: int) -> tuple[int, int, int]:
-        """The window, the padding and the output pixels along one axis."""
-        size = min(self.size, pixels)
+    def _sides(self, source: Shape) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """The window, the padding and the output pixels along each axis."""
+        (rows, columns), (down, across) = axes(self.size), axes(self.stride)
+        return self._axis(source.height, rows, down), self._axis(source.width, columns, across)
+
+    def _axis(self, pixels: int, size: int, stride: int) -> tuple[int, int, int]:
+        size = min(size, pixels)
         pad = min(self.padding, size // 2)
         room = pixels + 2 * pad - size
-        out = (-(-room // self.stride) if self.ceil else room // self.stride) + 1
-        if self.ceil and (out - 1) * self.stride >= pixels + pad:
+        out = (-(-room // stride) if self.ceil else room // stride) + 1
+        if self.ceil and (out - 1) * stride >= pixels + pad:
             out -= 1
         return size, pad, out
 
@@ -57,12 +64,12 @@ class Pool(Op):
             saved=indices,
             scratch=indices,
             reads=True,
-            extent=self.size,
-            stride=self.stride,
+            extent=axes(self.size)[0],
+            stride=axes(self.stride)[0],
         )
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        sides = self._axis(ins[0].height), self._axis(ins[0].width)
+        sides = self._sides(ins[0])
         if out == ins[0] and all(size == 1 for size, _, _ in sides):
             return IDENTITY
         stride = self.stride if out.height > 1 or out.width > 1 else 1
@@ -73,6 +80,6 @@ class Pool(Op):
 
         source = ins[0]
         assert source is not None
-        (h, pad_h, _), (w, pad_w, _) = self._axis(source.height), self._axis(source.width)
+        (h, pad_h, _), (w, pad_w, _) = self._sides(source)
         made = nn.MaxPool2d if self.kind == "max" else nn.AvgPool2d
         return made((h, w), self.stride, (pad_h, pad_w), ceil_mode=self.ceil)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
-from genome.domain import FLAG, Int, OneOf
-from genome.layer_costs import chain, norm_params, output_size, padded_numbers
+from genome.axes import Both, area, axes, dilates, effective, extents
+from genome.common_genes import ACTIVATION, ANY_ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
+from genome.domain import FLAG, Int, OneOf, PerAxis
+from genome.layer_costs import chain, norm_params, output_shape, padded_numbers
 from genome.op import Cost, Op, Shape, gene, op
 
 if TYPE_CHECKING:
@@ -21,27 +22,25 @@ class Separable(Op):
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride))
 
     Several inputs are concatenated. Each input has its own filters and its own part of the 1x1 kernel, so that a
-    pass of a loop may read some of them.
+    pass of a loop may read some of them. `kernel`, `stride` and `dilation` may be [height, width].
     """
 
-    kernel: int = gene(Int(1, 31), OneOf(3, 5, 7), default=3)
-    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
-    dilation: int = gene(Int(1, 16), OneOf(1, 2), when=lambda g: g["kernel"] > 1, default=1)
+    kernel: Both = gene(PerAxis(Int(1, 31)), OneOf(3, 5, 7), default=3)
+    stride: Both = gene(PerAxis(Int(1, 8)), OneOf(1, 2), default=1)
+    dilation: Both = gene(PerAxis(Int(1, 16)), OneOf(1, 2), when=dilates, default=1)
     bias: bool = gene(FLAG, default=False)
     norm: str = gene(NORM, NORM_SEARCH, default="batch")
     eps: float = gene(EPS, EPS_SEARCH, default=1e-5)
-    activation: str = gene(ACTIVATION, default="relu")
+    activation: str = gene(ANY_ACTIVATION, ACTIVATION, default="relu")
 
     many: ClassVar[bool] = True
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
-        first = ins[0]
-        place = (self.kernel, self.stride, self.dilation, SAME)
-        return Shape(width, output_size(first.height, *place), output_size(first.width, *place))
+        return output_shape(ins[0], width, self.kernel, self.stride, self.dilation, SAME)
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         channels, size = sum(i.channels for i in ins), sum(i.size for i in ins)
-        filters, points = self.kernel**2 * channels, channels * out.channels
+        filters, points = area(self.kernel) * channels, channels * out.channels
         middle = channels * out.height * out.width
         gathers = len(ins) > 1
         half = chain("conv", "norm", self.activation)
@@ -51,24 +50,26 @@ class Separable(Op):
             weights=filters + points + (channels + out.channels if self.bias else 0),
             norms=norm_params(self.norm, channels) + norm_params(self.norm, out.channels),
             macs=(filters + points) * out.height * out.width,
-            first_macs=tuple([self.kernel**2 * i.channels * out.height * out.width for i in ins]),
+            first_macs=tuple([area(self.kernel) * i.channels * out.height * out.width for i in ins]),
             # the 1x1 convolution saves the output of the first half
             saved=half.after * (middle + out.size) + middle + (border or (gathers and size)),
             scratch=max(first, 2 * middle, middle + out.size, 2 * out.size) - out.size,
             reads=not border and not gathers,
             keeps=half.keeps,
             layers=2,
-            extent=self.dilation * (self.kernel - 1) + 1,
-            stride=self.stride,
+            extent=extents(self.kernel, self.dilation)[0],
+            stride=axes(self.stride)[0],
         )
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
-        one_pixel = ins[0][1:] == (1, 1)  # stride and dilation have no effect
-        return self.described(stride=1, dilation=1) if one_pixel else self.described()
+        if ins[0][1:] == (1, 1):  # stride and dilation have no effect
+            return self.described(stride=1, dilation=1)
+        return self.described(dilation=effective(self.dilation, self.kernel))
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
+        from genome.ops._acts import act
         from genome.ops._kernels import Kernels, Window
-        from genome.ops._modules import act, chained, norm
+        from genome.ops._modules import chained, norm
 
         channels = sum(i.channels for i in ins if i is not None)
         window = Window(self.kernel, self.stride, self.dilation)

@@ -185,6 +185,8 @@ def _gene(name: str, value: Any) -> str:
     if isinstance(value, Op):
         word, _, genes = described(value).partition(": ")
         return f"{name} {word} ({genes})" if genes else f"{name} {word}"
+    if isinstance(value, tuple):
+        return f"{name} {'x'.join(map(str, value))}"
     return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
 
 

@@ -118,14 +118,14 @@ def inactive_genes(case: Case) -> None:
 
 @check("genes")
 def text(case: Case) -> None:
-    """The node type and a genome with it come back from YAML; every active gene is written."""
+    """The node type and a genome with it come back from YAML; every gene that text names is written."""
     op = case.op
     source = parse(flow({"x": written_op(op)}))
     require(
         op_of(source, ("x",), "x", source.value["x"]) == op, "the node type does not come back from its text"
     )
-    active = [g.name for g in op.genes if g.active(vars(op))]
-    require(list(source.value["x"]) == ["op", *active], "the text does not have every active gene")
+    named = [g.name for g in op.genes if g.written(vars(op))]
+    require(list(source.value["x"]) == ["op", *named], "the text does not have every gene that it names")
     whole = around(op, 1)
     require(loads(dump(whole)) == whole, "the genome does not come back from its text")
 

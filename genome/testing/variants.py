@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from genome.domain import Either, Legal, OneOf
+from genome.domain import Either, Legal, OneOf, PerAxis
 from genome.graph import Genome, Node
 from genome.op import Gene, Op, Shape, lookup, words
 
@@ -13,9 +13,12 @@ INPUT = Shape(3, 11, 9)  # odd sizes: rounding errors show
 
 
 def ends(domain: Legal) -> tuple[Any, ...]:
-    """Every word of a domain, or its lowest and its highest number."""
+    """Every word of a domain, or its lowest and its highest number; for axes also a pair of these."""
     if isinstance(domain, Either):
         return (*domain.words.choices, *ends(domain.numbers))
+    if isinstance(domain, PerAxis):
+        low, high = ends(domain.each)
+        return (low, high, (low, high))
     return domain.choices if isinstance(domain, OneOf) else (domain.low, domain.high)
 
 

@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from genome.domain import Float, OneOf
+from genome.domain import Float, OneOf, PerAxis
 from genome.yaml.source import Address, Source, shown
 
 
 def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:
-    """The value if it is legal. An integer is converted where a real number is expected."""
+    """The value if it is legal. An integer is converted where a real number is expected, and two equal axes to one."""
     if isinstance(legal, Float) and type(value) is int:
         value = float(value)
+    if isinstance(legal, PerAxis) and isinstance(value, list):
+        value = legal.paired(value)
     if value not in legal:
         raise source.error(at, f"{label} is {shown(value)}{_hint(value, legal)}; it may be {legal}")
     return value

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from genome.common_genes import RATE
 from genome.graph import Genome, GenomeError, Loop, Node
 from genome.motifs.clique import Clique
 from genome.op import Op
@@ -55,6 +56,7 @@ def cliquenet(
     variant: str = "II+II",
     input: tuple[int, int, int] = (3, 32, 32),
     classes: int = 10,
+    dropout: float = 0.2,
 ) -> Genome:
     """The network for small images: a 3x3 convolution with 64 channels, and three cliques.
 
@@ -63,9 +65,10 @@ def cliquenet(
     The classifier reads the input and the output of every block, with `compression` through a 1x1 convolution to half
     of their channels. `variant` names the pass that the classifier reads, then the pass that the next block reads. In
     I+I there is no second pass. (The authors' code keeps the filters that I+I never uses; this network has none.)
+    `dropout` is the rate after every convolution except the stem.
 
     Raises:
-        GenomeError: layers that are not a multiple of 3 (6 with bottleneck); an unknown variant.
+        GenomeError: layers that are not a multiple of 3 (6 with bottleneck); an unknown variant; an illegal rate.
     """
     each = 6 if bottleneck else 3
     nodes, rest = divmod(layers, each)
@@ -74,7 +77,7 @@ def cliquenet(
         raise GenomeError(f"layers is {layers}; {with_or_without} bottleneck it is a multiple of {each}")
     if variant not in VARIANTS:
         raise GenomeError(f"variant is {variant!r}; it may be {', '.join(VARIANTS)}")
-    style = Style(attention, bottleneck, compression, variant, eps=1e-3, dropout=0.2)
+    style = Style(attention, bottleneck, compression, variant, eps=1e-3, dropout=_rate(dropout))
     builder = GenomeBuilder()
     builder.add("stem", Conv(order="conv"), STEM)
     _blocks(builder, ((width, nodes),) * 3, style)
@@ -84,22 +87,34 @@ def cliquenet(
 
 
 def cliquenet_imagenet(
-    size: str, attention: bool = True, input: tuple[int, int, int] = (3, 224, 224), classes: int = 1000
+    size: str,
+    attention: bool = True,
+    input: tuple[int, int, int] = (3, 224, 224),
+    classes: int = 1000,
+    dropout: float = 0.0,
 ) -> Genome:
     """The network for ImageNet, of `size` s0 to s3.
 
-    It has a 7x7 stem, a pool and four cliques, all with bottlenecks and compression, without dropout.
+    It has a 7x7 stem, a pool and four cliques, all with bottlenecks and compression. `dropout` is the rate after every
+    convolution except the stem; the authors' code has none.
 
     Raises:
-        GenomeError: an unknown size.
+        GenomeError: an unknown size; an illegal rate.
     """
     if size not in BLOCKS:
         raise GenomeError(f"size is {size!r}; it may be {', '.join(BLOCKS)}")
     builder = GenomeBuilder()
     builder.add("stem", Conv(kernel=7, stride=2), STEM)
     builder.add("pool", Pool(kind="max", size=3, stride=2, padding=1))
-    _blocks(builder, BLOCKS[size], Style(attention, bottleneck=True, compression=True))
+    style = Style(attention, bottleneck=True, compression=True, dropout=_rate(dropout))
+    _blocks(builder, BLOCKS[size], style)
     return builder.genome(f"cliquenet-{size}" + ("" if attention else "-plain"), input, classes)
+
+
+def _rate(dropout: float) -> float:
+    if float(dropout) not in RATE:
+        raise GenomeError(f"dropout is {dropout}; it may be {RATE}")
+    return float(dropout)
 
 
 def _blocks(builder: GenomeBuilder, blocks: Sequence[tuple[int, int]], style: Style) -> None:

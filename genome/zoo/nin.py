@@ -50,8 +50,11 @@ VARIANTS = {
 }
 
 
-def nin(variant: str = "cifar10", pool2: str = "max") -> Genome:
+def nin(variant: str = "cifar10", pool2: str = "max", padded: bool = False) -> Genome:
     """Mlpconvs with 3x3 pools of stride 2 between them, whose last windows reach over the border.
+
+    With `padded` the pools have a border of one pixel instead, as in the ports to PyTorch: their windows lie one pixel
+    further to the left and the top, and averages count the border as zeros.
 
     The last mlpconv gives the logits, after a ReLU as in the author's code. Dropout of 0.5 follows each pool; in the
     ImageNet network, which is that of the Caffe model zoo, it follows only the last pool. `pool2` is the kind of the
@@ -72,11 +75,11 @@ def nin(variant: str = "cifar10", pool2: str = "max") -> Genome:
         if i == len(layers):
             break
         kind = pool2 if i == 2 else "max"
-        builder.add(f"pool{i}", Pool(kind=kind, size=3, stride=2, ceil=True))
+        builder.add(f"pool{i}", Pool(kind=kind, size=3, stride=2, padding=int(padded), ceil=not padded))
         if variant != "imagenet" or i == len(layers) - 1:
             builder.add(f"drop{i}", Dropout())
     builder.add("out", Exit(linear=False))
-    name = f"nin-{variant}" + ("-avg" if pool2 == "avg" else "")
+    name = f"nin-{variant}" + ("-avg" if pool2 == "avg" else "") + ("-padded" if padded else "")
     return builder.genome(name, input, layers[-1].width)
 
 

@@ -23,6 +23,7 @@ EXPANSION = 4  # output width of a bottleneck over its inner width
 ORIGINAL, PERTURB, CONV = "original", "perturb", "conv"
 FORMS = (ORIGINAL, PERTURB, CONV)
 STEMS = (7, 3, 0)
+FIRST_LEVEL, FIRST_ORDER = 20, "norm-act-mix-norm-act"  # of the first layer in the authors' later code
 
 NOTE = (
     "disputed. CIFAR-10 accuracy, %: 90.53 -> 85.91 (the same run: as the original code reported it -> properly "
@@ -43,6 +44,7 @@ def pnn_resnet(
     mixed: bool = False,
     input: tuple[int, int, int] = (3, 32, 32),
     classes: int = 10,
+    first: int = 0,
 ) -> Genome:
     """Four stages of `width`, 2x, 4x and 8x channels, with basic units up to depth 34 and bottlenecks above.
 
@@ -51,10 +53,12 @@ def pnn_resnet(
     authors' code, which shrink the image by a max pool after the first perturbation. `perturb` has the basic units of
     the re-implementation, which mix the maps of each channel separately, and with `mixed` add a 1x1 convolution. `conv`
     is the ResNet for comparison. `masks`, `shared`, `level` and `noise` are the genes of `perturb`; `noise: off` is the
-    control.
+    control. With `first` and stem 0 the first layers are those of the authors' later code (`first` is 5 there): each
+    channel of the image gets `first` * `width` masks of 20 times the level, and is mixed apart between two norms and
+    sigmoids; a 1x1 convolution follows.
 
     Raises:
-        GenomeError: an unknown depth, form or stem.
+        GenomeError: an unknown depth, form or stem; `first` beside a convolution as stem.
     """
     if depth not in UNITS:
         raise GenomeError(f"depth is {depth}; it may be {', '.join(map(str, UNITS))}")
@@ -64,11 +68,18 @@ def pnn_resnet(
         raise GenomeError(f"stem is {stem}; it may be {', '.join(map(str, STEMS))}")
     if form == PERTURB and depth > 34:
         raise GenomeError(f"depth is {depth}; form {PERTURB} has only basic units, so it may be 18 or 34")
+    if first and stem:
+        raise GenomeError(f"first is {first} and stem is {stem}; with first the stem is 0")
     builder = GenomeBuilder()
     layer: Op = Perturb(noise, masks, shared, level)
     if form == PERTURB:
         layer = layer.having(order="act-mix-norm-act", mix="grouped" if masks > 1 else "dense")
-    _stem(builder, stem, width, layer)
+    if first:
+        later = Perturb(noise, first * width, shared, FIRST_LEVEL * level, mix="grouped", order=FIRST_ORDER)
+        builder.add("stem/first", later.having(activation="sigmoid"), input[0] * width)
+        builder.add("stem", Conv(kernel=1), width)
+    else:
+        _stem(builder, stem, width, layer)
     for i, units in enumerate(UNITS[depth]):
         for j in range(units):
             name, stride, inner = f"s{i + 1}.{j + 1}", 2 if i and not j else 1, width << i

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genome import text
-from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf
+from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf, PerAxis
 from genome.graph import check_name
 from genome.op import Gene, Op, Shape
 from genome.widths import ALPHA, BASE, RULE
@@ -234,7 +234,8 @@ def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, na
     wide = Float(domain.low, domain.high) if real and isinstance(domain, Int) else domain
     if not legal.covers(wide):
         real_ones = ", real numbers" if isinstance(domain, Float) else ""
-        raise source.error(at, f"{label} ranges over {domain}{real_ones}; it may be {legal}")
+        allowed = legal.each if isinstance(legal, PerAxis) else legal  # no range holds pairs
+        raise source.error(at, f"{label} ranges over {domain}{real_ones}; it may be {allowed}")
     return _narrow(name, domain, real)
 
 

@@ -49,7 +49,7 @@ class TrainRequest:
 
     def identity(self) -> dict[str, Any]:
         """Return the values that tell this training from another one; more seeds may be added later."""
-        recipe = self.recipe.to_dict()
+        recipe = self.recipe.identity()
         del recipe["seed"]
         return {"genome": genome.dump(self.network), "data": self.data.digest(), "recipe": recipe}
 

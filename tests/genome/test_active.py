@@ -48,7 +48,7 @@ def gathered(x: Tensor, module: Active) -> Tensor:
     weight = module.weight.flatten(2).view(groups, outputs // groups, -1, module.kernel**2)
     total = []
     for taps, part in zip(worker_devices(module), weight, strict=True):
-        out = x.new_zeros(batch, part.shape[0], -(-height // stride), -(-width // stride))
+        out = x.new_zeros(batch, part.shape[0], -(-height // stride[0]), -(-width // stride[1]))
         for k, (dy, dx) in enumerate(taps):
             iy, ix = int(dy.detach().floor()), int(dx.detach().floor())
             fy, fx = dy - iy, dx - ix
@@ -62,12 +62,12 @@ def gathered(x: Tensor, module: Active) -> Tensor:
     return torch.cat(total, dim=1) + bias
 
 
-def _pixels(x: Tensor, dy: int, dx: int, stride: int) -> Tensor:
+def _pixels(x: Tensor, dy: int, dx: int, stride: tuple[int, int]) -> Tensor:
     """Return the pixel at (dy, dx) from each output's position; zero outside the image."""
     far = 9
     padded = F.pad(x, (far, far, far, far))
     height, width = x.shape[2:]
-    return padded[:, :, far + dy : far + dy + height : stride, far + dx : far + dx + width : stride]
+    return padded[:, :, far + dy : far + dy + height : stride[0], far + dx : far + dx + width : stride[1]]
 
 
 def deformed(x: Tensor, module: Active) -> Tensor:
@@ -75,11 +75,14 @@ def deformed(x: Tensor, module: Active) -> Tensor:
     reach, stride = module.kernel // 2, module.stride
     steps = torch.arange(-reach, reach + 1, dtype=x.dtype)
     start = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).view(-1, 2)
-    size = (-(-x.shape[2] // stride), -(-x.shape[3] // stride))
+    size = [
+        (n + 2 * module.padding - module.kernel) // step + 1
+        for n, step in zip(x.shape[2:], stride, strict=True)
+    ]
     outs = []
     for taps, weight in zip(worker_devices(module), module.weight.chunk(module.groups), strict=True):
         offset = (taps - start).view(1, -1, 1, 1).expand(x.shape[0], -1, *size)
-        outs.append(deform_conv2d(x, offset, weight, None, stride, reach))
+        outs.append(deform_conv2d(x, offset, weight, None, stride, module.padding))
     bias = 0 if module.bias is None else module.bias.view(-1, 1, 1)
     return torch.cat(outs, dim=1) + bias
 
@@ -101,9 +104,30 @@ def scatter(module: Active, how: str) -> None:
         position.clamp_(-module.bound, module.bound - 0.01)
 
 
+@pytest.mark.parametrize("how", ["start", "apart", "lattice", "mixed"])
+@pytest.mark.parametrize("padding", [0, 1, 2, 3, 5, 64])
+@pytest.mark.parametrize("stride", [1, 2, 8, (2, 1)])
+@pytest.mark.parametrize(
+    ("kernel", "groups", "shape"),
+    [(3, 1, IMAGE), (5, 2, IMAGE), (3, 2, Shape(4, 1, 3)), (7, 1, Shape(2, 3, 9))],
+)
+def test_any_padding(kernel: int, groups: int, shape: Shape, stride: Any, padding: int, how: str) -> None:
+    if min(shape[1:]) + 2 * padding < kernel:
+        return
+    module = made(shape=shape, kernel=kernel, stride=stride, groups=groups, padding=padding, **TRUE)
+    scatter(module, how)
+    x = noise(2, *shape).requires_grad_()
+    out, expected = module(x), deformed(x, module)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    for ours, theirs in zip(gradients(out, x, module), gradients(expected, x, module), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    widest = module._dense(x, module.position, module._widest())  # as on a GPU
+    torch.testing.assert_close(widest, expected, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("reference", [gathered, deformed])
 @pytest.mark.parametrize("how", ["start", "apart", "lattice", "mixed"])
-@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2, 3, (1, 2)])
 @pytest.mark.parametrize(
     ("kernel", "groups", "shape"),
     [

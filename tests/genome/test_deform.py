@@ -40,7 +40,7 @@ def reference(x: Tensor, module: Deform) -> Tensor:
     """Compute by torchvision's kernel, with offsets and mask in its layout."""
     place = {"stride": module.stride, "padding": module.padding, "dilation": module.dilation}
     given = F.conv2d(x, module.offset.weight, module.offset.bias, **place)
-    offsets = 2 * module.groups * module.kernel**2
+    offsets = 2 * module.groups * module.taps
     mask = None if module.modulation == "none" else torch.sigmoid(given[:, offsets:])
     if mask is not None and module.modulation == "unit":
         mask = 2 * mask

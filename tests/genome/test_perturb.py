@@ -23,13 +23,14 @@ from genome.testing.variants import INPUT
 from tests.variants import variants
 
 SOURCE, WIDTH = Shape(6, 9, 8), 4
-ORDERS = ("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix")
+ORDERS = ("act-norm-mix", "act-mix-norm-act", "mix-norm-act", "act-mix", "norm-act-mix-norm-act")
 ACTIVATIONS = {
     "relu": F.relu,
     "relu6": F.relu6,
     "leaky-relu": F.leaky_relu,
     "silu": F.silu,
     "gelu": F.gelu,
+    "sigmoid": torch.sigmoid,
 }
 
 
@@ -64,8 +65,9 @@ def obvious(op: Any, module: Any, x: Tensor) -> Tensor:
         elif part == "act":
             x = act(x)
         else:
+            norm = module.norm2 if norms else module.norm
             norms += 1
-            x = F.batch_norm(x, None, None, module.norm.weight, module.norm.bias, training=True)
+            x = F.batch_norm(x, None, None, norm.weight, norm.bias, training=True)
     assert norms == op.order.count("norm")
     return x
 
@@ -119,8 +121,9 @@ def test_any_room_gives_the_same(room: int, rows_channels: int, monkeypatch: pyt
             assert_obvious(perturb(order="act-mix", masks=3, mix=mix, activation=activation), last)
 
 
-def test_what_needs_no_gradient_gets_none() -> None:
-    module = made(order="act-mix", masks=4).double()
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_what_needs_no_gradient_gets_none(activation: str) -> None:
+    module = made(order="act-mix", masks=4, activation=activation).double()
     x = images()
     whole = gradients(module, module(x.requires_grad_()), x)
     module.mix.weight.requires_grad_(False)

@@ -58,6 +58,10 @@ class Parts:
         """Return the batch norms of a node."""
         return [Norm.of(m) for m in self.node(name, turn).modules() if isinstance(m, nn.BatchNorm2d)]
 
+    def masks(self, name: str) -> Tensor:
+        (found,) = (b for key, b in self.node(name).named_buffers() if key.endswith("masks"))
+        return found
+
     def linear(self, name: str = "out") -> nn.Linear:
         (found,) = (m for m in self.node(name).modules() if isinstance(m, nn.Linear))
         return found
@@ -385,7 +389,55 @@ def test_pnn_of_the_re_implementation(stem: int, masks: int, mixed: bool) -> Non
     same(found, reference)
 
 
+def test_pnn_of_the_authors_later_code() -> None:
+    """The first layer is y = sigmoid(BN(Conv1x1(sigmoid(BN(x + N))))), each channel apart, then a 1x1 convolution."""
+    level, width, first = 0.1, 2, 5
+    found = zoo.pnn_resnet(18, width, 0, "perturb", level, first=first, input=(3, 8, 8))
+
+    def reference(parts: Parts, image: Tensor) -> Tensor:
+        masks = parts.masks("stem/first")
+        assert masks.shape == (first * width, 3, 8, 8) and 1.0 < masks.abs().max() <= 20 * level
+        y = (image[:, :, None] + masks.transpose(0, 1)).flatten(1, 2)
+        before, after = parts.norms("stem/first")
+        y = parts.conv(torch.sigmoid(parts.bn(y, before)), "stem/first")
+        kernel = parts.kernel("stem/first")
+        assert isinstance(kernel, nn.Conv2d) and (kernel.groups, kernel.out_channels) == (3, 3 * width)
+        x = parts.cbr(torch.sigmoid(parts.bn(y, after)), "stem")
+        for i in range(4):
+            for j in range(2):
+                name, stride = f"s{i + 1}.{j + 1}", 2 if i and not j else 1
+                y = x
+                for half in (1, 2):
+                    y = parts.cbr(
+                        F.relu(y + parts.masks(f"{name}/perturb{half}")[0]), f"{name}/perturb{half}"
+                    )
+                    y = F.max_pool2d(y, stride, stride) if half == 1 else y
+                shortcut = x
+                if y.shape != x.shape:
+                    shortcut = parts.bn(parts.conv(x, f"{name}/add", stride), parts.norms(f"{name}/add")[0])
+                x = F.relu(y + shortcut)
+        return parts.classified(average(x))
+
+    same(found, reference)
+
+
 # --- NIN: pools whose windows exceed the image
+
+
+@pytest.mark.parametrize("pool2", ["max", "avg"])
+def test_nin_with_padded_pools(pool2: str) -> None:
+    """The pools of the ports: a border of one pixel, which counts as zeros in an average."""
+
+    def reference(parts: Parts, image: Tensor) -> Tensor:
+        x = image
+        for i in (1, 2, 3):
+            for at in range(3):
+                x = F.relu(parts.conv(x, f"mlp{i}", at=at))
+            if i < 3:
+                x = (F.avg_pool2d if i == 2 and pool2 == "avg" else F.max_pool2d)(x, 3, 2, 1)
+        return average(x)
+
+    same(zoo.nin("mnist", pool2, padded=True), reference, batch=2)
 
 
 @pytest.mark.parametrize("pool2", ["max", "avg"])

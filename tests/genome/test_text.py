@@ -165,25 +165,29 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, acti
         ("{op: conv, in: [out]}", "a.in names out, which is an exit; no node may read an exit"),
         ("{op: conv, in: [image], kernal: 3}", f"a.kernal is no gene of conv (kernel?); it has {GENES}"),
         ("{op: concat, in: [image], zz: 3}", "a.zz is no gene of concat; it has no genes"),
-        ("{op: conv, in: [image], kernel: 0}", "a.conv.kernel is 0; it may be 1..31"),
+        ("{op: conv, in: [image], kernel: 0}", "a.conv.kernel is 0; it may be 1..31, or [height, width]"),
         (
             "{op: conv, in: [image], kernel: 3.0}",
-            "a.conv.kernel is 3.0 (not a whole number); it may be 1..31",
+            "a.conv.kernel is 3.0 (not a whole number); it may be 1..31, or [height, width]",
         ),
         (
             "{op: conv, in: [image], kernel: 1e-3}",
-            "a.conv.kernel is 0.001 (not a whole number); it may be 1..31",
+            "a.conv.kernel is 0.001 (not a whole number); it may be 1..31, or [height, width]",
         ),
         (
             "{op: conv, in: [image], kernel: '1e-3'}",
-            "a.conv.kernel is 1e-3 (a text, not a number); it may be 1..31",
+            "a.conv.kernel is 1e-3 (a text, not a number); it may be 1..31, or [height, width]",
         ),
-        ("{op: conv, in: [image], kernel: true}", "a.conv.kernel is true; it may be 1..31"),
-        ("{op: conv, in: [image], kernel: }", "a.conv.kernel is empty; it may be 1..31"),
-        ("{op: conv, in: [image], kernel: [3]}", "a.conv.kernel is [3]; it may be 1..31"),
+        (
+            "{op: conv, in: [image], kernel: true}",
+            "a.conv.kernel is true; it may be 1..31, or [height, width]",
+        ),
+        ("{op: conv, in: [image], kernel: }", "a.conv.kernel is empty; it may be 1..31, or [height, width]"),
+        ("{op: conv, in: [image], kernel: [3]}", "a.conv.kernel is [3]; it may be 1..31, or [height, width]"),
         (
             "{op: conv, in: [image], kernel: {one_of: [3, 5]}}",
-            "a.conv.kernel is {one_of: [3, 5]} (a range may only be in the space of a study); it may be 1..31",
+            "a.conv.kernel is {one_of: [3, 5]} (a range may only be in the space of a study); it may be 1..31, "
+            "or [height, width]",
         ),
         ("{op: conv, in: [image], padding: sam}", "a.conv.padding is sam; it may be same or 0..64"),
         (
@@ -198,7 +202,7 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, acti
         ("{op: conv, in: [image], norm: layer}", "a.conv.norm is layer; it may be batch, plain or group"),
         (
             "{op: pool, in: [image], stride: '2'}",
-            "a.pool.stride is 2 (a text, not a number); it may be 1..64",
+            "a.pool.stride is 2 (a text, not a number); it may be 1..64, or [height, width]",
         ),
         (
             "{op: stack, in: [image], body: conv}",
@@ -211,7 +215,7 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, acti
         ),
         (
             "{op: stack, in: [image], body: {op: conv, kernel: 99}}",
-            "a.stack.body.conv.kernel is 99; it may be 1..31",
+            "a.stack.body.conv.kernel is 99; it may be 1..31, or [height, width]",
         ),
         (
             "{op: conv, in: [image], kernel: 9, padding: 0}",
@@ -229,7 +233,7 @@ def test_a_node_that_is_wrong_is_refused_on_its_line(node: str, sentence: str) -
 
 def test_the_line_is_that_of_the_wrong_word() -> None:
     text = HEAD + "  a:\n    op: conv\n    in:\n      - image\n      - stm\n    kernel:\n      33\n" + TAIL
-    assert refusal(text) == "g.yaml:11  a.conv.kernel is 33; it may be 1..31"
+    assert refusal(text) == "g.yaml:11  a.conv.kernel is 33; it may be 1..31, or [height, width]"
     assert refusal(text.replace("33", "3")) == "g.yaml:10  a.in names stm, which is no node"
 
 

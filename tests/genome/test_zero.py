@@ -47,6 +47,25 @@ ZEROS = {
 }
 
 
+HALVES = [
+    "  z: {op: zero, in: [a]}\n  h: {op: act, in: [z], activation: sigmoid}\n  s: {op: add, in: [a, b, h]}",
+    "  y: {op: zero, in: [a]}\n  z: {op: zero, in: [b]}\n  h: {op: add, in: [y, z], activation: sigmoid}\n"
+    "  s: {op: add, in: [a, b, h]}",
+]
+
+
+@pytest.mark.parametrize("nodes", HALVES)
+def test_the_sigmoid_of_zeros_is_a_half(nodes: str) -> None:
+    image = torch.randn(2, 3, 8, 8)
+    plan = genome.resolve(loaded(nodes))
+    assert "h" in [step.node.name for step in plan.steps]
+    seen = {}
+    network = genome.build(plan)
+    network.nodes["h"].register_forward_hook(lambda _m, _i, out: seen.update(h=out))
+    network(image)
+    assert torch.equal(seen["h"], torch.full_like(seen["h"], 0.5))
+
+
 @pytest.mark.parametrize("nodes", ZEROS.values(), ids=ZEROS)
 def test_zeros_of_a_sum_are_nothing(nodes: str) -> None:
     plain, with_zeros = genome.resolve(loaded(PLAIN)), genome.resolve(loaded(nodes))

@@ -216,7 +216,11 @@ def test_the_modules_have_what_the_plan_says(name: str) -> None:
         (lambda: zoo.cliquenet(150, 30, True, True, True, classes=100), 10_652_658),
         (lambda: zoo.cliquenet(12, 36, classes=100), 1_115_956),
         (lambda: zoo.cliquenet(24, 18, classes=100), 1_057_300),
+        (lambda: zoo.cliquenet(36, 12, dropout=0.0), 935_994),
+        (lambda: zoo.mobilenet_v1(1.0, (3, 32, 32), 10, layers=((64, 1), (128, 2))), 13_898),
+        (lambda: zoo.nin(padded=True), 966_986),
         (lambda: zoo.pnn_resnet(50, 64, input=(3, 224, 224), classes=1000), 15_508_584),
+        (lambda: zoo.pnn_resnet(18, 256, stem=0, form="perturb", first=5), 23_546_122),
         (lambda: zoo.pnn_resnet(18, 64, stem=3), 1_419_722),
         (lambda: zoo.pnn_resnet(18, 256, stem=3), 22_390_538),
         (lambda: zoo.pnn_resnet(18, 64, stem=3, form="conv"), 11_173_962),
@@ -230,6 +234,8 @@ def test_the_parameters_of_further_settings(make: Callable[[], Genome], params: 
 def test_masks_of_larger_images() -> None:
     assert genome.resolve(zoo.pnn_resnet(50, 64, input=(3, 224, 224), classes=1000)).fixed == 1_906_688
     assert genome.resolve(zoo.pnn_resnet(18, 64, stem=3)).fixed == 548_864
+    later = zoo.pnn_resnet(18, 256, stem=0, form="perturb", first=5)
+    assert genome.resolve(later).fixed == 6_127_616
 
 
 @pytest.mark.parametrize(
@@ -305,6 +311,27 @@ def test_pool2_of_nin_and_the_last_pool_of_imagenets() -> None:
     assert drops == ["drop3"]
 
 
+def test_padded_pools_of_nin_give_maps_of_the_same_size() -> None:
+    for variant in ("cifar10", "svhn", "mnist"):
+        plain, padded = (zoo.nin(variant, padded=given) for given in (False, True))
+        shapes = [[step.info.out for step in genome.resolve(found).steps] for found in (plain, padded)]
+        assert shapes[0] == shapes[1]
+        assert padded.name == f"{plain.name}-padded"
+        assert genome.digest(plain) != genome.digest(padded)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.35])
+def test_every_convolution_of_a_clique_drops(rate: float) -> None:
+    for found in (
+        zoo.cliquenet(12, 6, True, compression=True, dropout=rate),
+        zoo.cliquenet_imagenet("s0", dropout=rate),
+    ):
+        whole = genome.expand(found)
+        rates = {n.name: n.op.dropout for n in whole.nodes if n.op.word == "conv"}  # type: ignore[attr-defined]
+        assert rates.pop("stem") == 0.0, "the stem has none"
+        assert set(rates.values()) == {rate}
+
+
 def test_variants_of_cliquenet_differ_in_what_is_read() -> None:
     both, first, split = (zoo.cliquenet(12, 9, variant=v) for v in ("II+II", "I+I", "I+II"))
     plans = [genome.resolve(g) for g in (both, first, split)]
@@ -377,6 +404,13 @@ def test_every_entry_has_a_source() -> None:
         (lambda: zoo.pnn_resnet(20), "depth is 20; it may be 18, 34, 50, 101, 152"),
         (lambda: zoo.pnn_resnet(form="noise"), "form is 'noise'; it may be original, perturb, conv"),
         (lambda: zoo.pnn_resnet(stem=5), "stem is 5; it may be 7, 3, 0"),
+        (lambda: zoo.pnn_resnet(stem=3, first=5), "first is 5 and stem is 3; with first the stem is 0"),
+        (
+            lambda: zoo.mobilenet_v1(layers=((64, 0),)),
+            r"layer 1 is \(64, 0\); it is \(channels, stride\), stride 1..8",
+        ),
+        (lambda: zoo.cliquenet(36, 12, dropout=1.0), "dropout is 1.0; it may be 0.0..0.95"),
+        (lambda: zoo.cliquenet_imagenet("s0", dropout=-0.1), "dropout is -0.1; it may be 0.0..0.95"),
         (lambda: zoo.pnn_resnet(50, form="perturb"), "depth is 50; form perturb has only basic units"),
         (lambda: zoo.active_resnet(18), "depth is 18; for small images it is 2 more than a multiple of 6"),
         (lambda: zoo.deformable_resnet(20), "depth is 20; it may be 18, 34"),

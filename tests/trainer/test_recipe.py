@@ -34,6 +34,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"warmup": 1}, "warmup is 1; it must be a number of 0 or more and below 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number of 0 or more and below 1"),
         ({"momentum": 0}, "momentum is 0; it must be a number between 0 and 1"),
+        ({"nesterov": 0}, "nesterov is 0; it must be true or false"),
         ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
         ({"crop": -1}, "crop is -1; it must be a whole number of 0..1,024, or null"),
         ({"flip": 1}, "flip is 1; it must be true or false"),
@@ -89,6 +90,26 @@ def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
     assert decay == {4: 0.01, 2: 0.01, 1: 0.0}
     assert all(group["nesterov"] and group["momentum"] == 0.9 for group in made.param_groups)
     assert isinstance(optimizer_of(net(), Recipe(optimizer="adamw")), torch.optim.AdamW)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_momentum_is_nesterov_s_or_plain(nesterov: bool) -> None:
+    """Against the formulas: v = m v + g, then p -= lr v, or with Nesterov p -= lr (g + m v)."""
+    module = torch.nn.Linear(1, 1, bias=False)
+    optimizer = optimizer_of(module, Recipe(lr=0.1, momentum=0.5, weight_decay=0.0, nesterov=nesterov))
+    weight, velocity = module.weight.item(), 0.0
+    for gradient in (1.0, -3.0, 2.0):
+        module.weight.grad = torch.full((1, 1), gradient)
+        optimizer.step()
+        velocity = 0.5 * velocity + gradient
+        weight -= 0.1 * (gradient + 0.5 * velocity if nesterov else velocity)
+        assert module.weight.item() == pytest.approx(weight, abs=1e-6)
+
+
+def test_a_key_that_an_earlier_version_lacked_tells_trainings_apart_only_where_it_is_set() -> None:
+    assert Recipe().to_dict()["nesterov"] is True and "nesterov" not in Recipe().identity()
+    assert Recipe(nesterov=False).identity()["nesterov"] is False
+    assert Recipe().identity() == {k: v for k, v in Recipe().to_dict().items() if k != "nesterov"}
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])

@@ -24,4 +24,5 @@ def optimizer_of(
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    return OPTIMIZERS[recipe.optimizer].make(groups, recipe.lr if lr is None else lr, recipe.momentum)
+    rate = recipe.lr if lr is None else lr
+    return OPTIMIZERS[recipe.optimizer].make(groups, rate, recipe.momentum, recipe.nesterov)

@@ -49,7 +49,7 @@ class Training:
     def __init__(self, module: nn.Module, data: Data, recipe: Recipe, context: TrainContext) -> None:
         self._module, self._recipe, self._context = module, recipe, context
         device, checkpoint = context.device, context.checkpoint
-        self._identity = identity(module, recipe.to_dict(), data.digest()) if checkpoint else {}
+        self._identity = identity(module, recipe.identity(), data.digest()) if checkpoint else {}
         current = partial(with_current_names, module=module)
         stored = checkpoint.load_of(self._identity, current) if checkpoint else None
         with context.meter:

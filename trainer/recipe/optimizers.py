@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    # groups of parameters with their weight decay; learning rate; momentum of the recipe
-    Make = Callable[[list[dict[str, Any]], float | torch.Tensor, float], torch.optim.Optimizer]
+    # groups of parameters with their weight decay; learning rate; momentum of the recipe, and whether it is Nesterov's
+    Make = Callable[[list[dict[str, Any]], float | torch.Tensor, float, bool], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ def optimizer(name: str, *, lr: float, weight_decay: float) -> Callable[[Make], 
 
 
 @optimizer("sgd", lr=0.1, weight_decay=5e-4)
-def sgd(groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum."""
+def sgd(
+    groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
+) -> torch.optim.Optimizer:
+    """SGD with Nesterov or plain momentum."""
     import torch
 
-    made = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=True, fused=True)
+    made = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
     # Drop-path leaves some gradients of a step None. The fused step refuses a list in which some momentum buffers are
     # missing; with a buffer of zeros the first momentum still equals the gradient.
     for group in made.param_groups:
@@ -52,7 +54,9 @@ def sgd(groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float)
 
 
 @optimizer("adamw", lr=3e-3, weight_decay=0.05)
-def adamw(groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float) -> torch.optim.Optimizer:
+def adamw(
+    groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
+) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, arXiv:1711.05101); the recipe's momentum is not used."""
     import torch
 

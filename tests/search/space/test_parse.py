@@ -226,8 +226,8 @@ WORDS = ", ".join(genome.words())
         ),
         ("width: {int: [0, 8]}", "a.width ranges over 0..8; it may be 1..65536"),
         ("width: any", "a.width is any; it may be 1..65536, or a multiple such as 4x"),
-        ("kernel: 99", "a.conv.kernel is 99; it may be 1..31"),
-        ("kernel: three", "a.conv.kernel is three; it may be 1..31"),
+        ("kernel: 99", "a.conv.kernel is 99; it may be 1..31, or [height, width]"),
+        ("kernel: three", "a.conv.kernel is three; it may be 1..31, or [height, width]"),
         (
             "kernal: any",
             "a.kernal is no gene of conv (kernel?); it has kernel, stride, dilation, groups, padding, bias, order,"
@@ -271,7 +271,10 @@ def test_a_range_that_is_wrong_is_refused_on_its_line(node: str, sentence: str |
             "a.kernel is no gene of pool; it has kind, size, stride, padding, ceil",
         ),
         ("{op: {one_of: [conv, pool]}, in: [image], sise: 3}", "a.sise is no gene of conv, pool (size?)"),
-        ("{op: {one_of: [conv, pool]}, in: [image], size: 0}", "a.pool.size is 0; it may be 1..64"),
+        (
+            "{op: {one_of: [conv, pool]}, in: [image], size: 0}",
+            "a.pool.size is 0; it may be 1..64, or [height, width]",
+        ),
         ("{in: [image]}", "a has no op; write {op: conv, ..}"),
         ("{op: conv}", "a.in is missing; it must be a list of node names, such as [image]"),
         ("{op: conv, in: [imag]}", "a.in names imag, which is no node (image?)"),
