@@ -70,14 +70,16 @@ def pour(
         raise ValueError(f"leave: the network has no node {', '.join(sorted(unknown))}")
     slots = [slot for slot in net.slots() if slot.node not in leave]
     given = iter(_named(arrays))
-    copies: list[tuple[Poured, Tensor, Any]] = []
+    copies: list[tuple[Poured, Tensor, Tensor]] = []
     for slot in slots:
         copies += _fill(slot, given, len(copies))
     if rest := [name for name, _ in given]:
         count = "1 array is" if len(rest) == 1 else f"{len(rest)} arrays are"
         more = ", .." if len(rest) > 5 else ""
         raise ValueError(f"{count} left after the last tensor of the network: {', '.join(rest[:5])}{more}")
-    for _, tensor, array in copies:
+    own = {_memory(slot.tensor) for slot in slots}
+    kept = [array.clone() if _memory(array) in own else array for _, _, array in copies]
+    for (_, tensor, _), array in zip(copies, kept, strict=True):
         tensor.copy_(array)
     return tuple([row for row, _, _ in copies])
 
@@ -97,7 +99,9 @@ def _counts(array: Any) -> bool:
     return not array.shape and "int" in str(array.dtype)
 
 
-def _fill(slot: Slot, given: Iterator[tuple[str, Any]], count: int) -> Iterator[tuple[Poured, Tensor, Any]]:
+def _fill(
+    slot: Slot, given: Iterator[tuple[str, Any]], count: int
+) -> Iterator[tuple[Poured, Tensor, Tensor]]:
     """Match one tensor with the next array, or its pieces with the next arrays."""
     name, array = _next(slot, given, count)
     if slot.pieces and not _fits(array, slot.tensor) and _fits(array, next(iter(slot.pieces.values()))):
@@ -129,6 +133,11 @@ def _checked(place: str, name: str, array: Any, tensor: Tensor) -> Tensor:
     # a copy, since torch reads no array with negative strides
     made: Tensor = array.detach() if hasattr(array, "detach") else tensor.new_tensor(array.copy())
     return made.reshape(tensor.shape)
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where its numbers lie: a tensor of the network itself is read before it is written."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def _fits(array: Any, tensor: Tensor) -> bool:

@@ -286,3 +286,14 @@ def test_what_is_no_array(value: Any) -> None:
     assert said == (
         f"epoch is a {type(value).__name__}; pour takes tensors and numpy arrays, such as those of a state dict"
     )
+
+
+# --- the network's own tensors
+
+
+def test_tensors_of_the_network_may_change_places() -> None:
+    net = built(PACKED.replace("in: [image, a], width: 6", "in: [image], width: 4"))
+    a, b, *rest = (slot.tensor for slot in net.slots())
+    before = a.clone(), b.clone()
+    pour(net, [b, a, *rest])
+    assert torch.equal(net.node("a").weight, before[1]) and torch.equal(net.node("b").weight, before[0])
