@@ -10,16 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genome.kept import kept
 from genome.module_names import earlier_name, module_names
 from genome.op import Shape
 from genome.ops._horizontal_fusion import pays, run_together
 from genome.ops._joins import Join, shrink
 from genome.ops._kernels import Kernels, share_kernels
-from genome.ops._paths import Branches, Paths, Sources, drawn, needed_steps
+from genome.ops._paths import Paths, Sources, drawn
 from genome.plan import Plan
 from genome.pour import Slot
 from genome.siblings import siblings
-from genome.slots import slots
+from genome.slots import kernel, slots
 from genome.step import SOURCE, Step
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm)
@@ -110,14 +111,12 @@ class Network(nn.Module):
         tensor: its tensor, such as `pointwise.weight`, where the node has several over its inputs.
 
         Raises:
-            KeyError: no such node or input, or a node with several kernels over its inputs.
+            KeyError: no such node, input or tensor; a node with several such tensors and none named, or with none.
         """
         self.node(name)
-        found = {s.name: s.pieces for s in self.slots() if s.node == name and source in s.pieces}
-        if len(found) != 1 and tensor not in found:
-            kernels = f"; name one of {', '.join(found)}" if found else ""
-            raise KeyError(f"{name} has {len(found)} kernels over several inputs with {source}{kernels}")
-        return found[tensor or next(iter(found))][source]
+        own = [(step, at) for step, at in zip(self._plan, self.nodes, strict=True) if step.node.name == name]
+        modules = [unwrapped(self.nodes[at]) for _, at in own]
+        return kernel([step for step, _ in own], modules, source, tensor)
 
     def current_names(self, names: Iterable[str]) -> dict[str, str]:
         """The names that the entries of a state dict have today, by the names that they have in it.
@@ -147,30 +146,16 @@ class Network(nn.Module):
         stochastic depth keeps its factor.
 
         Raises:
-            ValueError: no join of the network, an input that it does not have, no input, or a residual join
-                without its shortcut, the last input.
+            ValueError: no add or mean of the network, an input that it does not have, no input that it reads, or a
+                join with stochastic depth without its shortcut, the last input.
         """
-        before, self._kept = self._kept, self._chosen(inputs)
+        modules = enumerate(self.nodes.values())
+        joins = {i: self.joins.get(i) for i, module in modules if isinstance(module, Join)}
+        before, self._kept = self._kept, kept(self._plan, joins, self._exits, inputs)
         try:
             yield
         finally:
             self._kept = before
-
-    def _chosen(self, inputs: Mapping[str, Sequence[str]]) -> dict[int, Sources | None]:
-        joins = [i for i, name in enumerate(self.nodes) if isinstance(self.nodes[name], Join)]
-        ins = {i: (self._plan[i].node.name, self._plan[i].node.ins) for i in joins}
-        if unknown := set(inputs) - {name for name, _ in ins.values()}:
-            raise ValueError(f"{', '.join(sorted(unknown))}: no add, mean or join of the network")
-        found: dict[int, Sources | None] = {}
-        for i, (name, sources) in ins.items():
-            wanted = set(inputs.get(name, sources))
-            if not wanted or not wanted <= set(sources):
-                raise ValueError(f"{name} may keep some of its inputs {', '.join(sources)}, at least one")
-            if isinstance(self.joins.get(i), Branches) and sources[-1] not in wanted:
-                raise ValueError(f"{name} always keeps its shortcut, {sources[-1]}")
-            read = zip(sources, self._steps[i][1], strict=True)
-            found[i] = tuple([s if source in wanted else None for source, s in read])
-        return needed_steps(found, [sources for _, sources, _ in self._steps], self._exits)
 
     def _paths(self) -> dict[int, Sources | None]:
         """The inputs that each join reads in this mini-batch, and None for the steps that are not needed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from genome.network import Network
 
 COUNTERS = ("num_batches_tracked", "steps")  # which count training steps and hold no weights
+LAYOUTS = ((3, 2, 0, 1), (2, 3, 0, 1))  # from TensorFlow's kernels, and its depthwise ones, to torch's
 
 
 class Poured(NamedTuple):
@@ -56,42 +58,62 @@ def pour(
     may be missing or added. Nothing is copied if an array does not fit.
 
     arrays: tensors or numpy arrays; a state dict, whose keys then stand in the report. Counters of training steps
-        (`num_batches_tracked`) are left out.
-    leave: nodes that keep their weights, such as a classifier of other classes.
+        (`num_batches_tracked`, whole numbers without axes) are left out.
+    leave: nodes that keep their weights and take no arrays, such as a classifier of other classes.
 
     Raises:
-        ValueError: an array of another shape, too few or too many of them, or an unknown node in `leave`.
+        ValueError: an array of another shape, too few or too many of them, a value that is no array, or an unknown
+            node in `leave`.
     """
-    slots = [slot for slot in net.slots() if slot.node not in leave]
-    if unknown := set(leave) - set(net.names()):
+    leave = {leave} if isinstance(leave, str) else set(leave)
+    if unknown := leave - set(net.names()):
         raise ValueError(f"leave: the network has no node {', '.join(sorted(unknown))}")
+    slots = [slot for slot in net.slots() if slot.node not in leave]
     given = iter(_named(arrays))
-    copies: list[tuple[Poured, Tensor, Any]] = []
+    copies: list[tuple[Poured, Tensor, Tensor]] = []
     for slot in slots:
         copies += _fill(slot, given, len(copies))
     if rest := [name for name, _ in given]:
-        raise ValueError(
-            f"{len(rest)} arrays are left after the last tensor of the network: {', '.join(rest[:5])}"
-        )
-    for _, tensor, array in copies:
+        count = "1 array is" if len(rest) == 1 else f"{len(rest)} arrays are"
+        more = ", .." if len(rest) > 5 else ""
+        raise ValueError(f"{count} left after the last tensor of the network: {', '.join(rest[:5])}{more}")
+    own = {_memory(slot.tensor) for slot in slots}
+    kept = [array.clone() if _memory(array) in own else array for _, _, array in copies]
+    for (_, tensor, _), array in zip(copies, kept, strict=True):
         tensor.copy_(array)
     return tuple([row for row, _, _ in copies])
 
 
 def _named(arrays: Mapping[str, Any] | Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    pairs = arrays.items() if isinstance(arrays, Mapping) else ((str(i), a) for i, a in enumerate(arrays))
-    return ((str(name), array) for name, array in pairs if str(name).rpartition(".")[2] not in COUNTERS)
+    pairs = arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays)
+    for name, array in pairs:
+        if not hasattr(array, "shape"):
+            wanted = "pour takes tensors and numpy arrays, such as those of a state dict"
+            raise ValueError(f"{name} is a {type(array).__name__}; {wanted}")
+        if str(name).rpartition(".")[2] not in COUNTERS and not _counts(array):
+            yield str(name), array
 
 
-def _fill(slot: Slot, given: Iterator[tuple[str, Any]], count: int) -> Iterator[tuple[Poured, Tensor, Any]]:
+def _counts(array: Any) -> bool:
+    """Whether this is a whole number, as a counter without its name is."""
+    return not array.shape and "int" in str(array.dtype)
+
+
+def _fill(
+    slot: Slot, given: Iterator[tuple[str, Any]], count: int
+) -> Iterator[tuple[Poured, Tensor, Tensor]]:
     """Match one tensor with the next array, or its pieces with the next arrays."""
     name, array = _next(slot, given, count)
     if slot.pieces and not _fits(array, slot.tensor) and _fits(array, next(iter(slot.pieces.values()))):
         for i, (source, piece) in enumerate(slot.pieces.items()):
             name, array = (name, array) if i == 0 else _next(slot, given, count + i)
-            yield slot.poured(name, source, piece), piece, _checked(slot, name, array, piece)
+            yield (
+                slot.poured(name, source, piece),
+                piece,
+                _checked(f"{slot} from {source}", name, array, piece),
+            )
     else:
-        yield slot.poured(name, "", slot.tensor), slot.tensor, _checked(slot, name, array, slot.tensor)
+        yield slot.poured(name, "", slot.tensor), slot.tensor, _checked(str(slot), name, array, slot.tensor)
 
 
 def _next(slot: Slot, given: Iterator[tuple[str, Any]], count: int) -> tuple[str, Any]:
@@ -103,13 +125,19 @@ def _next(slot: Slot, given: Iterator[tuple[str, Any]], count: int) -> tuple[str
     return found
 
 
-def _checked(slot: Slot, name: str, array: Any, tensor: Tensor) -> Tensor:
+def _checked(place: str, name: str, array: Any, tensor: Tensor) -> Tensor:
     """The array in the shape and the format of a tensor."""
     if not _fits(array, tensor):
         wanted, found = tuple(tensor.shape), tuple(array.shape)
-        raise ValueError(f"array {name} is {found} and the {slot} is {wanted}{_hint(found, wanted)}")
-    made: Tensor = array.detach() if hasattr(array, "detach") else tensor.new_tensor(array)
+        raise ValueError(f"array {name} is {found} and the {place} is {wanted}{_hint(found, wanted)}")
+    # a copy, since torch reads no array with negative strides
+    made: Tensor = array.detach() if hasattr(array, "detach") else tensor.new_tensor(array.copy())
     return made.reshape(tensor.shape)
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where its numbers lie: a tensor of the network itself is read before it is written."""
+    return tensor.untyped_storage().data_ptr()
 
 
 def _fits(array: Any, tensor: Tensor) -> bool:
@@ -121,7 +149,11 @@ def _lengths(shape: Sequence[int]) -> list[int]:
 
 
 def _hint(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
-    for axes in permutations(range(len(found))) if len(found) == len(wanted) else ():
-        if tuple([found[axis] for axis in axes]) == wanted:
-            return f"; it fits after permute{axes}"
+    """The mend, if there is one that is likely: with axes of equal length several orders would fit."""
+    orders = permutations(range(len(found))) if len(found) == len(wanted) else ()
+    fitting = [axes for axes in orders if tuple([found[axis] for axis in axes]) == wanted]
+    if likely := [axes for axes in LAYOUTS if axes in fitting] or fitting:
+        return f"; it fits after permute{likely[0]}"
+    if found[:1] == wanted[:1] and prod(found) == prod(wanted):
+        return f"; it fits after reshape{wanted} if its numbers are in the order of these axes"
     return ""

@@ -23,7 +23,9 @@ HEAVY = (
 MAKES_MODULES = {
     "genome/tensor_axes.py",
     "genome/build.py",
+    "genome/module_names.py",
     "genome/network.py",
+    "genome/slots.py",
     "genome/testing/measure.py",
     "genome/testing/module_checks.py",
     "genome/morphism.py",

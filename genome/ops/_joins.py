@@ -119,9 +119,11 @@ class Join(nn.Module):
         if isinstance(self.paths, Branches) and not self.training:
             return self.after(self._expected(xs))  # type: ignore[no-any-return]
         total = self.edges.total(xs)
-        if self.mean:
-            count = sum(x is not None for x in xs)
-            total = total.div_(count) if count > 1 else total  # only a sum of several is a new tensor
+        count = sum(x is not None for x in xs)
+        if count > 1:  # only a sum of several is a new tensor
+            total = total.div_(count) if self.mean else total
+        elif getattr(self.after, "inplace", False):
+            total = total.clone()
         return self.after(total)  # type: ignore[no-any-return]
 
     def _expected(self, xs: Sequence[Tensor | None]) -> Tensor:

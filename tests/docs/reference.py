@@ -2,7 +2,7 @@
 
 A table stands between the markers `<!-- reference: NAME -->` and `<!-- end -->` of a page. The keys of a study come
 from the schema (`search/config/schema.py`), those of a recipe from the fields of `trainer.Recipe` and what stands
-directly below or beside each.
+directly below or beside each. The parts of nodes come from nodes that are built (`tests/docs/parts.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from search.config.schema import Written
+from tests.docs import parts
 from trainer import Recipe, RecipeError, Report
 
 ROOT = Path(__file__).parents[2]
@@ -207,6 +208,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "study": lambda: table(study_keys()),
     "recipe": lambda: table(recipe_keys()),
     "report": lambda: short_table(report_fields()),
+    "parts": parts.table,
 }
 
 
