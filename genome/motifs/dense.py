@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genome.common_genes import ACTIVATION, NORM
+from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, NORM
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node
 from genome.motif import Fragment, Motif, joined
@@ -29,7 +29,7 @@ class Dense(Motif):
     kernel: int = gene(Int(1, 31), OneOf(3, 5), default=3)
     bottleneck: bool = gene(FLAG, default=False)
     norm: str = gene(NORM, default="batch")
-    activation: str = gene(ACTIVATION, default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
     def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from genome.common_genes import ACTIVATION, NONE, RATE, RATE_SEARCH
+from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, NONE, RATE, RATE_SEARCH
 from genome.domain import FLAG, Int, OneOf
 from genome.graph import Node, Times
 from genome.joins import FIT, FIT_SEARCH
@@ -40,7 +40,7 @@ class Residual(Motif):
     kernel: int = gene(Int(1, 31), OneOf(3, 5), when=lambda g: g["unit"] != "body", default=3)
     stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
     expansion: int = gene(Int(1, 16), OneOf(2, 4), when=lambda g: g["unit"] == "bottleneck", default=4)
-    activation: str = gene(ACTIVATION, when=lambda g: g["unit"] != "body", default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, when=lambda g: g["unit"] != "body", default="relu")
     fit: str = gene(FIT, FIT_SEARCH, default="project")
     drop_path: float = gene(RATE, RATE_SEARCH, default=0.0)
     rectify: bool = gene(FLAG, when=lambda g: g["unit"] == "body", default=False)

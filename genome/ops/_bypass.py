@@ -8,7 +8,7 @@ from torch import nn
 
 KNOWN = (
     nn.Conv2d, nn.BatchNorm2d, nn.Dropout, nn.Identity,
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU,
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.SiLU, nn.GELU, nn.Sigmoid,
 )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def act(kind: str, in_place: bool = False) -> nn.Module:
         "leaky-relu": nn.LeakyReLU,
         "silu": nn.SiLU,
         "gelu": nn.GELU,
+        "sigmoid": nn.Sigmoid,
     }
     return kinds[kind](inplace=True) if in_place else kinds[kind]()
 

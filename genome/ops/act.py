@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.common_genes import (
+    ACTIVATION_OR_NONE,
     ACTIVATION_OR_NONE_SEARCH,
-    ANY_ACTIVATION_OR_NONE,
     EPS,
     EPS_SEARCH,
     NONE,
@@ -31,7 +31,7 @@ class Act(Op):
 
     norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_SEARCH, default=NONE)
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: g["norm"] != NONE, default=1e-5)
-    activation: str = gene(ANY_ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, default="relu")
+    activation: str = gene(ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, default="relu")
 
     width: ClassVar[Takes] = "never"
     zeros: ClassVar[Zeros] = "given zeros"
@@ -54,8 +54,7 @@ class Act(Op):
         return IDENTITY if self.norm == self.activation == NONE else self.described()
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._acts import act
-        from genome.ops._modules import chained, norm
+        from genome.ops._modules import act, chained, norm
 
         parts: list[tuple[str, nn.Module]] = []
         parts += [("norm", norm(self.norm, out.channels, self.eps))] if self.norm != NONE else []

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.common_genes import ACTIVATION_OR_NONE_SEARCH, ANY_ACTIVATION_OR_NONE, NONE, RATE, RATE_SEARCH
+from genome.common_genes import ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, NONE, RATE, RATE_SEARCH
 from genome.joins import FIT, FIT_SEARCH, fit_cost, joined_shape
 from genome.layer_costs import chain
 from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
@@ -30,7 +30,7 @@ class Add(Op):
     """
 
     fit: str = gene(FIT, FIT_SEARCH, default="pad")
-    activation: str = gene(ANY_ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, default=NONE)
+    activation: str = gene(ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, default=NONE)
     drop_path: float = gene(RATE, RATE_SEARCH, default=0.0)
 
     many: ClassVar[bool] = True
@@ -68,8 +68,8 @@ class Add(Op):
         return self.described(fit="")
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._acts import act
         from genome.ops._joins import Join, fitter
+        from genome.ops._modules import act
         from genome.ops._paths import Branches
 
         edges = [None if i is None else fitter(i, out, self.fit) for i in ins]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from genome.axes import Both, area, axes, dilates, effective, extents
 from genome.common_genes import (
     ACTIVATION,
+    ACTIVATION_SEARCH,
     EPS,
     EPS_SEARCH,
     NORM,
@@ -79,7 +80,7 @@ class Conv(Op):
     order: str = gene(ORDER, default="conv-norm-act")
     norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
-    activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, when=lambda g: "act" in g["order"], default="relu")
     dropout: float = gene(RATE, RATE_SEARCH, default=0.0)
 
     many: ClassVar[bool] = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from genome.axes import Both, area, axes, dilates, effective, extents
-from genome.common_genes import ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
+from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
 from genome.domain import FLAG, Float, Int, OneOf, PerAxis
 from genome.layer_costs import output_shape
 from genome.op import Cost, Op, Shape, gene, op
@@ -50,7 +50,7 @@ class Deform(Op):
     order: str = gene(ORDER, default="conv-norm-act")
     norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
-    activation: str = gene(ACTIVATION, when=lambda g: "act" in g["order"], default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, when=lambda g: "act" in g["order"], default="relu")
     kernel_groups: int = gene(Int(1, 65_536), OneOf(1), default=1, later=True)
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:

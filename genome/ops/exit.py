@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.common_genes import (
+    ACTIVATION_OR_NONE,
     ACTIVATION_OR_NONE_SEARCH,
-    ANY_ACTIVATION_OR_NONE,
     EPS,
     EPS_SEARCH,
     NONE,
@@ -43,7 +43,7 @@ class Exit(Op):
     body: Op = body(factory=Conv, when=lambda g: g["depth"] > 0)
     norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_SEARCH, default=NONE)
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: g["norm"] != NONE, default=1e-5)
-    activation: str = gene(ANY_ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, default=NONE)
+    activation: str = gene(ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, default=NONE)
     pool: str = gene(OneOf("average", "flatten"), default="average")
     linear: bool = gene(FLAG, OneOf(True), default=True)
     weight: float = gene(Float(0.0, 100.0), Float(0.1, 1.0), default=1.0)
@@ -112,9 +112,8 @@ class Exit(Op):
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         from torch import nn
 
-        from genome.ops._acts import act
         from genome.ops._exit import Head
-        from genome.ops._modules import chained, norm
+        from genome.ops._modules import act, chained, norm
 
         read = [i for i in ins if i is not None]
         edges = []

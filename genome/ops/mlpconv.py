@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genome.common_genes import (
     ACTIVATION,
-    ANY_ACTIVATION,
+    ACTIVATION_SEARCH,
     EPS,
     EPS_SEARCH,
     NONE,
@@ -46,7 +46,7 @@ class Mlpconv(Op):
     bias: bool = gene(FLAG, default=True)
     norm: str = gene(NORM_OR_NONE, NORM_OR_NONE_SEARCH, default=NONE)
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: g["norm"] != NONE, default=1e-5)
-    activation: str = gene(ANY_ACTIVATION, ACTIVATION, default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         first, place = ins[0], (self.kernel, self.stride, 1, self.padding)
@@ -88,8 +88,7 @@ class Mlpconv(Op):
         return self.described(first=first, second=second, stride=1 if still else self.stride)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._acts import act
-        from genome.ops._modules import chained, conv2d, norm
+        from genome.ops._modules import act, chained, conv2d, norm
 
         assert ins[0] is not None
         channels, kernel, stride, padding = ins[0].channels, self.kernel, self.stride, self.padding

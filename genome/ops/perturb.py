@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from genome.common_genes import ACTIVATION, ANY_ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH
+from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, EPS, EPS_SEARCH, NORM, NORM_SEARCH
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.layer_costs import chain, norm_params
 from genome.op import Cost, Op, Shape, gene, op
@@ -57,7 +57,7 @@ class Perturb(Op):
     order: str = gene(ORDER, ORDER_SEARCH, default="act-norm-mix")
     norm: str = gene(NORM, NORM_SEARCH, when=lambda g: "norm" in g["order"], default="batch")
     eps: float = gene(EPS, EPS_SEARCH, when=lambda g: "norm" in g["order"], default=1e-5)
-    activation: str = gene(ANY_ACTIVATION, ACTIVATION, default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
         return ins[0].with_channels(width)
@@ -115,8 +115,7 @@ class Perturb(Op):
         return self.described(mix=mix, shared=self.shared and source.channels > 1)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._acts import act
-        from genome.ops._modules import chained, conv2d, norm
+        from genome.ops._modules import act, chained, conv2d, norm
         from genome.ops._perturb import Noise, Streamed, drawn
 
         (source,) = ins

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.axes import Both, area, axes, dilates, effective, extents
-from genome.common_genes import ACTIVATION, ANY_ACTIVATION, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
+from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
 from genome.domain import FLAG, Int, OneOf, PerAxis
 from genome.layer_costs import chain, norm_params, output_shape, padded_numbers
 from genome.op import Cost, Op, Shape, gene, op
@@ -31,7 +31,7 @@ class Separable(Op):
     bias: bool = gene(FLAG, default=False)
     norm: str = gene(NORM, NORM_SEARCH, default="batch")
     eps: float = gene(EPS, EPS_SEARCH, default=1e-5)
-    activation: str = gene(ANY_ACTIVATION, ACTIVATION, default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
     many: ClassVar[bool] = True
 
@@ -67,9 +67,8 @@ class Separable(Op):
         return self.described(dilation=effective(self.dilation, self.kernel))
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._acts import act
         from genome.ops._kernels import Kernels, Window
-        from genome.ops._modules import chained, norm
+        from genome.ops._modules import act, chained, norm
 
         channels = sum(i.channels for i in ins if i is not None)
         window = Window(self.kernel, self.stride, self.dilation)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.common_genes import ACTIVATION, ANY_ACTIVATION
+from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH
 from genome.domain import FLAG, Int, OneOf
 from genome.layer_costs import chain
 from genome.op import Cost, Op, Shape, Takes, gene, op
@@ -26,7 +26,7 @@ class Squeeze(Op):
 
     ratio: int = gene(Int(1, 64), OneOf(2, 4, 16), default=2)
     bias: bool = gene(FLAG, default=True)
-    activation: str = gene(ANY_ACTIVATION, ACTIVATION, default="relu")
+    activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
     width: ClassVar[Takes] = "never"
 
@@ -54,7 +54,7 @@ class Squeeze(Op):
         return self.described(ratio=self._hidden(out))
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
-        from genome.ops._acts import act
+        from genome.ops._modules import act
         from genome.ops._squeeze import Squeeze as Module
 
         return Module(out.channels, self._hidden(out), self.bias, act(self.activation))
