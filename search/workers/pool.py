@@ -18,6 +18,7 @@ from typing import Any
 
 from search.errors import StudyError
 from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
+from search.workers.signals import stops_blocked
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
 PRELOAD = ("torch", "search.workers.worker")
@@ -129,7 +130,7 @@ class WorkerPool:
     def _kill(self, slot: Slot) -> Event:
         assert slot.job is not None
         number, seconds = slot.job.number, slot.elapsed_seconds()
-        stop([slot], at_once=True)
+        stop([slot])
         self._replace(slot)
         return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit")
 
@@ -146,8 +147,10 @@ def prepare(more: Sequence[str] = ()) -> None:
     A process has one fork server as long as it lives: a second call changes nothing.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    resource_tracker.ensure_running()  # the fork server starts it too, and would let Ctrl-C through to it
-    with without_main(), _without_interrupts():
+    # the fork server starts the resource tracker too, which lets SIGINT and SIGTERM through again
+    with stops_blocked():
+        resource_tracker.ensure_running()
+    with without_main(), stops_blocked():
         forkserver.ensure_running()
 
 
@@ -159,7 +162,7 @@ def worker_pool(setups: Sequence[Setup]) -> Iterator[WorkerPool]:
         pool.slots.extend(start(setup) for setup in setups)
         yield pool
     finally:
-        stop(pool.slots, at_once=True)
+        stop(pool.slots)
 
 
 def start(setup: Setup) -> Slot:
@@ -180,15 +183,12 @@ def _serve(pipe: Connection, setup: Setup) -> None:
     serve(pipe, setup)
 
 
-def stop(slots: Sequence[Slot], at_once: bool = False) -> None:
-    """End workers: with SIGTERM, then with SIGKILL those that have not ended."""
+def stop(slots: Sequence[Slot]) -> None:
+    """End workers at once."""
     for slot in slots:
-        slot.process.kill() if at_once else slot.process.terminate()
+        slot.process.kill()
     for slot in slots:
-        slot.process.join(STOP_SECONDS)
-        if slot.process.is_alive():
-            slot.process.kill()
-            slot.process.join()
+        slot.process.join()
         slot.pipe.close()
 
 
@@ -212,13 +212,3 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C, which reaches the whole group, from processes started in this block; ours comes at its end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
