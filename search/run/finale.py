@@ -152,9 +152,7 @@ class FinaleWork:
                 self.run.budget.charge(training.key, report.charge.device_seconds)
                 self._conclude(training, result_of(report))
             case Died(number, reason):
-                epochs = self.run.config.recipe.epochs
-                failed = SeedResult("failed", epochs, kind="killed", reason=reason)
-                self._conclude(self.trainings.pop(number), failed)
+                self._lose(self.trainings.pop(number), reason)
 
     def turn(self, pool: WorkerPool) -> None:
         """Nothing is due between events."""
@@ -169,7 +167,25 @@ class FinaleWork:
         pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device))
         self.run.progress.seed_began(task.record.number, task.seed)
 
-    def _conclude(self, training: SeedTraining, reached: SeedResult) -> None:
+    def _lose(self, training: SeedTraining, reason: str) -> None:
+        """Conclude a training whose worker died: trained again, by the next run where this one ends, else at once.
+
+        A second death in a row fails the network; the first says more about the machine than about the network.
+        """
+        task, lost = training.task, SeedResult("interrupted", training.epochs)
+        if self.run.stop_asked():
+            self._conclude(training, lost)
+            return
+        lost = lost._replace(kind="killed", reason=reason)
+        if task.known is not None and not task.known.is_over and task.known.kind == "killed":
+            self._conclude(training, lost._replace(outcome="failed"))
+            return
+        self.queue.insert(0, task._replace(known=self._conclude(training, lost)))
+        self.run.progress.said(
+            f"trial {task.record.number}, seed {task.seed}: the worker died, {reason}; it is trained again"
+        )
+
+    def _conclude(self, training: SeedTraining, reached: SeedResult) -> SeedResult:
         record, seed, _ = training.task
         one = training.store_result(reached, self.run.budget.charged[training.key])
         if one.outcome == "failed":
@@ -178,6 +194,7 @@ class FinaleWork:
             delete_checkpoint(training.folder)
             delete_charge(training.folder)
             self.run.progress.seed_ended(record.number, seed, one, self.run.budget.spent_seconds())
+        return one
 
     def _next_round(self) -> bool:
         self.queue = self.plan.next_round()

@@ -183,7 +183,6 @@ class KillsOnce(Silent):
     [
         (signal.SIGKILL, "killed by signal 9, SIGKILL (out of memory?)"),
         (signal.SIGSEGV, "killed by signal 11, SIGSEGV (a crash in native code)"),
-        (signal.SIGTERM, "killed by signal 15, SIGTERM"),
     ],
 )
 def test_a_child_that_is_killed_is_the_outcome_of_its_trial(
@@ -195,6 +194,29 @@ def test_a_child_that_is_killed_is_the_outcome_of_its_trial(
     assert (first.outcome, first.kind, first.reason, first.values) == ("failed", "killed", reason, None)
     assert {record.outcome for record in others} == {"done"}
     assert first.seconds > 0
+
+
+def test_a_child_leaves_a_sigterm_to_the_coordinator(run: Callable[..., Result]) -> None:
+    changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}}
+    result = run(KillsOnce(signal.SIGTERM), trials=2, workers=1, **changes)
+    assert {record.outcome for record in result.records} == {"done"}
+
+
+class StopsAndKills(Silent):
+    """Asks for a stop, as Ctrl-C does, and kills the children that wait at a rung, as a batch system does soon after."""
+
+    def epoch(self, number: int, row: Any, epochs: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        for child in multiprocessing.active_children():
+            child.kill()
+
+
+def test_a_child_that_is_killed_while_the_run_ends_was_interrupted(run: Callable[..., Result]) -> None:
+    changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}, "workers": 1, "trials": 1}
+    stopped = run(StopsAndKills(), **changes)
+    assert [(r.outcome, r.retry_of) for r in stopped.records] == [("interrupted", None), ("waiting", 0)]
+    assert stopped.records[0].seconds > 0
+    assert [r.outcome for r in run(**changes).records] == ["interrupted", "done"]
 
 
 def test_parameters_of_an_interrupted_trial_are_queued_once(

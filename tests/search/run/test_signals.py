@@ -61,7 +61,7 @@ def outcomes(records: list[Record]) -> set[str]:
     return {record.outcome for record in records}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_group_interrupts_the_trials(started: Start, tmp_path: Path, number: int) -> None:
     command = started(**ENDLESS)
     until(lambda: len(in_training(tmp_path / "runs")) == 2, command)
