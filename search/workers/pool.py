@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any
 from search.errors import StudyError
 from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 from search.workers.signals import stops_blocked
+from trainer.hardware.clock import running_seconds
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
 PRELOAD = ("torch", "search.workers.worker")
@@ -35,15 +35,15 @@ class Slot:
     process: ForkServerProcess
     pipe: Connection
     job: Task | None = None
-    began: float = 0.0  # time.monotonic() when the worker got the job
-    is_ready: bool = False  # whether the worker has loaded its data
+    began: float = 0.0  # running_seconds() when the worker got the job, or had read its data if that was later
+    is_ready: bool = False  # whether the worker has read its data
 
     def elapsed_seconds(self) -> float:
-        """Return the wall seconds since the worker got its job."""
-        return time.monotonic() - self.began
+        """Return the wall seconds of the job so far, without those in which this process stood still."""
+        return running_seconds() - self.began
 
     def is_overdue(self) -> bool:
-        limit = self.job.limit_seconds() if self.job else None
+        limit = self.job.limit_seconds() if self.job and self.is_ready else None
         return limit is not None and self.elapsed_seconds() > limit + GRACE_SECONDS
 
 
@@ -71,7 +71,7 @@ class WorkerPool:
         """Give a free slot a job; a worker that died meanwhile is replaced first."""
         if not slot.process.is_alive():
             self._replace(slot)
-        slot.job, slot.began = job, time.monotonic()
+        slot.job, slot.began = job, running_seconds()
         with suppress(OSError):  # of a worker that dies at this moment: the next `wait` reports its death
             slot.pipe.send(job)
 
@@ -108,8 +108,8 @@ class WorkerPool:
             return self._died(slot)
         match message:
             case Ready():
-                # loading data is not charged to the job
-                slot.is_ready, slot.began = True, time.monotonic()
+                # reading data is not charged to the job
+                slot.is_ready, slot.began = True, running_seconds()
                 return None
             case Broken(reason):
                 raise StudyError(reason)
@@ -174,7 +174,7 @@ def start(setup: Setup) -> Slot:
     with without_main():
         process.start()
     theirs.close()
-    return Slot(setup, process, ours, began=time.monotonic())
+    return Slot(setup, process, ours)
 
 
 def _serve(pipe: Connection, setup: Setup) -> None:

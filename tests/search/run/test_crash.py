@@ -283,6 +283,16 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
         assert hands.slots[0].process.pid != child.pid and hands.free()
 
 
+def test_a_child_that_still_reads_its_images_is_not_overdue(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("search.workers.pool.GRACE_SECONDS", 0.0)
+    with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+        hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=1e-3))
+        while not hands.slots[0].is_ready:
+            assert hands.wait(0.01) == []
+
+
 WIDE = (
     HANGS.replace("width: 4", "width: 4096")
     .replace("in: [stem]", "in: [body]")

@@ -125,6 +125,36 @@ def test_a_signal_during_screening_leaves_no_trial_behind(started: Start, run: R
     assert outcomes(list(run(**changes).records)) <= {"done", "interrupted"}
 
 
+SOON_OVERDUE = "import search.workers.pool; search.workers.pool.GRACE_SECONDS = 1.0"
+
+
+def test_a_suspended_run_neither_pays_nor_is_overdue(started: Start, tmp_path: Path) -> None:
+    limit, stopped = 5.0, 8.0
+    changes = {**ENDLESS, "trials": 1, "workers": 1, "budget": {"per_trial": limit}}
+    command = started(SOON_OVERDUE, **changes)
+    until(lambda: in_training(tmp_path / "runs"), command)
+    os.killpg(command.pid, signal.SIGSTOP)  # Ctrl-Z, `scontrol suspend`
+    time.sleep(stopped)
+    os.killpg(command.pid, signal.SIGCONT)
+    command.communicate(timeout=PATIENCE_SECONDS)
+    (record,) = trials_in(tmp_path / "runs")
+    assert (record.outcome, record.kind) == ("cut", "timeout")
+    assert limit - 1 < record.seconds < limit + 1
+
+
+def test_a_run_that_is_told_to_end_while_it_is_suspended_writes_its_checkpoints(
+    started: Start, tmp_path: Path
+) -> None:
+    command = started(**ENDLESS)
+    until(lambda: len(in_training(tmp_path / "runs")) == 2, command)
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGCONT):
+        os.killpg(command.pid, number)
+        time.sleep(0.5)
+    ended(command)
+    assert outcomes(trials_in(tmp_path / "runs")) == {"interrupted", "waiting"}
+    assert len([*(tmp_path / "runs" / "tiny" / "trials").glob(f"*/{CHECKPOINT_FILE}")]) == 2
+
+
 FINALE = {
     "trials": 2,
     "workers": 2,
