@@ -168,22 +168,12 @@ class FinaleWork:
         self.run.progress.seed_began(task.record.number, task.seed)
 
     def _lose(self, training: SeedTraining, reason: str) -> None:
-        """Conclude a training whose worker died: trained again, by the next run where this one ends, else at once.
-
-        A second death in a row fails the network; the first says more about the machine than about the network.
-        """
-        task, lost = training.task, SeedResult("interrupted", training.epochs)
-        if self.run.stop_asked():
-            self._conclude(training, lost)
-            return
-        lost = lost._replace(kind="killed", reason=reason)
-        if task.known is not None and not task.known.is_over and task.known.kind == "killed":
-            self._conclude(training, lost._replace(outcome="failed"))
-            return
-        self.queue.insert(0, task._replace(known=self._conclude(training, lost)))
-        self.run.progress.said(
-            f"trial {task.record.number}, seed {task.seed}: the worker died, {reason}; it is trained again"
-        )
+        """Conclude a training whose worker died; the first time it is trained again."""
+        lost = self._conclude(training, _lost(training, reason, self.run.stop_asked()))
+        if lost.kind and not lost.is_over:
+            self.queue.insert(0, training.task._replace(known=lost))
+            name = f"trial {training.task.record.number}, seed {training.task.seed}"
+            self.run.progress.said(f"{name}: the worker died, {reason}; it is trained again")
 
     def _conclude(self, training: SeedTraining, reached: SeedResult) -> SeedResult:
         record, seed, _ = training.task
@@ -210,3 +200,16 @@ class FinaleWork:
         """Return the device seconds that a training is still expected to be charged."""
         charged = self.run.budget.charged[training.key] - training.task.paid_seconds
         return max(training.expected_seconds - charged, 0.0)
+
+
+def _lost(training: SeedTraining, reason: str, is_stopping: bool) -> SeedResult:
+    """Return the result of a training whose worker died: failed after two deaths in a row.
+
+    The first death says more about the machine than about the network, and a network that failed cannot win.
+    """
+    lost = SeedResult("interrupted", training.epochs)
+    if is_stopping:
+        return lost
+    known = training.task.known
+    has_died = known is not None and not known.is_over and known.kind == "killed"
+    return lost._replace(outcome="failed" if has_died else "interrupted", kind="killed", reason=reason)

@@ -120,7 +120,9 @@ def recover_seeds(store: Store) -> None:
     for trial in store.records():
         for seed, one in trial.finale.seeds.items() if trial.finale else ():
             if _is_lost_to_sigterm(one):
-                store.store_seed(trial.number, seed, one._replace(outcome="interrupted", kind=None, reason=None))
+                store.store_seed(
+                    trial.number, seed, one._replace(outcome="interrupted", kind=None, reason=None)
+                )
             if one.is_over or not is_abandoned(store, one.owner, one.seen_at):
                 continue
             folder = store.seed_folder(trial.number, seed)
@@ -138,7 +140,7 @@ def recover_seeds(store: Store) -> None:
 
 
 def _is_lost_to_sigterm(one: SeedResult) -> bool:
-    """Whether the SIGTERM that ended a run of version 0.2.0 or earlier was stored as the failure of a network."""
+    """Whether the SIGTERM that ended a run of an earlier version was stored as the failure of a network."""
     return one.outcome == "failed" and one.reason == "killed by signal 15, SIGTERM"
 
 

@@ -35,7 +35,9 @@ class Slot:
     process: ForkServerProcess
     pipe: Connection
     job: Task | None = None
-    began: float = 0.0  # running_seconds() when the worker got the job, or had read its data if that was later
+    began: float = (
+        0.0  # running_seconds() when the worker got the job, or had read its data if that was later
+    )
     is_ready: bool = False  # whether the worker has read its data
 
     def elapsed_seconds(self) -> float:

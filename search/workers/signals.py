@@ -11,7 +11,7 @@ STOPS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") i
 
 
 def leave_stops_to_the_coordinator() -> None:
-    """Ignore in this process what ends a run: the coordinator asks the workers for their checkpoints, then ends them."""
+    """Ignore in this process what ends a run: the coordinator asks for checkpoints, then ends its workers."""
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
 

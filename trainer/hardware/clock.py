@@ -1,4 +1,4 @@
-"""A clock of this process that stands still while the process does: suspended by Ctrl-Z, a batch system or a laptop's lid.
+"""A clock of this process that stands still while the process does, suspended by Ctrl-Z or a batch system.
 
 A thread ticks ten times a second. Where no tick came for three seconds although the process was not computing, the
 process stood still and the time does not count. A long step of a training counts: torch lets other threads run
@@ -14,7 +14,7 @@ BUSY_SHARE = 0.2  # of the time without a tick, in processor seconds: the proces
 
 
 class Clock:
-    """Seconds of `time.perf_counter` without those in which the process stood still; starts its thread when first read."""
+    """Seconds of `time.perf_counter` without those in which the process stood still; it has a thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,5 +54,5 @@ _CLOCK = Clock()
 
 
 def running_seconds() -> float:
-    """Return the seconds of this process's clock, from an arbitrary moment on, without those in which it stood still."""
+    """Return the seconds since an arbitrary moment, without those in which this process stood still."""
     return _CLOCK.seconds()

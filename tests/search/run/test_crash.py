@@ -203,7 +203,7 @@ def test_a_child_leaves_a_sigterm_to_the_coordinator(run: Callable[..., Result])
 
 
 class StopsAndKills(Silent):
-    """Asks for a stop, as Ctrl-C does, and kills the children that wait at a rung, as a batch system does soon after."""
+    """Asks for a stop, as Ctrl-C does, and kills the children, which wait at a rung, as a batch system does later."""
 
     def epoch(self, number: int, row: Any, epochs: int) -> None:
         os.kill(os.getpid(), signal.SIGINT)

@@ -355,7 +355,8 @@ def test_a_training_whose_worker_is_killed_once_is_repeated(run: Run) -> None:
     assert {one.outcome for one in trained(result).values()} == {"done"} and len(trained(result)) == 4
     assert trained(result)[number, seed].earlier_seconds > 0, "what the killed one cost stays charged"
     assert kills.lines[1:] == [
-        f"trial {number}, seed {seed}: the worker died, killed by signal 9, SIGKILL (out of memory?); it is trained again"
+        f"trial {number}, seed {seed}: the worker died, killed by signal 9, SIGKILL (out of memory?); "
+        "it is trained again"
     ]
 
 

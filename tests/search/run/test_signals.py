@@ -179,7 +179,12 @@ def test_a_signal_during_the_finale_takes_no_network_out_of_it(
     started: Start, run: Run, tmp_path: Path, name: str
 ) -> None:
     ended(started(RETRAINS.format(name=name), **FINALE))
-    before = [seed for record in trials_in(tmp_path / "runs") if record.finale for seed in record.finale.seeds.values()]
+    before = [
+        seed
+        for record in trials_in(tmp_path / "runs")
+        if record.finale
+        for seed in record.finale.seeds.values()
+    ]
     assert len(before) == 2 and {one.outcome for one in before} <= {"interrupted", "done"}
     result = run(**FINALE)
     seeds = [one for record in result.records if record.finale for one in record.finale.seeds.values()]
