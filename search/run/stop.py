@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -16,6 +17,7 @@ from search.workers.signals import STOPS
 STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
 POLL_SECONDS = 2.0  # from one reading of the storage to the next
 MOST_SHARE = 0.02  # of wall time that may be spent reading the storage
+OUTPUTS = (1, 2)  # file descriptors of standard output and standard error
 SAME_SECONDS = 1.0  # after a first SIGINT, in which a second is the same request: `timeout` sends two at once
 
 
@@ -66,9 +68,11 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
         return
 
     first = 0.0  # time.monotonic() of the first signal
+    terminals = [stream for stream in OUTPUTS if os.isatty(stream)]
 
     def receive(number: int, frame: FrameType | None) -> None:
         nonlocal first
+        _discard_output([stream for stream in terminals if not os.isatty(stream)])
         if not received.is_set():
             first = time.monotonic()
             received.set()
@@ -81,6 +85,14 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _discard_output(closed: Sequence[int]) -> None:
+    """Let what is still written to a terminal that has closed go nowhere: a failed write would break the ending."""
+    for stream in closed:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream)
+        os.close(nowhere)
 
 
 def _is_by_nohup(number: signal.Signals) -> bool:

@@ -1,7 +1,11 @@
 """Signals to the whole process group, as a terminal, `timeout`, systemd and batch systems send them."""
 
 import os
+import pty
+import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +77,26 @@ def test_a_signal_to_the_group_interrupts_the_trials(started: Start, tmp_path: P
     assert interrupted == [record.retry_of for record in records if record.outcome == "waiting"]
     folder = tmp_path / "runs" / "tiny" / "trials"
     assert all((folder / str(trial) / CHECKPOINT_FILE).exists() for trial in interrupted)
+
+
+def test_a_terminal_that_closes_interrupts_the_trials(written: Callable[..., Path], tmp_path: Path) -> None:
+    code = PATIENT.format(patch="import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)")
+    words = [sys.executable, "-c", code, "search", written(**ENDLESS), "--runs", tmp_path / "runs"]
+    terminal, inner = pty.openpty()
+    process = subprocess.Popen(words, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+    os.close(inner)
+
+    def is_training() -> bool:
+        while select.select([terminal], [], [], 0.1)[0]:  # a full terminal holds the command up
+            os.read(terminal, 1 << 16)
+        return bool(in_training(tmp_path / "runs"))
+
+    until(is_training)
+    os.close(terminal)
+    assert process.wait(PATIENCE_SECONDS) == 130
+    until(lambda: not members(process.pid))
+    assert outcomes(trials_in(tmp_path / "runs")) == {"interrupted", "waiting"}
+    assert [*(tmp_path / "runs" / "tiny" / "trials").glob(f"*/{CHECKPOINT_FILE}")]
 
 
 def test_a_signal_that_comes_to_the_command_and_to_its_group_is_one_request(
