@@ -133,6 +133,29 @@ def test_nohup_stays_in_force() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+AT = """
+import search.study
+{name} = search.study.{name}
+def signalled(*given):
+    os.killpg(0, signal.SIGTERM)
+    return {name}(*given)
+search.study.{name} = signalled
+"""
+
+
+def test_a_signal_at_the_first_moment_leaves_no_trial(started: Start, run: Run, tmp_path: Path) -> None:
+    assert "stopped by hand; 0 trials" in ended(started(AT.format(name="_data"), trials=2))
+    assert trials_in(tmp_path / "runs") == []
+    assert outcomes(list(run(trials=2).records)) == {"done"}
+
+
+def test_a_signal_at_the_last_moment_lets_the_result_be_written(started: Start, tmp_path: Path) -> None:
+    command = started(AT.format(name="_result"), trials=2)
+    out, err = command.communicate(timeout=PATIENCE_SECONDS)
+    assert (command.returncode, err) == (0, "") and "the best network is in" in out
+    assert outcomes(trials_in(tmp_path / "runs")) == {"done"}
+
+
 SCREENS = """
 asked = search.run.scheduler.Scheduler._screen
 def screen(*given):
