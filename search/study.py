@@ -179,7 +179,7 @@ def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
         )
     if attrs[TEXT_ATTR] != config.text():
         store.study.set_user_attr(TEXT_ATTR, config.text())
-    if attrs.get(FACTS_ATTR) is None:
+    if DataFacts.of_attrs(attrs) is None:
         store.study.set_user_attr(FACTS_ATTR, DataFacts.of(data).to_json())
 
 

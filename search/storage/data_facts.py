@@ -32,13 +32,14 @@ class DataFacts(NamedTuple):
 
     @classmethod
     def of_attrs(cls, attrs: Mapping[str, Any]) -> DataFacts | None:
-        """Read the attributes of a study; None where nothing is stored about its images."""
-        stored = attrs.get(FACTS_ATTR)
-        if stored is None:
+        """Read the attributes of a study; None where nothing is stored about its images, or in another form."""
+        try:
+            stored = attrs[FACTS_ATTR]
+            channels, height, width = map(int, stored["input"])
+            tuples = {key: tuple(stored[key]) for key in ("classes", "mean", "std")}
+            return cls(**{**stored, **tuples, "input": (channels, height, width)})
+        except (KeyError, TypeError, ValueError):
             return None
-        channels, height, width = stored["input"]
-        tuples = {key: tuple(stored[key]) for key in ("classes", "mean", "std")}
-        return cls(**{**stored, **tuples, "input": (channels, height, width)})
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as the attribute of a study holds them."""

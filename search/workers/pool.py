@@ -21,7 +21,7 @@ from search.workers.signals import stops_blocked
 from trainer.hardware.clock import running_seconds
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
-PRELOAD = ("torch", "search.workers.worker")
+PRELOAD = ("torch", "search.workers.worker", "search.workers.fork_server")
 GRACE_SECONDS = 15.0  # a worker that is over its limit by so much hangs
 STOP_SECONDS = 3.0
 LOSSES_IN_A_ROW = 5  # workers that die one after another, before any report: the machine is to blame

@@ -18,7 +18,7 @@ def leave_stops_to_the_coordinator() -> None:
 
 @contextmanager
 def stops_blocked() -> Iterator[None]:
-    """Keep these signals from processes started in this block, also later; ours come at its end."""
+    """Keep these signals from processes started in this block, also afterwards; ours come at its end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         yield

@@ -96,12 +96,13 @@ def test_changed_images_give_no_test_accuracy_and_do_not_resume(
     assert said.status == 2 and "the images of photos differ" in said.err
 
 
+@pytest.mark.parametrize("unknown", [None, "soon", {"input": [1, 8]}, {"input": [3, 8, 8], "classes": []}])
 def test_a_study_of_an_earlier_version_needs_its_images_for_an_export(
-    command: Callable[..., Said], study: Path, photos: Path, tmp_path: Path
+    command: Callable[..., Said], study: Path, photos: Path, tmp_path: Path, unknown: Any
 ) -> None:
     store = open_to_read("tiny", tmp_path / "runs")
     facts = store.study.user_attrs[FACTS_ATTR]
-    store.study.set_user_attr(FACTS_ATTR, None)
+    store.study.set_user_attr(FACTS_ATTR, unknown)
     assert command("export", "tiny#0", "--to", "mine").status == 0
     photos.rename(tmp_path / "moved")
     said = command("export", "tiny#0", "--to", "other")

@@ -172,6 +172,26 @@ def test_a_signal_during_screening_leaves_no_trial_behind(started: Start, run: R
     assert outcomes(list(run(**changes).records)) <= {"done", "interrupted"}
 
 
+OTHERS = """
+import multiprocessing, time
+from search.workers.pool import prepare
+prepare()
+process = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(600,))
+process.start()
+time.sleep(0.5)
+process.terminate()
+process.join(30)
+print(process.exitcode, flush=True)
+process.kill()
+"""
+
+
+def test_other_processes_of_a_script_can_be_terminated() -> None:
+    with commands() as start:
+        out, _ = start(code=OTHERS).communicate(timeout=PATIENCE_SECONDS)
+    assert out == f"{-signal.SIGTERM}\n"
+
+
 SOON_OVERDUE = "import search.workers.pool; search.workers.pool.GRACE_SECONDS = 1.0"
 
 
