@@ -44,6 +44,7 @@ from search.run.stop import StopRequest, stop_signals
 from search.samplers import registry
 from search.samplers.base import Proposer
 from search.samplers.random_search import RandomSearch
+from search.storage.data_facts import FACTS_ATTR, DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
 from search.workers.messages import Setup
@@ -114,7 +115,8 @@ class Study:
             first = _first(config, runs, best_of)
             data = _data(config)
             directions = [objective.direction for objective in config.objectives]
-            identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest()}
+            facts = DataFacts.of(data).to_json()
+            identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest(), FACTS_ATTR: facts}
             store = open_to_run(claimed, directions, identity)
             with closing(store), _storage_errors(store):
                 _check_same(store, config, data)
@@ -167,7 +169,7 @@ def _data(config: StudyConfig) -> Data:
 
 
 def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
-    """Raise StudyError where the study file has changed in a way that a study cannot resume; store its new text."""
+    """Raise StudyError where the study file has changed in a way that a study cannot resume; store what is new."""
     attrs = store.study.user_attrs
     changes.check_same(parse_study(attrs[TEXT_ATTR], f"{config.name} as begun", config.data.root), config)
     if attrs[DATA_ATTR] != data.digest():
@@ -177,6 +179,8 @@ def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
         )
     if attrs[TEXT_ATTR] != config.text():
         store.study.set_user_attr(TEXT_ATTR, config.text())
+    if DataFacts.of_attrs(attrs) is None:
+        store.study.set_user_attr(FACTS_ATTR, DataFacts.of(data).to_json())
 
 
 def _train(study: Study, store: Store, data: Data, progress: Progress, stop_asked: Callable[[], bool]) -> str:

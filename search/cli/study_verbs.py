@@ -83,6 +83,7 @@ def export(
     data_root: DataRoot = None,
 ) -> None:
     """Export a network: its genome, its weights, and a report with the test accuracy."""
+    from search.cli.log import log_to_terminal
     from search.cli.tables import exported_weights
     from search.errors import StudyError
     from search.results.export import export as write
@@ -96,7 +97,8 @@ def export(
     )
     if not listed:
         raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
-    folder = write(opened.store, opened.config, listed[0], to)
+    with log_to_terminal():
+        folder = write(opened.store, opened.config, listed[0], to)
     weights = exported_weights(listed[0], opened.config.objectives)
     typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {weights}" if weights else ""))
 

@@ -28,6 +28,8 @@ class Dataset:
     size: int | None = None
     # whether a mirrored image keeps its class; None is what is known of a named data set
     mirror: bool | None = None
+    # of own images, where a study has stored it: `shape` then reads none
+    known_shape: tuple[tuple[int, int, int], int] | None = None
 
     def load(self) -> Data:
         """Read the data on the CPU. Raises trainer.DataError, one sentence."""
@@ -36,8 +38,8 @@ class Dataset:
         return trainer.load(self.name, root=self.root, size=self.size, mirror=self.mirror)
 
     def shape(self) -> tuple[tuple[int, int, int], int]:
-        """Return (channels, height, width) and the number of classes; own images are read for it."""
-        return SHAPES.get(self.name) or _shape_of(self)
+        """Return (channels, height, width) and the number of classes; own images are read for it once."""
+        return SHAPES.get(self.name) or self.known_shape or _shape_of(self)
 
     def found(self, folder: Path | None) -> Dataset:
         """Return the same data set, a path to own images made absolute; it may be relative to `folder`."""

@@ -62,14 +62,26 @@ def parse_study(text: str, path: str, data_root: str | None = None) -> StudyConf
     Its space is parsed only when it is asked for, so its data may be on another machine. Raises StudyError or
     SourceError.
     """
-    source = parse(text, path)
-    value, removed = _without_removed(source)
-    try:
-        config = _filled(Written.model_validate(value), source, data_root, None, removed)
-    except ValidationError as error:
-        raise StudyError("\n".join(schema_errors.lines(source, error.errors(), KEYS))) from None
+    config = _of_source(parse(text, path), data_root)
     report_removed(config)
     return config
+
+
+def read_begun(path: Path | str, data_root: str | None = None) -> StudyConfig:
+    """Read the file of a study that was begun, to find what is stored of the study.
+
+    Its keys are checked. Its space is parsed only when it is asked for, so its data may be missing. Raises StudyError
+    or SourceError.
+    """
+    return _of_source(read(path), data_root, Path(path).parent)
+
+
+def _of_source(source: Source, data_root: str | None, folder: Path | None = None) -> StudyConfig:
+    value, removed = _without_removed(source)
+    try:
+        return _filled(Written.model_validate(value), source, data_root, folder, removed)
+    except ValidationError as error:
+        raise StudyError("\n".join(schema_errors.lines(source, error.errors(), KEYS))) from None
 
 
 def load_space(path: Path | str, data_root: str | None = None) -> Space:

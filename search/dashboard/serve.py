@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import uvicorn
 
-from search.config.read import read_study
+from search.config.read import read_begun
 from search.dashboard import optuna_server
 from search.dashboard.app import create_app
 from search.dashboard.web import links
@@ -39,7 +39,7 @@ def target(study: str | None, runs: Path, data_root: str | None = None) -> Targe
     if "://" in study:
         return Target(runs, study, "/")
     if is_file(study):
-        file = read_study(study, data_root, is_begun=True)
+        file = read_begun(study, data_root)
         return Target(runs, file.storage, links.study(file.name) or "/", file.name)
     return Target(runs, None, links.study(study) or "/", study)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from search.proposals.ask import Suggestion
 from search.proposals.history import History
 from search.samplers.proxy_vote import Evidence, Row, Screen, correlations, kept, trusted
 from search.storage.record import Record
+from trainer.hardware.clock import running_seconds
 
 
 class ScreeningCandidate(NamedTuple):
@@ -31,7 +31,7 @@ class ScreeningBatch(NamedTuple):
     votes: tuple[str, ...]
     # device seconds that one second on the slot costs
     share: float
-    # time.monotonic() when the batch was made
+    # running_seconds() when the batch was made
     began: float
 
 
@@ -81,7 +81,7 @@ class Screener:
             if made is not None:
                 found.setdefault(made.digest, ScreeningCandidate(suggestion, made))
         self._last_number -= 1  # negative: trials have the numbers from 0
-        batch = ScreeningBatch(tuple(found.values()), voting, share, time.monotonic())
+        batch = ScreeningBatch(tuple(found.values()), voting, share, running_seconds())
         self.batches[self._last_number] = batch
         return self._last_number
 
@@ -95,7 +95,7 @@ class Screener:
     def unmeasured(self, number: int) -> tuple[list[None], float]:
         """Return what is known of a batch whose worker died: no proxies, and the seconds since the batch was made."""
         batch = self.batches[number]
-        return [None] * len(batch.candidates), time.monotonic() - batch.began
+        return [None] * len(batch.candidates), running_seconds() - batch.began
 
 
 def is_evidence(record: Record, goal: Objective) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import learnt
+from search.storage.data_facts import DataFacts
 from search.storage.record import Record
-from search.storage.study import Store
+from search.storage.study import DATA_ATTR, Store
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from trainer import Data
+    from trainer.loop.evaluation import Scores
+
+log = logging.getLogger("search")
 
 FORMAT = 1
 USAGE_FILE = "USAGE.md"
@@ -41,8 +46,9 @@ def export(store: Store, config: StudyConfig, record: Record, to: Path, data: Da
     """Write genome.yaml, weights.safetensors, report.json and USAGE.md of one trial into the folder `to`.
 
     The weights are those of the seed that did best on the validation images, where the finale trained the network
-    anew. The test images are touched here, once for each export, and nowhere else. An earlier export in `to` is
-    replaced as a whole; any other folder that is not empty is refused. Raises StudyError.
+    anew. The test images are touched here, once for each export, and nowhere else; where they are missing, the report
+    has no test accuracy and the log says so. An earlier export in `to` is replaced as a whole; any other folder that is
+    not empty is refused. Raises StudyError.
     """
     _check_target(to)
     source = _source(store, config, record)
@@ -62,9 +68,35 @@ def export(store: Store, config: StudyConfig, record: Record, to: Path, data: Da
         **({"over_seeds": record.finale.to_json()} if record.finale else {}),
     }
     name = f"{config.name}, trial {record.number}"
-    content = packed(text, weights, training, data or config.data.load(), about, name)
+    facts, images = (DataFacts.of(data), data) if data else _images(store, config)
+    content = packed(text, weights, training, facts, images, about, name)
     files.write_folder(to, content)
     return to
+
+
+def _images(store: Store, config: StudyConfig) -> tuple[DataFacts, Data | None]:
+    """Return what is known of a study's images, and the images, None where they are missing or have changed.
+
+    Raises StudyError for a study that has stored nothing about its images where these are missing or have changed.
+    """
+    from trainer import DataError
+
+    attrs = store.study.user_attrs
+    facts = DataFacts.of_attrs(attrs)
+    try:
+        data = config.data.load()
+        if data.digest() == attrs[DATA_ATTR]:
+            return facts or DataFacts.of(data), data
+        missing = f"the images of {data.name} differ from those that study {config.name} began with"
+    except DataError as error:
+        missing = str(error)
+    if facts is None:
+        raise StudyError(
+            f"{missing}; study {config.name} was begun by an earlier version and stored nothing about its images: "
+            "put them back, or resume the study once where they are"
+        )
+    log.warning("%s: the report of the export has no test accuracy", missing)
+    return facts, None
 
 
 def _source(store: Store, config: StudyConfig, record: Record) -> Path:
@@ -142,14 +174,21 @@ def _check_target(to: Path) -> None:
 
 
 def packed(
-    text: str, weights: bytes, training: dict[str, Any], data: Data, about: dict[str, Any], name: str
+    text: str,
+    weights: bytes,
+    training: dict[str, Any],
+    facts: DataFacts,
+    data: Data | None,
+    about: dict[str, Any],
+    name: str,
 ) -> dict[str, bytes]:
     """Return the files of an export by name. The test images are touched here, once, and nowhere else.
 
-    training: the report of the training as plain values.  about: where the network comes from; it stands in the
-    report.  Raises StudyError for weights that are not the genome's.
+    training: the report of the training as plain values.  data: the images that `facts` describe; without them the
+    report has no test accuracy.  about: where the network comes from; it stands in the report.  Raises StudyError for
+    weights that are not the genome's.
     """
-    info = _info(text, weights, training, data, about)
+    info = _info(text, weights, training, facts, data, about)
     info["files"] = {GENOME_FILE: files.sha256(text.encode()), WEIGHTS_FILE: files.sha256(weights)}
     return {
         GENOME_FILE: text.encode(),
@@ -160,16 +199,46 @@ def packed(
 
 
 def _info(
-    text: str, weights: bytes, training: dict[str, Any], data: Data, about: dict[str, Any]
+    text: str,
+    weights: bytes,
+    training: dict[str, Any],
+    facts: DataFacts,
+    data: Data | None,
+    about: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the report: what was reached, on what, how, and with which versions."""
     import genome
-    import trainer
 
     plan = genome.resolve(genome.loads(text))
     module = genome.build(plan)
     _load_weights(module, weights, Path(WEIGHTS_FILE))
-    test = trainer.evaluate(
+    test = _test_scores(module, training, data) if data else None
+    return {
+        "export": FORMAT,
+        **about,
+        "accuracy": {"test": test and test.accuracy, "valid": training["valid_accuracy"]},
+        "loss": {"test": test and test.loss, "valid": training["valid_loss"]},
+        "exits": {"test": test and list(test.exits), "valid": list(training["exits"])},
+        "params": plan.params,
+        "macs": plan.macs,
+        "memory_bytes": plan.memory_bytes,
+        "digest": genome.digest(plan),
+        "data": facts.name,
+        "data_digest": facts.digest,
+        "input": list(facts.input),
+        "classes": list(facts.classes),
+        "mean": list(facts.mean),
+        "std": list(facts.std),
+        "images": dict(facts.images),
+        "training": training,
+        "versions": versions(),
+    }
+
+
+def _test_scores(module: nn.Module, training: dict[str, Any], data: Data) -> Scores:
+    import trainer
+
+    return trainer.evaluate(
         module,
         data.test,
         data,
@@ -177,26 +246,6 @@ def _info(
         precision=training.get("precision") or training["recipe"]["precision"],
         layout=training.get("layout") or "auto",
     )
-    return {
-        "export": FORMAT,
-        **about,
-        "accuracy": {"test": test.accuracy, "valid": training["valid_accuracy"]},
-        "loss": {"test": test.loss, "valid": training["valid_loss"]},
-        "exits": {"test": list(test.exits), "valid": list(training["exits"])},
-        "params": plan.params,
-        "macs": plan.macs,
-        "memory_bytes": plan.memory_bytes,
-        "digest": genome.digest(plan),
-        "data": data.name,
-        "data_digest": data.digest(),
-        "input": list(data.input),
-        "classes": list(data.classes),
-        "mean": list(data.mean),
-        "std": list(data.std),
-        "images": {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)},
-        "training": training,
-        "versions": versions(),
-    }
 
 
 def _device(trained_on: str) -> str:

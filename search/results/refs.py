@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import genome
 from genome import Genome
-from search.config.read import parse_study, read_study, report_removed
+from search.config.read import parse_study, read_begun, report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
+from search.storage.data_facts import with_stored_shape
 from search.storage.record import Record
 from search.storage.study import TEXT_ATTR, Store, check_format, open_to_read
 
@@ -38,12 +39,13 @@ def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     """Open a study by its name in `runs`, or by its YAML file, to read it; it may be running meanwhile."""
     url = None
     if is_file(name):
-        config = read_study(name, data_root, is_begun=True)
+        config = read_begun(name, data_root)
         name, url = config.name, config.storage
     store = open_to_read(name, runs, url)
     attrs = store.study.user_attrs
     check_format(attrs, name)
-    return Opened(store, parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root))
+    config = parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root)
+    return Opened(store, with_stored_shape(config, attrs))
 
 
 def check_removed(config: StudyConfig, runs: Path) -> None:

@@ -79,9 +79,7 @@ class Coordinator:
             case Died(number) if number < 0:
                 self.scheduler.screening_died(number, pool)
             case Died(number, reason):
-                trial = self.active.leave(number)
-                trial.store_charge(self.run.budget.charged.get(trial.key, 0.0))
-                self._conclude(tell.fail(trial.live, "killed", reason, self.run.config.sampler))
+                self._lose(self.active[number], reason)
         self._conclude_untrained()
 
     def turn(self, pool: WorkerPool) -> None:
@@ -103,6 +101,15 @@ class Coordinator:
         interrupt(self.run.store, [trial for trial in stored if trial.number in numbers])
         for number in numbers:
             self.active.leave(number)
+
+    def _lose(self, trial: ActiveTrial, reason: str) -> None:
+        """End a trial whose worker died: it failed, or was interrupted where the whole run is being ended."""
+        trial.store_charge(self.run.budget.charged.get(trial.key, 0.0))
+        if self.run.stop_asked():
+            self.active.enter(trial, State.HALTED)
+            return
+        self.active.leave(trial.number)
+        self._conclude(tell.fail(trial.live, "killed", reason, self.run.config.sampler))
 
     def _finish(self, trial: ActiveTrial, trained: TrialReport) -> None:
         run, outcome = self.run, trained.report.outcome

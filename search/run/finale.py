@@ -152,9 +152,7 @@ class FinaleWork:
                 self.run.budget.charge(training.key, report.charge.device_seconds)
                 self._conclude(training, result_of(report))
             case Died(number, reason):
-                epochs = self.run.config.recipe.epochs
-                failed = SeedResult("failed", epochs, kind="killed", reason=reason)
-                self._conclude(self.trainings.pop(number), failed)
+                self._lose(self.trainings.pop(number), reason)
 
     def turn(self, pool: WorkerPool) -> None:
         """Nothing is due between events."""
@@ -169,7 +167,15 @@ class FinaleWork:
         pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device))
         self.run.progress.seed_began(task.record.number, task.seed)
 
-    def _conclude(self, training: SeedTraining, reached: SeedResult) -> None:
+    def _lose(self, training: SeedTraining, reason: str) -> None:
+        """Conclude a training whose worker died; the first time it is trained again."""
+        lost = self._conclude(training, _lost(training, reason, self.run.stop_asked()))
+        if lost.kind and not lost.is_over:
+            self.queue.insert(0, training.task._replace(known=lost))
+            name = f"trial {training.task.record.number}, seed {training.task.seed}"
+            self.run.progress.said(f"{name}: the worker died, {reason}; it is trained again")
+
+    def _conclude(self, training: SeedTraining, reached: SeedResult) -> SeedResult:
         record, seed, _ = training.task
         one = training.store_result(reached, self.run.budget.charged[training.key])
         if one.outcome == "failed":
@@ -178,6 +184,7 @@ class FinaleWork:
             delete_checkpoint(training.folder)
             delete_charge(training.folder)
             self.run.progress.seed_ended(record.number, seed, one, self.run.budget.spent_seconds())
+        return one
 
     def _next_round(self) -> bool:
         self.queue = self.plan.next_round()
@@ -193,3 +200,16 @@ class FinaleWork:
         """Return the device seconds that a training is still expected to be charged."""
         charged = self.run.budget.charged[training.key] - training.task.paid_seconds
         return max(training.expected_seconds - charged, 0.0)
+
+
+def _lost(training: SeedTraining, reason: str, is_stopping: bool) -> SeedResult:
+    """Return the result of a training whose worker died: failed after two deaths in a row.
+
+    The first death says more about the machine than about the network, and a network that failed cannot win.
+    """
+    lost = SeedResult("interrupted", training.epochs)
+    if is_stopping:
+        return lost
+    known = training.task.known
+    has_died = known is not None and not known.is_over and known.kind == "killed"
+    return lost._replace(outcome="failed" if has_died else "interrupted", kind="killed", reason=reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +10,7 @@ from search.run.budget import Budget, Charged
 from search.run.progress import Progress
 from search.workers.messages import Event, Job
 from search.workers.pool import WorkerPool
+from trainer.hardware.clock import running_seconds
 
 TURN_SECONDS = 0.2  # longest time until Ctrl-C, an empty budget and overdue workers are noticed
 HALT_SECONDS = 2.0  # in which interrupted trainings may write their checkpoints
@@ -72,8 +72,8 @@ class Loop:
     def _halt(self, work: Work) -> None:
         """Give the running trainings some seconds to write their checkpoints."""
         self.pool.halt()
-        until = time.monotonic() + HALT_SECONDS
-        while self.pool.at_work() and (left := until - time.monotonic()) > 0:
+        until = running_seconds() + HALT_SECONDS
+        while self.pool.at_work() and (left := until - running_seconds()) > 0:
             self._listen(work, min(left, TURN_SECONDS))
 
     def _charge(self, work: Work) -> None:

@@ -119,6 +119,10 @@ def recover_seeds(store: Store) -> None:
     """Settle every training of the finale whose coordinator is dead: by its report, or charged by its charge file."""
     for trial in store.records():
         for seed, one in trial.finale.seeds.items() if trial.finale else ():
+            if _is_lost_to_sigterm(one):
+                store.store_seed(
+                    trial.number, seed, one._replace(outcome="interrupted", kind=None, reason=None)
+                )
             if one.is_over or not is_abandoned(store, one.owner, one.seen_at):
                 continue
             folder = store.seed_folder(trial.number, seed)
@@ -133,6 +137,11 @@ def recover_seeds(store: Store) -> None:
                 delete_charge(folder)
             elif one.outcome == "running" and charged > one.seconds:
                 store.store_seed(trial.number, seed, one._replace(seconds=round(charged, 6)))
+
+
+def _is_lost_to_sigterm(one: SeedResult) -> bool:
+    """Whether the SIGTERM that ended a run of an earlier version was stored as the failure of a network."""
+    return one.outcome == "failed" and one.reason == "killed by signal 15, SIGTERM"
 
 
 def result_of(trained: TrialReport) -> SeedResult:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from search.storage.study import Store
+from search.workers.signals import STOPS
 
 STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
 POLL_SECONDS = 2.0  # from one reading of the storage to the next
 MOST_SHARE = 0.02  # of wall time that may be spent reading the storage
+OUTPUTS = (1, 2)  # file descriptors of standard output and standard error
+SAME_SECONDS = 1.0  # after a first SIGINT, in which a second is the same request: `timeout` sends two at once
 
 
 def ask_to_stop(store: Store) -> None:
@@ -53,23 +57,44 @@ class StopRequest:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether SIGINT or SIGTERM came; restore the former handlers at the end.
+    """Yield a function that returns whether SIGINT, SIGTERM or SIGHUP came; restore the former handlers at the end.
 
-    The handler sets a flag and does not raise, so that a signal does not break a transaction.
+    The handler sets a flag and does not raise, so that a signal does not break a transaction. Only a second Ctrl-C
+    raises KeyboardInterrupt. SIGHUP stays ignored under `nohup`.
     """
     received = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield received.is_set  # only the main thread may set handlers
         return
 
-    def receive(number: int, frame: FrameType | None) -> None:
-        if received.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.set()
+    first = 0.0  # time.monotonic() of the first signal
+    terminals = [stream for stream in OUTPUTS if os.isatty(stream)]
 
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    def receive(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        _discard_output([stream for stream in terminals if not os.isatty(stream)])
+        if not received.is_set():
+            first = time.monotonic()
+            received.set()
+        elif number == signal.SIGINT and time.monotonic() - first > SAME_SECONDS:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, receive) for number in STOPS if not _is_by_nohup(number)}
     try:
         yield received.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _discard_output(closed: Sequence[int]) -> None:
+    """Let what is still written to a terminal that has closed go nowhere: a failed write would break the ending."""
+    for stream in closed:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream)
+        os.close(nowhere)
+
+
+def _is_by_nohup(number: signal.Signals) -> bool:
+    """Whether the run shall outlive its terminal. A shell ignores SIGINT, too, for what it starts in the background."""
+    return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN

@@ -13,6 +13,7 @@ import genome
 from search import formatting
 from search.errors import StudyError
 from search.results.export import packed
+from search.storage.data_facts import DataFacts
 from search.storage.lock import hold
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE
 from search.train.progress import TrainProgress
@@ -187,6 +188,7 @@ def _written(request: TrainRequest, seed: int, report: Report, checkpoint: Any) 
         genome.dump(request.network),
         safetensors.torch.save(report.best_weights),
         report.to_dict(),
+        DataFacts.of(request.data),
         request.data,
         {"seeds": {"train": seed}},
         f"{request.network.name}, seed {seed}",

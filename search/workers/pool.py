@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,9 +17,11 @@ from typing import Any
 
 from search.errors import StudyError
 from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
+from search.workers.signals import stops_blocked
+from trainer.hardware.clock import running_seconds
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
-PRELOAD = ("torch", "search.workers.worker")
+PRELOAD = ("torch", "search.workers.worker", "search.workers.fork_server")
 GRACE_SECONDS = 15.0  # a worker that is over its limit by so much hangs
 STOP_SECONDS = 3.0
 LOSSES_IN_A_ROW = 5  # workers that die one after another, before any report: the machine is to blame
@@ -34,15 +35,17 @@ class Slot:
     process: ForkServerProcess
     pipe: Connection
     job: Task | None = None
-    began: float = 0.0  # time.monotonic() when the worker got the job
-    is_ready: bool = False  # whether the worker has loaded its data
+    began: float = (
+        0.0  # running_seconds() when the worker got the job, or had read its data if that was later
+    )
+    is_ready: bool = False  # whether the worker has read its data
 
     def elapsed_seconds(self) -> float:
-        """Return the wall seconds since the worker got its job."""
-        return time.monotonic() - self.began
+        """Return the wall seconds of the job so far, without those in which this process stood still."""
+        return running_seconds() - self.began
 
     def is_overdue(self) -> bool:
-        limit = self.job.limit_seconds() if self.job else None
+        limit = self.job.limit_seconds() if self.job and self.is_ready else None
         return limit is not None and self.elapsed_seconds() > limit + GRACE_SECONDS
 
 
@@ -70,7 +73,7 @@ class WorkerPool:
         """Give a free slot a job; a worker that died meanwhile is replaced first."""
         if not slot.process.is_alive():
             self._replace(slot)
-        slot.job, slot.began = job, time.monotonic()
+        slot.job, slot.began = job, running_seconds()
         with suppress(OSError):  # of a worker that dies at this moment: the next `wait` reports its death
             slot.pipe.send(job)
 
@@ -107,8 +110,8 @@ class WorkerPool:
             return self._died(slot)
         match message:
             case Ready():
-                # loading data is not charged to the job
-                slot.is_ready, slot.began = True, time.monotonic()
+                # reading data is not charged to the job
+                slot.is_ready, slot.began = True, running_seconds()
                 return None
             case Broken(reason):
                 raise StudyError(reason)
@@ -129,7 +132,7 @@ class WorkerPool:
     def _kill(self, slot: Slot) -> Event:
         assert slot.job is not None
         number, seconds = slot.job.number, slot.elapsed_seconds()
-        stop([slot], at_once=True)
+        stop([slot])
         self._replace(slot)
         return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit")
 
@@ -146,8 +149,10 @@ def prepare(more: Sequence[str] = ()) -> None:
     A process has one fork server as long as it lives: a second call changes nothing.
     """
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    resource_tracker.ensure_running()  # the fork server starts it too, and would let Ctrl-C through to it
-    with without_main(), _without_interrupts():
+    # the fork server starts the resource tracker too, which lets SIGINT and SIGTERM through again
+    with stops_blocked():
+        resource_tracker.ensure_running()
+    with without_main(), stops_blocked():
         forkserver.ensure_running()
 
 
@@ -159,7 +164,7 @@ def worker_pool(setups: Sequence[Setup]) -> Iterator[WorkerPool]:
         pool.slots.extend(start(setup) for setup in setups)
         yield pool
     finally:
-        stop(pool.slots, at_once=True)
+        stop(pool.slots)
 
 
 def start(setup: Setup) -> Slot:
@@ -171,7 +176,7 @@ def start(setup: Setup) -> Slot:
     with without_main():
         process.start()
     theirs.close()
-    return Slot(setup, process, ours, began=time.monotonic())
+    return Slot(setup, process, ours)
 
 
 def _serve(pipe: Connection, setup: Setup) -> None:
@@ -180,15 +185,12 @@ def _serve(pipe: Connection, setup: Setup) -> None:
     serve(pipe, setup)
 
 
-def stop(slots: Sequence[Slot], at_once: bool = False) -> None:
-    """End workers: with SIGTERM, then with SIGKILL those that have not ended."""
+def stop(slots: Sequence[Slot]) -> None:
+    """End workers at once."""
     for slot in slots:
-        slot.process.kill() if at_once else slot.process.terminate()
+        slot.process.kill()
     for slot in slots:
-        slot.process.join(STOP_SECONDS)
-        if slot.process.is_alive():
-            slot.process.kill()
-            slot.process.join()
+        slot.process.join()
         slot.pipe.close()
 
 
@@ -212,13 +214,3 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C, which reaches the whole group, from processes started in this block; ours comes at its end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -17,6 +17,7 @@ import trainer.loop.fit_loop
 from search.config.dataset import Dataset
 from search.workers.messages import HALT, Broken, Finished, Ready, Screening, Setup, Task
 from search.workers.proxies import screen
+from search.workers.signals import leave_stops_to_the_coordinator
 from search.workers.trial import WorkerContext, run
 from trainer.data.residence import placed
 
@@ -28,8 +29,7 @@ def serve(pipe: Connection, setup: Setup) -> None:
     _end_with_the_coordinator()
     halted = threading.Event()
     signal.signal(HALT, lambda number, frame: halted.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    leave_stops_to_the_coordinator()
     torch.set_num_threads(setup.threads)
     if setup.keeps_pages:
         trainer.keep_pages()

@@ -1,10 +1,11 @@
 """Meter: the seconds charged to a trial. Pace: how far the host may run ahead of the device."""
 
-import time
 from collections import deque
 from types import TracebackType
 
 import torch
+
+from trainer.hardware.clock import running_seconds
 
 STEPS_AHEAD = 2
 
@@ -12,6 +13,7 @@ STEPS_AHEAD = 2
 class Meter:
     """A stop-watch of device seconds: runs inside `with meter:`, and synchronises a CUDA device at its start and end.
 
+    Seconds in which the process stood still are left out (`trainer.hardware.clock`).
     started: seconds already charged, for instance for building the module.
     """
 
@@ -23,7 +25,7 @@ class Meter:
     @property
     def seconds(self) -> float:
         """Seconds charged so far. Not synchronised: inside `with meter:` it may be two steps early on CUDA."""
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
+        running = 0.0 if self._since is None else running_seconds() - self._since
         return self._charged + running
 
     def read(self) -> float:
@@ -39,7 +41,7 @@ class Meter:
         if self._since is not None:
             raise RuntimeError("the meter runs already")
         synchronize(self._device)
-        self._since = time.perf_counter()
+        self._since = running_seconds()
         return self
 
     def __exit__(

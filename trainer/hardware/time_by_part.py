@@ -1,10 +1,11 @@
 """TimeByPart: the seconds of a training by part."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from trainer.hardware.clock import running_seconds
 
 PARTS = ("build", "probe", "compile", "data", "forward", "backward", "step", "evaluation")
 
@@ -51,7 +52,7 @@ class TimeByPart:
             event.record()  # type: ignore[no-untyped-call, unused-ignore]
             self._events.append((part, event))
             return
-        now = time.perf_counter()
+        now = running_seconds()
         if part is not None:
             self.seconds[part] += now - self._last
         self._last = now

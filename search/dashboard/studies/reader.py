@@ -18,6 +18,7 @@ from search.dashboard.studies.trial_view import TrialView, trial_view
 from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.connect import sqlite_file
+from search.storage.data_facts import FACTS_ATTR, with_stored_shape
 from search.storage.seed_results import SeedResults, read_seed_results
 from search.storage.study import TEXT_ATTR, check_format
 
@@ -42,7 +43,7 @@ class StudyReader:
         self._rows: dict[int, sql_reader.TrialRow] = {}
         self._known: dict[int, tuple[sql_reader.TrialRow, SeedResults | None, TrialView]] = {}
         self._last: Snapshot | None = None
-        self._text = ""  # of the study file
+        self._stored: tuple[str, Any] = ("", None)  # text of the study, facts of its images
         self._summary: tuple[StorageStamp, Summary] | None = None
         self._is_shown = False  # whether a page of the study was asked for
         self._first = BackgroundTask(self.snapshot)
@@ -90,9 +91,10 @@ class StudyReader:
 
     def _now(self) -> Snapshot:
         attrs = self._read()
-        text, config = attrs[TEXT_ATTR], self._last.config if self._last else None
-        if config is None or text != self._text:
-            config, self._text = parse_study(text, f"{self.name} as begun"), text
+        stored, config = (attrs[TEXT_ATTR], attrs.get(FACTS_ATTR)), self._last.config if self._last else None
+        if config is None or stored != self._stored:
+            config = with_stored_shape(parse_study(stored[0], f"{self.name} as begun"), attrs)
+            self._stored = stored
         is_new = self._take(read_seed_results(attrs)) or config is not (self._last and self._last.config)
         is_running = self._is_running()
         study_attrs = StudyAttrs.of_attrs(attrs)

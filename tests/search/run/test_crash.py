@@ -183,7 +183,6 @@ class KillsOnce(Silent):
     [
         (signal.SIGKILL, "killed by signal 9, SIGKILL (out of memory?)"),
         (signal.SIGSEGV, "killed by signal 11, SIGSEGV (a crash in native code)"),
-        (signal.SIGTERM, "killed by signal 15, SIGTERM"),
     ],
 )
 def test_a_child_that_is_killed_is_the_outcome_of_its_trial(
@@ -195,6 +194,29 @@ def test_a_child_that_is_killed_is_the_outcome_of_its_trial(
     assert (first.outcome, first.kind, first.reason, first.values) == ("failed", "killed", reason, None)
     assert {record.outcome for record in others} == {"done"}
     assert first.seconds > 0
+
+
+def test_a_child_leaves_a_sigterm_to_the_coordinator(run: Callable[..., Result]) -> None:
+    changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}}
+    result = run(KillsOnce(signal.SIGTERM), trials=2, workers=1, **changes)
+    assert {record.outcome for record in result.records} == {"done"}
+
+
+class StopsAndKills(Silent):
+    """Asks for a stop, as Ctrl-C does, and kills the children, which wait at a rung, as a batch system does later."""
+
+    def epoch(self, number: int, row: Any, epochs: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        for child in multiprocessing.active_children():
+            child.kill()
+
+
+def test_a_child_that_is_killed_while_the_run_ends_was_interrupted(run: Callable[..., Result]) -> None:
+    changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}, "workers": 1, "trials": 1}
+    stopped = run(StopsAndKills(), **changes)
+    assert [(r.outcome, r.retry_of) for r in stopped.records] == [("interrupted", None), ("waiting", 0)]
+    assert stopped.records[0].seconds > 0
+    assert [r.outcome for r in run(**changes).records] == ["interrupted", "done"]
 
 
 def test_parameters_of_an_interrupted_trial_are_queued_once(
@@ -259,6 +281,16 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
         assert isinstance(event, Died) and event.number == 7
         assert event.reason.endswith("it did not stop at its limit")
         assert hands.slots[0].process.pid != child.pid and hands.free()
+
+
+def test_a_child_that_still_reads_its_images_is_not_overdue(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("search.workers.pool.GRACE_SECONDS", 0.0)
+    with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+        hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=1e-3))
+        while not hands.slots[0].is_ready:
+            assert hands.wait(0.01) == []
 
 
 WIDE = (

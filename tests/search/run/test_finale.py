@@ -22,6 +22,7 @@ from search.proposals.history import History
 from search.results.ranking import front
 from search.run.budget import Budget
 from search.run.context import Context
+from search.run.finale import FinaleWork
 from search.run.finale_plan import AMPLE, FinalePlan, Task, claimed, expected_seconds, tasks
 from search.run.jobs import Jobs
 from search.run.progress import Silent
@@ -31,7 +32,7 @@ from search.storage.study import TEXT_ATTR, Store, open_to_read
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
 from search.study import Result
-from search.workers.messages import Job, Verdict
+from search.workers.messages import Event, Job, Rung, Verdict
 from search.workers.pool import WorkerPool
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import study_of
@@ -307,28 +308,89 @@ def held(epoch: int) -> Iterator[None]:
         yield
 
 
-def test_a_training_that_breaks_cannot_win(run: Run) -> None:
-    class Kills(Silent):
-        """Kills the first training of the finale."""
+class Kills(Told):
+    """Kills the worker of the first training of the finale, and of its repetitions, some times."""
 
-        hit: tuple[int, int] | None = None
+    def __init__(self, times: int, stops: bool = False) -> None:
+        super().__init__()
+        self.times, self.stops = times, stops
+        self.hit: tuple[int, int] | None = None
 
-        def seed_epoch(self, number: int, seed: int, row: Any, epochs: int) -> None:
-            if self.hit is None:
-                self.hit = number, seed
-                for child in multiprocessing.active_children():
-                    assert child.pid is not None
-                    os.kill(child.pid, signal.SIGKILL)
+    def seed_epoch(self, number: int, seed: int, row: Any, epochs: int) -> None:
+        super().seed_epoch(number, seed, row, epochs)
+        self.hit = self.hit or (number, seed)
+        if self.times > 0 and self.hit == (number, seed):
+            self.times -= 1
+            if self.stops:
+                os.kill(os.getpid(), signal.SIGINT)
+            for child in multiprocessing.active_children():
+                child.kill()
 
-    kills = Kills()
-    with held(1):
+
+@contextmanager
+def slow_at(epoch: int) -> Iterator[None]:
+    """Hold every training of the finale at an epoch, as at a rung, until the coordinator has seen the epoch."""
+    made, handle = Jobs.seed, FinaleWork.handle
+
+    def job(self: Jobs, number: int, task: Task, device: str) -> Job:
+        return made(self, number, task, device)._replace(rungs=(epoch,))
+
+    def answered(self: FinaleWork, event: Event, pool: WorkerPool) -> None:
+        handle(self, event, pool)
+        if isinstance(event, Rung):
+            pool.answer(event.number, Verdict(stop=False))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Jobs, "seed", job)
+        patch.setattr(FinaleWork, "handle", answered)
+        yield
+
+
+def test_a_training_whose_worker_is_killed_once_is_repeated(run: Run) -> None:
+    kills = Kills(1)
+    with slow_at(1):
+        result = run(kills, **SMALL, workers=1)
+    assert kills.hit is not None
+    number, seed = kills.hit
+    assert {one.outcome for one in trained(result).values()} == {"done"} and len(trained(result)) == 4
+    assert trained(result)[number, seed].earlier_seconds > 0, "what the killed one cost stays charged"
+    assert kills.lines[1:] == [
+        f"trial {number}, seed {seed}: the worker died, killed by signal 9, SIGKILL (out of memory?); "
+        "it is trained again"
+    ]
+
+
+def test_a_training_whose_worker_is_killed_twice_cannot_win(run: Run) -> None:
+    kills = Kills(2)
+    with slow_at(1):
         result = run(kills, **SMALL, workers=1)
     assert kills.hit is not None
     number, seed = kills.hit
     one = trained(result)[number, seed]
-    assert (one.outcome, one.kind) == ("failed", "killed") and one.seconds > 0
+    assert (one.outcome, one.kind) == ("failed", "killed") and one.seconds > one.earlier_seconds > 0
     assert [at for at in trained(result) if at[0] == number] == [(number, seed)], "spared the other seed"
     assert result.best[0].number != number
+
+
+def test_a_worker_that_is_killed_while_the_run_ends_was_interrupted(run: Run) -> None:
+    kills = Kills(1, stops=True)
+    with slow_at(1):
+        stopped = run(kills, **SMALL, workers=1)
+    ((at, one),) = trained(stopped).items()
+    assert (at, one.outcome, one.kind) == (kills.hit, "interrupted", None)
+    assert {seed.outcome for seed in trained(run(**SMALL)).values()} == {"done"}
+
+
+def test_a_seed_that_an_earlier_version_lost_to_sigterm_is_trained_again(run: Run, tmp_path: Path) -> None:
+    result = run(**SMALL)
+    at, one = next(iter(trained(result).items()))
+    store = open_to_read("tiny", tmp_path / "runs")
+    store.store_seed(
+        *at, SeedResult("failed", one.epochs, 0.5, kind="killed", reason="killed by signal 15, SIGTERM")
+    )
+    (store.seed_folder(*at) / "report.json").unlink()
+    again = run(**SMALL)
+    assert trained(again)[at].outcome == "done" and trained(again)[at].earlier_seconds == 0.5
 
 
 NARROW = {
