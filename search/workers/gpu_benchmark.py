@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from itertools import pairwise
 from multiprocessing.connection import Connection
 
@@ -21,7 +20,6 @@ WIDTHS = (3, 16, 32, 64)
 
 def serve(pipe: Connection, device: str) -> None:
     """Send the state of the device; then train for each number of seconds received, and send the images a second."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
     torch.set_num_threads(1)
     place = torch.device(device)
     try:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any
 
 from search.errors import StudyError
-from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
+from search.workers.messages import Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
+from trainer.system.processes import start_method, start_process, without_interrupts
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
 PRELOAD = ("torch", "search.workers.worker")
@@ -31,8 +30,9 @@ class Slot:
     """A place on a device, its worker process and the job that the worker does."""
 
     setup: Setup
-    process: ForkServerProcess
+    process: BaseProcess
     pipe: Connection
+    halts: Connection  # see `worker.serve`
     job: Task | None = None
     began: float = 0.0  # time.monotonic() when the worker got the job
     is_ready: bool = False  # whether the worker has loaded its data
@@ -42,7 +42,8 @@ class Slot:
         return time.monotonic() - self.began
 
     def is_overdue(self) -> bool:
-        limit = self.job.limit_seconds() if self.job else None
+        """Whether the worker hangs. A start is no hang: without a fork server it alone may take longer than a trial."""
+        limit = self.job.limit_seconds() if self.job and self.is_ready else None
         return limit is not None and self.elapsed_seconds() > limit + GRACE_SECONDS
 
 
@@ -82,9 +83,8 @@ class WorkerPool:
     def halt(self) -> None:
         """Ask the workers to write their checkpoints and stop; `wait` returns their reports."""
         for slot in self.at_work():
-            if slot.process.is_alive() and slot.process.pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(slot.process.pid, HALT)
+            with suppress(OSError):  # as in `give`
+                slot.halts.send(None)
 
     def wait(self, timeout_seconds: float) -> list[Event]:
         """Return the events of the workers, after at most `timeout_seconds`.
@@ -134,20 +134,23 @@ class WorkerPool:
         return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit")
 
     def _replace(self, slot: Slot) -> None:
-        slot.pipe.close()
+        _hang_up(slot)
         new = start(slot.setup)
-        slot.process, slot.pipe = new.process, new.pipe
+        slot.process, slot.pipe, slot.halts = new.process, new.pipe, new.halts
         slot.job, slot.is_ready = None, False
 
 
 def prepare(more: Sequence[str] = ()) -> None:
     """Begin to start the fork server, which imports torch and `more` meanwhile, so that `worker_pool` need not wait.
 
-    A process has one fork server as long as it lives: a second call changes nothing.
+    A process has one fork server as long as it lives: a second call changes nothing. Without one nothing is prepared.
     """
+    if start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    resource_tracker.ensure_running()  # the fork server starts it too, and would let Ctrl-C through to it
-    with without_main(), _without_interrupts():
+    with without_main(), without_interrupts():
         forkserver.ensure_running()
 
 
@@ -165,19 +168,20 @@ def worker_pool(setups: Sequence[Setup]) -> Iterator[WorkerPool]:
 def start(setup: Setup) -> Slot:
     """Start a worker that loads its data and then waits for jobs."""
     prepare()
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context(start_method())
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, setup), daemon=True)
+    receives, halts = context.Pipe(duplex=False)
     with without_main():
-        process.start()
+        process = start_process(_serve, theirs, receives, setup)
     theirs.close()
-    return Slot(setup, process, ours, began=time.monotonic())
+    receives.close()
+    return Slot(setup, process, ours, halts, began=time.monotonic())
 
 
-def _serve(pipe: Connection, setup: Setup) -> None:
+def _serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
     from search.workers.worker import serve  # imports torch: in the fork server, never in the coordinator
 
-    serve(pipe, setup)
+    serve(pipe, halts, setup)
 
 
 def stop(slots: Sequence[Slot], at_once: bool = False) -> None:
@@ -189,7 +193,12 @@ def stop(slots: Sequence[Slot], at_once: bool = False) -> None:
         if slot.process.is_alive():
             slot.process.kill()
             slot.process.join()
-        slot.pipe.close()
+        _hang_up(slot)
+
+
+def _hang_up(slot: Slot) -> None:
+    slot.pipe.close()
+    slot.halts.close()
 
 
 def _cause(exit_code: int | None) -> str:
@@ -212,13 +221,3 @@ def without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Keep Ctrl-C, which reaches the whole group, from processes started in this block; ours comes at its end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -14,6 +14,7 @@ from search.config.read import read_study
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
 from search.run.launch import Launch
+from trainer.system.processes import detached
 
 LOG_FILE = "search.log"  # in the study's folder: the output of a search that the dashboard started
 MOST_BYTES = 10_000_000  # of a study file
@@ -59,7 +60,7 @@ class SearchProcesses:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                **detached(),
             )
 
     def _hindrance(self, snapshot: Snapshot) -> str | None:
