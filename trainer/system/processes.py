@@ -1,10 +1,11 @@
 """Processes: whether one still lives, how to start some, and which of them Ctrl-C reaches."""
 
 import multiprocessing
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
@@ -72,6 +73,11 @@ def start_process(target: Callable[..., None], *args: Any) -> BaseProcess:
 def _ignoring_interrupts(target: Callable[..., None], args: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     target(*args)
+
+
+def typed(words: Sequence[str]) -> str:
+    """Return a command as a person types it into the shell of this system."""
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
 def detached() -> dict[str, Any]:
