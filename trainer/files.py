@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from trainer.system import folders
+
 
 def write(path: Path, data: bytes) -> None:
     """Write a file so that after a crash it has the old content or the new content, never a part."""
@@ -20,11 +22,11 @@ def write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp gives 0600, which other users cannot read
-        os.replace(temporary, path)
+        folders.replace(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    folders.sync(path.parent)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -37,23 +39,15 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             write(fresh / name, data)
         old = fresh.with_name(fresh.name + ".old")
         if folder.exists():
-            os.rename(folder, old)
-        os.rename(fresh, folder)
+            folders.rename(folder, old)
+        folders.rename(fresh, folder)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    _sync_folder(folder.parent)
+    folders.sync(folder.parent)
 
 
 def sha256(data: bytes) -> str:
     """Return the SHA-256 of some bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,6 +9,7 @@ import typer
 
 from search.cli import genome_verbs, study_verbs
 from search.cli.output import print_error, print_json, user_errors
+from search.cli.streams import prepare_streams
 
 EXAMPLES = """Examples:
 
@@ -78,6 +79,7 @@ for verb, example in (
 
 def main() -> None:
     """Run the command; every error of the user is reported in one or two lines, with status 2."""
+    prepare_streams()
     try:
         app()
     except Exception as error:

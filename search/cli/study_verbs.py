@@ -36,12 +36,13 @@ def search(
     from search.cli.progress import Plain
     from search.cli.tables import result_text
     from search.study import Study
+    from trainer.system.processes import typed
 
     loaded = Study.load(study, runs, data_root)
     live = sys.stdout.isatty() and not plain
     with log_to_terminal():
         result = loaded.run(Rich() if live else Plain(), best_of)
-    again = f"genome search {study}" + (f" --runs {runs}" if runs != RUNS else "")
+    again = typed(["genome", "search", str(study), *(["--runs", str(runs)] if runs != RUNS else [])])
     typer.echo(result_text(result, loaded.config.objectives, again))
     if result.is_interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -9,6 +9,7 @@ from search import formatting
 from search.proposals.warm_start import ref_of
 from search.results.ranking import front
 from search.storage.record import Record
+from trainer.system.memory import limits_growth
 
 if TYPE_CHECKING:
     from search.config.study import StudyConfig
@@ -104,4 +105,8 @@ def opening(
         lines.append(f"{len(recovered.again)} interrupted trial(s) are repeated first")
     if recovered.paused:
         lines.append(f"{len(recovered.paused)} paused trial(s) wait at their rungs")
+    if config.budget.memory is not None and "cpu" in devices and not limits_growth():
+        lines.append(
+            "budget.memory refuses networks by their predicted memory; this system limits no training"
+        )
     return "\n".join(lines)

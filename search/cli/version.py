@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
-from pathlib import Path
 from typing import Any
+
+from trainer.system.cpu import cpu_name, usable_cores
 
 DISTRIBUTION = "genome-nas"  # its version stands in pyproject.toml alone
 
@@ -19,7 +19,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": _version("torch"),
         "optuna": _version("optuna"),
-        "cpu": {"name": _cpu_name(), "cores": _cores()},
+        "cpu": {"name": cpu_name(), "cores": usable_cores()},
         "gpus": _gpus(),
     }
 
@@ -40,21 +40,6 @@ def _version(distribution: str) -> str | None:
         return version_of(distribution)
     except PackageNotFoundError:  # a checkout that was never installed
         return None
-
-
-def _cpu_name() -> str:
-    """The model of the CPU, or its architecture where the system does not tell the model."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(filter(None, names), platform.processor() or platform.machine())
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _gpus() -> list[str]:

@@ -45,7 +45,10 @@ class Dataset:
         """Return the same data set, a path to own images made absolute; it may be relative to `folder`."""
         if self.name in SHAPES:
             return self
-        path = Path(self.name).expanduser()
+        try:
+            path = Path(self.name).expanduser()
+        except RuntimeError:  # the home of an unknown user: reading refuses it with a sentence
+            return self
         if folder is not None and not path.exists() and (folder / path).exists():
             path = folder / path
         return replace(self, name=str(path.absolute()))

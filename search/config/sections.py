@@ -201,7 +201,7 @@ _TOLD = {
     "memory": Field(
         default=None,
         description="Most memory of one trial. A network whose predicted training memory is larger is refused; on a "
-        "CPU the operating system enforces the limit during training.",
+        "CPU Linux enforces the limit during training.",
         json_schema_extra={"kind": "size such as `2GiB`, `500MB`, or bytes", "unset": "no limit"},
     ),
     "rungs": Field(

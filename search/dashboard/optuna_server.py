@@ -25,7 +25,7 @@ from search.dashboard.studies.library import Library
 from search.dashboard.web import links
 from search.dashboard.web.guard import LOOPBACK, METHODS, host_name, is_loopback, is_same_origin
 from search.errors import StudyError
-from search.storage.connect import storage_to_write
+from search.storage.connect import sqlite_url, storage_to_write
 
 LOCK_SECONDS = 10.0  # longest wait for a lock of an SQLite storage
 END_SECONDS = 5.0  # after which a child process that does not end is killed
@@ -45,7 +45,7 @@ def storage_of(runs: Path, url: str | None, page: str) -> str:
     if len(chosen) != 1:
         known = f" (there are {', '.join(names[:8])})" if names else ""
         raise StudyError(f"--optuna shows the storage of one study; name a study in {runs}{known}")
-    return f"sqlite:///{(runs / chosen[0] / 'study.db').absolute()}"
+    return sqlite_url((runs / chosen[0] / "study.db").absolute())
 
 
 def check(host: str) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import uvicorn
 
+from search.config.checks import database_url
 from search.config.read import read_begun
 from search.dashboard import optuna_server
 from search.dashboard.app import create_app
@@ -37,11 +38,18 @@ def target(study: str | None, runs: Path, data_root: str | None = None) -> Targe
     if study is None:
         return Target(runs, None, "/")
     if "://" in study:
-        return Target(runs, study, "/")
+        return Target(runs, _checked_url(study), "/")
     if is_file(study):
         file = read_begun(study, data_root)
         return Target(runs, file.storage, links.study(file.name) or "/", file.name)
     return Target(runs, None, links.study(study) or "/", study)
+
+
+def _checked_url(url: str) -> str:
+    try:
+        return database_url(url)
+    except ValueError as error:
+        raise StudyError(f"the address of the storage {error}") from None
 
 
 def serve(what: Target, host: str, port: int, say: Callable[[str], None], with_optuna: bool = False) -> None:

@@ -53,7 +53,10 @@ def export(store: Store, config: StudyConfig, record: Record, to: Path, data: Da
     _check_target(to)
     source = _source(store, config, record)
     try:
-        text, weights = (source / GENOME_FILE).read_text(), (source / WEIGHTS_FILE).read_bytes()
+        text, weights = (
+            (source / GENOME_FILE).read_text(encoding="utf-8"),
+            (source / WEIGHTS_FILE).read_bytes(),
+        )
         training = json.loads((source / REPORT_FILE).read_bytes())
     except (OSError, ValueError):
         raise StudyError(

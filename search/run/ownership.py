@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 from search.storage.record import SEEN_AT
 from search.storage.study import Store
+from trainer.system.processes import is_same_start, started_at
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -19,7 +21,12 @@ SETTLE_SECONDS = 0.5  # in which two coordinators that claim the same trial see 
 
 def owner() -> str:
     """Return the name under which this process owns trials on a shared storage."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{socket.gethostname()}:{os.getpid()}:{_own_start():.2f}"
+
+
+@cache
+def _own_start() -> float:
+    return started_at(os.getpid()) or 0.0
 
 
 def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
@@ -31,11 +38,19 @@ def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> b
 
 
 def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether a coordinator on a shared storage is dead: certain on this machine, else judged by its heartbeat."""
-    host, _, process = (owned_by or "").rpartition(":")
-    if host == socket.gethostname() and process.isdigit():
-        return process != str(os.getpid()) and not os.path.exists(f"/proc/{process}")
-    return time.time() - (seen_at or 0.0) > SILENT_SECONDS
+    """Whether a coordinator on a shared storage is dead: by its process on this machine, else by its heartbeat.
+
+    A process that has the number of the coordinator and began at another time is another one. The clock of the system
+    may have been set since, though: then the coordinator counts as dead only if it sent no heartbeat either.
+    """
+    host, number, start = (*(owned_by or "").split(":"), "", "")[:3]
+    is_silent = time.time() - (seen_at or 0.0) > SILENT_SECONDS
+    if host != socket.gethostname() or not number.isdecimal():
+        return is_silent
+    if int(number) == os.getpid():
+        return owned_by != owner()
+    found = started_at(int(number))
+    return found is None or (bool(start) and not is_same_start(found, float(start)) and is_silent)
 
 
 def heartbeat_of(trial: FrozenTrial) -> float:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from search.storage.study import Store
-from search.workers.signals import STOPS
+from trainer.system.signals import STOPS
 
 STOP = "stop_asked"  # attribute of a study: unix seconds at which its runs were asked to end
 POLL_SECONDS = 2.0  # from one reading of the storage to the next

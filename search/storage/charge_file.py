@@ -17,9 +17,9 @@ _SECONDS = struct.Struct("<d")
 def write_charge(folder: Path, seconds: float) -> None:
     """Store the device seconds of the trial of this folder, by one write of eight bytes, which is never partial."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = os.open(folder / CHARGE_FILE, os.O_WRONLY | os.O_CREAT, 0o644)
+    file = os.open(folder / CHARGE_FILE, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
-        os.pwrite(file, _SECONDS.pack(seconds), 0)
+        os.write(file, _SECONDS.pack(seconds))
     finally:
         os.close(file)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from search.errors import StudyError
 
@@ -40,7 +40,7 @@ def storage_to_write(url: str, lock_seconds: float) -> DatabaseStorage:
     """Return Optuna's storage at a URL. A file or table that does not exist is not made."""
     file = sqlite_file(url)
     # quoted twice: SQLAlchemy unquotes once, SQLite once more
-    place = url if file is None else f"sqlite:///file:{quote(quote(str(file)))}?mode=rw&uri=true"
+    place = url if file is None else f"sqlite:///{quote(file.absolute().as_uri())}?mode=rw&uri=true"
     return _open(place, url, lock_seconds, makes_tables=False)
 
 
@@ -53,6 +53,7 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = _options(url, lock_seconds, makes_tables)
+    place = place.replace("{", "{{").replace("}", "}}")  # Optuna formats it as a template
     try:
         try:
             return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
@@ -172,11 +173,18 @@ def sqlite_file(url: str | None) -> Path | None:
     """Return the file of an SQLite URL, or None for a database server."""
     if url is None or not url.startswith("sqlite"):
         return None
-    return Path(url.partition(":///")[2].partition("?")[0])
+    return Path(unquote(url.partition(":///")[2].partition("?")[0]))
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of an SQLite file: what a URL would read as something else, such as % and ?, is quoted."""
+    return f"sqlite:///{quote(file.as_posix(), safe='/:')}"
 
 
 def without_password(url: str) -> str:
-    """Return the URL of a storage without user, password and query."""
+    """Return the URL of a storage without user, password and query; that of a file names the file as it is."""
+    if (file := sqlite_file(url)) is not None:
+        return f"sqlite:///{file}"
     scheme, mark, rest = url.partition("://")
     return scheme + mark + re.split("[?&]", rest.rpartition("@")[2])[0]  # a query may hold a password, too
 

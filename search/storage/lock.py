@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import time
@@ -13,9 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.errors import StudyError
+from trainer.system import file_lock
 
 RETRY_SECONDS = 0.05  # until a lock that readers share is tried again
 PATIENCE_SECONDS = 10.0  # that readers, one of which may be suspended, are waited for
+LOOK_SECONDS = 0.5  # that a look at the lock takes at most, where it cannot be told from a holder
 LONGEST = 300  # bytes of the description of a holder
 
 
@@ -27,28 +28,33 @@ def hold(path: Path, what: str) -> Iterator[None]:
     clean up; the text in the file serves only the error message. Raises StudyError where another process has the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
         if not _lock_exclusively(file):
-            holder = os.pread(file, LONGEST, 0).decode("utf-8", "replace").strip() or "another process"
+            holder = os.read(file, LONGEST).decode("utf-8", "replace").strip() or "another process"
             raise StudyError(
                 f"{what} is being run by {holder}; wait for that run to end or stop it, then try again"
             )
         os.ftruncate(file, 0)
-        os.pwrite(file, _me().encode(), 0)
-        yield
+        os.write(file, _me().encode())
+        try:
+            yield
+        finally:
+            file_lock.unlock(file)
     finally:
-        os.close(file)  # closing also releases the lock
+        os.close(file)
 
 
 def is_held(path: Path) -> bool:
     """Whether a living process holds the lock file at `path`."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
-        return not _locked(file, fcntl.LOCK_SH)
+        if is_free := file_lock.lock_shared(file):
+            file_lock.unlock(file)
+        return not is_free
     finally:
         os.close(file)
 
@@ -75,20 +81,13 @@ def holder(path: Path) -> Holder | None:
 
 def _lock_exclusively(file: int) -> bool:
     """Lock an open file, unless another process holds the lock; wait for readers, which share the lock briefly."""
-    limit = time.monotonic() + PATIENCE_SECONDS
-    while not _locked(file, fcntl.LOCK_EX):
-        if not _locked(file, fcntl.LOCK_SH) or time.monotonic() > limit:
+    limit = time.monotonic() + (PATIENCE_SECONDS if file_lock.SHARES else LOOK_SECONDS)
+    while not file_lock.lock(file):
+        if time.monotonic() > limit or (file_lock.SHARES and not file_lock.lock_shared(file)):
             return False
-        fcntl.flock(file, fcntl.LOCK_UN)
+        if file_lock.SHARES:
+            file_lock.unlock(file)
         time.sleep(RETRY_SECONDS)
-    return True
-
-
-def _locked(file: int, how: int) -> bool:
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
     return True
 
 

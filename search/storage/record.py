@@ -21,7 +21,7 @@ CURVE = (
 )
 PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, where the study screens
 RETRY_OF = "retry_of"  # number of the interrupted trial that the trial retries
-OWNER = "owner"  # host:pid of the coordinator, on shared storages
+OWNER = "owner"  # host:pid:start of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of the last heartbeat of its coordinator, on shared storages
 SHARE = "device_share"  # of a device, since training began, on shared storages
 

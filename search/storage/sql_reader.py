@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
 from search.errors import StudyError
 from search.storage.connect import connecting, first_line, sqlite_file, without_password
@@ -69,7 +68,7 @@ def open_tables(url: str, lock_seconds: float) -> Iterator[Query]:
     if file is None:
         opened = _server(url)
     elif file.is_file():
-        opened = _file(f"file:{quote(str(file))}?mode=ro", lock_seconds)
+        opened = _file(f"{file.absolute().as_uri()}?mode=ro", lock_seconds)
     else:
         raise StudyError(f"there is no storage {without_password(url)}")
     with _as_sentences(url), opened as ask:

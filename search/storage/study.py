@@ -17,6 +17,7 @@ from search.storage.connect import (
     open_storage,
     reading,
     sqlite_file,
+    sqlite_url,
     storage_to_write,
     use_write_ahead_log,
 )
@@ -97,7 +98,7 @@ def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
         yield Claim(name, folder, str(url), shared=True)
         return
     with hold(file.with_name(file.name + ".lock"), f"study {name}"):
-        yield Claim(name, folder, f"sqlite:///{file}", shared=False)
+        yield Claim(name, folder, sqlite_url(file), shared=False)
 
 
 def open_to_run(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> Store:
@@ -105,8 +106,8 @@ def open_to_run(claimed: Claim, directions: Sequence[str], identity: Mapping[str
 
     Raises StudyError where the storage cannot be used, or has a study of that name with other directions.
     """
-    if not claimed.shared:
-        use_write_ahead_log(Path(claimed.url.removeprefix("sqlite:///")))
+    if (file := sqlite_file(claimed.url)) is not None:
+        use_write_ahead_log(file)
     with reading(claimed.url, "used"):
         study = _open(claimed.name, claimed.url, directions, identity)
     if claimed.shared:
@@ -130,8 +131,8 @@ def open_to_write(
     Raises StudyError where the study does not exist or cannot be written: locked for longer than `lock_seconds`,
     read-only, damaged, or an SQLite file of a study that runs on another machine, where a write would damage the file.
     """
-    file = sqlite_file(url) if url else runs / name / "study.db"
-    place = url or f"sqlite:///{file}"
+    place = url or sqlite_url(runs / name / "study.db")
+    file = sqlite_file(place)
     if file is not None:
         _check_machine(name, file)
     with reading(place, "written"):
@@ -167,10 +168,10 @@ def _found(
     import optuna
 
     folder = runs / name
-    file = sqlite_file(url) if url else folder / "study.db"
+    place = url or sqlite_url(folder / "study.db")
+    file = sqlite_file(place)
     if file is not None and not file.is_file():
         raise StudyError(f"no study {name} in {runs}{_known(runs)}; name its folder with --runs")
-    place = url or f"sqlite:///{file}"
     with reading(place):
         try:
             study = optuna.load_study(study_name=name, storage=opened(place))

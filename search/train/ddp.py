@@ -30,6 +30,8 @@ def launch(device: str, processes: int | None, arguments: Sequence[str]) -> int:
     """
     import torch
 
+    from trainer.system.cpu import usable_cores
+
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device != "cpu" and gpus == 0:
         raise StudyError(
@@ -40,7 +42,7 @@ def launch(device: str, processes: int | None, arguments: Sequence[str]) -> int:
     count = processes or (1 if device == "cpu" else gpus)
     if device != "cpu" and count > gpus:
         raise StudyError(f"--processes is {count}, but there are {gpus} GPUs; give at most {gpus}")
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(usable_cores() // count, 1)))
     return _run(count, ["-u", "-m", "search", *arguments])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from multiprocessing import util
 
-from search.workers.signals import STOPS
+from trainer.system.signals import STOPS
 
 
 class Child:

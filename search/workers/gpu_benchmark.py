@@ -11,7 +11,6 @@ from torch import nn
 
 import trainer
 from search.workers.messages import DeviceState
-from search.workers.signals import leave_stops_to_the_coordinator
 from trainer.data.residence import free_bytes
 from trainer.hardware.cache import machine
 
@@ -21,7 +20,6 @@ WIDTHS = (3, 16, 32, 64)
 
 def serve(pipe: Connection, device: str) -> None:
     """Send the state of the device; then train for each number of seconds received, and send the images a second."""
-    leave_stops_to_the_coordinator()
     torch.set_num_threads(1)
     place = torch.device(device)
     try:

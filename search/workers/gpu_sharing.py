@@ -10,11 +10,13 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 from search.workers.messages import DeviceState
 from search.workers.pool import prepare, without_main
 from trainer.hardware.cache import recall, remember
+from trainer.system.processes import start_method, start_process
 
 VERSION = 1  # of the benchmark: a new version measures all rates again
 MOST = 4  # workers on one device, at most
@@ -92,18 +94,16 @@ def measured(device: str, most: int, seconds: float = 1.0) -> list[float]:
 def benchmark_processes(device: str, count: int) -> Iterator[list[Connection]]:
     """Start benchmark processes on a device and yield their pipes, so that the coordinator itself does not use CUDA."""
     prepare()
-    context = multiprocessing.get_context("forkserver")
-    pairs = [context.Pipe() for _ in range(count)]
-    processes = [context.Process(target=_serve, args=(theirs, device), daemon=True) for _, theirs in pairs]
+    started: list[tuple[Connection, BaseProcess]] = []
     try:
         with without_main():
-            for process in processes:
-                process.start()
-        for _, theirs in pairs:
-            theirs.close()
-        yield [ours for ours, _ in pairs]
+            for _ in range(count):
+                ours, theirs = multiprocessing.get_context(start_method()).Pipe()
+                started.append((ours, start_process(_serve, theirs, device)))
+                theirs.close()
+        yield [ours for ours, _ in started]
     finally:
-        for (ours, _), process in zip(pairs, processes, strict=True):
+        for ours, process in started:
             ours.close()
             process.kill()
             process.join()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from trainer.hardware.heap import free_bytes, give_back
+from trainer.system.memory import growth_limit
 
 GAPS = 0.1  # of the limit: more free memory in gaps of the heap is returned first, as a trial may need it
 
@@ -19,20 +17,12 @@ def memory_limit(more_bytes: int | None) -> Iterator[None]:
 
     The growth is limited, and not the total, because torch alone reserves some 3 GB of addresses without using them.
     Memory that is free in the heap, for example after an earlier trial, counts as growth when it is used. The limit is
-    lifted at the end of the block, because even sending a message takes memory.
+    lifted at the end of the block, because even sending a message takes memory. Only Linux enforces it.
     """
     if more_bytes is None:
         yield
         return
     if free_bytes() > GAPS * more_bytes:
         give_back()
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * os.sysconf("SC_PAGE_SIZE") - free_bytes() + more_bytes
-    resource.setrlimit(
-        resource.RLIMIT_AS, (min(limit, hard) if hard != resource.RLIM_INFINITY else limit, hard)
-    )
-    try:
+    with growth_limit(more_bytes - free_bytes()):
         yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from search.storage.trial_report import TrialReport
     from trainer import Recipe
-
-HALT = signal.SIGUSR1  # to a worker: write the checkpoint of the trial and stop training it
 
 
 class Setup(NamedTuple):

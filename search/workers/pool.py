@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any
 
 from search.errors import StudyError
-from search.workers.messages import HALT, Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
-from search.workers.signals import stops_blocked
+from search.workers.messages import Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 from trainer.hardware.clock import running_seconds
+from trainer.system.processes import start_method, start_process
+from trainer.system.signals import stops_blocked
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
 PRELOAD = ("torch", "search.workers.worker", "search.workers.fork_server")
@@ -32,8 +31,9 @@ class Slot:
     """A place on a device, its worker process and the job that the worker does."""
 
     setup: Setup
-    process: ForkServerProcess
+    process: BaseProcess
     pipe: Connection
+    halts: Connection  # see `worker.serve`
     job: Task | None = None
     began: float = (
         0.0  # running_seconds() when the worker got the job, or had read its data if that was later
@@ -45,6 +45,7 @@ class Slot:
         return running_seconds() - self.began
 
     def is_overdue(self) -> bool:
+        """Whether the worker hangs. A start is no hang: without a fork server it alone may take longer than a trial."""
         limit = self.job.limit_seconds() if self.job and self.is_ready else None
         return limit is not None and self.elapsed_seconds() > limit + GRACE_SECONDS
 
@@ -85,9 +86,8 @@ class WorkerPool:
     def halt(self) -> None:
         """Ask the workers to write their checkpoints and stop; `wait` returns their reports."""
         for slot in self.at_work():
-            if slot.process.is_alive() and slot.process.pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(slot.process.pid, HALT)
+            with suppress(OSError):  # as in `give`
+                slot.halts.send(None)
 
     def wait(self, timeout_seconds: float) -> list[Event]:
         """Return the events of the workers, after at most `timeout_seconds`.
@@ -137,21 +137,22 @@ class WorkerPool:
         return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit")
 
     def _replace(self, slot: Slot) -> None:
-        slot.pipe.close()
+        _hang_up(slot)
         new = start(slot.setup)
-        slot.process, slot.pipe = new.process, new.pipe
+        slot.process, slot.pipe, slot.halts = new.process, new.pipe, new.halts
         slot.job, slot.is_ready = None, False
 
 
 def prepare(more: Sequence[str] = ()) -> None:
     """Begin to start the fork server, which imports torch and `more` meanwhile, so that `worker_pool` need not wait.
 
-    A process has one fork server as long as it lives: a second call changes nothing.
+    A process has one fork server as long as it lives: a second call changes nothing. Without one nothing is prepared.
     """
+    if start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    # the fork server starts the resource tracker too, which lets SIGINT and SIGTERM through again
-    with stops_blocked():
-        resource_tracker.ensure_running()
     with without_main(), stops_blocked():
         forkserver.ensure_running()
 
@@ -170,19 +171,20 @@ def worker_pool(setups: Sequence[Setup]) -> Iterator[WorkerPool]:
 def start(setup: Setup) -> Slot:
     """Start a worker that loads its data and then waits for jobs."""
     prepare()
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context(start_method())
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, setup), daemon=True)
+    receives, halts = context.Pipe(duplex=False)
     with without_main():
-        process.start()
+        process = start_process(_serve, theirs, receives, setup)
     theirs.close()
-    return Slot(setup, process, ours)
+    receives.close()
+    return Slot(setup, process, ours, halts)
 
 
-def _serve(pipe: Connection, setup: Setup) -> None:
+def _serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
     from search.workers.worker import serve  # imports torch: in the fork server, never in the coordinator
 
-    serve(pipe, setup)
+    serve(pipe, halts, setup)
 
 
 def stop(slots: Sequence[Slot]) -> None:
@@ -191,7 +193,12 @@ def stop(slots: Sequence[Slot]) -> None:
         slot.process.kill()
     for slot in slots:
         slot.process.join()
-        slot.pipe.close()
+        _hang_up(slot)
+
+
+def _hang_up(slot: Slot) -> None:
+    slot.pipe.close()
+    slot.halts.close()
 
 
 def _cause(exit_code: int | None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 from search.errors import StudyError
 from search.workers.gpu_sharing import sharing
+from trainer.system.cpu import usable_cores
 
 
 class WorkerDevices(NamedTuple):
@@ -30,7 +30,7 @@ def worker_devices(
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "cpu" or (device == "auto" and gpus == 0):
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         return WorkerDevices(("cpu",) * (workers or cores), "as asked" if workers else "one for each core")
     if gpus == 0:
         raise StudyError(f"device is {device} and torch sees no GPU here; write `device: cpu` or auto")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -15,21 +14,22 @@ import trainer
 import trainer.data.data  # heavy modules that jobs need: named here so that the fork server loads them once
 import trainer.loop.fit_loop
 from search.config.dataset import Dataset
-from search.workers.messages import HALT, Broken, Finished, Ready, Screening, Setup, Task
+from search.workers.messages import Broken, Finished, Ready, Screening, Setup, Task
 from search.workers.proxies import screen
-from search.workers.signals import leave_stops_to_the_coordinator
 from search.workers.trial import WorkerContext, run
 from trainer.data.residence import placed
 
 WARM_UP_SECONDS = 0.1
 
 
-def serve(pipe: Connection, setup: Setup) -> None:
-    """Load the data, then do one job after another until the coordinator hangs up."""
-    _end_with_the_coordinator()
+def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
+    """Load the data, then do one job after another until the coordinator hangs up.
+
+    halts: from the moment at which something comes from it, the worker writes the checkpoint of its trial and stops
+    training it.
+    """
     halted = threading.Event()
-    signal.signal(HALT, lambda number, frame: halted.set())
-    leave_stops_to_the_coordinator()
+    _watch_the_coordinator(halts, halted)
     torch.set_num_threads(setup.threads)
     if setup.keeps_pages:
         trainer.keep_pages()
@@ -72,13 +72,18 @@ def _warm_up(data: trainer.Data, device: str) -> None:
     trainer.fit(module, data, trainer.Budget(per_trial=WARM_UP_SECONDS), device=device)
 
 
-def _end_with_the_coordinator() -> None:
-    """End this process the moment the coordinator ends, also by kill -9, also in the middle of a job."""
+def _watch_the_coordinator(halts: Connection, halted: threading.Event) -> None:
+    """Set `halted` when the coordinator says so, also in the middle of a job.
+
+    End this process the moment the coordinator ends, also by kill -9.
+    """
     parent = parent_process()
     assert parent is not None
 
     def watch() -> None:
-        wait([parent.sentinel])
+        if parent.sentinel not in wait([parent.sentinel, halts]):
+            halted.set()  # a closed pipe, too: the coordinator ends this worker
+            wait([parent.sentinel])
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True, name="end-with-the-coordinator").start()
+    threading.Thread(target=watch, daemon=True, name="watch-the-coordinator").start()

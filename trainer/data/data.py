@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.folder import Size, read_folder
-from trainer.data.named import NAMED, NAMES, data_root, read_named
+from trainer.data.named import NAMED, NAMES, read_named
 from trainer.data.npz import read_npz
 from trainer.data.raw import Images, Labels, Raw
 from trainer.data.split import TEST_SHARE, VALID_SHARE, check_counts, divide
@@ -100,7 +100,7 @@ def load(
     if key in NAMED:
         if size is not None:
             raise DataError(f"size is given for {key}; it resizes the images of a folder only")
-        return _split(read_named(key, data_root(root), download=download, mirror=mirror), seed)
+        return _split(read_named(key, root, download=download, mirror=mirror), seed)
     return _split(_read_own(key, _pair(size), mirror=bool(mirror)), seed)
 
 

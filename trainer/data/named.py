@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.errors import DataError
+
 if TYPE_CHECKING:
     from trainer.data.raw import Images, Labels, Raw
 
     # names of the classes, images and labels of train and test; test is None if the set has no test part
     Parts = tuple[tuple[str, ...], Images, Labels, Images | None, Labels | None]
-    Reader = Callable[[Path, bool], Parts]
+    # of the folder that the caller names
+    Root = str | os.PathLike[str] | None
+    Reader = Callable[[Root, bool], Parts]
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class NamedData:
     module: str
     """The module that reading imports, for processes that import ahead."""
     read: Reader
-    """Read it from a folder, and download it into the folder if it is absent and the second argument is True."""
+    """Read it from the folder `data_root(first)`, and download it into the folder if it is absent and `second`."""
 
 
 NAMED: dict[str, NamedData] = {}
@@ -52,7 +56,7 @@ def named(
 
 
 @named("digits", input=(1, 8, 8), classes=10, mirror=False, module="sklearn.datasets")
-def digits(root: Path, download: bool) -> Parts:
+def digits(root: Root, download: bool) -> Parts:
     """Read 1,797 scans of 8x8 (Alpaydin and Kaynak, UCI, 1998), values 0..16 scaled to 0..255; no test part."""
     import numpy as np
     from sklearn.datasets import load_digits
@@ -63,31 +67,31 @@ def digits(root: Path, download: bool) -> Parts:
 
 
 @named("fashion-mnist", input=(1, 28, 28), classes=10, mirror=True, module="torchvision")
-def fashion_mnist(root: Path, download: bool) -> Parts:
+def fashion_mnist(root: Root, download: bool) -> Parts:
     """Read 70,000 clothes (Xiao et al., arXiv:1708.07747)."""
     return _torchvision("fashion-mnist", "FashionMNIST", root, download)
 
 
 @named("mnist", input=(1, 28, 28), classes=10, mirror=False, module="torchvision")
-def mnist(root: Path, download: bool) -> Parts:
+def mnist(root: Root, download: bool) -> Parts:
     """Read 70,000 handwritten digits (LeCun et al., 1998)."""
     return _torchvision("mnist", "MNIST", root, download)
 
 
 @named("cifar10", input=(3, 32, 32), classes=10, mirror=True, module="torchvision")
-def cifar10(root: Path, download: bool) -> Parts:
+def cifar10(root: Root, download: bool) -> Parts:
     """Read 60,000 photographs (Krizhevsky, 2009)."""
     return _torchvision("cifar10", "CIFAR10", root, download)
 
 
 @named("cifar100", input=(3, 32, 32), classes=100, mirror=True, module="torchvision")
-def cifar100(root: Path, download: bool) -> Parts:
+def cifar100(root: Root, download: bool) -> Parts:
     """Read 60,000 photographs (Krizhevsky, 2009)."""
     return _torchvision("cifar100", "CIFAR100", root, download)
 
 
 @named("svhn", input=(3, 32, 32), classes=10, mirror=False, module="torchvision")
-def svhn(root: Path, download: bool) -> Parts:
+def svhn(root: Root, download: bool) -> Parts:
     """Read 99,289 house numbers (Netzer et al., 2011)."""
     return _torchvision("svhn", "SVHN", root, download)
 
@@ -95,7 +99,7 @@ def svhn(root: Path, download: bool) -> Parts:
 NAMES: tuple[str, ...] = tuple(NAMED)
 
 
-def read_named(name: str, root: Path, *, download: bool, mirror: bool | None) -> Raw:
+def read_named(name: str, root: Root, *, download: bool, mirror: bool | None) -> Raw:
     """Read the data set of that name. Raises DataError if it is absent and cannot be downloaded."""
     from trainer.data.raw import Raw
 
@@ -103,12 +107,22 @@ def read_named(name: str, root: Path, *, download: bool, mirror: bool | None) ->
     return Raw(name, *one.read(root, download), one.mirror if mirror is None else mirror, name)
 
 
-def data_root(root: str | os.PathLike[str] | None) -> Path:
-    """Return the folder of the named data sets: the argument, else GENOME_DATA, else ~/.cache/genome/data."""
-    return Path(root or os.environ.get("GENOME_DATA") or "~/.cache/genome/data").expanduser()
+def data_root(root: Root) -> Path:
+    """Return the folder of the named data sets: the argument, else GENOME_DATA, else ~/.cache/genome/data.
+
+    Raises DataError where the system does not know the home folder of this user.
+    """
+    given = root or os.environ.get("GENOME_DATA") or "~/.cache/genome/data"
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"the folder of the data sets is {os.fspath(given)}, and the system does not know that home; "
+            "name a folder with --data-root or GENOME_DATA, or set HOME"
+        ) from None
 
 
-def _torchvision(name: str, class_name: str, root: Path, download: bool) -> Parts:
+def _torchvision(name: str, class_name: str, root: Root, download: bool) -> Parts:
     from trainer.data.torchvision_sets import read_torchvision
 
-    return read_torchvision(name, class_name, root, download=download)
+    return read_torchvision(name, class_name, data_root(root), download=download)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from trainer.data.augment import Draws, crop, windows
 from trainer.data.data import Data, Split
+from trainer.system.memory import available_bytes
 
 SHARE = 0.5  # largest share of the free memory that images may take; the network takes the rest
 
@@ -84,15 +85,10 @@ def images(split: Split, padding: int, device: torch.device, available_bytes: in
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Return the free bytes of the device, or those that Linux reports as available on the host; None if unknown."""
+    """Return the free bytes of the device, or those available on the host; None if unknown."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    try:
-        with open("/proc/meminfo") as lines:
-            found = next(line for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return None
-    return int(found.split()[1]) * 1024
+    return available_bytes()
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream | None:

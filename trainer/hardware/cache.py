@@ -1,14 +1,15 @@
 """Measurements of this machine that later processes reuse, in one small file of the user's cache."""
 
-import fcntl
 import json
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from trainer.system import file_lock, folders
+from trainer.system.cpu import cpu_fields, cpu_name
 
 if TYPE_CHECKING:
     import torch
@@ -77,14 +78,17 @@ class Facts:
         """Keep other processes from writing. The kernel releases the lock of a process that ends."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            file_lock.wait_and_lock(lock.fileno())
+            try:
+                yield
+            finally:
+                file_lock.unlock(lock.fileno())
 
     def _replace(self, facts: dict[str, Any]) -> None:
         """Replace the file atomically."""
         new = self._file.with_suffix(".new")  # one name is enough: the lock admits one writer
         new.write_text(json.dumps(facts, indent=0), encoding="utf-8")
-        new.replace(self._file)
+        folders.replace(new, self._file)
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -110,13 +114,8 @@ def _in_folder(own: str | None, shared: str | None) -> Facts:
     return Facts(Path(shared or (os.path.join(home, ".cache") if home != "~" else os.devnull), "genome"))
 
 
-@cache
 def _processor() -> str:
     """Return the processor's name with family and model, because virtual processors may share a name."""
-    fields: dict[str, str] = {}
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            fields.setdefault(name.strip(), value.strip())
+    fields = cpu_fields()
     named = [fields[name] for name in ("model name", "cpu family", "model") if name in fields]
-    return " ".join(named) or platform.processor() or platform.machine()
+    return " ".join(named) or cpu_name()

@@ -1,9 +1,20 @@
 """The heap of this process: keeping freed pages, giving them back, counting them."""
 
 import ctypes
+from functools import cache
+from typing import Any
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc, malloc.h
 NEVER = 2**31 - 1
+
+
+@cache
+def _libc() -> Any:
+    """Return the C library of this process; on Windows, which does not open it without a name, nothing."""
+    try:
+        return ctypes.CDLL(None)
+    except TypeError:
+        return None
 
 
 def keep_pages() -> bool:
@@ -13,7 +24,7 @@ def keep_pages() -> bool:
     same pages again and waits while each is cleared. The setting affects blocks of the main thread and cannot be
     undone, so it is for processes that only train. `malloc_trim(0)` still returns free memory.
     """
-    libc = ctypes.CDLL(None)
+    libc = _libc()
     if not hasattr(libc, "mallopt"):
         return False
     return bool(libc.mallopt(M_MMAP_MAX, 0) and libc.mallopt(M_TRIM_THRESHOLD, NEVER))
@@ -21,7 +32,7 @@ def keep_pages() -> bool:
 
 def give_back() -> None:
     """Return free memory to the system, if libc can."""
-    libc = ctypes.CDLL(None)
+    libc = _libc()
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
 
@@ -58,7 +69,7 @@ def used_bytes() -> int:
 
 
 def _info() -> _Heap:
-    libc = ctypes.CDLL(None)
+    libc = _libc()
     if not hasattr(libc, "mallinfo2"):
         return _Heap()
     libc.mallinfo2.restype = _Heap

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from search.config.read import read_study
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
 from search.run.launch import Launch
+from trainer.system.processes import detached, typed
 
 LOG_FILE = "search.log"  # in the study's folder: the output of a search that the dashboard started
 MOST_BYTES = 10_000_000  # of a study file
@@ -59,7 +59,7 @@ class SearchProcesses:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                **detached(),
             )
 
     def _hindrance(self, snapshot: Snapshot) -> str | None:
@@ -87,8 +87,8 @@ class SearchProcesses:
 
     def _typed(self, begun: Launch | None) -> str:
         if begun is None:
-            return f"genome search STUDY.yaml --runs {shlex.quote(str(self.runs))}"
-        return shlex.join(["genome", *self._words(begun)])
+            return typed(["genome", "search", "STUDY.yaml", "--runs", str(self.runs)])
+        return typed(["genome", *self._words(begun)])
 
     def _is_alive(self, name: str) -> bool:
         return name in self._started and self._started[name].poll() is None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -18,6 +17,7 @@ from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
 from search.results.export import FORMAT, USAGE_FILE
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from trainer.system.folders import open_regular
 
 TRAINED, EXPORT = "trained", "export"
 SAYS = {
@@ -94,25 +94,7 @@ def _is_exports(folder: Path, trial: TrialView) -> bool:
 
 def _plain_file(folder: Path, *parts: str) -> BinaryIO:
     """Open a file below a folder. Raises NotFound where it is no regular file, or a link is part of its path."""
-    at = -1
     try:
-        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        for i, part in enumerate(parts):
-            # O_NONBLOCK: opening a pipe in the place of a file would block
-            last = os.O_NONBLOCK if i == len(parts) - 1 else os.O_DIRECTORY
-            outer, at = at, os.open(part, os.O_RDONLY | os.O_NOFOLLOW | last, dir_fd=at)
-            os.close(outer)
-        if not stat.S_ISREG(os.fstat(at).st_mode):
-            raise NotFound(f"{parts[-1]} is no regular file")
+        return open_regular(folder, parts)
     except OSError:
-        _close(at)
         raise NotFound(f"no {parts[-1]} is stored for this trial") from None
-    except NotFound:
-        _close(at)
-        raise
-    return os.fdopen(at, "rb")
-
-
-def _close(at: int) -> None:
-    if at >= 0:
-        os.close(at)

@@ -17,7 +17,7 @@ from search.dashboard.studies.study_attrs import StudyAttrs
 from search.dashboard.studies.trial_view import TrialView, trial_view
 from search.errors import StudyError
 from search.storage import sql_reader
-from search.storage.connect import sqlite_file
+from search.storage.connect import sqlite_file, sqlite_url
 from search.storage.data_facts import FACTS_ATTR, with_stored_shape
 from search.storage.seed_results import SeedResults, read_seed_results
 from search.storage.study import TEXT_ATTR, check_format
@@ -36,7 +36,7 @@ class StudyReader:
         `is_stored` tells for the latter whether the study still has its folder.
         """
         self.name, self._runs, self._is_shared = name, runs, url is not None
-        self._url = url or f"sqlite:///{runs / name / 'study.db'}"
+        self._url = url or sqlite_url(runs / name / "study.db")
         self._is_stored = is_stored
         self._identity: tuple[int, ...] | None = None  # of the file that was read
         self._id: int | None = None  # Optuna's key of the study

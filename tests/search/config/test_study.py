@@ -230,6 +230,14 @@ BAD = [
         HEAD + "storage: all.db\n" + SPACE,
         "s.yaml:3  storage is no database URL such as postgresql://user@host/name; correct it, or leave it out",
     ),
+    (
+        HEAD + "storage: sqlite://all.db\n" + SPACE,
+        "s.yaml:3  storage names no file; the URL of an SQLite file has three slashes: sqlite:///study.db",
+    ),
+    (
+        HEAD + "storage: 'sqlite:///:memory:'\n" + SPACE,
+        "s.yaml:3  storage names no file; the URL of an SQLite file has three slashes: sqlite:///study.db",
+    ),
 ]
 
 
