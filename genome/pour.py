@@ -130,9 +130,18 @@ def _checked(place: str, name: str, array: Any, tensor: Tensor) -> Tensor:
     if not _fits(array, tensor):
         wanted, found = tuple(tensor.shape), tuple(array.shape)
         raise ValueError(f"array {name} is {found} and the {place} is {wanted}{_hint(found, wanted)}")
-    # a copy, since torch reads no array with negative strides
-    made: Tensor = array.detach() if hasattr(array, "detach") else tensor.new_tensor(array.copy())
-    return made.reshape(tensor.shape)
+    try:
+        # a copy, since torch reads no array with negative strides
+        made: Tensor = array.detach() if hasattr(array, "detach") else tensor.new_tensor(array.copy())
+        if made.is_complex() or made.is_meta:
+            raise TypeError("it has no real numbers")
+        return made.reshape(tensor.shape).to(tensor.device, tensor.dtype)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        kind = f"{array.dtype}, {type(array).__name__}"
+        said = str(error).splitlines()[0]
+        raise ValueError(
+            f"array {name} ({kind}) cannot be copied into the {place}: {said}; pour dense arrays of real numbers"
+        ) from error
 
 
 def _memory(tensor: Tensor) -> int:

@@ -131,8 +131,9 @@ def _near(path: Path) -> str:
         names = [entry.name for entry in os.scandir(path.parent) if entry.name.endswith((".yaml", ".yml"))]
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return f"; did you mean {_name(path.parent / close[0])}?" if close else ""
+    stems = {Path(name).stem: name for name in names}  # equal endings make no names alike
+    close = difflib.get_close_matches(path.stem, stems, n=1)
+    return f"; did you mean {_name(path.parent / stems[close[0]])}?" if close else ""
 
 
 def _text(data: str | bytes) -> str:

@@ -18,6 +18,7 @@ from trainer.proxies import PROXIES
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 DATABASE_URL = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://")
+DATABASES = ("sqlite", "postgresql")
 SQLITE_FILE_URL = re.compile(r"[a-z0-9_+]+:///(?!:memory:)[^?]+")
 
 
@@ -46,6 +47,8 @@ def database_url(url: str) -> str:
         raise ValueError(
             "is no database URL such as postgresql://user@host/name; correct it, or leave it out"
         )
+    if url.partition(":")[0].partition("+")[0] not in DATABASES:
+        raise ValueError(f"is a database of another kind; a study can be stored in {' or '.join(DATABASES)}")
     if url.startswith("sqlite") and not SQLITE_FILE_URL.match(url):
         raise ValueError("names no file; the URL of an SQLite file has three slashes: sqlite:///study.db")
     return url

@@ -74,7 +74,9 @@ def one_source(data: DataSection) -> DataSection:
         and not checks.exists(data.name)
     ):
         known = ", ".join(SHAPES)
-        raise ValueError(f"is {shown(repr(data.name))}; it may be {known} or a path, such as ./images")
+        raise ValueError(
+            f"is {shown(repr(data.name))}; it may be {known} or a path that exists, such as ./images"
+        )
     return data
 
 

@@ -66,8 +66,11 @@ class FinaleWork:
     has_rounds_only: bool = False  # whether the budget left can pay only further rounds of the finale
 
     def is_due(self) -> bool:
-        """Release the reserved budget, and return whether the finale has a task that the budget can pay."""
-        self.has_rounds_only = self.plan.is_last()
+        """Release the reserved budget, and return whether the finale has a task that the budget can pay.
+
+        The first call decides whether further rounds follow: it comes before the release.
+        """
+        self.has_rounds_only = self.has_rounds_only or self.plan.is_last()
         self.run.budget.reserved_seconds = 0.0
         self.run.budget.refresh()
         self.queue = self.plan.tasks()

@@ -92,16 +92,24 @@ class FinalePlan:
     def release(self) -> bool:
         """Reduce the reserved seconds to those that the finale needs for the present best networks.
 
-        The study reserves a share of the budget, and small networks need less. Return whether seconds became free
-        for the search.
+        The study reserves a share of the budget, and small networks need less. After a finale its seeds for one more
+        network stay reserved: what a resumed search finds must not take the place of retrained networks with one
+        training of its own. Return whether seconds became free for the search.
         """
-        budget, prices = self.run.budget, [self.price(task) for task in self.tasks()]
+        budget, prices = self.run.budget, [self.price(task) for task in self.tasks() or self._newcomer()]
         # with the seconds of trials that are still running when the search has spent its part
         needed = AMPLE * sum(prices) + len(budget.devices) * max(prices, default=0.0)
         if budget.reserved_seconds <= needed:
             return False
         budget.reserved_seconds = needed
         return not budget.is_empty()
+
+    def _newcomer(self) -> list[Task]:
+        """Return the tasks of a network that costs what the best one costs."""
+        finale, recipe = self.run.config.finale, self.run.config.recipe
+        ranked = as_found(self.run.store.records(), self.run.config.objectives)
+        seeds = finale.fresh_seeds(recipe.seed) if finale else ()
+        return [Task(record, seed, None) for record in ranked[:1] for seed in seeds]
 
     def is_last(self) -> bool:
         """Whether the search ended because its seconds left pay no training, so that only the finale can use them."""

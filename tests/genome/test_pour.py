@@ -297,3 +297,31 @@ def test_tensors_of_the_network_may_change_places() -> None:
     before = a.clone(), b.clone()
     pour(net, [b, a, *rest])
     assert torch.equal(net.node("a").weight, before[1]) and torch.equal(net.node("b").weight, before[0])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        torch.zeros(4, 3, 3, 3, device="meta"),
+        torch.zeros(4, 3, 3, 3, dtype=torch.complex64),
+        torch.zeros(4, 3, 3, 3).to_sparse(),
+        np.zeros((4, 3, 3, 3), dtype=object),
+        np.full((4, 3, 3, 3), "x"),
+        np.zeros((4, 3, 3, 3), dtype=">f4"),
+    ],
+    ids=["meta", "complex", "sparse", "object", "text", "big-endian"],
+)
+def test_an_array_that_cannot_be_copied_is_named_and_nothing_is_copied(array: Any) -> None:
+    net = genome.build(
+        genome.loads(
+            "genome: g\ninput: [3, 8, 8]\nclasses: 5\nnodes:\n"
+            "  a: {op: conv, in: [image], width: 3, order: conv}\n"
+            "  b: {op: conv, in: [a], width: 4, order: conv}\n"
+            "  out: {op: exit, in: [b]}\n"
+        )
+    )
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    first, _, *rest = (torch.ones_like(slot.tensor) for slot in net.slots())
+    with pytest.raises(ValueError, match=r"array 1 \(.*\) cannot be copied into the weight of b: "):
+        genome.pour(net, [first, array, *rest])
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())

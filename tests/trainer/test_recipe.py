@@ -33,7 +33,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"schedule": "step"}, "schedule is 'step'; it must be one of one-cycle, cosine"),
         ({"warmup": 1}, "warmup is 1; it must be a number of 0 or more and below 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number of 0 or more and below 1"),
-        ({"momentum": 0}, "momentum is 0; it must be a number between 0 and 1"),
+        ({"momentum": 0}, "momentum is 0; it must be a number above 0 and below 1"),
         ({"nesterov": 0}, "nesterov is 0; it must be true or false"),
         ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
         ({"crop": -1}, "crop is -1; it must be a whole number of 0..1,024, or null"),

@@ -144,7 +144,7 @@ _FLAG: _Rule = (lambda value: isinstance(value, bool)), "true or false"
 _RULES: dict[str, _Rule] = {
     "lr": _number(lambda v: v > 0, "a number above 0"),
     "weight_decay": _number(lambda v: v >= 0, "a number of 0 or more"),
-    "momentum": _number(lambda v: 0 < v < 1, "a number between 0 and 1"),
+    "momentum": _number(lambda v: 0 < v < 1, "a number above 0 and below 1"),
     "nesterov": _FLAG,
     "batch": _whole(1, 1_000_000),
     "epochs": _whole(1, 100_000),

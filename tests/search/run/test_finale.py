@@ -279,6 +279,35 @@ def test_the_finale_keeps_what_it_needs_and_trains_further_seeds_while_it_can_pa
     assert not last.next_round() and last.rounds == 1, "what is left pays no further seed"
 
 
+def test_after_a_finale_the_seeds_of_a_newcomer_stay_reserved(tmp_path: Path) -> None:
+    """A network that a resumed search finds must not replace one that was retrained, with a single training."""
+    finale = {"finale": {"share": 0.7, "top": 1, "seeds": 2}, "budget": {"device_time": 100}}
+    file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
+    store = begin(tmp_path, **finale)
+    number = add(store, text=text_of(), seconds=4.0, epochs=1, planned_epochs=1)
+    for seed in (1, 2):
+        store.store_seed(number, seed, SeedResult("done", 1, seconds=4.0, accuracy=0.5, loss=1.0))
+    budget = Budget(store, 100.0, ["cpu"], reserved_seconds=70.0)
+    budget.refresh()
+    plan = FinalePlan(Context(file, store, budget, Silent(), lambda: False, History(file.objectives, 1)))
+    assert not plan.tasks() and plan.release()
+    assert budget.reserved_seconds == AMPLE * (4 + 4) + 4
+
+
+def test_a_finale_that_is_due_twice_still_trains_further_seeds(tmp_path: Path) -> None:
+    """A resumed study asks before it starts workers, and again afterwards."""
+    finale = {"finale": {"share": 0.9, "top": 1, "seeds": 2}, "budget": {"device_time": 100}}
+    file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
+    store = begin(tmp_path, **finale)
+    add(store, text=text_of(), seconds=10.0, epochs=1, planned_epochs=1)
+    budget = Budget(store, 100.0, ["cpu"], reserved_seconds=90.0)
+    budget.refresh()
+    run = Context(file, store, budget, Silent(), lambda: False, History(file.objectives, 1))
+    work = FinaleWork(run, FinalePlan(run))
+    assert [work.is_due(), work.is_due()] == [True, True]
+    assert work.has_rounds_only
+
+
 def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) -> None:
     changes = {**SMALL, "budget": {"device_time": 1000}}
     first = run(**{**changes, "finale": "none"})
