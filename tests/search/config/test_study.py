@@ -134,8 +134,8 @@ BAD = [
     ),
     (
         "study: tiny\ndata: digit\n" + SPACE,
-        "s.yaml:2  data is 'digit'; it may be digits, fashion-mnist, mnist, cifar10, cifar100, svhn or a path,"
-        " such as ./images",
+        "s.yaml:2  data is 'digit'; it may be digits, fashion-mnist, mnist, cifar10, cifar100, svhn or a path that"
+        " exists, such as ./images",
     ),
     (
         "study: tiny\ndata: {name: digits, path: x}\n" + SPACE,
