@@ -20,6 +20,7 @@ INSTALLED_DASHBOARD := $(VENV)/installed-dashboard
 INSTALLED_DEV := $(VENV)/installed-dev
 
 HOURS := economy others real
+PAIRS := versions  # compares two checkouts
 
 .PHONY: help search dashboard test test-slow browser lint format bench pictures reference structure clean
 .DELETE_ON_ERROR:
@@ -64,7 +65,7 @@ format: $(INSTALLED_DEV)
 	@$(PY) -m ruff format .
 
 bench: $(INSTALLED_DEV)
-	@set -e; for script in $(filter-out $(HOURS:%=benchmarks/%.py), $(wildcard benchmarks/[a-z]*.py)); do \
+	@set -e; for script in $(filter-out $(HOURS:%=benchmarks/%.py) $(PAIRS:%=benchmarks/%.py), $(wildcard benchmarks/[a-z]*.py)); do \
 	    echo "== $$script"; PYTHONPATH=. $(PY) "$$script"; done
 
 pictures: $(INSTALLED)
