@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 
 import torch
 import torch._dynamo  # torch's optimizers import it at their first use, which takes a second
+from tqdm import tqdm
 
 import trainer
 import trainer.data.data  # heavy modules that jobs need: named here so that the fork server loads them once
@@ -30,6 +31,8 @@ def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
     """
     halted = threading.Event()
     _watch_the_coordinator(halts, halted)
+    # torch.compile shows progress by tqdm, whose lock for several processes would leak when this one is killed
+    tqdm.set_lock(threading.RLock())
     torch.set_num_threads(setup.threads)
     if setup.keeps_pages:
         trainer.keep_pages()
