@@ -192,7 +192,9 @@ def test_other_processes_of_a_script_can_be_terminated() -> None:
     assert out == f"{-signal.SIGTERM}\n"
 
 
-SOON_OVERDUE = "import search.workers.pool; search.workers.pool.GRACE_SECONDS = 1.0"
+SOON_OVERDUE = (
+    "import search.workers.pool; search.workers.pool.GRACE_SECONDS = 4.0"  # less than the run stands still
+)
 
 
 def test_a_suspended_run_neither_pays_nor_is_overdue(started: Start, tmp_path: Path) -> None:
@@ -269,5 +271,8 @@ def test_a_signal_while_the_workers_read_the_images_loses_nothing(
     until(lambda: "running" in outcomes(trials_in(tmp_path / "runs")), command)
     os.killpg(command.pid, signal.SIGTERM)
     ended(command)
-    assert outcomes(trials_in(tmp_path / "runs")) == {"interrupted", "waiting"}
-    assert outcomes(list(run(**changes).records)) == {"done", "interrupted"}
+    # a worker that has read the images meanwhile may have trained its network: an epoch is short
+    assert outcomes(trials_in(tmp_path / "runs")) <= {"interrupted", "waiting", "done"}
+    records = run(**changes).records
+    assert outcomes(list(records)) <= {"done", "interrupted"}
+    assert sum(record.outcome == "done" for record in records) == 2
