@@ -248,7 +248,7 @@ def test_a_server_that_stays_away_ends_a_search_that_can_be_resumed(
         ((PASSWORD, "wrong"), 'password authentication failed for user "keeper"'),
         (("fresh_", "no_such_"), "does not exist"),
         (("127.0.0.1", "nowhere.invalid"), "resolve host"),
-        (("postgresql:", "postgres:"), "give a database URL such as postgresql://user@host/name"),
+        (("postgresql:", "postgres:"), "a study can be stored in sqlite or postgresql"),
     ],
 )
 def test_a_storage_that_cannot_be_had_is_one_sentence(
