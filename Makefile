@@ -29,7 +29,7 @@ PAIRS := versions  # compares two checkouts
 help:
 	@echo 'make search      run $(STUDY) and export the best network under runs/'
 	@echo 'make dashboard   show the studies under runs/ in the browser'
-	@echo 'make test        run the tests (five minutes on two cores)'
+	@echo 'make test        run the tests (about twenty minutes on two cores)'
 	@echo 'make test-slow   run the long tests'
 	@echo 'make browser     install the Chromium that some tests need (Debian, Ubuntu; as root)'
 	@echo 'make lint        check style and types'

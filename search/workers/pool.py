@@ -35,9 +35,8 @@ class Slot:
     pipe: Connection
     halts: Connection  # see `worker.serve`
     job: Task | None = None
-    began: float = (
-        0.0  # running_seconds() when the worker got the job, or had read its data if that was later
-    )
+    # running_seconds() when the worker got the job, or had read its data if that was later
+    began: float = 0.0
     is_ready: bool = False  # whether the worker has read its data
 
     def elapsed_seconds(self) -> float:
