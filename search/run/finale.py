@@ -23,6 +23,7 @@ from search.workers.messages import Died, Event, Finished, Row
 from search.workers.pool import Slot, WorkerPool
 
 SHORTEST_SECONDS = 0.01
+STANDS = "the best of the search stands"
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,15 @@ class FinaleWork:
         self.has_rounds_only = self.has_rounds_only or self.plan.is_last()
         self.run.budget.reserved_seconds = 0.0
         self.run.budget.refresh()
-        self.queue = self.plan.tasks()
+        self.queue = self.plan.payable()
         return bool(self.queue) and self._can_pay(self.queue[0])
 
     def begin(self) -> None:
         """Report which trials are retrained with which seeds."""
         numbers = dict.fromkeys(str(task.record.number) for task in self.queue)
         seeds = dict.fromkeys(str(task.seed) for task in self.queue)
-        trials = ", ".join(numbers)
-        self.run.progress.said(f"finale: from scratch, trials {trials} with seeds {', '.join(seeds)}")
+        text = f"finale: from scratch, trials {', '.join(numbers)} with seeds {', '.join(seeds)}"
+        self.run.progress.said(text + self.plan.left_out())
 
     def end(self) -> None:
         """Store the running trainings as interrupted."""
@@ -101,10 +102,18 @@ class FinaleWork:
         if not left:
             return f"{reason}; the finale is over" if done else reason
         if finales:
-            return f"{reason}; the finale made {done} of {done + len(left)} trainings"
-        price = formatting.seconds(self.plan.price(left[0]))
-        rest = formatting.seconds(run.budget.left_seconds() or 0.0)
-        return f"{reason}; no finale: a training takes about {price}, and {rest} are left"
+            reason = f"{reason}; the finale made {done} of {done + len(left)} trainings"
+            return reason if self.plan.has_decided() else f"{reason}: too few, {STANDS}"
+        return f"{reason}; no finale: {self._why_none(left)}; {STANDS}"
+
+    def _why_none(self, left: list[Task]) -> str:
+        needed = self.plan.least([task for task in left if task.record is left[0].record])
+        trainings, price = (
+            formatting.some(len(needed), "training"),
+            formatting.seconds(self.plan.price(left[0])),
+        )
+        rest = formatting.seconds(self.run.budget.left_seconds() or 0.0)
+        return f"it needs {trainings} of about {price} at least, and {rest} are left"
 
     # --- the work of the loop
 
@@ -153,7 +162,7 @@ class FinaleWork:
             case Finished(number, report):
                 training = self.trainings.pop(number)
                 self.run.budget.charge(training.key, report.charge.device_seconds)
-                self._conclude(training, result_of(report))
+                self._conclude(training, result_of(report, training.task.record))
             case Died(number, reason):
                 self._lose(self.trainings.pop(number), reason)
 
@@ -167,7 +176,8 @@ class FinaleWork:
         self.trainings[number] = training
         self.run.budget.start(training, task.paid_seconds)
         training.store_charge(task.paid_seconds)
-        pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device))
+        limit = self.plan.limit_seconds(task.record)
+        pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device, limit))
         self.run.progress.seed_began(task.record.number, task.seed)
 
     def _lose(self, training: SeedTraining, reason: str) -> None:

@@ -15,8 +15,8 @@ class Meter:
     """A stop-watch of device seconds: runs inside `with meter:`, and synchronises a CUDA device at its start and end.
 
     A device second of the CPU is a processor second of the thread that trains, which other threads of torch assist
-    (`trainer.hardware.clock.device_seconds`). A device second of a GPU is a second of the clock; those in which the process stood still are
-    left out (`trainer.hardware.clock`). One thread uses a meter.
+    (`trainer.hardware.clock.device_seconds`). A device second of a GPU is a second of the clock; those in which the
+    process stood still are left out (`trainer.hardware.clock`). One thread uses a meter.
     started: seconds already charged, for instance for building the module.
     """
 

@@ -70,6 +70,8 @@ def test_seconds_before_are_kept_and_the_meter_goes_on() -> None:
     assert meter.seconds > stopped
 
 
-@pytest.mark.parametrize(("running", "processor", "charged"), [(1.0, 1.0, 1.0), (9.0, 2.0, 2.0), (9.0, 0.0, 0.9)])
+@pytest.mark.parametrize(
+    ("running", "processor", "charged"), [(1.0, 1.0, 1.0), (9.0, 2.0, 2.0), (9.0, 0.0, 0.9)]
+)
 def test_device_seconds(running: float, processor: float, charged: float) -> None:
     assert device_seconds(running, processor) == pytest.approx(charged)
