@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from search import formatting
 from search.run.budget import Key
 from search.run.context import Context
 from search.run.finale_plan import HEADROOM, FinalePlan, Task, claimed
@@ -23,7 +22,6 @@ from search.workers.messages import Died, Event, Finished, Row
 from search.workers.pool import Slot, WorkerPool
 
 SHORTEST_SECONDS = 0.01
-STANDS = "the best of the search stands"
 
 
 @dataclass(frozen=True)
@@ -89,31 +87,6 @@ class FinaleWork:
         for training in self.trainings.values():
             seconds = self.run.budget.charged[training.key]
             training.store_result(SeedResult("interrupted", training.epochs), seconds)
-
-    def ending(self, reason: str) -> str:
-        """Return why the study ended, given why its search ended, with the progress of the finale."""
-        run = self.run
-        if run.stop_asked():
-            return "stopped by hand"
-        if run.config.finale is None:
-            return reason
-        left, finales = self.plan.tasks(), [r.finale for r in run.store.records() if r.finale]
-        done = sum(len(finale.measured) for finale in finales)
-        if not left:
-            return f"{reason}; the finale is over" if done else reason
-        if finales:
-            reason = f"{reason}; the finale made {done} of {done + len(left)} trainings"
-            return reason if self.plan.has_decided() else f"{reason}: too few, {STANDS}"
-        return f"{reason}; no finale: {self._why_none(left)}; {STANDS}"
-
-    def _why_none(self, left: list[Task]) -> str:
-        needed = self.plan.least([task for task in left if task.record is left[0].record])
-        trainings, price = (
-            formatting.some(len(needed), "training"),
-            formatting.seconds(self.plan.price(left[0])),
-        )
-        rest = formatting.seconds(self.run.budget.left_seconds() or 0.0)
-        return f"it needs {trainings} of about {price} at least, and {rest} are left"
 
     # --- the work of the loop
 

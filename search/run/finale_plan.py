@@ -18,6 +18,7 @@ from search.storage.study import Store
 
 HEADROOM = 1.1  # of the expected seconds must be left: two trainings never take the same time
 AMPLE = 1.5  # of the expected seconds are reserved: the finale must not fail because the machine is busier
+STANDS = "the best of the search stands"
 
 
 class Task(NamedTuple):
@@ -170,6 +171,31 @@ class FinalePlan:
             self.rounds -= 1
             return []
         return again
+
+    def ending(self, reason: str) -> str:
+        """Return why the study ended, given why its search ended, with the progress of the finale."""
+        run = self.run
+        if run.stop_asked():
+            return "stopped by hand"
+        if run.config.finale is None:
+            return reason
+        left, finales = self.tasks(), [r.finale for r in run.store.records() if r.finale]
+        done = sum(len(finale.measured) for finale in finales)
+        if not left:
+            return f"{reason}; the finale is over" if done else reason
+        if finales:
+            reason = f"{reason}; the finale made {done} of {done + len(left)} trainings"
+            return reason if self.has_decided() else f"{reason}: too few, {STANDS}"
+        return f"{reason}; no finale: {self._why_none(left)}; {STANDS}"
+
+    def _why_none(self, left: list[Task]) -> str:
+        needed = self.least([task for task in left if task.record is left[0].record])
+        trainings, price = (
+            formatting.some(len(needed), "training"),
+            formatting.seconds(self.price(left[0])),
+        )
+        rest = formatting.seconds(self.run.budget.left_seconds() or 0.0)
+        return f"it needs {trainings} of about {price} at least, and {rest} are left"
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

@@ -81,8 +81,7 @@ class SeedResults:
     def trainings(self) -> dict[int | None, SeedResult]:
         """The results of the finale, and with the key None that of the search."""
         found: dict[int | None, SeedResult] = {None: self.search} if self.search else {}
-        found.update(self.measured)
-        return found
+        return found | dict[int | None, SeedResult](self.measured.items())
 
     @property
     def compared(self) -> dict[int | None, SeedResult]:
