@@ -52,7 +52,7 @@ def test_standing_still_is_not_charged(work: str) -> None:
     "work",
     [
         "time.sleep(2.5)",  # as a wait for a device
-        "torch.linalg.svd(torch.rand(1500, 1500))",  # one call that takes long, without the lock of the interpreter
+        "torch.linalg.svd(torch.rand(2200, 2200))",  # one call that takes long, without the lock of the interpreter
         "sum(range(3 * 10**8))",  # one that keeps it
     ],
 )
