@@ -65,5 +65,5 @@ RULES = (
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
-    Rule(frozenset({"sampler", "objectives", "space", "data"}), ("sampler",), _unfit_sampler),
+    Rule(frozenset({"sampler", "objectives", "space", "data", "train"}), ("sampler",), _unfit_sampler),
 )
