@@ -15,7 +15,7 @@ from genome.yaml.source import Source, SourceError, parse, read
 from search.config import schema_errors
 from search.config.dataset import Dataset
 from search.config.finale import Finale
-from search.config.rules import RULES
+from search.config.rules import HOLES, RULES
 from search.config.schema import KEYS, REMOVED, Written
 from search.config.study import StudyConfig
 from search.config.train_section import TrainSection, check_together, read_train
@@ -123,19 +123,10 @@ def read_draft(
 ) -> Draft:
     """Read a study, and the mistakes in it. Raises SourceError where the text is no study at all."""
     value, removed = _without_removed(source)
-    lines: list[str] = [] if is_begun else list(removed)
     train = read_train(source)
-    lines += train.mistakes if train else ()
-    wrong = {SECTION} if train and train.mistakes else set[str]()
-    value = _with_fixed(value, train)
-    try:
-        written = Written.model_validate(value)
-    except ValidationError as error:
-        lines += schema_errors.lines(source, error.errors(), KEYS)
-        wrong |= {str(finding["loc"][0]) for finding in error.errors()}
-    if wrong:
-        written = Written.model_validate(_with_stand_ins(value, wrong))
-    config = _filled(written, None if SECTION in wrong else train, source, data_root, folder, removed)
+    written, wrong, found = _validated(source, _with_fixed(value, train), train)
+    lines = [*(() if is_begun else removed), *found]
+    config = _filled(written, train, source, data_root, folder, removed)
     lines += _broken_together(config)
     space = None
     if "space" not in wrong:
@@ -146,6 +137,20 @@ def read_draft(
             wrong.add("space")
     lines += _broken_rules(config, wrong)
     return Draft(config, None if "data" in wrong else space, in_order(source, lines))
+
+
+def _validated(
+    source: Source, value: Mapping[str, Any], train: TrainSection | None
+) -> tuple[Any, set[str], list[str]]:
+    """Return a study's values with stand-ins for wrong keys, the wrong keys, and a line for each mistake."""
+    lines = list(train.mistakes) if train else []
+    wrong = {SECTION, HOLES} if lines else set[str]()
+    try:
+        written = Written.model_validate(value)
+    except ValidationError as error:
+        lines += schema_errors.lines(source, error.errors(), KEYS)
+        wrong |= {str(finding["loc"][0]) for finding in error.errors()}
+    return Written.model_validate(_with_stand_ins(value, wrong)) if wrong else written, wrong, lines
 
 
 def in_order(source: Source, lines: Iterable[str]) -> tuple[str, ...]:

@@ -121,17 +121,16 @@ class ProposerSuggestions:
         """Propose a network that has no trial and is not to be avoided; the queue is left alone."""
         known = self.history.digests | set(avoid) if avoid else self.history.digests
         proposal = self.proposer.propose(self.history.individuals(), known)
-        if self.is_custom and (mistake := self._outside(proposal.point)):
-            return Suggestion(None, None, proposal.origin, mistake)
-        return Suggestion(proposal.point, None, proposal.origin)
+        point, mistake = self._checked(proposal.point) if self.is_custom else (proposal.point, None)
+        return Suggestion(point, None, proposal.origin, mistake)
 
-    def _outside(self, proposed: Point) -> str | None:
-        """Return why a point is not in the space, None where it is."""
+    def _checked(self, proposed: Point) -> tuple[Point | None, str | None]:
+        """Return a point as the space has it, where 1 may be written for 1.0; or why it is not in the space."""
         try:
-            self.space.answers(proposed)
-        except (ValueError, AttributeError) as error:
-            return f"the sampler proposed a genome outside the space: {error}"
-        return None
+            answers = self.space.answers(proposed)
+        except (ValueError, AttributeError, TypeError) as error:
+            return None, f"the sampler proposed a genome outside the space: {error}"
+        return Point(proposed.genome, self.space.recipes.decode(lambda name, _: answers[name])), None
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
         """Return the next trial of the queue, None where the queue is empty, and the parameters it was enqueued with.

@@ -28,6 +28,7 @@ from search.samplers.surrogate.graph_kernels import Kernels
 from search.samplers.surrogate.improvement import improvement, learnt_from
 from search.samplers.surrogate.multi_fidelity import Observations
 from search.space.parse import space_of
+from search.space.point import Point
 
 TEXT = """\
 space:
