@@ -77,7 +77,7 @@ class Individual:
     # index of the objective by which trials are compared while they are trained
     goal: int = 0
     # values of its recipe that the study searches
-    searched: Searched = field(default_factory=dict)
+    searched: Searched = field(default_factory=dict, hash=False)
 
     @property
     def point(self) -> Point:

@@ -14,9 +14,11 @@ import genome
 import search
 from search.config.study import StudyConfig
 from search.dashboard.app import create_app
+from search.proposals import enqueue
 from search.samplers import registry
 from search.space.point import Point, digest_of, network_of
 from search.storage.record import Record
+from search.storage.study import open_to_write
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import ONE, Said
@@ -117,6 +119,41 @@ def test_the_memory_limit_is_of_the_batch_of_the_trial(run: Run) -> None:
     assert outcomes[1024] == "refused"
     assert "budget.memory is" in next(r.reason or "" for r in result.records if r.searched["batch"] == 1024)
     assert all(r.outcome != "refused" for r in result.records if r.searched["batch"] == 16)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_keys_without_effect_are_not_part_of_the_recipe(run: Run, sampler: str) -> None:
+    """gp is asked for all holes in every trial; what has no effect is not stored, and makes no other trial."""
+    train = {"epochs": 1, "batch": 256, "optimizer": {"one_of": ["sgd", "adamw"]}}
+    train["momentum"] = {"float": [0.5, 0.9]}
+    result = run(**{**SEARCHES, "train": train, "trials": 8}, sampler=sampler, objectives="accuracy")
+    optimizers = {record.searched["optimizer"] for record in result.records}
+    assert optimizers == {"sgd", "adamw"}
+    for record in result.records:
+        assert ("momentum" in record.searched) == (record.searched["optimizer"] == "sgd")
+
+
+def test_a_child_with_another_recipe_inherits_all_weights(run: Run) -> None:
+    changes = {"trials": 20, "sampler": "evolve", "objectives": "accuracy", "inherit": True, "workers": 1}
+    result = run(**{**SEARCHES, **changes})
+    tuned = [r for r in result.records if r.origin and any(m.startswith("recipe ") for m in r.origin.moves)]
+    shares = [r.inherited["share"] for r in tuned if r.inherited and r.origin and len(r.origin.moves) == 1]
+    assert shares and set(shares) == {1.0}
+
+
+def test_a_network_of_the_queue_has_the_recipe_of_its_parent(
+    run: Run, written: Callable[..., Path], tmp_path: Path
+) -> None:
+    first = run(**SEARCHES, sampler="random", objectives="accuracy").records[0]
+    config = search.read_study(written(**{**SEARCHES, "trials": 5}, sampler="random", objectives="accuracy"))
+    given = genome.loads(first.genome or "")
+    assert enqueue.fit(config, config.space, given) == enqueue.fit(config, config.space, given), "one draw"
+    made = enqueue.fit(config, config.space, given, {"lr": first.searched["lr"], "batch": 192})
+    with open_to_write("tiny", tmp_path / "runs") as store:
+        number = enqueue.enqueue(store, config.space, made, "hand", (0,))
+    record = search.Study(config, tmp_path / "runs").run().records[number]
+    assert record.outcome == "done" or record.reused is not None
+    assert dict(record.searched) == {"lr": first.searched["lr"], "batch": 192}
 
 
 def test_the_finale_trains_with_the_recipe_of_the_trial(run: Run) -> None:
