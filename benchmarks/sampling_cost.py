@@ -46,6 +46,7 @@ from search.run.progress import Silent
 from search.samplers.base import ORIGIN, Origin
 from search.samplers.registry import proposing
 from search.space.distributions import distribution
+from search.space.point import Point
 from search.space.space import Space
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
 from search.storage.study import Store, claim, open_to_run
@@ -229,7 +230,7 @@ def _add(
     rows: dict[str, list[tuple[Any, ...]]], file: StudyConfig, space: Space, rng: Random, number: int
 ) -> None:
     drawn, key = space.sample(rng), number + 1
-    network = candidate(drawn, file.recipe.batch, file.recipe.optimizer)
+    network = candidate(Point(drawn), file.train)
     value = accuracy(network.text, number)
     result = {"outcome": "done", "epochs": EPOCHS, "planned_epochs": EPOCHS, "metrics": {"accuracy": value}}
     attrs: dict[str, Any] = {

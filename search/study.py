@@ -54,7 +54,7 @@ from search.workers.slots import worker_devices
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-    from genome import Genome
+    from search.space.point import Point
     from search.space.space import Space
     from trainer import Data
 
@@ -148,7 +148,7 @@ def _storage_errors(store: Store) -> Iterator[None]:
         ) from error
 
 
-def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Genome]:
+def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Point]:
     """Return the start genomes that are new to the study. They are read first, so that an error makes no study."""
     if not config.start and best_of is None:
         return {}
@@ -250,7 +250,8 @@ def _suggestion_source(study: Study, space: Space, store: Store, history: Histor
     if sampler is None and registry.entry(config.sampler).proposes:
         sampler = registry.proposer(config.sampler, space, config.seed + offset, len(config.objectives))
     elif isinstance(sampler, Proposer):
-        return ProposerSuggestions(store, space, GuardedProposer(sampler), history, is_custom=True)
+        asked = GuardedProposer(sampler, space, config.seed + offset)
+        return ProposerSuggestions(store, space, asked, history, is_custom=True)
     if isinstance(sampler, Proposer):
         return ProposerSuggestions(store, space, sampler, history)
     is_custom = sampler is not None

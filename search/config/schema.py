@@ -27,6 +27,7 @@ from search.config.sections import (
     code,
     one_source,
 )
+from search.config.train_section import ONE_VALUE
 from search.objective import MAXIMIZE, MEASURES
 from search.samplers import registry as samplers
 from trainer import Recipe
@@ -78,7 +79,8 @@ class Written(Section):
     train: TrainSection = Field(  # type: ignore[valid-type]
         default_factory=TrainSection,
         description=f"The training recipe ([recipe keys](training.md#recipe-keys)): "
-        f"{code(field.name for field in fields(Recipe))}.",
+        f"{code(field.name for field in fields(Recipe))}. Each may be a hole but {code(ONE_VALUE)} "
+        "([searched recipe](#searched-recipe)).",
     )
     ask: Literal["active", "all"] | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from search.pruners import registry as pruners
 from search.pruners.brackets import usual_rungs
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_of
+from search.space.recipe_space import SECTION, RecipeSpace
 from search.space.space import Space
 from trainer import Budget, Recipe
 
@@ -39,7 +40,7 @@ class StudyConfig:
     curve: bool
     # None screens nothing
     screen: Screen | None
-    recipe: Recipe
+    train: RecipeSpace
     # the sampler is also asked for holes without effect
     asks_all: bool
     # a network begins with the weights of the trial that its genome was made from
@@ -65,7 +66,13 @@ class StudyConfig:
             shape, classes = self.data.shape()
         except ValueError as error:  # DataError of own images
             raise self.source.error(("data",), str(error)) from None
-        return space_of(self.source, ("space",), self.name, Shape(*shape), classes)
+        space = space_of(self.source, ("space",), self.name, Shape(*shape), classes)
+        return replace(space, recipes=self.train)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, with the first value of each key that is searched; epochs, patience and seed never are."""
+        return self.train.base
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -93,7 +100,7 @@ class StudyConfig:
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
             **({"screen": self.screen.plain()} if self.screen else {}),
-            "train": self.recipe.to_dict(),
+            SECTION: self.train.plain(),
             "ask": "all" if self.asks_all else "active",
             **({"inherit": True} if self.inherits else {}),
             "workers": self.workers or "auto",

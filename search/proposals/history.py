@@ -39,7 +39,7 @@ class History:
 
     def __init__(self, objectives: Sequence[Objective], epochs: int) -> None:
         self.objectives, self.epochs = objectives, epochs
-        self.digests: set[str] = set()  # of every network that has a trial
+        self.digests: set[str] = set()  # of every network that has a trial, and its recipe
         self.repeats = 0  # how many of the last networks in a row had a trial before
         self.counted = 0  # trials that count towards the cap of the study
         self._trials: dict[int, Entry] = {}
@@ -64,7 +64,12 @@ class History:
         """Add a trial that has just begun."""
         self.digests.add(candidate.digest)
         self._of(number).individual = Individual(
-            number, written, candidate.digest, is_running=True, origin=origin
+            number,
+            written,
+            candidate.digest,
+            is_running=True,
+            origin=origin,
+            searched=candidate.searched,
         )
 
     def add(self, record: Record) -> None:
@@ -155,6 +160,7 @@ class History:
             record.search_seconds,
             self._path(record),
             self._goal,
+            record.searched,
         )
 
     @property

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import genome
 from search.config.candidate import Candidate, candidate
 from search.objective import Source
 from search.run import loop
@@ -14,6 +13,7 @@ from search.run.active_trial import ActiveTrial
 from search.run.context import Context
 from search.run.finale_plan import Task
 from search.samplers.base import ORIGIN, Origin
+from search.storage.record import point_of
 from search.storage.trial_files import REPORT_FILE
 from search.workers.messages import Job, Screening
 
@@ -32,7 +32,7 @@ class Jobs:
         job = self._job(trial.candidate, trial.folder, device)
         return job._replace(
             number=trial.number,
-            recipe=replace(config.recipe, seed=trial.candidate.seed(config.recipe.seed)),
+            recipe=replace(trial.candidate.recipe, seed=trial.candidate.seed(config.recipe.seed)),
             rungs=rungs,
             left_seconds=self.run.budget.trial_seconds(),
             latency=any(one.measure.source is Source.AFTER for one in config.objectives),
@@ -47,8 +47,7 @@ class Jobs:
         most_seconds: limit of the training in device seconds.
         """
         config, record = self.run.config, task.record
-        assert record.genome is not None
-        network = candidate(genome.loads(record.genome), config.recipe.batch, config.recipe.optimizer)
+        network = candidate(point_of(record), config.train)
         folder = self.run.store.seed_folder(record.number, task.seed)
         resumes = task.known is not None and not task.known.is_over
         if not resumes:
@@ -58,7 +57,7 @@ class Jobs:
         return self._job(network, folder, device)._replace(
             number=number,
             trial=record.number,
-            recipe=replace(config.recipe, seed=task.seed),
+            recipe=replace(network.recipe, seed=task.seed),
             # the loop halts it before these seconds have passed, so that it has a checkpoint to resume from
             left_seconds=None if left is None else left + loop.HALT_SECONDS,
             trial_seconds=self._on_slot(most_seconds, device),
@@ -86,7 +85,7 @@ class Jobs:
             number=0,
             genome=network.text,
             digest=network.digest,
-            recipe=config.recipe,
+            recipe=network.recipe,
             rungs=(),
             trial_seconds=self._on_slot(config.budget.per_trial, device),
             left_seconds=None,

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import genome
 from search.samplers.base import ORIGIN, Origin
+from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.storage.seed_results import SeedResult, SeedResults
 
 # Names of the user attributes of an Optuna trial. The plan and the result are one attribute each: every attribute is
 # a transaction, which takes SQLite some milliseconds.
 GENOME = "genome"  # canonical text
+SEARCHED = "recipe"  # {"key": value} of the recipe, where the study searches some of it
 PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited, seconds
 CHARGED = "charged_seconds"  # device seconds charged so far; superseded by the seconds of a result
@@ -40,7 +43,10 @@ class Record:
     values: tuple[float, ...] | None = None
     # canonical text
     genome: str | None = None
+    # of the network and of `searched`
     digest: str | None = None
+    # values of the recipe that the study searches
+    searched: Searched = field(default_factory=dict)
     params: int | None = None
     macs: int | None = None
     memory_bytes: int | None = None
@@ -80,8 +86,10 @@ class Record:
         return self.outcome not in UNFINISHED and self.outcome != "interrupted"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values, without the genome."""
-        shown = {name: value for name, value in vars(self).items() if name != "genome"}
+        """Return the record as plain values, without the genome; `recipe` is there where some of it is searched."""
+        shown = {name: value for name, value in vars(self).items() if name not in ("genome", "searched")}
+        if self.searched:
+            shown["recipe"] = dict(self.searched)
         shown["origin"] = self.origin.to_json() if self.origin else None
         shown["finale"] = self.finale.to_json() if self.finale else None
         by_epoch = {name: {str(e): s for e, s in getattr(self, name).items()} for name in ("rungs", "curve")}
@@ -126,6 +134,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         values=tuple(trial.values) if trial.state.name == "COMPLETE" and trial.values else None,
         genome=attrs.get(GENOME),
         digest=plan.get("digest"),
+        searched=attrs.get(SEARCHED, NOTHING_SEARCHED),
         params=plan.get("params"),
         macs=plan.get("macs"),
         memory_bytes=plan.get("memory_bytes"),
@@ -156,6 +165,18 @@ def _with_search(finale: SeedResults, result: Mapping[str, Any]) -> SeedResults:
     search = SeedResult(outcome, epochs, accuracy=metrics["accuracy"], loss=metrics["loss"])
     is_compared = outcome == "done" and result.get("inherited") is None
     return replace(finale, search=search, is_search_compared=is_compared)
+
+
+def point_attrs(point: Point) -> dict[str, Any]:
+    """Return what a trial stores of a point: the text of its genome, and its recipe where that is searched."""
+    recipe = {SEARCHED: dict(point.searched)} if point.searched else {}
+    return {GENOME: genome.dump(point.genome), **recipe}
+
+
+def point_of(record: Record) -> Point:
+    """Return the network and the recipe of a trial that has a genome. Raises SourceError where it cannot be read."""
+    assert record.genome is not None
+    return Point(genome.loads(record.genome, path=f"trial {record.number}"), record.searched)
 
 
 def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from genome.op import Shape
 from search import formatting
 from search.config.dataset import Dataset
 from search.errors import StudyError
-from search.results.refs import genome_of, open_study, split_trial
+from search.results.refs import named, open_study, split_trial
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe
@@ -70,13 +70,13 @@ class TrainRequest:
 def read_request(options: TrainOptions) -> TrainRequest:
     """Return the training that the options ask for.
 
-    Data and recipe of STUDY#TRIAL are those of the study unless the options give others. Raises StudyError,
+    Data and recipe of STUDY#TRIAL are those of the trial unless the options give others. Raises StudyError,
     genome.SourceError, GenomeError, trainer.DataError or trainer.RecipeError, each with one sentence.
     """
     import torch
 
     ref, runs = options.ref, options.runs
-    network = genome_of(ref, runs)
+    found = named(ref, runs)
     study = _study(ref, runs, options.data_root)
     if options.data is None and study is None:
         raise StudyError(f"{ref} has no default data set; add `--data NAME`, such as --data digits")
@@ -84,9 +84,9 @@ def read_request(options: TrainOptions) -> TrainRequest:
     dataset = study.data if study and options.data is None else own
     images = dataset.found(None).load()
     return TrainRequest(
-        network=_fitted(network, images),
+        network=_fitted(found.genome, images),
         data=images,
-        recipe=_recipe(study.recipe if study else None, options.epochs, options.settings),
+        recipe=_recipe(found.recipe, options.epochs, options.settings),
         seeds=tuple(range(options.seeds)),
         folder=options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}",
         device=_device(options.device),
@@ -120,7 +120,7 @@ def _study(ref: str, runs: Path, data_root: str | None) -> Any:
 
 
 def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) -> Recipe:
-    """The recipe of the study, or the default recipe, with the changes of the options."""
+    """The recipe of the trial, or the default recipe, with the changes of the options."""
     from trainer import Recipe
 
     given = dict(_setting(text) for text in settings)
@@ -130,7 +130,7 @@ def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) ->
         given["epochs"] = epochs
     known = base.to_dict() if base else {}
     if "optimizer" in given and given["optimizer"] != known.get("optimizer"):
-        # the values for the study's optimizer do not suit another optimizer
+        # the values for the trial's optimizer do not suit another optimizer
         for key in ("lr", "weight_decay"):
             known.pop(key, None)
     return replace(Recipe.parse({**known, **given}), seed=0)

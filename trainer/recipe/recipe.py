@@ -13,6 +13,7 @@ from trainer.recipe.schedules import SCHEDULES
 PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 COMPILE = ("auto", "always", "never")
+CONDITIONAL = ("momentum", "nesterov", "ema_decay")  # keys without effect beside some values of others
 LATER = ("nesterov",)  # keys that came after version 0.1.0; their defaults never change
 
 
@@ -92,6 +93,12 @@ class Recipe:
                 hint = f"did you mean {close[0]}?" if close else f"it may have {', '.join(known)}"
                 raise RecipeError(f"a recipe has no {key!r}; {hint}")
         return cls(**values)
+
+    def uses(self, key: str) -> bool:
+        """Whether a key has an effect beside the values of the other keys."""
+        if key in ("momentum", "nesterov"):
+            return OPTIMIZERS[self.optimizer].has_momentum
+        return key != "ema_decay" or self.average == "ema"
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as a plain value; `Recipe.parse` reads them back."""
