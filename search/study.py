@@ -258,14 +258,8 @@ def _suggestion_source(study: Study, space: Space, store: Store, history: Histor
     store.study.sampler = sampler or registry.optuna_sampler(
         config.sampler, config.seed, len(store.records()) + offset
     )
-    return OptunaSuggestions(
-        store,
-        space,
-        config.asks_all,
-        history,
-        RandomSearch(space, config.seed + offset),
-        is_custom=is_custom,
-    )
+    random = RandomSearch(space, config.seed + offset)
+    return OptunaSuggestions(store, space, config.asks_all, history, random, is_custom=is_custom)
 
 
 def _screener(config: StudyConfig, source: SuggestionSource) -> Screener | None:
