@@ -13,7 +13,7 @@ from search.config import changes
 from search.config.read import parse_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
-from search.proposals import warm_start
+from search.proposals import references, warm_start
 from search.proposals.custom_sampler import check_sampler
 from search.proposals.history import History
 from search.results.export import export
@@ -136,6 +136,8 @@ def _storage_errors(store: Store) -> Iterator[None]:
 
 def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Point]:
     """Return the start genomes that are new to the study. They are read first, so that an error makes no study."""
+    if wrong := references.mistakes(config):
+        raise StudyError("\n".join(wrong))
     if not config.start and best_of is None:
         return {}
     stored = warm_start.stored_genomes(config.name, runs, config.storage)

@@ -141,7 +141,29 @@ def _exported_training(record: Record, objectives: Sequence[Objective], weights_
 def _ending(record: Record) -> str:
     if record.reused is not None:
         return f"{record.outcome}, as trial {record.reused}"
-    return f"{record.outcome}: {record.reason}" if record.reason else record.outcome
+    of = f" (reference {record.reference})" if record.reference else ""
+    return f"{record.outcome}{of}: {record.reason}" if record.reason else record.outcome + of
+
+
+def reference_lines(
+    records: Sequence[Record], best: Sequence[Record], objectives: Sequence[Objective]
+) -> list[str]:
+    """Return what the references reached, and for one objective whether the search found a better network."""
+    goal = learnt(objectives).name
+    trained = [r for r in records if r.reference and r.reused is None and goal in r.metrics]
+    if not trained:
+        return []
+    told = [
+        f"{r.reference} {formatted(goal, r.metrics[goal])} (trial {r.number}, {r.outcome})" for r in trained
+    ]
+    lines = [f"references, {goal}: {', '.join(told)}"]
+    if best and len(objectives) == 1:
+        lines.append(
+            f"no network that the search found is better than the reference {best[0].reference}"
+            if best[0].reference
+            else f"trial {best[0].number}, which the search found, is better than every reference"
+        )
+    return lines
 
 
 def counts(records: Sequence[Record]) -> str:
@@ -168,6 +190,7 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
         lines.append("no trial has finished")
     if line := screening.summary(result.records, objectives):
         lines.append(line)
+    lines += reference_lines(result.records, result.best, objectives)
     if result.exported:
         weights = exported_weights(result.best[0], objectives)
         lines.append(f"the best network is in {result.exported}" + (f", {weights}" if weights else ""))

@@ -11,7 +11,7 @@ from search.config.study import StudyConfig
 from search.errors import StudyError
 
 # free to change: they say how the study is run; new genomes under `start` are trained next
-FREE = ("workers", "device", "start", "finale")
+FREE = ("workers", "device", "start", "finale", "references")
 # may grow, and be lifted altogether by leaving them out
 GROWING = (
     ("budget", "device_time"),
@@ -42,7 +42,7 @@ def check_same(stored: StudyConfig, now: StudyConfig) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            "name (only budget, trials, epochs, finale, workers, device and start may change):\n"
+            "name (only budget, trials, epochs, finale, references, workers, device and start may change):\n"
             f"{_shown(before, after)}"
         )
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from genome.yaml.source import Source, SourceError, parse, read
+from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
 from search.config.dataset import Dataset
 from search.config.finale import Finale
@@ -248,6 +249,9 @@ def _filled(
         trials=written.trials,
         finale=_finale(written.finale, budget),
         storage=written.storage,
+        references=_references(
+            written.references, written.trials, budget, "references" in written.model_fields_set
+        ),
         start=tuple(written.start),
         source=source,
         removed=removed,
@@ -256,6 +260,16 @@ def _filled(
 
 def _screen(written: Any) -> Screen | None:
     return Screen(tuple(written.proxies), written.keep) if written else None
+
+
+def _references(
+    written: str | list[str], trials: int | None, budget: Budget, is_written: bool
+) -> tuple[str, ...]:
+    """Return families or names of the zoo: by default a few families where a budget pays for them."""
+    if isinstance(written, list):
+        return tuple(dict.fromkeys(written))
+    has_room = is_written or (budget.device_time is not None and trials is None)
+    return tuple(FAMILIES) if written == "auto" and has_room else ()
 
 
 def _finale(written: Any, budget: Budget) -> Finale | None:

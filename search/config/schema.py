@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from genome.zoo.scale import FAMILIES
 from search.config import checks
 from search.config.sections import (
     BudgetSection,
@@ -117,6 +118,15 @@ class Written(Section):
         json_schema_extra={
             "kind": "`none`, or mapping",
             "unset": "the values below where the study has `budget.device_time`, else `none`",
+        },
+    )
+    references: Annotated[Literal["auto", "none"] | list[str], BeforeValidator(checks.references)] = Field(
+        default="auto",
+        description="Published networks to train first, scaled to the limits ([references](#references)): `auto` for "
+        f"one of each family ({code(FAMILIES)}), or a list of `zoo:NAME`.",
+        json_schema_extra={
+            "kind": "`auto`, `none`, or list of `zoo:NAME`",
+            "unset": "`auto` where the study has `budget.device_time` and no `trials`, else `none`",
         },
     )
     storage: Annotated[str, AfterValidator(checks.database_url)] | None = Field(

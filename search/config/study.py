@@ -11,6 +11,7 @@ import yaml
 
 from genome.op import Shape
 from genome.yaml.source import Source
+from genome.zoo.scale import FAMILIES
 from search.config.dataset import Dataset
 from search.config.finale import Finale
 from search.objective import Objective
@@ -53,6 +54,8 @@ class StudyConfig:
     finale: Finale | None
     # URL; None is a file in the folder of the study
     storage: str | None
+    # published networks to train first: families, or zoo:NAME
+    references: tuple[str, ...]
     # REFs of the genomes to begin with
     start: tuple[str, ...]
     source: Source
@@ -107,9 +110,15 @@ class StudyConfig:
             "device": self.device,
             **({"trials": self.trials} if self.trials else {}),
             "finale": self.finale._asdict() if self.finale else "none",
+            "references": self._plain_references(),
             **({"start": list(self.start)} if self.start else {}),
             "space": self.source.value["space"],
         }
+
+    def _plain_references(self) -> list[str] | str:
+        if not self.references:
+            return "none"
+        return "auto" if self.references == tuple(FAMILIES) else list(self.references)
 
     def text(self) -> str:
         """Return the study as canonical YAML, every default written; `search.config.read.parse_study` reads it back."""

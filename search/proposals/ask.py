@@ -18,7 +18,7 @@ from search.samplers.random_search import RandomSearch
 from search.space.distributions import asker
 from search.space.point import NOTHING_SEARCHED, Point
 from search.space.space import Space
-from search.storage.record import GENOME, SEARCHED
+from search.storage.record import GENOME, REFERENCE, SEARCHED
 from search.storage.study import Store
 from search.storage.trial import GenomeTrial, LiveTrial, OptunaTrial
 
@@ -43,6 +43,10 @@ class Suggestion(NamedTuple):
     trial: optuna.Trial | None = None
     origin: Origin | None = None
     error: str | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        return self.origin is not None and self.origin.by == REFERENCE
 
 
 class SuggestionSource(Protocol):
@@ -159,7 +163,8 @@ def _enqueued(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> S
     try:
         if GENOME in attrs:
             point = Point(genome.loads(attrs[GENOME]), attrs.get(SEARCHED, NOTHING_SEARCHED))
-            space.answers(point)
+            if origin is None or origin.by != REFERENCE:  # a reference may lie outside the space
+                space.answers(point)
             return Suggestion(point, trial, origin)
         if params:
             return Suggestion(space.point(lambda name, _: params[name]), trial, origin)

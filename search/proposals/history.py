@@ -12,7 +12,7 @@ from search.config.candidate import Candidate
 from search.objective import Objective, Source, learnt, planned_values
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
-from search.storage.record import UNFINISHED, Record
+from search.storage.record import OUTSIDE, REFERENCE, UNFINISHED, Record
 
 # Kinds of failure that are the fault of the network: the sampler learns from them, and duplicates reuse them.
 OWN_FAULTS = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
@@ -123,7 +123,7 @@ class History:
     def individuals(self) -> list[Individual]:
         """Return the trials that have a genome, as samplers read them, by number."""
         found = [known.individual for known in self._trials.values() if known.individual is not None]
-        return sorted(found, key=lambda individual: individual.number)
+        return sorted(filter(_is_member, found), key=lambda individual: individual.number)
 
     def records(self) -> list[Record]:
         """Return the records of trials that have ended, are paused, or are other coordinators'."""
@@ -172,6 +172,12 @@ class History:
         """Return the share of the epochs and the cost at each rung."""
         rungs = sorted(record.rungs.items()) if record.reused is None else ()
         return tuple((epoch / self.epochs, -score) for epoch, score in rungs)
+
+
+def _is_member(individual: Individual) -> bool:
+    """Whether the space of the study holds the network: a reference may lie outside."""
+    origin = individual.origin
+    return origin is None or origin.by != REFERENCE or OUTSIDE not in origin.moves
 
 
 def is_reusable(record: Record, epochs: int) -> bool:

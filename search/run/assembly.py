@@ -12,6 +12,7 @@ from search.proposals import warm_start
 from search.proposals.ask import OptunaSuggestions, ProposerSuggestions, SuggestionSource
 from search.proposals.custom_sampler import GuardedProposer
 from search.proposals.history import History
+from search.proposals.references import stored
 from search.proposals.screening import Screener
 from search.run.active_trial import ActiveTrials
 from search.run.context import Context
@@ -21,6 +22,7 @@ from search.run.ownership import owner
 from search.run.peers import Peers
 from search.run.promotion import Promotion
 from search.run.pruning import Pruning
+from search.run.references import ReferenceSuggestions
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.samplers import registry
@@ -44,6 +46,7 @@ def assembled(
     space = config.space
     warm_start.enqueue(store, space)
     source = _suggestion_source(config, sampler, store, history)
+    first = ReferenceSuggestions(run, source, stored(store, config))
     active = ActiveTrials()
     promotion = Promotion(config, run.budget, history, active)
     rungs = Rungs(run, active, Pruning(config, history), promotion)
@@ -51,7 +54,7 @@ def assembled(
     peers.catch_up()
     run.budget.refresh()
     limits = Limits(run, active, promotion, peers, _screener(config, source))
-    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, source), release)
+    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, first), release)
 
 
 def _suggestion_source(

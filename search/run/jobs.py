@@ -12,6 +12,7 @@ from search.run import loop
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
 from search.run.finale_plan import Task
+from search.run.references import seconds_left
 from search.samplers.base import ORIGIN, Origin
 from search.storage.record import point_of
 from search.storage.trial_files import REPORT_FILE
@@ -34,6 +35,7 @@ class Jobs:
             number=trial.number,
             recipe=replace(trial.candidate.recipe, seed=trial.candidate.seed(config.recipe.seed)),
             rungs=rungs,
+            trial_seconds=self._on_slot(self._most_seconds(trial), device),
             left_seconds=self.run.budget.trial_seconds(),
             latency=any(one.measure.source is Source.AFTER for one in config.objectives),
             earlier=tuple(str(store.trial_folder(number)) for number in trial.checkpoint_owners()),
@@ -96,6 +98,12 @@ class Jobs:
             folder=str(folder),
             checkpoint_seconds=CHECKPOINT_SECONDS,
         )
+
+    def _most_seconds(self, trial: ActiveTrial) -> float | None:
+        """Return the limit of a trial in device seconds; a reference is also limited by the share of all of them."""
+        most = self.run.config.budget.per_trial
+        left = seconds_left(self.run, trial.number) if trial.is_reference else None
+        return left if most is None else most if left is None else min(most, left)
 
     def _on_slot(self, device_seconds: float | None, device: str) -> float | None:
         """Return the seconds on a slot that cost so many device seconds."""

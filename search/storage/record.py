@@ -28,6 +28,9 @@ OWNER = "owner"  # host:pid:start of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of the last heartbeat of its coordinator, on shared storages
 SHARE = "device_share"  # of a device, since training began, on shared storages
 
+# The origin of a published network that the study trains first, and its last move where its space does not hold it.
+REFERENCE, OUTSIDE = "reference", "outside the space"
+
 
 UNFINISHED = frozenset({"running", "waiting", "paused"})
 
@@ -82,8 +85,18 @@ class Record:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the trial counts towards the cap of the study: it has ended and was not interrupted."""
-        return self.outcome not in UNFINISHED and self.outcome != "interrupted"
+        """Whether the trial counts towards the cap of the study: it has ended, was not interrupted, is no reference."""
+        return self.outcome not in UNFINISHED and self.outcome != "interrupted" and not self.is_reference
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the trial trains a published network, not one that the sampler proposed."""
+        return self.reference is not None
+
+    @property
+    def reference(self) -> str | None:
+        """The name of the published network that the trial trains, None where the sampler proposed the network."""
+        return self.origin.moves[0] if self.origin is not None and self.origin.by == REFERENCE else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain values, without the genome; `recipe` is there where some of it is searched."""
