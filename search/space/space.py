@@ -172,8 +172,14 @@ def _width(
     """The stated width, where the type that was chosen takes one."""
     takes = op.takes_width()
     if isinstance(spec, Hole) and (takes or everything):
-        spec = spec.fill(ask, given.width if given is not None else None)
+        known = given.width if given is not None else None
+        spec = _stated(spec.fill(ask, str(known) if isinstance(known, Times) else known))
     return spec if takes and not isinstance(spec, Hole) else None
+
+
+def _stated(answer: int | str) -> int | Times:
+    """A width as the genome holds it; the answer to a hole of multiples is its text, such as `4x`."""
+    return Times(int(answer[:-1])) if isinstance(answer, str) else answer
 
 
 def _edges(
