@@ -37,7 +37,9 @@ class Times(NamedTuple):
         return f"{self.factor}x"
 
 
-Width: TypeAlias = int | Times | None  # as a node states it; None is the width that it has without a statement
+Width: TypeAlias = (
+    int | Times | None
+)  # as a node states it; None is the width that it has without a statement
 
 
 class Node(NamedTuple):

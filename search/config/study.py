@@ -17,6 +17,7 @@ from search.objective import Objective
 from search.pruners import registry as pruners
 from search.pruners.brackets import usual_rungs
 from search.samplers.proxy_vote import Screen
+from search.space import preset
 from search.space.parse import space_of
 from search.space.space import Space
 from trainer import Budget, Recipe
@@ -61,11 +62,22 @@ class StudyConfig:
     @cached_property
     def space(self) -> Space:
         """The search space, parsed when it is first asked for. Raises SourceError with its place."""
+        shape, classes = self._shape
+        return space_of(self.source_in_full, ("space",), self.name, Shape(*shape), classes)
+
+    @cached_property
+    def source_in_full(self) -> Source:
+        """The text with the nodes of a preset in place of its name. Raises as `space`."""
+        if preset.KEY not in self.source.value["space"]:
+            return self.source
+        return preset.in_full(self.source, ("space",), Shape(*self._shape[0]))
+
+    @property
+    def _shape(self) -> tuple[tuple[int, int, int], int]:
         try:
-            shape, classes = self.data.shape()
+            return self.data.shape()
         except ValueError as error:  # DataError of own images
             raise self.source.error(("data",), str(error)) from None
-        return space_of(self.source, ("space",), self.name, Shape(*shape), classes)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -101,7 +113,7 @@ class StudyConfig:
             **({"trials": self.trials} if self.trials else {}),
             "finale": self.finale._asdict() if self.finale else "none",
             **({"start": list(self.start)} if self.start else {}),
-            "space": self.source.value["space"],
+            "space": self.source_in_full.value["space"],
         }
 
     def text(self) -> str:

@@ -173,7 +173,10 @@ def _width(
     takes = op.takes_width()
     if isinstance(spec, Hole) and (takes or everything):
         known = given.width if given is not None else None
-        spec = _stated(spec.fill(ask, str(known) if isinstance(known, Times) else known))
+        is_multiple = isinstance(spec.domain, OneOf) and isinstance(spec.domain.choices[0], str)
+        if is_multiple and given is not None and not isinstance(known, int):
+            known = str(known or Times(1))
+        spec = _stated(spec.fill(ask, known))
     return spec if takes and not isinstance(spec, Hole) else None
 
 

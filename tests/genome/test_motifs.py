@@ -9,7 +9,7 @@ import pytest
 import torchvision
 
 import genome
-from genome.graph import Genome, GenomeError, Loop, Node, Times
+from genome.graph import Genome, Loop, Node
 from genome.op import Shape
 from genome.testing.measure import check_plan
 
