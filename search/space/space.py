@@ -172,12 +172,17 @@ def _width(
     """The stated width, where the type that was chosen takes one."""
     takes = op.takes_width()
     if isinstance(spec, Hole) and (takes or everything):
-        known = given.width if given is not None else None
-        is_multiple = isinstance(spec.domain, OneOf) and isinstance(spec.domain.choices[0], str)
-        if is_multiple and given is not None and not isinstance(known, int):
-            known = str(known or Times(1))
-        spec = _stated(spec.fill(ask, known))
+        spec = _stated(spec.fill(ask, _known_width(spec, given)))
     return spec if takes and not isinstance(spec, Hole) else None
+
+
+def _known_width(hole: Hole, given: Node | None) -> int | str | None:
+    """The width of a node as an answer: where multiples are asked for, a node that states no width has `1x`."""
+    if given is None:
+        return None
+    has_multiples = isinstance(hole.domain, OneOf) and isinstance(hole.domain.choices[-1], str)
+    known = Times(1) if given.width is None and has_multiples else given.width
+    return str(known) if isinstance(known, Times) else known
 
 
 def _stated(answer: int | str) -> int | Times:
