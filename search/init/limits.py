@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from genome import Shape
@@ -9,7 +10,7 @@ from search import formatting
 from search.errors import StudyError
 from search.init.device import SLOWER, Device
 from search.init.images import Images
-from search.init.room import HIGHEST, Room, drawn, suited
+from search.init.room import DRAWS, HIGHEST, Inside, Room, drawn, suited
 from search.init.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ LARGEST_OF_1000_IMAGES = 3.0
 MOST_PARAMS = 0.97  # share of the networks inside the other limits that are inside the chosen limit of params
 # shares of the drawn genomes inside the limits between which a search has a choice
 FEWEST, MOST = 0.2, 0.9
+RAISES = 4  # times that a chosen limit is doubled, at most, to have networks inside
 NICE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
@@ -51,24 +53,43 @@ class Chosen(NamedTuple):
 
 def choose(wishes: Wishes, images: Images, device: Device, epochs: int, batch: int) -> Chosen:
     """Choose limits and widths. Raises StudyError, one sentence, for limits that no or every network meets."""
-    shape = Shape(*images.input)
-    macs = wishes.macs or _macs(wishes, images, device, epochs, batch)
-    given = Limits(wishes.params or 10**15, macs, wishes.latency, ())
-
-    def wanted(plan: Plan) -> bool:
-        slow = wishes.latency is not None and device.latency(plan) > wishes.latency
-        return given.inside(plan) and not slow
-
-    room = suited(wishes.preset, shape, images.classes, wanted)
-    _check(wishes, room, device, shape, images.classes)
-    met = room.inside(wanted)
-    params = wishes.params or nice(sorted(plan.params for plan in met)[int(MOST_PARAMS * len(met)) - 1])
+    affordable = wishes.macs or _macs(wishes, images, device, epochs, batch)
+    macs, room = _affordable(wishes, images, device, affordable)
+    met = room.inside(_wanted(wishes, device, macs))
+    params = wishes.params or nice(sorted(plan.params for plan in met)[int(MOST_PARAMS * (len(met) - 1))])
     if wishes.latency is not None and wishes.macs is None:
         macs = min(macs, nice(max(plan.macs for plan in met)))
-    names = [name for name in ("params", "macs") if getattr(wishes, name) is None]
-    limits = Limits(params, macs, wishes.latency, tuple(names))
-    share = len(room.inside(limits.inside)) / max(len(room.plans), 1)
+    names = tuple(name for name in ("params", "macs") if getattr(wishes, name) is None)
+    limits = Limits(params, macs, wishes.latency, names)
+    share = len(room.inside(limits.inside)) / DRAWS
     return Chosen(limits, room._replace(share=share))
+
+
+def _affordable(wishes: Wishes, images: Images, device: Device, macs: int) -> tuple[int, Room]:
+    """Return a limit of multiply-adds and a space with networks inside; a limit that was chosen is raised for them.
+
+    Raises StudyError where hardly a network meets the limits, or nearly every one does.
+    """
+    shape = Shape(*images.input)
+    room = suited(wishes.preset, shape, images.classes, _wanted(wishes, device, macs))
+    for _ in range(RAISES if wishes.macs is None else 0):
+        if room.share >= FEWEST:
+            break
+        macs *= 2
+        room = suited(wishes.preset, shape, images.classes, _wanted(wishes, device, macs))
+    _check(wishes, room, device, shape, images.classes)
+    return macs, room
+
+
+def _wanted(wishes: Wishes, device: Device, macs: int) -> Inside:
+    """Return the function that says whether a network has what the user wants, and is affordable."""
+
+    def wanted(plan: Plan) -> bool:
+        if plan.macs > macs or (wishes.params is not None and plan.params > wishes.params):
+            return False
+        return wishes.latency is None or device.latency(plan) <= wishes.latency
+
+    return wanted
 
 
 def _macs(wishes: Wishes, images: Images, device: Device, epochs: int, batch: int) -> int:
@@ -84,7 +105,7 @@ def _largest(wishes: Wishes, images: Images) -> float:
     """Return the largest limit to choose, by the multiply-adds of the ResNet-8."""
     if wishes.preset == "tiny":
         return LARGEST_TINY
-    return min(LARGEST_OF_1000_IMAGES * max(images.train / 1000, 0.25) ** 0.5, LARGEST)
+    return min(LARGEST_OF_1000_IMAGES * math.sqrt(max(images.train / 1000, 0.25)), LARGEST)
 
 
 def _check(wishes: Wishes, room: Room, device: Device, shape: Shape, classes: int) -> None:
