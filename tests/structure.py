@@ -24,7 +24,7 @@ PACKAGES = ("genome", "trainer", "search")
 LINES: Mapping[str, str] = {
     "trainer": "errors system files budget recipe report hardware data outcome loop proxies __init__",
     "search": "errors formatting pareto objective space samplers pruners config storage workers results train "
-    "proposals testing run study init dashboard cli __init__ __main__",
+    "proposals testing run study dashboard cli __init__ __main__",
 }
 
 Arrow = tuple[str, str]

@@ -44,9 +44,9 @@ def init(
     data_root: DataRoot = None,
 ) -> None:
     """Look at images and at this device, and write a study file that suits both."""
-    from search.init.study_file import fitting, limited, measured, seen, warnings
-    from search.init.wishes import wishes
-    from search.init.write import write
+    from search.config.init.study_file import fitting, limited, measured, seen, warnings
+    from search.config.init.wishes import wishes
+    from search.config.init.write import write
     from trainer.system.processes import typed
 
     file, found = write(images, wishes(budget, params, macs, latency, preset), to, size, data_root, full)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from genome import Shape
 from search import formatting
+from search.config.init.device import SLOWER, Device
+from search.config.init.images import Images
+from search.config.init.room import DRAWS, HIGHEST, Inside, Room, drawn, suited
+from search.config.init.wishes import Wishes
 from search.errors import StudyError
-from search.init.device import SLOWER, Device
-from search.init.images import Images
-from search.init.room import DRAWS, HIGHEST, Inside, Room, drawn, suited
-from search.init.wishes import Wishes
 
 if TYPE_CHECKING:
     from genome import Plan

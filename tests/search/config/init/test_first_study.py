@@ -15,16 +15,16 @@ from genome import GenomeError
 from genome.yaml.source import parse
 from genome.zoo.resnet import resnet
 from search.config.candidate import candidate, measured
+from search.config.init.device import Device
+from search.config.init.images import ClassSize, Images, look, path_from, study_name
+from search.config.init.limits import FEWEST, MOST, nice
+from search.config.init.study_file import study_text
+from search.config.init.training import usual_epochs
+from search.config.init.wishes import Wishes, count, wishes
+from search.config.init.write import first_study
 from search.config.read import check_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
-from search.init.device import Device
-from search.init.images import ClassSize, Images, look, path_from, study_name
-from search.init.limits import FEWEST, MOST, nice
-from search.init.study_file import study_text
-from search.init.training import usual_epochs
-from search.init.wishes import Wishes, count, wishes
-from search.init.write import first_study
 from search.space import preset
 from tests.search.conftest import Said
 from trainer import BudgetError

@@ -7,10 +7,10 @@ import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 from search.config.candidate import FLOAT_BYTES, FLOATS_PER_PARAM
-from search.init.device import Device
-from search.init.images import Images
-from search.init.limits import SEARCHED, TRAININGS
-from search.init.wishes import Wishes
+from search.config.init.device import Device
+from search.config.init.images import Images
+from search.config.init.limits import SEARCHED, TRAININGS
+from search.config.init.wishes import Wishes
 
 if TYPE_CHECKING:
     from genome import Plan

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from genome import Shape
 from genome.text import flow
 from search import formatting
-from search.init.device import Device
-from search.init.images import Images, path_from
-from search.init.limits import Chosen
-from search.init.room import DRAWS
-from search.init.training import Training
-from search.init.wishes import Wishes
+from search.config.init.device import Device
+from search.config.init.images import Images, path_from
+from search.config.init.limits import Chosen
+from search.config.init.room import DRAWS
+from search.config.init.training import Training
+from search.config.init.wishes import Wishes
 from search.space import preset
 
 WIDTH = 118  # letters of a line of comment

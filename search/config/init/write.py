@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from search.config.init.device import Device, probe
+from search.config.init.images import Images, look
+from search.config.init.limits import choose
+from search.config.init.study_file import FirstStudy, study_text
+from search.config.init.training import plan_training, usual_batch, usual_epochs
+from search.config.init.wishes import Wishes
 from search.errors import StudyError
-from search.init.device import Device, probe
-from search.init.images import Images, look
-from search.init.limits import choose
-from search.init.study_file import FirstStudy, study_text
-from search.init.training import plan_training, usual_batch, usual_epochs
-from search.init.wishes import Wishes
 from trainer import files
 
 
