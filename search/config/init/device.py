@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 VERSION = 1  # of the probe; a new number makes every machine be probed again
 DEPTH = 8  # of the ResNet that is trained
 PIXELS = 1 << 16  # of a batch of the probe
-BATCHES = (4, 64)  # fewest and most images of a batch
+BATCHES = (8, 64)  # fewest and most images of a batch
+FEWEST_IMAGES = 2
+LARGEST_SIDE = 64  # pixels: networks for larger images halve them twice in the stem
 SECONDS = 0.5  # of each measurement
 # how much longer a drawn network takes than the model below says, whose rate is that of plain convolutions: the median
 # of 16 networks drawn from the preset `stages` was 0.8, 1.7 and 1.8 for images of 8, 28 and 32 pixels
@@ -53,7 +55,7 @@ class Device(NamedTuple):
 class Measured(NamedTuple):
     """The seconds of a small ResNet."""
 
-    small_step: float  # a step of training with one image
+    small_step: float  # a step of training with two images, as few as a norm takes
     step: float  # with a whole batch
     latency: float  # a forward pass of one image
 
@@ -63,11 +65,13 @@ def probe(input_shape: tuple[int, int, int], classes: int) -> Device:
     import torch
 
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    plan = genome.resolve(resnet(DEPTH, input_shape, classes))
-    batch = min(max(PIXELS // (input_shape[1] * input_shape[2]), BATCHES[0]), BATCHES[1])
+    channels, height, width = (input_shape[0], *(min(side, LARGEST_SIDE) for side in input_shape[1:]))
+    plan = genome.resolve(resnet(DEPTH, (channels, height, width), classes))
+    batch = min(max(PIXELS // (height * width), BATCHES[0]), BATCHES[1])
     found = _recalled(place, plan, batch)
     layers = len(plan.steps)
-    per_mac = max(found.step - found.small_step, 0.1 * found.step) / (batch * plan.macs)
+    more = batch - FEWEST_IMAGES
+    per_mac = max(found.step - found.small_step, 0.1 * found.step) / (more * plan.macs)
     per_layer = max(found.latency - per_mac * plan.macs / 3, 0.2 * found.latency) / layers
     return Device(
         name=place.type,
@@ -108,7 +112,7 @@ def _measured(place: torch.device, plan: Plan, batch: int) -> Measured:
     shape = (image.channels, image.height, image.width)
     module = genome.build(plan, seed=0)
     return Measured(
-        small_step=step_seconds(module, shape, classes, 1, place, SECONDS),
+        small_step=step_seconds(module, shape, classes, FEWEST_IMAGES, place, SECONDS),
         step=step_seconds(module, shape, classes, batch, place, SECONDS),
         latency=latency(module, shape, place),
     )

@@ -74,9 +74,15 @@ def study_name(place: str) -> str:
 
 
 def path_from(place: str, folder: Path) -> str:
-    """Return the path to own images as a study file in `folder` writes it: relative if they lie in or below it."""
-    path, base = Path(place).expanduser().absolute(), folder.absolute()
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
+    """Return the path to own images as a study file in `folder` writes it: relative if they lie below it.
+
+    A folder with the name of a known data set is written as `./digits`.
+    """
+    path, base = Path(os.path.abspath(Path(place).expanduser())), folder.absolute()
+    if path == base or not path.is_relative_to(base):
+        return str(path)
+    written = path.relative_to(base).as_posix()
+    return f"./{written}" if written in SHAPES else written
 
 
 def _counts(data: Data) -> list[ClassSize]:

@@ -112,23 +112,16 @@ def _check(wishes: Wishes, room: Room, device: Device, shape: Shape, classes: in
     """Raise StudyError where hardly a network of the space meets the limits, or nearly every network does."""
     if FEWEST <= room.share <= MOST:
         return
-    given = " and ".join(
-        f"--{name} {_told(name, value)}"
-        for name in ("params", "macs", "latency")
-        if (value := getattr(wishes, name)) is not None
-    )
+    names = [name for name in ("params", "macs", "latency") if getattr(wishes, name) is not None]
+    given = " and ".join(f"--{name} {_told(name, getattr(wishes, name))}" for name in names)
     if room.share > MOST:
         raise StudyError(
             f"{given}: {room.share:.0%} of the largest networks of `{room.preset}` are inside; give lower limits"
         )
     least = drawn(wishes.preset, shape, classes, HIGHEST[0], lambda plan: True).plans
-    medians = ", ".join(
-        f"{_told(name, _median(name, least, device))} {name}"
-        for name in ("params", "macs", "latency")
-        if getattr(wishes, name) is not None
-    )
+    medians = ", ".join(f"{_told(name, _median(name, least, device))} {name}" for name in names or ["macs"])
     raise StudyError(
-        f"{given or 'the limits chosen'}: {room.share:.0%} of the smallest networks of `{room.preset}` are inside; "
+        f"{given or 'the chosen limits'}: {room.share:.0%} of the smallest networks of `{room.preset}` are inside; "
         f"half of them have less than {medians}: give a limit of that or more, or --preset tiny"
     )
 

@@ -19,6 +19,7 @@ from search.space import preset
 
 WIDTH = 118  # letters of a line of comment
 COLUMN = 36  # at which comments begin
+ENOUGH = 300  # full trainings
 BODY = "BLOCKS"  # stands for the alias of YAML, which `flow` cannot write
 
 
@@ -112,6 +113,8 @@ def warnings(found: FirstStudy) -> list[str]:
         lines.append(
             f"the classes are of unequal size: always answering {images.most.name} is right {always:.0%}"
         )
+    if found.training.trainings > ENOUGH:
+        lines.append("the budget is more than so few images need: a shorter --budget will do")
     if found.training.trainings < 20:
         lines.append("few trainings fit: give a larger --budget, lower limits or smaller images (--size)")
     return lines

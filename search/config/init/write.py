@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.config.init.device import Device, probe
-from search.config.init.images import Images, look
+from search.config.init.images import Images, look, study_name
 from search.config.init.limits import choose
 from search.config.init.study_file import FirstStudy, study_text
 from search.config.init.training import plan_training, usual_batch, usual_epochs
@@ -40,11 +40,9 @@ def write(
 
     Raises StudyError where the file exists, trainer.DataError for images that cannot be read, one sentence each.
     """
-    if to is not None:
-        _check_new(to)
-    images = look(place, size, root)
-    file = to or Path(f"{images.name}.yaml")
+    file = to or Path(f"{study_name(place)}.yaml")
     _check_new(file)
+    images = look(place, size, root)
     found = first_study(wishes, images, probe(images.input, images.classes))
     files.write(file, study_text(found, file.parent, is_full).encode())
     return Written(file, found)

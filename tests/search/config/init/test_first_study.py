@@ -15,7 +15,7 @@ from genome import GenomeError
 from genome.yaml.source import parse
 from genome.zoo.resnet import resnet
 from search.config.candidate import candidate, measured
-from search.config.init.device import Device
+from search.config.init.device import Device, probe
 from search.config.init.images import ClassSize, Images, look, path_from, study_name
 from search.config.init.limits import FEWEST, MOST, nice
 from search.config.init.study_file import study_text
@@ -194,6 +194,11 @@ def test_the_name_of_the_study_is_that_of_the_folder(place: str, name: str) -> N
 def test_a_path_below_the_study_file_is_relative(tmp_path: Path) -> None:
     assert path_from(str(tmp_path / "a" / "b"), tmp_path) == "a/b"
     assert path_from(str(tmp_path / "a"), tmp_path / "b") == str(tmp_path / "a")
+    assert path_from(str(tmp_path / "b" / ".."), tmp_path) == str(tmp_path)
+
+
+def test_a_folder_named_as_a_data_set_is_the_folder(tmp_path: Path) -> None:
+    assert path_from(str(tmp_path / "digits"), tmp_path) == "./digits"
 
 
 @pytest.fixture
@@ -212,6 +217,13 @@ def test_what_is_seen_of_a_folder(photos: Path) -> None:
     found = look(str(photos))
     assert (found.name, found.input, found.classes, found.total) == ("my-photos", (3, 10, 10), 3, 60)
     assert (found.fewest, found.most, found.grey) == (ClassSize("cat", 8), ClassSize("emu", 40), 48)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (1, 224, 100)])
+def test_images_of_any_size_are_probed(shape: tuple[int, int, int]) -> None:
+    found = probe(shape, 2)
+    assert found.images_per_second > 0 and found.layer_seconds > 0 and found.mac_seconds > 0
+    assert probe(shape, 2) == found, "the measurement is stored"
 
 
 @pytest.mark.parametrize("place", ["digits", "my photos"])
