@@ -16,7 +16,7 @@ from search.errors import StudyError
 if TYPE_CHECKING:
     from genome import Plan
 
-TRAININGS = 30  # full trainings that should fit into the budget
+TRAININGS = 25  # full trainings that should fit into the budget
 SEARCHED = 0.8  # share of the budget that trains networks; the rest is the finale's
 LAYERS = 20  # of a usual network
 LARGER = 3.0  # the limit by the multiply-adds of the median network inside it

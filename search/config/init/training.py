@@ -20,7 +20,9 @@ LARGE_BATCH = 256
 FEWEST_EPOCHS = 3
 GIB = 2**30
 MEMORY = {"cpu": 8, "cuda": 32}  # GiB of one trial, at most
-LONGER = 3  # times the seconds of the median network, after which a trial is stopped
+LONGER = (
+    8  # times the seconds of the median network, after which a trial is stopped: some take five times as long
+)
 TIMES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400, 28800)  # seconds
 
 

@@ -58,9 +58,7 @@ def test_a_width_that_is_not_stated_is_once_the_schedule() -> None:
 
 @pytest.mark.parametrize("wrong", ["wide", "0x", "100x", "4.5", "0"])
 def test_other_multiples_are_refused_with_their_line(wrong: str) -> None:
-    with pytest.raises(
-        SourceError, match=r"^s\.yaml:7  c\.width is .*; it may be .* multiple such as 4x"
-    ):
+    with pytest.raises(SourceError, match=r"^s\.yaml:7  c\.width is .*; it may be .* multiple such as 4x"):
         space(MULTIPLES.replace("3x", wrong))
 
 
