@@ -140,7 +140,9 @@ class Written(Section):
         "([known genomes](#known-genomes)).",
         json_schema_extra={"kind": "one REF, or list of REFs"},
     )
-    space: dict[str, Any] = Field(description="The search space ([space](#space)).")
+    space: dict[str, Any] = Field(
+        description="The search space ([space](#space)), or `{preset: NAME}` ([presets](#presets))."
+    )
 
 
 # keys of earlier versions, and why each was removed

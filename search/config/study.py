@@ -18,6 +18,7 @@ from search.objective import Objective
 from search.pruners import registry as pruners
 from search.pruners.brackets import usual_rungs
 from search.samplers.proxy_vote import Screen
+from search.space import preset
 from search.space.parse import space_of
 from search.space.recipe_space import SECTION, RecipeSpace
 from search.space.space import Space
@@ -65,12 +66,23 @@ class StudyConfig:
     @cached_property
     def space(self) -> Space:
         """The search space, parsed when it is first asked for. Raises SourceError with its place."""
+        shape, classes = self._shape
+        space = space_of(self.source_in_full, ("space",), self.name, Shape(*shape), classes)
+        return replace(space, recipes=self.train)
+
+    @cached_property
+    def source_in_full(self) -> Source:
+        """The text with the nodes of a preset in place of its name. Raises as `space`."""
+        if preset.KEY not in self.source.value["space"]:
+            return self.source
+        return preset.in_full(self.source, ("space",), Shape(*self._shape[0]))
+
+    @property
+    def _shape(self) -> tuple[tuple[int, int, int], int]:
         try:
-            shape, classes = self.data.shape()
+            return self.data.shape()
         except ValueError as error:  # DataError of own images
             raise self.source.error(("data",), str(error)) from None
-        space = space_of(self.source, ("space",), self.name, Shape(*shape), classes)
-        return replace(space, recipes=self.train)
 
     @property
     def recipe(self) -> Recipe:
@@ -112,7 +124,7 @@ class StudyConfig:
             "finale": self.finale._asdict() if self.finale else "none",
             "references": self._plain_references(),
             **({"start": list(self.start)} if self.start else {}),
-            "space": self.source.value["space"],
+            "space": self.source_in_full.value["space"],
         }
 
     def _plain_references(self) -> list[str] | str:

@@ -240,9 +240,20 @@ def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, na
 
 
 def _width(source: Source, at: Address, name: str, value: Any) -> Any:
-    if isinstance(value, dict):
+    if not isinstance(value, dict):
+        return text.width_of(source, at, name, value)
+    if not any(isinstance(choice, str) for choice in _listed(value)):
         return _value(source, at, f"{name}.width", text.WIDTH, value, f"{name}.width")
-    return text.width_of(source, at, name, value)
+    for i, choice in enumerate(_listed(value)):
+        text.width_of(source, (*at, "one_of", i), name, choice)
+    narrow = narrowed(f"{name}.width", domain_of(source, at, f"{name}.width", value))
+    return narrow if isinstance(narrow, Hole) else text.width_of(source, at, name, narrow)
+
+
+def _listed(value: dict[str, Any]) -> list[Any]:
+    """The values of a `one_of`; none of another form."""
+    found = value.get("one_of")
+    return found if isinstance(found, list) else []
 
 
 def _widths(source: Source, at: Address, value: Any) -> tuple[Any, Any, Any]:

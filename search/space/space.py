@@ -8,7 +8,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from genome.domain import FLAG, Domain
+from genome.domain import FLAG, Domain, OneOf
 from genome.graph import IMAGE, Genome, Loop, Node, Times
 from genome.op import Op, Shape
 from genome.widths import CONSTANT, Widths
@@ -190,8 +190,22 @@ def _width(
     """The stated width, where the type that was chosen takes one."""
     takes = op.takes_width()
     if isinstance(spec, Hole) and (takes or everything):
-        spec = spec.fill(ask, given.width if given is not None else None)
+        spec = _stated(spec.fill(ask, _known_width(spec, given)))
     return spec if takes and not isinstance(spec, Hole) else None
+
+
+def _known_width(hole: Hole, given: Node | None) -> int | str | None:
+    """The width of a node as an answer: where multiples are asked for, a node that states no width has `1x`."""
+    if given is None:
+        return None
+    has_multiples = isinstance(hole.domain, OneOf) and isinstance(hole.domain.choices[-1], str)
+    known = Times(1) if given.width is None and has_multiples else given.width
+    return str(known) if isinstance(known, Times) else known
+
+
+def _stated(answer: int | str) -> int | Times:
+    """A width as the genome holds it; the answer to a hole of multiples is its text, such as `4x`."""
+    return Times(int(answer[:-1])) if isinstance(answer, str) else answer
 
 
 def _edges(

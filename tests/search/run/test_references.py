@@ -247,7 +247,11 @@ def test_a_member_of_the_space_is_a_trial_of_its_sampler(
 
 
 def test_the_finale_retrains_the_best_reference_beside_the_best_of_the_search(tmp_path: Path) -> None:
-    changes = {**LIGHT, "objectives": {"accuracy": "maximize", "macs": "minimize"}, "finale": {"top": 2, "seeds": 2}}
+    changes = {
+        **LIGHT,
+        "objectives": {"accuracy": "maximize", "macs": "minimize"},
+        "finale": {"top": 2, "seeds": 2},
+    }
     config, store = config_of(**changes), begin(tmp_path, **changes)
     outside = Origin(REFERENCE, moves=("resnet", OUTSIDE)).to_json()
     for number, origin in enumerate((None, None, None, outside, outside)):
