@@ -200,13 +200,13 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
         search.rungs.adopt(recovered.paused)
         reason = search.over()
         if reason is not None and (stop_asked() or not finale.is_due()):
-            return finale.ending(reason)
+            return plan.ending(reason)
         with worker_pool([_setup(config, device) for device in slots.devices]) as pool:
             loop = Loop(pool, budget, progress)
             reason = reason or loop.run(search)
             if not stop_asked() and finale.is_due():
                 _retrain(finale, loop)
-        return finale.ending(reason)
+        return plan.ending(reason)
     finally:
         search.give_up()
 

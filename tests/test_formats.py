@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import search
+from search.results.export import export
 from search.results.refs import open_study
 from search.run.progress import Silent
 from search.storage.record import Record
@@ -40,14 +41,18 @@ class Epochs(Silent):
 
 
 def plain(record: Record) -> dict[str, Any]:
-    """Return the record in the form of JSON, with the genome."""
-    return dict(json.loads(json.dumps({**record.to_json(), "genome": record.genome})))
+    """Return the record in the form of JSON, with the genome; of a finale what is stored, which is its trainings."""
+    return _stored(json.loads(json.dumps({**record.to_json(), "genome": record.genome})))
+
+
+def _stored(record: dict[str, Any]) -> dict[str, Any]:
+    return {**record, "finale": record["finale"] and record["finale"]["seeds"]}
 
 
 @pytest.mark.parametrize("name", ["finished", "interrupted"])
 def test_a_stored_study_reads_the_same(runs: Path, name: str) -> None:
     opened = open_study(name, runs, None)
-    assert [plain(record) for record in opened.store.records()] == EXPECTED[name]["records"]
+    assert [plain(record) for record in opened.store.records()] == [*map(_stored, EXPECTED[name]["records"])]
     assert opened.store.spent_seconds() == EXPECTED[name]["spent_seconds"]
     assert opened.config.name == name
 
@@ -62,12 +67,18 @@ def test_an_export_gives_the_same_logits() -> None:
     assert info["trial"] == 1 and info["seeds"]["train"] == 2
 
 
-def test_a_finished_study_goes_no_further_and_exports_again(runs: Path) -> None:
+def test_a_finished_study_goes_no_further_and_exports_again(runs: Path, tmp_path: Path) -> None:
     before = open_to_read("finished", runs).records()
     result = search.Study.load(FORMATS / "finished.yaml", runs).run()
     assert result.records == tuple(before) and "all 8 trials were made" in result.stop
     assert result.exported is not None
-    again, _ = search.load_export(result.exported)
+    valid = search.load_export(result.exported)[1]["accuracy"]["valid"]
+    assert valid == result.best[0].metrics["accuracy"], (
+        "the search's own weights are better than those it had"
+    )
+    opened = open_study("finished", runs, None)
+    export(opened.store, opened.config, result.best[0], tmp_path / "finale", weights_of="finale")
+    again, _ = search.load_export(tmp_path / "finale")
     first, _ = search.load_export(FORMATS / "finished" / "best")
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in first.state_dict().items())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -80,6 +80,12 @@ def best(
 def export(
     study: Annotated[str, typer.Argument(metavar="STUDY[#TRIAL]", help="A study, or one trial of it.")],
     to: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder, or an earlier export.")],
+    weights: Annotated[
+        Literal["best", "search", "finale"],
+        typer.Option(
+            help="Whose training: the best on the validation images, or one of the search or the finale."
+        ),
+    ] = "best",
     runs: Runs = RUNS,
     data_root: DataRoot = None,
 ) -> None:
@@ -99,9 +105,9 @@ def export(
     if not listed:
         raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
     with log_to_terminal():
-        folder = write(opened.store, opened.config, listed[0], to)
-    weights = exported_weights(listed[0], opened.config.objectives)
-    typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {weights}" if weights else ""))
+        folder = write(opened.store, opened.config, listed[0], to, weights_of=weights)
+    training = exported_weights(listed[0], opened.config.objectives, weights)
+    typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {training}" if training else ""))
 
 
 def dashboard(

@@ -12,6 +12,7 @@ from genome.totals import Total, totals
 from search import formatting
 from search.objective import MEASURES, Objective, formatted, learnt
 from search.proposals import screening
+from search.results.export import WeightsOf, exported_seed
 from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
 from search.storage.record import Record, spread_over_seeds
 from search.study import Result
@@ -122,18 +123,19 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
     return formatting.table(("trial", *finale, *names, "epochs", "seconds", *recipe, "outcome"), rows)
 
 
-def exported_weights(record: Record, objectives: Sequence[Objective]) -> str:
+def exported_weights(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf = "best") -> str:
     """Return which weights an export of a trial has; empty for a trial without a finale and a searched recipe."""
     recipe = f"recipe {told_recipe(record.searched)}" if record.searched else ""
-    return "; ".join(filter(None, [_exported_seed(record, objectives), recipe]))
+    return "; ".join(filter(None, [_exported_training(record, objectives, weights_of), recipe]))
 
 
-def _exported_seed(record: Record, objectives: Sequence[Objective]) -> str:
+def _exported_training(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf) -> str:
     goal = learnt(objectives)
-    seed = record.finale.best(goal) if record.finale else None
-    if record.finale is None or seed is None:
+    if record.finale is None or not record.finale.measured:
         return ""
-    return f"trained with seed {seed} of its finale; {goal.name} over seeds {record.finale.spread(goal.name)}"
+    seed = exported_seed(record, goal, weights_of)
+    of = "in the search" if seed is None else f"with seed {seed} of its finale"
+    return f"trained {of}; {goal.name} over seeds {record.finale.spread(goal.name)}"
 
 
 def _ending(record: Record) -> str:

@@ -7,11 +7,11 @@ import logging
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from search.config.study import StudyConfig
 from search.errors import StudyError
-from search.objective import learnt
+from search.objective import Objective, learnt
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from trainer.loop.evaluation import Scores
 
 log = logging.getLogger("search")
+
+WeightsOf: TypeAlias = Literal["best", "search", "finale"]
 
 FORMAT = 1
 USAGE_FILE = "USAGE.md"
@@ -42,16 +44,25 @@ print(info["classes"][module((x - mean) / std)[-1].argmax()])
 """
 
 
-def export(store: Store, config: StudyConfig, record: Record, to: Path, data: Data | None = None) -> Path:
+def export(
+    store: Store,
+    config: StudyConfig,
+    record: Record,
+    to: Path,
+    data: Data | None = None,
+    weights_of: WeightsOf = "best",
+) -> Path:
     """Write genome.yaml, weights.safetensors, report.json and USAGE.md of one trial into the folder `to`.
 
-    The weights are those of the seed that did best on the validation images, where the finale trained the network
-    anew. The test images are touched here, once for each export, and nowhere else; where they are missing, the report
-    has no test accuracy and the log says so. An earlier export in `to` is replaced as a whole; any other folder that is
-    not empty is refused. Raises StudyError.
+    The weights are those of the training that did best on the validation images: that of the search, or one of the
+    finale, where it retrained the network. weights_of: `search` or `finale` for the best of either alone.
+
+    The test images are touched here, once for each export, and nowhere else; where they are missing, the report has no
+    test accuracy and the log says so. An earlier export in `to` is replaced as a whole; any other folder that is not
+    empty is refused. Raises StudyError.
     """
     _check_target(to)
-    source = _source(store, config, record)
+    source = _source(store, config, record, weights_of)
     try:
         text, weights = (
             (source / GENOME_FILE).read_text(encoding="utf-8"),
@@ -103,12 +114,29 @@ def _images(store: Store, config: StudyConfig) -> tuple[DataFacts, Data | None]:
     return facts, None
 
 
-def _source(store: Store, config: StudyConfig, record: Record) -> Path:
+def _source(store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf) -> Path:
     """Return the folder with the weights that a trial's network is handed out with."""
-    seed = record.finale.best(learnt(config.objectives)) if record.finale else None
+    seed = exported_seed(record, learnt(config.objectives), weights_of)
     if seed is not None:
         return store.seed_folder(record.number, seed)
     return store.trial_folder(record.number if record.reused is None else record.reused)
+
+
+def exported_seed(record: Record, goal: Objective, weights_of: WeightsOf = "best") -> int | None:
+    """Return the seed of the finale whose weights are exported, None where they are those of the search.
+
+    Raises StudyError where the finale has not trained the network.
+    """
+    if weights_of == "search":
+        return None
+    if weights_of == "best":
+        return record.finale.best(goal) if record.finale else None
+    seed = record.finale.best_of_finale(goal) if record.finale else None
+    if seed is None:
+        raise StudyError(
+            f"the finale has no weights of trial {record.number}; export those of the search, without --weights finale"
+        )
+    return seed
 
 
 def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:

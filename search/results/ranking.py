@@ -8,6 +8,8 @@ from search.objective import Objective, dominates, learnt
 from search.storage.record import Record
 from search.storage.seed_results import SeedResults
 
+LEAST_SEEDS = 2  # of each network: the difference of two single trainings is mostly noise
+
 
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
     """Return the best trials: the Pareto front, or the one best for one objective. Best learnt value first.
@@ -42,17 +44,9 @@ def _unbeaten(finished: Sequence[Record], costs: Mapping[int, tuple[float, ...]]
 
 
 def _by_finale(ranked: list[Record], goal: Objective) -> list[Record]:
-    """Put first what the finale compared, by the mean over the seeds that all of it was trained with.
-
-    Nothing changes before the best network of the search has been retrained, or has failed to: another network must not
-    win by being the only one that was tried. A network that failed with a seed is not compared, unless all failed.
-    """
-    tried = [(r, r.finale) for r in ranked if r.finale and (r.finale.measured or r.finale.is_failed)]
-    compared = [(r, finale) for r, finale in tried if not finale.is_failed]
-    if not compared or tried[0][0] is not ranked[0]:
-        return ranked
-    seeds = set.intersection(*(set(finale.measured) for _, finale in compared))
-    if not seeds:
+    """Put first what the finale compared, by the mean over the seeds that all of it was trained with."""
+    compared, seeds = _compared(ranked)
+    if not compared:
         return ranked
 
     def cost(pair: tuple[Record, SeedResults]) -> tuple[float, ...]:
@@ -64,6 +58,26 @@ def _by_finale(ranked: list[Record], goal: Objective) -> list[Record]:
     first = [record for record, _ in sorted(compared, key=cost)]
     numbers = {record.number for record in first}
     return first + [record for record in ranked if record.number not in numbers]
+
+
+def _compared(ranked: Sequence[Record]) -> tuple[list[tuple[Record, SeedResults]], set[int | None]]:
+    """Return the networks that the finale compared, and the seeds that all of them were trained with.
+
+    The training of the search counts as one of the seeds. Nothing is compared before the best network of the search has
+    been retrained, or has failed to: another network must not win by being the only one that was tried. Neither is
+    anything compared by a single training of each. A network that failed with a seed is left out, unless all failed.
+    """
+    tried = [(r, r.finale) for r in ranked if r.finale and (r.finale.measured or r.finale.is_failed)]
+    compared = [(r, finale) for r, finale in tried if not finale.is_failed]
+    if not compared or tried[0][0] is not ranked[0]:
+        return [], set()
+    seeds = set.intersection(*(set(finale.compared) for _, finale in compared))
+    return (compared, seeds) if len(seeds) >= LEAST_SEEDS else ([], set())
+
+
+def is_decided_by_finale(records: Iterable[Record], objectives: Sequence[Objective]) -> bool:
+    """Whether the finale, not the search, decides which network is the best."""
+    return bool(_compared(as_found(records, objectives))[0])
 
 
 def ranking(records: Iterable[Record], objectives: Sequence[Objective], most: int) -> list[Record]:

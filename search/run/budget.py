@@ -1,7 +1,8 @@
 """The budget of a study in device seconds: what was charged to each trial and seed, each once.
 
-A slot that shares its device with others costs its share: of two slots on one CPU each second costs half a device
-second, so that a budget of three minutes takes about three minutes of wall time.
+A second on a slot is a second of the clock on a GPU, and a processor second on the CPU, which neighbours on a busy
+machine do not make dearer. A slot that shares its device with others costs its share: of two slots on two cores each
+second costs half a device second, so that a budget of three minutes takes about three minutes on an idle machine.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Protocol, TypeAlias
 from search.storage.charge_file import write_charge
 from search.storage.record import Record
 from search.storage.study import Store
+from trainer.system.cpu import usable_cores
 
 STORE_SECONDS = 1.0  # from one writing of a charge into the database to the next; readers see charges so late
 SMALLEST_SHARE = 0.01  # of the budget: with less than that left, no trial is started
@@ -51,6 +53,7 @@ class Budget:
     others: dict[Key, float] = field(default_factory=dict)  # what `others_seconds` is the sum of
     charged: dict[Key, float] = field(default_factory=dict)  # by this coordinator, all jobs of a key together
     stored_at: dict[Key, float] = field(default_factory=dict)  # time.monotonic() of the last writing
+    cores: int = field(default_factory=usable_cores)  # of the CPU
 
     # --- charging
 
@@ -109,11 +112,16 @@ class Budget:
         return None if left is None else max(left - self.reserved_seconds, 0.0) / self._spending_devices()
 
     def share(self, device: str) -> float:
-        """Return the device seconds that one second on a slot of this device costs."""
-        return 1.0 / self.devices.count(device)
+        """Return the device seconds that one second on a slot of this device costs.
+
+        Of more slots than cores, each has a processor for a part of the time only.
+        """
+        slots = self.devices.count(device)
+        return 1.0 / (min(slots, self.cores) if device == "cpu" else slots)
 
     def _spending_devices(self) -> float:
-        return len(set(self.devices)) + self.other_devices
+        """Return the device seconds that all slots together are charged while one has one second on its slot."""
+        return sum(map(self.share, self.devices)) + self.other_devices
 
 
 def _charges(record: Record) -> Iterator[tuple[Key, float]]:

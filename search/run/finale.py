@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from search import formatting
 from search.run.budget import Key
 from search.run.context import Context
 from search.run.finale_plan import HEADROOM, FinalePlan, Task, claimed
@@ -73,38 +72,21 @@ class FinaleWork:
         self.has_rounds_only = self.has_rounds_only or self.plan.is_last()
         self.run.budget.reserved_seconds = 0.0
         self.run.budget.refresh()
-        self.queue = self.plan.tasks()
+        self.queue = self.plan.payable()
         return bool(self.queue) and self._can_pay(self.queue[0])
 
     def begin(self) -> None:
         """Report which trials are retrained with which seeds."""
         numbers = dict.fromkeys(str(task.record.number) for task in self.queue)
         seeds = dict.fromkeys(str(task.seed) for task in self.queue)
-        trials = ", ".join(numbers)
-        self.run.progress.said(f"finale: from scratch, trials {trials} with seeds {', '.join(seeds)}")
+        text = f"finale: from scratch, trials {', '.join(numbers)} with seeds {', '.join(seeds)}"
+        self.run.progress.said(text + self.plan.left_out())
 
     def end(self) -> None:
         """Store the running trainings as interrupted."""
         for training in self.trainings.values():
             seconds = self.run.budget.charged[training.key]
             training.store_result(SeedResult("interrupted", training.epochs), seconds)
-
-    def ending(self, reason: str) -> str:
-        """Return why the study ended, given why its search ended, with the progress of the finale."""
-        run = self.run
-        if run.stop_asked():
-            return "stopped by hand"
-        if run.config.finale is None:
-            return reason
-        left, finales = self.plan.tasks(), [r.finale for r in run.store.records() if r.finale]
-        done = sum(len(finale.measured) for finale in finales)
-        if not left:
-            return f"{reason}; the finale is over" if done else reason
-        if finales:
-            return f"{reason}; the finale made {done} of {done + len(left)} trainings"
-        price = formatting.seconds(self.plan.price(left[0]))
-        rest = formatting.seconds(run.budget.left_seconds() or 0.0)
-        return f"{reason}; no finale: a training takes about {price}, and {rest} are left"
 
     # --- the work of the loop
 
@@ -153,7 +135,7 @@ class FinaleWork:
             case Finished(number, report):
                 training = self.trainings.pop(number)
                 self.run.budget.charge(training.key, report.charge.device_seconds)
-                self._conclude(training, result_of(report))
+                self._conclude(training, result_of(report, training.task.record))
             case Died(number, reason):
                 self._lose(self.trainings.pop(number), reason)
 
@@ -167,7 +149,8 @@ class FinaleWork:
         self.trainings[number] = training
         self.run.budget.start(training, task.paid_seconds)
         training.store_charge(task.paid_seconds)
-        pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device))
+        limit = self.plan.limit_seconds(task.record)
+        pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device, limit))
         self.run.progress.seed_began(task.record.number, task.seed)
 
     def _lose(self, training: SeedTraining, reason: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from search.results.ranking import as_found
+from search import formatting
+from search.results.ranking import LEAST_SEEDS, as_found, is_decided_by_finale
 from search.run.context import Context
 from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner
 from search.run.retries import ancestors
@@ -17,6 +18,7 @@ from search.storage.study import Store
 
 HEADROOM = 1.1  # of the expected seconds must be left: two trainings never take the same time
 AMPLE = 1.5  # of the expected seconds are reserved: the finale must not fail because the machine is busier
+STANDS = "the best of the search stands"
 
 
 class Task(NamedTuple):
@@ -52,18 +54,14 @@ def _is_settled(known: Mapping[int, SeedResult], seed: int, epochs: int) -> bool
     return seed in now or any(one.outcome == "failed" for one in now.values())
 
 
-def expected_seconds(
-    record: Record, earlier: Sequence[Record], epochs: int, per_trial: float | None
-) -> float:
+def expected_seconds(record: Record, searched_seconds: float, epochs: int, limit: float | None) -> float:
     """Return the expected device seconds of a whole training of a trial's network, extrapolated from the trial.
 
-    earlier: the interrupted trials whose checkpoints the trial resumed. epochs: of a whole training now.
-    per_trial: the limit of a trial.
+    searched_seconds: of the training in the search. epochs: of a whole training now. limit: of its device seconds.
     """
-    seconds = record.search_seconds + sum(one.search_seconds for one in earlier)
     trained = record.planned_epochs if record.outcome == "done" else record.epochs
-    whole = seconds * epochs / max(trained or epochs, 1)
-    return whole if per_trial is None else min(whole, per_trial)
+    whole = searched_seconds * epochs / max(trained or epochs, 1)
+    return whole if limit is None else min(whole, limit)
 
 
 @dataclass
@@ -73,20 +71,69 @@ class FinalePlan:
     run: Context
     failed: set[int] = field(default_factory=set)  # trials whose network failed with one seed
     rounds: int = 0  # beyond those of the study: each trains every network with one more seed
+    top: int | None = None  # how many networks the budget pays for; None before the finale begins
 
     def tasks(self) -> list[Task]:
         """Return the tasks left for the best networks."""
         finale, recipe = self.run.config.finale, self.run.config.recipe
         if finale is None:
             return []
+        seeds = finale.fresh_seeds(recipe.seed, self.rounds)
+        return tasks(self._ranked()[: self.top], seeds, recipe.epochs)
+
+    def _ranked(self) -> list[Record]:
+        """Return the best networks of the search, as many as the finale retrains at most."""
+        finale = self.run.config.finale
         ranked = as_found(self.run.store.records(), self.run.config.objectives)
-        return tasks(ranked[: finale.top], finale.fresh_seeds(recipe.seed, self.rounds), recipe.epochs)
+        return ranked[: finale.top] if finale else []
+
+    def payable(self) -> list[Task]:
+        """Return the tasks left for as many of the best networks as the budget pays for with two seeds each.
+
+        Returns no task where it cannot pay for one network: a single training decides nothing.
+        """
+        most, left = len(self._ranked()), self.run.budget.left_seconds()
+        for self.top in range(most, 0, -1):
+            chosen = self.tasks()
+            if left is None or HEADROOM * sum(map(self.price, self.least(chosen))) <= left:
+                return chosen
+        self.top = None
+        return []
+
+    def left_out(self) -> str:
+        """Return how many networks the budget pays for, empty where it pays for all."""
+        if self.top is None or self.top == len(self._ranked()):
+            return ""
+        return f"; the seconds left pay for {formatting.some(self.top, 'network')}"
+
+    def has_decided(self) -> bool:
+        """Whether the finale decides which network is the best."""
+        return is_decided_by_finale(self.run.store.records(), self.run.config.objectives)
+
+    def limit_seconds(self, record: Record) -> float | None:
+        """Return the most device seconds of one training: it may take longer than a trial of the search.
+
+        It has time for at least the epochs that the search trained.
+        """
+        per_trial = self.run.config.budget.per_trial
+        return None if per_trial is None else max(per_trial, AMPLE * self._searched_seconds(record))
+
+    def _searched_seconds(self, record: Record) -> float:
+        """Return the device seconds of a trial, and of the interrupted trials whose checkpoints it resumed."""
+        earlier = ancestors(self.run.store, record.retry_of)
+        return record.search_seconds + sum(one.search_seconds for one in earlier)
+
+    def least(self, chosen: Sequence[Task]) -> list[Task]:
+        """Return the tasks of the first seeds of these networks, without which nothing is compared."""
+        finale, recipe = self.run.config.finale, self.run.config.recipe
+        first = finale.fresh_seeds(recipe.seed)[:LEAST_SEEDS] if finale else ()
+        return [task for task in chosen if task.seed in first]
 
     def price(self, task: Task) -> float:
         """Return the expected device seconds of a task."""
-        config = self.run.config
-        earlier = ancestors(self.run.store, task.record.retry_of)
-        whole = expected_seconds(task.record, earlier, config.recipe.epochs, config.budget.per_trial)
+        record = task.record
+        searched, limit = self._searched_seconds(record), self.limit_seconds(record)
+        whole = expected_seconds(record, searched, self.run.config.recipe.epochs, limit)
         return max(whole - (task.known.seconds if task.known and not task.known.is_over else 0.0), 0.0)
 
     def release(self) -> bool:
@@ -107,9 +154,8 @@ class FinalePlan:
     def _newcomer(self) -> list[Task]:
         """Return the tasks of a network that costs what the best one costs."""
         finale, recipe = self.run.config.finale, self.run.config.recipe
-        ranked = as_found(self.run.store.records(), self.run.config.objectives)
         seeds = finale.fresh_seeds(recipe.seed) if finale else ()
-        return [Task(record, seed, None) for record in ranked[:1] for seed in seeds]
+        return [Task(record, seed, None) for record in self._ranked()[:1] for seed in seeds]
 
     def is_last(self) -> bool:
         """Whether the search ended because its seconds left pay no training, so that only the finale can use them."""
@@ -125,6 +171,31 @@ class FinalePlan:
             self.rounds -= 1
             return []
         return again
+
+    def ending(self, reason: str) -> str:
+        """Return why the study ended, given why its search ended, with the progress of the finale."""
+        run = self.run
+        if run.stop_asked():
+            return "stopped by hand"
+        if run.config.finale is None:
+            return reason
+        left, finales = self.tasks(), [r.finale for r in run.store.records() if r.finale]
+        done = sum(len(finale.measured) for finale in finales)
+        if not left:
+            return f"{reason}; the finale is over" if done else reason
+        if finales:
+            reason = f"{reason}; the finale made {done} of {done + len(left)} trainings"
+            return reason if self.has_decided() else f"{reason}: too few, {STANDS}"
+        return f"{reason}; no finale: {self._why_none(left)}; {STANDS}"
+
+    def _why_none(self, left: list[Task]) -> str:
+        needed = self.least([task for task in left if task.record is left[0].record])
+        trainings, price = (
+            formatting.some(len(needed), "training"),
+            formatting.seconds(self.price(left[0])),
+        )
+        rest = formatting.seconds(self.run.budget.left_seconds() or 0.0)
+        return f"it needs {trainings} of about {price} at least, and {rest} are left"
 
 
 def claimed(store: Store, task: Task, epochs: int) -> Task | None:

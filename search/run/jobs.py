@@ -41,8 +41,11 @@ class Jobs:
             parent=self._parent(trial) if config.inherits else None,
         )
 
-    def seed(self, number: int, task: Task, device: str) -> Job:
-        """Retrain the network of a trial from scratch with one seed, or resume this training."""
+    def seed(self, number: int, task: Task, device: str, most_seconds: float | None) -> Job:
+        """Retrain the network of a trial from scratch with one seed, or resume this training.
+
+        most_seconds: limit of the training in device seconds.
+        """
         config, record = self.run.config, task.record
         network = candidate(point_of(record), config.train)
         folder = self.run.store.seed_folder(record.number, task.seed)
@@ -57,6 +60,7 @@ class Jobs:
             recipe=replace(network.recipe, seed=task.seed),
             # the loop halts it before these seconds have passed, so that it has a checkpoint to resume from
             left_seconds=None if left is None else left + loop.HALT_SECONDS,
+            trial_seconds=self._on_slot(most_seconds, device),
             earlier=(str(folder),) if resumes else (),
             paid_seconds=task.paid_seconds,
         )
@@ -70,7 +74,7 @@ class Jobs:
             genomes=tuple(network.text for network in networks),
             proxies=proxies,
             seed=self.run.config.recipe.seed,
-            most_seconds=self._limit_seconds(device),
+            most_seconds=self._on_slot(self.run.config.budget.per_trial, device),
             memory_bytes=self.run.config.budget.memory,
         )
 
@@ -83,7 +87,7 @@ class Jobs:
             digest=network.digest,
             recipe=network.recipe,
             rungs=(),
-            trial_seconds=self._limit_seconds(device),
+            trial_seconds=self._on_slot(config.budget.per_trial, device),
             left_seconds=None,
             charged_share=self.run.budget.share(device),
             memory_bytes=config.budget.memory,
@@ -93,10 +97,9 @@ class Jobs:
             checkpoint_seconds=CHECKPOINT_SECONDS,
         )
 
-    def _limit_seconds(self, device: str) -> float | None:
-        """Return the limit of a trial in seconds on a slot; the study file has device seconds."""
-        most = self.run.config.budget.per_trial
-        return None if most is None else most / self.run.budget.share(device)
+    def _on_slot(self, device_seconds: float | None, device: str) -> float | None:
+        """Return the seconds on a slot that cost so many device seconds."""
+        return None if device_seconds is None else device_seconds / self.run.budget.share(device)
 
     def _parent(self, trial: ActiveTrial) -> str | None:
         """Return the folder of the trial that trained the network of the first parent, whose weights are inherited."""

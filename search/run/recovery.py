@@ -142,7 +142,7 @@ def recover_seeds(store: Store) -> None:
             if report is not None:
                 earlier = one.earlier_seconds
                 seconds = round(earlier + report.charge.job_seconds, 6)
-                done = result_of(report)._replace(seconds=seconds, earlier_seconds=earlier)
+                done = result_of(report, trial)._replace(seconds=seconds, earlier_seconds=earlier)
                 store.store_seed(trial.number, seed, done)
                 delete_checkpoint(folder)
                 delete_charge(folder)
@@ -155,8 +155,11 @@ def _is_lost_to_sigterm(one: SeedResult) -> bool:
     return one.outcome == "failed" and one.reason == "killed by signal 15, SIGTERM"
 
 
-def result_of(trained: TrialReport) -> SeedResult:
-    """Return the result in a report of the finale. A training that was cut by the budget is interrupted."""
+def result_of(trained: TrialReport, searched: Record) -> SeedResult:
+    """Return the result in a report of the finale, which retrained the network of a trial.
+
+    A training that was cut by the budget is interrupted. One that was cut before the epochs of the search is short.
+    """
     report = trained.report
     epochs = report.recipe["epochs"]
     if report.outcome == "interrupted" or report.kind == "purse":
@@ -164,7 +167,9 @@ def result_of(trained: TrialReport) -> SeedResult:
     if report.outcome == "failed" or report.valid_accuracy is None or report.valid_loss is None:
         return SeedResult("failed", epochs, kind=report.kind or "error", reason=report.reason)
     accuracy, loss = report.valid_accuracy, report.valid_loss
-    return SeedResult(report.outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)
+    is_short = report.outcome == "cut" and report.epochs < (searched.epochs or 0)
+    outcome = "short" if is_short else report.outcome
+    return SeedResult(outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)
 
 
 def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:

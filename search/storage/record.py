@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import genome
 from search.samplers.base import ORIGIN, Origin
 from search.space.point import NOTHING_SEARCHED, Point, Searched
-from search.storage.seed_results import SeedResults
+from search.storage.seed_results import SeedResult, SeedResults
 
 # Names of the user attributes of an Optuna trial. The plan and the result are one attribute each: every attribute is
 # a transaction, which takes SQLite some milliseconds.
@@ -152,7 +152,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         inherited=result.get("inherited"),
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
         proxies=attrs.get(PROXIES),
-        finale=finale,
+        finale=None if finale is None else _with_search(finale, result),
     )
 
 
@@ -166,6 +166,17 @@ def point_of(record: Record) -> Point:
     """Return the network and the recipe of a trial that has a genome. Raises SourceError where it cannot be read."""
     assert record.genome is not None
     return Point(genome.loads(record.genome, path=f"trial {record.number}"), record.searched)
+
+
+def _with_search(finale: SeedResults, result: Mapping[str, Any]) -> SeedResults:
+    """Add the training of the search to the results of the finale."""
+    outcome, metrics = result.get("outcome"), result.get("metrics", {})
+    if outcome not in ("done", "cut") or not {"accuracy", "loss"} <= set(metrics):
+        return finale
+    epochs = result.get("planned_epochs") or result.get("epochs") or 0
+    search = SeedResult(outcome, epochs, accuracy=metrics["accuracy"], loss=metrics["loss"])
+    is_compared = outcome == "done" and result.get("inherited") is None
+    return replace(finale, search=search, is_search_compared=is_compared)
 
 
 def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:

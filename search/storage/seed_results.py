@@ -20,7 +20,7 @@ KEY = re.compile(r"finale:(\d+):(\d+)")
 class SeedResult(NamedTuple):
     """The result of training one network with one seed."""
 
-    # running, interrupted, done, cut (at the limit of a trial) or failed
+    # running, interrupted, done, cut (at its limit), short (cut before the epochs of the search) or failed
     outcome: str
     # of the recipe
     epochs: int
@@ -42,7 +42,7 @@ class SeedResult(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        return self.is_measured or self.outcome == "failed"
+        return self.is_measured or self.outcome in ("short", "failed")
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in self._asdict().items() if value is not None}
@@ -67,10 +67,30 @@ class SeedResults:
     """The results of one network, by seed."""
 
     seeds: Mapping[int, SeedResult]
+    # the training of the search, with its own seed
+    search: SeedResult | None = None
+    # whether the search trained the network as the finale does: from scratch, to the last epoch
+    is_search_compared: bool = True
 
     @property
     def measured(self) -> dict[int, SeedResult]:
+        """The results of the finale."""
         return {seed: one for seed, one in self.seeds.items() if one.is_measured}
+
+    @property
+    def trainings(self) -> dict[int | None, SeedResult]:
+        """The results of the finale, and with the key None that of the search."""
+        found: dict[int | None, SeedResult] = {None: self.search} if self.search else {}
+        return found | dict[int | None, SeedResult](self.measured.items())
+
+    @property
+    def compared(self) -> dict[int | None, SeedResult]:
+        """The trainings that may be compared with those of another network."""
+        searched, found = self.search, self.trainings
+        is_alike = searched is not None and all(one.epochs == searched.epochs for one in found.values())
+        if not (is_alike and self.is_search_compared):
+            found.pop(None, None)
+        return found
 
     @property
     def is_failed(self) -> bool:
@@ -82,9 +102,10 @@ class SeedResults:
         """The device seconds that were charged for all seeds."""
         return sum(one.seconds for one in self.seeds.values())
 
-    def spread(self, name: str, among: Iterable[int] | None = None) -> Spread | None:
-        """Return mean and deviation of accuracy or loss over these seeds, by default all measured seeds."""
-        values = [getattr(self.measured[seed], name) for seed in (self.measured if among is None else among)]
+    def spread(self, name: str, among: Iterable[int | None] | None = None) -> Spread | None:
+        """Return mean and deviation of accuracy or loss over these trainings, by default all that are compared."""
+        compared = self.compared
+        values = [getattr(compared[seed], name) for seed in (compared if among is None else among)]
         if not values:
             return None
         return Spread(
@@ -92,23 +113,31 @@ class SeedResults:
         )
 
     def best(self, goal: Objective) -> int | None:
-        """Return the seed with the best result on the validation images, None where no seed was measured."""
+        """Return the seed with the best result on the validation images, None where that is the search's own."""
+        return _best(self.trainings, goal)
 
-        def cost(seed: int) -> tuple[float, ...]:
-            one = self.measured[seed]
-            assert one.accuracy is not None and one.loss is not None
-            learnt = one.accuracy if goal.direction == MAXIMIZE else one.loss
-            return goal.cost(learnt), one.loss, seed
-
-        return min(self.measured, key=cost, default=None)
+    def best_of_finale(self, goal: Objective) -> int | None:
+        """Return the best seed of the finale, None where no seed was measured."""
+        return _best(self.measured, goal)
 
     def to_json(self) -> dict[str, Any]:
         """Return the spread of accuracy and loss, and each training, as plain values."""
         spreads = {name: self.spread(name) for name in ("accuracy", "loss")}
         return {
             **{name: spread._asdict() if spread else None for name, spread in spreads.items()},
+            "search": self.search.to_json() if self.search else None,
             "seeds": {str(seed): one.to_json() for seed, one in self.seeds.items()},
         }
+
+
+def _best(trainings: Mapping[Any, SeedResult], goal: Objective) -> int | None:
+    def cost(seed: int | None) -> tuple[float, ...]:
+        one = trainings[seed]
+        assert one.accuracy is not None and one.loss is not None
+        learnt = one.accuracy if goal.direction == MAXIMIZE else one.loss
+        return goal.cost(learnt), one.loss, -1 if seed is None else seed
+
+    return min(trainings, key=cost, default=None)
 
 
 def seed_key(number: int, seed: int) -> str:

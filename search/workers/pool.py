@@ -15,8 +15,8 @@ from typing import Any
 
 from search.errors import StudyError
 from search.workers.messages import Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
-from trainer.hardware.clock import running_seconds
-from trainer.system.processes import start_method, start_process
+from trainer.hardware.clock import device_seconds, running_seconds
+from trainer.system.processes import processor_seconds, start_method, start_process
 from trainer.system.signals import stops_blocked
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
@@ -37,11 +37,29 @@ class Slot:
     job: Task | None = None
     # running_seconds() when the worker got the job, or had read its data if that was later
     began: float = 0.0
+    # processor seconds of the worker at that moment, and now
+    worked_before: float = 0.0
+    worked: float = 0.0
     is_ready: bool = False  # whether the worker has read its data
 
+    def begin(self) -> None:
+        """Start the clock of a job."""
+        self.began = running_seconds()
+        self.worked_before = self.worked = self._processor_seconds()
+
     def elapsed_seconds(self) -> float:
-        """Return the wall seconds of the job so far, without those in which this process stood still."""
-        return running_seconds() - self.began
+        """Return the seconds on this slot of the job so far, as `trainer.Meter` counts them in the worker."""
+        running = running_seconds() - self.began
+        if self.setup.device != "cpu":
+            return running
+        self.worked = self._processor_seconds()
+        return device_seconds(running, (self.worked - self.worked_before) / self.setup.threads)
+
+    def _processor_seconds(self) -> float:
+        """Return the processor seconds of the worker, the last known ones where it has died."""
+        number = self.process.pid
+        seconds = None if number is None else processor_seconds(number)
+        return self.worked if seconds is None else seconds
 
     def is_overdue(self) -> bool:
         """Whether the worker hangs. A start is no hang: without a fork server it alone may take longer than a trial."""
@@ -73,7 +91,8 @@ class WorkerPool:
         """Give a free slot a job; a worker that died meanwhile is replaced first."""
         if not slot.process.is_alive():
             self._replace(slot)
-        slot.job, slot.began = job, running_seconds()
+        slot.job = job
+        slot.begin()
         with suppress(OSError):  # of a worker that dies at this moment: the next `wait` reports its death
             slot.pipe.send(job)
 
@@ -110,7 +129,8 @@ class WorkerPool:
         match message:
             case Ready():
                 # reading data is not charged to the job
-                slot.is_ready, slot.began = True, running_seconds()
+                slot.is_ready = True
+                slot.begin()
                 return None
             case Broken(reason):
                 raise StudyError(reason)

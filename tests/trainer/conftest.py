@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from trainer.data.data import Data, load
+from trainer.hardware import clock
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,14 +22,23 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+class Ticking:
+    def __init__(self) -> None:
+        self._readings = count()
+
+    def seconds(self) -> float:
+        return next(self._readings) / 1000
+
+
 @pytest.fixture
 def ticking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that advances by a millisecond at each reading, so that a busy machine does not affect a limit.
+    """Clocks that advance by a millisecond at each reading, so that a busy machine does not affect a limit.
 
-    Measurements by that clock are not cached for other tests.
+    Measurements by these clocks are not cached for other tests.
     """
-    looks = count()
-    monkeypatch.setattr(time, "perf_counter", lambda: next(looks) / 1000)
+    monkeypatch.setattr(time, "perf_counter", Ticking().seconds)
+    monkeypatch.setattr(time, "thread_time", Ticking().seconds)
+    monkeypatch.setattr(clock, "_CLOCK", Ticking())
     monkeypatch.setenv("GENOME_CACHE", str(tmp_path))
 
 

@@ -1,4 +1,6 @@
-"""A clock of this process that stands still while the process does, suspended by Ctrl-Z or a batch system.
+"""The clocks by which work is charged: seconds in which this process ran, and device seconds of the CPU.
+
+The clock of a process stands still while the process does, suspended by Ctrl-Z or a batch system.
 
 A thread ticks ten times a second. Where no tick came for three seconds although the process was not computing, the
 process stood still and the time does not count. A long step of a training counts: torch lets other threads run
@@ -10,6 +12,7 @@ import time
 
 TICK_SECONDS = 0.1
 STILL_SECONDS = 3.0  # without a tick
+LEAST_SHARE = 0.1  # of the running seconds are charged on a CPU, so that a training that only waits ends, too
 BUSY_SHARE = 0.2  # of the time without a tick, in processor seconds: the process was at work
 
 
@@ -48,6 +51,14 @@ class Clock:
         if gap > STILL_SECONDS and worked - self._worked < BUSY_SHARE * gap:
             self._still_seconds += gap
         self._ticked, self._worked = now, worked
+
+
+def device_seconds(running: float, processor: float) -> float:
+    """Return the seconds charged for work on the CPU, given its running seconds and its processor seconds.
+
+    Neighbours on the machine make the work take longer and use no more of the processor.
+    """
+    return max(processor, LEAST_SHARE * running)
 
 
 _CLOCK = Clock()

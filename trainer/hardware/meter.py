@@ -1,11 +1,12 @@
 """Meter: the seconds charged to a trial. Pace: how far the host may run ahead of the device."""
 
+import time
 from collections import deque
 from types import TracebackType
 
 import torch
 
-from trainer.hardware.clock import running_seconds
+from trainer.hardware.clock import device_seconds, running_seconds
 
 STEPS_AHEAD = 2
 
@@ -13,20 +14,21 @@ STEPS_AHEAD = 2
 class Meter:
     """A stop-watch of device seconds: runs inside `with meter:`, and synchronises a CUDA device at its start and end.
 
-    Seconds in which the process stood still are left out (`trainer.hardware.clock`).
+    A device second of the CPU is a processor second of the thread that trains, which other threads of torch assist
+    (`trainer.hardware.clock.device_seconds`). A device second of a GPU is a second of the clock; those in which the
+    process stood still are left out (`trainer.hardware.clock`). One thread uses a meter.
     started: seconds already charged, for instance for building the module.
     """
 
     def __init__(self, device: str | torch.device = "cpu", started: float = 0.0) -> None:
         self._device = torch.device(device)
         self._charged = started
-        self._since: float | None = None
+        self._since: tuple[float, float] | None = None  # running and processor seconds
 
     @property
     def seconds(self) -> float:
         """Seconds charged so far. Not synchronised: inside `with meter:` it may be two steps early on CUDA."""
-        running = 0.0 if self._since is None else running_seconds() - self._since
-        return self._charged + running
+        return self._charged + (0.0 if self._since is None else self._elapsed(*self._since))
 
     def read(self) -> float:
         """Wait for the device and return the seconds charged so far."""
@@ -41,7 +43,7 @@ class Meter:
         if self._since is not None:
             raise RuntimeError("the meter runs already")
         synchronize(self._device)
-        self._since = running_seconds()
+        self._since = running_seconds(), time.thread_time()
         return self
 
     def __exit__(
@@ -51,6 +53,12 @@ class Meter:
             synchronize(self._device)
         finally:
             self._charged, self._since = self.seconds, None
+
+    def _elapsed(self, running: float, processor: float) -> float:
+        running = running_seconds() - running
+        if self._device.type != "cpu":
+            return running
+        return device_seconds(running, time.thread_time() - processor)
 
 
 class Pace:

@@ -1,17 +1,19 @@
-"""TimeByPart: the seconds of a training by part."""
+"""TimeByPart: the device seconds of a training by part."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from trainer.hardware.clock import running_seconds
-
 PARTS = ("build", "probe", "compile", "data", "forward", "backward", "step", "evaluation")
 
 
 class TimeByPart:
-    """Seconds by part. On CUDA they are measured by events, which are read at the end of an epoch without waiting."""
+    """Device seconds by part: on the CPU processor seconds of this thread.
+
+    On CUDA they are measured by events, which are read at the end of an epoch without waiting.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
@@ -52,7 +54,7 @@ class TimeByPart:
             event.record()  # type: ignore[no-untyped-call, unused-ignore]
             self._events.append((part, event))
             return
-        now = running_seconds()
+        now = time.thread_time()
         if part is not None:
             self.seconds[part] += now - self._last
         self._last = now

@@ -32,6 +32,15 @@ def is_same_start(one: float, other: float) -> bool:
     return abs(one - other) <= CLOCK_SECONDS
 
 
+def processor_seconds(number: int) -> float | None:
+    """Return the processor seconds that all threads of a process have used; None where there is no such process."""
+    try:
+        used = psutil.Process(number).cpu_times()
+    except psutil.Error:
+        return None
+    return float(used.user + used.system)
+
+
 def start_method() -> str:
     """Return how `multiprocessing` shall start worker processes: `forkserver`, or `spawn` where that is not safe.
 

@@ -123,18 +123,32 @@ def test_the_finale_from_the_command_line(
     first, *_ = json.loads(command("best", "tiny", "--json").out)
     assert set(first["finale"]["seeds"]) == {"1", "2"}
     by_seed = {int(seed): one["accuracy"] for seed, one in first["finale"]["seeds"].items()}
+    every = [first["finale"]["search"]["accuracy"], *by_seed.values()]
     mean, deviation = first["finale"]["accuracy"]["mean"], first["finale"]["accuracy"]["deviation"]
-    spread = f"{mean:.4f} ± {deviation:.4f} (2)"
-    assert mean == pytest.approx(sum(by_seed.values()) / 2) and spread in table
+    spread = f"{mean:.4f} ± {deviation:.4f} (3)"
+    assert mean == pytest.approx(sum(every) / 3) and spread in table
     info = json.loads((tmp_path / "runs" / "tiny" / "best" / "report.json").read_text())
-    assert (info["trial"], info["accuracy"]["valid"]) == (first["number"], max(by_seed.values()))
+    assert (info["trial"], info["accuracy"]["valid"]) == (first["number"], max(every))
     assert info["over_seeds"] == first["finale"]
-    taken = f"trained with seed {info['seeds']['train']} of its finale; accuracy over seeds {spread}"
+    is_of_finale = every[0] < max(by_seed.values())
+    taken = f"with seed {info['seeds']['train']} of its finale" if is_of_finale else "in the search"
+    taken = f"trained {taken}; accuracy over seeds {spread}"
     assert f"the best network is in runs/tiny/best, {taken}\n" in said.out
     exported = command("export", "tiny", "--to", "mine").out
     assert exported == f"trial {first['number']} is in mine, {taken}\n"
     mine = json.loads((tmp_path / "mine" / "report.json").read_text())
     assert mine["files"] == info["files"], "export and best hand out the same"
+    of = f"tiny#{first['number']}"
+    for weights, accuracy in (("search", every[0]), ("finale", max(by_seed.values()))):
+        assert command("export", of, "--to", weights, "--weights", weights).status == 0
+        report = json.loads((tmp_path / weights / "report.json").read_text())
+        assert report["accuracy"]["valid"] == accuracy
+    said = command("export", of, "--to", "other", "--weights", "last")
+    assert said.status == 2 and "'last'" in said.err and "finale" in said.err
+    listed = json.loads(command("best", "tiny", "--all", "--json").out)
+    other = next(record["number"] for record in listed if record["finale"] is None)
+    said = command("export", f"tiny#{other}", "--to", "other", "--weights", "finale")
+    assert said.status == 2 and f"the finale has no weights of trial {other}" in said.err
 
 
 def test_show_adds_up(command: Callable[..., Said], small: Path) -> None:

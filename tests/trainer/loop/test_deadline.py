@@ -1,10 +1,6 @@
-"""The deadline predicts a step and the closing evaluation; the meter counts only the time inside it."""
+"""The deadline predicts a step and the closing evaluation."""
 
-import time
-
-import pytest
-
-from trainer import Budget, Meter
+from trainer import Budget
 from trainer.loop.deadline import Deadline
 
 
@@ -40,22 +36,3 @@ def test_a_slow_first_step_is_forgotten_and_one_hiccup_does_not_end_a_trial() ->
     assert not deadline.is_near(9.8)
     deadline.step_took(60.0)
     assert not deadline.is_near(9.5)
-
-
-def test_the_meter_counts_inside_only() -> None:
-    meter = Meter("cpu", started=3.0)
-    time.sleep(0.02)
-    assert meter.seconds == 3.0
-    start = time.perf_counter()
-    with meter:
-        time.sleep(0.02)
-        assert 3.02 <= meter.read() <= 3.0 + time.perf_counter() - start
-        with pytest.raises(RuntimeError, match="the meter runs already"), meter:
-            pass
-    stopped = meter.seconds
-    assert 3.02 <= stopped <= 3.0 + time.perf_counter() - start
-    time.sleep(0.01)
-    assert meter.seconds == stopped
-    with pytest.raises(LookupError), meter:
-        raise LookupError
-    assert meter.seconds > stopped
