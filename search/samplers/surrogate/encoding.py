@@ -37,10 +37,13 @@ def address(space: Space, point: Point, plan: Plan) -> np.ndarray:
     return vector
 
 
-def of_recipe(space: Space, vector: np.ndarray) -> np.ndarray:
-    """Return the part of such a vector that holds the answers for the recipe."""
-    names = [hole.name for hole in space.recipes.holes.values()]
-    return vector[_starts(space)[names[0]] :] if names else vector[:0]
+def of_recipe(space: Space, vector: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the parts of such a vector that hold the answer for each key of the recipe."""
+    starts = _starts(space)
+    return tuple(
+        vector[starts[hole.name] : starts[hole.name] + _room(hole.domain)]
+        for hole in space.recipes.holes.values()
+    )
 
 
 def _put(vector: np.ndarray, at: int, domain: Domain, answer: Any) -> None:

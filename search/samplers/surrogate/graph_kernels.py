@@ -26,8 +26,8 @@ class Features(NamedTuple):
     histograms: tuple[Histogram, ...]
     # its answers to the holes of the space
     address: np.ndarray
-    # of these, the answers that belong to the recipe; empty where the study has one recipe
-    recipe: np.ndarray
+    # of these, the answers for each key of the recipe that is searched
+    recipe: tuple[np.ndarray, ...]
     sizes: np.ndarray
 
 
@@ -101,8 +101,8 @@ def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) ->
     """The features of each kind as the rows of a matrix, sizes last."""
     counted = [_counts([one.histograms[i] for one in every]) for i in range(len(every[0].histograms))]
     sizes = np.clip((np.array([one.sizes for one in every]) - mean) / deviation, -FAR, FAR)
-    # in a kernel of its own too: a recipe that is good for one network is mostly good for others
-    recipes = [csr_matrix([one.recipe for one in every])] if every[0].recipe.size else []
+    # each key in a kernel of its own too: a rate that is good for one network is mostly good for others
+    recipes = [csr_matrix(np.array(values)) for values in zip(*(one.recipe for one in every), strict=True)]
     return [*counted, csr_matrix([one.address for one in every]), *recipes, csr_matrix(sizes)]
 
 

@@ -51,10 +51,10 @@ def config_of(**changes: Any) -> Any:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"budget": {"device_time": 60}, "trials": None}, tuple(FAMILIES)),
-        ({"trials": None}, tuple(FAMILIES)),  # ten minutes
-        ({"budget": {"device_time": 60}}, ()),  # so many trials and no more
-        ({"trials": 3}, ()),
+        ({"budget": {"device_time": 60}, "trials": None, "references": None}, tuple(FAMILIES)),
+        ({"trials": None, "references": None}, tuple(FAMILIES)),  # ten minutes
+        ({"budget": {"device_time": 60}, "references": None}, ()),  # so many trials and no more
+        ({"trials": 3, "references": None}, ()),
         ({"trials": 3, "references": "auto"}, tuple(FAMILIES)),
         ({"trials": None, "references": "none"}, ()),
         ({"references": ["zoo:resnet-20", "zoo:lenet", "zoo:resnet-20"]}, ("zoo:resnet-20", "zoo:lenet")),

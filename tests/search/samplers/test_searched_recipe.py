@@ -144,10 +144,11 @@ def test_the_surrogate_tells_recipes_apart() -> None:
     )
     kernels = graph_kernels.kernels(known, [], scale).known
     plain = graph_kernels.features(testing.space(), Point(written), plan)
-    assert plain.recipe.size == 0 and len(kernels) == len(plain.histograms) + 4
-    recipe = kernels[len(plain.histograms) + 1]
-    assert recipe[0, 0] > recipe[0, 1] > recipe[0, 2]
-    assert kernels[0] == pytest.approx(np.ones((3, 3)))
+    assert plain.recipe == () and len(kernels) == len(plain.histograms) + 3 + len(HOLES)
+    optimizer, lr, _, batch = kernels[len(plain.histograms) + 1 : -2]
+    assert lr[0, 0] > lr[0, 1] > lr[0, 2]
+    for same_in_all in (kernels[0], optimizer, batch):
+        assert same_in_all == pytest.approx(np.ones((3, 3)))
 
 
 def test_the_model_reads_the_memory_of_a_batch() -> None:

@@ -61,7 +61,7 @@ def share_inside(config: StudyConfig, draws: int = 150) -> float:
     rng, inside = Random(1), 0
     for _ in range(draws):
         try:
-            one = candidate(config.space.sample(rng), config.recipe.batch, config.recipe.optimizer)
+            one = candidate(config.space.draw(rng), config.train)
         except GenomeError:
             continue
         inside += all(excess.over <= 0 for excess in measured(one, config))
