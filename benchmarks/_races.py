@@ -79,6 +79,7 @@ def study_of(
         "workers": 1,
         "sampler": {"name": "random", "seed": seed},
         "finale": "none",
+        "references": "none",
         "space": yaml.safe_load(SPACE),
         **more,
     }

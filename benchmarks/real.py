@@ -1,9 +1,10 @@
 """What each sampler's winner is worth: Fashion-MNIST, equal device seconds, then equal full training and test images.
 
 Every way searches the same space on the same subset with the same recipe, successive halving and finale. It has one
-worker on one core, and the same budget of device seconds for each seed. The winners, and a ResNet-20 and a
-PyramidNet-20 (additive) scaled to the parameter count of the default sampler's winner, are then trained alike on more
-images, and scored on all test images. `--folder` stores the results; the same command continues with the missing ones.
+worker on one core, and the same budget of device seconds for each seed. The default sampler also has the references
+that a study has by default, which are charged to it. The winners, and published networks scaled to the same limits, are
+then trained alike on more images, and scored on all test images: what a person has who picks one of them, and how far
+a search is beyond it. `--folder` stores the results; the same command continues with the missing ones.
 
     python -m benchmarks.real [--data-root FOLDER] [--folder runs/real] [--seconds 600] [--seeds 0 1 2] [--cores 1]
 """
@@ -14,8 +15,6 @@ import argparse
 import json
 import os
 import statistics
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,15 @@ import genome
 import trainer
 from benchmarks._races import raced, side_by_side, study_of, subset
 from genome import Genome
-from genome.zoo import pyramidnet, resnet
+from genome.zoo import resnet
+from genome.zoo.scale import FAMILIES, fitted, widest
 from search.run.progress import Silent
 
 WAYS = ("auto", "random", "tpe", "nsga2", "evolve")
 OURS = "auto"
-PUBLISHED = ("resnet", "pyramidnet")
 INPUT, CLASSES = (1, 28, 28), 10
+SPACE = {"preset": "stages", "widths": {"base": {"int": [3, 12]}}}
+PARAMS = 150_000
 
 
 def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None:
@@ -46,6 +47,8 @@ def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None
         macs=given.macs,
         sampler={"name": way, "seed": seed},
         pruner="halving",
+        references="auto" if way == OURS else "none",
+        space=SPACE,
         finale={"share": 0.2, "top": 3, "seeds": 3},
     )
     result = raced(study, given.folder / f"study-{way}-{seed}", Silent())
@@ -59,15 +62,15 @@ def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None
     _write(kept, found)
 
 
-def in_full(name: str, written: Genome, given: argparse.Namespace, data: Path) -> None:
+def in_full(name: str, written: Genome, seed: int, given: argparse.Namespace, data: Path) -> None:
     """Train a network on many images, score it on all test images, and store the scores."""
     kept = given.folder / f"{name}-full.json"
     if kept.exists():
         return
     plan = genome.resolve(written)
     images = trainer.load(str(data))
-    network = genome.build(plan, seed=0)
-    report = trainer.fit(network, images, recipe=trainer.Recipe(epochs=given.full_epochs))
+    network = genome.build(plan, seed=seed)
+    report = trainer.fit(network, images, recipe=trainer.Recipe(epochs=given.full_epochs, seed=seed))
     assert report.best_weights is not None, report.reason
     network.load_state_dict(report.best_weights)
     scores = trainer.evaluate(network, images.test, images)
@@ -83,54 +86,41 @@ def in_full(name: str, written: Genome, given: argparse.Namespace, data: Path) -
     )
 
 
-def resnet_of(params: int) -> Genome:
-    """Return the ResNet-20 whose channels, scaled from 16, 32 and 64, come nearest to a parameter count."""
-    whole = resnet(20, INPUT, CLASSES)
-    scaled = [_scaled(whole, base) for base in range(4, 40)]
-    return _nearest(scaled, params)
-
-
-def pyramidnet_of(params: int) -> Genome:
-    """Return the PyramidNet-20 whose alpha comes nearest to a parameter count."""
-    return _nearest([pyramidnet(20, alpha, input=INPUT, classes=CLASSES) for alpha in range(1, 120)], params)
-
-
-def _scaled(whole: Genome, base: int) -> Genome:
-    nodes = [
-        node._replace(width=node.width * base // 16) if isinstance(node.width, int) else node
-        for node in whole.nodes
-    ]
-    return replace(whole, nodes=tuple(nodes))
-
-
-def _nearest(networks: Iterable[Genome], params: int) -> Genome:
-    return min(networks, key=lambda one: abs(genome.resolve(one).params - params))
+def published(macs: int) -> dict[str, Genome]:
+    """Return published networks, each scaled to the limits of the studies."""
+    limits = {"params": PARAMS, "macs": macs}
+    resnets = {f"resnet-{depth}": widest(resnet(depth, INPUT, CLASSES), limits) for depth in (8, 14, 20)}
+    others = {family: fitted(family, INPUT, CLASSES, limits) for family in FAMILIES if family != "resnet"}
+    found = {name: one.genome for name, one in resnets.items() if one}
+    return found | {name: one for name, one in others.items() if one}
 
 
 def winner(way: str, seed: int, given: argparse.Namespace) -> Genome:
     return genome.loads(_read(given.folder / f"{way}-{seed}.json")["genome"])
 
 
-def contest(given: argparse.Namespace) -> list[tuple[str, Genome]]:
-    """Return the networks to train in full: each way's winners, and the published networks of our winner's size."""
-    networks = [(f"{way}-{seed}", winner(way, seed, given)) for seed in given.seeds for way in given.ways]
-    if OURS in given.ways:
-        for seed in given.seeds:
-            params = genome.resolve(winner(OURS, seed, given)).params
-            networks += [(f"resnet-{seed}", resnet_of(params)), (f"pyramidnet-{seed}", pyramidnet_of(params))]
-    return networks
+def contest(given: argparse.Namespace) -> list[tuple[str, Genome, int]]:
+    """Return the networks to train in full with their seeds: each way's winners, and the published networks."""
+    winners = [
+        (f"{way}-{seed}", winner(way, seed, given), seed) for seed in given.seeds for way in given.ways
+    ]
+    networks = published(given.macs).items()
+    return winners + [
+        (f"{name}-{seed}", one, seed) for name, one in networks for seed in range(given.full_seeds)
+    ]
 
 
 def table(given: argparse.Namespace) -> None:
     """Print the results."""
     print("\n| way | test accuracy, each seed | mean | params | multiply-adds | networks tried |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for way in (*given.ways, *PUBLISHED):
-        ones = [_read(given.folder / f"{way}-{seed}-full.json") for seed in given.seeds]
+    for way in (*given.ways, *published(given.macs)):
+        seeds = given.seeds if way in given.ways else range(given.full_seeds)
+        ones = [_read(given.folder / f"{way}-{seed}-full.json") for seed in seeds]
         tests = [one["test"] for one in ones]
         counts, sizes = [one["params"] for one in ones], [one["macs"] for one in ones]
         tried = "-"
-        if way not in PUBLISHED:
+        if way in given.ways:
             tried = ", ".join(
                 str(_read(given.folder / f"{way}-{seed}.json")["networks"]) for seed in given.seeds
             )
@@ -167,6 +157,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4000, help="images of the search")
     parser.add_argument("--epochs", type=int, default=12, help="epochs of the search")
     parser.add_argument("--macs", type=int, default=4_000_000, help="limit of a network")
+    parser.add_argument("--full-seeds", type=int, default=3, help="trainings of each published network")
     parser.add_argument("--full-images", type=int, default=12_000)
     parser.add_argument("--full-epochs", type=int, default=10)
     parser.add_argument("--cores", type=int, default=1, help="number of studies that run side by side")
@@ -180,7 +171,9 @@ def main() -> None:
         ]
         for search in searches:
             search.result()
-        trainings = [pool.submit(in_full, name, written, given, many) for name, written in contest(given)]
+        trainings = [
+            pool.submit(in_full, name, written, seed, given, many) for name, written, seed in contest(given)
+        ]
         for training in trainings:
             training.result()
     table(given)
