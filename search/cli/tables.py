@@ -13,6 +13,7 @@ from search import formatting
 from search.objective import MEASURES, Objective, formatted, learnt
 from search.proposals import screening
 from search.results.export import WeightsOf, exported_seed
+from search.results.reference_text import reference_lines
 from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
 from search.storage.record import Record, spread_over_seeds
 from search.study import Result
@@ -143,27 +144,6 @@ def _ending(record: Record) -> str:
         return f"{record.outcome}, as trial {record.reused}"
     of = f" (reference {record.reference})" if record.reference else ""
     return f"{record.outcome}{of}: {record.reason}" if record.reason else record.outcome + of
-
-
-def reference_lines(
-    records: Sequence[Record], best: Sequence[Record], objectives: Sequence[Objective]
-) -> list[str]:
-    """Return what the references reached, and for one objective whether the search found a better network."""
-    goal = learnt(objectives).name
-    trained = [r for r in records if r.reference and r.reused is None and goal in r.metrics]
-    if not trained:
-        return []
-    told = [
-        f"{r.reference} {formatted(goal, r.metrics[goal])} (trial {r.number}, {r.outcome})" for r in trained
-    ]
-    lines = [f"references, {goal}: {', '.join(told)}"]
-    if best and len(objectives) == 1:
-        lines.append(
-            f"no network that the search found is better than the reference {best[0].reference}"
-            if best[0].reference
-            else f"trial {best[0].number}, which the search found, is better than every reference"
-        )
-    return lines
 
 
 def counts(records: Sequence[Record]) -> str:

@@ -14,6 +14,7 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import COSTS, METRICS, Query, TrialPage, column_value
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
+from search.results.reference_text import reference_lines
 from search.storage.record import Record, spread_over_seeds
 
 MOST_BEST = 20  # trials of a front that are listed
@@ -74,6 +75,7 @@ def _act(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 def _best(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     return {
         "front": {"count": len(snapshot.best), "rows": _front(snapshot)},
+        "references": reference_lines(snapshot.records, snapshot.best, snapshot.config.objectives),
         "finale_seconds": _finale_seconds(snapshot),
         "within": best_within(snapshot, query),
     }

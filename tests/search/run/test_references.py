@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import genome
 from genome.zoo.scale import FAMILIES, FULL, usage
-from search.cli.tables import reference_lines, result_text
+from search.cli.tables import result_text
 from search.config.read import parse_study
 from search.errors import StudyError
 from search.proposals import references
 from search.proposals.history import History
+from search.results.reference_text import reference_lines
 from search.run.budget import Budget
 from search.run.context import Context
 from search.run.finale_plan import FinalePlan
