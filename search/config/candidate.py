@@ -13,7 +13,7 @@ from search.objective import planned_values
 
 FLOAT_BYTES = 4
 # weight, gradient and what the optimizer keeps for it, in floats
-FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4}
+FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4, "muon": 6}
 
 
 class Candidate(NamedTuple):

@@ -8,7 +8,7 @@ import torch
 
 from trainer import Recipe, RecipeError
 from trainer.loop.optimizer import optimizer_of
-from trainer.recipe.schedules import cosine, one_cycle
+from trainer.recipe.schedules import SCHEDULES, cosine, linear, one_cycle
 
 
 def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
@@ -22,7 +22,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"optimizer": "adam"}, "optimizer is 'adam'; it must be one of sgd, adamw"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; it must be one of sgd, adamw, muon"),
         ({"lr": 0}, "lr is 0; it must be a number above 0"),
         ({"lr": "1e-3"}, "lr is '1e-3'; it must be a number above 0"),
         ({"lr": float("nan")}, "lr is nan; it must be a number above 0"),
@@ -30,7 +30,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"batch": 0}, "batch is 0; it must be a whole number of 1..1,000,000"),
         ({"batch": True}, "batch is True; it must be a whole number of 1..1,000,000"),
         ({"epochs": 1.5}, "epochs is 1.5; it must be a whole number of 1..100,000"),
-        ({"schedule": "step"}, "schedule is 'step'; it must be one of one-cycle, cosine"),
+        ({"schedule": "step"}, "schedule is 'step'; it must be one of one-cycle, cosine, linear"),
         ({"warmup": 1}, "warmup is 1; it must be a number of 0 or more and below 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number of 0 or more and below 1"),
         ({"momentum": 0}, "momentum is 0; it must be a number above 0 and below 1"),
@@ -72,12 +72,17 @@ def test_cosine_is_torch_s() -> None:
     assert [0.4 * cosine(step, 100, 0.0) for step in range(100)] == pytest.approx(theirs, abs=1e-9)
 
 
-@pytest.mark.parametrize("curve", [one_cycle, cosine])
+def test_linear_is_torch_s() -> None:
+    theirs = lrs(torch.optim.lr_scheduler.LinearLR(sgd(), 1.0, 0.0, total_iters=100), 100)
+    assert [0.4 * linear(step, 100, 0.0) for step in range(100)] == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize(
     ("steps", "warmup"), [(1, 0.0), (1, 0.5), (2, 0.9), (3, 0.0), (1000, 0.01), (10, 0.99)]
 )
-def test_factors_stay_in_bounds_and_fall_at_the_end(curve: Any, steps: int, warmup: float) -> None:
-    factors = [curve(step, steps, warmup) for step in range(steps)]
+def test_factors_stay_in_bounds_and_fall_at_the_end(name: str, steps: int, warmup: float) -> None:
+    factors = [SCHEDULES[name](step, steps, warmup) for step in range(steps)]
     assert all(0 < factor <= 1 for factor in factors)
     assert factors[-1] == min(factors[round(warmup * steps) :] or factors[-1:])
 

@@ -25,23 +25,24 @@ class Recipe:
     """How to train. Raises RecipeError, one sentence, for a value out of range."""
 
     optimizer: str = "sgd"
-    """`sgd` (with momentum) or `adamw`."""
+    """`sgd` (with momentum), `adamw`, or `muon`: `sgd` whose steps on kernels and matrices are orthogonal."""
     # lr and weight_decay are filled in __post_init__, so that a stored recipe is complete.
     lr: float = None  # type: ignore[assignment]
-    """Peak learning rate of the schedule; by default 0.1 for sgd, 0.003 for adamw."""
+    """Peak learning rate of the schedule; by default 0.1, or 0.003 for adamw."""
     weight_decay: float = None  # type: ignore[assignment]
-    """Weight decay of kernels and matrices, not of norms and biases; by default 0.0005 for sgd, 0.05 for adamw."""
+    """Weight decay of kernels and matrices, not of norms and biases; by default 0.0005, or 0.05 for adamw."""
     momentum: float = 0.9
-    """Momentum of sgd."""
+    """Momentum of sgd and muon."""
     nesterov: bool = True
-    """Whether the momentum of sgd is Nesterov's; false for plain momentum."""
+    """Whether the momentum of sgd and muon is Nesterov's; false for plain momentum."""
     # digits, 9 epochs, one thread: 0.980 on valid with 64, 0.968 with 128, 0.986 with 32
     batch: int = 64
     """Images per step."""
     epochs: int = 20
     """Passes over the train images."""
     schedule: str = "one-cycle"
-    """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000) or `cosine` (linear up, to 0)."""
+    """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000), `cosine` (linear up, to 0) or
+    `linear` (linear up, linear to 0)."""
     # Longer warm-ups end as well, but early epochs then tell networks apart less.
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""

@@ -1,0 +1,103 @@
+"""Muon: its steps are orthogonal, are torch's, and are SGD's on vectors."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from trainer import Recipe
+from trainer.loop.optimizer import optimizer_of
+from trainer.recipe import muon
+from trainer.recipe.muon import newton_schulz, orthogonal
+
+MUON = Recipe(optimizer="muon", lr=0.1, weight_decay=0.0)
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@given(
+    rows=st.integers(1, 40), columns=st.integers(1, 40), seed=st.integers(0, 99), power=st.integers(-15, 15)
+)
+def test_a_step_is_finite_and_never_longer_than_an_orthogonal_one(
+    rows: int, columns: int, seed: int, power: int
+) -> None:
+    matrix = random(1, rows, columns, seed=seed) * 10.0**power
+    made = newton_schulz(matrix)[0] / max(1.0, rows / columns) ** 0.5
+    assert made.isfinite().all()
+    assert torch.linalg.matrix_norm(made, ord=2) < 1.3
+    assert (made * matrix[0]).sum() >= 0, "it points where the matrix points"
+
+
+@pytest.mark.parametrize("shape", [(8, 30), (30, 8), (6, 6)])
+def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
+    """Those above a tenth of the largest, and the singular vectors stay."""
+    u, _, v = torch.linalg.svd(random(*shape), full_matrices=False)
+    values = torch.linspace(1.0, 0.2, min(shape))
+    made = newton_schulz((u @ values.diag() @ v)[None])[0] / max(1.0, shape[0] / shape[1]) ** 0.5
+    turned = u.mT @ made @ v.mT
+    assert torch.allclose(turned, turned.diag().diag(), atol=1e-4)
+    assert ((turned.diag() > 0.5) & (turned.diag() < 1.3)).all(), turned.diag()
+
+
+def test_a_kernel_is_a_matrix_and_those_of_one_shape_run_together() -> None:
+    kernels = [random(4, 3, 2, 2, seed=seed) for seed in range(3)]
+    alone = [newton_schulz(kernel.flatten(1)[None])[0].view_as(kernel) for kernel in kernels]
+    for together, one in zip(orthogonal([*kernels, random(4)]), [*alone, random(4)], strict=True):
+        torch.testing.assert_close(together, one)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_on_matrices_it_is_torch_s(nesterov: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's has momenta of another scale, which orthogonal steps do not have, and bfloat16."""
+    ours = nn.Linear(12, 5, bias=False)
+    theirs = copy.deepcopy(ours)
+    made = optimizer_of(ours, Recipe(optimizer="muon", lr=0.1, weight_decay=0.5, nesterov=nesterov))
+    reference = torch.optim.Muon(
+        theirs.parameters(), lr=0.1, weight_decay=0.5, momentum=0.9, nesterov=nesterov, ns_steps=muon.STEPS
+    )
+    for seed in range(4):
+        ours.weight.grad = random(5, 12, seed=seed)
+        theirs.weight.grad = ours.weight.grad.clone()
+        made.step()
+        reference.step()
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=0.05, atol=0.01)
+
+
+def test_on_vectors_it_is_sgd() -> None:
+    ours, theirs = nn.BatchNorm1d(7), nn.BatchNorm1d(7)
+    steps = [
+        (ours, optimizer_of(ours, MUON)),
+        (theirs, optimizer_of(theirs, Recipe(optimizer="sgd", lr=0.1))),
+    ]
+    for seed in range(4):
+        for module, optimizer in steps:
+            for parameter in module.parameters():
+                parameter.grad = random(7, seed=seed)
+            optimizer.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_gradients_are_scaled_and_a_bad_step_changes_nothing() -> None:
+    def stepped(**given: Any) -> list[Tensor]:
+        module = nn.Linear(3, 2)
+        with torch.no_grad():
+            module.weight.copy_(random(2, 3)), module.bias.zero_()
+        optimizer: Any = optimizer_of(module, MUON)
+        for parameter in module.parameters():
+            parameter.grad = 8 * torch.ones_like(parameter)
+        for name, value in given.items():
+            setattr(optimizer, name, torch.tensor(value))
+        optimizer.step()
+        return [*module.parameters()]
+
+    plain, scaled, still = stepped(), stepped(grad_scale=4.0, found_inf=0.0), stepped(found_inf=1.0)
+    assert torch.allclose(scaled[0], plain[0]), "an orthogonal step has one length"
+    assert torch.allclose(scaled[1], plain[1] / 4)
+    assert torch.equal(still[0], random(2, 3)) and not still[1].any()

@@ -1,0 +1,113 @@
+"""Muon: SGD whose steps on matrices are orthogonal (Jordan et al., kellerjordan.github.io/posts/muon, 2024)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+STEPS = 3  # of Newton-Schulz; five gave no more accuracy
+QUINTIC = (3.4445, -4.7750, 2.0315)  # x -> a x + b x^3 + c x^5 for each singular value; Jordan's numbers
+EPSILON = 1e-7  # least norm that a matrix is divided by
+
+
+class Momenta(NamedTuple):
+    """Parameters of one group that have a gradient, their gradients and their momenta."""
+
+    parameters: list[Tensor]
+    gradients: list[Tensor]
+    buffers: list[Tensor]
+
+
+class Muon(torch.optim.Optimizer):
+    """SGD with momentum; the momentum of a matrix is replaced by the nearest orthogonal matrix before it is applied.
+
+    A kernel (out, in, kh, kw) is the matrix (out, in * kh * kw). Its step is scaled by sqrt(max(1, rows / columns)), as
+    in torch.optim.Muon, which takes matrices alone; its weight decay is decoupled. Norms, biases and other parameters
+    of one dimension take the step of SGD. A step reads `grad_scale` and `found_inf` as torch's fused optimizers do:
+    gradients are divided by the one, and no weight changes where the other is 1. The host never waits for a GPU.
+    groups: parameters with their `weight_decay`; lr: a tensor on the device if the step is to be captured in a graph.
+    """
+
+    grad_scale: Tensor | None = None
+    found_inf: Tensor | None = None
+
+    def __init__(
+        self, groups: list[dict[str, Any]], lr: float | Tensor, momentum: float, nesterov: bool
+    ) -> None:
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": 0.0})
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Change every parameter that has a gradient."""
+        found = self.found_inf
+        if found is not None and found.device.type == "cpu" and found.item():
+            return
+        for group in self.param_groups:
+            momenta = self._momenta(group["params"])
+            if not momenta.parameters:
+                continue
+            lr = group["lr"] if found is None or found.device.type == "cpu" else group["lr"] * (1 - found)
+            steps = orthogonal(_directions(momenta, group["momentum"], group["nesterov"]))
+            if group["weight_decay"]:
+                torch._foreach_mul_(momenta.parameters, 1 - lr * group["weight_decay"])
+            torch._foreach_sub_(momenta.parameters, torch._foreach_mul(steps, lr))
+
+    def _momenta(self, parameters: Sequence[Tensor]) -> Momenta:
+        """Return what has a gradient, which is divided by `grad_scale`, and zero where `found_inf` is 1."""
+        live = [p for p in parameters if p.grad is not None]
+        gradients = [p.grad for p in live if p.grad is not None]
+        if self.grad_scale is not None and gradients:
+            gradients = list(torch._foreach_div(gradients, self.grad_scale))
+        if self.found_inf is not None and self.found_inf.device.type != "cpu":
+            good = self.found_inf == 0
+            gradients = [torch.where(good, gradient, 0.0) for gradient in gradients]
+        return Momenta(live, gradients, [self.state[p]["momentum_buffer"] for p in live])
+
+
+def _directions(momenta: Momenta, momentum: float, nesterov: bool) -> Sequence[Tensor]:
+    """Update the momenta in place, v = m v + g, and return the steps of SGD: v, or Nesterov's g + m v."""
+    _, gradients, buffers = momenta
+    torch._foreach_mul_(buffers, momentum)
+    torch._foreach_add_(buffers, gradients)
+    return torch._foreach_add(gradients, buffers, alpha=momentum) if nesterov else buffers
+
+
+def orthogonal(steps: Sequence[Tensor]) -> list[Tensor]:
+    """Return the steps, those of matrices (out, ..) with singular values near 1 times sqrt(max(1, rows / columns)).
+
+    Matrices of one shape run as one batch.
+    """
+    alike: dict[torch.Size, list[int]] = defaultdict(list)
+    for place, one in enumerate(steps):
+        if one.ndim >= 2:
+            alike[one.shape].append(place)
+    made = list(steps)
+    for shape, places in alike.items():
+        matrices = torch.stack([steps[place].flatten(1) for place in places])
+        for place, one in zip(places, newton_schulz(matrices), strict=True):
+            made[place] = one.view(shape)
+    return made
+
+
+def newton_schulz(matrices: Tensor) -> Tensor:
+    """Bring the singular values of (N, rows, columns) near 1, and scale: to 0.7 .. 1.2 from 0.1 of the largest on.
+
+    A matrix of zeros stays zero.
+    """
+    rows, columns = matrices.shape[1:]
+    x = matrices.mT if rows > columns else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(EPSILON)
+    a, b, c = QUINTIC
+    for _ in range(STEPS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    x = x.mT if rows > columns else x
+    return x * math.sqrt(max(1.0, rows / columns))
