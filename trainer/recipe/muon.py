@@ -47,14 +47,11 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Change every parameter that has a gradient."""
-        found = self.found_inf
-        if found is not None and found.device.type == "cpu" and found.item():
-            return
         for group in self.param_groups:
             momenta = self._momenta(group["params"])
             if not momenta.parameters:
                 continue
-            lr = group["lr"] if found is None or found.device.type == "cpu" else group["lr"] * (1 - found)
+            lr = group["lr"] if self.found_inf is None else group["lr"] * (1 - self.found_inf)
             steps = orthogonal(_directions(momenta, group["momentum"], group["nesterov"]))
             if group["weight_decay"]:
                 torch._foreach_mul_(momenta.parameters, 1 - lr * group["weight_decay"])
@@ -66,7 +63,7 @@ class Muon(torch.optim.Optimizer):
         gradients = [p.grad for p in live if p.grad is not None]
         if self.grad_scale is not None and gradients:
             gradients = list(torch._foreach_div(gradients, self.grad_scale))
-        if self.found_inf is not None and self.found_inf.device.type != "cpu":
+        if self.found_inf is not None:
             good = self.found_inf == 0
             gradients = [torch.where(good, gradient, 0.0) for gradient in gradients]
         return Momenta(live, gradients, [self.state[p]["momentum_buffer"] for p in live])
