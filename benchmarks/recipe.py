@@ -51,9 +51,26 @@ EARLIER: dict[str, Any] = {
     "average": "none",
 }
 # what each way changes of the earlier recipe; `new` is today's default recipe, whatever it is
+TOGETHER: dict[str, Any] = {"optimizer": "muon", "schedule": "linear", "crop": "auto"}
 WAYS: dict[str, dict[str, Any]] = {
     "new": {},
-    "earlier": EARLIER,
+    "earlier": {},
+    "muon": {"optimizer": "muon"},
+    "linear": {"schedule": "linear"},
+    "crop": {"crop": "auto"},
+    "muon, linear": {"optimizer": "muon", "schedule": "linear"},
+    "muon, crop": {"optimizer": "muon", "crop": "auto"},
+    "together": TOGETHER,
+    "together, momentum 0.8": {**TOGETHER, "momentum": 0.8},
+    "together, warmup 0.2": {**TOGETHER, "warmup": 0.2},
+    "together, lr 0.05": {**TOGETHER, "lr": 0.05},
+    "together, lr 0.2": {**TOGETHER, "lr": 0.2},
+    "together, batch 32": {**TOGETHER, "batch": 32},
+    "together, batch 128": {**TOGETHER, "batch": 128},
+    "together, no smoothing": {**TOGETHER, "label_smoothing": 0.0},
+    "together, no flip": {**TOGETHER, "flip": False},
+    "together, ema": {**TOGETHER, "average": "ema", "ema_decay": 0.95},
+    "adamw, linear, crop": {**TOGETHER, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05},
 }
 IMAGE, CLASSES = (1, 28, 28), 10
 

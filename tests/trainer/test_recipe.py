@@ -1,13 +1,15 @@
 """Recipes: complete, checked, and the schedules that they name."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from trainer import Recipe, RecipeError
+from trainer import Recipe, RecipeError, load
 from trainer.loop.optimizer import optimizer_of
+from trainer.loop.training import augment
 from trainer.recipe.schedules import SCHEDULES, cosine, linear, one_cycle
 
 
@@ -36,7 +38,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"momentum": 0}, "momentum is 0; it must be a number above 0 and below 1"),
         ({"nesterov": 0}, "nesterov is 0; it must be true or false"),
         ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
-        ({"crop": -1}, "crop is -1; it must be a whole number of 0..1,024, or null"),
+        ({"crop": -1}, "crop is -1; it must be auto, a whole number of 0..1,024, or null"),
         ({"flip": 1}, "flip is 1; it must be true or false"),
         ({"precision": "fp16"}, "precision is 'fp16'; it must be one of auto, fp32, bf16"),
         ({"epoch": 3}, "a recipe has no 'epoch'; did you mean epochs?"),
@@ -101,7 +103,9 @@ def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
 def test_momentum_is_nesterov_s_or_plain(nesterov: bool) -> None:
     """Against the formulas: v = m v + g, then p -= lr v, or with Nesterov p -= lr (g + m v)."""
     module = torch.nn.Linear(1, 1, bias=False)
-    optimizer = optimizer_of(module, Recipe(lr=0.1, momentum=0.5, weight_decay=0.0, nesterov=nesterov))
+    optimizer = optimizer_of(
+        module, Recipe(optimizer="sgd", lr=0.1, momentum=0.5, weight_decay=0.0, nesterov=nesterov)
+    )
     weight, velocity = module.weight.item(), 0.0
     for gradient in (1.0, -3.0, 2.0):
         module.weight.grad = torch.full((1, 1), gradient)
@@ -115,6 +119,16 @@ def test_a_key_that_an_earlier_version_lacked_tells_trainings_apart_only_where_i
     assert Recipe().to_dict()["nesterov"] is True and "nesterov" not in Recipe().identity()
     assert Recipe(nesterov=False).identity()["nesterov"] is False
     assert Recipe().identity() == {k: v for k, v in Recipe().to_dict().items() if k != "nesterov"}
+
+
+@pytest.mark.parametrize(
+    ("crop", "epochs", "padding"),
+    [("auto", 9, 0), ("auto", 12, 1), ("auto", 90, 4), (None, 1, 4), (2, 90, 2)],
+)
+def test_the_crop_grows_with_the_epochs(crop: int | str | None, epochs: int, padding: int) -> None:
+    data = load("digits")
+    large = replace(data, input=(1, 32, 32))
+    assert augment(Recipe(crop=crop, epochs=epochs), large).padding == padding
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])

@@ -50,8 +50,9 @@ class Recipe:
     """Share of the label that is spread evenly over all classes."""
     clip: float | None = 5.0
     """Largest norm of the gradient; null for no clipping."""
-    crop: int | None = None
-    """Pixels of padding before a random crop; 0 for none, null for an eighth of the image's shorter side."""
+    crop: int | str | None = None
+    """Pixels of padding before a random crop; 0 for none, null for an eighth of the image's shorter side, `auto` for
+    one in ten epochs, up to that."""
     flip: bool = True
     """Whether to mirror half of the images in one epoch and the other half in the next, if the data allows it."""
     cutout: int = 0
@@ -132,6 +133,10 @@ def _or_none(rule: _Rule) -> _Rule:
     return (lambda value: value is None or rule[0](value)), f"{rule[1]}, or null"
 
 
+def _or_word(word: str, rule: _Rule) -> _Rule:
+    return (lambda value: value == word or rule[0](value)), f"{word}, {rule[1]}"
+
+
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -153,7 +158,7 @@ _RULES: dict[str, _Rule] = {
     "warmup": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "label_smoothing": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "clip": _or_none(_number(lambda v: v > 0, "a number above 0")),
-    "crop": _or_none(_whole(0, 1024)),
+    "crop": _or_none(_or_word("auto", _whole(0, 1024))),
     "flip": _FLAG,
     "cutout": _whole(0, 1024),
     "mixup": _number(lambda v: 0 <= v <= 100, "a number of 0..100"),
