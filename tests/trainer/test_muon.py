@@ -99,14 +99,20 @@ def test_on_vectors_it_is_sgd() -> None:
         torch.testing.assert_close(mine, other)
 
 
-def test_gradients_are_scaled_and_a_bad_step_changes_nothing() -> None:
+@pytest.mark.parametrize("as_on", ["cpu", "gpu"])
+def test_gradients_are_scaled_and_a_bad_step_changes_nothing(
+    as_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if as_on == "gpu":  # no number is read on the host there
+        monkeypatch.setattr(muon, "_on_host", lambda number, absent: absent if number is None else number)
+
     def stepped(**given: Any) -> list[Tensor]:
         module = nn.Linear(3, 2)
         with torch.no_grad():
             module.weight.copy_(random(2, 3)), module.bias.zero_()
         optimizer: Any = optimizer_of(module, MUON)
         for parameter in module.parameters():
-            parameter.grad = 8 * torch.ones_like(parameter)
+            parameter.grad = torch.full_like(parameter, 8.0 if given.get("found_inf") != 1 else float("nan"))
         for name, value in given.items():
             setattr(optimizer, name, torch.tensor(value))
         optimizer.step()
