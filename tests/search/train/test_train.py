@@ -175,7 +175,7 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert said(genome(*words, whole))[0] == 0
     status, _, err = said(genome(*words, killed, code=SIGNALLED.format(epoch=5, number=signal.SIGINT)))
-    assert status == 130 and err == "stopped; the same command goes on where it was\n"
+    assert status == 130 and err == "stopped; the same command resumes the training\n"
     status, *_ = said(genome(*words, killed, code=SIGNALLED.format(epoch=10, number=signal.SIGKILL)))
     assert status == -signal.SIGKILL
     status, out, _ = said(genome(*words, killed))
