@@ -67,7 +67,7 @@ def in_full(name: str, written: Genome, given: argparse.Namespace, data: Path) -
     plan = genome.resolve(written)
     images = trainer.load(str(data))
     network = genome.build(plan, seed=0)
-    report = trainer.fit(network, images, recipe=trainer.Recipe(epochs=given.full_epochs))
+    report = trainer.fit(network, images, recipe=trainer.Recipe.parse_earlier({"epochs": given.full_epochs}))
     assert report.best_weights is not None, report.reason
     network.load_state_dict(report.best_weights)
     scores = trainer.evaluate(network, images.test, images)

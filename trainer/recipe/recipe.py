@@ -14,6 +14,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 COMPILE = ("auto", "always", "never")
 LATER = ("nesterov",)  # keys that came after version 0.1.0; their defaults never change
+# defaults of version 0.1.0 that have changed
+EARLIER: dict[str, Any] = {"optimizer": "sgd", "schedule": "one-cycle", "crop": None}
 
 
 class RecipeError(ValueError):
@@ -24,7 +26,7 @@ class RecipeError(ValueError):
 class Recipe:
     """How to train. Raises RecipeError, one sentence, for a value out of range."""
 
-    optimizer: str = "sgd"
+    optimizer: str = "muon"
     """`sgd` (with momentum), `adamw`, or `muon`: `sgd` whose steps on kernels and matrices are orthogonal."""
     # lr and weight_decay are filled in __post_init__, so that a stored recipe is complete.
     lr: float = None  # type: ignore[assignment]
@@ -40,7 +42,7 @@ class Recipe:
     """Images per step."""
     epochs: int = 20
     """Passes over the train images."""
-    schedule: str = "one-cycle"
+    schedule: str = "linear"
     """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000), `cosine` (linear up, to 0) or
     `linear` (linear up, linear to 0)."""
     # Longer warm-ups end as well, but early epochs then tell networks apart less.
@@ -50,7 +52,7 @@ class Recipe:
     """Share of the label that is spread evenly over all classes."""
     clip: float | None = 5.0
     """Largest norm of the gradient; null for no clipping."""
-    crop: int | str | None = None
+    crop: int | str | None = "auto"
     """Pixels of padding before a random crop; 0 for none, null for an eighth of the image's shorter side, `auto` for
     one in ten epochs, up to that."""
     flip: bool = True
@@ -94,6 +96,11 @@ class Recipe:
                 hint = f"did you mean {close[0]}?" if close else f"it may have {', '.join(known)}"
                 raise RecipeError(f"a recipe has no {key!r}; {hint}")
         return cls(**values)
+
+    @classmethod
+    def parse_earlier(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Return the recipe of plain values with the defaults of version 0.1.0, so that what it began resumes."""
+        return cls.parse({**EARLIER, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as a plain value; `Recipe.parse` reads them back."""

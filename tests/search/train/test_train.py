@@ -14,6 +14,7 @@ import pytest
 import search
 from search.cli import app
 from search.train.progress import bars
+from trainer.recipe.recipe import EARLIER
 
 ROOT = Path(__file__).parents[3]
 TEXT = """genome: small
@@ -105,6 +106,18 @@ def test_seeds_give_a_mean_a_spread_and_an_export_each(
     status, out, _ = command("train", small, *QUICK, "--epochs", 2, "--seeds", 3)
     assert status == 0 and "seed 2" in out and "\nseed 1" not in out  # a finished training is not repeated
     assert len(json.loads((folder / "summary.json").read_text())["seeds"]) == 3
+
+
+def test_a_training_begun_with_earlier_defaults_keeps_them(
+    command: Callable[..., tuple[int, str, str]], small: Path, tmp_path: Path
+) -> None:
+    earlier = [word for key, value in EARLIER.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    assert command("train", small, *QUICK, "--epochs", 1, *earlier, "--to", "here")[0] == 0
+    status, out, _ = command("train", small, *QUICK, "--epochs", 1, "--to", "here", "--seeds", 2)
+    assert status == 0 and "seed 1" in out
+    reports = [search.load_export(tmp_path / f"here/seed-{seed}")[1]["training"] for seed in (0, 1)]
+    assert reports[0]["recipe"] == {**reports[1]["recipe"], "seed": 0}
+    assert EARLIER.items() <= reports[1]["recipe"].items()
 
 
 def test_another_training_in_the_folder_is_refused(
