@@ -112,17 +112,16 @@ class Proposed:
         return self.proposal.genome
 
     def tell(self, told: Told) -> None:
-        genome, origin = self.proposal
         costs = None if told.violation > 0 else (-told.valid / 100,)
         self.met.add(told.digest)
         self.past.append(
             Individual(
                 len(self.past),
-                genome,
+                self.proposal.genome,
                 told.digest,
                 costs,
                 violation=told.violation,
-                origin=origin,
+                origin=self.proposal.origin,
                 seconds=told.seconds,
             )
         )

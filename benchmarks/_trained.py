@@ -18,6 +18,7 @@ from genome.domain import DomainError
 from search.config.candidate import candidate, measured
 from search.config.read import parse_study
 from search.config.study import StudyConfig
+from search.space.point import Point
 from trainer import Data, Recipe, Split
 
 
@@ -36,7 +37,7 @@ class Trained:
 
     def __call__(self, written: Genome) -> Told:
         try:
-            network = candidate(written, self.file.recipe.batch, self.file.recipe.optimizer)
+            network = candidate(Point(written), self.file.train)
         except (GenomeError, DomainError):
             return Told("", 0.0, violation=1.0)
         over = sum(max(0.0, excess.over) for excess in measured(network, self.file))

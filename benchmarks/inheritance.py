@@ -30,6 +30,7 @@ from genome.transfer import transfer
 from search.config.read import read_study
 from search.config.study import StudyConfig
 from search.space.mutations import ALONE, apply
+from search.space.point import Point
 from search.space.space import Space
 
 EPOCHS = 18  # of a training in full
@@ -96,9 +97,10 @@ def child(on: Bench, parent: Trained, rng: Random) -> tuple[str, Genome]:
     known = genome.digest(parent.written)
     while True:
         word = rng.choice(ALONE)
-        moved = apply(on.space, word, parent.written, rng)
-        if moved is not None and _is_small(moved.genome) and genome.digest(moved.genome) != known:
-            return word, moved.genome
+        moved = apply(on.space, word, Point(parent.written), rng)
+        made = moved.point.genome if moved is not None else parent.written
+        if _is_small(made) and genome.digest(made) != known:
+            return word, made
 
 
 def _is_small(written: Genome) -> bool:

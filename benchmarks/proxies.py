@@ -26,6 +26,7 @@ from search.config.candidate import candidate, measured
 from search.config.read import read_study
 from search.config.study import StudyConfig
 from search.samplers.proxy_vote import Evidence, Row, correlations, trusted, votes
+from search.space.point import Point
 from search.workers.proxies import spread
 from trainer import Data, Recipe, fit, keep_pages, load
 from trainer.data.batches import Batch, Normalise
@@ -53,7 +54,7 @@ def drawn(study: StudyConfig, count: int, seed: int) -> list[Genome]:
     while len(found) < count:
         one = space.sample(rng)
         try:
-            network = candidate(one, study.recipe.batch, study.recipe.optimizer)
+            network = candidate(Point(one), study.train)
         except GenomeError:
             continue
         if all(excess.over <= 0 for excess in measured(network, study)):

@@ -39,6 +39,7 @@ from search.config.read import parse_study
 from search.config.study import StudyConfig
 from search.proposals.history import History
 from search.run.active_trial import ActiveTrial, State
+from search.run.assembly import assembled
 from search.run.budget import Budget
 from search.run.context import Context
 from search.run.coordinator import Coordinator
@@ -46,11 +47,11 @@ from search.run.progress import Silent
 from search.samplers.base import ORIGIN, Origin
 from search.samplers.registry import proposing
 from search.space.distributions import distribution
+from search.space.point import Point
 from search.space.space import Space
 from search.storage.record import CHARGED, GENOME, PLAN, RESULT
 from search.storage.study import Store, claim, open_to_run
 from search.storage.trial_report import Charge, TrialReport
-from search.study import Study, _search
 from trainer import Report
 
 EPOCHS = 9
@@ -140,7 +141,7 @@ def _opened(stack: ExitStack, sampler: str, space: str, finished: int, folder: P
         lambda: False,
         History(file.objectives, EPOCHS),
     )
-    return _search(Study(file), run, lambda: False)
+    return assembled(run, None, lambda: False)
 
 
 def _trial(coordinator: Coordinator) -> Spent:
@@ -229,7 +230,7 @@ def _add(
     rows: dict[str, list[tuple[Any, ...]]], file: StudyConfig, space: Space, rng: Random, number: int
 ) -> None:
     drawn, key = space.sample(rng), number + 1
-    network = candidate(drawn, file.recipe.batch, file.recipe.optimizer)
+    network = candidate(Point(drawn), file.train)
     value = accuracy(network.text, number)
     result = {"outcome": "done", "epochs": EPOCHS, "planned_epochs": EPOCHS, "metrics": {"accuracy": value}}
     attrs: dict[str, Any] = {

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias, cast
 
-from genome.graph import Genome, GenomeError, Loop, Node, Times
+from genome.graph import Genome, GenomeError, Loop, Node
 from genome.motif import Fragment, Motif
 
 MOST_NODES = 5_000  # a bound on nested motifs, far above the deepest published network
@@ -88,8 +88,6 @@ def _once(
 def _fragment(node: Node) -> Fragment:
     if not node.ins:
         raise GenomeError(f"{node.name}.in is empty; a node reads at least one input", node.name)
-    if isinstance(node.width, Times):
-        raise GenomeError(f"{node.name}.width is {node.width}; a motif's width is a number", node.name)
     return cast(Motif, node.op).expand(node.name, node.ins, node.width)
 
 

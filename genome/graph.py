@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from genome.op import Op, Shape
 from genome.widths import Widths
@@ -37,13 +37,18 @@ class Times(NamedTuple):
         return f"{self.factor}x"
 
 
+Width: TypeAlias = (
+    int | Times | None
+)  # as a node states it; None is the width that it has without a statement
+
+
 class Node(NamedTuple):
     """One node of a genome."""
 
     name: str
     op: Op  # its type with its genes
     ins: tuple[str, ...]  # the names of the nodes that it reads
-    width: int | Times | None = None  # channels of its output; None if it states no width
+    width: Width = None  # channels of its output; None if it states no width
 
     @property
     def block(self) -> str:

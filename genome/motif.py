@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from genome.graph import Loop, Node, Times
+from genome.graph import Loop, Node, Times, Width
 from genome.op import Op
 from genome.ops.concat import Concat
 from genome.ops.pool import Pool
@@ -24,7 +24,7 @@ class Motif(Op):
     motif: ClassVar[bool] = True
     many: ClassVar[bool] = True
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         """The nodes that replace the motif, each named `name/..` or `name.unit/..`."""
         raise NotImplementedError
 
@@ -36,14 +36,16 @@ def joined(name: str, ins: tuple[str, ...]) -> tuple[tuple[Node, ...], tuple[str
     return (Node(name, Concat(), ins),), (name,)
 
 
-def times(width: int | None, factor: int) -> int | Times | None:
+def times(width: Width, factor: int) -> Width:
     """A multiple of the stated width, or of the scheduled width if none is stated."""
+    if isinstance(width, Times):
+        return Times(width.factor * factor)
     if width is None:
         return Times(factor) if factor != 1 else None
     return width * factor
 
 
-def strided(name: str, op: Op, ins: tuple[str, ...], width: int | None, stride: int) -> Sequence[Node]:
+def strided(name: str, op: Op, ins: tuple[str, ...], width: Width, stride: int) -> Sequence[Node]:
     """A node of `op` that shrinks the image by `stride`: with its own stride if it has one, else with a max pool."""
     if not op.takes_width():
         width = None

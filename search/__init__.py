@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from search.results.export import load_export
     from search.samplers.base import Individual, Origin, Proposal, Proposer
     from search.space.distributions import asker
+    from search.space.point import Point
     from search.space.space import Space
     from search.storage.record import Record
     from search.study import Result, Study
@@ -25,6 +26,7 @@ _HOME = {
     "Individual": "samplers.base",
     "Objective": "objective",
     "Origin": "samplers.base",
+    "Point": "space.point",
     "Proposal": "samplers.base",
     "Proposer": "samplers.base",
     "Record": "storage.record",
@@ -44,6 +46,7 @@ __all__ = [
     "Individual",
     "Objective",
     "Origin",
+    "Point",
     "Proposal",
     "Proposer",
     "Record",

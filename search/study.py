@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -14,36 +13,24 @@ from search.config import changes
 from search.config.read import parse_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
-from search.objective import learnt
-from search.proposals import warm_start
-from search.proposals.ask import OptunaSuggestions, ProposerSuggestions, SuggestionSource
-from search.proposals.custom_sampler import GuardedProposer, check_sampler
+from search.proposals import references, warm_start
+from search.proposals.custom_sampler import check_sampler
 from search.proposals.history import History
-from search.proposals.screening import Screener
 from search.results.export import export
 from search.results.ranking import front
 from search.results.refs import check_removed
 from search.run import launch
-from search.run.active_trial import ActiveTrials
+from search.run.assembly import assembled
 from search.run.budget import Budget
 from search.run.context import Context
-from search.run.coordinator import Coordinator
 from search.run.finale import FinaleWork
 from search.run.finale_plan import FinalePlan
-from search.run.limits import Limits
 from search.run.loop import Loop
-from search.run.ownership import SILENT_SECONDS, owner
-from search.run.peers import Peers
+from search.run.ownership import SILENT_SECONDS
 from search.run.progress import Progress, Silent
-from search.run.promotion import Promotion
-from search.run.pruning import Pruning
 from search.run.recovery import recover, recover_seeds
-from search.run.rungs import Rungs
-from search.run.scheduler import Scheduler
 from search.run.stop import StopRequest, stop_signals
-from search.samplers import registry
 from search.samplers.base import Proposer
-from search.samplers.random_search import RandomSearch
 from search.storage.data_facts import FACTS_ATTR, DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
@@ -54,8 +41,7 @@ from search.workers.slots import worker_devices
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-    from genome import Genome
-    from search.space.space import Space
+    from search.space.point import Point
     from trainer import Data
 
 # A heap that keeps freed memory has gaps. Under a memory limit below this, a trial may need the memory in the gaps.
@@ -147,8 +133,10 @@ def _storage_errors(store: Store) -> Iterator[None]:
         ) from error
 
 
-def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Genome]:
+def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Point]:
     """Return the start genomes that are new to the study. They are read first, so that an error makes no study."""
+    if wrong := references.mistakes(config):
+        raise StudyError("\n".join(wrong))
     if not config.start and best_of is None:
         return {}
     stored = warm_start.stored_genomes(config.name, runs, config.storage)
@@ -194,7 +182,7 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
     run = Context(config, store, budget, progress, stop_asked, history)
     plan = FinalePlan(run)
     finale = FinaleWork(run, plan)
-    search = _search(study, run, plan.release)
+    search = assembled(run, study.sampler, plan.release)
     progress.opened(config, store, recovered, budget.spent_seconds(), slots)
     try:
         search.rungs.adopt(recovered.paused)
@@ -211,22 +199,6 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
         search.give_up()
 
 
-def _search(study: Study, run: Context, release: Callable[[], bool]) -> Coordinator:
-    """Assemble the search of one run. release: frees seconds that are reserved for the finale and not needed."""
-    config, store, history = run.config, run.store, run.history
-    space = config.space
-    warm_start.enqueue(store, space)
-    source = _suggestion_source(study, space, store, history)
-    active = ActiveTrials()
-    promotion = Promotion(config, run.budget, history, active)
-    rungs = Rungs(run, active, Pruning(config, history), promotion)
-    peers = Peers(run, promotion)
-    peers.catch_up()
-    run.budget.refresh()
-    limits = Limits(run, active, promotion, peers, _screener(config, source))
-    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, source), release)
-
-
 def _retrain(finale: FinaleWork, loop: Loop) -> None:
     finale.begin()
     try:
@@ -241,37 +213,6 @@ def _reserved_seconds(config: StudyConfig, store: Store) -> float:
         return 0.0
     spent = sum(record.finale.seconds for record in store.records() if record.finale)
     return max(config.finale.share * config.budget.device_time - spent, 0.0)
-
-
-def _suggestion_source(study: Study, space: Space, store: Store, history: History) -> SuggestionSource:
-    """Return the source of networks. Coordinators on one storage have different seeds, so their proposals differ."""
-    config, sampler = study.config, study.sampler
-    offset = zlib.crc32(owner().encode()) if store.shared else 0
-    if sampler is None and registry.entry(config.sampler).proposes:
-        sampler = registry.proposer(config.sampler, space, config.seed + offset, len(config.objectives))
-    elif isinstance(sampler, Proposer):
-        return ProposerSuggestions(store, space, GuardedProposer(sampler), history, is_custom=True)
-    if isinstance(sampler, Proposer):
-        return ProposerSuggestions(store, space, sampler, history)
-    is_custom = sampler is not None
-    store.study.sampler = sampler or registry.optuna_sampler(
-        config.sampler, config.seed, len(store.records()) + offset
-    )
-    return OptunaSuggestions(
-        store,
-        space,
-        config.asks_all,
-        history,
-        RandomSearch(space, config.seed + offset),
-        is_custom=is_custom,
-    )
-
-
-def _screener(config: StudyConfig, source: SuggestionSource) -> Screener | None:
-    """Return the screener of a study, None where the study does not screen candidates."""
-    if config.screen is None or not isinstance(source, ProposerSuggestions):
-        return None
-    return Screener(config.screen, learnt(config.objectives), source.history, source.propose)
 
 
 def _bytes(data: Data) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from genome.domain import FLAG, Either, Int, OneOf
-from genome.graph import Loop, Node
+from genome.graph import Loop, Node, Width
 from genome.motif import Fragment, Motif
 from genome.op import Op, body, gene, op
 from genome.ops.concat import Concat
@@ -45,7 +45,7 @@ class Clique(Motif):
     def looped(self, **genes: Any) -> Op:
         return super().looped(passes=0, **genes)
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         names = [f"{name}/{i}" for i in range(1, self.nodes + 1)]
         nodes: list[Node] = []
         order: list[str] = []
@@ -61,7 +61,7 @@ class Clique(Motif):
         is_loop = self.passes > 0 and self.nodes > 1
         return Fragment((*nodes, out), (Loop(name, tuple(order), self.passes, update),) if is_loop else ())
 
-    def _node(self, name: str, ins: tuple[str, ...], width: int | None) -> tuple[Node, ...]:
+    def _node(self, name: str, ins: tuple[str, ...], width: Width) -> tuple[Node, ...]:
         own = self.body.looped()
         reads_all = own.many and not own.expands() and own.width == "schedule"
         if reads_all and not self.bottleneck:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, NORM
 from genome.domain import FLAG, Int, OneOf
-from genome.graph import Node
+from genome.graph import Node, Width
 from genome.motif import Fragment, Motif, joined
 from genome.op import Op, gene, op
 from genome.ops.concat import Concat
@@ -31,7 +31,7 @@ class Dense(Motif):
     norm: str = gene(NORM, default="batch")
     activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)
         nodes: list[Node] = [*before]
         read: tuple[str, ...] = (x,)

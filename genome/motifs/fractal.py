@@ -7,7 +7,7 @@ from typing import Any
 
 from genome.common_genes import NONE, RATE, RATE_SEARCH
 from genome.domain import Float, Int, OneOf
-from genome.graph import Node
+from genome.graph import Node, Width
 from genome.motif import Fragment, Motif, joined
 from genome.op import Op, body, gene, op
 from genome.ops.conv import Conv
@@ -39,7 +39,7 @@ class Fractal(Motif):
     def looped(self, **genes: Any) -> Op:
         return super().looped(pool=NONE, **genes)
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)
         nodes: list[Node] = [*before]
         heads = [x] * self.columns
@@ -63,7 +63,7 @@ class Fractal(Motif):
         return 1 << (self.columns - 1 - column)
 
     def _begin(
-        self, nodes: list[Node], heads: list[str], name: str, width: int | None, column: int, step: int
+        self, nodes: list[Node], heads: list[str], name: str, width: Width, column: int, step: int
     ) -> None:
         """Add the body that a column begins at this step, if it begins one."""
         before, inside = divmod(step - 1, self._length(column))

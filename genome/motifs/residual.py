@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, NONE, RATE, RATE_SEARCH
 from genome.domain import FLAG, Int, OneOf
-from genome.graph import Node, Times
+from genome.graph import Node, Width
 from genome.joins import FIT, FIT_SEARCH
 from genome.motif import Fragment, Motif, joined, strided, times
 from genome.op import Op, body, gene, op
@@ -22,7 +22,7 @@ ORDERS = {
 }
 
 
-ConvSpec: TypeAlias = tuple[str, int, int, int | Times | None]  # order, kernel, stride, width
+ConvSpec: TypeAlias = tuple[str, int, int, Width]  # order, kernel, stride, width
 
 
 @op
@@ -46,7 +46,7 @@ class Residual(Motif):
     rectify: bool = gene(FLAG, when=lambda g: g["unit"] == "body", default=False)
     body: Op = body(factory=Conv, when=lambda g: g["unit"] == "body")
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         before, (x,) = joined(f"{name}/in", ins)
         nodes = self._body(name, x, width)
         last = nodes[-1]
@@ -58,7 +58,7 @@ class Residual(Motif):
     def _rectifies(self) -> bool:
         return self.rectify if self.unit == "body" else self.order == "post"
 
-    def _body(self, name: str, x: str, width: int | None) -> tuple[Node, ...]:
+    def _body(self, name: str, x: str, width: Width) -> tuple[Node, ...]:
         if self.unit == "body":
             return tuple(strided(f"{name}/body", self.body, (x,), width, self.stride))
         first, inner, last = ORDERS[self.order]

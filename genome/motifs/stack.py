@@ -4,7 +4,7 @@ Han et al., CVPR 2017, arXiv:1610.02915)."""
 from __future__ import annotations
 
 from genome.domain import FLAG, Int, OneOf
-from genome.graph import Node
+from genome.graph import Node, Width
 from genome.motif import Fragment, Motif, strided
 from genome.motifs.residual import Residual
 from genome.op import Op, body, gene, op
@@ -23,7 +23,7 @@ class Stack(Motif):
     body: Op = body(factory=Residual)
     ramp: bool = gene(FLAG, when=lambda g: getattr(g["body"], "drop_path", 0.0) > 0, default=False)
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         nodes: list[Node] = []
         for i in range(1, self.depth + 1):
             made = strided(f"{name}.{i}", self._unit(i), ins, width, self.stride if i == 1 else 1)

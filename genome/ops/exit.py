@@ -16,7 +16,7 @@ from genome.common_genes import (
     NORM_OR_NONE_SEARCH,
 )
 from genome.domain import FLAG, Float, Int, OneOf
-from genome.graph import Node
+from genome.graph import Node, Width
 from genome.layer_costs import chain, norm_params
 from genome.motif import Fragment, strided
 from genome.op import Cost, Op, Shape, Takes, body, gene, op
@@ -60,7 +60,7 @@ class Exit(Op):
         """Whether there are bodies, which take the width."""
         return self.depth > 0
 
-    def expand(self, name: str, ins: tuple[str, ...], width: int | None) -> Fragment:
+    def expand(self, name: str, ins: tuple[str, ...], width: Width) -> Fragment:
         """The bodies, then the classifier, which has the exit's own name."""
         nodes: list[Node] = []
         for i in range(1, self.depth + 1):

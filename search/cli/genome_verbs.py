@@ -44,20 +44,20 @@ def show(
     """Show a genome: its nodes, shapes, parameters and multiply-adds."""
     import genome
     from search.cli.tables import genome_json, genome_table
-    from search.results.refs import genome_of
+    from search.results.refs import named
     from trainer import files
 
-    found = genome_of(ref, runs)
-    shown = genome.expand(found) if expand else found
-    plan = genome.resolve(found)
+    found = named(ref, runs)
+    shown = genome.expand(found.genome) if expand else found.genome
+    plan = genome.resolve(found.genome)
     if svg is not None:
         files.write(svg, genome.draw(shown).encode())
     if as_json:
-        print_json(genome_json(shown, plan))
+        print_json(genome_json(shown, plan, found.searched))
     elif as_yaml:
         typer.echo(genome.dump(shown), nl=False)
     else:
-        typer.echo(genome_table(shown, plan))
+        typer.echo(genome_table(shown, plan, found.searched))
 
 
 def zoo(as_json: AsJson = False) -> None:

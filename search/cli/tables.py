@@ -13,6 +13,7 @@ from search import formatting
 from search.objective import MEASURES, Objective, formatted, learnt
 from search.proposals import screening
 from search.results.export import WeightsOf, exported_seed
+from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
 from search.storage.record import Record, spread_over_seeds
 from search.study import Result
 
@@ -20,8 +21,12 @@ COLUMNS = 120  # width of a terminal, for long lines
 ERROR_COLUMNS = 37  # width that the other columns of the zoo leave for the reported error
 
 
-def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
-    """Return a genome as plain values; `nodes` and `edges` are those of `shown`, as written or expanded."""
+def genome_json(shown: Genome, plan: Plan, searched: Searched = NOTHING_SEARCHED) -> dict[str, Any]:
+    """Return a genome as plain values; `nodes` and `edges` are those of `shown`, as written or expanded.
+
+    searched: values of its recipe that its study searches; without any the result has no `recipe`.
+    """
+    recipe = {"recipe": dict(searched)} if searched else {}
     return {
         "name": shown.name,
         "params": plan.params,
@@ -36,11 +41,12 @@ def genome_json(shown: Genome, plan: Plan) -> dict[str, Any]:
         "nodes": [{"name": node.name, "op": node.op.word, "in": list(node.ins)} for node in shown.nodes],
         "edges": [[source, node.name] for node in shown.nodes for source in node.ins],
         "digest": genome.digest(plan),
+        **recipe,
     }
 
 
-def genome_table(shown: Genome, plan: Plan) -> str:
-    """Return a genome as a table of its nodes, the inner nodes of a motif summed, with the totals below."""
+def genome_table(shown: Genome, plan: Plan, searched: Searched = NOTHING_SEARCHED) -> str:
+    """Return a genome as a table of its nodes, the inner nodes of a motif summed, with totals and recipe below."""
     rows = [_row(shown, name, total) for name, total in totals(shown, plan).items()]
     memory = formatting.size(plan.memory_bytes)
     fixed = f" and {plan.fixed:,} fixed numbers" if plan.fixed else ""
@@ -49,7 +55,9 @@ def genome_table(shown: Genome, plan: Plan) -> str:
         f"receptive field {plan.receptive_field}, memory {memory}"
         f"\ndigest {genome.digest(plan)}"
     )
-    return formatting.table(("node", "op", "in", "shape", "params", "macs"), rows) + "\n\n" + sums
+    recipe = f"\nrecipe {told_recipe(searched)}" if searched else ""
+    table = formatting.table(("node", "op", "in", "shape", "params", "macs"), rows)
+    return f"{table}\n\n{sums}{recipe}"
 
 
 def _row(shown: Genome, name: str, total: Total) -> list[str]:
@@ -97,7 +105,7 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
     """Return trials as a table: the objectives first, then the other metrics."""
     names, goal = [o.name for o in objectives], learnt(objectives).name
     names += [name for name in MEASURES if name not in names and any(name in r.metrics for r in records)]
-    has_finale = any(r.finale for r in records)
+    has_finale, has_recipe = any(r.finale for r in records), any(r.searched for r in records)
     rows = [
         [
             str(r.number),
@@ -105,16 +113,23 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
             *(formatted(name, r.metrics.get(name)) for name in names),
             str(r.epochs) if r.epochs is not None else "-",
             formatting.seconds(r.seconds),
+            *([told_recipe(r.searched) or "-"] if has_recipe else []),
             _ending(r),
         ]
         for r in records
     ]
     finale = [f"{goal} over seeds"] if has_finale else []
-    return formatting.table(("trial", *finale, *names, "epochs", "seconds", "outcome"), rows)
+    recipe = ["recipe"] if has_recipe else []
+    return formatting.table(("trial", *finale, *names, "epochs", "seconds", *recipe, "outcome"), rows)
 
 
 def exported_weights(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf = "best") -> str:
-    """Return which weights an export of a trial has; empty for a trial without a finale."""
+    """Return which weights an export of a trial has; empty for a trial without a finale and a searched recipe."""
+    recipe = f"recipe {told_recipe(record.searched)}" if record.searched else ""
+    return "; ".join(filter(None, [_exported_training(record, objectives, weights_of), recipe]))
+
+
+def _exported_training(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf) -> str:
     goal = learnt(objectives)
     if record.finale is None or not record.finale.measured:
         return ""
@@ -126,7 +141,29 @@ def exported_weights(record: Record, objectives: Sequence[Objective], weights_of
 def _ending(record: Record) -> str:
     if record.reused is not None:
         return f"{record.outcome}, as trial {record.reused}"
-    return f"{record.outcome}: {record.reason}" if record.reason else record.outcome
+    of = f" (reference {record.reference})" if record.reference else ""
+    return f"{record.outcome}{of}: {record.reason}" if record.reason else record.outcome + of
+
+
+def reference_lines(
+    records: Sequence[Record], best: Sequence[Record], objectives: Sequence[Objective]
+) -> list[str]:
+    """Return what the references reached, and for one objective whether the search found a better network."""
+    goal = learnt(objectives).name
+    trained = [r for r in records if r.reference and r.reused is None and goal in r.metrics]
+    if not trained:
+        return []
+    told = [
+        f"{r.reference} {formatted(goal, r.metrics[goal])} (trial {r.number}, {r.outcome})" for r in trained
+    ]
+    lines = [f"references, {goal}: {', '.join(told)}"]
+    if best and len(objectives) == 1:
+        lines.append(
+            f"no network that the search found is better than the reference {best[0].reference}"
+            if best[0].reference
+            else f"trial {best[0].number}, which the search found, is better than every reference"
+        )
+    return lines
 
 
 def counts(records: Sequence[Record]) -> str:
@@ -153,6 +190,7 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
         lines.append("no trial has finished")
     if line := screening.summary(result.records, objectives):
         lines.append(line)
+    lines += reference_lines(result.records, result.best, objectives)
     if result.exported:
         weights = exported_weights(result.best[0], objectives)
         lines.append(f"the best network is in {result.exported}" + (f", {weights}" if weights else ""))

@@ -72,7 +72,7 @@ def training_name(number: int, seed: int) -> str:
 def trial_text(record: Record) -> str:
     """Return a trial in one line: its number, results and size, and its outcome unless it is `done`."""
     accuracy, loss = record.metrics.get("accuracy"), record.metrics.get("loss")
-    parts = [f"trial {record.number}"]
+    parts = [f"trial {record.number}" + (f" (reference {record.reference})" if record.reference else "")]
     if accuracy is not None:
         parts.append(f"acc {accuracy:.4f}")
     if loss is not None:

@@ -1,4 +1,4 @@
-"""A network that a study may train: its text, the facts of its plan, and the limits that it breaks."""
+"""A network that a study may train: its text and recipe, the facts of its plan, and the limits that it breaks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import genome
-from genome import Genome, GenomeError
+from genome import GenomeError
 from search.config.study import StudyConfig
 from search.objective import planned_values
+from search.space.point import Point, Searched, digest_of
+from search.space.recipe_space import RecipeSpace
+from trainer import Recipe
 
 FLOAT_BYTES = 4
 # weight, gradient and what the optimizer keeps for it, in floats
@@ -21,7 +24,12 @@ class Candidate(NamedTuple):
 
     # of its genome
     text: str
+    # of the network and of `searched`
     digest: str
+    # what it is trained with; its seed is that of the study
+    recipe: Recipe
+    # the values of the recipe that the study searches
+    searched: Searched
     params: int
     # to run one image
     macs: int
@@ -65,20 +73,24 @@ class Excess(NamedTuple):
         return f"{self.limit} is {self.found:,}; at most {self.allowed:,} is allowed"
 
 
-def candidate(written: Genome, batch: int, optimizer: str) -> Candidate:
-    """Resolve a genome. Raises GenomeError for one that cannot be built."""
-    plan = genome.resolve(written)
+def candidate(point: Point, recipes: RecipeSpace) -> Candidate:
+    """Resolve a network and its recipe. Raises GenomeError for a network that cannot be built."""
+    plan, recipe = genome.resolve(point.genome), recipes.recipe(point.searched)
     if not plan.exits:
         raise GenomeError("no exit is reached from the image")
-    per_param = FLOAT_BYTES * FLOATS_PER_PARAM[optimizer]
+    per_param = FLOAT_BYTES * FLOATS_PER_PARAM[recipe.optimizer]
     return Candidate(
-        text=genome.dump(written),
-        digest=genome.digest(plan),
+        text=genome.dump(point.genome),
+        digest=digest_of(genome.digest(plan), point.searched),
+        recipe=recipe,
+        searched=point.searched,
         params=plan.params,
         macs=plan.macs,
         depth=plan.depth,
         memory_bytes=plan.memory_bytes,
-        train_memory_bytes=per_param * plan.params + FLOAT_BYTES * plan.fixed + plan.train_bytes * batch,
+        train_memory_bytes=per_param * plan.params
+        + FLOAT_BYTES * plan.fixed
+        + plan.train_bytes * recipe.batch,
     )
 
 

@@ -10,10 +10,10 @@ from genome.yaml.source import shown
 from search.config.dataset import SHAPES
 from search.config.study import StudyConfig
 from search.errors import StudyError
-from trainer import Recipe
+from trainer.recipe.recipe import EARLIER
 
 # free to change: they say how the study is run; new genomes under `start` are trained next
-FREE = ("workers", "device", "start", "finale")
+FREE = ("workers", "device", "start", "finale", "references")
 # may grow, and be lifted altogether by leaving them out
 GROWING = (
     ("budget", "device_time"),
@@ -38,9 +38,11 @@ def _as_begun(stored: StudyConfig, now: StudyConfig) -> StudyConfig:
 
     The defaults decide only where the file leaves a key out: a key that was taken out of it is a change.
     """
-    earlier = Recipe.parse_earlier(now.source.value.get("train") or {})
-    is_earlier = replace(earlier, epochs=stored.recipe.epochs) == stored.recipe
-    return replace(now, recipe=earlier) if is_earlier else now
+    asked = {**now.train.fixed, **now.train.holes}
+    left_out = {key: value for key, value in EARLIER.items() if key not in asked}
+    earlier = replace(now.train, fixed={**left_out, **now.train.fixed})
+    same_epochs = replace(earlier, fixed={**earlier.fixed, "epochs": stored.recipe.epochs})
+    return replace(now, train=earlier) if same_epochs.plain() == stored.train.plain() else now
 
 
 def check_same(stored: StudyConfig, now: StudyConfig) -> None:
@@ -61,7 +63,7 @@ def check_same(stored: StudyConfig, now: StudyConfig) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            "name (only budget, trials, epochs, finale, workers, device and start may change):\n"
+            "name (only budget, trials, epochs, finale, references, workers, device and start may change):\n"
             f"{_shown(before, after)}"
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from genome import GenomeError, zoo
 from genome.yaml.source import shown
 from search import objective
 from search.objective import MEASURES, Source
@@ -123,6 +124,22 @@ def proxies(words: list[str]) -> list[str]:
     if not words or len(set(words)) < len(words):
         raise ValueError(f"is {shown(str(words))}; give one or more, each once: {', '.join(PROXIES)}")
     return [_word(PROXIES)(word) for word in words]
+
+
+def references(value: Any) -> Any:
+    """Take auto, none, or names of the zoo; nothing is the same as auto."""
+    if value in ("auto", "none"):
+        return value
+    if not isinstance(value, list) or not all(
+        isinstance(word, str) and word.startswith("zoo:") for word in value
+    ):
+        raise ValueError(f"is {shown(repr(value))}; it may be auto, none, or a list such as [zoo:resnet-20]")
+    for word in value:
+        try:
+            zoo.entry(word.removeprefix("zoo:"))
+        except GenomeError as error:
+            raise ValueError(f"has {word}: {error}") from None
+    return value
 
 
 def finale(value: Any) -> Any:

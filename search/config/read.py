@@ -12,20 +12,23 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from genome.yaml.source import Source, SourceError, parse, read
+from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
 from search.config.dataset import Dataset
 from search.config.finale import Finale
-from search.config.rules import RULES
+from search.config.rules import HOLES, RULES
 from search.config.schema import KEYS, REMOVED, Written
 from search.config.study import StudyConfig
+from search.config.train_section import TrainSection, check_together, read_train
 from search.errors import StudyError
 from search.objective import Objective
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_file
+from search.space.recipe_space import SECTION, RecipeSpace
 from search.space.space import Space
-from trainer import Budget, Recipe
+from trainer import Budget
 
 log = logging.getLogger("search")
 
@@ -78,20 +81,28 @@ def read_begun(path: Path | str, data_root: str | None = None) -> StudyConfig:
 
 def _of_source(source: Source, data_root: str | None, folder: Path | None = None) -> StudyConfig:
     value, removed = _without_removed(source)
+    train = read_train(source)
     try:
-        return _filled(Written.model_validate(value), source, data_root, folder, removed)
+        written = Written.model_validate(_with_fixed(value, train))
     except ValidationError as error:
         raise StudyError("\n".join(schema_errors.lines(source, error.errors(), KEYS))) from None
+    if train is not None and train.mistakes:
+        raise StudyError("\n".join(train.mistakes))
+    return _filled(written, train, source, data_root, folder, removed)
 
 
 def load_space(path: Path | str, data_root: str | None = None) -> Space:
     """Read a search space: that of a study file, or a file of its own (see `search.space.parse.space_file`).
 
+    It holds networks alone; `StudyConfig.space` also holds the recipes that a study searches.
+
     Raises StudyError or SourceError with a line for each mistake.
     """
     source = read(path)
     if "study" in source.value:
-        return check_study(source, data_root, Path(path).parent, is_begun=True).space
+        return replace(
+            check_study(source, data_root, Path(path).parent, is_begun=True).space, recipes=RecipeSpace()
+        )
     return space_file(source)
 
 
@@ -113,15 +124,11 @@ def read_draft(
 ) -> Draft:
     """Read a study, and the mistakes in it. Raises SourceError where the text is no study at all."""
     value, removed = _without_removed(source)
-    lines: list[str] = [] if is_begun else list(removed)
-    wrong: set[str] = set()
-    try:
-        written = Written.model_validate(value)
-    except ValidationError as error:
-        lines += schema_errors.lines(source, error.errors(), KEYS)
-        wrong = {str(finding["loc"][0]) for finding in error.errors()}
-        written = Written.model_validate(_with_stand_ins(value, wrong))
-    config = _filled(written, source, data_root, folder, removed)
+    train = read_train(source)
+    written, wrong, found = _validated(source, _with_fixed(value, train), train)
+    lines = [*(() if is_begun else removed), *found]
+    config = _filled(written, train, source, data_root, folder, removed)
+    lines += _broken_together(config)
     space = None
     if "space" not in wrong:
         try:
@@ -131,6 +138,20 @@ def read_draft(
             wrong.add("space")
     lines += _broken_rules(config, wrong)
     return Draft(config, None if "data" in wrong else space, in_order(source, lines))
+
+
+def _validated(
+    source: Source, value: Mapping[str, Any], train: TrainSection | None
+) -> tuple[Any, set[str], list[str]]:
+    """Return a study's values with stand-ins for wrong keys, the wrong keys, and a line for each mistake."""
+    lines = list(train.mistakes) if train else []
+    wrong = {SECTION, HOLES} if lines else set[str]()
+    try:
+        written = Written.model_validate(value)
+    except ValidationError as error:
+        lines += schema_errors.lines(source, error.errors(), KEYS)
+        wrong |= {str(finding["loc"][0]) for finding in error.errors()}
+    return Written.model_validate(_with_stand_ins(value, wrong)) if wrong else written, wrong, lines
 
 
 def in_order(source: Source, lines: Iterable[str]) -> tuple[str, ...]:
@@ -168,6 +189,19 @@ def _without_removed(source: Source) -> tuple[dict[str, Any], tuple[str, ...]]:
     return value, tuple(lines)
 
 
+def _with_fixed(value: Mapping[str, Any], train: TrainSection | None) -> dict[str, Any]:
+    """Return a study's values with the holes of its recipe taken out."""
+    return {**value, SECTION: train.fixed} if train is not None else dict(value)
+
+
+def _broken_together(config: StudyConfig) -> list[str]:
+    try:
+        check_together(config.source, config.train)
+    except SourceError as error:
+        return [str(error)]
+    return []
+
+
 def _with_stand_ins(value: Mapping[str, Any], wrong: Collection[str]) -> dict[str, Any]:
     """Return a study's values without its wrong keys, so that the others can be checked against each other."""
     needed = {key: stand_in for key, stand_in in STAND_INS.items() if key in wrong}
@@ -184,7 +218,12 @@ def _broken_rules(config: StudyConfig, wrong: set[str]) -> list[str]:
 
 
 def _filled(
-    written: Any, source: Source, data_root: str | None, folder: Path | None, removed: tuple[str, ...]
+    written: Any,
+    train: TrainSection | None,
+    source: Source,
+    data_root: str | None,
+    folder: Path | None,
+    removed: tuple[str, ...],
 ) -> StudyConfig:
     budget = Budget.parse(written.budget.model_dump(exclude_unset=True))
     if budget.device_time is None and written.trials is None:
@@ -202,7 +241,7 @@ def _filled(
         pruner=written.pruner.name or pruners.default(bool(budget.rungs)),
         curve=written.pruner.curve,
         screen=_screen(written.screen),
-        recipe=Recipe.parse(written.train.model_dump(exclude_unset=True)),
+        train=RecipeSpace(written.train.model_dump(exclude_unset=True), train.holes if train else {}),
         asks_all=asks == "all" if asks else samplers.entry(sampler.name).joint,
         inherits=written.inherit,
         workers=None if written.workers == "auto" else written.workers,
@@ -210,6 +249,9 @@ def _filled(
         trials=written.trials,
         finale=_finale(written.finale, budget),
         storage=written.storage,
+        references=_references(
+            written.references, written.trials, budget, "references" in written.model_fields_set
+        ),
         start=tuple(written.start),
         source=source,
         removed=removed,
@@ -218,6 +260,16 @@ def _filled(
 
 def _screen(written: Any) -> Screen | None:
     return Screen(tuple(written.proxies), written.keep) if written else None
+
+
+def _references(
+    written: str | list[str], trials: int | None, budget: Budget, is_written: bool
+) -> tuple[str, ...]:
+    """Return families or names of the zoo: by default a few families where a budget pays for them."""
+    if isinstance(written, list):
+        return tuple(dict.fromkeys(written))
+    has_room = is_written or (budget.device_time is not None and trials is None)
+    return tuple(FAMILIES) if written == "auto" and has_room else ()
 
 
 def _finale(written: Any, budget: Budget) -> Finale | None:

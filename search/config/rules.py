@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from search.config.study import StudyConfig
 
 
+HOLES = "holes of train"  # in place of a key: a rule may read them where other parts of `train:` are wrong
+
+
 class Rule(NamedTuple):
     """One rule."""
 
@@ -65,5 +68,5 @@ RULES = (
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
-    Rule(frozenset({"sampler", "objectives", "space", "data"}), ("sampler",), _unfit_sampler),
+    Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from genome.zoo.scale import FAMILIES
 from search.config import checks
 from search.config.sections import (
     BudgetSection,
@@ -27,6 +28,7 @@ from search.config.sections import (
     code,
     one_source,
 )
+from search.config.train_section import ONE_VALUE
 from search.objective import MAXIMIZE, MEASURES
 from search.samplers import registry as samplers
 from trainer import Recipe
@@ -78,7 +80,8 @@ class Written(Section):
     train: TrainSection = Field(  # type: ignore[valid-type]
         default_factory=TrainSection,
         description=f"The training recipe ([recipe keys](training.md#recipe-keys)): "
-        f"{code(field.name for field in fields(Recipe))}.",
+        f"{code(field.name for field in fields(Recipe))}. Each may be a hole but {code(ONE_VALUE)} "
+        "([searched recipe](#searched-recipe)).",
     )
     ask: Literal["active", "all"] | None = Field(
         default=None,
@@ -117,6 +120,15 @@ class Written(Section):
             "unset": "the values below where the study has `budget.device_time`, else `none`",
         },
     )
+    references: Annotated[Literal["auto", "none"] | list[str], BeforeValidator(checks.references)] = Field(
+        default="auto",
+        description="Published networks to train first, scaled to the limits ([references](#references)): `auto` for "
+        f"one of each family ({code(FAMILIES)}), or a list of `zoo:NAME`.",
+        json_schema_extra={
+            "kind": "`auto`, `none`, or list of `zoo:NAME`",
+            "unset": "`auto` where the study has `budget.device_time` and no `trials`, else `none`",
+        },
+    )
     storage: Annotated[str, AfterValidator(checks.database_url)] | None = Field(
         default=None,
         description="Database URL of the study's storage ([several machines](#several-machines)).",
@@ -128,7 +140,9 @@ class Written(Section):
         "([known genomes](#known-genomes)).",
         json_schema_extra={"kind": "one REF, or list of REFs"},
     )
-    space: dict[str, Any] = Field(description="The search space ([space](#space)).")
+    space: dict[str, Any] = Field(
+        description="The search space ([space](#space)), or `{preset: NAME}` ([presets](#presets))."
+    )
 
 
 # keys of earlier versions, and why each was removed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,16 @@ import yaml
 
 from genome.op import Shape
 from genome.yaml.source import Source
+from genome.zoo.scale import FAMILIES
 from search.config.dataset import Dataset
 from search.config.finale import Finale
 from search.objective import Objective
 from search.pruners import registry as pruners
 from search.pruners.brackets import usual_rungs
 from search.samplers.proxy_vote import Screen
+from search.space import preset
 from search.space.parse import space_of
+from search.space.recipe_space import SECTION, RecipeSpace
 from search.space.space import Space
 from trainer import Budget, Recipe
 
@@ -39,7 +42,7 @@ class StudyConfig:
     curve: bool
     # None screens nothing
     screen: Screen | None
-    recipe: Recipe
+    train: RecipeSpace
     # the sampler is also asked for holes without effect
     asks_all: bool
     # a network begins with the weights of the trial that its genome was made from
@@ -52,6 +55,8 @@ class StudyConfig:
     finale: Finale | None
     # URL; None is a file in the folder of the study
     storage: str | None
+    # published networks to train first: families, or zoo:NAME
+    references: tuple[str, ...]
     # REFs of the genomes to begin with
     start: tuple[str, ...]
     source: Source
@@ -61,11 +66,28 @@ class StudyConfig:
     @cached_property
     def space(self) -> Space:
         """The search space, parsed when it is first asked for. Raises SourceError with its place."""
+        shape, classes = self._shape
+        space = space_of(self.source_in_full, ("space",), self.name, Shape(*shape), classes)
+        return replace(space, recipes=self.train)
+
+    @cached_property
+    def source_in_full(self) -> Source:
+        """The text with the nodes of a preset in place of its name. Raises as `space`."""
+        if preset.KEY not in self.source.value["space"]:
+            return self.source
+        return preset.in_full(self.source, ("space",), Shape(*self._shape[0]))
+
+    @property
+    def _shape(self) -> tuple[tuple[int, int, int], int]:
         try:
-            shape, classes = self.data.shape()
+            return self.data.shape()
         except ValueError as error:  # DataError of own images
             raise self.source.error(("data",), str(error)) from None
-        return space_of(self.source, ("space",), self.name, Shape(*shape), classes)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, with the first value of each key that is searched; epochs, patience and seed never are."""
+        return self.train.base
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -93,16 +115,22 @@ class StudyConfig:
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
             **({"screen": self.screen.plain()} if self.screen else {}),
-            "train": self.recipe.to_dict(),
+            SECTION: self.train.plain(),
             "ask": "all" if self.asks_all else "active",
             **({"inherit": True} if self.inherits else {}),
             "workers": self.workers or "auto",
             "device": self.device,
             **({"trials": self.trials} if self.trials else {}),
             "finale": self.finale._asdict() if self.finale else "none",
+            "references": self._plain_references(),
             **({"start": list(self.start)} if self.start else {}),
-            "space": self.source.value["space"],
+            "space": self.source_in_full.value["space"],
         }
+
+    def _plain_references(self) -> list[str] | str:
+        if not self.references:
+            return "none"
+        return "auto" if self.references == tuple(FAMILIES) else list(self.references)
 
     def text(self) -> str:
         """Return the study as canonical YAML, every default written; `search.config.read.parse_study` reads it back."""

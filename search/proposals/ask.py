@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import genome
-from genome import Genome, GenomeError
+from genome import GenomeError
 from genome.domain import DomainError
 from search.proposals.custom_sampler import guarded
 from search.proposals.history import History
 from search.samplers.base import ORIGIN, Origin, Proposer
 from search.samplers.random_search import RandomSearch
 from search.space.distributions import asker
+from search.space.point import NOTHING_SEARCHED, Point
 from search.space.space import Space
-from search.storage.record import GENOME
+from search.storage.record import GENOME, REFERENCE, SEARCHED
 from search.storage.study import Store
 from search.storage.trial import GenomeTrial, LiveTrial, OptunaTrial
 
@@ -34,14 +35,18 @@ FIXED = "fixed_params"  # system attribute of a trial that was enqueued with par
 
 
 class Suggestion(NamedTuple):
-    """A network to try."""
+    """A network to try, with its recipe."""
 
     # None: there is none, for the reason in `error`
-    genome: Genome | None
+    point: Point | None
     # the trial, where Optuna has stored it already
     trial: optuna.Trial | None = None
     origin: Origin | None = None
     error: str | None = None
+
+    @property
+    def is_reference(self) -> bool:
+        return self.origin is not None and self.origin.by == REFERENCE
 
 
 class SuggestionSource(Protocol):
@@ -74,15 +79,15 @@ class OptunaSuggestions:
     def _asked(self) -> Suggestion:
         trial = self.store.study.ask()
         try:
-            return Suggestion(self.space.decode(asker(trial), everything=self.asks_all), trial)
+            return Suggestion(self.space.point(asker(trial), everything=self.asks_all), trial)
         except (GenomeError, DomainError) as error:
             return Suggestion(None, trial, error=str(error))
 
     def _enqueue_random(self) -> None:
         """Enqueue a random network, a new one if there is any."""
-        random, origin = self.fallback.propose(self.history.individuals(), self.history.digests)
-        attrs = {ORIGIN: origin.to_json()}
-        self.store.study.enqueue_trial(self.space.encode(random), user_attrs=attrs)
+        random = self.fallback.propose(self.history.individuals(), self.history.digests)
+        attrs = {ORIGIN: random.origin.to_json()}
+        self.store.study.enqueue_trial(self.space.answers(random.point), user_attrs=attrs)
         if not self.has_warned:
             self.has_warned = True
             log.warning(
@@ -120,17 +125,16 @@ class ProposerSuggestions:
         """Propose a network that has no trial and is not to be avoided; the queue is left alone."""
         known = self.history.digests | set(avoid) if avoid else self.history.digests
         proposal = self.proposer.propose(self.history.individuals(), known)
-        if self.is_custom and (mistake := self._outside(proposal.genome)):
-            return Suggestion(None, None, proposal.origin, mistake)
-        return Suggestion(proposal.genome, None, proposal.origin)
+        point, mistake = self._checked(proposal.point) if self.is_custom else (proposal.point, None)
+        return Suggestion(point, None, proposal.origin, mistake)
 
-    def _outside(self, proposed: Genome) -> str | None:
-        """Return why a genome is not in the space, None where it is."""
+    def _checked(self, proposed: Point) -> tuple[Point | None, str | None]:
+        """Return a point as the space has it, where 1 may be written for 1.0; or why it is not in the space."""
         try:
-            self.space.encode(proposed)
-        except (ValueError, AttributeError) as error:
-            return f"the sampler proposed a genome outside the space: {error}"
-        return None
+            answers = self.space.answers(proposed)
+        except (ValueError, AttributeError, TypeError) as error:
+            return None, f"the sampler proposed a genome outside the space: {error}"
+        return Point(proposed.genome, self.space.recipes.decode(lambda name, _: answers[name])), None
 
     def _waiting(self) -> tuple[optuna.Trial | None, dict[str, Any]]:
         """Return the next trial of the queue, None where the queue is empty, and the parameters it was enqueued with.
@@ -158,11 +162,12 @@ def _enqueued(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> S
     origin = Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None
     try:
         if GENOME in attrs:
-            written = genome.loads(attrs[GENOME])
-            space.encode(written)
-            return Suggestion(written, trial, origin)
+            point = Point(genome.loads(attrs[GENOME]), attrs.get(SEARCHED, NOTHING_SEARCHED))
+            if origin is None or origin.by != REFERENCE:  # a reference may lie outside the space
+                space.answers(point)
+            return Suggestion(point, trial, origin)
         if params:
-            return Suggestion(space.decode(lambda name, _: params[name]), trial, origin)
+            return Suggestion(space.point(lambda name, _: params[name]), trial, origin)
     except (KeyError, ValueError) as error:
         return Suggestion(None, trial, origin, f"the enqueued genome is not in this space ({error})")
     return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from search.errors import StudyError
 from search.samplers.base import Individual, Proposal, Proposer
+from search.space.space import Space
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -40,10 +42,11 @@ def guarded(sampler: Proposer | BaseSampler, ask: Callable[[], T]) -> T:
 
 
 class GuardedProposer:
-    """A user's proposer whose mistakes are sentences."""
+    """A user's proposer whose mistakes are sentences. A proposal that says nothing of the recipe gets an even draw."""
 
-    def __init__(self, proposer: Proposer) -> None:
+    def __init__(self, proposer: Proposer, space: Space, seed: int) -> None:
         self.name, self.proposer = proposer.name, proposer
+        self.space, self.seed = space, seed
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Return its proposal. Raises StudyError where the proposer raises or proposes something else."""
@@ -52,4 +55,7 @@ class GuardedProposer:
             raise StudyError(
                 f"sampler {self.name} proposed {type(proposal).__name__}; `propose` must return a search.Proposal"
             )
-        return proposal
+        if proposal.searched or not self.space.recipes.holes:
+            return proposal
+        rng = Random(f"{self.seed}/{len(history)}/recipe")
+        return proposal._replace(searched=self.space.recipes.completed({}, rng))

@@ -12,7 +12,7 @@ from search.config.candidate import Candidate
 from search.objective import Objective, Source, learnt, planned_values
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
-from search.storage.record import UNFINISHED, Record
+from search.storage.record import OUTSIDE, REFERENCE, UNFINISHED, Record
 
 # Kinds of failure that are the fault of the network: the sampler learns from them, and duplicates reuse them.
 OWN_FAULTS = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
@@ -39,7 +39,7 @@ class History:
 
     def __init__(self, objectives: Sequence[Objective], epochs: int) -> None:
         self.objectives, self.epochs = objectives, epochs
-        self.digests: set[str] = set()  # of every network that has a trial
+        self.digests: set[str] = set()  # of every network that has a trial, and its recipe
         self.repeats = 0  # how many of the last networks in a row had a trial before
         self.counted = 0  # trials that count towards the cap of the study
         self._trials: dict[int, Entry] = {}
@@ -64,7 +64,12 @@ class History:
         """Add a trial that has just begun."""
         self.digests.add(candidate.digest)
         self._of(number).individual = Individual(
-            number, written, candidate.digest, is_running=True, origin=origin
+            number,
+            written,
+            candidate.digest,
+            is_running=True,
+            origin=origin,
+            searched=candidate.searched,
         )
 
     def add(self, record: Record) -> None:
@@ -118,7 +123,7 @@ class History:
     def individuals(self) -> list[Individual]:
         """Return the trials that have a genome, as samplers read them, by number."""
         found = [known.individual for known in self._trials.values() if known.individual is not None]
-        return sorted(found, key=lambda individual: individual.number)
+        return sorted(filter(_is_member, found), key=lambda individual: individual.number)
 
     def records(self) -> list[Record]:
         """Return the records of trials that have ended, are paused, or are other coordinators'."""
@@ -155,6 +160,7 @@ class History:
             record.search_seconds,
             self._path(record),
             self._goal,
+            record.searched,
         )
 
     @property
@@ -166,6 +172,12 @@ class History:
         """Return the share of the epochs and the cost at each rung."""
         rungs = sorted(record.rungs.items()) if record.reused is None else ()
         return tuple((epoch / self.epochs, -score) for epoch, score in rungs)
+
+
+def _is_member(individual: Individual) -> bool:
+    """Whether the space of the study holds the network: a reference may lie outside."""
+    origin = individual.origin
+    return origin is None or origin.by != REFERENCE or OUTSIDE not in origin.moves
 
 
 def is_reusable(record: Record, epochs: int) -> bool:

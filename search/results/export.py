@@ -79,6 +79,7 @@ def export(
         "trial": record.number,
         "objectives": dict(config.objectives),
         "seeds": {"study": config.seed, "train": training["seed"]},
+        **({"recipe": dict(record.searched)} if record.searched else {}),
         **({"over_seeds": record.finale.to_json()} if record.finale else {}),
     }
     name = f"{config.name}, trial {record.number}"

@@ -1,4 +1,4 @@
-"""REF: a genome named by a YAML file, by `zoo:NAME`, or by `STUDY#TRIAL`."""
+"""REF: a genome, and for a trial its recipe, named by a YAML file, by `zoo:NAME`, or by `STUDY#TRIAL`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ from genome import Genome
 from search.config.read import parse_study, read_begun, report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
+from search.space.point import NOTHING_SEARCHED, Searched
 from search.storage.data_facts import with_stored_shape
 from search.storage.record import Record
 from search.storage.study import TEXT_ATTR, Store, check_format, open_to_read
+from trainer import Recipe
+
+
+class Named(NamedTuple):
+    """What a REF names."""
+
+    genome: Genome
+    # of a trial: the values of its recipe that its study searches, and the whole recipe
+    searched: Searched = NOTHING_SEARCHED
+    recipe: Recipe | None = None
 
 
 class Opened(NamedTuple):
@@ -20,6 +31,12 @@ class Opened(NamedTuple):
 
     store: Store
     config: StudyConfig
+
+    def named(self, record: Record) -> Named:
+        """Return the genome and the recipe of a trial that has a genome."""
+        assert record.genome is not None
+        written = genome.loads(record.genome, path=f"{self.config.name}#{record.number}")
+        return Named(written, record.searched, self.config.train.recipe(record.searched))
 
     def trial(self, number: int) -> Record:
         """Return one trial. Raises StudyError when there is none of that number, or none with a genome."""
@@ -64,17 +81,17 @@ def is_file(study: str) -> bool:
     return study.endswith((".yaml", ".yml"))
 
 
-def genome_of(ref: str, runs: Path, folder: Path = Path()) -> Genome:
-    """Return the genome that a REF names; a file's path is relative to `folder`.
+def named(ref: str, runs: Path, folder: Path = Path()) -> Named:
+    """Return the genome that a REF names, and the recipe of a trial; a file's path is relative to `folder`.
 
     Raises StudyError, GenomeError for a name that the zoo has not, or SourceError with `file:line`.
     """
     if ref.startswith("zoo:"):
-        return genome.zoo.get(ref.removeprefix("zoo:"))
+        return Named(genome.zoo.get(ref.removeprefix("zoo:")))
     study, mark, number = ref.rpartition("#")
     if mark and not (folder / ref).exists():
-        return genome.loads(_text(study, number, runs, folder), path=ref)
-    return genome.load(folder / ref)
+        return _trial(study, number, runs, folder)
+    return Named(genome.load(folder / ref))
 
 
 def split_trial(ref: str) -> tuple[str, int | None]:
@@ -87,10 +104,8 @@ def split_trial(ref: str) -> tuple[str, int | None]:
     return study, int(number) if mark else None
 
 
-def _text(study: str, number: str, runs: Path, folder: Path) -> str:
+def _trial(study: str, number: str, runs: Path, folder: Path) -> Named:
     name, trial = split_trial(f"{study}#{number}")
     assert trial is not None
     opened = open_study(str(folder / name) if is_file(name) else name, runs)
-    text = opened.trial(trial).genome
-    assert text is not None
-    return text
+    return opened.named(opened.trial(trial))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from search.config.candidate import Candidate
 from search.run.budget import Key
-from search.storage.record import CHARGED, SEEN_AT, Record
+from search.samplers.base import ORIGIN
+from search.storage.record import CHARGED, REFERENCE, SEEN_AT, Record
 from search.storage.study import Store
 from search.storage.trial import LiveTrial
 
@@ -58,6 +59,12 @@ class ActiveTrial:
     @property
     def folder(self) -> Path:
         return self.store.trial_folder(self.number)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it trains a published network, not one that the sampler proposed."""
+        origin = self.live.attrs.get(ORIGIN)
+        return origin is not None and origin["by"] == REFERENCE
 
     def checkpoint_owners(self) -> list[int]:
         """Return the numbers of the trials in whose folders the checkpoint to resume may be."""

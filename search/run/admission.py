@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import genome
 from genome import GenomeError
 from genome.domain import DomainError
 from search.config.candidate import Candidate, candidate, measured
@@ -18,7 +17,7 @@ from search.run.ownership import owner
 from search.run.promotion import Promotion
 from search.run.retries import ancestors
 from search.samplers import registry
-from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RETRY_OF, Record
+from search.storage.record import CHARGED, OWNER, PLAN, PROXIES, RETRY_OF, Record, point_attrs
 from search.storage.trial import LiveTrial
 
 
@@ -40,14 +39,14 @@ class Admission:
         if network is None:
             return self._refuse_illegal(suggestion, attrs, illegal)
         limits = measured(network, self.run.config)
-        attrs |= {GENOME: network.text, PLAN: network.facts()}
+        assert suggestion.point is not None
+        attrs |= {**point_attrs(suggestion.point), PLAN: network.facts()}
         constraints = self._constraints({one.limit: one.over for one in limits})
         live = start_trial(self.run.store, suggestion, attrs, constraints)
-        assert suggestion.genome is not None
         history = self.run.history
         if RETRY_OF not in live.attrs:
             history.propose(network.digest)
-        history.begin(live.number, suggestion.genome, network, suggestion.origin)
+        history.begin(live.number, suggestion.point.genome, network, suggestion.origin)
         exceeded = [excess for excess in limits if excess.over > 0]
         if exceeded:
             return tell.refuse(live, "limit", "; ".join(map(str, exceeded)))
@@ -72,17 +71,16 @@ class Admission:
 
     def _candidate(self, suggestion: Suggestion) -> tuple[Candidate | None, str]:
         """Resolve a suggestion, or return why it is no network."""
-        if suggestion.genome is None:
+        if suggestion.point is None:
             return None, suggestion.error or "nothing was proposed"
-        recipe = self.run.config.recipe
         try:
-            return candidate(suggestion.genome, recipe.batch, recipe.optimizer), ""
+            return candidate(suggestion.point, self.run.config.train), ""
         except (GenomeError, DomainError) as error:
             return None, str(error)
 
     def _refuse_illegal(self, suggestion: Suggestion, attrs: dict[str, Any], reason: str) -> Record:
-        if suggestion.genome is not None:
-            attrs[GENOME] = genome.dump(suggestion.genome)
+        if suggestion.point is not None:
+            attrs |= point_attrs(suggestion.point)
         live = start_trial(self.run.store, suggestion, attrs, self._constraints({"legal": 1.0}))
         return tell.refuse(live, "illegal", reason)
 

@@ -82,10 +82,14 @@ class FinalePlan:
         return tasks(self._ranked()[: self.top], seeds, recipe.epochs)
 
     def _ranked(self) -> list[Record]:
-        """Return the best networks of the search, as many as the finale retrains at most."""
+        """Return the best networks, as many as the finale retrains at most, and the best reference beside them."""
         finale = self.run.config.finale
         ranked = as_found(self.run.store.records(), self.run.config.objectives)
-        return ranked[: finale.top] if finale else []
+        if finale is None:
+            return []
+        best = ranked[: finale.top]
+        references = [] if any(r.is_reference for r in best) else [r for r in ranked if r.is_reference]
+        return best + references[:1]
 
     def payable(self) -> list[Task]:
         """Return the tasks left for as many of the best networks as the budget pays for with two seeds each.

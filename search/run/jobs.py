@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import genome
 from search.config.candidate import Candidate, candidate
 from search.objective import Source
 from search.run import loop
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
 from search.run.finale_plan import Task
+from search.run.references import seconds_left
 from search.samplers.base import ORIGIN, Origin
+from search.storage.record import point_of
 from search.storage.trial_files import REPORT_FILE
 from search.workers.messages import Job, Screening
 
@@ -32,8 +33,9 @@ class Jobs:
         job = self._job(trial.candidate, trial.folder, device)
         return job._replace(
             number=trial.number,
-            recipe=replace(config.recipe, seed=trial.candidate.seed(config.recipe.seed)),
+            recipe=replace(trial.candidate.recipe, seed=trial.candidate.seed(config.recipe.seed)),
             rungs=rungs,
+            trial_seconds=self._on_slot(self._most_seconds(trial), device),
             left_seconds=self.run.budget.trial_seconds(),
             latency=any(one.measure.source is Source.AFTER for one in config.objectives),
             earlier=tuple(str(store.trial_folder(number)) for number in trial.checkpoint_owners()),
@@ -47,8 +49,7 @@ class Jobs:
         most_seconds: limit of the training in device seconds.
         """
         config, record = self.run.config, task.record
-        assert record.genome is not None
-        network = candidate(genome.loads(record.genome), config.recipe.batch, config.recipe.optimizer)
+        network = candidate(point_of(record), config.train)
         folder = self.run.store.seed_folder(record.number, task.seed)
         resumes = task.known is not None and not task.known.is_over
         if not resumes:
@@ -58,7 +59,7 @@ class Jobs:
         return self._job(network, folder, device)._replace(
             number=number,
             trial=record.number,
-            recipe=replace(config.recipe, seed=task.seed),
+            recipe=replace(network.recipe, seed=task.seed),
             # the loop halts it before these seconds have passed, so that it has a checkpoint to resume from
             left_seconds=None if left is None else left + loop.HALT_SECONDS,
             trial_seconds=self._on_slot(most_seconds, device),
@@ -86,7 +87,7 @@ class Jobs:
             number=0,
             genome=network.text,
             digest=network.digest,
-            recipe=config.recipe,
+            recipe=network.recipe,
             rungs=(),
             trial_seconds=self._on_slot(config.budget.per_trial, device),
             left_seconds=None,
@@ -97,6 +98,12 @@ class Jobs:
             folder=str(folder),
             checkpoint_seconds=CHECKPOINT_SECONDS,
         )
+
+    def _most_seconds(self, trial: ActiveTrial) -> float | None:
+        """Return the limit of a trial in device seconds; a reference is also limited by the share of all of them."""
+        most = self.run.config.budget.per_trial
+        left = seconds_left(self.run, trial.number) if trial.is_reference else None
+        return left if most is None else most if left is None else min(most, left)
 
     def _on_slot(self, device_seconds: float | None, device: str) -> float | None:
         """Return the seconds on a slot that cost so many device seconds."""

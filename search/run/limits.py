@@ -10,7 +10,7 @@ from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.peers import Peers
 from search.run.promotion import Promotion
-from search.space.members import is_used_up, networks
+from search.space.members import is_used_up, members
 
 # trials in a row without training, after which the networks of a small space are counted, and of any space is left
 DOUBTFUL, FRUITLESS = 3, 500
@@ -39,7 +39,8 @@ class Limits:
         if run.config.trials is not None and run.history.counted + begun >= run.config.trials:
             return f"all {run.config.trials} trials were made"
         if self.fruitless >= DOUBTFUL and is_used_up(run.config.space, run.history.digests):
-            count = formatting.some(len(networks(run.config.space) or ()), "network")
+            what = "training" if run.config.train.holes else "network"
+            count = formatting.some(len(members(run.config.space) or ()), what)
             return f"the space holds {count}, and each has a trial; widen the space to search on"
         if self.fruitless >= FRUITLESS:
             return (

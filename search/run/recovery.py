@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import genome
 from search.config.candidate import Candidate, candidate
 from search.config.study import StudyConfig
 from search.proposals.ask import FIXED
@@ -16,7 +15,19 @@ from search.run.retries import clear
 from search.run.tell import finish
 from search.samplers.base import ORIGIN
 from search.storage.charge_file import delete_charge, read_charge
-from search.storage.record import CHARGED, GENOME, OWNER, PLAN, PROXIES, RESULT, RETRY_OF, Record, record
+from search.storage.record import (
+    CHARGED,
+    GENOME,
+    OWNER,
+    PLAN,
+    PROXIES,
+    RESULT,
+    RETRY_OF,
+    SEARCHED,
+    Record,
+    point_of,
+    record,
+)
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
 from search.storage.trial import LiveTrial, reopen
@@ -107,8 +118,8 @@ def interrupt(store: Store, trials: Iterable[FrozenTrial]) -> None:
 
 
 def _retry_attrs(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the attributes of the retry of a trial; the genome follows from the parameters, where there are any."""
-    names = (ORIGIN, PROXIES) if trial.params else (GENOME, ORIGIN, PROXIES)
+    """Return the attributes of the retry of a trial; the point follows from the parameters, where there are any."""
+    names = (ORIGIN, PROXIES) if trial.params else (GENOME, SEARCHED, ORIGIN, PROXIES)
     return {
         RETRY_OF: trial.number,
         **{name: trial.user_attrs[name] for name in names if name in trial.user_attrs},
@@ -179,4 +190,4 @@ def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -
 
 
 def _network(trial: FrozenTrial, config: StudyConfig) -> Candidate:
-    return candidate(genome.loads(trial.user_attrs[GENOME]), config.recipe.batch, config.recipe.optimizer)
+    return candidate(point_of(record(trial)), config.train)

@@ -98,6 +98,7 @@ class Scheduler:
         if (
             self.limits.screener
             and suggestion.trial is None
+            and not suggestion.is_reference
             and (network := self.admission.wanted(suggestion))
         ):
             self._screen(self.limits.screener, ScreeningCandidate(suggestion, network), slot, pool)

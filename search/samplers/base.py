@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from genome import Genome
 from search.samplers.registry import current
+from search.space.point import NOTHING_SEARCHED, Point, Searched
 
 ORIGIN = "origin"  # attribute of a trial that stores an Origin
 
@@ -35,10 +36,21 @@ class Origin(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A genome to try."""
+    """A genome to try, and the values of its recipe that the study searches."""
 
     genome: Genome
     origin: Origin
+    # where a sampler of a user leaves them out, they are drawn evenly
+    searched: Searched = NOTHING_SEARCHED
+
+    @staticmethod
+    def of(point: Point, origin: Origin) -> Proposal:
+        """Propose a point of a space."""
+        return Proposal(point.genome, origin, point.searched)
+
+    @property
+    def point(self) -> Point:
+        return Point(self.genome, self.searched)
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Individual:
     # of the trial
     number: int
     genome: Genome
-    # of the network: genomes that differ may build the same one
+    # of the network, for which genomes that differ may be one, and of the values in `searched`
     digest: str
     # one number for each objective, lower is better; None where nothing was measured, as while it is running
     costs: tuple[float, ...] | None = None
@@ -64,6 +76,12 @@ class Individual:
     climb: tuple[tuple[float, float], ...] = ()
     # index of the objective by which trials are compared while they are trained
     goal: int = 0
+    # values of its recipe that the study searches
+    searched: Searched = field(default_factory=dict, hash=False)
+
+    @property
+    def point(self) -> Point:
+        return Point(self.genome, self.searched)
 
     @cached_property  # asked of every trial for every proposal
     def is_measured(self) -> bool:
@@ -88,6 +106,6 @@ class Proposer(Protocol):
         """Propose a genome of the space.
 
         history: every trial so far, by number: measured, pruned, failed, refused and running ones.
-        avoid: digests of networks that are known; one of these is proposed only where no other is found.
+        avoid: known digests (`search.space.point.digest_of`); one of these is proposed only where no other is found.
         """
         ...

@@ -106,7 +106,7 @@ class Bayes:
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
         able = {*mutations.MATED, *(site.move for site in sites(self.space).values())}
-        evenly = [float(word in able) for word in mutations.MOVES]
+        evenly = [float(word in able) for word in mutations.moves(self.space)]
         for _ in range(CHILDREN):
             made = child(self.space, parents, evenly, 1, rng)
             if made is not None:
@@ -114,7 +114,7 @@ class Bayes:
 
     def _draws(self, rng: Random) -> Iterable[Proposal]:
         for _ in range(DRAWS):
-            yield Proposal(self.space.sample(rng), Origin(self.name))
+            yield Proposal.of(self.space.draw(rng), Origin(self.name))
 
 
 def halved(i: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from random import Random
 
 import genome
-from genome import Genome, GenomeError
+from genome import GenomeError
 from genome.domain import DomainError
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.operator_credit import chances
@@ -14,6 +14,7 @@ from search.samplers.registry import sampler
 from search.samplers.selection import pick, pool
 from search.space import mutations
 from search.space.members import unseen
+from search.space.point import Point, digest_of
 from search.space.space import Space
 
 INITIAL = 10  # networks drawn evenly before the first has children
@@ -41,19 +42,19 @@ class Evolve:
         parents = pool(history, self.objectives)
         begun = sum(one.is_measured or one.is_running for one in history)
         breeds = len(parents) > 1 and begun >= INITIAL
-        weights = chances(history, mutations.MOVES, self.objectives) if breeds else []
+        weights = chances(history, mutations.moves(self.space), self.objectives) if breeds else []
         found: Proposal | None = None
         for attempt in range(2 * TRIES):
             if breeds and attempt < TRIES and rng.random() >= FRESH:
                 made = child(self.space, parents, weights, self.objectives, rng)
             else:
-                made = Proposal(self.space.sample(rng), Origin(self.name))
-            if made is not None and is_new(made.genome, avoid):
+                made = Proposal.of(self.space.draw(rng), Origin(self.name))
+            if made is not None and is_new(made.point, avoid):
                 return made
             found = made or found
         if (left := unseen(self.space, avoid)) is not None:
-            return Proposal(left, Origin(self.name))
-        return found or Proposal(self.space.sample(rng), Origin(self.name))
+            return Proposal.of(left, Origin(self.name))
+        return found or Proposal.of(self.space.draw(rng), Origin(self.name))
 
 
 def child(
@@ -61,22 +62,23 @@ def child(
 ) -> Proposal | None:
     """Breed: one move on the winner of a tournament, sometimes more; None where no move applied."""
     first, second = (pick(parents, objectives, rng) for _ in range(2))
-    now, told, mated = first.genome, [], False
+    now, told, mated = first.point, [], False
     for _ in range(1 + sum(rng.random() < more for more in MORE)):
-        word = rng.choices(mutations.MOVES, weights)[0]
-        moved = mutations.apply(space, word, now, rng, second.genome)
+        word = rng.choices(mutations.moves(space), weights)[0]
+        moved = mutations.apply(space, word, now, rng, second.point)
         if moved is not None:
-            now, mated = moved.genome, mated or word in mutations.MATED
+            now, mated = moved.point, mated or word in mutations.MATED
             told.append(f"{word} {moved.told}")
-    if now == first.genome:
+    if now == first.point:
         return None
     numbers = (first.number, second.number) if mated else (first.number,)
-    return Proposal(now, Origin(Evolve.name, numbers, tuple(told)))
+    return Proposal.of(now, Origin(Evolve.name, numbers, tuple(told)))
 
 
-def is_new(written: Genome, avoid: Collection[str]) -> bool:
-    """Whether a genome can be built and its network is not among those to avoid."""
+def is_new(point: Point, avoid: Collection[str]) -> bool:
+    """Whether the network of a point can be built and the point is not among those to avoid."""
     try:
-        return genome.digest(genome.resolve(written)) not in avoid
+        network = genome.digest(genome.resolve(point.genome))
+        return digest_of(network, point.searched) not in avoid
     except (GenomeError, DomainError):
         return False

@@ -26,9 +26,9 @@ class RandomSearch:
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Propose a draw whose network is new; in a small space where draws find none, the next one that is new."""
         rng = Random(f"{self.seed}/{len(history)}")
-        drawn = self.space.sample(rng)
+        drawn = self.space.draw(rng)
         for _ in range(TRIES):
             if is_new(drawn, avoid):
-                return Proposal(drawn, Origin(self.name))
-            drawn = self.space.sample(rng)
-        return Proposal(unseen(self.space, avoid) or drawn, Origin(self.name))
+                return Proposal.of(drawn, Origin(self.name))
+            drawn = self.space.draw(rng)
+        return Proposal.of(unseen(self.space, avoid) or drawn, Origin(self.name))

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from genome import GenomeError, digest
-from genome.graph import IMAGE, Genome
-from search.space.holes import SpaceError
+from genome.domain import OneOf
+from genome.graph import IMAGE, Genome, Times
+from genome.widths import CONSTANT, Widths
+from search.space.holes import Hole, SpaceError
 from search.space.mismatch import departure
 from search.space.space import Space
 
@@ -23,10 +25,11 @@ def fitted(space: Space, genome: Genome) -> Fit:
     """Find the genome of the space that is the same network for the space's images and classes.
 
     The names of nodes are the space's: where they are others, and as many, the first is taken for the first and
-    so on. Nodes and inputs may stand in another order where that makes no difference.
+    so on. Nodes and inputs may stand in another order where that makes no difference. Stated widths become multiples
+    of a constant schedule where the space has multiples.
     """
     adapted = replace(genome, name=space.name, input=space.input, classes=space.classes)
-    named = _named(space, adapted)
+    named = _scheduled(space, _named(space, adapted))
     try:
         wanted = digest(adapted)
         made = space.nearest(named)[1]
@@ -49,6 +52,30 @@ def _named(space: Space, genome: Genome) -> Genome:
     nodes = [n._replace(name=to[n.name], ins=tuple(to[i] for i in n.ins)) for n in genome.nodes]
     loops = [loop._replace(order=tuple(to[member] for member in loop.order)) for loop in genome.loops]
     return replace(genome, nodes=tuple(nodes), loops=tuple(loops))
+
+
+def _scheduled(space: Space, genome: Genome) -> Genome:
+    """The genome with a schedule in place of stated widths, where it has none and the space has multiples of one."""
+    stated = {
+        node.name: node.width
+        for node in genome.nodes
+        if isinstance(node.width, int) and _is_multiple(space, node.name)
+    }
+    if genome.widths is not None or space.widths is None or not stated:
+        return genome
+    base = min(stated.values())
+    multiples = {name: Times(width // base) for name, width in stated.items() if width % base == 0}
+    nodes = [node._replace(width=multiples.get(node.name, node.width)) for node in genome.nodes]
+    return replace(genome, nodes=tuple(nodes), widths=Widths(CONSTANT, base))
+
+
+def _is_multiple(space: Space, name: str) -> bool:
+    """Whether the width of a node of the space is a multiple of the schedule's."""
+    place = space.by_name.get(name)
+    if place is None or not isinstance(place.width, Hole):
+        return place is not None and isinstance(place.width, Times)
+    domain = place.width.domain
+    return isinstance(domain, OneOf) and any(isinstance(choice, str) for choice in domain.choices)
 
 
 def _is(wanted: str, made: Genome) -> bool:

@@ -1,4 +1,4 @@
-"""The members of a small space: every genome that it holds, in the order of the walk."""
+"""The members of a small space: every network that it holds, with each recipe, in the order of the walk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 import genome
-from genome import Genome, GenomeError
+from genome import GenomeError
 from genome.domain import Domain, DomainError, Int, OneOf
+from search.space.point import Point, digest_of
 from search.space.space import Space
 
 MOST = 1_000  # members that are counted; a walk through them takes some tenths of a second
@@ -20,40 +21,41 @@ class TooManyMembers(Exception):
 
 
 @lru_cache(maxsize=8)
-def networks(space: Space) -> Mapping[str, Genome] | None:
-    """Return a genome for each network of a space, by digest; None where the space has more than MOST genomes.
+def members(space: Space) -> Mapping[str, Point] | None:
+    """Return the points of a space by digest, each network and recipe once; None where there are more than MOST.
 
     Genomes that cannot be built are left out.
     """
-    found: dict[str, Genome] = {}
+    found: dict[str, Point] = {}
     try:
-        for written in _walks(space):
+        for point in _walks(space):
             with suppress(GenomeError, DomainError):
-                found.setdefault(genome.digest(genome.resolve(written)), written)
+                network = genome.digest(genome.resolve(point.genome))
+                found.setdefault(digest_of(network, point.searched), point)
     except TooManyMembers:
         return None
     return found
 
 
 def is_used_up(space: Space, known: Collection[str]) -> bool:
-    """Whether the digest of every network of the space is known."""
-    there = networks(space)
+    """Whether the digest of every point of the space is known."""
+    there = members(space)
     return there is not None and all(digest in known for digest in there)
 
 
-def unseen(space: Space, known: Collection[str]) -> Genome | None:
-    """Return a genome whose network is not known; None where there is none, or the space is too large to tell."""
-    there = networks(space) or {}
-    return next((written for digest, written in there.items() if digest not in known), None)
+def unseen(space: Space, known: Collection[str]) -> Point | None:
+    """Return a point that is not known; None where there is none, or the space is too large to tell."""
+    there = members(space) or {}
+    return next((point for digest, point in there.items() if digest not in known), None)
 
 
-def _walks(space: Space) -> Iterator[Genome]:
-    """Yield the genome of each path of answers. Raises TooManyMembers after MOST paths."""
+def _walks(space: Space) -> Iterator[Point]:
+    """Yield the point of each path of answers. Raises TooManyMembers after MOST paths."""
     path: list[int] | None = []
     for _ in range(MOST):
         sizes: list[int] = []
         with suppress(GenomeError, DomainError):  # a path that leads to no legal genome
-            yield space.decode(partial(_answer, path or [], sizes))
+            yield space.point(partial(_answer, path or [], sizes))
         path = _following(path or [], sizes)
         if path is None:
             return

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from search.space.holes import Body, Hole, Template
 from search.space.space import Place, Space
 
-SCHEDULE = "widths"  # in place of a node's name: the schedule belongs to none
+# in place of a node's name: the schedule of widths and the recipe belong to none
+SCHEDULE, RECIPE = "widths", "train"
 
 # genes by which a motif grows, under the word of the move that changes them
 GROWS = {
@@ -37,6 +38,7 @@ def sites(space: Space) -> dict[str, Site]:
     found = {spec.name: Site(SCHEDULE, "schedule") for spec in space.widths or () if isinstance(spec, Hole)}
     for place in space.places:
         found.update(_of_place(place))
+    found.update({hole.name: Site(RECIPE, "recipe", key) for key, hole in space.recipes.holes.items()})
     return found
 
 

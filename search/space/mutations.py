@@ -1,6 +1,6 @@
-"""Mutations: moves from one genome of a space, or two, to another of the same space.
+"""Mutations: moves from one point of a space, or two, to another of the same space: another network, or recipe.
 
-A move changes some answers and walks the space again, so that its result is a genome of that space whatever it
+A move changes some answers and walks the space again, so that its result lies in that space whatever it
 changed: questions that were not asked before take the answer of the gene of that name which the node had, where
 it fits, and are drawn else.
 """
@@ -13,9 +13,9 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from genome.domain import Domain, Float, Int, OneOf
-from genome.graph import Genome
 from search.space.mismatch import told
-from search.space.mutation_sites import SCHEDULE, sites
+from search.space.mutation_sites import RECIPE, SCHEDULE, sites
+from search.space.point import Point
 from search.space.space import Space
 
 Answers: TypeAlias = Mapping[str, Any]
@@ -24,6 +24,7 @@ Answers: TypeAlias = Mapping[str, Any]
 ALONE = ("gene", "type", "node", "edge", "exit", "length", "column", "member", "schedule")
 MATED = ("graft", "crossover")
 MOVES = ALONE + MATED
+TUNING = "recipe"  # the move of a study that searches its recipe
 
 NEAR = 0.15  # of a range: the usual length of a step along a real number
 TRIES = 4  # draws of a move that gives its parent again
@@ -32,17 +33,22 @@ TRIES = 4  # draws of a move that gives its parent again
 class Moved(NamedTuple):
     """The result of a move."""
 
-    genome: Genome
+    point: Point
     # the move in words
     told: str
 
 
-def apply(space: Space, move: str, parent: Genome, rng: Random, mate: Genome | None = None) -> Moved | None:
-    """Apply one move to a genome of the space; None where there is nothing that it could change.
+def moves(space: Space) -> tuple[str, ...]:
+    """Return the moves of a space; the one on the recipe is there where some of it is searched."""
+    return (*MOVES, TUNING) if space.recipes.holes else MOVES
+
+
+def apply(space: Space, move: str, parent: Point, rng: Random, mate: Point | None = None) -> Moved | None:
+    """Apply one move to a point of the space; None where there is nothing that it could change.
 
     The result lies in the space and is not the parent. `mate` is the second parent of `graft` and `crossover`.
     """
-    answers, mated = space.encode(parent), move in MATED
+    answers, mated = space.answers(parent), move in MATED
     for _ in range(TRIES):
         made = _mated(space, move, answers, mate, rng) if mated else _changed(space, move, answers, rng)
         if made is None:
@@ -61,7 +67,7 @@ class Change(NamedTuple):
     told: str
 
 
-def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Genome:
+def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Point:
     """Walk the space with `changed` before `answers`; what neither answers follows a gene of that name, or chance."""
     known = sites(space)
     genes: dict[tuple[str, str | None], Any] = {
@@ -75,7 +81,7 @@ def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Gen
         like = genes.get((known[name].place, known[name].gene))
         return like if like is not None and like in domain else domain.draw(rng)
 
-    return space.decode(ask)
+    return space.point(ask)
 
 
 def _changed(space: Space, move: str, answers: Answers, rng: Random) -> Change | None:
@@ -118,11 +124,11 @@ def _near_float(domain: Float, value: float, rng: Random) -> float:
     return float(min(max(to, domain.low), domain.high))
 
 
-def _mated(space: Space, move: str, answers: Answers, mate: Genome | None, rng: Random) -> Change | None:
+def _mated(space: Space, move: str, answers: Answers, mate: Point | None, rng: Random) -> Change | None:
     """Answers of the second parent: for one node, or for each node that chance gives it."""
     if mate is None:
         return None
-    theirs = space.encode(mate)
+    theirs = space.answers(mate)
     known = sites(space)
     differing = sorted({known[name].place for name in {*answers, *theirs} if _differs(name, answers, theirs)})
     if not differing or (move == "crossover" and len(differing) < 2):
@@ -139,7 +145,7 @@ def _differs(name: str, answers: Answers, theirs: Answers) -> bool:
 def _taken(differing: list[str], move: str, rng: Random) -> set[str]:
     """The nodes that come from the second parent: one, or some but not all of those that differ."""
     if move == "graft":
-        blocks = [place for place in differing if place != SCHEDULE]
+        blocks = [place for place in differing if place not in (SCHEDULE, RECIPE)]
         return {rng.choice(blocks or differing)}
     some = rng.randint(1, len(differing) - 1)
     return set(rng.sample(differing, some))

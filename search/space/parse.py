@@ -12,20 +12,20 @@ from collections.abc import Callable
 from typing import Any
 
 from genome import text
-from genome.domain import FLAG, Domain, DomainError, Float, Int, Legal, OneOf, PerAxis
+from genome.domain import FLAG, Float, Int, Legal, OneOf, PerAxis
 from genome.graph import check_name
 from genome.op import Gene, Op, Shape
 from genome.widths import ALPHA, BASE, RULE
 from genome.yaml.fields import fields, mapping, near, node_name, settled, title
 from genome.yaml.source import Address, Source, SourceError, shown
 from search.space.holes import Body, Hole, Template
+from search.space.ranges import domain_of, narrowed, with_real_choices
 from search.space.space import Edge, Place, Space
 from search.space.validate import check
 
 HEAD = ("space", "input", "classes")  # of a file that holds a space alone
 PARTS = ("widths", "nodes", "loops")
 ANY = "any"
-FORMS = ("one_of", "int", "float")
 
 
 def space_file(source: Source) -> Space:
@@ -207,7 +207,7 @@ def _template(
                 (gene, _spec(source, at, f"{label}.{kind.word}.{gene.name}", gene, value, name, depth))
             )
         elif opened and gene.search is not None:
-            genes.append((gene, _narrow(name, gene.search)))
+            genes.append((gene, narrowed(name, gene.search)))
         else:
             genes.append((gene, gene.default))
     return Template(kind, tuple(genes))
@@ -219,7 +219,7 @@ def _spec(source: Source, at: Address, label: str, gene: Gene, value: Any, name:
         given = mapping(source, at, value, "a node type such as {op: conv}")
         return _body(source, at, label, given, name, depth + 1)
     if value == ANY and gene.search is not None:
-        return _narrow(name, gene.search)
+        return narrowed(name, gene.search)
     return _value(source, at, label, gene.legal, value, name)
 
 
@@ -227,56 +227,33 @@ def _value(source: Source, at: Address, label: str, legal: Legal, value: Any, na
     """A plain value that is legal, or the hole of a range that is."""
     if not isinstance(value, dict):
         return settled(source, at, label, legal, value)
-    domain = _domain(source, at, label, value)
+    domain = domain_of(source, at, label, value)
     real = isinstance(legal, Float)
-    if real and isinstance(domain, OneOf) and all(type(c) in (int, float) for c in domain.choices):
-        domain = OneOf(*(float(c) for c in domain.choices))
+    if real:
+        domain = with_real_choices(source, at, label, domain)
     wide = Float(domain.low, domain.high) if real and isinstance(domain, Int) else domain
     if not legal.covers(wide):
         real_ones = ", real numbers" if isinstance(domain, Float) else ""
         allowed = legal.each if isinstance(legal, PerAxis) else legal  # no range holds pairs
         raise source.error(at, f"{label} ranges over {domain}{real_ones}; it may be {allowed}")
-    return _narrow(name, domain, real)
-
-
-def _domain(source: Source, at: Address, label: str, value: dict[str, Any]) -> Domain:
-    form, *more = value or {"nothing": None}
-    bounds = value.get(form)
-    if more or form not in FORMS or not isinstance(bounds, list):
-        raise source.error(
-            at,
-            f"{label} is {shown(value)}; a range is {{one_of: [..]}}, {{int: [low, high]}} or {{float: [low, high]}}",
-        )
-    try:
-        if form == "one_of":
-            if any(isinstance(b, list | dict) or b is None for b in bounds):
-                raise DomainError(f"one_of {shown(bounds)} holds something other than words and numbers")
-            return OneOf(*bounds)
-        if form == "int" and len(bounds) in (2, 3):
-            return Int(*bounds)
-        if form == "float" and (len(bounds) == 2 or bounds[2:] == ["log"]):
-            return Float(bounds[0], bounds[1], log=len(bounds) == 3)
-    except DomainError as error:
-        raise source.error(at, f"{label}: {error}") from None
-    raise source.error(
-        at,
-        f"{label} is {shown(value)}; it may be {{int: [low, high]}} or {{float: [low, high]}}, with a step "
-        "after the bounds of int, or the word log after those of float",
-    )
-
-
-def _narrow(name: str, domain: Domain, real: bool = False) -> Any:
-    """A hole, or the one value where there is no choice."""
-    one = domain.choices if isinstance(domain, OneOf) else (domain.low,) if domain.low == domain.high else ()
-    if len(one) == 1:
-        return float(one[0]) if real else one[0]
-    return Hole(name, domain, real or isinstance(domain, Float))
+    return narrowed(name, domain, real)
 
 
 def _width(source: Source, at: Address, name: str, value: Any) -> Any:
-    if isinstance(value, dict):
+    if not isinstance(value, dict):
+        return text.width_of(source, at, name, value)
+    if not any(isinstance(choice, str) for choice in _listed(value)):
         return _value(source, at, f"{name}.width", text.WIDTH, value, f"{name}.width")
-    return text.width_of(source, at, name, value)
+    for i, choice in enumerate(_listed(value)):
+        text.width_of(source, (*at, "one_of", i), name, choice)
+    narrow = narrowed(f"{name}.width", domain_of(source, at, f"{name}.width", value))
+    return narrow if isinstance(narrow, Hole) else text.width_of(source, at, name, narrow)
+
+
+def _listed(value: dict[str, Any]) -> list[Any]:
+    """The values of a `one_of`; none of another form."""
+    found = value.get("one_of")
+    return found if isinstance(found, list) else []
 
 
 def _widths(source: Source, at: Address, value: Any) -> tuple[Any, Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -14,6 +14,8 @@ from genome.op import Op, Shape
 from genome.widths import CONSTANT, Widths
 from search.space.holes import Ask, Body, Hole, SpaceError
 from search.space.mismatch import departure, told
+from search.space.point import Point
+from search.space.recipe_space import RecipeSpace, first
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Space:
     places: tuple[Place, ...]
     widths: tuple[Hole | str, Hole | int, Hole | float] | None = None
     loops: tuple[Loop, ...] = ()
+    # the recipes that are searched together with the networks
+    recipes: RecipeSpace = field(default_factory=RecipeSpace)
 
     def decode(self, ask: Callable[[str, Domain], Any], everything: bool = False) -> Genome:
         """The genome of these answers. With `everything`, holes without effect are asked too and ignored."""
@@ -92,6 +96,20 @@ class Space:
 
         return answers, walk(self, answer, genome)
 
+    # --- a network with its recipe
+
+    def point(self, ask: Callable[[str, Domain], Any], everything: bool = False) -> Point:
+        """The network and the recipe of these answers, as `decode` for the network alone."""
+        return Point(self.decode(ask, everything), self.recipes.decode(ask, everything))
+
+    def draw(self, rng: Random) -> Point:
+        """A network and a recipe drawn evenly, hole by hole."""
+        return self.point(lambda _, domain: domain.draw(rng))
+
+    def answers(self, point: Point) -> dict[str, Any]:
+        """The answers that lead to `point`. Raises SpaceError where it leaves the space."""
+        return {**self.encode(point.genome), **self.recipes.encode(point.searched)}
+
     def __contains__(self, genome: Genome) -> bool:
         try:
             self.encode(genome)
@@ -101,15 +119,15 @@ class Space:
 
     @cached_property
     def holes(self) -> dict[str, Domain]:
-        """Every question there is, in the order in which the walk asks."""
+        """Every question there is, in the order in which it is asked: those for the network, then for the recipe."""
         found: dict[str, Domain] = {}
 
         def note(name: str, domain: Domain, _: Any) -> Any:
             found[name] = domain
-            return domain.choices[0] if isinstance(domain, OneOf) else domain.low
+            return first(domain)
 
         walk(self, note, everything=True)
-        return found
+        return {**found, **{hole.name: hole.domain for hole in self.recipes.holes.values()}}
 
     @cached_property
     def by_name(self) -> dict[str, Place]:
@@ -172,8 +190,22 @@ def _width(
     """The stated width, where the type that was chosen takes one."""
     takes = op.takes_width()
     if isinstance(spec, Hole) and (takes or everything):
-        spec = spec.fill(ask, given.width if given is not None else None)
+        spec = _stated(spec.fill(ask, _known_width(spec, given)))
     return spec if takes and not isinstance(spec, Hole) else None
+
+
+def _known_width(hole: Hole, given: Node | None) -> int | str | None:
+    """The width of a node as an answer: where multiples are asked for, a node that states no width has `1x`."""
+    if given is None:
+        return None
+    has_multiples = isinstance(hole.domain, OneOf) and isinstance(hole.domain.choices[-1], str)
+    known = Times(1) if given.width is None and has_multiples else given.width
+    return str(known) if isinstance(known, Times) else known
+
+
+def _stated(answer: int | str) -> int | Times:
+    """A width as the genome holds it; the answer to a hole of multiples is its text, such as `4x`."""
+    return Times(int(answer[:-1])) if isinstance(answer, str) else answer
 
 
 def _edges(

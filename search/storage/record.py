@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import genome
 from search.samplers.base import ORIGIN, Origin
+from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.storage.seed_results import SeedResult, SeedResults
 
 # Names of the user attributes of an Optuna trial. The plan and the result are one attribute each: every attribute is
 # a transaction, which takes SQLite some milliseconds.
 GENOME = "genome"  # canonical text
+SEARCHED = "recipe"  # {"key": value} of the recipe, where the study searches some of it
 PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited, seconds
 CHARGED = "charged_seconds"  # device seconds charged so far; superseded by the seconds of a result
@@ -24,6 +27,9 @@ RETRY_OF = "retry_of"  # number of the interrupted trial that the trial retries
 OWNER = "owner"  # host:pid:start of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of the last heartbeat of its coordinator, on shared storages
 SHARE = "device_share"  # of a device, since training began, on shared storages
+
+# The origin of a published network that the study trains first, and its last move where its space does not hold it.
+REFERENCE, OUTSIDE = "reference", "outside the space"
 
 
 UNFINISHED = frozenset({"running", "waiting", "paused"})
@@ -40,7 +46,10 @@ class Record:
     values: tuple[float, ...] | None = None
     # canonical text
     genome: str | None = None
+    # of the network and of `searched`
     digest: str | None = None
+    # values of the recipe that the study searches
+    searched: Searched = field(default_factory=dict)
     params: int | None = None
     macs: int | None = None
     memory_bytes: int | None = None
@@ -76,12 +85,24 @@ class Record:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the trial counts towards the cap of the study: it has ended and was not interrupted."""
-        return self.outcome not in UNFINISHED and self.outcome != "interrupted"
+        """Whether the trial counts towards the cap of the study: it has ended, was not interrupted, is no reference."""
+        return self.outcome not in UNFINISHED and self.outcome != "interrupted" and not self.is_reference
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the trial trains a published network, not one that the sampler proposed."""
+        return self.reference is not None
+
+    @property
+    def reference(self) -> str | None:
+        """The name of the published network that the trial trains, None where the sampler proposed the network."""
+        return self.origin.moves[0] if self.origin is not None and self.origin.by == REFERENCE else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as plain values, without the genome."""
-        shown = {name: value for name, value in vars(self).items() if name != "genome"}
+        """Return the record as plain values, without the genome; `recipe` is there where some of it is searched."""
+        shown = {name: value for name, value in vars(self).items() if name not in ("genome", "searched")}
+        if self.searched:
+            shown["recipe"] = dict(self.searched)
         shown["origin"] = self.origin.to_json() if self.origin else None
         shown["finale"] = self.finale.to_json() if self.finale else None
         by_epoch = {name: {str(e): s for e, s in getattr(self, name).items()} for name in ("rungs", "curve")}
@@ -126,6 +147,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         values=tuple(trial.values) if trial.state.name == "COMPLETE" and trial.values else None,
         genome=attrs.get(GENOME),
         digest=plan.get("digest"),
+        searched=attrs.get(SEARCHED, NOTHING_SEARCHED),
         params=plan.get("params"),
         macs=plan.get("macs"),
         memory_bytes=plan.get("memory_bytes"),
@@ -156,6 +178,18 @@ def _with_search(finale: SeedResults, result: Mapping[str, Any]) -> SeedResults:
     search = SeedResult(outcome, epochs, accuracy=metrics["accuracy"], loss=metrics["loss"])
     is_compared = outcome == "done" and result.get("inherited") is None
     return replace(finale, search=search, is_search_compared=is_compared)
+
+
+def point_attrs(point: Point) -> dict[str, Any]:
+    """Return what a trial stores of a point: the text of its genome, and its recipe where that is searched."""
+    recipe = {SEARCHED: dict(point.searched)} if point.searched else {}
+    return {GENOME: genome.dump(point.genome), **recipe}
+
+
+def point_of(record: Record) -> Point:
+    """Return the network and the recipe of a trial that has a genome. Raises SourceError where it cannot be read."""
+    assert record.genome is not None
+    return Point(genome.loads(record.genome, path=f"trial {record.number}"), record.searched)
 
 
 def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:

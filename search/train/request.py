@@ -14,7 +14,7 @@ from genome.op import Shape
 from search import formatting
 from search.config.dataset import Dataset
 from search.errors import StudyError
-from search.results.refs import genome_of, open_study, split_trial
+from search.results.refs import named, open_study, split_trial
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe
@@ -72,13 +72,13 @@ class TrainRequest:
 def read_request(options: TrainOptions) -> TrainRequest:
     """Return the training that the options ask for.
 
-    Data and recipe of STUDY#TRIAL are those of the study unless the options give others. Raises StudyError,
+    Data and recipe of STUDY#TRIAL are those of the trial unless the options give others. Raises StudyError,
     genome.SourceError, GenomeError, trainer.DataError or trainer.RecipeError, each with one sentence.
     """
     import torch
 
     ref, runs = options.ref, options.runs
-    network = genome_of(ref, runs)
+    found = named(ref, runs)
     study = _study(ref, runs, options.data_root)
     if options.data is None and study is None:
         raise StudyError(f"{ref} has no default data set; add `--data NAME`, such as --data digits")
@@ -87,9 +87,9 @@ def read_request(options: TrainOptions) -> TrainRequest:
     images = dataset.found(None).load()
     folder = options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}"
     return TrainRequest(
-        network=_fitted(network, images),
+        network=_fitted(found.genome, images),
         data=images,
-        recipe=_recipe(study.recipe if study else None, options.epochs, options.settings, folder),
+        recipe=_recipe(found.recipe, options.epochs, options.settings, folder),
         seeds=tuple(range(options.seeds)),
         folder=folder,
         device=_device(options.device),
@@ -123,7 +123,7 @@ def _study(ref: str, runs: Path, data_root: str | None) -> Any:
 
 
 def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str], folder: Path) -> Recipe:
-    """The recipe of the study, or the default recipe, with the changes of the options.
+    """The recipe of the trial, or the default recipe, with the changes of the options.
 
     A folder that was begun with the defaults of version 0.1.0 keeps them.
     """
@@ -136,7 +136,7 @@ def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str], fo
         given["epochs"] = epochs
     known = base.to_dict() if base else {}
     if "optimizer" in given and given["optimizer"] != known.get("optimizer"):
-        # the values for the study's optimizer do not suit another optimizer
+        # the values for the trial's optimizer do not suit another optimizer
         for key in ("lr", "weight_decay"):
             known.pop(key, None)
     values = {**known, **given}

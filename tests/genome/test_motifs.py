@@ -9,7 +9,7 @@ import pytest
 import torchvision
 
 import genome
-from genome.graph import Genome, GenomeError, Loop, Node, Times
+from genome.graph import Genome, Loop, Node
 from genome.op import Shape
 from genome.testing.measure import check_plan
 
@@ -301,12 +301,28 @@ def test_motifs_of_motifs_end() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "motif",
+    [
+        "op: stack",
+        "op: stack, depth: 3, stride: 2, body: {op: residual, unit: bottleneck}",
+        "op: residual, order: pyramid, fit: pad",
+        "op: fractal",
+        "op: clique, bottleneck: true",
+        "op: dense, layers: 2, bottleneck: true",
+    ],
+)
+def test_a_multiple_of_a_constant_schedule_is_the_stated_width(motif: str) -> None:
+    text = "genome: g\ninput: [3, 8, 8]\nclasses: 2\nwidths: {rule: constant, base: 6}\nnodes:\n"
+    text += f"  s: {{{motif}, in: [image], width: WIDTH}}\n  o: {{op: exit, in: [s]}}\n"
+    multiple = genome.resolve(genome.loads(text.replace("WIDTH", "4x")))
+    check_plan(multiple)
+    assert genome.digest(multiple) == genome.digest(genome.resolve(genome.loads(text.replace("WIDTH", "24"))))
+
+
 def test_a_multiple_is_of_a_scheduled_width() -> None:
-    text = HEAD + "  s: {op: stack, in: [image], width: 4x}\n  o: {op: exit, in: [s]}\n"
-    assert refusal(text) == "g.yaml:6  s.width is 4x; a motif's width is a number"
-    node = Node("s", genome.lookup("stack")(), ("image",), Times(4))
-    with pytest.raises(GenomeError, match="a motif's width is a number"):
-        genome.expand(Genome("g", Shape(3, 8, 8), 2, (node,)))
+    text = HEAD + "  s: {op: add, in: [image], width: 4x}\n  o: {op: exit, in: [s]}\n"
+    assert refusal(text) == "g.yaml:6  s.width is 4x; only a scheduled width may be a multiple"
 
 
 def test_the_nodes_of_a_motif_are_members_of_its_loop() -> None:

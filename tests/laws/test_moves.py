@@ -12,6 +12,7 @@ from genome.domain import Domain, Float, Int, OneOf
 from search.config.read import read_study
 from search.space import mutations
 from search.space.mutation_sites import SCHEDULE, sites
+from search.space.point import Point
 from search.space.space import Space
 from tests.widest import widest
 
@@ -30,11 +31,11 @@ MANY = settings(
 @given(st.integers(0, 2**64 - 1), st.sampled_from(sorted(SPACES)))
 def test_law_7_every_move_stays_inside_and_moves(word: str, seed: int, name: str) -> None:
     space, rng = SPACES[name], Random(seed)
-    parent, mate = space.sample(rng), space.sample(rng)
+    parent, mate = space.draw(rng), space.draw(rng)
     moved = mutations.apply(space, word, parent, rng, mate)
     if moved is not None:
-        assert moved.genome in space
-        assert moved.genome != parent
+        assert moved.point.genome in space
+        assert moved.point != parent
         assert moved.told
 
 
@@ -52,7 +53,7 @@ def test_every_hole_belongs_to_one_move(name: str) -> None:
 @pytest.mark.parametrize("word", mutations.MOVES)
 def test_every_move_applies_somewhere_in_the_widest_space(word: str) -> None:
     rng, space = Random(0), SPACES["widest"]
-    tried = (mutations.apply(space, word, space.sample(rng), rng, space.sample(rng)) for _ in range(400))
+    tried = (mutations.apply(space, word, space.draw(rng), rng, space.draw(rng)) for _ in range(400))
     assert any(moved is not None for moved in tried)
 
 
@@ -61,10 +62,10 @@ def test_a_changed_type_keeps_the_genes_that_still_apply() -> None:
     kept = Counter[bool]()
     for _ in range(300):
         parent = space.sample(rng)
-        moved = mutations.apply(space, "type", parent, rng)
+        moved = mutations.apply(space, "type", Point(parent), rng)
         assert moved is not None
         for name, node in parent.by_name.items():
-            now = moved.genome.by_name[name]
+            now = moved.point.genome.by_name[name]
             if now.op.word != node.op.word:
                 before, after = vars(node.op), vars(now.op)
                 both = {"conv", "separable"} >= {now.op.word, node.op.word} and name == "s1"
@@ -78,10 +79,10 @@ def test_crossover_takes_whole_nodes_of_one_parent_or_the_other() -> None:
     space, rng = SPACES["digits"], Random(5)
     for _ in range(200):
         a, b = space.sample(rng), space.sample(rng)
-        moved = mutations.apply(space, "crossover", a, rng, b)
+        moved = mutations.apply(space, "crossover", Point(a), rng, Point(b))
         if moved is None:
             continue
-        for node in moved.genome.nodes:
+        for node in moved.point.genome.nodes:
             mine, theirs = a.by_name.get(node.name), b.by_name.get(node.name)
             assert node.op in [one.op for one in (mine, theirs) if one is not None]
 
@@ -119,5 +120,5 @@ def test_a_space_of_one_genome_has_no_moves() -> None:
     text = "widths: {rule: constant, base: 8}\nnodes:\n  out: {op: exit, in: [image]}\n"
     one: Space = space_of(parse(text, "one.yaml"), (), "one", Shape(1, 8, 8), 10)
     rng = Random(0)
-    only = one.sample(rng)
+    only = one.draw(rng)
     assert all(mutations.apply(one, word, only, rng, only) is None for word in mutations.MOVES)

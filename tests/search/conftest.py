@@ -44,6 +44,7 @@ def study_of(**changes: Any) -> dict[str, Any]:
         "device": "cpu",
         "trials": 6,
         "finale": "none",
+        "references": "none",
         "space": SPACE,
     }
     return {key: value for key, value in {**study, **changes}.items() if value is not None}

@@ -15,7 +15,7 @@ from trainer.recipe.schedules import SCHEDULES, cosine, linear, one_cycle
 
 def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
     assert (Recipe().lr, Recipe().weight_decay) == (0.1, 5e-4)
-    assert Recipe() == Recipe(optimizer="muon", schedule="linear", crop="auto")
+    assert Recipe() == Recipe(optimizer="muon", crop="auto")
     adamw = Recipe(optimizer="adamw")
     assert (adamw.lr, adamw.weight_decay) == (3e-3, 0.05)
     assert Recipe.parse(adamw.to_dict()) == adamw

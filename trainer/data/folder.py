@@ -75,7 +75,7 @@ def _read_classes(path: Path, classes: tuple[str, ...], size: Size | None) -> tu
             if images and image.shape[:2] != images[0].shape[:2]:
                 raise DataError(
                     f"{file} is {_size(image)} but {first} is {_size(images[0])}; "
-                    "make all images one size or give size"
+                    "make all images one size, or give a size such as 32 (data.size in a study, --size)"
                 )
             first = first or file
             images.append(image)

@@ -21,23 +21,27 @@ class OptimizerKind:
     """Peak learning rate of a recipe that names none."""
     weight_decay: float
     """Weight decay of a recipe that names none."""
+    has_momentum: bool
+    """Whether `momentum` and `nesterov` of the recipe are used."""
     make: Make
 
 
 OPTIMIZERS: dict[str, OptimizerKind] = {}
 
 
-def optimizer(name: str, *, lr: float, weight_decay: float) -> Callable[[Make], Make]:
+def optimizer(
+    name: str, *, lr: float, weight_decay: float, has_momentum: bool = False
+) -> Callable[[Make], Make]:
     """Register the decorated function under a name."""
 
     def register(make: Make) -> Make:
-        OPTIMIZERS[name] = OptimizerKind(lr, weight_decay, make)
+        OPTIMIZERS[name] = OptimizerKind(lr, weight_decay, has_momentum, make)
         return make
 
     return register
 
 
-@optimizer("sgd", lr=0.1, weight_decay=5e-4)
+@optimizer("sgd", lr=0.1, weight_decay=5e-4, has_momentum=True)
 def sgd(
     groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
 ) -> torch.optim.Optimizer:
@@ -63,7 +67,7 @@ def adamw(
     return torch.optim.AdamW(groups, lr=lr, fused=True, capturable=isinstance(lr, torch.Tensor))
 
 
-@optimizer("muon", lr=0.1, weight_decay=5e-4)
+@optimizer("muon", lr=0.1, weight_decay=5e-4, has_momentum=True)
 def muon(
     groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
 ) -> torch.optim.Optimizer:

@@ -13,9 +13,10 @@ from trainer.recipe.schedules import SCHEDULES
 PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 COMPILE = ("auto", "always", "never")
+CONDITIONAL = ("momentum", "nesterov", "ema_decay")  # keys without effect beside some values of others
 LATER = ("nesterov",)  # keys that came after version 0.1.0; their defaults never change
 # defaults of version 0.1.0 that have changed
-EARLIER: dict[str, Any] = {"optimizer": "sgd", "schedule": "one-cycle", "crop": None}
+EARLIER: dict[str, Any] = {"optimizer": "sgd", "crop": None}
 
 
 class RecipeError(ValueError):
@@ -42,7 +43,7 @@ class Recipe:
     """Images per step."""
     epochs: int = 20
     """Passes over the train images."""
-    schedule: str = "linear"
+    schedule: str = "one-cycle"
     """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000), `cosine` (linear up, to 0) or
     `linear` (linear up, linear to 0)."""
     # Longer warm-ups end as well, but early epochs then tell networks apart less.
@@ -101,6 +102,12 @@ class Recipe:
     def parse_earlier(cls, values: Mapping[str, Any]) -> "Recipe":
         """Return the recipe of plain values with the defaults of version 0.1.0, so that what it began resumes."""
         return cls.parse({**EARLIER, **values})
+
+    def uses(self, key: str) -> bool:
+        """Whether a key has an effect beside the values of the other keys."""
+        if key in ("momentum", "nesterov"):
+            return OPTIMIZERS[self.optimizer].has_momentum
+        return key != "ema_decay" or self.average == "ema"
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as a plain value; `Recipe.parse` reads them back."""

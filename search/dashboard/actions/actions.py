@@ -82,7 +82,8 @@ class Actions:
         given, how = _given(fields)
         parents = _parents(snapshot, fields["parent"])
         space = _space(snapshot)
-        made = enqueue.fit(snapshot.config, space, given)
+        recipes = [snapshot.by_number[parent].record.searched for parent in parents]
+        made = enqueue.fit(snapshot.config, space, given, *recipes)
         with self._writing(snapshot) as store:
             made_number = enqueue.enqueue(store, space, made, how, parents)
         return links.trial(snapshot.name, made_number)

@@ -28,6 +28,7 @@ from search.dashboard.gene_analysis.statistics import (
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.space.holes import SpaceError
+from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
 
 PATIENCE = 0.15  # seconds that a page waits for an analysis that is nearly done
@@ -136,19 +137,19 @@ class GeneAnalysis:
         for trial in ordered:
             number = trial.record.number
             if number not in codes:
-                codes[number] = kinds(space, trial.record.genome)
+                codes[number] = kinds(space, trial.record.genome, trial.record.searched)
             rows.append(codes[number])
             self.progress = ReadProgress(len(rows), len(ordered))
         return rows
 
 
-def kinds(space: Space, text: str | None) -> bytes | None:
-    """Return the kind of a genome's answer to each hole, from 1, or 0 for a hole that the genome does not have.
+def kinds(space: Space, text: str | None, searched: Searched = NOTHING_SEARCHED) -> bytes | None:
+    """Return the kind of a point's answer to each hole, from 1, or 0 for a hole that the point does not have.
 
     None for a genome that cannot be read.
     """
     try:
-        answers = space.encode(genome.loads(text or ""))
+        answers = space.answers(Point(genome.loads(text or ""), searched))
     except (genome.GenomeError, SourceError, SpaceError):
         return None
     return bytes(_code(domain, answers, name) for name, domain in space.holes.items())

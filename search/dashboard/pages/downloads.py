@@ -16,6 +16,7 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
 from search.results.export import FORMAT, USAGE_FILE
+from search.space.point import network_of
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer.system.folders import open_regular
 
@@ -89,7 +90,9 @@ def _is_exports(folder: Path, trial: TrialView) -> bool:
     except (NotFound, OSError, ValueError):
         return False
     is_export = isinstance(info, dict) and info.get("export") == FORMAT
-    return is_export and (info.get("trial"), info.get("digest")) == (trial.record.number, trial.record.digest)
+    if not is_export or trial.record.digest is None:
+        return False
+    return (info.get("trial"), info.get("digest")) == (trial.record.number, network_of(trial.record.digest))
 
 
 def _plain_file(folder: Path, *parts: str) -> BinaryIO:

@@ -137,6 +137,7 @@ def row(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
         "reason": made.reason,
         "starred": made.number in snapshot.attrs.stars,
         "note": snapshot.attrs.notes.get(made.number),
+        **({"recipe": dict(made.searched)} if made.searched else {}),
     }
 
 

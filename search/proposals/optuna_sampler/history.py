@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 import genome
 from search.samplers.base import ORIGIN, Individual, Origin
+from search.space.point import digest_of
 from search.space.space import Space
 
 if TYPE_CHECKING:
@@ -39,17 +40,17 @@ class History:
 
 def _individual(space: Space, directions: Sequence[StudyDirection], trial: FrozenTrial) -> Individual | None:
     try:
-        written = space.decode(lambda name, _: trial.params[name])
+        point = space.point(lambda name, _: trial.params[name])
     except (KeyError, ValueError):
         return None
     try:
-        digest, legal = genome.digest(genome.resolve(written)), True
+        digest, legal = digest_of(genome.digest(genome.resolve(point.genome)), point.searched), True
     except ValueError:
         digest, legal = "", False
     stored = trial.user_attrs.get(ORIGIN)
     return Individual(
         trial.number,
-        written,
+        point.genome,
         digest,
         _costs(trial, directions),
         1.0 if trial.state == TrialState.COMPLETE else 0.5,
@@ -57,6 +58,7 @@ def _individual(space: Space, directions: Sequence[StudyDirection], trial: Froze
         not trial.state.is_finished(),
         Origin.of_json(stored) if stored else None,
         climb=_climb(trial, directions),
+        searched=point.searched,
     )
 
 

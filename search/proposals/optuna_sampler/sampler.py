@@ -93,4 +93,4 @@ class GenomeSampler(BaseSampler):
         history = self._history.before(study, trial)
         proposal = self._proposer.propose(history, {one.digest for one in history})
         set_user_attr(study, trial, ORIGIN, proposal.origin.to_json())
-        return self._space.encode(proposal.genome)
+        return self._space.answers(proposal.point)

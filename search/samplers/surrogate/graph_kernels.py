@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from genome.graph import Genome
 from genome.plan import Plan
-from search.samplers.surrogate.encoding import address
+from search.samplers.surrogate.encoding import address, of_recipe
 from search.samplers.surrogate.wl import Histogram, histograms
+from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
 
 LIMITED = 5  # first sizes, those that a study may limit
@@ -26,6 +26,8 @@ class Features(NamedTuple):
     histograms: tuple[Histogram, ...]
     # its answers to the holes of the space
     address: np.ndarray
+    # of these, the answers for each key of the recipe that is searched
+    recipe: tuple[np.ndarray, ...]
     sizes: np.ndarray
 
 
@@ -40,14 +42,19 @@ class Kernels(NamedTuple):
     own: np.ndarray
 
 
-def features(space: Space, written: Genome, plan: Plan) -> Features:
-    """Return the features of a genome of the space, of which `plan` is the plan."""
-    return Features(histograms(plan), address(space, written, plan), sizes(plan))
+def features(space: Space, point: Point, plan: Plan) -> Features:
+    """Return the features of a point of the space, of whose network `plan` is the plan."""
+    answers = address(space, point, plan)
+    return Features(histograms(plan), answers, of_recipe(space, answers), sizes(plan, point.searched))
 
 
-def sizes(plan: Plan) -> np.ndarray:
-    """Return the scalars of a plan, those first that a study may limit; what ranges over powers as its logarithm."""
-    limited = (plan.params, plan.macs, plan.memory_bytes, plan.train_bytes)
+def sizes(plan: Plan, searched: Searched = NOTHING_SEARCHED) -> np.ndarray:
+    """Return the scalars of a plan, those first that a study may limit; what ranges over powers as its logarithm.
+
+    Where the batch is searched, the memory of training is that of a batch, else that of an image.
+    """
+    train_bytes = plan.train_bytes * int(searched.get("batch", 1))
+    limited = (plan.params, plan.macs, plan.memory_bytes, train_bytes)
     logs = [math.log1p(each) for each in limited]
     return np.array([*logs, plan.depth, len(plan.steps), math.log1p(plan.receptive_field)])
 
@@ -94,7 +101,9 @@ def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) ->
     """The features of each kind as the rows of a matrix, sizes last."""
     counted = [_counts([one.histograms[i] for one in every]) for i in range(len(every[0].histograms))]
     sizes = np.clip((np.array([one.sizes for one in every]) - mean) / deviation, -FAR, FAR)
-    return [*counted, csr_matrix([one.address for one in every]), csr_matrix(sizes)]
+    # each key in a kernel of its own too: a rate that is good for one network is mostly good for others
+    recipes = [csr_matrix(np.array(values)) for values in zip(*(one.recipe for one in every), strict=True)]
+    return [*counted, csr_matrix([one.address for one in every]), *recipes, csr_matrix(sizes)]
 
 
 def _counts(each: Sequence[Histogram]) -> csr_matrix:

@@ -11,11 +11,12 @@ import numpy as np
 
 import genome
 from genome import Genome, GenomeError
-from genome.domain import DomainError
+from genome.domain import DomainError, Value
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.surrogate import feasibility, graph_kernels, target_transform
 from search.samplers.surrogate.graph_kernels import Features
 from search.samplers.surrogate.improvement import Seen, improvement, learnt_from, observations, seen_of
+from search.space.point import Point, digest_of
 from search.space.space import Space
 
 SCALED = 100  # draws by which the scale of the space is measured
@@ -23,7 +24,7 @@ REMEMBERED = 1 << 13  # networks whose features are cached
 
 
 class Network(NamedTuple):
-    """What a genome builds, as the model sees it."""
+    """What a genome builds, with its recipe, as the model sees it."""
 
     digest: str
     features: Features
@@ -76,7 +77,7 @@ class Surrogate:
             if len(found) == most:
                 break
             try:
-                digest, features = self._network(proposal.genome)
+                digest, features = self._of(proposal.point)
             except (GenomeError, DomainError):
                 continue
             if digest not in known:
@@ -122,9 +123,7 @@ class Surrogate:
         """The expected improvement of each new network, on the best that is known or on `than`."""
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
-        kernels = graph_kernels.kernels(
-            [self._network(one.genome).features for one in known], new, self._scale
-        )
+        kernels = graph_kernels.kernels([self._of(one.point).features for one in known], new, self._scale)
         even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
         observed = observations(seen.sights, target_transform.scores(seen.costs, even), taught)
         return improvement(kernels, observed, than)
@@ -133,12 +132,17 @@ class Surrogate:
     def _scale(self) -> graph_kernels.Scale:
         """The scale of the space, by some of its networks."""
         rng = Random(f"{self.seed}/scale")
-        draws = (Proposal(self.space.sample(rng), Origin("")) for _ in range(SCALED))
+        draws = (Proposal.of(self.space.draw(rng), Origin("")) for _ in range(SCALED))
         return graph_kernels.scale([one.features for one in self.distinct(draws, ())])
 
-    def _resolved(self, written: Genome) -> Network:
+    def _of(self, point: Point) -> Network:
+        return self._network(point.genome, tuple(point.searched.items()))
+
+    def _resolved(self, written: Genome, values: tuple[tuple[str, Value], ...]) -> Network:
+        point = Point(written, dict(values))
         plan = genome.resolve(written)
-        return Network(genome.digest(plan), graph_kernels.features(self.space, written, plan))
+        digest = digest_of(genome.digest(plan), point.searched)
+        return Network(digest, graph_kernels.features(self.space, point, plan))
 
     def _chances(self, networks: Sequence[Features], history: Sequence[Individual]) -> np.ndarray:
         """How likely each is inside the limits of the study."""
@@ -153,12 +157,13 @@ class Surrogate:
         """The sizes that a study may limit, of those that can be built."""
         for one in networks:
             if one.number not in self._sizes:
-                self._sizes[one.number] = self._sized(one.genome)
+                self._sizes[one.number] = self._sized(one.point)
         return np.array([sizes for one in networks if (sizes := self._sizes[one.number]) is not None])
 
-    def _sized(self, written: Genome) -> np.ndarray | None:
+    def _sized(self, point: Point) -> np.ndarray | None:
         try:
-            return graph_kernels.sizes(genome.resolve(written))[: graph_kernels.LIMITED]
+            plan = genome.resolve(point.genome)
+            return graph_kernels.sizes(plan, point.searched)[: graph_kernels.LIMITED]
         except (GenomeError, DomainError):  # refused as illegal
             return None
 

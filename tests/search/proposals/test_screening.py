@@ -20,6 +20,7 @@ from search.proposals.ask import Suggestion
 from search.proposals.history import History
 from search.proposals.screening import Screener, ScreeningCandidate, evidence, summary
 from search.samplers.proxy_vote import Screen
+from search.space.recipe_space import RecipeSpace
 from search.storage.record import Record
 from search.study import Result
 from search.workers.messages import Screening, Task
@@ -38,8 +39,8 @@ def trained(number: int, params: float, accuracy: float, **changes: Any) -> Reco
 
 
 def network(suggestion: Suggestion) -> Candidate | None:
-    assert suggestion.genome is not None
-    return candidate(suggestion.genome, 32, "sgd")
+    assert suggestion.point is not None
+    return candidate(suggestion.point, RecipeSpace())
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def screener() -> Screener:
     space, rng = check_study(genome.yaml.source.parse(yaml.safe_dump(study_of()), "s.yaml")).space, Random(0)
 
     def propose(avoid: Collection[str]) -> Suggestion:
-        return Suggestion(space.sample(rng))
+        return Suggestion(space.draw(rng))
 
     return Screener(Screen(("params",), 0.25), ACCURACY, History([ACCURACY], 9), propose)
 

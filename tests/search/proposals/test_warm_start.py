@@ -221,10 +221,10 @@ def test_a_sampler_that_repeats_itself_is_moved_on(
         digests = []
         for number in range(48):
             drawn = source.ask()
-            assert drawn.genome is not None
-            network = candidate(drawn.genome, 32, "sgd")
+            assert drawn.point is not None
+            network = candidate(drawn.point, file.train)
             past.propose(network.digest)
-            past.begin(number, drawn.genome, network, drawn.origin)
+            past.begin(number, drawn.point.genome, network, drawn.origin)
             digests.append(network.digest)
     new = [number for number, digest in enumerate(digests) if digest not in digests[:number]]
     assert new == [0, 6, 12, 18, 24, 30, 36, 42]

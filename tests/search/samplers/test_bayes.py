@@ -28,6 +28,7 @@ from search.samplers.surrogate.graph_kernels import Kernels
 from search.samplers.surrogate.improvement import improvement, learnt_from
 from search.samplers.surrogate.multi_fidelity import Observations
 from search.space.parse import space_of
+from search.space.point import Point
 
 TEXT = """\
 space:
@@ -218,19 +219,23 @@ def test_of_many_trials_the_best_the_newest_and_others_are_learnt_from() -> None
     assert learnt_from(costs[:100], Random(0)) == list(range(100))
 
 
+def features(written: Genome) -> graph_kernels.Features:
+    return graph_kernels.features(SPACE, Point(written), plan_of(written))
+
+
 def test_networks_of_equal_digest_are_alike() -> None:
     """An answer about a node that no exit needs is left out, and so is a node that changes nothing."""
-    whole = address(SPACE, (drawn := SPACE.sample(Random(1))), plan_of(drawn))
-    assert len(whole) == len(address(SPACE, SPACE.sample(Random(2)), plan_of(SPACE.sample(Random(2)))))
-    twin = drawn.renamed("another")
-    one, two = (graph_kernels.features(SPACE, g, plan_of(g)) for g in (drawn, twin))
-    known = [graph_kernels.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(6)))]
+    drawn, other = (SPACE.sample(Random(seed)) for seed in (1, 2))
+    whole = address(SPACE, Point(drawn), plan_of(drawn))
+    assert len(whole) == len(address(SPACE, Point(other), plan_of(other)))
+    one, two = (features(g) for g in (drawn, drawn.renamed("another")))
+    known = [features(g) for g in map(SPACE.sample, map(Random, range(6)))]
     kernels = graph_kernels.kernels([*known, one], [two], graph_kernels.scale(known))
     assert kernels.cross[:-1, 0, -1] == pytest.approx(np.ones(len(kernels.cross) - 1))
 
 
 def test_every_part_is_a_kernel() -> None:
-    known = [graph_kernels.features(SPACE, g, plan_of(g)) for g in map(SPACE.sample, map(Random, range(20)))]
+    known = [features(g) for g in map(SPACE.sample, map(Random, range(20)))]
     for part in graph_kernels.kernels(known, [], graph_kernels.scale(known)).known:
         assert part == pytest.approx(part.T)
         assert np.linalg.eigvalsh(part).min() > -1e-8

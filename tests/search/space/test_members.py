@@ -10,7 +10,7 @@ import search
 from genome.op import Shape
 from genome.yaml.source import parse
 from search.samplers.registry import proposer, proposing
-from search.space.members import MOST, is_used_up, networks, unseen
+from search.space.members import MOST, is_used_up, members, unseen
 from search.space.parse import space_of
 from search.space.space import Space
 from search.testing import SMALL, SMALL_NETWORKS, WIDE
@@ -33,15 +33,15 @@ def digest(written: genome.Genome) -> str:
 
 def test_every_network_is_found_once() -> None:
     there = space(SMALL)
-    found = networks(there)
+    found = members(there)
     assert found is not None and len(found) == SMALL_NETWORKS
-    assert all(digest(written) == name and written in there for name, written in found.items())
+    assert all(digest(one.genome) == name and one.genome in there for name, one in found.items())
     assert {digest(there.sample(Random(seed))) for seed in range(200)} == set(found)
 
 
 def test_genomes_that_cannot_be_built_are_no_networks() -> None:
     there = space(ILLEGAL, size=8)
-    found = networks(there)
+    found = members(there)
     assert found is not None
     drawn = [there.sample(Random(seed)) for seed in range(200)]
     legal = set()
@@ -63,14 +63,14 @@ def test_genomes_that_cannot_be_built_are_no_networks() -> None:
 )
 def test_a_large_space_is_not_counted(text: str) -> None:
     there = space(text)
-    assert networks(there) is None and unseen(there, ()) is None and not is_used_up(there, ())
+    assert members(there) is None and unseen(there, ()) is None and not is_used_up(there, ())
 
 
 def test_the_last_network_is_found() -> None:
     there = space(SMALL)
-    *known, last = networks(there) or ()
+    *known, last = members(there) or ()
     left = unseen(there, known)
-    assert left is not None and digest(left) == last
+    assert left is not None and digest(left.genome) == last
     assert not is_used_up(there, known) and is_used_up(there, [*known, last, "another"])
     assert unseen(there, [*known, last]) is None
 
@@ -80,7 +80,7 @@ def test_a_sampler_finds_the_last_network_of_a_space_of_many(name: str) -> None:
     """Draws alone would find the last of 300 networks after some 300 draws."""
     text = "nodes:\n  a: {op: conv, in: [image], width: {int: [1, 300]}}\n  out: {op: exit, in: [a]}\n"
     there = space(text)
-    *known, last = networks(there) or ()
+    *known, last = members(there) or ()
     proposal = proposer(name, there, 0, 1).propose([], known)
     assert digest(proposal.genome) == last
 

@@ -13,7 +13,7 @@ from genome.domain import FLAG, Domain, Float, Int, OneOf
 from genome.graph import Genome, Loop, Node, Times
 from genome.op import Shape
 from genome.widths import Widths
-from genome.yaml.source import parse
+from genome.yaml.source import SourceError, parse
 from search.space.holes import SpaceError
 from search.space.parse import space_of
 from search.space.space import Space
@@ -36,6 +36,30 @@ def space(text: str = TEXT) -> Space:
 
 
 SPACE = space()
+MULTIPLES = TEXT.replace("width: {one_of: [4, 8]}", "width: {one_of: [1x, 3x, 8]}")
+
+
+@pytest.mark.parametrize(("answer", "width"), [("1x", Times(1)), ("3x", Times(3)), (8, 8)])
+def test_a_width_may_be_one_of_several_multiples(answer: str | int, width: int | Times) -> None:
+    wide = space(MULTIPLES)
+    drawn = wide.decode(lambda name, domain: answer if name == "c.width" else domain.draw(Random(3)))
+    assert drawn.by_name["c"].width == width
+    assert wide.encode(drawn)["c.width"] == answer
+    assert genome.loads(genome.dump(drawn)) == drawn and drawn in wide
+
+
+def test_a_width_that_is_not_stated_is_once_the_schedule() -> None:
+    wide = space(TEXT.replace("width: {one_of: [4, 8]}", "width: {one_of: [1x, 3x]}"))
+    drawn = wide.decode(lambda name, domain: "1x" if name == "c.width" else domain.draw(Random(3)))
+    c = drawn.by_name["c"]._replace(width=None)
+    unstated = replace(drawn, nodes=tuple(c if node.name == "c" else node for node in drawn.nodes))
+    assert wide.nearest(unstated) == (wide.encode(drawn), drawn)
+
+
+@pytest.mark.parametrize("wrong", ["wide", "0x", "100x", "4.5", "0"])
+def test_other_multiples_are_refused_with_their_line(wrong: str) -> None:
+    with pytest.raises(SourceError, match=r"^s\.yaml:7  c\.width is .*; it may be .* multiple such as 4x"):
+        space(MULTIPLES.replace("3x", wrong))
 
 
 def answered(space: Space, **wanted: Any) -> Genome:

@@ -123,7 +123,7 @@ def new_test_class(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (other_size, "dog/odd.png is 5x5 but {root}/cat/0.png is 7x9; make all images one size or give size"),
+        (other_size, "dog/odd.png is 5x5 but {root}/cat/0.png is 7x9; make all images one size, or give"),
         (text_as_image, "dog/odd.png cannot be read as an image (cannot identify image file"),
         (truncated, "dog/0.png cannot be read as an image ("),
         (deep, "dog/odd.png has pixels of mode I;16; save it with 8 bits a channel"),

@@ -1,0 +1,103 @@
+"""What a study file has to know of the images."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from search.config.dataset import SHAPES, Dataset
+
+if TYPE_CHECKING:
+    from trainer import Data
+
+LONGEST = 64  # letters of a study's name
+
+
+class ClassSize(NamedTuple):
+    """A class and the number of its images."""
+
+    name: str
+    images: int
+
+
+class Images(NamedTuple):
+    """A data set, as far as its study needs to know."""
+
+    name: str  # of the study
+    place: str  # a known name, or the path to own images
+    size: int | None  # pixels to which own images are resized
+    input: tuple[int, int, int]  # (channels, height, width)
+    classes: int
+    train: int  # number of images
+    valid: int
+    test: int
+    fewest: ClassSize  # of all images
+    most: ClassSize
+    grey: int  # images of three channels that are all alike
+
+    @property
+    def total(self) -> int:
+        return self.train + self.valid + self.test
+
+    @property
+    def is_named(self) -> bool:
+        return self.place in SHAPES
+
+
+def look(place: str, size: int | None = None, root: str | None = None) -> Images:
+    """Read a data set and describe it. Raises trainer.DataError, one sentence."""
+    data = Dataset(place, root, size).load()
+    counts = _counts(data)
+    ordered = sorted(counts, key=lambda one: one.images)
+    return Images(
+        name=study_name(place),
+        place=place,
+        size=size,
+        input=data.input,
+        classes=len(data.classes),
+        train=len(data.train),
+        valid=len(data.valid),
+        test=len(data.test),
+        fewest=ordered[0],
+        most=ordered[-1],
+        grey=_grey(data),
+    )
+
+
+def study_name(place: str) -> str:
+    """Return the name of a study of the images at a place: the last part of the path, in the letters of a name."""
+    last = Path(os.path.abspath(os.path.expanduser(place))).name if place not in SHAPES else place
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", last.removesuffix(".npz")).strip("-._")
+    return plain[:LONGEST] or "images"
+
+
+def path_from(place: str, folder: Path) -> str:
+    """Return the path to own images as a study file in `folder` writes it: relative if they lie below it.
+
+    A folder with the name of a known data set is written as `./digits`.
+    """
+    path, base = Path(os.path.abspath(Path(place).expanduser())), folder.absolute()
+    if path == base or not path.is_relative_to(base):
+        return str(path)
+    written = path.relative_to(base).as_posix()
+    return f"./{written}" if written in SHAPES else written
+
+
+def _counts(data: Data) -> list[ClassSize]:
+    import torch
+
+    labels = torch.cat([split.y for split in (data.train, data.valid, data.test)])
+    counts = torch.bincount(labels, minlength=len(data.classes)).tolist()
+    return [ClassSize(*one) for one in zip(data.classes, counts, strict=True)]
+
+
+def _grey(data: Data) -> int:
+    """Count the images of three channels that are all alike."""
+    if data.input[0] != 3:
+        return 0
+    return sum(
+        int((split.x == split.x[:, :1]).flatten(1).all(dim=1).sum())
+        for split in (data.train, data.valid, data.test)
+    )
