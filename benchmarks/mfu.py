@@ -79,12 +79,12 @@ def rows() -> Iterator[Row]:
 
 
 def step_of(row: Row) -> tuple[nn.Module, Callable[[], None]]:
-    """Return a whole step as `fit` makes it, on noise: forward, loss, backward, optimizer."""
+    """Return a whole step as `fit` makes it with `optimizer: sgd`, on noise: forward, loss, backward, optimizer."""
     memory_format = LAYOUTS[row.layout]
     module = genome.build(row.genome).to(memory_format=memory_format).train()
     x = torch.randn(row.batch, *INPUT).contiguous(memory_format=memory_format)
     y = torch.randint(CLASSES, (row.batch,))
-    descent = optimizer_of(module, Recipe())
+    descent = optimizer_of(module, Recipe(optimizer="sgd"))
 
     def step() -> None:
         descent.zero_grad(set_to_none=True)

@@ -148,7 +148,8 @@ def main() -> None:
     keep_pages()  # as in the processes of a search
     print(setting())
     study, data = read_study(STUDY), load("digits")
-    recipe = Recipe(batch=study.recipe.batch, epochs=options.epochs, precision="fp32", layout="channels_last")
+    how = {"precision": "fp32", "layout": "channels_last"}
+    recipe = Recipe.parse_earlier({"batch": study.recipe.batch, "epochs": options.epochs, **how})
     networks = [
         found(one, data, recipe, options.images) for one in drawn(study, options.genomes, options.seed)
     ]

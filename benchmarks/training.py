@@ -187,7 +187,10 @@ def main() -> None:
             *published(data.input[1])[: given.networks],
             *drawn(name, given.genomes, given.seed, given.macs),
         ]
-        recipe = Recipe(batch=BATCH[name], epochs=given.epochs, seed=given.seed, precision="fp32")
+        # the hand-written loops train as version 0.1.0 did
+        recipe = Recipe.parse_earlier(
+            {"batch": BATCH[name], "epochs": given.epochs, "seed": given.seed, "precision": "fp32"}
+        )
         table(data, named, recipe, given.rounds)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +90,7 @@ class Study:
         Raises StudyError where the study cannot run: another coordinator runs it, its file or its data has changed,
         or start genomes do not fit the space. Raises trainer.DataError where the data is missing.
         """
-        shown, config, runs = progress or Silent(), self.config, Path(self.runs)
-        began = time.time()
+        shown, config, runs, began = progress or Silent(), self.config, Path(self.runs), time.time()
         with (
             shown,
             stop_signals() as by_signal,
@@ -105,11 +104,11 @@ class Study:
             identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest(), FACTS_ATTR: facts}
             store = open_to_run(claimed, directions, identity)
             with closing(store), _storage_errors(store):
-                _check_same(store, config, data)
+                config = _as_begun(store, config, data)
                 warm_start.store_genomes(store, first)
                 launch.store_launch(store, config)
                 stop_asked = StopRequest(store, by_signal, began)
-                stop = _train(self, store, data, shown, stop_asked)
+                stop = _train(replace(self, config=config), store, data, shown, stop_asked)
                 return _result(config, store, data, stop, stop_asked())
 
 
@@ -156,10 +155,10 @@ def _data(config: StudyConfig) -> Data:
     return data
 
 
-def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
-    """Raise StudyError where the study file has changed in a way that a study cannot resume; store what is new."""
+def _as_begun(store: Store, file: StudyConfig, data: Data) -> StudyConfig:
+    """Return the file with the defaults that its study was begun with; raise StudyError where it is another study."""
     attrs = store.study.user_attrs
-    changes.check_same(parse_study(attrs[TEXT_ATTR], f"{config.name} as begun", config.data.root), config)
+    config = changes.resumed(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
     if attrs[DATA_ATTR] != data.digest():
         raise StudyError(
             f"the images of {data.name} differ from those that study {config.name} began with; "
@@ -169,6 +168,7 @@ def _check_same(store: Store, config: StudyConfig, data: Data) -> None:
         store.study.set_user_attr(TEXT_ATTR, config.text())
     if DataFacts.of_attrs(attrs) is None:
         store.study.set_user_attr(FACTS_ATTR, DataFacts.of(data).to_json())
+    return config
 
 
 def _train(study: Study, store: Store, data: Data, progress: Progress, stop_asked: Callable[[], bool]) -> str:

@@ -16,7 +16,7 @@ from trainer import Recipe
 
 FLOAT_BYTES = 4
 # weight, gradient and what the optimizer keeps for it, in floats
-FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4}
+FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4, "muon": 6}
 
 
 class Candidate(NamedTuple):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from genome.yaml.source import shown
 from search.config.dataset import SHAPES
 from search.config.study import StudyConfig
 from search.errors import StudyError
+from trainer.recipe.recipe import EARLIER
 
 # free to change: they say how the study is run; new genomes under `start` are trained next
 FREE = ("workers", "device", "start", "finale", "references")
@@ -22,6 +24,25 @@ GROWING = (
 )
 LONGEST = 12  # lines of the difference that are shown
 _ABSENT = object()
+
+
+def resumed(stored: StudyConfig, file: StudyConfig) -> StudyConfig:
+    """Return the file with the defaults that its study was begun with. Raises StudyError as `check_same` does."""
+    now = _as_begun(stored, file)
+    check_same(stored, now)
+    return now
+
+
+def _as_begun(stored: StudyConfig, now: StudyConfig) -> StudyConfig:
+    """Return `now`, with the recipe defaults of version 0.1.0 where `stored` was begun with them.
+
+    The defaults decide only where the file leaves a key out: a key that was taken out of it is a change.
+    """
+    asked = {**now.train.fixed, **now.train.holes}
+    left_out = {key: value for key, value in EARLIER.items() if key not in asked}
+    earlier = replace(now.train, fixed={**left_out, **now.train.fixed})
+    same_epochs = replace(earlier, fixed={**earlier.fixed, "epochs": stored.recipe.epochs})
+    return replace(now, train=earlier) if same_epochs.plain() == stored.train.plain() else now
 
 
 def check_same(stored: StudyConfig, now: StudyConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from search.results.refs import named, open_study, split_trial
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe
+
+TRAINING_FILE = "training.json"  # identity of the training; another training is refused in the same folder
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,7 @@ class TrainRequest:
 
     def identity(self) -> dict[str, Any]:
         """Return the values that tell this training from another one; more seeds may be added later."""
-        recipe = self.recipe.identity()
-        del recipe["seed"]
+        recipe = _identity(self.recipe)
         return {"genome": genome.dump(self.network), "data": self.data.digest(), "recipe": recipe}
 
     def opening(self) -> str:
@@ -83,12 +85,13 @@ def read_request(options: TrainOptions) -> TrainRequest:
     own = Dataset(str(options.data), options.data_root, options.size)
     dataset = study.data if study and options.data is None else own
     images = dataset.found(None).load()
+    folder = options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}"
     return TrainRequest(
         network=_fitted(found.genome, images),
         data=images,
-        recipe=_recipe(found.recipe, options.epochs, options.settings),
+        recipe=_recipe(found.recipe, options.epochs, options.settings, folder),
         seeds=tuple(range(options.seeds)),
-        folder=options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}",
+        folder=folder,
         device=_device(options.device),
         threads=torch.get_num_threads(),
     )
@@ -119,8 +122,11 @@ def _study(ref: str, runs: Path, data_root: str | None) -> Any:
     return open_study(split_trial(ref)[0], runs, data_root).config
 
 
-def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) -> Recipe:
-    """The recipe of the trial, or the default recipe, with the changes of the options."""
+def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str], folder: Path) -> Recipe:
+    """The recipe of the trial, or the default recipe, with the changes of the options.
+
+    A folder that was begun with the defaults of version 0.1.0 keeps them.
+    """
     from trainer import Recipe
 
     given = dict(_setting(text) for text in settings)
@@ -133,7 +139,21 @@ def _recipe(base: Recipe | None, epochs: int | None, settings: Sequence[str]) ->
         # the values for the trial's optimizer do not suit another optimizer
         for key in ("lr", "weight_decay"):
             known.pop(key, None)
-    return replace(Recipe.parse({**known, **given}), seed=0)
+    values = {**known, **given}
+    now, earlier = Recipe.parse(values), Recipe.parse_earlier(values)
+    return replace(earlier if _begun(folder) == _identity(earlier) else now, seed=0)
+
+
+def _identity(recipe: Recipe) -> dict[str, Any]:
+    return {key: value for key, value in recipe.identity().items() if key != "seed"}
+
+
+def _begun(folder: Path) -> Any:
+    """The recipe that a training was begun with in the folder; None where there is none, or none can be read."""
+    try:
+        return json.loads((folder / TRAINING_FILE).read_bytes()).get("recipe")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -17,13 +17,12 @@ from search.storage.data_facts import DataFacts
 from search.storage.lock import hold
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE
 from search.train.progress import TrainProgress
-from search.train.request import TrainRequest
+from search.train.request import TRAINING_FILE, TrainRequest
 from trainer import files
 
 if TYPE_CHECKING:
     from trainer import Ranks, Report
 
-TRAINING_FILE = "training.json"  # identity of the training; another training is refused in the same folder
 SUMMARY_FILE = "summary.json"
 CHECKPOINT_FILE = "checkpoint"
 

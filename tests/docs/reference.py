@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from search.config.schema import Written
 from tests.docs import parts
 from trainer import Recipe, RecipeError, Report
+from trainer.recipe.optimizers import OPTIMIZERS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -120,17 +121,23 @@ def _yaml(value: Any) -> str:
 
 def recipe_keys() -> list[Key]:
     """Return every key of a recipe."""
-    told, optimizers = field_docs(Recipe), ("sgd", "adamw")
-    rows = []
-    for field in fields(Recipe):
-        values = [getattr(Recipe(optimizer=name), field.name) for name in optimizers]
-        default = f"`{_yaml(values[0])}`"
-        if field.name != "optimizer" and values[0] != values[1]:
-            default = " or ".join(
-                f"`{_yaml(v)}` ({name})" for v, name in zip(values, optimizers, strict=True)
-            )
-        rows.append(Key(field.name, _allowed(field.name), default, told.get(field.name, "")))
-    return rows
+    told = field_docs(Recipe)
+    return [
+        Key(field.name, _allowed(field.name), _recipe_default(field.name), told.get(field.name, ""))
+        for field in fields(Recipe)
+    ]
+
+
+def _recipe_default(key: str) -> str:
+    """Return the default of a recipe's key; where it follows the optimizer, that of each."""
+    if key == "optimizer":
+        return f"`{Recipe().optimizer}`"
+    by_value: dict[str, list[str]] = {}
+    for name in OPTIMIZERS:
+        by_value.setdefault(_yaml(getattr(Recipe(optimizer=name), key)), []).append(name)
+    if len(by_value) == 1:
+        return f"`{next(iter(by_value))}`"
+    return " or ".join(f"`{value}` ({', '.join(names)})" for value, names in by_value.items())
 
 
 def _allowed(key: str) -> str:

@@ -113,7 +113,7 @@ def test_nothing_in_an_epoch_waits_for_the_device(digits: Data, net: Make, avera
     assert all(parts.seconds[part] > 0 for part in ("data", "forward", "backward", "step"))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 def test_a_captured_step_is_the_same_step(digits: Data, net: Make, optimizer: str) -> None:
     recipe, home = Recipe(optimizer=optimizer, batch=32), digits.to("cuda")
     weights = []

@@ -1,18 +1,21 @@
 """Recipes: complete, checked, and the schedules that they name."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from trainer import Recipe, RecipeError
+from trainer import Recipe, RecipeError, load
 from trainer.loop.optimizer import optimizer_of
-from trainer.recipe.schedules import cosine, one_cycle
+from trainer.loop.training import augment
+from trainer.recipe.schedules import SCHEDULES, cosine, linear, one_cycle
 
 
 def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
     assert (Recipe().lr, Recipe().weight_decay) == (0.1, 5e-4)
+    assert Recipe() == Recipe(optimizer="muon", crop="auto")
     adamw = Recipe(optimizer="adamw")
     assert (adamw.lr, adamw.weight_decay) == (3e-3, 0.05)
     assert Recipe.parse(adamw.to_dict()) == adamw
@@ -22,7 +25,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"optimizer": "adam"}, "optimizer is 'adam'; it must be one of sgd, adamw"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; it must be one of sgd, adamw, muon"),
         ({"lr": 0}, "lr is 0; it must be a number above 0"),
         ({"lr": "1e-3"}, "lr is '1e-3'; it must be a number above 0"),
         ({"lr": float("nan")}, "lr is nan; it must be a number above 0"),
@@ -30,13 +33,13 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"batch": 0}, "batch is 0; it must be a whole number of 1..1,000,000"),
         ({"batch": True}, "batch is True; it must be a whole number of 1..1,000,000"),
         ({"epochs": 1.5}, "epochs is 1.5; it must be a whole number of 1..100,000"),
-        ({"schedule": "step"}, "schedule is 'step'; it must be one of one-cycle, cosine"),
+        ({"schedule": "step"}, "schedule is 'step'; it must be one of one-cycle, cosine, linear"),
         ({"warmup": 1}, "warmup is 1; it must be a number of 0 or more and below 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number of 0 or more and below 1"),
         ({"momentum": 0}, "momentum is 0; it must be a number above 0 and below 1"),
         ({"nesterov": 0}, "nesterov is 0; it must be true or false"),
         ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
-        ({"crop": -1}, "crop is -1; it must be a whole number of 0..1,024, or null"),
+        ({"crop": -1}, "crop is -1; it must be auto, a whole number of 0..1,024, or null"),
         ({"flip": 1}, "flip is 1; it must be true or false"),
         ({"precision": "fp16"}, "precision is 'fp16'; it must be one of auto, fp32, bf16"),
         ({"epoch": 3}, "a recipe has no 'epoch'; did you mean epochs?"),
@@ -72,12 +75,17 @@ def test_cosine_is_torch_s() -> None:
     assert [0.4 * cosine(step, 100, 0.0) for step in range(100)] == pytest.approx(theirs, abs=1e-9)
 
 
-@pytest.mark.parametrize("curve", [one_cycle, cosine])
+def test_linear_is_torch_s() -> None:
+    theirs = lrs(torch.optim.lr_scheduler.LinearLR(sgd(), 1.0, 0.0, total_iters=100), 100)
+    assert [0.4 * linear(step, 100, 0.0) for step in range(100)] == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize(
     ("steps", "warmup"), [(1, 0.0), (1, 0.5), (2, 0.9), (3, 0.0), (1000, 0.01), (10, 0.99)]
 )
-def test_factors_stay_in_bounds_and_fall_at_the_end(curve: Any, steps: int, warmup: float) -> None:
-    factors = [curve(step, steps, warmup) for step in range(steps)]
+def test_factors_stay_in_bounds_and_fall_at_the_end(name: str, steps: int, warmup: float) -> None:
+    factors = [SCHEDULES[name](step, steps, warmup) for step in range(steps)]
     assert all(0 < factor <= 1 for factor in factors)
     assert factors[-1] == min(factors[round(warmup * steps) :] or factors[-1:])
 
@@ -96,7 +104,9 @@ def test_weight_decay_spares_norms_and_biases(net: Any) -> None:
 def test_momentum_is_nesterov_s_or_plain(nesterov: bool) -> None:
     """Against the formulas: v = m v + g, then p -= lr v, or with Nesterov p -= lr (g + m v)."""
     module = torch.nn.Linear(1, 1, bias=False)
-    optimizer = optimizer_of(module, Recipe(lr=0.1, momentum=0.5, weight_decay=0.0, nesterov=nesterov))
+    optimizer = optimizer_of(
+        module, Recipe(optimizer="sgd", lr=0.1, momentum=0.5, weight_decay=0.0, nesterov=nesterov)
+    )
     weight, velocity = module.weight.item(), 0.0
     for gradient in (1.0, -3.0, 2.0):
         module.weight.grad = torch.full((1, 1), gradient)
@@ -110,6 +120,16 @@ def test_a_key_that_an_earlier_version_lacked_tells_trainings_apart_only_where_i
     assert Recipe().to_dict()["nesterov"] is True and "nesterov" not in Recipe().identity()
     assert Recipe(nesterov=False).identity()["nesterov"] is False
     assert Recipe().identity() == {k: v for k, v in Recipe().to_dict().items() if k != "nesterov"}
+
+
+@pytest.mark.parametrize(
+    ("crop", "epochs", "padding"),
+    [("auto", 9, 0), ("auto", 12, 1), ("auto", 90, 4), (None, 1, 4), (2, 90, 2)],
+)
+def test_the_crop_grows_with_the_epochs(crop: int | str | None, epochs: int, padding: int) -> None:
+    data = load("digits")
+    large = replace(data, input=(1, 32, 32))
+    assert augment(Recipe(crop=crop, epochs=epochs), large).padding == padding
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])

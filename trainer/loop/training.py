@@ -28,6 +28,7 @@ from trainer.recipe import Recipe
 from trainer.report import Row, finite
 
 AGREE_EVERY = 10  # steps between two exchanges among several ranks on whether to stop
+EPOCHS_PER_PIXEL = 10  # of `crop: auto`: a short training sees no image often enough to need more of them
 SETTLED_STEPS = 20  # steps after which the seconds of a step are known
 
 
@@ -192,8 +193,14 @@ class Training:
 
 def augment(recipe: Recipe, data: Data) -> Augment:
     """Return the recipe's augmentation: flips only if they keep the class, padding by the image's size."""
-    padding = min(data.input[1:]) // 8 if recipe.crop is None else recipe.crop
-    return Augment(padding, recipe.flip and data.mirror, recipe.cutout)
+    return Augment(_padding(recipe, min(data.input[1:])), recipe.flip and data.mirror, recipe.cutout)
+
+
+def _padding(recipe: Recipe, side: int) -> int:
+    """Return the pixels of padding before the crop of images whose shorter side has that many pixels."""
+    if isinstance(recipe.crop, int):
+        return recipe.crop
+    return side // 8 if recipe.crop is None else min(side // 8, recipe.epochs // EPOCHS_PER_PIXEL)
 
 
 def _form(module: nn.Module, data: Data, recipe: Recipe, context: TrainContext, stored: Form | None) -> Form:

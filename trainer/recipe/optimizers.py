@@ -65,3 +65,13 @@ def adamw(
     import torch
 
     return torch.optim.AdamW(groups, lr=lr, fused=True, capturable=isinstance(lr, torch.Tensor))
+
+
+@optimizer("muon", lr=0.1, weight_decay=5e-4, has_momentum=True)
+def muon(
+    groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
+) -> torch.optim.Optimizer:
+    """SGD whose steps on kernels and matrices are orthogonal (trainer.recipe.muon)."""
+    from trainer.recipe.muon import Muon
+
+    return Muon(groups, lr, momentum, nesterov)

@@ -15,6 +15,8 @@ LAYOUTS = ("auto", "contiguous", "channels_last")
 COMPILE = ("auto", "always", "never")
 CONDITIONAL = ("momentum", "nesterov", "ema_decay")  # keys without effect beside some values of others
 LATER = ("nesterov",)  # keys that came after version 0.1.0; their defaults never change
+# defaults of version 0.1.0 that have changed
+EARLIER: dict[str, Any] = {"optimizer": "sgd", "crop": None}
 
 
 class RecipeError(ValueError):
@@ -25,24 +27,25 @@ class RecipeError(ValueError):
 class Recipe:
     """How to train. Raises RecipeError, one sentence, for a value out of range."""
 
-    optimizer: str = "sgd"
-    """`sgd` (with momentum) or `adamw`."""
+    optimizer: str = "muon"
+    """`sgd` (with momentum), `adamw`, or `muon`: `sgd` whose steps on kernels and matrices are orthogonal."""
     # lr and weight_decay are filled in __post_init__, so that a stored recipe is complete.
     lr: float = None  # type: ignore[assignment]
-    """Peak learning rate of the schedule; by default 0.1 for sgd, 0.003 for adamw."""
+    """Peak learning rate of the schedule; by default 0.1, or 0.003 for adamw."""
     weight_decay: float = None  # type: ignore[assignment]
-    """Weight decay of kernels and matrices, not of norms and biases; by default 0.0005 for sgd, 0.05 for adamw."""
+    """Weight decay of kernels and matrices, not of norms and biases; by default 0.0005, or 0.05 for adamw."""
     momentum: float = 0.9
-    """Momentum of sgd."""
+    """Momentum of sgd and muon."""
     nesterov: bool = True
-    """Whether the momentum of sgd is Nesterov's; false for plain momentum."""
+    """Whether the momentum of sgd and muon is Nesterov's; false for plain momentum."""
     # digits, 9 epochs, one thread: 0.980 on valid with 64, 0.968 with 128, 0.986 with 32
     batch: int = 64
     """Images per step."""
     epochs: int = 20
     """Passes over the train images."""
     schedule: str = "one-cycle"
-    """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000) or `cosine` (linear up, to 0)."""
+    """Learning rate per step: `one-cycle` (cosine from lr/25 up, then to lr/250,000), `cosine` (linear up, to 0) or
+    `linear` (linear up, linear to 0)."""
     # Longer warm-ups end as well, but early epochs then tell networks apart less.
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""
@@ -50,8 +53,9 @@ class Recipe:
     """Share of the label that is spread evenly over all classes."""
     clip: float | None = 5.0
     """Largest norm of the gradient; null for no clipping."""
-    crop: int | None = None
-    """Pixels of padding before a random crop; 0 for none, null for an eighth of the image's shorter side."""
+    crop: int | str | None = "auto"
+    """Pixels of padding before a random crop; 0 for none, null for an eighth of the image's shorter side, `auto` for
+    one in ten epochs, up to that."""
     flip: bool = True
     """Whether to mirror half of the images in one epoch and the other half in the next, if the data allows it."""
     cutout: int = 0
@@ -93,6 +97,11 @@ class Recipe:
                 hint = f"did you mean {close[0]}?" if close else f"it may have {', '.join(known)}"
                 raise RecipeError(f"a recipe has no {key!r}; {hint}")
         return cls(**values)
+
+    @classmethod
+    def parse_earlier(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Return the recipe of plain values with the defaults of version 0.1.0, so that what it began resumes."""
+        return cls.parse({**EARLIER, **values})
 
     def uses(self, key: str) -> bool:
         """Whether a key has an effect beside the values of the other keys."""
@@ -138,6 +147,10 @@ def _or_none(rule: _Rule) -> _Rule:
     return (lambda value: value is None or rule[0](value)), f"{rule[1]}, or null"
 
 
+def _or_word(word: str, rule: _Rule) -> _Rule:
+    return (lambda value: value == word or rule[0](value)), f"{word}, {rule[1]}"
+
+
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -159,7 +172,7 @@ _RULES: dict[str, _Rule] = {
     "warmup": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "label_smoothing": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "clip": _or_none(_number(lambda v: v > 0, "a number above 0")),
-    "crop": _or_none(_whole(0, 1024)),
+    "crop": _or_none(_or_word("auto", _whole(0, 1024))),
     "flip": _FLAG,
     "cutout": _whole(0, 1024),
     "mixup": _number(lambda v: 0 <= v <= 100, "a number of 0..100"),

@@ -41,5 +41,14 @@ def cosine(step: int, steps: int, warmup: float) -> float:
     return _cosine(1.0, 0.0, (step - rise) / max(steps - rise, 1.0))
 
 
+@schedule("linear")
+def linear(step: int, steps: int, warmup: float) -> float:
+    """Return the factor on lr: linear up in the warm-up, then linear to 0, which follows the last step."""
+    rise = warmup * steps
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    return (steps - step) / max(steps - rise, 1.0)
+
+
 def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2

@@ -1,13 +1,14 @@
 """Study files: defaults, every kind of mistake in one line, and what may change under a study."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from genome.yaml.source import SourceError, parse
-from search.config.changes import check_same
+from search.config.changes import check_same, resumed
 from search.config.finale import Finale
 from search.config.read import check_study, load_space, parse_study, read_study
 from search.config.study import StudyConfig
@@ -17,6 +18,8 @@ from search.samplers.proxy_vote import Screen
 from search.samplers.registry import proposing
 from search.space.parse import space_of
 from tests.search.conftest import study_of
+from trainer import Recipe
+from trainer.recipe.recipe import EARLIER
 
 SPACE = """space:
   nodes:
@@ -372,6 +375,33 @@ def test_what_makes_it_another_study(changes: dict[str, Any], said: str) -> None
     begun = grown(budget={"device_time": 60})
     with pytest.raises(StudyError, match=said):
         check_same(begun, grown(**{"budget": {"device_time": 60}, **changes}))
+
+
+def begun_by_0_1_0(train: dict[str, Any]) -> StudyConfig:
+    """A study as version 0.1.0 stored it: every key of its recipe is written."""
+    stored = Recipe(**{**EARLIER, **train}).to_dict()
+    del stored["nesterov"]
+    return grown(train=stored)
+
+
+@pytest.mark.parametrize(
+    "train", [{"epochs": 2}, {"epochs": 2, "lr": 0.3}, {"epochs": 2, "optimizer": "adamw"}]
+)
+def test_a_study_begun_with_earlier_defaults_keeps_them(train: dict[str, Any]) -> None:
+    begun = begun_by_0_1_0(train)
+    now = resumed(begun, grown(train={**train, "epochs": 4}))
+    assert now.recipe == replace(begun.recipe, epochs=4) != grown(train={**train, "epochs": 4}).recipe
+    assert resumed(now, grown(train={**train, "epochs": 4})).recipe == now.recipe, "and the time after that"
+
+
+def test_a_study_begun_today_has_today_s_defaults() -> None:
+    begun = grown(train={"epochs": 2})
+    assert resumed(begun, grown(train={"epochs": 2})).recipe == begun.recipe == Recipe(epochs=2)
+
+
+def test_a_key_that_was_taken_out_of_the_file_is_a_change() -> None:
+    with pytest.raises(StudyError, match=r"  train.lr: 0.3 -> 0.1$"):
+        resumed(begun_by_0_1_0({"epochs": 2, "lr": 0.3, **EARLIER}), grown(train={"epochs": 2, **EARLIER}))
 
 
 def test_known_shapes_are_those_of_the_data() -> None:

@@ -46,7 +46,7 @@ def test_holes_of_the_recipe_are_holes_of_the_space() -> None:
         "train.nesterov": OneOf(True, False),
         "train.batch": Int(32, 96, 32),
     }
-    assert study.recipe == Recipe(epochs=2, lr=0.01, batch=32, momentum=0.5)
+    assert study.recipe == Recipe(optimizer="sgd", epochs=2, lr=0.01, batch=32, momentum=0.5)
 
 
 def test_the_defaults_of_a_searched_optimizer_are_its_own() -> None:

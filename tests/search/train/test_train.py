@@ -14,6 +14,7 @@ import pytest
 import search
 from search.cli import app
 from search.train.progress import bars
+from trainer.recipe.recipe import EARLIER
 
 ROOT = Path(__file__).parents[3]
 TEXT = """genome: small
@@ -107,6 +108,18 @@ def test_seeds_give_a_mean_a_spread_and_an_export_each(
     assert len(json.loads((folder / "summary.json").read_text())["seeds"]) == 3
 
 
+def test_a_training_begun_with_earlier_defaults_keeps_them(
+    command: Callable[..., tuple[int, str, str]], small: Path, tmp_path: Path
+) -> None:
+    earlier = [word for key, value in EARLIER.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    assert command("train", small, *QUICK, "--epochs", 1, *earlier, "--to", "here")[0] == 0
+    status, out, _ = command("train", small, *QUICK, "--epochs", 1, "--to", "here", "--seeds", 2)
+    assert status == 0 and "seed 1" in out
+    reports = [search.load_export(tmp_path / f"here/seed-{seed}")[1]["training"] for seed in (0, 1)]
+    assert reports[0]["recipe"] == {**reports[1]["recipe"], "seed": 0}
+    assert EARLIER.items() <= reports[1]["recipe"].items()
+
+
 def test_another_training_in_the_folder_is_refused(
     command: Callable[..., tuple[int, str, str]], small: Path, tmp_path: Path
 ) -> None:
@@ -175,7 +188,7 @@ def test_killed_and_gone_on_with_to_the_bit(small: Path, tmp_path: Path) -> None
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert said(genome(*words, whole))[0] == 0
     status, _, err = said(genome(*words, killed, code=SIGNALLED.format(epoch=5, number=signal.SIGINT)))
-    assert status == 130 and err == "stopped; the same command goes on where it was\n"
+    assert status == 130 and err == "stopped; the same command resumes the training\n"
     status, *_ = said(genome(*words, killed, code=SIGNALLED.format(epoch=10, number=signal.SIGKILL)))
     assert status == -signal.SIGKILL
     status, out, _ = said(genome(*words, killed))

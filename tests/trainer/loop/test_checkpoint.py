@@ -50,8 +50,9 @@ class After:
         FULL,
         replace(FULL, optimizer="adamw", average="ema", ema_decay=0.9),
         replace(FULL, average="lookahead", schedule="cosine", accumulate=2),
+        replace(FULL, optimizer="muon"),
     ],
-    ids=["sgd", "adamw-ema", "lookahead"],
+    ids=["sgd", "adamw-ema", "lookahead", "muon"],
 )
 def test_stopped_anywhere_it_goes_on_to_the_bit(
     digits: Data, net: Make, tmp_path: Path, recipe: Recipe

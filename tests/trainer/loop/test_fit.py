@@ -144,7 +144,7 @@ def timeless(report: Report) -> list[Row]:
     return [replace(row, seconds=0.0, images_per_second=0.0) for row in report.curve]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 def test_two_fits_are_equal_bit_for_bit(digits: Data, net: Make, optimizer: str) -> None:
     recipe = Recipe(optimizer=optimizer, epochs=2, cutout=2)
     torch.manual_seed(1)

@@ -39,7 +39,7 @@ def linear() -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 @pytest.mark.parametrize("clip", [1e-3, 0.5, 1e6, None])
 def test_a_clipped_step_is_torch_s(clip: float | None, optimizer: str) -> None:
     ours, theirs = linear(), linear()
