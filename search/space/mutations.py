@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-from genome.domain import Domain, Float, Int, OneOf
+from genome import Genome
+from genome.domain import Domain, Float, Int, OneOf, Value
 from search.space.mismatch import told
 from search.space.mutation_sites import RECIPE, SCHEDULE, sites
 from search.space.point import Point
@@ -48,7 +51,7 @@ def apply(space: Space, move: str, parent: Point, rng: Random, mate: Point | Non
 
     The result lies in the space and is not the parent. `mate` is the second parent of `graft` and `crossover`.
     """
-    answers, mated = space.answers(parent), move in MATED
+    answers, mated = _answers(space, parent), move in MATED
     for _ in range(TRIES):
         made = _mated(space, move, answers, mate, rng) if mated else _changed(space, move, answers, rng)
         if made is None:
@@ -57,6 +60,16 @@ def apply(space: Space, move: str, parent: Point, rng: Random, mate: Point | Non
         if child != parent:
             return Moved(child, made.told)
     return None
+
+
+def _answers(space: Space, parent: Point) -> Answers:
+    """The answers of a parent, of which a search makes many children."""
+    return _remembered(space, parent.genome, tuple(parent.searched.items()))
+
+
+@lru_cache(maxsize=1 << 9)
+def _remembered(space: Space, written: Genome, searched: tuple[tuple[str, Value], ...]) -> Answers:
+    return MappingProxyType(space.answers(Point(written, dict(searched))))
 
 
 class Change(NamedTuple):
@@ -128,7 +141,7 @@ def _mated(space: Space, move: str, answers: Answers, mate: Point | None, rng: R
     """Answers of the second parent: for one node, or for each node that chance gives it."""
     if mate is None:
         return None
-    theirs = space.answers(mate)
+    theirs = _answers(space, mate)
     known = sites(space)
     differing = sorted({known[name].place for name in {*answers, *theirs} if _differs(name, answers, theirs)})
     if not differing or (move == "crossover" and len(differing) < 2):

@@ -18,63 +18,70 @@ from typing import NamedTuple
 import numpy as np
 
 from genome.compute_graph import ComputeGraph, Edges, compute_graph
-from genome.op import Op
+from genome.op import Op, Shape
 from genome.plan import Plan
-from genome.step import SOURCE, Step
+from genome.step import Step
 
 ROUNDS = 2  # a node sees what is two edges away; further away hardly two networks agree
 IMAGE = 1  # label of the image
 
 
-class Histogram(NamedTuple):
-    """How often each kind of neighbourhood occurs."""
+class Histograms(NamedTuple):
+    """How often each kind of neighbourhood occurs, for each part of the features in turn."""
 
     # 64-bit numbers
     kinds: np.ndarray
     # square roots of the counts: the tenth of a kind counts less than the first (Hellinger's distance)
     roots: np.ndarray
+    # how many kinds each part has
+    lengths: np.ndarray
 
 
-def histograms(plan: Plan) -> tuple[Histogram, ...]:
+def histograms(plan: Plan) -> Histograms:
     """Return the features of a network: for each coarseness of the labels, of the edges and of each round.
 
-    They are as many for every network and stand in the same order.
+    The parts are as many for every network and stand in the same order.
     """
     graph = compute_graph(plan)
     turns = Counter(step.node.name for step in plan.steps)  # more than one for the members of a loop
     levels = [[hash((label(step), turns[step.node.name])) for step in graph.steps] for label in LEVELS]
-    return tuple([each for labels in levels for each in _of_level(labels, graph)])
+    parts = [Counter(each) for labels in levels for each in _of_level(labels, graph)]
+    return Histograms(
+        np.array([kind for counts in parts for kind in counts], dtype=np.int64),
+        np.sqrt([count for counts in parts for count in counts.values()]),
+        np.array([len(counts) for counts in parts]),
+    )
 
 
-def _of_level(labels: list[int], graph: ComputeGraph) -> Iterable[Histogram]:
-    yield _counted(labels)
-    yield _counted([hash((_at(u, labels), labels[v])) for v, edges in enumerate(graph.ins) for u, _ in edges])
+def _of_level(labels: list[int], graph: ComputeGraph) -> Iterable[list[int]]:
+    yield labels
+    at = _with_image(labels)
+    yield [hash((at[u], label)) for label, edges in zip(labels, graph.ins, strict=True) for u, _ in edges]
     for _ in range(ROUNDS):
         labels = _refined(labels, graph.ins, graph.outs)
-        yield _counted(labels)
+        yield labels
 
 
 def _refined(labels: list[int], ins: Edges, outs: Edges) -> list[int]:
     """One round. Numbers in tuples hash alike in every process; words would not."""
+    at = _with_image(labels)
     return [
-        hash(
-            (
-                labels[v],
-                tuple(sorted([(_at(u, labels), slot) for u, slot in ins[v]])),
-                tuple(sorted([(labels[w], slot) for w, slot in outs[v]])),
-            )
-        )
-        for v in range(len(labels))
+        hash((label, _ends(read, at), _ends(readers, at)))
+        for label, read, readers in zip(labels, ins, outs, strict=True)
     ]
 
 
-def _at(node: int, labels: list[int]) -> int:
-    return IMAGE if node == SOURCE else labels[node]
+def _ends(edges: list[tuple[int, int]], at: list[int]) -> tuple[tuple[int, int], ...]:
+    """The labels at the other ends of a node's edges, in an order that does not depend on that of the edges."""
+    if len(edges) == 1:  # of most nodes
+        ((u, slot),) = edges
+        return ((at[u], slot),)
+    return tuple(sorted([(at[u], slot) for u, slot in edges]))
 
 
-def _counted(labels: list[int]) -> Histogram:
-    counts = Counter(labels)
-    return Histogram(np.array([*counts], dtype=np.int64), np.sqrt([*counts.values()]))
+def _with_image(labels: list[int]) -> list[int]:
+    """The labels of all nodes, and last that of the image, whose index is -1."""
+    return [*labels, IMAGE]
 
 
 # --- labels, from coarse to fine
@@ -90,11 +97,15 @@ def _genes(step: Step) -> int:
 
 def _sized(step: Step) -> int:
     """Word, genes, and the output's channels and height to the nearest power of two."""
-    out = step.info.out
-    return hash((_described(step.node.op), round(log2(out.channels)), round(log2(out.height))))
+    return _of_size(step.node.op, step.info.out)
 
 
 LEVELS = (_word, _genes, _sized)
+
+
+@lru_cache(maxsize=1 << 12)
+def _of_size(op: Op, out: Shape) -> int:
+    return hash((_described(op), round(log2(out.channels)), round(log2(out.height))))
 
 
 @lru_cache(maxsize=1 << 12)
