@@ -119,9 +119,11 @@ class Plan:
         """The number of layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
-            read, layers = [s for s in step.sources if s is not None], step.info.cost.layers
-            each = layers if isinstance(layers, tuple) else (layers,) * len(read)
-            deep[i] = max(deep[s] + more for s, more in zip(read, each, strict=True))
+            read, layers = [deep[s] for s in step.sources if s is not None], step.info.cost.layers
+            if isinstance(layers, tuple):
+                deep[i] = max([depth + more for depth, more in zip(read, layers, strict=True)])
+            else:
+                deep[i] = max(read) + layers
         return max(deep[i] for i in self.exits)
 
     @cached_property
@@ -130,7 +132,7 @@ class Plan:
         field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
         for i, step in enumerate(self.steps):
             edges = _shrunk_fields(field, step)
-            reach, jump = max(r for r, _ in edges), max(j for _, j in edges)
+            reach, jump = max([r for r, _ in edges]), max([j for _, j in edges])
             cost = step.info.cost
             field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
         return max(field[i][0] for i in self.exits)
@@ -138,9 +140,11 @@ class Plan:
 
 def _shrunk_fields(field: dict[int, tuple[int, int]], step: Step) -> list[tuple[int, int]]:
     """The receptive fields of a step's inputs after pooling to the smallest image. An exit pools each by itself."""
+    if len(step.sources) == 1:
+        return [field[source] for source in step.sources if source is not None]
     pairs = zip(step.sources, step.ins, strict=True)
     reads = [(field[s], shape.height) for s, shape in pairs if s is not None and shape is not None]
-    if len(reads) == 1 or step.node.op.width == "classes":
+    if step.node.op.width == "classes":
         return [at for at, _ in reads]
     least = min(height for _, height in reads)
     ratios = [(at, -(-height // least)) for at, height in reads]
@@ -151,7 +155,7 @@ def _fitted(step: Step) -> int:
     """The numbers in the pooled inputs and the concatenation that are made before the node runs."""
     ins, seen, shrunk = [i for i in step.ins if i is not None], step.info.seen, step.info.shrunk
     if len(ins) == len(seen):
-        return sum(s.size for s, small in zip(seen, shrunk, strict=True) if small)
+        return sum([s.size for s, small in zip(seen, shrunk, strict=True) if small])
     whole = seen[0]
     pooled = (whole.with_channels(i.channels).size for i, small in zip(ins, shrunk, strict=True) if small)
     return whole.size + sum(pooled)

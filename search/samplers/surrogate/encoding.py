@@ -14,6 +14,7 @@ import numpy as np
 from genome.domain import Domain, Float, Int, OneOf
 from genome.plan import Plan
 from genome.text import written_name
+from search.space.known_answers import answers_of
 from search.space.mutation_sites import RECIPE, SCHEDULE, sites
 from search.space.point import Point
 from search.space.space import Space
@@ -31,7 +32,7 @@ def address(space: Space, point: Point, plan: Plan) -> np.ndarray:
     known, layout = sites(space), _layout(space)
     live = {written_name(step.node.name, point.genome.by_name) for step in plan.steps} | {SCHEDULE, RECIPE}
     vector = layout.unasked.copy()
-    for name, value in space.answers(point).items():
+    for name, value in answers_of(space, point).items():
         if known[name].place in live:
             _put(vector, layout.starts[name], space.holes[name], value)
     return vector

@@ -98,7 +98,8 @@ class _Half(NamedTuple):
 def _halved(parts: np.ndarray) -> _Half:
     rows, columns = np.triu_indices(parts.shape[1])
     at = rows * parts.shape[1] + columns
-    return _Half(at, np.where(rows == columns, 1.0, 2.0), parts.reshape(len(parts), -1)[:, at])
+    values = np.array([part.take(at) for part in parts])
+    return _Half(at, np.where(rows == columns, 1.0, 2.0), values)
 
 
 def _loss(
@@ -106,9 +107,9 @@ def _loss(
 ) -> tuple[float, np.ndarray]:
     """The negative log density of the weights (equation 5.8 and the prior) and its gradient (5.9)."""
     size, weights = len(targets), np.exp(logs)
-    kernel = np.zeros((size, size))
-    kernel.put(half.at, weights[:-1] @ half.values)
-    factor = _factored(kernel.T, weights[-1] * scale)
+    kernel = np.zeros(size * size)
+    kernel[half.at] = weights[:-1] @ half.values
+    factor = _factored(kernel.reshape(size, size).T, weights[-1] * scale)
     dual = cho_solve(factor, targets, check_finite=False)
     away = (logs - prior) / SPREAD
     loss = 0.5 * targets @ dual + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
