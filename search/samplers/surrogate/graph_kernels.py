@@ -11,13 +11,13 @@ from scipy.sparse import csr_matrix
 
 from genome.plan import Plan
 from search.samplers.surrogate.encoding import address, of_recipe
-from search.samplers.surrogate.wl import Histograms, histograms
+from search.samplers.surrogate.wl import Occurrences, Wiring, occurrences, wiring
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
 
 LIMITED = 5  # first sizes, those that a study may limit
 FAR = 4.0  # standard deviations at which a size is clipped
-DENSE = 128  # columns of a dense matrix of histograms; more, of which a network has a few, are stored sparse
+DENSE = 128  # columns of a dense matrix of counts; more, of which a network has a few, are stored sparse
 
 Rows: TypeAlias = np.ndarray | csr_matrix
 
@@ -25,8 +25,8 @@ Rows: TypeAlias = np.ndarray | csr_matrix
 class Features(NamedTuple):
     """A network in numbers."""
 
-    # neighbourhoods of its graph
-    histograms: Histograms
+    # its graph, whose neighbourhoods are counted
+    wiring: Wiring
     # its answers to the holes of the space
     address: np.ndarray
     # of these, the answers for each key of the recipe that is searched
@@ -48,7 +48,7 @@ class Kernels(NamedTuple):
 def features(space: Space, point: Point, plan: Plan) -> Features:
     """Return the features of a point of the space, of whose network `plan` is the plan."""
     answers = address(space, point, plan)
-    return Features(histograms(plan), answers, of_recipe(space, answers), sizes(plan, point.searched))
+    return Features(wiring(plan), answers, of_recipe(space, answers), sizes(plan, point.searched))
 
 
 def sizes(plan: Plan, searched: Searched = NOTHING_SEARCHED) -> np.ndarray:
@@ -107,29 +107,19 @@ def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) ->
     sizes = np.clip((np.array([one.sizes for one in every]) - mean) / deviation, -FAR, FAR)
     # each key in a kernel of its own too: a rate that is good for one network is mostly good for others
     recipes = [np.array(values) for values in zip(*(one.recipe for one in every), strict=True)]
-    return [*_counts(every), np.array([one.address for one in every]), *recipes, sizes]
+    counted = [_counts(each, len(every)) for each in occurrences([one.wiring for one in every])]
+    return [*counted, np.array([one.address for one in every]), *recipes, sizes]
 
 
-def _counts(every: Sequence[Features]) -> Iterable[Rows]:
-    """The histograms of each part as the rows of one matrix."""
-    each = [one.histograms for one in every]
-    lengths = np.array([one.lengths for one in each])  # (networks, parts)
-    kinds, roots = (np.concatenate([one[i] for one in each]) for i in range(2))
-    part = np.repeat(np.tile(np.arange(lengths.shape[1]), len(each)), lengths.ravel())
-    for i, counts in enumerate(lengths.T):
-        here = part == i
-        yield _matrix(kinds[here], roots[here], counts)
+def _counts(of: Occurrences, networks: int) -> Rows:
+    """How often each kind occurs, a row for each network; dense where there are few kinds, which is faster.
 
-
-def _matrix(kinds: np.ndarray, roots: np.ndarray, counts: np.ndarray) -> Rows:
-    """Rows of so many entries each, a column for each kind; dense where there are few kinds, which is faster."""
-    known, columns = np.unique(kinds, return_inverse=True)
-    shape = len(counts), len(known)
-    if len(known) > DENSE:
-        return csr_matrix((roots, columns, np.append(0, np.cumsum(counts))), shape=shape)
-    rows = np.zeros(shape)
-    rows[np.repeat(np.arange(len(counts)), counts), columns] = roots
-    return rows
+    Counts are as square roots: the tenth of a kind counts less than the first (Hellinger's distance).
+    """
+    kinds, columns = np.unique(of.kinds, return_inverse=True)
+    ones = np.ones(len(columns))
+    rows = csr_matrix((ones, (of.networks, columns)), shape=(networks, len(kinds))).sqrt()
+    return rows if len(kinds) > DENSE else rows.toarray()
 
 
 def _distances(rows: Rows, n: int, out: np.ndarray) -> np.ndarray:
