@@ -91,7 +91,9 @@ def _like(space: Space, answers: Answers, name: str) -> Any:
     place, _, gene = known[name]
     if gene is None:
         return None
-    like = [value for other, value in answers.items() if known[other].gene == gene and known[other].place == place]
+    like = [
+        value for other, value in answers.items() if known[other].gene == gene and known[other].place == place
+    ]
     return like[-1] if like else None
 
 

@@ -73,7 +73,9 @@ def occurrences(networks: Sequence[Wiring]) -> list[Occurrences]:
     return found
 
 
-def _rounds(labels: np.ndarray, read: np.ndarray, reader: np.ndarray, slot: np.ndarray) -> Iterable[np.ndarray]:
+def _rounds(
+    labels: np.ndarray, read: np.ndarray, reader: np.ndarray, slot: np.ndarray
+) -> Iterable[np.ndarray]:
     """The labels after each round; a sum is the same in whatever order a node has its edges."""
     for _ in range(ROUNDS):
         ins, outs = np.zeros_like(labels), np.zeros(len(labels) + 1, np.uint64)  # the last for the image
