@@ -99,13 +99,14 @@ class Plan:
                     last_use[source] = i
         for i in (SOURCE, *self.exits):
             last_use[i] = len(self.steps)
-        alive = {SOURCE: self.genome.input.size}
-        peak = 0
+        dying = [0] * (len(self.steps) + 1)  # numbers that are read last by each step, or by the caller
+        for i, last in last_use.items():
+            dying[last] += self.genome.input.size if i == SOURCE else self.steps[i].info.out.size
+        alive, peak = self.genome.input.size, 0
         for i, step in enumerate(self.steps):
-            made = step.info.out.size + step.info.cost.scratch + _fitted(step)
-            peak = max(peak, sum(alive.values()) + made)
-            alive[i] = step.info.out.size
-            alive = {k: v for k, v in alive.items() if last_use[k] > i}
+            out = step.info.out.size
+            peak = max(peak, alive + out + step.info.cost.scratch + _fitted(step))
+            alive += out - dying[i]
         return FLOAT_BYTES * peak
 
     @property
@@ -118,9 +119,11 @@ class Plan:
         """The number of layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
-            read, layers = [s for s in step.sources if s is not None], step.info.cost.layers
-            each = layers if isinstance(layers, tuple) else (layers,) * len(read)
-            deep[i] = max(deep[s] + more for s, more in zip(read, each, strict=True))
+            read, layers = [deep[s] for s in step.sources if s is not None], step.info.cost.layers
+            if isinstance(layers, tuple):
+                deep[i] = max([depth + more for depth, more in zip(read, layers, strict=True)])
+            else:
+                deep[i] = max(read) + layers
         return max(deep[i] for i in self.exits)
 
     @cached_property
@@ -128,31 +131,31 @@ class Plan:
         """The rows of the image that one value before an exit's pooling depends on, padding included."""
         field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
         for i, step in enumerate(self.steps):
-            edges = [_shrunk(field[s], shape, step) for s, shape in _reads(step)]
-            reach, jump = max(r for r, _ in edges), max(j for _, j in edges)
+            edges = _shrunk_fields(field, step)
+            reach, jump = max([r for r, _ in edges]), max([j for _, j in edges])
             cost = step.info.cost
             field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
         return max(field[i][0] for i in self.exits)
 
 
-def _reads(step: Step) -> list[tuple[int, Shape]]:
+def _shrunk_fields(field: dict[int, tuple[int, int]], step: Step) -> list[tuple[int, int]]:
+    """The receptive fields of a step's inputs after pooling to the smallest image. An exit pools each by itself."""
+    if len(step.sources) == 1:
+        return [field[source] for source in step.sources if source is not None]
     pairs = zip(step.sources, step.ins, strict=True)
-    return [(s, shape) for s, shape in pairs if s is not None and shape is not None]
-
-
-def _shrunk(at: tuple[int, int], source: Shape, step: Step) -> tuple[int, int]:
-    """The receptive field of an input after pooling to the smallest image. An exit pools each input by itself."""
+    reads = [(field[s], shape.height) for s, shape in pairs if s is not None and shape is not None]
     if step.node.op.width == "classes":
-        return at
-    ratio = -(-source.height // min(shape.height for _, shape in _reads(step)))
-    return at[0] + (ratio - 1) * at[1], at[1] * ratio
+        return [at for at, _ in reads]
+    least = min(height for _, height in reads)
+    ratios = [(at, -(-height // least)) for at, height in reads]
+    return [(reach + (ratio - 1) * jump, jump * ratio) for (reach, jump), ratio in ratios]
 
 
 def _fitted(step: Step) -> int:
     """The numbers in the pooled inputs and the concatenation that are made before the node runs."""
     ins, seen, shrunk = [i for i in step.ins if i is not None], step.info.seen, step.info.shrunk
     if len(ins) == len(seen):
-        return sum(s.size for s, small in zip(seen, shrunk, strict=True) if small)
+        return sum([s.size for s, small in zip(seen, shrunk, strict=True) if small])
     whole = seen[0]
     pooled = (whole.with_channels(i.channels).size for i, small in zip(ins, shrunk, strict=True) if small)
     return whole.size + sum(pooled)

@@ -15,6 +15,7 @@ from search.samplers.evolve import Evolve, child
 from search.samplers.registry import sampler
 from search.samplers.surrogate.errors import FitError
 from search.space import mutations
+from search.space.known_answers import point_of
 from search.space.mutation_sites import sites
 from search.space.space import Space
 
@@ -114,7 +115,8 @@ class Bayes:
 
     def _draws(self, rng: Random) -> Iterable[Proposal]:
         for _ in range(DRAWS):
-            yield Proposal.of(self.space.draw(rng), Origin(self.name))
+            point = point_of(self.space, lambda _, domain: domain.draw(rng))
+            yield Proposal.of(point, Origin(self.name))
 
 
 def halved(i: int) -> float:

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from genome.domain import Domain, Float, Int, OneOf
+from search.space.known_answers import answers_of, point_of
 from search.space.mismatch import told
 from search.space.mutation_sites import RECIPE, SCHEDULE, sites
 from search.space.point import Point
@@ -48,7 +49,7 @@ def apply(space: Space, move: str, parent: Point, rng: Random, mate: Point | Non
 
     The result lies in the space and is not the parent. `mate` is the second parent of `graft` and `crossover`.
     """
-    answers, mated = space.answers(parent), move in MATED
+    answers, mated = answers_of(space, parent), move in MATED
     for _ in range(TRIES):
         made = _mated(space, move, answers, mate, rng) if mated else _changed(space, move, answers, rng)
         if made is None:
@@ -68,20 +69,32 @@ class Change(NamedTuple):
 
 
 def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Point:
-    """Walk the space with `changed` before `answers`; what neither answers follows a gene of that name, or chance."""
-    known = sites(space)
-    genes: dict[tuple[str, str | None], Any] = {
-        (site.place, site.gene): value for name, value in answers.items() if (site := known[name]).gene
-    }
+    """Walk the space with `changed` before `answers`, which are those of a point of the space.
+
+    What neither answers follows a gene of that name, or chance.
+    """
 
     def ask(name: str, domain: Domain) -> Any:
-        for given in (changed, answers):
-            if name in given and given[name] in domain:
-                return given[name]
-        like = genes.get((known[name].place, known[name].gene))
+        if name in changed and changed[name] in domain:
+            return changed[name]
+        if name in answers:
+            return answers[name]
+        like = _like(space, answers, name)
         return like if like is not None and like in domain else domain.draw(rng)
 
-    return space.point(ask)
+    return point_of(space, ask)
+
+
+def _like(space: Space, answers: Answers, name: str) -> Any:
+    """The answer for the gene of that name which the same node has in another type; None where there is none."""
+    known = sites(space)
+    place, _, gene = known[name]
+    if gene is None:
+        return None
+    like = [
+        value for other, value in answers.items() if known[other].gene == gene and known[other].place == place
+    ]
+    return like[-1] if like else None
 
 
 def _changed(space: Space, move: str, answers: Answers, rng: Random) -> Change | None:
@@ -128,7 +141,7 @@ def _mated(space: Space, move: str, answers: Answers, mate: Point | None, rng: R
     """Answers of the second parent: for one node, or for each node that chance gives it."""
     if mate is None:
         return None
-    theirs = space.answers(mate)
+    theirs = answers_of(space, mate)
     known = sites(space)
     differing = sorted({known[name].place for name in {*answers, *theirs} if _differs(name, answers, theirs)})
     if not differing or (move == "crossover" and len(differing) < 2):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from genome.domain import Domain, Float, Int, OneOf
 from search.config.read import read_study
 from search.space import mutations
+from search.space.known_answers import answers_of
 from search.space.mutation_sites import SCHEDULE, sites
 from search.space.point import Point
 from search.space.space import Space
@@ -37,6 +38,25 @@ def test_law_7_every_move_stays_inside_and_moves(word: str, seed: int, name: str
         assert moved.point.genome in space
         assert moved.point != parent
         assert moved.told
+
+
+@pytest.mark.parametrize("word", mutations.MOVES)
+@MANY
+@given(st.integers(0, 2**64 - 1), st.sampled_from(sorted(SPACES)))
+def test_known_answers_are_those_that_the_space_gives(word: str, seed: int, name: str) -> None:
+    """Also in their order, by which a later move draws among them."""
+    space, rng = SPACES[name], Random(seed)
+    parent, mate = space.draw(rng), space.draw(rng)
+    moved = mutations.apply(space, word, parent, rng, mate)
+    for point in (parent, mate, *([moved.point] if moved is not None else [])):
+        assert list(answers_of(space, point).items()) == list(space.answers(point).items())
+
+
+def test_known_answers_are_copies() -> None:
+    space = SPACES["widest"]
+    point = space.draw(Random(0))
+    answers_of(space, point).clear()
+    assert answers_of(space, point) == space.answers(point) != {}
 
 
 @pytest.mark.parametrize("name", sorted(SPACES))

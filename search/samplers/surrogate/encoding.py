@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from genome.domain import Domain, Float, Int, OneOf
 from genome.plan import Plan
 from genome.text import written_name
+from search.space.known_answers import answers_of
 from search.space.mutation_sites import RECIPE, SCHEDULE, sites
 from search.space.point import Point
 from search.space.space import Space
@@ -28,18 +29,18 @@ def address(space: Space, point: Point, plan: Plan) -> np.ndarray:
     Between two of them a question of choices adds 1 to the squared distance where the answers differ, a number the
     square of the difference in units of its range. Answers about nodes that no exit needs are left out.
     """
-    known = sites(space)
+    known, layout = sites(space), _layout(space)
     live = {written_name(step.node.name, point.genome.by_name) for step in plan.steps} | {SCHEDULE, RECIPE}
-    answers = {name: value for name, value in space.answers(point).items() if known[name].place in live}
-    vector, starts = np.zeros(_length(space)), _starts(space)
-    for name, domain in space.holes.items():
-        _put(vector, starts[name], domain, answers.get(name))
+    vector = layout.unasked.copy()
+    for name, value in answers_of(space, point).items():
+        if known[name].place in live:
+            _put(vector, layout.starts[name], space.holes[name], value)
     return vector
 
 
 def of_recipe(space: Space, vector: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return the parts of such a vector that hold the answer for each key of the recipe."""
-    starts = _starts(space)
+    starts = _layout(space).starts
     return tuple(
         vector[starts[hole.name] : starts[hole.name] + _room(hole.domain)]
         for hole in space.recipes.holes.values()
@@ -48,11 +49,9 @@ def of_recipe(space: Space, vector: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _put(vector: np.ndarray, at: int, domain: Domain, answer: Any) -> None:
     if isinstance(domain, OneOf):
-        if answer is not None:
-            vector[at + domain.choices.index(answer)] = HALF
-        return
-    vector[at] = MIDDLE if answer is None else _position(domain, answer)
-    vector[at + 1] = 0.0 if answer is None else HALF
+        vector[at + domain.choices.index(answer)] = HALF
+    else:
+        vector[at], vector[at + 1] = _position(domain, answer), HALF
 
 
 def _position(domain: Int | Float, value: float) -> float:
@@ -63,18 +62,23 @@ def _position(domain: Int | Float, value: float) -> float:
     return (value - low) / (high - low)
 
 
+class _Layout(NamedTuple):
+    """The vectors of a space."""
+
+    # where each hole's numbers begin
+    starts: dict[str, int]
+    # the vector of no answers
+    unasked: np.ndarray
+
+
 @lru_cache(maxsize=8)
-def _starts(space: Space) -> dict[str, int]:
-    """Where in the vector each hole's numbers begin."""
-    starts, at = {}, 0
+def _layout(space: Space) -> _Layout:
+    starts: dict[str, int] = {}
+    unasked: list[float] = []
     for name, domain in space.holes.items():
-        starts[name] = at
-        at += _room(domain)
-    return starts
-
-
-def _length(space: Space) -> int:
-    return sum(_room(domain) for domain in space.holes.values())
+        starts[name] = len(unasked)
+        unasked += [0.0] * _room(domain) if isinstance(domain, OneOf) else [MIDDLE, 0.0]
+    return _Layout(starts, np.array(unasked))
 
 
 def _room(domain: Domain) -> int:

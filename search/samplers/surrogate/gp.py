@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 from search.samplers.surrogate.errors import FitError
@@ -48,7 +49,7 @@ class Posterior:
         `cross` (parts, m, n) is each part between these and the n known points, `own` (parts, m) at them.
         """
         between = np.tensordot(self.weights.parts, cross, axes=1)  # (m, n)
-        explained = (between * cho_solve(self.factor, between.T).T).sum(axis=1)
+        explained = np.einsum("ij,ji->i", between, cho_solve(self.factor, between.T, check_finite=False))
         variance = self.weights.parts @ own - explained
         return self.mean(cross), np.sqrt(np.maximum(variance, JITTER))
 
@@ -67,12 +68,11 @@ def weigh(parts: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> Weights:
     if np.ptp(targets) == 0.0:
         raise FitError(f"all {len(targets)} targets are equal")
     prior = np.log([*np.full(len(parts), 1.0 / len(parts)), NOISE])
-    flat = parts.reshape(len(parts), -1)
     try:
         found = minimize(
             _loss,
             prior,
-            args=(flat, targets, scale, prior),
+            args=(_halved(parts), targets, scale, prior),
             jac=True,
             method="L-BFGS-B",
             bounds=[BOUNDS] * len(prior),
@@ -84,19 +84,38 @@ def weigh(parts: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> Weights:
     return Weights(best[:-1], float(best[-1]))
 
 
+class _Half(NamedTuple):
+    """Kernels as their upper triangles: the other half says the same, and reading them takes most of the time."""
+
+    # (n (n + 1) / 2,), where an entry is in a flat matrix
+    at: np.ndarray
+    # likewise, how often it occurs in the whole matrix: once on the diagonal, else twice
+    times: np.ndarray
+    # (parts, n (n + 1) / 2)
+    values: np.ndarray
+
+
+def _halved(parts: np.ndarray) -> _Half:
+    rows, columns = np.triu_indices(parts.shape[1])
+    at = rows * parts.shape[1] + columns
+    values = np.array([part.take(at) for part in parts])
+    return _Half(at, np.where(rows == columns, 1.0, 2.0), values)
+
+
 def _loss(
-    logs: np.ndarray, flat: np.ndarray, targets: np.ndarray, scale: np.ndarray, prior: np.ndarray
+    logs: np.ndarray, half: _Half, targets: np.ndarray, scale: np.ndarray, prior: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """The negative log density of the weights (equation 5.8 and the prior) and its gradient (5.9)."""
     size, weights = len(targets), np.exp(logs)
-    kernel = (weights[:-1] @ flat).reshape(size, size)
-    factor = _factored(kernel, weights[-1] * scale)
-    inverse = cho_solve(factor, np.eye(size), check_finite=False)
-    dual = inverse @ targets
+    kernel = np.zeros(size * size)
+    kernel[half.at] = weights[:-1] @ half.values
+    factor = _factored(kernel.reshape(size, size).T, weights[-1] * scale)
+    dual = cho_solve(factor, targets, check_finite=False)
     away = (logs - prior) / SPREAD
     loss = 0.5 * targets @ dual + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
-    pull = np.outer(dual, dual) - inverse
-    slopes = np.append(flat @ pull.ravel(), scale @ np.diag(pull))
+    inverse, _ = dpotri(factor[0], lower=1, overwrite_c=1)  # its lower triangle, half the work of all of it
+    pull = np.outer(dual, dual) - inverse.T
+    slopes = np.append(half.values @ (half.times * pull.take(half.at)), scale @ np.diag(pull))
     return float(loss), -0.5 * weights * slopes + away / SPREAD
 
 
@@ -114,4 +133,7 @@ def condition(weights: Weights, parts: np.ndarray, targets: np.ndarray, scale: n
 
 
 def _factored(kernel: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, bool]:
-    return cho_factor(kernel + np.diag(noise + JITTER), lower=True, check_finite=False)  # type: ignore[no-any-return]
+    """The lower Cholesky factor of a kernel, of which the lower triangle is read, and noise on its diagonal."""
+    noisy = np.array(kernel, order="F")
+    noisy.ravel(order="K")[:: len(noise) + 1] += noise + JITTER
+    return cho_factor(noisy, lower=True, overwrite_a=True, check_finite=False)  # type: ignore[no-any-return]

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from genome.plan import Plan
 from search.samplers.surrogate.encoding import address, of_recipe
-from search.samplers.surrogate.wl import Histogram, histograms
+from search.samplers.surrogate.wl import Occurrences, Wiring, occurrences, wiring
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
 
 LIMITED = 5  # first sizes, those that a study may limit
 FAR = 4.0  # standard deviations at which a size is clipped
+DENSE = 128  # columns of a dense matrix of counts; more, of which a network has a few, are stored sparse
+
+Rows: TypeAlias = np.ndarray | csr_matrix
 
 
 class Features(NamedTuple):
     """A network in numbers."""
 
-    # neighbourhoods of its graph
-    histograms: tuple[Histogram, ...]
+    # its graph, whose neighbourhoods are counted
+    wiring: Wiring
     # its answers to the holes of the space
     address: np.ndarray
     # of these, the answers for each key of the recipe that is searched
@@ -45,7 +48,7 @@ class Kernels(NamedTuple):
 def features(space: Space, point: Point, plan: Plan) -> Features:
     """Return the features of a point of the space, of whose network `plan` is the plan."""
     answers = address(space, point, plan)
-    return Features(histograms(plan), answers, of_recipe(space, answers), sizes(plan, point.searched))
+    return Features(wiring(plan), answers, of_recipe(space, answers), sizes(plan, point.searched))
 
 
 def sizes(plan: Plan, searched: Searched = NOTHING_SEARCHED) -> np.ndarray:
@@ -75,7 +78,8 @@ def scale(drawn: Sequence[Features]) -> Scale:
     spread = sizes.std(axis=0)
     mean, deviation = sizes.mean(axis=0), np.where(spread > 0, spread, 1.0)
     n = len(drawn)
-    usual = [_distances(rows, n).sum() / max(1, n * (n - 1)) for rows in _rows(drawn, mean, deviation)]
+    space = np.empty((n, n))
+    usual = [_distances(rows, n, space).sum() / max(1, n * (n - 1)) for rows in _rows(drawn, mean, deviation)]
     return Scale(tuple(usual), mean, deviation)
 
 
@@ -88,40 +92,54 @@ def kernels(known: Sequence[Features], new: Sequence[Features], by: Scale) -> Ke
     """
     every, n = [*known, *new], len(known)
     rows = _rows(every, by.mean, by.deviation)
-    parts = [_radial(_distances(each, n), usual) for each, usual in zip(rows, by.distances, strict=True)]
-    params = rows[-1][:, :1].toarray()
-    parts.append(params @ params[:n].T)
-    whole = np.array(parts)  # (parts, n + m, n)
-    own = np.ones((len(parts), len(new)))
+    whole = np.empty((len(rows) + 1, len(every), n))
+    for part, each, usual in zip(whole[:-1], rows, by.distances, strict=True):
+        _radial(_distances(each, n, part), usual)
+    params = rows[-1][:, :1]
+    np.matmul(params, params[:n].T, out=whole[-1])
+    own = np.ones((len(whole), len(new)))
     own[-1] = params[n:, 0] ** 2
     return Kernels(whole[:, :n], whole[:, n:], own)
 
 
-def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) -> list[csr_matrix]:
+def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) -> list[Rows]:
     """The features of each kind as the rows of a matrix, sizes last."""
-    counted = [_counts([one.histograms[i] for one in every]) for i in range(len(every[0].histograms))]
     sizes = np.clip((np.array([one.sizes for one in every]) - mean) / deviation, -FAR, FAR)
     # each key in a kernel of its own too: a rate that is good for one network is mostly good for others
-    recipes = [csr_matrix(np.array(values)) for values in zip(*(one.recipe for one in every), strict=True)]
-    return [*counted, csr_matrix([one.address for one in every]), *recipes, csr_matrix(sizes)]
+    recipes = [np.array(values) for values in zip(*(one.recipe for one in every), strict=True)]
+    counted = [_counts(each, len(every)) for each in occurrences([one.wiring for one in every])]
+    return [*counted, np.array([one.address for one in every]), *recipes, sizes]
 
 
-def _counts(each: Sequence[Histogram]) -> csr_matrix:
-    """Histograms as the rows of one matrix."""
-    kinds, columns = np.unique(np.concatenate([one.kinds for one in each]), return_inverse=True)
-    ends = np.cumsum([0, *(len(one.kinds) for one in each)])
-    return csr_matrix(
-        (np.concatenate([one.roots for one in each]), columns, ends), shape=(len(each), len(kinds))
-    )
+def _counts(of: Occurrences, networks: int) -> Rows:
+    """How often each kind occurs, a row for each network; dense where there are few kinds, which is faster.
+
+    Counts are as square roots: the tenth of a kind counts less than the first (Hellinger's distance).
+    """
+    kinds, columns = np.unique(of.kinds, return_inverse=True)
+    ones = np.ones(len(columns))
+    rows = csr_matrix((ones, (of.networks, columns)), shape=(networks, len(kinds))).sqrt()
+    return rows if len(kinds) > DENSE else rows.toarray()
 
 
-def _distances(rows: csr_matrix, n: int) -> np.ndarray:
-    """Squared distances of all rows from the first n."""
-    norms = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-    between = (rows @ rows[:n].T).toarray()
-    return np.asarray(np.maximum(norms[:, None] + norms[:n] - 2.0 * between, 0.0))
+def _distances(rows: Rows, n: int, out: np.ndarray) -> np.ndarray:
+    """Squared distances of all rows from the first n, written to `out`."""
+    if isinstance(rows, np.ndarray):
+        norms = np.einsum("ij,ij->i", rows, rows)
+        np.matmul(rows, rows[:n].T, out=out)
+    else:
+        norms = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+        (rows @ rows[:n].T).toarray(out=out)
+    out *= -2.0
+    out += norms[:, None]
+    out += norms[:n]
+    return np.asarray(np.maximum(out, 0.0, out=out))
 
 
-def _radial(distances: np.ndarray, usual: float) -> np.ndarray:
-    """exp(-d / usual d). Where all networks of the space are one, they tell nothing apart."""
-    return np.asarray(np.exp(-distances / usual)) if usual > 0 else np.ones_like(distances)
+def _radial(distances: np.ndarray, usual: float) -> None:
+    """Replace distances d by exp(-d / usual d). Where all networks of the space are one, they tell nothing apart."""
+    if usual > 0:
+        distances /= -usual
+        np.exp(distances, out=distances)
+    else:
+        distances.fill(1.0)

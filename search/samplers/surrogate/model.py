@@ -20,7 +20,8 @@ from search.space.point import Point, digest_of
 from search.space.space import Space
 
 SCALED = 100  # draws by which the scale of the space is measured
-REMEMBERED = 1 << 13  # networks whose features are cached
+# networks whose features are cached: candidates of some proposals, and trials, which are read again for each proposal
+NEW, KNOWN = 1 << 10, 1 << 14
 
 
 class Network(NamedTuple):
@@ -65,7 +66,8 @@ class Surrogate:
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.seed = space, seed
-        self._network = lru_cache(maxsize=REMEMBERED)(self._resolved)
+        self._network = lru_cache(maxsize=NEW)(self._resolved)
+        self._trained = lru_cache(maxsize=KNOWN)(self._network)
         self._sizes: dict[int, np.ndarray | None] = {}  # by the number of the trial
 
     def distinct(
@@ -123,7 +125,7 @@ class Surrogate:
         """The expected improvement of each new network, on the best that is known or on `than`."""
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
-        kernels = graph_kernels.kernels([self._of(one.point).features for one in known], new, self._scale)
+        kernels = graph_kernels.kernels([self._features(one) for one in known], new, self._scale)
         even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
         observed = observations(seen.sights, target_transform.scores(seen.costs, even), taught)
         return improvement(kernels, observed, than)
@@ -137,6 +139,10 @@ class Surrogate:
 
     def _of(self, point: Point) -> Network:
         return self._network(point.genome, tuple(point.searched.items()))
+
+    def _features(self, one: Individual) -> Features:
+        """The features of a trial: those of the candidate that it was, or computed once where a study is resumed."""
+        return self._trained(one.genome, tuple(one.searched.items())).features
 
     def _resolved(self, written: Genome, values: tuple[tuple[str, Value], ...]) -> Network:
         point = Point(written, dict(values))

@@ -36,7 +36,7 @@ def among(known: np.ndarray, observed: Observations) -> np.ndarray:
 
     known: (parts, n, n), between points.  Returns (parts, k, k).
     """
-    parts = known[:, observed.points][:, :, observed.points]
+    parts = _columns(_columns(known, observed, 1), observed, 2)
     both = np.logical_and.outer(observed.are_brief, observed.are_brief)
     return _with(parts, parts.mean(axis=0) * both, observed)
 
@@ -46,13 +46,20 @@ def between(rows: np.ndarray, observed: Observations) -> np.ndarray:
 
     rows: (parts, m, n), between these points and the observed ones.
     """
-    parts = rows[:, :, observed.points]
+    parts = _columns(rows, observed, 2)
     return _with(parts, np.zeros(parts.shape[1:]), observed)
 
 
 def at(own: np.ndarray, observed: Observations) -> np.ndarray:
     """Return the parts at whole trainings of m points, (parts, m), as `between` has them."""
     return _with(own, np.zeros(own.shape[1:]), observed)
+
+
+def _columns(parts: np.ndarray, observed: Observations, axis: int) -> np.ndarray:
+    """The parts at the points of the observations along one axis; no copy where each point has one, in order."""
+    if np.array_equal(observed.points, np.arange(parts.shape[axis])):
+        return parts
+    return parts.take(observed.points, axis=axis)  # indexing would transpose them
 
 
 def _with(parts: np.ndarray, more: np.ndarray, observed: Observations) -> np.ndarray:

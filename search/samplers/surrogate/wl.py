@@ -9,7 +9,7 @@ so that features do not depend on how nodes are named, listed or written as moti
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from math import log2
@@ -17,64 +17,83 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genome.compute_graph import ComputeGraph, Edges, compute_graph
-from genome.op import Op
+from genome.compute_graph import compute_graph
+from genome.op import Op, Shape
 from genome.plan import Plan
 from genome.step import SOURCE, Step
 
 ROUNDS = 2  # a node sees what is two edges away; further away hardly two networks agree
 IMAGE = 1  # label of the image
+ODD = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)  # to mix with
 
 
-class Histogram(NamedTuple):
-    """How often each kind of neighbourhood occurs."""
+class Wiring(NamedTuple):
+    """The graph of a network in numbers."""
+
+    # (levels, nodes), 64-bit numbers, from coarse to fine
+    labels: np.ndarray
+    # (3, edges): the node that is read, -1 for the image; the node that reads it; the position of the input
+    edges: np.ndarray
+
+
+class Occurrences(NamedTuple):
+    """Which neighbourhoods occur in which networks, one entry for each time."""
 
     # 64-bit numbers
     kinds: np.ndarray
-    # square roots of the counts: the tenth of a kind counts less than the first (Hellinger's distance)
-    roots: np.ndarray
+    # indices of the networks
+    networks: np.ndarray
 
 
-def histograms(plan: Plan) -> tuple[Histogram, ...]:
-    """Return the features of a network: for each coarseness of the labels, of the edges and of each round.
-
-    They are as many for every network and stand in the same order.
-    """
+def wiring(plan: Plan) -> Wiring:
+    """Return the graph of a network."""
     graph = compute_graph(plan)
     turns = Counter(step.node.name for step in plan.steps)  # more than one for the members of a loop
-    levels = [[hash((label(step), turns[step.node.name])) for step in graph.steps] for label in LEVELS]
-    return tuple([each for labels in levels for each in _of_level(labels, graph)])
+    labels = [[hash((label(step), turns[step.node.name])) for step in graph.steps] for label in LEVELS]
+    edges = [(u, v, slot) for v, read in enumerate(graph.ins) for u, slot in read]
+    return Wiring(np.array(labels, dtype=np.int64).view(np.uint64), np.array(edges).T)
 
 
-def _of_level(labels: list[int], graph: ComputeGraph) -> Iterable[Histogram]:
-    yield _counted(labels)
-    yield _counted([hash((_at(u, labels), labels[v])) for v, edges in enumerate(graph.ins) for u, _ in edges])
+def occurrences(networks: Sequence[Wiring]) -> list[Occurrences]:
+    """Return what occurs: for each coarseness of the labels the labels, the edges, and what each round gives.
+
+    What is counted of a network does not depend on the others, which are only looked at together to be fast.
+    """
+    sizes = [one.labels.shape[1] for one in networks]
+    of_node = np.repeat(np.arange(len(networks)), sizes)
+    of_edge = np.repeat(np.arange(len(networks)), [one.edges.shape[1] for one in networks])
+    read, reader, slot = np.concatenate([one.edges for one in networks], axis=1)
+    start = np.append(0, np.cumsum(sizes))[of_edge]  # where the nodes of each edge's network begin
+    edges = np.where(read == SOURCE, SOURCE, read + start), reader + start, slot.astype(np.uint64)
+    found = []
+    for labels in np.concatenate([one.labels for one in networks], axis=1):
+        found.append(Occurrences(labels, of_node))
+        found.append(Occurrences(_mixed(_with_image(labels)[edges[0]], labels[edges[1]]), of_edge))
+        found += [Occurrences(each, of_node) for each in _rounds(labels, *edges)]
+    return found
+
+
+def _rounds(
+    labels: np.ndarray, read: np.ndarray, reader: np.ndarray, slot: np.ndarray
+) -> Iterable[np.ndarray]:
+    """The labels after each round; a sum is the same in whatever order a node has its edges."""
     for _ in range(ROUNDS):
-        labels = _refined(labels, graph.ins, graph.outs)
-        yield _counted(labels)
+        ins, outs = np.zeros_like(labels), np.zeros(len(labels) + 1, np.uint64)  # the last for the image
+        np.add.at(ins, reader, _mixed(_with_image(labels)[read], slot))
+        np.add.at(outs, read, _mixed(labels[reader], slot))
+        labels = _mixed(_mixed(labels, ins), outs[:-1])
+        yield labels
 
 
-def _refined(labels: list[int], ins: Edges, outs: Edges) -> list[int]:
-    """One round. Numbers in tuples hash alike in every process; words would not."""
-    return [
-        hash(
-            (
-                labels[v],
-                tuple(sorted([(_at(u, labels), slot) for u, slot in ins[v]])),
-                tuple(sorted([(labels[w], slot) for w, slot in outs[v]])),
-            )
-        )
-        for v in range(len(labels))
-    ]
+def _with_image(labels: np.ndarray) -> np.ndarray:
+    """The labels of all nodes, and last that of the image, whose index is -1."""
+    return np.append(labels, np.uint64(IMAGE))
 
 
-def _at(node: int, labels: list[int]) -> int:
-    return IMAGE if node == SOURCE else labels[node]
-
-
-def _counted(labels: list[int]) -> Histogram:
-    counts = Counter(labels)
-    return Histogram(np.array([*counts], dtype=np.int64), np.sqrt([*counts.values()]))
+def _mixed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """64-bit hashes of pairs of 64-bit numbers, in order, alike in every process."""
+    mixed = (a ^ ((b + ODD[0]) * ODD[1])) * ODD[2]
+    return np.asarray((mixed ^ (mixed >> np.uint64(31))) * ODD[1])
 
 
 # --- labels, from coarse to fine
@@ -90,11 +109,15 @@ def _genes(step: Step) -> int:
 
 def _sized(step: Step) -> int:
     """Word, genes, and the output's channels and height to the nearest power of two."""
-    out = step.info.out
-    return hash((_described(step.node.op), round(log2(out.channels)), round(log2(out.height))))
+    return _of_size(step.node.op, step.info.out)
 
 
 LEVELS = (_word, _genes, _sized)
+
+
+@lru_cache(maxsize=1 << 12)
+def _of_size(op: Op, out: Shape) -> int:
+    return hash((_described(op), round(log2(out.channels)), round(log2(out.height))))
 
 
 @lru_cache(maxsize=1 << 12)

@@ -17,16 +17,18 @@ import genome
 from genome.graph import Genome
 from genome.op import Shape
 from genome.yaml.source import parse
+from search import testing
 from search.samplers.base import Individual, Proposal, Proposer
 from search.samplers.bayes import FEWEST, INITIAL, Bayes, halved
 from search.samplers.evolve import Evolve
 from search.samplers.random_search import RandomSearch
-from search.samplers.surrogate import feasibility, graph_kernels, target_transform
+from search.samplers.surrogate import feasibility, graph_kernels, model, target_transform
 from search.samplers.surrogate.encoding import address
 from search.samplers.surrogate.errors import FitError
 from search.samplers.surrogate.graph_kernels import Kernels
 from search.samplers.surrogate.improvement import improvement, learnt_from
 from search.samplers.surrogate.multi_fidelity import Observations
+from search.space import known_answers
 from search.space.parse import space_of
 from search.space.point import Point
 
@@ -116,6 +118,37 @@ def test_of_two_objectives_it_finds_more_of_the_front_than_random() -> None:
         for found in (ours, theirs)
     ]
     assert areas[0] > areas[1]
+
+
+# --- a resumed study
+
+
+def stored(trials: Sequence[Individual]) -> list[Individual]:
+    """Return trials as a resumed study reads them: their genomes from text, nothing shared with what was proposed."""
+    return [replace(one, genome=genome.loads(genome.dump(one.genome))) for one in trials]
+
+
+@pytest.mark.parametrize("objectives", [1, 2])
+def test_a_resumed_study_proposes_what_the_uninterrupted_one_would(objectives: int) -> None:
+    """With trials of every kind, pruned and running ones among them; caches are only caches."""
+    space = testing.space()
+    sampler, found = Bayes(space, 5, objectives), testing.drawn(space, 2 * INITIAL, objectives)
+    for _ in range(10):
+        avoid = {one.digest for one in found}
+        proposed = sampler.propose(found, avoid)
+        known_answers._known.cache_clear()
+        assert Bayes(space, 5, objectives).propose(stored(found), avoid) == proposed
+        found.append(testing.ended(len(found), proposed.genome, objectives))
+
+
+def test_what_a_full_cache_forgets_changes_no_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
+    past = told(25)
+    plenty = [Bayes(SPACE, seed=2).propose(past[:trials]) for trials in range(15, 25)]
+    monkeypatch.setattr(model, "NEW", 2)
+    monkeypatch.setattr(model, "KNOWN", 2)
+    monkeypatch.setattr(known_answers, "MOST", 2)
+    sparse = Bayes(SPACE, seed=2)
+    assert [sparse.propose(past[:trials]) for trials in range(15, 25)] == plenty
 
 
 # --- the first networks

@@ -20,6 +20,7 @@ from search.proposals.optuna_sampler import GenomeSampler
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.registry import proposer, proposing
 from search.samplers.surrogate import graph_kernels
+from search.samplers.surrogate.wl import occurrences
 from search.space import mutations
 from search.space.distributions import asker
 from search.space.holes import Hole, SpaceError
@@ -144,8 +145,9 @@ def test_the_surrogate_tells_recipes_apart() -> None:
     )
     kernels = graph_kernels.kernels(known, [], scale).known
     plain = graph_kernels.features(testing.space(), Point(written), plan)
-    assert plain.recipe == () and len(kernels) == len(plain.histograms) + 3 + len(HOLES)
-    optimizer, lr, _, batch = kernels[len(plain.histograms) + 1 : -2]
+    counted = len(occurrences([plain.wiring]))
+    assert plain.recipe == () and len(kernels) == counted + 3 + len(HOLES)
+    optimizer, lr, _, batch = kernels[counted + 1 : -2]
     assert lr[0, 0] > lr[0, 1] > lr[0, 2]
     for same_in_all in (kernels[0], optimizer, batch):
         assert same_in_all == pytest.approx(np.ones((3, 3)))

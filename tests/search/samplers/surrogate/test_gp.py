@@ -43,7 +43,7 @@ def test_the_posterior_is_that_of_scikit_learn() -> None:
 
 def test_the_loss_is_the_marginal_likelihood_of_scikit_learn_and_the_prior() -> None:
     logs, prior = np.log([0.7, 0.4, 0.02]), np.log([0.5, 0.5, 0.1])
-    loss, _ = gp._loss(logs, PARTS.reshape(2, -1), Y, ONES, prior)
+    loss, _ = gp._loss(logs, gp._halved(PARTS), Y, ONES, prior)
     away = 0.5 * ((logs - prior) ** 2).sum()
     wanted = -theirs().log_marginal_likelihood_value_ - 0.5 * len(Y) * np.log(2 * np.pi)
     assert loss - away == pytest.approx(wanted, rel=1e-6)
@@ -51,7 +51,7 @@ def test_the_loss_is_the_marginal_likelihood_of_scikit_learn_and_the_prior() -> 
 
 def test_the_slope_is_that_of_differences() -> None:
     logs, prior = np.log([0.7, 0.4, 0.02]), np.log([0.5, 0.5, 0.1])
-    args = (PARTS.reshape(2, -1), Y, np.linspace(1, 4, 30), prior)
+    args = (gp._halved(PARTS), Y, np.linspace(1, 4, 30), prior)
     slope = gp._loss(logs, *args)[1]
     for i, step in enumerate(1e-5 * np.eye(3)):
         difference = (gp._loss(logs + step, *args)[0] - gp._loss(logs - step, *args)[0]) / 2e-5
