@@ -65,7 +65,7 @@ def outcomes(records: list[Record]) -> set[str]:
     return {record.outcome for record in records}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_signal_to_the_group_interrupts_the_trials(started: Start, tmp_path: Path, number: int) -> None:
     command = started(**ENDLESS)
     until(lambda: len(in_training(tmp_path / "runs")) == 2, command)
@@ -79,6 +79,7 @@ def test_a_signal_to_the_group_interrupts_the_trials(started: Start, tmp_path: P
     assert all((folder / str(trial) / CHECKPOINT_FILE).exists() for trial in interrupted)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_closes_interrupts_the_trials(written: Callable[..., Path], tmp_path: Path) -> None:
     code = PATIENT.format(patch="import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)")
     words = [sys.executable, "-c", code, "search", written(**ENDLESS), "--runs", tmp_path / "runs"]
@@ -99,6 +100,7 @@ def test_a_terminal_that_closes_interrupts_the_trials(written: Callable[..., Pat
     assert [*(tmp_path / "runs" / "tiny" / "trials").glob(f"*/{CHECKPOINT_FILE}")]
 
 
+@pytest.mark.slow
 def test_a_signal_that_comes_to_the_command_and_to_its_group_is_one_request(
     started: Start, tmp_path: Path
 ) -> None:
@@ -165,6 +167,7 @@ search.run.scheduler.Scheduler._screen = screen
 """
 
 
+@pytest.mark.slow
 def test_a_signal_during_screening_leaves_no_trial_behind(started: Start, run: Run, tmp_path: Path) -> None:
     changes = {"screen": {"proxies": ["synflow"], "keep": 0.5}, "trials": 4}
     ended(started(SCREENS, **changes))
