@@ -13,7 +13,7 @@ from search.config.init.device import Device
 from search.config.init.images import Images, path_from
 from search.config.init.limits import Chosen
 from search.config.init.room import DRAWS
-from search.config.init.training import Training
+from search.config.init.training import LR, OPTIMIZER, Training
 from search.config.init.wishes import Wishes
 from search.space import preset
 
@@ -36,7 +36,7 @@ class FirstStudy(NamedTuple):
 def study_text(found: FirstStudy, folder: Path, is_full: bool) -> str:
     """Return the study file, for a file in `folder`; with `is_full` the space is written node by node."""
     images, training = found.images, found.training
-    recipe = f"lr: {training.lr}, batch: {training.batch}, epochs: {training.epochs}"
+    recipe = f"optimizer: {OPTIMIZER}, lr: {LR}, batch: {training.batch}, epochs: {training.epochs}"
     lines = [
         *_remark(f"{seen(images)}."),
         *_remark(f"Device: {measured(found.device)}."),
@@ -47,7 +47,7 @@ def study_text(found: FirstStudy, folder: Path, is_full: bool) -> str:
         *_limits(found),
         "sampler: {name: auto, seed: 0}",
         _line("pruner: halving", "at each rung, a network outside the best third is stopped"),
-        f"train: {{optimizer: sgd, {recipe}}}",
+        f"train: {{{recipe}}}",
         "",
         *(_full_space(found) if is_full else _space(found)),
     ]

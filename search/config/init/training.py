@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BATCHES = ((4_000, 32), (20_000, 64), (100_000, 128))  # fewer images -> batch
 LARGE_BATCH = 256
 FEWEST_EPOCHS = 3
+OPTIMIZER, LR = "muon", 0.1  # of the default recipe, written out so that a reader may change them
 GIB = 2**30
 MEMORY = {"cpu": 8, "cuda": 32}  # GiB of one trial, at most
 LONGER = (
@@ -30,7 +31,6 @@ class Training(NamedTuple):
     """How networks are trained."""
 
     batch: int
-    lr: float
     epochs: int
     rungs: tuple[int, ...]
     per_trial: int  # seconds
@@ -40,7 +40,7 @@ class Training(NamedTuple):
 
 def usual_epochs(images: int) -> int:
     """Return the epochs in which a usual network learns so many images, from experience: fewer for more images."""
-    return min(max(round(24 * math.sqrt(math.sqrt(2_000 / images))), 8), 40)
+    return min(max(round(12 * math.sqrt(math.sqrt(2_000 / images))), 4), 20)
 
 
 def usual_batch(images: int, device: Device) -> int:
@@ -63,7 +63,6 @@ def plan_training(
     usual = epochs * epoch / device.workers  # device seconds
     return Training(
         batch=batch,
-        lr=0.2 if batch >= LARGE_BATCH else 0.1,
         epochs=epochs,
         rungs=tuple(sorted({max(1, epochs // 9), max(1, epochs // 3), epochs})),
         per_trial=next((time for time in TIMES if time >= LONGER * usual), TIMES[-1]),
@@ -80,6 +79,6 @@ def _memory(device: Device) -> int:
 
 def _too_large(networks: tuple[Plan, ...], batch: int, memory: int) -> bool:
     """Whether more than a twentieth of the networks need more memory than a trial has."""
-    weights = FLOAT_BYTES * FLOATS_PER_PARAM["sgd"]
+    weights = FLOAT_BYTES * FLOATS_PER_PARAM[OPTIMIZER]
     needed = sorted(weights * plan.params + plan.train_bytes * batch for plan in networks)
     return needed[int(0.95 * (len(needed) - 1))] > memory * GIB

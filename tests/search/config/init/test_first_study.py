@@ -174,7 +174,7 @@ def test_nice_numbers(value: float, round_one: int) -> None:
 
 def test_more_images_need_fewer_epochs() -> None:
     epochs = [usual_epochs(images) for images in (10, 100, 1_000, 10_000, 100_000, 10_000_000)]
-    assert epochs == sorted(epochs, reverse=True) and epochs[0] == 40 and epochs[-1] == 8
+    assert epochs == sorted(epochs, reverse=True) and epochs[0] == 20 and epochs[-1] == 4
 
 
 @pytest.mark.parametrize(
