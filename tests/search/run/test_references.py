@@ -278,3 +278,6 @@ def test_the_study_says_whether_it_found_anything_better() -> None:
             expected,
         ]
     assert reference_lines([found], [found], objectives) == []
+    pruned = Record(2, "pruned", metrics={"accuracy": 0.2}, origin=Origin(REFERENCE, moves=("nin",)))
+    last = reference_lines([resnet, found, pruned], [found], objectives)[-1]
+    assert last.endswith("is better than every reference; 1 of these was not trained to the end")
