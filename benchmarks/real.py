@@ -29,7 +29,7 @@ from search.run.progress import Silent
 WAYS = ("auto", "random", "tpe", "nsga2", "evolve")
 OURS = "auto"
 INPUT, CLASSES = (1, 28, 28), 10
-SPACE = {"preset": "stages", "widths": {"base": {"int": [3, 12]}}}
+SPACE = {"preset": "stages", "widths": {"base": {"int": [2, 6]}}}
 PARAMS = 150_000
 
 
