@@ -9,12 +9,10 @@ from genome.text import genome_of
 from genome.yaml.source import SourceError, read
 from search import formatting
 from search.config.read import in_order, read_draft
-from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.proposals.references import mistakes as reference_mistakes
 from search.proposals.warm_start import start_mistakes
 from search.space.parse import space_file
-from search.space.space import Space
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
@@ -26,7 +24,8 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
     if "study" in source.value:
         config, space, mistakes = read_draft(source, data_root, path.parent)
         mistakes = in_order(
-            source, [*mistakes, *start_mistakes(config, space, runs), *_references(config, space)]
+            source,
+            [*mistakes, *start_mistakes(config, space, runs), *(reference_mistakes(config) if space else ())],
         )
         if mistakes or space is None:
             raise StudyError("\n".join(mistakes))
@@ -43,7 +42,3 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
         plan = genome.resolve(written)
         return f"genome {written.name}: {plan.params:,} params, {formatting.short(plan.macs)} macs"
     raise SourceError(f"{path}:1  neither a study nor a genome; begin with `study: NAME` or `genome: NAME`")
-
-
-def _references(config: StudyConfig, space: Space | None) -> list[str]:
-    return reference_mistakes(config) if space is not None else []

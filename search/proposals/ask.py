@@ -18,7 +18,7 @@ from search.samplers.random_search import RandomSearch
 from search.space.distributions import asker
 from search.space.point import NOTHING_SEARCHED, Point
 from search.space.space import Space
-from search.storage.record import GENOME, REFERENCE, SEARCHED
+from search.storage.record import GENOME, SEARCHED
 from search.storage.study import Store
 from search.storage.trial import GenomeTrial, LiveTrial, OptunaTrial
 
@@ -46,7 +46,7 @@ class Suggestion(NamedTuple):
 
     @property
     def is_reference(self) -> bool:
-        return self.origin is not None and self.origin.by == REFERENCE
+        return self.origin is not None and self.origin.reference is not None
 
 
 class SuggestionSource(Protocol):
@@ -163,7 +163,7 @@ def _enqueued(trial: optuna.Trial, params: Mapping[str, Any], space: Space) -> S
     try:
         if GENOME in attrs:
             point = Point(genome.loads(attrs[GENOME]), attrs.get(SEARCHED, NOTHING_SEARCHED))
-            if origin is None or origin.by != REFERENCE:  # a reference may lie outside the space
+            if origin is None or not origin.is_outside:
                 space.answers(point)
             return Suggestion(point, trial, origin)
         if params:

@@ -12,7 +12,7 @@ from search.config.candidate import Candidate
 from search.objective import Objective, Source, learnt, planned_values
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
-from search.storage.record import OUTSIDE, REFERENCE, UNFINISHED, Record
+from search.storage.record import UNFINISHED, Record
 
 # Kinds of failure that are the fault of the network: the sampler learns from them, and duplicates reuse them.
 OWN_FAULTS = frozenset({"not-finite", "out-of-memory", "batch-too-small"})
@@ -176,8 +176,7 @@ class History:
 
 def _is_member(individual: Individual) -> bool:
     """Whether the space of the study holds the network: a reference may lie outside."""
-    origin = individual.origin
-    return origin is None or origin.by != REFERENCE or OUTSIDE not in origin.moves
+    return individual.origin is None or not individual.origin.is_outside
 
 
 def is_reusable(record: Record, epochs: int) -> bool:

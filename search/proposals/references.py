@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
@@ -13,11 +13,9 @@ from genome import Genome, GenomeError, Shape
 from genome.zoo import scale
 from search.config.candidate import candidate, measured
 from search.config.study import StudyConfig
-from search.samplers import registry
-from search.samplers.base import Origin
+from search.samplers.base import OUTSIDE, REFERENCE, Origin
 from search.space.adapt import fitted
 from search.space.point import Point
-from search.storage.record import OUTSIDE, REFERENCE
 from search.storage.study import Store
 
 log = logging.getLogger("search")
@@ -61,21 +59,21 @@ def mistakes(config: StudyConfig) -> list[str]:
 
 def stored(store: Store, config: StudyConfig) -> list[Reference]:
     """Return the references of a study. A new study chooses and stores them; one that was begun without has none."""
-    texts = store.study.user_attrs.get(REFERENCES)
     if not config.references:
         return []
+    texts = store.study.user_attrs.get(REFERENCES)
     if texts is None:
         texts = {} if store.records() else _chosen(config)
         store.study.set_user_attr(REFERENCES, texts)
-    read = [_reference(name, genome.loads(text), config) for name, text in texts.items()]
-    if registry.entry(config.sampler).proposes:
-        return read
-    for one in read:
+    return [_reference(name, genome.loads(text), config) for name, text in texts.items()]
+
+
+def members(references: Sequence[Reference]) -> list[Reference]:
+    """Return the references that the space holds, for a sampler that knows no other networks; the log says the rest."""
+    for one in references:
         if not one.is_inside:
-            log.warning(
-                "reference %s left out: %s learns of networks of its space alone", one.name, config.sampler
-            )
-    return [one for one in read if one.is_inside]
+            log.warning("reference %s left out: the sampler learns of networks of its space alone", one.name)
+    return [one for one in references if one.is_inside]
 
 
 def _chosen(config: StudyConfig) -> Mapping[str, str]:

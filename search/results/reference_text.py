@@ -24,11 +24,11 @@ def reference_lines(
         lines.append(
             f"no network that the search found is better than the reference {best[0].reference}"
             if best[0].reference
-            else f"trial {best[0].number}, which the search found, is better than every reference{_short(trained)}"
+            else f"trial {best[0].number}, which the search found, is better than every reference{_unfinished(trained)}"
         )
     return lines
 
 
-def _short(references: Sequence[Record]) -> str:
+def _unfinished(references: Sequence[Record]) -> str:
     count = sum(record.outcome != "done" for record in references)
     return f"; {count} of these {'was' if count == 1 else 'were'} not trained to the end" if count else ""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from search.config.candidate import Candidate
 from search.run.budget import Key
-from search.samplers.base import ORIGIN
-from search.storage.record import CHARGED, REFERENCE, SEEN_AT, Record
+from search.samplers.base import ORIGIN, Origin
+from search.storage.record import CHARGED, SEEN_AT, Record
 from search.storage.study import Store
 from search.storage.trial import LiveTrial
 
@@ -63,8 +63,8 @@ class ActiveTrial:
     @property
     def is_reference(self) -> bool:
         """Whether it trains a published network, not one that the sampler proposed."""
-        origin = self.live.attrs.get(ORIGIN)
-        return origin is not None and origin["by"] == REFERENCE
+        stored = self.live.attrs.get(ORIGIN)
+        return stored is not None and Origin.of_json(stored).reference is not None
 
     def checkpoint_owners(self) -> list[int]:
         """Return the numbers of the trials in whose folders the checkpoint to resume may be."""

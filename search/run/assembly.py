@@ -12,7 +12,7 @@ from search.proposals import warm_start
 from search.proposals.ask import OptunaSuggestions, ProposerSuggestions, SuggestionSource
 from search.proposals.custom_sampler import GuardedProposer
 from search.proposals.history import History
-from search.proposals.references import stored
+from search.proposals.references import members, stored
 from search.proposals.screening import Screener
 from search.run.active_trial import ActiveTrials
 from search.run.context import Context
@@ -46,7 +46,9 @@ def assembled(
     space = config.space
     warm_start.enqueue(store, space)
     source = _suggestion_source(config, sampler, store, history)
-    first = ReferenceSuggestions(run, source, stored(store, config))
+    proposes = isinstance(source, ProposerSuggestions)
+    references = stored(store, config)
+    first = ReferenceSuggestions(run, source, references if proposes else members(references), proposes)
     active = ActiveTrials()
     promotion = Promotion(config, run.budget, history, active)
     rungs = Rungs(run, active, Pruning(config, history), promotion)

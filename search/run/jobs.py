@@ -101,9 +101,9 @@ class Jobs:
 
     def _most_seconds(self, trial: ActiveTrial) -> float | None:
         """Return the limit of a trial in device seconds; a reference is also limited by the share of all of them."""
-        most = self.run.config.budget.per_trial
         left = seconds_left(self.run, trial.number) if trial.is_reference else None
-        return left if most is None else most if left is None else min(most, left)
+        limits = [limit for limit in (self.run.config.budget.per_trial, left) if limit is not None]
+        return min(limits, default=None)
 
     def _on_slot(self, device_seconds: float | None, device: str) -> float | None:
         """Return the seconds on a slot that cost so many device seconds."""

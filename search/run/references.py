@@ -9,7 +9,6 @@ import genome
 from search.proposals.ask import Suggestion, SuggestionSource
 from search.proposals.references import Reference
 from search.run.context import Context
-from search.samplers import registry
 from search.samplers.base import ORIGIN
 from search.storage.record import Record
 
@@ -23,6 +22,9 @@ class ReferenceSuggestions:
     run: Context
     source: SuggestionSource
     references: Sequence[Reference]
+    takes_genomes: (
+        bool  # whether trials without parameters do not disturb the source; those of Optuna need parameters
+    )
     suggested: set[str] = field(default_factory=set)
 
     def ask(self, avoid: Collection[str] = ()) -> Suggestion:
@@ -30,9 +32,8 @@ class ReferenceSuggestions:
         if one is None:
             return self.source.ask(avoid)
         self.suggested.add(one.name)
-        if registry.entry(self.run.config.sampler).proposes:
+        if self.takes_genomes:
             return Suggestion(one.point, None, one.origin)
-        # a sampler of Optuna learns from trials with parameters only
         answers = self.run.config.space.answers(one.point)
         self.run.store.study.enqueue_trial(answers, user_attrs={ORIGIN: one.origin.to_json()})
         return self.source.ask(avoid)

@@ -13,6 +13,8 @@ from search.samplers.registry import current
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 
 ORIGIN = "origin"  # attribute of a trial that stores an Origin
+# by whom a published network came that the study trains first, and its last move where the space does not hold it
+REFERENCE, OUTSIDE = "reference", "outside the space"
 
 
 class Origin(NamedTuple):
@@ -24,6 +26,16 @@ class Origin(NamedTuple):
     parents: tuple[int, ...] = ()
     # what was done to them, in words
     moves: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str | None:
+        """The name of the published network, None where the network came from a sampler or a person."""
+        return self.moves[0] if self.by == REFERENCE else None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the space of the study does not hold the network."""
+        return self.by == REFERENCE and OUTSIDE in self.moves
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a trial stores it."""

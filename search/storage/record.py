@@ -28,9 +28,6 @@ OWNER = "owner"  # host:pid:start of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of the last heartbeat of its coordinator, on shared storages
 SHARE = "device_share"  # of a device, since training began, on shared storages
 
-# The origin of a published network that the study trains first, and its last move where its space does not hold it.
-REFERENCE, OUTSIDE = "reference", "outside the space"
-
 
 UNFINISHED = frozenset({"running", "waiting", "paused"})
 
@@ -96,7 +93,7 @@ class Record:
     @property
     def reference(self) -> str | None:
         """The name of the published network that the trial trains, None where the sampler proposed the network."""
-        return self.origin.moves[0] if self.origin is not None and self.origin.by == REFERENCE else None
+        return self.origin.reference if self.origin else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain values, without the genome; `recipe` is there where some of it is searched."""

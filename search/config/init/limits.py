@@ -32,7 +32,7 @@ NICE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
 class Limits(NamedTuple):
-    """The limits of a study, and what was said of each."""
+    """The limits of a study, with a comment on each."""
 
     params: int
     macs: int

@@ -2,9 +2,11 @@
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -23,8 +25,9 @@ from search.run.context import Context
 from search.run.finale_plan import FinalePlan
 from search.run.progress import Silent
 from search.run.references import SHARE, ReferenceSuggestions, seconds_left
-from search.samplers.base import Origin
-from search.storage.record import OUTSIDE, REFERENCE, Record
+from search.samplers.base import OUTSIDE, REFERENCE, Origin
+from search.storage.record import Record
+from search.storage.study import open_to_read
 from search.study import Result, Study
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import study_of, trials_in
@@ -142,7 +145,7 @@ def test_one_begins_where_the_seconds_of_those_before_promise_that_it_ends(tmp_p
     history = History(config.objectives, config.recipe.epochs)
     budget = Budget(store, 100.0, ["cpu"])
     run = Context(config, store, budget, Silent(), lambda: False, history)
-    source = ReferenceSuggestions(run, None, found)  # type: ignore[arg-type]
+    source = ReferenceSuggestions(run, None, found, True)  # type: ignore[arg-type]
     first = source.ask()
     assert first.origin == found[0].origin and first.trial is None and seconds_left(run) == 10.0
     assert source._next() is None, "one at a time"
@@ -219,32 +222,44 @@ def test_the_sampler_learns_from_those_that_the_space_holds() -> None:
     assert history.counted == 2
 
 
-NARROW = {
-    "nodes": {
-        "stem": {"op": "conv", "in": ["image"], "kernel": 3, "width": {"int": [2, 32]}},
-        "out": {"op": "exit", "in": ["stem"]},
-    },
-}
+# It holds ResNet-20, and not ResNet-32.
+RESNETS = yaml.safe_load("""\
+nodes:
+  stem: {op: conv, in: [image], width: 16}
+  s1: {op: stack, in: [stem], width: 16, depth: {int: [1, 3]}, body: {op: residual, fit: front}}
+  s2: {op: stack, in: [s1], width: 32, depth: 3, stride: 2, body: {op: residual, fit: front}}
+  s3: {op: stack, in: [s2], width: 64, depth: 3, stride: 2, body: {op: residual, fit: front}}
+  out: {op: exit, in: [s3]}
+""")
 
 
-@pytest.mark.parametrize("sampler", ["evolve", "tpe"])
-def test_a_member_of_the_space_is_a_trial_of_its_sampler(
-    run: Run, sampler: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "sampler"), [("evolve", None), ("tpe", None), ("auto", "of the user")])
+def test_samplers_of_optuna_get_the_references_of_the_space_alone(
+    written: Callable[..., Path],
+    tmp_path: Path,
+    name: str,
+    sampler: str | None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    member = genome.loads(text_of(width=20, name="wide"))
-    monkeypatch.setattr("search.proposals.references._chosen", lambda config: {
-        "wide": genome.dump(member), "resnet": genome.dump(genome.zoo.resnet(8, (1, 8, 8)))
-    })  # fmt: skip
-    result = run(**{**LIGHT, "limits": None}, sampler={"name": sampler, "seed": 0}, space=NARROW)
+    """One trial without parameters would empty the search space of a sampler of Optuna, also of a sampler object."""
+    words = {
+        "limits": None,
+        "references": ["zoo:resnet-20", "zoo:resnet-32"],
+        "train": {"epochs": 1, "batch": 512},
+    }
+    file = written(**{**LIGHT, **words, "sampler": {"name": name, "seed": 0}, "space": RESNETS, "trials": 1})
+    study = Study.load(file, tmp_path / "runs")
+    result = (replace(study, sampler=optuna.samplers.TPESampler(seed=0)) if sampler else study).run()
     names = [record.reference for record in result.records]
-    assert names[0] == "wide", [(r.outcome, r.reason, r.origin) for r in result.records]
-    assert names.count("resnet") == (sampler == "evolve")
-    assert result.records[0].genome is not None and "width: 20" in result.records[0].genome
-    assert ("reference resnet left out" in caplog.text) == (sampler == "tpe")
-    assert result.records[0].outcome == "done" and names.count(None) == 2
+    is_of_optuna = name != "evolve"
+    assert names[0] == "resnet-20" and names.count("resnet-32") == (not is_of_optuna)
+    assert ("reference resnet-32 left out" in caplog.text) == is_of_optuna
+    assert result.records[0].outcome == "done" and names.count(None) == 1
+    trials = open_to_read("tiny", tmp_path / "runs").study.trials
+    assert all(trial.params for trial in trials) == is_of_optuna
 
 
-# --- the finale, and what is said
+# --- the finale and the messages
 
 
 def test_the_finale_retrains_the_best_reference_beside_the_best_of_the_search(tmp_path: Path) -> None:
