@@ -80,13 +80,18 @@ def mobilenet_of(name: str, images: Images) -> tuple[Genome, Genome]:
     return published, stacked.genome("mobilenet", images, CLASSES)
 
 
+def assert_holds(there: Space, written: Genome, published: Genome) -> None:
+    """Assert that a space holds a genome, and that it is the published network."""
+    found = fitted(there, written)
+    assert found.genome is not None and found.genome in there, found.complaint
+    assert digest(found.genome) == digest(published)
+
+
 @each_preset
 @each_size
 def test_resnet_is_a_member(name: str, images: Images) -> None:
     there, published = space(f"{{preset: {name}}}", images), resnet_of(name, images)
-    found = fitted(there, published)
-    assert found.genome is not None and found.genome in there, found.complaint
-    assert digest(found.genome) == digest(published)
+    assert_holds(there, published, published)
 
 
 @each_preset
@@ -95,9 +100,7 @@ def test_pyramidnet_is_a_member(name: str, images: Images) -> None:
     alpha = 48 if name == "tiny" else 24
     there = space(f"{{preset: {name}}}", images)
     published = first_stages(pyramidnet(6 * units(name) + 2, alpha, input=images, classes=CLASSES), images)
-    found = fitted(there, published)
-    assert found.genome is not None and found.genome in there, found.complaint
-    assert digest(found.genome) == digest(published)
+    assert_holds(there, published, published)
 
 
 @each_preset
@@ -105,9 +108,7 @@ def test_pyramidnet_is_a_member(name: str, images: Images) -> None:
 def test_mobilenet_is_a_member(name: str, images: Images) -> None:
     there = space(f"{{preset: {name}}}", images)
     published, stacked = mobilenet_of(name, images)
-    found = fitted(there, stacked)
-    assert found.genome is not None and found.genome in there, found.complaint
-    assert digest(found.genome) == digest(published)
+    assert_holds(there, stacked, published)
 
 
 @pytest.mark.parametrize("name", ["stages", "classic", "unusual"])
