@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from search import formatting
-from search.results.ranking import LEAST_SEEDS, as_found, is_decided_by_finale
+from search.results.ranking import LEAST_SEEDS, is_decided_by_finale
 from search.run.context import Context
+from search.run.finalists import by_means, by_results
 from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner
 from search.run.retries import ancestors
 from search.storage.record import Record
@@ -72,6 +73,7 @@ class FinalePlan:
     failed: set[int] = field(default_factory=set)  # trials whose network failed with one seed
     rounds: int = 0  # beyond those of the study: each trains every network with one more seed
     top: int | None = None  # how many networks the budget pays for; None before the finale begins
+    finalists: list[int] | None = None  # numbers of the trials; None before the finale begins
 
     def tasks(self) -> list[Task]:
         """Return the tasks left for the best networks."""
@@ -82,21 +84,25 @@ class FinalePlan:
         return tasks(self._ranked()[: self.top], seeds, recipe.epochs)
 
     def _ranked(self) -> list[Record]:
-        """Return the best networks, as many as the finale retrains at most, and the best reference beside them."""
+        """Return the networks to retrain, as many as the finale retrains at most."""
         finale = self.run.config.finale
-        ranked = as_found(self.run.store.records(), self.run.config.objectives)
         if finale is None:
             return []
-        best = ranked[: finale.top]
-        references = [] if any(r.is_reference for r in best) else [r for r in ranked if r.is_reference]
-        return best + references[:1]
+        if self.finalists is None:
+            return by_results(self.run, finale.top)
+        records = {record.number: record for record in self.run.store.records()}
+        return [records[number] for number in self.finalists]
 
     def payable(self) -> list[Task]:
         """Return the tasks left for as many of the best networks as the budget pays for with two seeds each.
 
         Returns no task where it cannot pay for one network: a single training decides nothing.
         """
-        most, left = len(self._ranked()), self.run.budget.left_seconds()
+        finale = self.run.config.finale
+        if finale is None:
+            return []
+        self.finalists = [record.number for record in by_means(self.run, finale.top)]
+        most, left = len(self.finalists), self.run.budget.left_seconds()
         for self.top in range(most, 0, -1):
             chosen = self.tasks()
             if left is None or HEADROOM * sum(map(self.price, self.least(chosen))) <= left:

@@ -58,17 +58,32 @@ def improvement(
     """
     n = int(observed.points.max()) + 1
     measured, running = kernels.known[:, :n, :n], kernels.known[:, n:, :n]
-    among = multi_fidelity.among(measured, observed)
-    weights = gp.weigh(among, observed.scores, observed.noise)
-    posterior = gp.condition(weights, among, observed.scores, observed.noise)
+    posterior = _fitted(measured, observed)
     lowest = posterior.mean(multi_fidelity.between(measured, observed)).min() if than is None else than
     believed = posterior.mean(multi_fidelity.between(running, observed))
     if len(believed):
         observed = observed.believing(believed)
         among = multi_fidelity.among(kernels.known, observed)
-        posterior = gp.condition(weights, among, observed.scores, observed.noise)
+        posterior = gp.condition(posterior.weights, among, observed.scores, observed.noise)
     new = multi_fidelity.between(kernels.cross, observed), multi_fidelity.at(kernels.own, observed)
     return expected_improvement(*posterior.predict(*new), lowest)
+
+
+def means(known: np.ndarray, observed: Observations) -> np.ndarray:
+    """Return the mean of a whole training of each observed point: its own scores, and those of similar points.
+
+    known: (parts, n, n), between the points.
+
+    Raises:
+        FitError: where no Gaussian process can be fitted to the scores.
+    """
+    return _fitted(known, observed).mean(multi_fidelity.between(known, observed))
+
+
+def _fitted(known: np.ndarray, observed: Observations) -> gp.Posterior:
+    among = multi_fidelity.among(known, observed)
+    weights = gp.weigh(among, observed.scores, observed.noise)
+    return gp.condition(weights, among, observed.scores, observed.noise)
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, lowest: float) -> np.ndarray:

@@ -14,11 +14,14 @@ from genome import Genome, GenomeError
 from genome.domain import DomainError, Value
 from search.samplers.base import Individual, Origin, Proposal
 from search.samplers.surrogate import feasibility, graph_kernels, target_transform
+from search.samplers.surrogate.errors import FitError
 from search.samplers.surrogate.graph_kernels import Features
-from search.samplers.surrogate.improvement import Seen, improvement, learnt_from, observations, seen_of
+from search.samplers.surrogate.improvement import Seen, improvement, learnt_from, means, observations, seen_of
+from search.samplers.surrogate.multi_fidelity import Observations
 from search.space.point import Point, digest_of
 from search.space.space import Space
 
+FEWEST = 10  # measured networks, of fewer of which the mean is no better known than the result
 SCALED = 100  # draws by which the scale of the space is measured
 # networks whose features are cached: candidates of some proposals, and trials, which are read again for each proposal
 NEW, KNOWN = 1 << 10, 1 << 14
@@ -109,6 +112,26 @@ class Surrogate:
         gains = self._gains(trials, seen, new, rng, than) * self._chances(new, history)
         return candidates[int(gains.argmax())]
 
+    def means(self, history: Sequence[Individual]) -> dict[int, float]:
+        """Return the mean cost of a whole training of measured trials, by number, in units of the space.
+
+        The mean weighs the result of a network by those of networks like it: a lucky training is not taken for a good
+        network. Of many trials, those are left out that the model does not learn from.
+
+        Raises:
+            FitError: where no Gaussian process can be fitted.
+        """
+        rng = Random(f"{self.seed}/means")
+        trials = Trials(Trials.among(history).measured, ())
+        if len(trials.measured) < FEWEST:
+            raise FitError(f"fewer than {FEWEST} networks were measured")
+        seen = self.seen(trials, rng)
+        taught = learnt_from(seen.costs[: len(trials.measured)], rng)
+        known = [trials.measured[i] for i in taught]
+        kernels = graph_kernels.kernels([self._features(one) for one in known], (), self._scale)
+        found = means(kernels.known, self._observed(trials, seen, taught))
+        return {one.number: float(mean) for one, mean in zip(known, found, strict=True)}
+
     def feasible(self, candidates: Sequence[Candidate], history: Sequence[Individual]) -> list[Candidate]:
         """Return the candidates of the highest chance to be inside the limits of the study."""
         chances = self._chances([one.features for one in candidates], history)
@@ -126,9 +149,11 @@ class Surrogate:
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
         kernels = graph_kernels.kernels([self._features(one) for one in known], new, self._scale)
+        return improvement(kernels, self._observed(trials, seen, taught), than)
+
+    def _observed(self, trials: Trials, seen: Seen, taught: Sequence[int]) -> Observations:
         even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
-        observed = observations(seen.sights, target_transform.scores(seen.costs, even), taught)
-        return improvement(kernels, observed, than)
+        return observations(seen.sights, target_transform.scores(seen.costs, even), taught)
 
     @cached_property
     def _scale(self) -> graph_kernels.Scale:

@@ -25,6 +25,7 @@ from search.run.finale import FinaleWork
 from search.run.finale_plan import AMPLE, FinalePlan, Task, claimed, expected_seconds, tasks
 from search.run.jobs import Jobs
 from search.run.progress import Silent
+from search.samplers.surrogate.model import Surrogate
 from search.storage.record import CHARGED, Record
 from search.storage.seed_results import SeedResult
 from search.storage.study import TEXT_ATTR, Store, open_to_read
@@ -118,6 +119,22 @@ class Told(Silent):
         self.epochs.setdefault((number, seed), []).append(row["epoch"])
         if row["epoch"] == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_beside_the_best_result_those_are_retrained_that_the_model_takes_for_the_best(run: Run) -> None:
+    """A result of one epoch is mostly luck; the network of the best one is retrained in any case."""
+    changes = {**SMALL, "trials": 14, "finale": "none"}
+    found = run(**changes).records
+    ranked = sorted(found, key=lambda r: (-r.metrics["accuracy"], r.metrics["loss"]))
+    file = parse_study(yaml.safe_dump(study_of(**changes), sort_keys=False), "<test>")
+    history = History(file.objectives, file.recipe.epochs)
+    for record in found:
+        history.add(record)
+    means = Surrogate(file.space, file.seed).means(history.individuals())
+    expected = [ranked[0].number, *sorted((r.number for r in ranked[1:]), key=means.__getitem__)[:2]]
+    told = Told()
+    run(told, **{**changes, "finale": {"top": 3, "seeds": 2}})
+    assert told.lines == [f"finale: from scratch, trials {', '.join(map(str, expected))} with seeds 1, 2"]
 
 
 def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> None:

@@ -331,3 +331,36 @@ def test_the_fit_error_is_a_sentence() -> None:
     with pytest.raises(FitError, match="all 4 targets are equal"):
         seen = Observations(np.arange(4), np.zeros(4, dtype=bool), np.ones(4), np.zeros(4))
         improvement(Kernels(np.eye(4)[None], np.ones((1, 1, 4)), np.ones((1, 1))), seen)
+
+
+# --- the mean of what was measured
+
+
+def correlation(a: Sequence[float], b: Sequence[float]) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def test_the_mean_of_the_model_is_nearer_to_the_truth_than_lucky_results() -> None:
+    truth = told(60)
+    costs = [one.costs[0] for one in truth if one.costs]
+    by_result, by_mean, gained = [], [], []
+    for seed in range(6):
+        luck = np.random.default_rng(seed).normal(0.0, np.std(costs), len(costs))
+        noisy = [
+            replace(one, costs=(cost + one_luck,))
+            for one, cost, one_luck in zip(truth, costs, luck, strict=True)
+        ]
+        means = model.Surrogate(SPACE, seed).means(noisy)
+        assert set(means) == {one.number for one in noisy}
+        by_result.append(
+            correlation(costs, [cost + one_luck for cost, one_luck in zip(costs, luck, strict=True)])
+        )
+        by_mean.append(correlation(costs, [means[one.number] for one in noisy]))
+        gained.append(costs[int((costs + luck).argmin())] - costs[min(means, key=means.__getitem__)])
+    assert np.mean(by_mean) > np.mean(by_result) + 0.05
+    assert np.mean(gained) >= 0.0, "what is chosen by the mean is no worse on average"
+
+
+def test_the_mean_needs_some_results() -> None:
+    with pytest.raises(FitError, match="fewer than 10"):
+        model.Surrogate(SPACE, 0).means(told(model.FEWEST - 1))

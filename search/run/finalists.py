@@ -1,0 +1,45 @@
+"""The finalists: the networks that the finale retrains, the first of which it cannot do without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from search.results.ranking import as_found
+from search.run.context import Context
+from search.storage.record import Record
+
+
+def by_results(run: Context, top: int) -> list[Record]:
+    """Return the networks of the best results, and the best reference beside them."""
+    return _beside_a_reference(as_found(run.store.records(), run.config.objectives), top)
+
+
+def by_means(run: Context, top: int) -> list[Record]:
+    """Return the network of the best result, those of the best mean by a model, and the best reference beside them.
+
+    Nothing is handed out before the network of the best result was retrained. A result is partly luck, and the best of
+    many results is mostly luck; so the others are those of the lowest mean cost by a Gaussian process, which weighs the
+    result of a network by those of networks like it. Where the study has several objectives, or no model can be fitted,
+    they are those of the best results.
+    """
+    found = as_found(run.store.records(), run.config.objectives)
+    return _beside_a_reference(_by_mean(run, found) if len(run.config.objectives) == 1 else found, top)
+
+
+def _beside_a_reference(ranked: Sequence[Record], top: int) -> list[Record]:
+    best = list(ranked[:top])
+    references = [] if any(r.is_reference for r in best) else [r for r in ranked if r.is_reference]
+    return best + references[:1]
+
+
+def _by_mean(run: Context, found: Sequence[Record]) -> list[Record]:
+    """Return the networks with the first of them first, the others by the mean of a model, lowest cost first."""
+    from search.samplers.surrogate.errors import FitError
+    from search.samplers.surrogate.model import Surrogate  # loads SciPy
+
+    try:
+        means = Surrogate(run.config.space, run.config.seed).means(run.history.individuals())
+    except FitError:
+        return list(found)
+    last = max(means.values())
+    return [*found[:1], *sorted(found[1:], key=lambda r: means.get(r.number, last))]
