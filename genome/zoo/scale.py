@@ -21,7 +21,7 @@ SMALL = 64  # pixels: larger images get the forms for ImageNet
 WIDEST = 16.0  # factor
 STEPS = 12  # halvings between two factors, after which no width changes any more
 FULL = 0.9  # share of the tightest limit that a scaled network should use
-NARROWEST = 0.3  # factor under which a shallower network is taken
+NARROWEST = 0.5  # factor under which a shallower network is taken
 LIMITS = ("params", "macs", "depth", "memory")  # as in the limits of a study: numbers of a plan
 
 Build = Callable[[tuple[int, int, int], int], Genome]

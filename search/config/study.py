@@ -68,7 +68,7 @@ class StudyConfig:
         """The search space, parsed when it is first asked for. Raises SourceError with its place."""
         shape, classes = self._shape
         space = space_of(self.source_in_full, ("space",), self.name, Shape(*shape), classes)
-        return replace(space, recipes=self.train)
+        return replace(space, recipes=self.train, limits=self.limits)
 
     @cached_property
     def source_in_full(self) -> Source:

@@ -15,6 +15,7 @@ from search.samplers.evolve import Evolve, child
 from search.samplers.registry import sampler
 from search.samplers.surrogate.errors import FitError
 from search.space import mutations
+from search.space.filled import filled
 from search.space.known_answers import point_of
 from search.space.mutation_sites import sites
 from search.space.space import Space
@@ -33,6 +34,9 @@ EXPLORES = 4
 CHILDREN = (
     400  # candidates of each proposal that are made of the best networks; in a small space many are the same
 )
+# under limits, one draw of so many, and one child, is made as wide as they allow, where accuracy alone counts: what is
+# good at a tenth of the operations need not be at all of them, and the best network mostly uses what it may
+FILLED_DRAWS, FILLED_CHILDREN = 2, 6
 CANDIDATES = 240  # new networks, after which no more children are made
 PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostly one of the best ten
 
@@ -49,6 +53,7 @@ class Bayes:
 
     def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
         self.space, self.seed = space, seed
+        self._fills = objectives == 1 and bool(space.limits)
         self._evolve = Evolve(space, seed, objectives)
         self._has_failed = False
 
@@ -108,15 +113,24 @@ class Bayes:
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
         able = {*mutations.MATED, *(site.move for site in sites(self.space).values())}
         evenly = [float(word in able) for word in mutations.moves(self.space)]
-        for _ in range(CHILDREN):
+        for i in range(CHILDREN):
             made = child(self.space, parents, evenly, 1, rng)
             if made is not None:
-                yield made._replace(origin=made.origin._replace(by=self.name))
+                origin = made.origin._replace(by=self.name)
+                yield self._filled(Proposal.of(made.point, origin), i % FILLED_CHILDREN == 0)
 
     def _draws(self, rng: Random) -> Iterable[Proposal]:
-        for _ in range(DRAWS):
+        for i in range(DRAWS):
             point = point_of(self.space, lambda _, domain: domain.draw(rng))
-            yield Proposal.of(point, Origin(self.name))
+            yield self._filled(Proposal.of(point, Origin(self.name)), i % FILLED_DRAWS == 0)
+
+    def _filled(self, made: Proposal, has_turn: bool) -> Proposal:
+        """A proposal as wide as the limits allow, where it is its turn and there are limits."""
+        wide = filled(self.space, made.point) if self._fills and has_turn else None
+        if wide is None or wide == made.point:
+            return made
+        origin = made.origin._replace(moves=(*made.origin.moves, "widths to the limits"))
+        return Proposal.of(wide, origin)
 
 
 def halved(i: int) -> float:

@@ -13,6 +13,7 @@ from search.samplers.operator_credit import chances
 from search.samplers.registry import sampler
 from search.samplers.selection import pick, pool
 from search.space import mutations
+from search.space.filled import is_inside
 from search.space.members import unseen
 from search.space.point import Point, digest_of
 from search.space.space import Space
@@ -20,7 +21,7 @@ from search.space.space import Space
 INITIAL = 10  # networks drawn evenly before the first has children
 MORE = (0.3, 0.1)  # chances of a second and a third move
 FRESH = 0.05  # share of children that are drawn evenly: they have what no parent has
-TRIES = 12  # children that are tried until one is new, and then as many draws
+CHILDREN, DRAWS = 12, 60  # that are tried until one is new and inside the limits: first children, then draws
 
 
 @sampler("evolve", proposes=True, names_parents=True)
@@ -44,12 +45,12 @@ class Evolve:
         breeds = len(parents) > 1 and begun >= INITIAL
         weights = chances(history, mutations.moves(self.space), self.objectives) if breeds else []
         found: Proposal | None = None
-        for attempt in range(2 * TRIES):
-            if breeds and attempt < TRIES and rng.random() >= FRESH:
+        for attempt in range(CHILDREN + DRAWS):
+            if breeds and attempt < CHILDREN and rng.random() >= FRESH:
                 made = child(self.space, parents, weights, self.objectives, rng)
             else:
                 made = Proposal.of(self.space.draw(rng), Origin(self.name))
-            if made is not None and is_new(made.point, avoid):
+            if made is not None and is_new(self.space, made.point, avoid):
                 return made
             found = made or found
         if (left := unseen(self.space, avoid)) is not None:
@@ -75,10 +76,10 @@ def child(
     return Proposal.of(now, Origin(Evolve.name, numbers, tuple(told)))
 
 
-def is_new(point: Point, avoid: Collection[str]) -> bool:
-    """Whether the network of a point can be built and the point is not among those to avoid."""
+def is_new(space: Space, point: Point, avoid: Collection[str]) -> bool:
+    """Whether the network of a point is inside the limits and the point is not among those to avoid."""
     try:
-        network = genome.digest(genome.resolve(point.genome))
-        return digest_of(network, point.searched) not in avoid
+        plan = genome.resolve(point.genome)
+        return digest_of(genome.digest(plan), point.searched) not in avoid and is_inside(space, plan)
     except (GenomeError, DomainError):
         return False

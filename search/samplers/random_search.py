@@ -11,7 +11,7 @@ from search.samplers.registry import sampler
 from search.space.members import unseen
 from search.space.space import Space
 
-TRIES = 12  # draws until one is new
+TRIES = 60  # draws until one is new and inside the limits
 
 
 @sampler("random", proposes=True)
@@ -28,7 +28,7 @@ class RandomSearch:
         rng = Random(f"{self.seed}/{len(history)}")
         drawn = self.space.draw(rng)
         for _ in range(TRIES):
-            if is_new(drawn, avoid):
+            if is_new(self.space, drawn, avoid):
                 return Proposal.of(drawn, Origin(self.name))
             drawn = self.space.draw(rng)
         return Proposal.of(unseen(self.space, avoid) or drawn, Origin(self.name))

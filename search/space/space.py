@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -59,6 +59,8 @@ class Space:
     loops: tuple[Loop, ...] = ()
     # the recipes that are searched together with the networks
     recipes: RecipeSpace = field(default_factory=RecipeSpace)
+    # the most params, macs, depth and memory of a network that the study trains; samplers propose what is inside
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def decode(self, ask: Callable[[str, Domain], Any], everything: bool = False) -> Genome:
         """The genome of these answers. With `everything`, holes without effect are asked too and ignored."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRAININGS = 25  # full trainings that should fit into the budget
 SEARCHED = 0.8  # share of the budget that trains networks; the rest is the finale's
 LAYERS = 20  # of a usual network
-LARGER = 3.0  # the limit by the multiply-adds of the median network inside it
+LARGER = 1.5  # the limit by the multiply-adds of the usual network of the search, which is near it
 # of the multiply-adds of the probed ResNet-8: smaller and larger limits are not chosen; few images teach large networks
 # little, and the preset `tiny` is for a first look
 SMALLEST, LARGEST, LARGEST_TINY = 1 / 4, 12.0, 1.0

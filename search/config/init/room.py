@@ -17,34 +17,11 @@ if TYPE_CHECKING:
     from genome import Plan
 
 DRAWS = 200  # genomes by which a share is measured: to 7 points, with a confidence of 95 %
-WANTED = 0.5  # share of the drawn genomes inside the limits
+WANTED = 0.3  # share of the drawn genomes inside the limits; the samplers narrow or widen the others to them
 # the largest base of the schedule, in channels
 HIGHEST = (
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    12,
-    14,
-    16,
-    20,
-    24,
-    28,
-    32,
-    40,
-    48,
-    64,
-    80,
-    96,
-    128,
-    160,
-    192,
-    256,
-    320,
-    384,
-    512,
+    *(3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48),
+    *(64, 80, 96, 128, 160, 192, 256, 320, 384, 512),
 )
 SPREAD = 6  # the largest base by the smallest
 Inside = Callable[["Plan"], bool]

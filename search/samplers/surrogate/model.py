@@ -12,12 +12,13 @@ import numpy as np
 import genome
 from genome import Genome, GenomeError
 from genome.domain import DomainError, Value
-from search.samplers.base import Individual, Origin, Proposal
+from search.samplers.base import Individual, Proposal
 from search.samplers.surrogate import feasibility, graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
 from search.samplers.surrogate.graph_kernels import Features
 from search.samplers.surrogate.improvement import Seen, improvement, learnt_from, means, observations, seen_of
 from search.samplers.surrogate.multi_fidelity import Observations
+from search.space.filled import is_inside
 from search.space.point import Point, digest_of
 from search.space.space import Space
 
@@ -32,6 +33,7 @@ class Network(NamedTuple):
 
     digest: str
     features: Features
+    is_inside: bool  # the limits of the space
 
 
 class Candidate(NamedTuple):
@@ -76,17 +78,14 @@ class Surrogate:
     def distinct(
         self, proposals: Iterable[Proposal], known: Collection[str], most: int | None = None
     ) -> list[Candidate]:
-        """Return those that can be built and are not known, each network once; the first `most` of them."""
+        """Return those inside the limits that are not known, each network once; the first `most` of them."""
         found: dict[str, Candidate] = {}
         for proposal in proposals:
             if len(found) == most:
                 break
-            try:
-                digest, features = self._of(proposal.point)
-            except (GenomeError, DomainError):
-                continue
-            if digest not in known:
-                found.setdefault(digest, Candidate(proposal, features))
+            network = self._of(proposal.point)
+            if network is not None and network.is_inside and network.digest not in known:
+                found.setdefault(network.digest, Candidate(proposal, network.features))
         return list(found.values())
 
     def seen(self, trials: Trials, rng: Random) -> Seen:
@@ -157,13 +156,17 @@ class Surrogate:
 
     @cached_property
     def _scale(self) -> graph_kernels.Scale:
-        """The scale of the space, by some of its networks."""
+        """The scale of the space, by some of its networks, whether they are inside the limits or not."""
         rng = Random(f"{self.seed}/scale")
-        draws = (Proposal.of(self.space.draw(rng), Origin("")) for _ in range(SCALED))
-        return graph_kernels.scale([one.features for one in self.distinct(draws, ())])
+        drawn = filter(None, [self._of(self.space.draw(rng)) for _ in range(SCALED)])
+        return graph_kernels.scale([one.features for one in {one.digest: one for one in drawn}.values()])
 
-    def _of(self, point: Point) -> Network:
-        return self._network(point.genome, tuple(point.searched.items()))
+    def _of(self, point: Point) -> Network | None:
+        """What a point builds, None where it cannot be built."""
+        try:
+            return self._network(point.genome, tuple(point.searched.items()))
+        except (GenomeError, DomainError):
+            return None
 
     def _features(self, one: Individual) -> Features:
         """The features of a trial: those of the candidate that it was, or computed once where a study is resumed."""
@@ -173,7 +176,8 @@ class Surrogate:
         point = Point(written, dict(values))
         plan = genome.resolve(written)
         digest = digest_of(genome.digest(plan), point.searched)
-        return Network(digest, graph_kernels.features(self.space, point, plan))
+        features = graph_kernels.features(self.space, point, plan)
+        return Network(digest, features, is_inside(self.space, plan))
 
     def _chances(self, networks: Sequence[Features], history: Sequence[Individual]) -> np.ndarray:
         """How likely each is inside the limits of the study."""
