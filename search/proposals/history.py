@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,12 +87,18 @@ class History:
         if is_reusable(record, self.epochs):
             self._trained.setdefault(record.digest, record)
         if record.outcome != "interrupted" and record.rungs and record.params is not None:
-            self.reach(record.number, record.rungs, planned_values(record))
+            self.reach(record.number, record.rungs, planned_values(record), _end(record, self.objectives))
 
-    def reach(self, number: int, rungs: Mapping[int, float], planned: Mapping[str, float]) -> None:
-        """Store the scores of a trial at its rungs (higher is better), and its costs known before training."""
+    def reach(
+        self,
+        number: int,
+        rungs: Mapping[int, float],
+        planned: Mapping[str, float],
+        end: float | None = None,
+    ) -> None:
+        """Store the scores of a trial at its rungs and its end (higher is better), and what was known before it."""
         costs = [o.cost(planned.get(o.name, 0.0)) for o in self.objectives if o.measure.source is Source.PLAN]
-        self._of(number).climb = Climb(dict(rungs), tuple(costs))
+        self._of(number).climb = Climb(dict(rungs), tuple(costs), math.log1p(planned.get("macs", 0.0)), end)
 
     def time(self, number: int, epoch_seconds: float) -> None:
         """Store the device seconds of an epoch of a trial."""
@@ -191,6 +198,14 @@ def is_reusable(record: Record, epochs: int) -> bool:
     if record.outcome == "cut" and record.kind == "purse":
         return False
     return record.outcome in ("done", "cut", "pruned") and record.planned_epochs == epochs
+
+
+def _end(record: Record, objectives: Sequence[Objective]) -> float | None:
+    """Return the score of a trial that was trained to the end, higher is better; None of another."""
+    if record.outcome != "done" or record.values is None or record.reused is not None:
+        return None
+    goal = learnt(objectives)
+    return -goal.cost(record.values[list(objectives).index(goal)])
 
 
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
-# of a trial's score at a rung and those of its peers there, higher is better: whether the trial stops
-Rule: TypeAlias = Callable[[float, Sequence[float]], bool]
+# whether the trial stops: of its score at a rung and those of its peers there, higher is better; a pruner that reads
+# climbs is given the rung, the epochs of a training, the climb of the trial, those of its peers, and the perfect score
+Rule: TypeAlias = Callable[..., bool]
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,20 @@ class Entry:
     pauses: bool
     # of pausing ones: trials enter at later rungs, too (`search.pruners.brackets`), where the budget pays for them
     has_brackets: bool
+    # it is given whole climbs (`search.pruners.rules.Climb`), not scores at the rung
+    reads_climbs: bool
 
 
 _ENTRIES: dict[str, Entry] = {}
 
 
-def pruner(name: str, *, pauses: bool = False, has_brackets: bool = False) -> Callable[[Rule], Rule]:
+def pruner(
+    name: str, *, pauses: bool = False, has_brackets: bool = False, reads_climbs: bool = False
+) -> Callable[[Rule], Rule]:
     """Register a rule under the name that study files give it; `Entry` explains the flags."""
 
     def register(rule: Rule) -> Rule:
-        _ENTRIES[name] = Entry(name, rule, pauses, has_brackets)
+        _ENTRIES[name] = Entry(name, rule, pauses, has_brackets, reads_climbs)
         return rule
 
     return register

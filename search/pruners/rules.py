@@ -24,6 +24,10 @@ class Climb:
     scores: Mapping[int, float]
     # those known before training, lower is better
     costs: tuple[float, ...] = ()
+    # logarithm of the multiply-adds
+    size: float = 0.0
+    # after the whole training, None where it was not trained to the end
+    end: float | None = None
 
 
 @pruner("none")
@@ -64,14 +68,21 @@ def hyperband(score: float, peers: Sequence[float]) -> bool:
     return False
 
 
-def should_stop(name: str, epoch: int, me: Climb, others: Sequence[Climb]) -> bool:
+def should_stop(
+    name: str, epoch: int, epochs: int, me: Climb, others: Sequence[Climb], ceiling: float
+) -> bool:
     """Whether the pruner of that name stops the trial that climbed as `me` at the rung of `epoch`.
 
-    Its peers are the trials that passed the same rung at costs no higher than its own: with several
-    objectives only such a trial shows that this one is beaten.
+    Its peers are the trials at costs no higher than its own, of most pruners those that passed the same rung: with
+    several objectives only such a trial shows that this one is beaten.
+
+    epochs: of a whole training. ceiling: the score of a network without error: 1 for accuracy, 0 for loss.
     """
-    peers = [other.scores[epoch] for other in others if epoch in other.scores and no_dearer(other, me)]
-    return entry(name).stops(me.scores[epoch], peers)
+    peers = [other for other in others if no_dearer(other, me)]
+    found = entry(name)
+    if found.reads_climbs:
+        return found.stops(epoch, epochs, me, peers, ceiling)
+    return found.stops(me.scores[epoch], [peer.scores[epoch] for peer in peers if epoch in peer.scores])
 
 
 def no_dearer(other: Climb, me: Climb) -> bool:

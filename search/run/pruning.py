@@ -33,8 +33,7 @@ class Pruning:
         config, climbs = self.config, self.history.climbs()
         own = climbs.pop(number)
         others = list(climbs.values())
-        if epoch in config.rungs and should_stop(config.pruner, epoch, own, others):
+        epochs, ceiling = config.recipe.epochs, -self.goal.cost(self.goal.measure.perfect)
+        if epoch in config.rungs and should_stop(config.pruner, epoch, epochs, own, others, ceiling):
             return True
-        ceiling = -self.goal.cost(self.goal.measure.perfect)
-        is_on_curve = epoch in config.curve_points
-        return is_on_curve and is_hopeless(epoch, config.recipe.epochs, own, others, ceiling)
+        return epoch in config.curve_points and is_hopeless(epoch, epochs, own, others, ceiling)

@@ -26,8 +26,10 @@ class Auto:
 
     name = "auto"
 
-    def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
-        self._samplers = {made.name: made(space, seed, objectives) for made in (Bayes, Evolve)}
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1, experience: bool = True) -> None:
+        """experience: as of `Bayes`."""
+        made = (Bayes(space, seed, objectives, experience), Evolve(space, seed, objectives))
+        self._samplers: dict[str, Bayes | Evolve] = {one.name: one for one in made}
         self._logged = ""
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 INITIAL = 10  # networks spread over sizes before the first is chosen by the model
+# the same where experience says which are likely good, and their share of the draws of which these are chosen
+INITIAL_OF_EXPERIENCE, LIKELY = 5, 0.2
 FEWEST = 3  # measured networks that a model is fitted to
 DRAWS = 60  # candidates of each proposal that are drawn evenly from the space
 # one proposal in so many is chosen from draws alone, by its expected improvement on the middle of the space: a model
@@ -51,17 +53,24 @@ class Bayes:
 
     name = "bayes"
 
-    def __init__(self, space: Space, seed: int = 0, objectives: int = 1) -> None:
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1, experience: bool = True) -> None:
+        """experience: whether it begins with what earlier studies found on other images, for one objective."""
         self.space, self.seed = space, seed
+        self._experience = experience and objectives == 1
         self._fills = objectives == 1 and bool(space.limits)
         self._evolve = Evolve(space, seed, objectives)
         self._has_failed = False
 
+    @property
+    def _initial(self) -> int:
+        return INITIAL if self._model.experience is None else INITIAL_OF_EXPERIENCE
+
     @cached_property
     def _model(self) -> Surrogate:
+        from search.samplers.surrogate.experience import shipped
         from search.samplers.surrogate.model import Surrogate  # loads SciPy
 
-        return Surrogate(self.space, self.seed)
+        return Surrogate(self.space, self.seed, shipped() if self._experience else None)
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Propose the most promising of some hundred candidates; a child of evolution where no model can be fitted."""
@@ -71,7 +80,7 @@ class Bayes:
         known = {*avoid, *(one.digest for one in history)}
         trials = Trials.among(history)
         try:
-            if trials.begun < INITIAL or len(trials.measured) < FEWEST:
+            if trials.begun < self._initial or len(trials.measured) < FEWEST:
                 found = self._spread(trials.begun, history, known, rng)
             else:
                 found = self._expected(history, trials, known, rng)
@@ -93,7 +102,8 @@ class Bayes:
         candidates = self._model.distinct(self._draws(rng), known, CANDIDATES)
         if not candidates:
             return None
-        likely = sorted(self._model.feasible(candidates, history), key=lambda one: one.params)
+        likely = self._model.likely(self._model.feasible(candidates, history), LIKELY)
+        likely.sort(key=lambda one: one.params)
         return likely[int(halved(begun + 1) * len(likely))].proposal
 
     def _expected(

@@ -28,29 +28,33 @@ def climbs(*scores: float) -> list[Climb]:
     return [Climb({1: score}) for score in scores]
 
 
+def stops(name: str, epoch: int, me: Climb, others: list[Climb]) -> bool:
+    return should_stop(name, epoch, 9, me, others, 1.0)
+
+
 def test_median_stops_the_lower_half_and_needs_four_peers() -> None:
-    assert not should_stop("median", 1, Climb({1: 0.0}), climbs(0.5, 0.6, 0.7))
-    assert should_stop("median", 1, Climb({1: 0.54}), climbs(0.4, 0.5, 0.6, 0.7))
-    assert not should_stop("median", 1, Climb({1: 0.55}), climbs(0.4, 0.5, 0.6, 0.7))
+    assert not stops("median", 1, Climb({1: 0.0}), climbs(0.5, 0.6, 0.7))
+    assert stops("median", 1, Climb({1: 0.54}), climbs(0.4, 0.5, 0.6, 0.7))
+    assert not stops("median", 1, Climb({1: 0.55}), climbs(0.4, 0.5, 0.6, 0.7))
 
 
 def test_halving_lets_a_third_go_on() -> None:
-    assert not should_stop("halving", 1, Climb({1: 0.1}), climbs(0.9))
-    assert should_stop("halving", 1, Climb({1: 0.1}), climbs(0.9, 0.2))
-    assert not should_stop("halving", 1, Climb({1: 0.95}), climbs(0.9, 0.2))
-    assert not should_stop("halving", 1, Climb({1: 0.8}), climbs(0.9, 0.2, 0.3, 0.4, 0.5))
-    assert should_stop("halving", 1, Climb({1: 0.8}), climbs(0.9, 0.85, 0.3, 0.4, 0.5))
+    assert not stops("halving", 1, Climb({1: 0.1}), climbs(0.9))
+    assert stops("halving", 1, Climb({1: 0.1}), climbs(0.9, 0.2))
+    assert not stops("halving", 1, Climb({1: 0.95}), climbs(0.9, 0.2))
+    assert not stops("halving", 1, Climb({1: 0.8}), climbs(0.9, 0.2, 0.3, 0.4, 0.5))
+    assert stops("halving", 1, Climb({1: 0.8}), climbs(0.9, 0.85, 0.3, 0.4, 0.5))
 
 
 def test_a_cheap_network_is_judged_by_its_like() -> None:
     heavy = [Climb({1: score}, (1000.0,)) for score in (0.9, 0.91, 0.92, 0.93)]
-    assert not should_stop("median", 1, Climb({1: 0.5}, (10.0,)), heavy)
-    assert should_stop("median", 1, Climb({1: 0.5}, (1000.0,)), heavy)
+    assert not stops("median", 1, Climb({1: 0.5}, (10.0,)), heavy)
+    assert stops("median", 1, Climb({1: 0.5}, (1000.0,)), heavy)
 
 
 def test_only_trials_at_the_same_rung_are_peers() -> None:
     others = [Climb({1: 0.9}) for _ in range(9)]
-    assert not should_stop("median", 3, Climb({1: 0.9, 3: 0.1}), others)
+    assert not stops("median", 3, Climb({1: 0.9, 3: 0.1}), others)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 9)), min_size=1, max_size=30))

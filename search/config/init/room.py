@@ -36,6 +36,10 @@ class Room(NamedTuple):
     plans: tuple[Plan, ...]  # of the genomes drawn
     share: float  # of these inside the limits
 
+    def space(self, shape: Shape, classes: int) -> Space:
+        """Return the space for these images."""
+        return _space(self.preset, shape, classes, self.stages, self.widths)
+
     def inside(self, inside: Inside) -> tuple[Plan, ...]:
         """Return the drawn plans inside some limits."""
         return tuple(plan for plan in self.plans if inside(plan))

@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+import genome
+from genome import GenomeError
+from genome.domain import DomainError
+from search.samplers.base import Individual
+from search.samplers.surrogate import graph_kernels
+from search.samplers.surrogate.graph_kernels import Features
+
 BEATEN = 0.1  # above 0, because a refusal may have had another cause
+
+
+class Limits:
+    """The limits of a study, as far as its refused trials tell; it caches what does not change."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, np.ndarray | None] = {}  # by the number of the trial
+
+    def chances(self, networks: Sequence[Features], history: Sequence[Individual]) -> np.ndarray:
+        """Return how likely each network is inside the limits."""
+        refused = self._limited([one for one in history if one.violation > 0])
+        if not len(refused):
+            return np.ones(len(networks))
+        kept = self._limited([one for one in history if one.violation <= 0 and one.is_measured])
+        new = np.array([one.sizes[: graph_kernels.LIMITED] for one in networks])
+        return chances(new, kept, refused)
+
+    def _limited(self, networks: Sequence[Individual]) -> np.ndarray:
+        """The sizes that a study may limit, of those that can be built."""
+        for one in networks:
+            if one.number not in self._sizes:
+                self._sizes[one.number] = _sizes(one)
+        return np.array([sizes for one in networks if (sizes := self._sizes[one.number]) is not None])
+
+
+def _sizes(one: Individual) -> np.ndarray | None:
+    try:
+        plan = genome.resolve(one.genome)
+    except (GenomeError, DomainError):  # refused as illegal
+        return None
+    return graph_kernels.sizes(plan, one.searched)[: graph_kernels.LIMITED]
 
 
 def chances(new: np.ndarray, kept: np.ndarray, refused: np.ndarray) -> np.ndarray:

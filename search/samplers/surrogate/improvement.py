@@ -46,8 +46,22 @@ def observations(seen: Sequence[Sight], scores: np.ndarray, taught: Sequence[int
     )
 
 
+class Foretold(NamedTuple):
+    """What experience foretells of points: the mean of the Gaussian process before anything was observed."""
+
+    # (n,), of known points
+    known: np.ndarray
+    # (m,), of new ones
+    new: np.ndarray
+
+    @classmethod
+    def nothing(cls, kernels: graph_kernels.Kernels) -> Foretold:
+        """Return that of no experience."""
+        return cls(np.zeros(kernels.known.shape[1]), np.zeros(kernels.own.shape[1]))
+
+
 def improvement(
-    kernels: graph_kernels.Kernels, observed: Observations, than: float | None = None
+    kernels: graph_kernels.Kernels, observed: Observations, foretold: Foretold, than: float | None = None
 ) -> np.ndarray:
     """Return the expected improvement of each new point on the lowest mean of a measured one, or on `than`.
 
@@ -58,15 +72,18 @@ def improvement(
     """
     n = int(observed.points.max()) + 1
     measured, running = kernels.known[:, :n, :n], kernels.known[:, n:, :n]
+    observed = observed._replace(scores=observed.scores - foretold.known[observed.points])
     posterior = _fitted(measured, observed)
-    lowest = posterior.mean(multi_fidelity.between(measured, observed)).min() if than is None else than
+    if than is None:
+        than = (posterior.mean(multi_fidelity.between(measured, observed)) + foretold.known[:n]).min()
     believed = posterior.mean(multi_fidelity.between(running, observed))
     if len(believed):
         observed = observed.believing(believed)
         among = multi_fidelity.among(kernels.known, observed)
         posterior = gp.condition(posterior.weights, among, observed.scores, observed.noise)
     new = multi_fidelity.between(kernels.cross, observed), multi_fidelity.at(kernels.own, observed)
-    return expected_improvement(*posterior.predict(*new), lowest)
+    mean, deviation = posterior.predict(*new)
+    return expected_improvement(mean + foretold.new, deviation, than)
 
 
 def means(known: np.ndarray, observed: Observations) -> np.ndarray:

@@ -15,8 +15,18 @@ from genome.domain import DomainError, Value
 from search.samplers.base import Individual, Proposal
 from search.samplers.surrogate import feasibility, graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
+from search.samplers.surrogate.experience import Experience
+from search.samplers.surrogate.foresight import Foresight
 from search.samplers.surrogate.graph_kernels import Features
-from search.samplers.surrogate.improvement import Seen, improvement, learnt_from, means, observations, seen_of
+from search.samplers.surrogate.improvement import (
+    Foretold,
+    Seen,
+    improvement,
+    learnt_from,
+    means,
+    observations,
+    seen_of,
+)
 from search.samplers.surrogate.multi_fidelity import Observations
 from search.space.filled import is_inside
 from search.space.point import Point, digest_of
@@ -69,11 +79,11 @@ class Trials(NamedTuple):
 class Surrogate:
     """A Gaussian process over the networks of one space; nothing in it but caches lasts from call to call."""
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self.space, self.seed = space, seed
+    def __init__(self, space: Space, seed: int, experience: Experience | None = None) -> None:
+        self.space, self.seed, self.experience = space, seed, experience
         self._network = lru_cache(maxsize=NEW)(self._resolved)
         self._trained = lru_cache(maxsize=KNOWN)(self._network)
-        self._sizes: dict[int, np.ndarray | None] = {}  # by the number of the trial
+        self._limits = feasibility.Limits()
 
     def distinct(
         self, proposals: Iterable[Proposal], known: Collection[str], most: int | None = None
@@ -108,7 +118,7 @@ class Surrogate:
         """
         new = [one.features for one in candidates]
         than = target_transform.MIDDLE if explores else None
-        gains = self._gains(trials, seen, new, rng, than) * self._chances(new, history)
+        gains = self._gains(trials, seen, new, rng, than) * self._limits.chances(new, history)
         return candidates[int(gains.argmax())]
 
     def means(self, history: Sequence[Individual]) -> dict[int, float]:
@@ -128,12 +138,20 @@ class Surrogate:
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [trials.measured[i] for i in taught]
         kernels = graph_kernels.kernels([self._features(one) for one in known], (), self._scale)
-        found = means(kernels.known, self._observed(trials, seen, taught))
+        found = means(kernels.known, _observed(trials, seen, taught))
         return {one.number: float(mean) for one, mean in zip(known, found, strict=True)}
+
+    def likely(self, candidates: Sequence[Candidate], share: float) -> list[Candidate]:
+        """Return the share of the candidates of which experience foretells the lowest costs; all without experience."""
+        if self._foresight is None or not candidates:
+            return list(candidates)
+        costs = self._foresight.costs([one.features for one in candidates])
+        kept = max(1, round(share * len(candidates)))
+        return [candidates[i] for i in np.argsort(costs, kind="stable")[:kept]]
 
     def feasible(self, candidates: Sequence[Candidate], history: Sequence[Individual]) -> list[Candidate]:
         """Return the candidates of the highest chance to be inside the limits of the study."""
-        chances = self._chances([one.features for one in candidates], history)
+        chances = self._limits.chances([one.features for one in candidates], history)
         return [one for one, chance in zip(candidates, chances, strict=True) if chance == chances.max()]
 
     def _gains(
@@ -148,18 +166,29 @@ class Surrogate:
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
         kernels = graph_kernels.kernels([self._features(one) for one in known], new, self._scale)
-        return improvement(kernels, self._observed(trials, seen, taught), than)
+        observed = _observed(trials, seen, taught)
+        if self._foresight is None:
+            return improvement(kernels, observed, Foretold.nothing(kernels), than)
+        of_known = {one.digest: self._features(one) for one in known}
+        foretold = self._foresight.weighed(of_known, new, observed)
+        return improvement(kernels, observed, foretold, than)
 
-    def _observed(self, trials: Trials, seen: Seen, taught: Sequence[int]) -> Observations:
-        even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
-        return observations(seen.sights, target_transform.scores(seen.costs, even), taught)
+    @cached_property
+    def _foresight(self) -> Foresight | None:
+        """What experience says of this space, None without experience."""
+        return Foresight(self.experience, self._drawn, self._scale) if self.experience else None
 
     @cached_property
     def _scale(self) -> graph_kernels.Scale:
-        """The scale of the space, by some of its networks, whether they are inside the limits or not."""
+        """The scale of the space."""
+        return graph_kernels.scale(self._drawn)
+
+    @cached_property
+    def _drawn(self) -> list[Features]:
+        """Some networks of the space, whether they are inside the limits or not."""
         rng = Random(f"{self.seed}/scale")
         drawn = filter(None, [self._of(self.space.draw(rng)) for _ in range(SCALED)])
-        return graph_kernels.scale([one.features for one in {one.digest: one for one in drawn}.values()])
+        return [one.features for one in {one.digest: one for one in drawn}.values()]
 
     def _of(self, point: Point) -> Network | None:
         """What a point builds, None where it cannot be built."""
@@ -179,28 +208,11 @@ class Surrogate:
         features = graph_kernels.features(self.space, point, plan)
         return Network(digest, features, is_inside(self.space, plan))
 
-    def _chances(self, networks: Sequence[Features], history: Sequence[Individual]) -> np.ndarray:
-        """How likely each is inside the limits of the study."""
-        refused = self._limited([one for one in history if one.violation > 0])
-        if not len(refused):
-            return np.ones(len(networks))
-        kept = self._limited([one for one in history if one.violation <= 0 and one.is_measured])
-        new = np.array([one.sizes[: graph_kernels.LIMITED] for one in networks])
-        return feasibility.chances(new, kept, refused)
 
-    def _limited(self, networks: Sequence[Individual]) -> np.ndarray:
-        """The sizes that a study may limit, of those that can be built."""
-        for one in networks:
-            if one.number not in self._sizes:
-                self._sizes[one.number] = self._sized(one.point)
-        return np.array([sizes for one in networks if (sizes := self._sizes[one.number]) is not None])
-
-    def _sized(self, point: Point) -> np.ndarray | None:
-        try:
-            plan = genome.resolve(point.genome)
-            return graph_kernels.sizes(plan, point.searched)[: graph_kernels.LIMITED]
-        except (GenomeError, DomainError):  # refused as illegal
-            return None
+def _observed(trials: Trials, seen: Seen, taught: Sequence[int]) -> Observations:
+    """What was seen of the measured trials at these places, in units of the space."""
+    even = np.array([_is_even(trials.measured[one.trial]) for one in seen.sights])
+    return observations(seen.sights, target_transform.scores(seen.costs, even), taught)
 
 
 def _is_even(one: Individual) -> bool:

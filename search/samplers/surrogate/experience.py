@@ -1,0 +1,123 @@
+"""Experience: networks that earlier studies trained on other images, and what a model learns from them.
+
+The file of the package has the genomes and their accuracies by data set; `benchmarks/experience.py` builds it. What is
+read of a network does not depend on its space: its graph, and its sizes in units of what was drawn beside it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+
+import genome
+from genome import GenomeError
+from search.samplers.surrogate import gp, graph_kernels, target_transform
+from search.samplers.surrogate.errors import FitError
+from search.samplers.surrogate.graph_kernels import Features, Scale
+from search.samplers.surrogate.wl import wiring
+
+log = logging.getLogger("search")
+
+FILE = files("search.samplers.surrogate") / "experience.json.gz"
+VERSION = 1
+NOWHERE = np.zeros(1)  # the answers of a network to the holes of a space that is not its own
+LEAST = 1e-6  # deviation, below which sizes are alike
+FEW, USELESS = (
+    10,
+    0.1,
+)  # trials, from which experience is dropped whose correlation with their results is below that
+
+
+class ExperienceError(ValueError):
+    """A file that is no experience of this version."""
+
+
+class Trained(NamedTuple):
+    """Networks that were drawn evenly and trained alike on one data set."""
+
+    data: str
+    genomes: tuple[str, ...]
+    # share of right answers
+    accuracies: tuple[float, ...]
+
+
+class Experience:
+    """What networks of a space are expected to cost: a Gaussian process of what was trained elsewhere.
+
+    Its units are those of a space (`target_transform`): 0 is the middle of even draws.
+    """
+
+    def __init__(self, trained: Sequence[Trained]) -> None:
+        """Fit it.
+
+        Raises:
+            GenomeError: a text that is no genome.
+            FitError: accuracies that teach nothing.
+        """
+        known, targets = list[Features](), list[np.ndarray]()
+        for one in trained:
+            found = [_features(text) for text in one.genomes]
+            sizes = np.array([each.sizes for each in found])
+            known += _without_space(found, sizes.mean(axis=0), np.maximum(sizes.std(axis=0), LEAST))
+            costs = -np.array(one.accuracies)
+            targets.append(target_transform.scores(costs, np.ones(len(costs), dtype=bool)))
+        self._known, self._scale = known, graph_kernels.scale(known)
+        parts, even = graph_kernels.kernels(known, (), self._scale).known, np.ones(len(known))
+        scores = np.concatenate(targets)
+        self._posterior = gp.condition(gp.weigh(parts, scores, even), parts, scores, even)
+
+    def costs(self, networks: Sequence[Features], by: Scale) -> np.ndarray:
+        """Return what networks of a space are expected to cost. by: the scale of the space. (n,)"""
+        foreign = _without_space(networks, by.mean, by.deviation)
+        return self._posterior.mean(graph_kernels.kernels(self._known, foreign, self._scale).cross)
+
+
+@cache
+def shipped() -> Experience | None:
+    """Return the experience of the package; None, with a line in the log, where its file cannot be read."""
+    try:
+        return Experience(read(FILE.read_bytes()))
+    except (ExperienceError, GenomeError, FitError, OSError) as error:
+        log.warning("no experience of other images: %s", error)
+        return None
+
+
+def read(stored: bytes) -> list[Trained]:
+    """Return what a file of experience has. Raises ExperienceError, one sentence, for anything else."""
+    try:
+        content = json.loads(gzip.decompress(stored))
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise ExperienceError(f"the file of experience is broken ({error})") from None
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise ExperienceError(f"the file of experience is not of version {VERSION}")
+    try:
+        return [Trained(one["data"], *zip(*one["trained"], strict=True)) for one in content["sets"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ExperienceError(f"the file of experience is broken ({error})") from None
+
+
+def written(trained: Sequence[Trained]) -> bytes:
+    """Return a file of experience."""
+    sets = [
+        {"data": one.data, "trained": list(zip(one.genomes, one.accuracies, strict=True))} for one in trained
+    ]
+    text = json.dumps({"version": VERSION, "sets": sets})
+    return gzip.compress(text.encode(), mtime=0)
+
+
+def _features(text: str) -> Features:
+    plan = genome.resolve(genome.loads(text))
+    return Features(wiring(plan), NOWHERE, (), graph_kernels.sizes(plan))
+
+
+def _without_space(networks: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) -> list[Features]:
+    """Features without the answers to the holes of their space, sizes as deviations from what is usual there."""
+    return [Features(one.wiring, NOWHERE, (), (one.sizes - mean) / deviation) for one in networks]
