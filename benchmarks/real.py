@@ -1,7 +1,7 @@
 """What each sampler's winner is worth: real images, equal device seconds, then equal full training and test images.
 
 Every way searches the same space, that of `genome init` for these images and limits, on the same images with the same
-short trainings, successive halving and finale. It has one worker on one core, and the same budget of device seconds for
+short trainings, pruner and finale. It has one worker on one core, and the same budget of device seconds for
 each seed. The default sampler also has the references that a study has by default, which are charged to it. The
 winners, and published networks scaled to the same limits, are then trained alike and longer, and scored on the test
 images: what a person has who picks one of them, and how far a search is beyond it. The images are 12,000 of
@@ -48,12 +48,12 @@ def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None
         budget={
             "device_time": f"{given.seconds:g}s",
             "per_trial": "120s",
-            "rungs": [-(-given.epochs // 2)],
+            "rungs": list(range(1, given.epochs)),
         },
         limits=limits(given),
         train={"epochs": given.epochs, "batch": 64},
         sampler={"name": way, "seed": seed},
-        pruner="halving",
+        pruner="forecast",
         references="auto" if way == OURS else "none",
         space=space(given, data),
         finale={"share": 0.2, "top": 3, "seeds": 3},

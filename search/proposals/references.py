@@ -77,13 +77,28 @@ def members(references: Sequence[Reference]) -> list[Reference]:
 
 
 def _chosen(config: StudyConfig) -> Mapping[str, str]:
-    texts = {}
+    """Return the text of each reference by name, in the order in which they are trained."""
+    networks = []
     for word, network in found(config).items():
         if network is None:
             log.warning("reference %s left out: no scaling of it is inside the limits of the study", word)
         else:
-            texts[network.name] = genome.dump(network)
-    return texts
+            networks.append(network)
+    return {network.name: genome.dump(network) for network in _promising_first(networks, config)}
+
+
+def _promising_first(networks: Sequence[Genome], config: StudyConfig) -> list[Genome]:
+    """Return networks by what experience of other images foretells: the budget may not pay for all of them."""
+    if len(config.objectives) > 1:
+        return list(networks)
+    from search.samplers.surrogate.experience import shipped
+    from search.samplers.surrogate.model import Surrogate  # loads SciPy
+
+    foretold = Surrogate(config.space, config.seed, shipped()).foretold(
+        [genome.resolve(one) for one in networks]
+    )
+    order = sorted(range(len(networks)), key=lambda i: foretold[i])
+    return [networks[i] for i in order]
 
 
 def _scaled(word: str, config: StudyConfig) -> Genome | None:

@@ -46,7 +46,7 @@ def study_text(found: FirstStudy, folder: Path, is_full: bool) -> str:
         *_budget(found),
         *_limits(found),
         "sampler: {name: auto, seed: 0}",
-        _line("pruner: halving", "at each rung, a network outside the best third is stopped"),
+        _line("pruner: forecast", "at each rung, a network is stopped that promises less than a new one"),
         f"train: {{{recipe}}}",
         "",
         *(_full_space(found) if is_full else _space(found)),

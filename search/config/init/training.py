@@ -19,6 +19,8 @@ BATCHES = ((4_000, 32), (20_000, 64), (100_000, 128))  # fewer images -> batch
 LARGE_BATCH = 256
 FEWEST_EPOCHS = 3
 OPTIMIZER, LR = "muon", 0.1  # of the default recipe, written out so that a reader may change them
+# shares of the epochs; earlier the learning rate still rises, and ranks say little
+RUNGS = (1 / 6, 1 / 3, 1 / 2, 2 / 3)
 GIB = 2**30
 MEMORY = {"cpu": 8, "cuda": 32}  # GiB of one trial, at most
 LONGER = (
@@ -64,7 +66,7 @@ def plan_training(
     return Training(
         batch=batch,
         epochs=epochs,
-        rungs=tuple(sorted({max(1, epochs // 9), max(1, epochs // 3), epochs})),
+        rungs=tuple(sorted({max(1, round(share * epochs)) for share in RUNGS} | {epochs})),
         per_trial=next((time for time in TIMES if time >= LONGER * usual), TIMES[-1]),
         memory=memory,
         trainings=max(1, int(seconds / (epochs * epoch))),

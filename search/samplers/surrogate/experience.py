@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 import genome
-from genome import GenomeError
+from genome import GenomeError, Plan
 from search.samplers.surrogate import gp, graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
 from search.samplers.surrogate.graph_kernels import Features, Scale
@@ -64,7 +64,7 @@ class Experience:
         """
         known, targets = list[Features](), list[np.ndarray]()
         for one in trained:
-            found = [_features(text) for text in one.genomes]
+            found = [features(genome.resolve(genome.loads(text))) for text in one.genomes]
             sizes = np.array([each.sizes for each in found])
             known += _without_space(found, sizes.mean(axis=0), np.maximum(sizes.std(axis=0), LEAST))
             costs = -np.array(one.accuracies)
@@ -113,8 +113,8 @@ def written(trained: Sequence[Trained]) -> bytes:
     return gzip.compress(text.encode(), mtime=0)
 
 
-def _features(text: str) -> Features:
-    plan = genome.resolve(genome.loads(text))
+def features(plan: Plan) -> Features:
+    """Return the features of a network that need not be of any space."""
     return Features(wiring(plan), NOWHERE, (), graph_kernels.sizes(plan))
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 import genome
-from genome import Genome, GenomeError
+from genome import Genome, GenomeError, Plan
 from genome.domain import DomainError, Value
 from search.samplers.base import Individual, Proposal
-from search.samplers.surrogate import feasibility, graph_kernels, target_transform
+from search.samplers.surrogate import experience, feasibility, graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
 from search.samplers.surrogate.experience import Experience
 from search.samplers.surrogate.foresight import Foresight
@@ -79,8 +79,9 @@ class Trials(NamedTuple):
 class Surrogate:
     """A Gaussian process over the networks of one space; nothing in it but caches lasts from call to call."""
 
-    def __init__(self, space: Space, seed: int, experience: Experience | None = None) -> None:
-        self.space, self.seed, self.experience = space, seed, experience
+    def __init__(self, space: Space, seed: int, known: Experience | None = None) -> None:
+        """known: what networks came to on other images."""
+        self.space, self.seed, self.experience = space, seed, known
         self._network = lru_cache(maxsize=NEW)(self._resolved)
         self._trained = lru_cache(maxsize=KNOWN)(self._network)
         self._limits = feasibility.Limits()
@@ -140,6 +141,12 @@ class Surrogate:
         kernels = graph_kernels.kernels([self._features(one) for one in known], (), self._scale)
         found = means(kernels.known, _observed(trials, seen, taught))
         return {one.number: float(mean) for one, mean in zip(known, found, strict=True)}
+
+    def foretold(self, plans: Sequence[Plan]) -> list[float]:
+        """Return the costs that experience foretells of networks, of this space or not; all 0 without experience."""
+        if self._foresight is None or not plans:
+            return [0.0] * len(plans)
+        return [float(cost) for cost in self._foresight.costs([experience.features(plan) for plan in plans])]
 
     def likely(self, candidates: Sequence[Candidate], share: float) -> list[Candidate]:
         """Return the share of the candidates of which experience foretells the lowest costs; all without experience."""
