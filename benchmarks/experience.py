@@ -1,11 +1,12 @@
 """Builds the experience of the package: networks drawn from a preset, each trained alike, with what they came to.
 
 The networks are of the space that `genome init` writes for the images and limits; two in three are as wide as the
-limits allow, as `bayes` draws them. Their accuracy is that on the test images of the archive: let these be images that
-no benchmark is judged by. A data set that is in the file already is replaced. `--folder` stores the results; the same
-command continues with the missing ones. A benchmark on images of this data set must run without experience.
+limits allow, as `bayes` draws them. Beside them are the networks of `_designs.py`. Their accuracy is that on the test
+images of the archive: let these be images that no benchmark is judged by. A data set that is in the file already is
+replaced. `--folder` stores the results; the same command continues with the missing ones. A benchmark on images of this
+data set must run without experience.
 
-    python -m benchmarks.experience --name NAME --archive FILE.npz --folder runs/experience [--networks 60] [--cores 2]
+    python -m benchmarks.experience --name NAME --archive FILE.npz --folder runs/experience [--networks 40] [--cores 2]
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from random import Random
 
 import genome
 import trainer
+from benchmarks._designs import designs
 from benchmarks._races import side_by_side
 from genome import Genome, GenomeError, Shape
 from genome.zoo.scale import usage
@@ -74,7 +76,7 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="of the data set, in the file")
     parser.add_argument("--archive", type=Path, required=True, help="an .npz of images")
     parser.add_argument("--folder", type=Path, default=Path("runs/experience"))
-    parser.add_argument("--networks", type=int, default=60)
+    parser.add_argument("--networks", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--params", type=int, default=150_000, help="limit of a network")
     parser.add_argument("--macs", type=int, default=4_000_000, help="limit of a network")
@@ -82,8 +84,10 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.folder / given.name
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = networks(space(given.archive, {"params": given.params, "macs": given.macs}))
-    texts = [genome.dump(one) for one in islice(drawn, given.networks)]
+    whole = space(given.archive, {"params": given.params, "macs": given.macs})
+    drawn = list(islice(networks(whole), given.networks))
+    others = list(designs(whole.input, whole.classes, whole.limits))
+    texts = [genome.dump(one) for one in (*drawn, *others)]
     with side_by_side(given.cores) as pool:
         paths = [folder / f"{number:03d}.json" for number in range(len(texts))]
         jobs = [
@@ -93,10 +97,15 @@ def main() -> None:
         for job in jobs:
             job.result()
     found = [json.loads(path.read_text()) for path in paths]
-    new = Trained(given.name, tuple(one["genome"] for one in found), tuple(one["accuracy"] for one in found))
+    new = Trained(
+        given.name,
+        tuple(one["genome"] for one in found),
+        tuple(one["accuracy"] for one in found),
+        (True,) * len(drawn) + (False,) * len(others),
+    )
     file = Path(str(FILE))
-    others = [one for one in read(file.read_bytes()) if one.data != given.name] if file.exists() else []
-    files.write(file, written([*others, new]))
+    kept = [one for one in read(file.read_bytes()) if one.data != given.name] if file.exists() else []
+    files.write(file, written([*kept, new]))
     print(f"{file}: {file.stat().st_size:,} bytes")
 
 

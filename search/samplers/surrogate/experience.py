@@ -41,12 +41,14 @@ class ExperienceError(ValueError):
 
 
 class Trained(NamedTuple):
-    """Networks that were drawn evenly and trained alike on one data set."""
+    """Networks that were trained alike on one data set."""
 
     data: str
     genomes: tuple[str, ...]
     # share of right answers
     accuracies: tuple[float, ...]
+    # whether each was drawn evenly from a space, which the units of size and cost are taken from
+    are_drawn: tuple[bool, ...]
 
 
 class Experience:
@@ -65,14 +67,15 @@ class Experience:
         known, targets = list[Features](), list[np.ndarray]()
         for one in trained:
             found = [features(genome.resolve(genome.loads(text))) for text in one.genomes]
-            sizes = np.array([each.sizes for each in found])
+            even = np.array(one.are_drawn, dtype=bool)
+            sizes = np.array([each.sizes for each in found])[even]
             known += _without_space(found, sizes.mean(axis=0), np.maximum(sizes.std(axis=0), LEAST))
             costs = -np.array(one.accuracies)
-            targets.append(target_transform.scores(costs, np.ones(len(costs), dtype=bool)))
+            targets.append(target_transform.scores(costs, even))
         self._known, self._scale = known, graph_kernels.scale(known)
-        parts, even = graph_kernels.kernels(known, (), self._scale).known, np.ones(len(known))
+        parts, noise = graph_kernels.kernels(known, (), self._scale).known, np.ones(len(known))
         scores = np.concatenate(targets)
-        self._posterior = gp.condition(gp.weigh(parts, scores, even), parts, scores, even)
+        self._posterior = gp.condition(gp.weigh(parts, scores, noise), parts, scores, noise)
 
     def costs(self, networks: Sequence[Features], by: Scale) -> np.ndarray:
         """Return what networks of a space are expected to cost. by: the scale of the space. (n,)"""
@@ -106,9 +109,7 @@ def read(stored: bytes) -> list[Trained]:
 
 def written(trained: Sequence[Trained]) -> bytes:
     """Return a file of experience."""
-    sets = [
-        {"data": one.data, "trained": list(zip(one.genomes, one.accuracies, strict=True))} for one in trained
-    ]
+    sets = [{"data": one.data, "trained": list(zip(*one[1:], strict=True))} for one in trained]
     text = json.dumps({"version": VERSION, "sets": sets})
     return gzip.compress(text.encode(), mtime=0)
 
