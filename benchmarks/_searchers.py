@@ -15,7 +15,6 @@ from search.samplers.registry import maker, optuna_sampler, proposer, proposing
 from search.space.distributions import asker
 from search.space.space import Space
 
-
 EXPERIENCED = ("auto", "bayes")
 
 
