@@ -88,8 +88,11 @@ def _chosen(config: StudyConfig) -> Mapping[str, str]:
 
 
 def _promising_first(networks: Sequence[Genome], config: StudyConfig) -> list[Genome]:
-    """Return networks by what experience of other images foretells: the budget may not pay for all of them."""
-    if len(config.objectives) > 1:
+    """Return networks by what experience of other images foretells: the budget may not pay for all of them.
+
+    Those that a study file lists keep their order.
+    """
+    if len(config.objectives) > 1 or isinstance(config.source.value.get(REFERENCES), list):
         return list(networks)
     from search.samplers.surrogate.experience import shipped
     from search.samplers.surrogate.model import Surrogate  # loads SciPy
