@@ -102,7 +102,9 @@ class Bayes:
         candidates = self._model.distinct(self._draws(rng), known, CANDIDATES)
         if not candidates:
             return None
-        likely = self._model.likely(self._model.feasible(candidates, history), LIKELY)
+        likely = self._model.feasible(candidates, history)
+        if not any(one.violation > 0 for one in history):  # what is likely good is mostly large
+            likely = self._model.likely(likely, LIKELY)
         likely.sort(key=lambda one: one.params)
         return likely[int(halved(begun + 1) * len(likely))].proposal
 

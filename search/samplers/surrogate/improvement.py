@@ -61,7 +61,10 @@ class Foretold(NamedTuple):
 
 
 def improvement(
-    kernels: graph_kernels.Kernels, observed: Observations, foretold: Foretold, than: float | None = None
+    kernels: graph_kernels.Kernels,
+    observed: Observations,
+    than: float | None = None,
+    foretold: Foretold | None = None,
 ) -> np.ndarray:
     """Return the expected improvement of each new point on the lowest mean of a measured one, or on `than`.
 
@@ -70,7 +73,7 @@ def improvement(
     Raises:
         FitError: where no Gaussian process can be fitted to the scores.
     """
-    n = int(observed.points.max()) + 1
+    n, foretold = int(observed.points.max()) + 1, foretold or Foretold.nothing(kernels)
     measured, running = kernels.known[:, :n, :n], kernels.known[:, n:, :n]
     observed = observed._replace(scores=observed.scores - foretold.known[observed.points])
     posterior = _fitted(measured, observed)

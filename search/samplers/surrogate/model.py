@@ -19,7 +19,6 @@ from search.samplers.surrogate.experience import Experience
 from search.samplers.surrogate.foresight import Foresight
 from search.samplers.surrogate.graph_kernels import Features
 from search.samplers.surrogate.improvement import (
-    Foretold,
     Seen,
     improvement,
     learnt_from,
@@ -175,10 +174,10 @@ class Surrogate:
         kernels = graph_kernels.kernels([self._features(one) for one in known], new, self._scale)
         observed = _observed(trials, seen, taught)
         if self._foresight is None:
-            return improvement(kernels, observed, Foretold.nothing(kernels), than)
+            return improvement(kernels, observed, than)
         of_known = {one.digest: self._features(one) for one in known}
         foretold = self._foresight.weighed(of_known, new, observed)
-        return improvement(kernels, observed, foretold, than)
+        return improvement(kernels, observed, than, foretold)
 
     @cached_property
     def _foresight(self) -> Foresight | None:
