@@ -184,7 +184,7 @@ BAD = [
     ),
     (
         HEAD + "pruner: successive\n" + SPACE,
-        "s.yaml:3  pruner.name is 'successive'; it may be none, median, halving, asha, hyperband",
+        "s.yaml:3  pruner.name is 'successive'; it may be none, median, halving, asha, hyperband, forecast",
     ),
     (
         HEAD + "pruner: asha\nbudget: {rungs: [1, 9]}\n" + SPACE,

@@ -108,7 +108,8 @@ def test_limits_that_refuse_every_network_end_the_study(run: Run, monkeypatch: p
 
 
 def test_limits_refuse_before_training(run: Run) -> None:
-    result = run(limits={"params": 900}, trials=20)
+    sampler = {"name": "tpe", "seed": 0}  # it learns of a limit from what is refused
+    result = run(limits={"params": 900}, trials=20, sampler=sampler)
     refused = [record for record in result.records if record.outcome == "refused"]
     trained = [record for record in result.records if record.outcome == "done"]
     assert refused and trained
