@@ -30,10 +30,7 @@ FILE = files("search.samplers.surrogate") / "experience.json.gz"
 VERSION = 1
 NOWHERE = np.zeros(1)  # the answers of a network to the holes of a space that is not its own
 LEAST = 1e-6  # deviation, below which sizes are alike
-FEW, USELESS = (
-    10,
-    0.1,
-)  # trials, from which experience is dropped whose correlation with their results is below that
+FEWEST = 5  # networks that were drawn, of fewer of which nothing is usual
 
 
 class ExperienceError(ValueError):
@@ -102,9 +99,22 @@ def read(stored: bytes) -> list[Trained]:
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ExperienceError(f"the file of experience is not of version {VERSION}")
     try:
-        return [Trained(one["data"], *zip(*one["trained"], strict=True)) for one in content["sets"]]
+        found = [Trained(one["data"], *zip(*one["trained"], strict=True)) for one in content["sets"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ExperienceError(f"the file of experience is broken ({error})") from None
+    if not all(map(_is_usable, found)):
+        raise ExperienceError(
+            "the file of experience is broken (it has other values than genomes and accuracies)"
+        )
+    return found
+
+
+def _is_usable(one: Trained) -> bool:
+    kinds = (one.genomes, str), (one.accuracies, float), (one.are_drawn, bool)
+    return (
+        all(type(value) is kind for values, kind in kinds for value in values)
+        and sum(one.are_drawn) >= FEWEST
+    )
 
 
 def written(trained: Sequence[Trained]) -> bytes:

@@ -158,9 +158,12 @@ def test_what_is_written_is_read() -> None:
     [
         (b"", "broken"),
         (b"{}", "broken"),
-        (written([learnt(3)])[:-20], "broken"),
+        (written([learnt(9)])[:-20], "broken"),
         (gzip.compress(b"[]"), "not of version 1"),
         (gzip.compress(json.dumps({"version": 2, "sets": []}).encode()), "not of version 1"),
+        (written([learnt()._replace(accuracies=("high",) * 60)]), "other values"),  # type: ignore[arg-type]
+        (written([learnt()._replace(genomes=(1,) * 60)]), "other values"),  # type: ignore[arg-type]
+        (written([learnt(4)]), "other values"),
         (gzip.compress(json.dumps({"version": 1, "sets": [{"data": "a"}]}).encode()), "broken"),
         (
             gzip.compress(json.dumps({"version": 1, "sets": [{"data": "a", "trained": [["x"]]}]}).encode()),
