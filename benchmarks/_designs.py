@@ -16,7 +16,7 @@ from genome.zoo import resnet
 from genome.zoo.builder import GenomeBuilder
 from genome.zoo.scale import FAMILIES, fitted, widest
 
-BASIC, PROJECTED = Residual(fit="front"), Residual(fit="project")
+BASIC = Residual(fit="front")
 BOTTLENECK = Residual(unit="bottleneck", expansion=4, fit="project")
 
 

@@ -28,6 +28,7 @@ from genome.zoo.scale import usage
 from search.config.init.room import suited
 from search.samplers.surrogate.experience import FILE, Trained, read, written
 from search.space.filled import filled
+from search.space.limits import is_inside
 from search.space.space import Space
 from trainer import files
 
@@ -49,7 +50,7 @@ def networks(drawn_from: Space) -> Iterator[Genome]:
         point = drawn_from.draw(Random(f"exp/{number}"))
         wide = filled(drawn_from, point) if number % UNFILLED else point
         try:
-            if wide is not None and usage(genome.resolve(wide.genome), drawn_from.limits) <= 1.0:
+            if wide is not None and is_inside(drawn_from, genome.resolve(wide.genome)):
                 yield wide.genome
         except GenomeError:
             continue
@@ -57,7 +58,7 @@ def networks(drawn_from: Space) -> Iterator[Genome]:
 
 def trained(text: str, archive: Path, epochs: int, kept: Path) -> None:
     """Train one network, and store what it came to."""
-    if kept.exists():
+    if kept.exists() and json.loads(kept.read_text())["genome"] == text:
         return
     images = trainer.load(str(archive))
     network = genome.build(genome.resolve(genome.loads(text)), seed=0)
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--macs", type=int, default=4_000_000, help="limit of a network")
     parser.add_argument("--cores", type=int, default=1)
     given = parser.parse_args()
-    folder = given.folder / given.name
+    folder = given.folder / f"{given.name}-{given.epochs}"
     folder.mkdir(parents=True, exist_ok=True)
     whole = space(given.archive, {"params": given.params, "macs": given.macs})
     drawn = list(islice(networks(whole), given.networks))

@@ -4,7 +4,8 @@ Every way searches the same space, that of `genome init` for these images and li
 short trainings, pruner and finale. It has one worker on one core, and the same budget of device seconds for
 each seed. The default sampler also has the references that a study has by default, which are charged to it. The
 winners, and published networks scaled to the same limits, are then trained alike and longer, and scored on the test
-images: what a person has who picks one of them, and how far a search is beyond it. The images are 12,000 of
+images: what a person has who picks one of them, and how far a search is beyond it. The package has experience of
+CIFAR-10: on images of it the first row would not be fair. The images are 12,000 of
 Fashion-MNIST, or those of an archive. `--folder` stores the results; the same command continues with the missing ones.
 
     python -m benchmarks.real [--data-root FOLDER] [--folder runs/real] [--seconds 600] [--seeds 0 1 2] [--cores 1]

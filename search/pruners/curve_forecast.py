@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from statistics import NormalDist, fmean, stdev
 
 from search.pruners.rules import Climb, no_dearer
+from search.pruners.shortfall import SMALLEST_SPREAD, bounded
 
 FINISHED_PEERS = 5  # fewest finished trials from which the spread is known
 SMALLEST_CHANCE = 0.05
-SMALLEST_SHORTFALL = 1e-3  # below it differences of the logarithm are noise
-SMALLEST_SPREAD = 0.05  # of the logarithm: repeated trainings differ by that much
 
 
 def is_hopeless(epoch: int, epochs: int, me: Climb, others: Sequence[Climb], ceiling: float) -> bool:
@@ -29,9 +28,9 @@ def is_hopeless(epoch: int, epochs: int, me: Climb, others: Sequence[Climb], cei
     peers = [c for c in others if epoch in c.scores and epochs in c.scores and no_dearer(c, me)]
     if len(peers) < FINISHED_PEERS:
         return False
-    now = [_lack(ceiling - peer.scores[epoch]) for peer in peers]
-    end = [_lack(ceiling - peer.scores[epochs]) for peer in peers]
-    return chance_to_beat(min(end), _lack(ceiling - me.scores[epoch]), now, end) < SMALLEST_CHANCE
+    now = [bounded(peer.scores[epoch], ceiling) for peer in peers]
+    end = [bounded(peer.scores[epochs], ceiling) for peer in peers]
+    return chance_to_beat(min(end), bounded(me.scores[epoch], ceiling), now, end) < SMALLEST_CHANCE
 
 
 def chance_to_beat(best: float, mine: float, now: Sequence[float], end: Sequence[float]) -> float:
@@ -41,7 +40,3 @@ def chance_to_beat(best: float, mine: float, now: Sequence[float], end: Sequence
         1 + 1 / len(gains)
     )  # of one more, and of the mean
     return NormalDist(math.log(mine) + fmean(gains), spread).cdf(math.log(best))
-
-
-def _lack(shortfall: float) -> float:
-    return max(shortfall, SMALLEST_SHORTFALL)

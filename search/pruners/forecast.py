@@ -16,12 +16,11 @@ import numpy as np
 
 from search.pruners.registry import pruner
 from search.pruners.rules import Climb
+from search.pruners.shortfall import SMALLEST_SPREAD, log_shortfall
 
-FINISHED = 5  # fewest trials that were trained to the end from the rung on, from which a forecast is made
-NEWEST = 40  # trials, whose results or forecasts are what a new network is expected to come to
-PRIOR = 2.0  # trials: as if so many more had kept their distance at the rung, whatever their size
-SMALLEST_SHORTFALL = 1e-3  # below it differences of the logarithm are noise
-SMALLEST_SPREAD = 0.05  # of the logarithm: repeated trainings differ by that much
+FINISHED = 5  # a forecast needs so many trials that passed the rung and were trained to the end
+NEWEST = 40  # a new network is expected to come to what so many of the last trials came to
+PRIOR = 2.0  # the line is fitted as if so many more trials had kept their distance, whatever their size
 
 
 class Line:
@@ -96,5 +95,5 @@ def _row(rung: int, climb: Climb, ceiling: float) -> np.ndarray:
 
 
 def _gained(score: float, ceiling: float) -> float:
-    """A score as the logarithm of what it lacks, higher is better: halving the errors counts alike everywhere."""
-    return -math.log(max(ceiling - score, SMALLEST_SHORTFALL))
+    """A score as the negative logarithm of what it lacks, higher is better."""
+    return -log_shortfall(score, ceiling)

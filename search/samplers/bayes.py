@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 INITIAL = 10  # networks spread over sizes before the first is chosen by the model
-# the same where experience says which are likely good, and their share of the draws of which these are chosen
-INITIAL_OF_EXPERIENCE, LIKELY = 5, 0.2
+INITIAL_OF_EXPERIENCE = 5  # the same, where experience foretells the costs of networks
+LIKELY = 0.2  # the first networks are then chosen among this share of the draws, that of the lowest costs
 FEWEST = 3  # measured networks that a model is fitted to
 DRAWS = 60  # candidates of each proposal that are drawn evenly from the space
 # one proposal in so many is chosen from draws alone, by its expected improvement on the middle of the space: a model
@@ -36,8 +36,8 @@ EXPLORES = 4
 CHILDREN = (
     400  # candidates of each proposal that are made of the best networks; in a small space many are the same
 )
-# under limits, one draw of so many, and one child, is made as wide as they allow, where accuracy alone counts: what is
-# good at a tenth of the operations need not be at all of them, and the best network mostly uses what it may
+# Under limits, every second draw and every sixth child are made as wide as the limits allow, if there is one objective:
+# a shape that is good at a tenth of the operations need not be good at all of them.
 FILLED_DRAWS, FILLED_CHILDREN = 2, 6
 CANDIDATES = 240  # new networks, after which no more children are made
 PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostly one of the best ten

@@ -13,7 +13,7 @@ from search.samplers.operator_credit import chances
 from search.samplers.registry import sampler
 from search.samplers.selection import pick, pool
 from search.space import mutations
-from search.space.filled import is_inside
+from search.space.limits import is_inside
 from search.space.members import unseen
 from search.space.point import Point, digest_of
 from search.space.space import Space

@@ -13,20 +13,14 @@ import genome
 from genome import GenomeError
 from genome.domain import Domain, DomainError, Float, Int
 from genome.graph import Genome
-from genome.plan import Plan
-from genome.zoo.scale import usage
 from search.space.known_answers import answers_of, point_of
+from search.space.limits import is_inside
 from search.space.mutation_sites import sites
 from search.space.point import Point
 from search.space.space import Space
 
 WIDEST = 16.0  # factor, and its inverse is the smallest
 HALVINGS = 6  # of the range between them: the factor is known to 9 %, which few widths tell apart
-
-
-def is_inside(space: Space, plan: Plan) -> bool:
-    """Whether a network exceeds none of the limits that its plan shows."""
-    return usage(plan, space.limits) <= 1.0
 
 
 def filled(space: Space, point: Point) -> Point | None:

@@ -19,13 +19,11 @@ BATCHES = ((4_000, 32), (20_000, 64), (100_000, 128))  # fewer images -> batch
 LARGE_BATCH = 256
 FEWEST_EPOCHS = 3
 OPTIMIZER, LR = "muon", 0.1  # of the default recipe, written out so that a reader may change them
-# shares of the epochs; earlier the learning rate still rises, and ranks say little
+# shares of the epochs; a rung that says little about the end stops nobody
 RUNGS = (1 / 6, 1 / 3, 1 / 2, 2 / 3)
 GIB = 2**30
 MEMORY = {"cpu": 8, "cuda": 32}  # GiB of one trial, at most
-LONGER = (
-    5  # times the seconds of a usual network, after which a trial is stopped: some take three times as long
-)
+LONGER = 5  # a trial is stopped after so many times the seconds of a usual network
 TIMES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14400, 28800)  # seconds
 
 

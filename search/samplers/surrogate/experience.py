@@ -30,7 +30,7 @@ FILE = files("search.samplers.surrogate") / "experience.json.gz"
 VERSION = 1
 NOWHERE = np.zeros(1)  # the answers of a network to the holes of a space that is not its own
 LEAST = 1e-6  # deviation, below which sizes are alike
-FEWEST = 5  # networks that were drawn, of fewer of which nothing is usual
+FEWEST = 5  # drawn networks that a data set needs: they are the unit of size and cost
 
 
 class ExperienceError(ValueError):
@@ -63,7 +63,7 @@ class Experience:
         """
         known, targets = list[Features](), list[np.ndarray]()
         for one in trained:
-            found = [features(genome.resolve(genome.loads(text))) for text in one.genomes]
+            found = [features_of(genome.resolve(genome.loads(text))) for text in one.genomes]
             even = np.array(one.are_drawn, dtype=bool)
             sizes = np.array([each.sizes for each in found])[even]
             known += _without_space(found, sizes.mean(axis=0), np.maximum(sizes.std(axis=0), LEAST))
@@ -124,7 +124,7 @@ def written(trained: Sequence[Trained]) -> bytes:
     return gzip.compress(text.encode(), mtime=0)
 
 
-def features(plan: Plan) -> Features:
+def features_of(plan: Plan) -> Features:
     """Return the features of a network that need not be of any space."""
     return Features(wiring(plan), NOWHERE, (), graph_kernels.sizes(plan))
 

@@ -16,7 +16,7 @@ from search.samplers.surrogate.graph_kernels import Features
 BEATEN = 0.1  # above 0, because a refusal may have had another cause
 
 
-class Limits:
+class Feasibility:
     """The limits of a study, as far as its refused trials tell; it caches what does not change."""
 
     def __init__(self) -> None:

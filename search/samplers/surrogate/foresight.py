@@ -12,13 +12,11 @@ from search.samplers.surrogate.graph_kernels import Features, Scale
 from search.samplers.surrogate.improvement import Foretold
 from search.samplers.surrogate.multi_fidelity import Observations
 
-PSEUDO = 8.0  # trials, as if so many had come to just what experience foretold
+PSEUDO = 8.0  # the weight is fitted as if so many more trials had come to just what experience foretold
 MOST = 1.5  # weight
-FEW, USELESS = (
-    10,
-    0.1,
-)  # trials, from which experience is dropped whose correlation with their results is below that
-LEAST = 1e-6  # variance, below which all is foretold alike
+# after so many trials, experience is dropped if its correlation with their results is no higher than this
+FEW, USELESS = 10, 0.1
+LEAST = 1e-6  # variance, so that nothing is divided by zero
 
 
 class Foresight:

@@ -13,9 +13,10 @@ import genome
 from genome import Genome, GenomeError, Plan
 from genome.domain import DomainError, Value
 from search.samplers.base import Individual, Proposal
-from search.samplers.surrogate import experience, feasibility, graph_kernels, target_transform
+from search.samplers.surrogate import graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
-from search.samplers.surrogate.experience import Experience
+from search.samplers.surrogate.experience import Experience, features_of
+from search.samplers.surrogate.feasibility import Feasibility
 from search.samplers.surrogate.foresight import Foresight
 from search.samplers.surrogate.graph_kernels import Features
 from search.samplers.surrogate.improvement import (
@@ -27,11 +28,11 @@ from search.samplers.surrogate.improvement import (
     seen_of,
 )
 from search.samplers.surrogate.multi_fidelity import Observations
-from search.space.filled import is_inside
+from search.space.limits import is_inside
 from search.space.point import Point, digest_of
 from search.space.space import Space
 
-FEWEST = 10  # measured networks, of fewer of which the mean is no better known than the result
+FEWEST = 10  # with fewer measured networks, a mean is no better than a result
 SCALED = 100  # draws by which the scale of the space is measured
 # networks whose features are cached: candidates of some proposals, and trials, which are read again for each proposal
 NEW, KNOWN = 1 << 10, 1 << 14
@@ -78,12 +79,12 @@ class Trials(NamedTuple):
 class Surrogate:
     """A Gaussian process over the networks of one space; nothing in it but caches lasts from call to call."""
 
-    def __init__(self, space: Space, seed: int, known: Experience | None = None) -> None:
-        """known: what networks came to on other images."""
-        self.space, self.seed, self.experience = space, seed, known
+    def __init__(self, space: Space, seed: int, experience: Experience | None = None) -> None:
+        """experience: what networks came to on other images."""
+        self.space, self.seed, self.experience = space, seed, experience
         self._network = lru_cache(maxsize=NEW)(self._resolved)
         self._trained = lru_cache(maxsize=KNOWN)(self._network)
-        self._limits = feasibility.Limits()
+        self._feasibility = Feasibility()
 
     def distinct(
         self, proposals: Iterable[Proposal], known: Collection[str], most: int | None = None
@@ -118,7 +119,7 @@ class Surrogate:
         """
         new = [one.features for one in candidates]
         than = target_transform.MIDDLE if explores else None
-        gains = self._gains(trials, seen, new, rng, than) * self._limits.chances(new, history)
+        gains = self._gains(trials, seen, new, rng, than) * self._feasibility.chances(new, history)
         return candidates[int(gains.argmax())]
 
     def means(self, history: Sequence[Individual]) -> dict[int, float]:
@@ -145,7 +146,7 @@ class Surrogate:
         """Return the costs that experience foretells of networks, of this space or not; all 0 without experience."""
         if self._foresight is None or not plans:
             return [0.0] * len(plans)
-        return [float(cost) for cost in self._foresight.costs([experience.features(plan) for plan in plans])]
+        return [float(cost) for cost in self._foresight.costs([features_of(plan) for plan in plans])]
 
     def likely(self, candidates: Sequence[Candidate], share: float) -> list[Candidate]:
         """Return the share of the candidates of which experience foretells the lowest costs; all without experience."""
@@ -157,7 +158,7 @@ class Surrogate:
 
     def feasible(self, candidates: Sequence[Candidate], history: Sequence[Individual]) -> list[Candidate]:
         """Return the candidates of the highest chance to be inside the limits of the study."""
-        chances = self._limits.chances([one.features for one in candidates], history)
+        chances = self._feasibility.chances([one.features for one in candidates], history)
         return [one for one, chance in zip(candidates, chances, strict=True) if chance == chances.max()]
 
     def _gains(

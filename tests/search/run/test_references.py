@@ -28,7 +28,8 @@ from search.run.progress import Silent
 from search.run.references import SHARE, ReferenceSuggestions, seconds_left
 from search.samplers.base import OUTSIDE, REFERENCE, Origin
 from search.samplers.surrogate import experience
-from search.samplers.surrogate.experience import Experience, Trained
+from search.samplers.surrogate.experience import Trained
+from search.samplers.surrogate.experience import written as written_experience
 from search.storage.record import Record
 from search.storage.study import open_to_read
 from search.study import Result, Study
@@ -112,7 +113,7 @@ def test_each_uses_the_tightest_limit_and_breaks_none(params: int, macs: int) ->
 
 
 def test_the_most_promising_is_trained_first_and_a_list_keeps_its_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """The budget may not pay for all of them."""
 
@@ -120,8 +121,11 @@ def test_the_most_promising_is_trained_first_and_a_list_keeps_its_order(
         drawn = [config_of(**LIGHT).space.sample(Random(seed)) for seed in range(20)]
         sizes = [genome.resolve(one).params for one in drawn]
         texts, goodness = map(genome.dump, drawn), (0.5 + sign * size / 1e6 for size in sizes)
-        known = Experience([Trained("mine", tuple(texts), tuple(goodness), (True,) * 20)])
-        monkeypatch.setattr(experience, "shipped", lambda: known)
+        known = Trained("mine", tuple(texts), tuple(goodness), (True,) * 20)
+        (tmp_path / "file").write_bytes(written_experience([known]))
+        monkeypatch.setattr(experience, "FILE", tmp_path / "file")
+        experience.shipped.cache_clear()
+        request.addfinalizer(experience.shipped.cache_clear)
         config = config_of(**{**LIGHT, **changes})
         return [
             one.name for one in references.stored(begin(tmp_path, f"s{sign}{len(changes)}", **LIGHT), config)

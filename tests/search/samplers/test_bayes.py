@@ -31,18 +31,8 @@ from search.samplers.surrogate.multi_fidelity import Observations
 from search.space import known_answers
 from search.space.parse import space_of
 from search.space.point import Point
+from tests.search.samplers.spaces import TEXT
 
-TEXT = """\
-space:
-  widths: {rule: add, base: {int: [4, 16, 4]}, alpha: {float: [0, 40]}}
-  nodes:
-    stem: {op: conv, in: [image], kernel: {one_of: [1, 3]}}
-    s1: {op: {one_of: [conv, {op: stack, depth: {int: [1, 4]}}, separable]}, in: [stem]}
-    (s2): {op: pool, in: [s1], kind: any}
-    join: {op: {one_of: [add, concat]}, in: [s2, (stem)]}
-    s3: {op: {one_of: [conv, pool, act]}, in: [join]}
-    out: {op: exit, in: [s3]}
-"""
 SPACE = space_of(parse(TEXT, "s.yaml"), ("space",), "s", Shape(3, 8, 8), 4)
 Cost = Callable[[genome.Plan], tuple[float, ...]]
 

@@ -6,7 +6,7 @@ import gzip
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,26 +19,19 @@ from scipy.stats import spearmanr
 import genome
 from genome.op import Shape
 from genome.yaml.source import parse
+from genome.zoo import resnet
+from genome.zoo.scale import scaled
 from search.samplers.base import Individual
 from search.samplers.bayes import Bayes
-from search.samplers.surrogate import experience, foresight, graph_kernels
+from search.samplers.surrogate import experience, graph_kernels
 from search.samplers.surrogate.experience import Experience, ExperienceError, Trained, read, written
 from search.samplers.surrogate.foresight import FEW, weight
 from search.samplers.surrogate.graph_kernels import Features
 from search.samplers.surrogate.model import Surrogate
 from search.space.parse import space_of
 from search.space.space import Space
+from tests.search.samplers.spaces import TEXT
 
-TEXT = """\
-space:
-  widths: {rule: add, base: {int: [4, 16, 4]}, alpha: {float: [0, 40]}}
-  nodes:
-    stem: {op: conv, in: [image], kernel: {one_of: [1, 3]}}
-    s1: {op: {one_of: [conv, {op: stack, depth: {int: [1, 4]}}, separable]}, in: [stem]}
-    (s2): {op: pool, in: [s1], kind: any}
-    s3: {op: {one_of: [conv, pool, act]}, in: [s2]}
-    out: {op: exit, in: [s3]}
-"""
 OTHER = TEXT.replace("s3:", "end:").replace("[s3]", "[end]").replace("[0, 40]", "[0, 60]")
 
 
@@ -118,17 +111,25 @@ def lowest(found: Sequence[Individual]) -> float:
     return min(one.costs[0] for one in found if one.costs)
 
 
-def test_a_search_with_experience_begins_where_others_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experience, "shipped", lambda: Experience([learnt()]))
+@pytest.fixture
+def known_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The file of the package is that of `learnt`."""
+    (tmp_path / "file").write_bytes(written([learnt()]))
+    monkeypatch.setattr(experience, "FILE", tmp_path / "file")
+    experience.shipped.cache_clear()
+    yield
+    experience.shipped.cache_clear()
+
+
+def test_a_search_with_experience_begins_where_others_ended(known_elsewhere: None) -> None:
     for trials in (5, 10):
         with_it = [lowest(run(Bayes(HERE, seed), HERE, trials)) for seed in range(5)]
         without = [lowest(run(Bayes(HERE, seed, experience=False), HERE, trials)) for seed in range(5)]
         assert np.mean(with_it) < np.mean(without)
 
 
-def test_a_search_that_experience_misleads_finds_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_experience_misleads_finds_its_way(known_elsewhere: None) -> None:
     """What was good elsewhere is bad here; after some trials experience is dropped."""
-    monkeypatch.setattr(experience, "shipped", lambda: Experience([learnt()]))
     with_it = [lowest(run(Bayes(HERE, seed), HERE, 25, sign=-1.0)) for seed in range(4)]
     without = [lowest(run(Bayes(HERE, seed, experience=False), HERE, 25, sign=-1.0)) for seed in range(4)]
     assert np.mean(with_it) < np.mean(without) + 0.05
@@ -138,8 +139,7 @@ def test_several_objectives_are_searched_without_experience() -> None:
     assert Bayes(HERE, 0, objectives=2)._model.experience is None
 
 
-def test_proposals_do_not_depend_on_what_is_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experience, "shipped", lambda: Experience([learnt()]))
+def test_proposals_do_not_depend_on_what_is_cached(known_elsewhere: None) -> None:
     sampler = Bayes(HERE, 3)
     found = run(sampler, HERE, 9)
     known = {one.digest for one in found}
@@ -203,7 +203,7 @@ def test_the_file_of_the_package_is_small_and_says_something() -> None:
     assert found is not None
     networks, _ = features(replace(HERE), 30, 1)
     assert np.isfinite(found.costs(networks, graph_kernels.scale(networks))).all()
-    assert foresight.Foresight(found, networks, graph_kernels.scale(networks)).costs(
-        networks
-    ) == pytest.approx(foresight.Foresight(found, networks, graph_kernels.scale(networks)).costs(networks))
-    assert Surrogate(HERE, 0, found).experience is found
+    wide, narrow = Surrogate(HERE, 0, found).foretold(
+        [genome.resolve(scaled(resnet(8, (1, 28, 28), 10), factor)) for factor in (0.6, 0.15)]
+    )
+    assert wide < narrow
