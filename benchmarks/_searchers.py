@@ -11,11 +11,9 @@ import optuna
 from benchmarks._tables import Code, Table
 from genome import Genome
 from search.samplers.base import Individual, Proposer
-from search.samplers.registry import maker, optuna_sampler, proposer, proposing
+from search.samplers.registry import optuna_sampler, proposer, proposing
 from search.space.distributions import asker
 from search.space.space import Space
-
-EXPERIENCED = ("auto", "bayes")
 
 
 class Told(NamedTuple):
@@ -141,7 +139,6 @@ def searcher(word: str, table: Table, seed: int) -> Searcher:
 def of_study(word: str, space: Space, seed: int) -> Searcher:
     """Return a sampler of studies, ours or Optuna's, by its word."""
     if word in proposing():
-        if word in EXPERIENCED:  # of the data set of a table it must know nothing
-            return Proposed(maker(word)(space, seed, 1, experience=False))  # type: ignore[call-arg]
-        return Proposed(proposer(word, space, seed, objectives=1))
+        # of the data set of a table it must know nothing
+        return Proposed(proposer(word, space, seed, 1, experience="none"))
     return Asked(word, space, seed)

@@ -1,19 +1,20 @@
 """Builds the experience of the package: networks drawn from a preset, each trained alike, with what they came to.
 
 The networks are of the space that `genome init` writes for the images and limits; two in three are as wide as the
-limits allow, as `bayes` draws them. Beside them are the networks of `_designs.py`. Their accuracy is that on the test
-images of the archive: let these be images that no benchmark is judged by. A data set that is in the file already is
-replaced. `--folder` stores the results; the same command continues with the missing ones. A benchmark on images of this
-data set must run without experience.
+limits allow, as `bayes` draws them. Beside them are the networks of `_designs.py`. Each of the `--rounds` adds those
+that the experience so far holds for the best: what it holds too good is corrected. Their accuracy is that on the test
+images of the archive: let these be images that no benchmark is judged by. A data set that is in the file already gets
+the rounds alone. `--folder` stores each result; a command that was stopped continues with the missing ones.
+A benchmark on images of this data set must run without experience of it.
 
-    python -m benchmarks.experience --name NAME --archive FILE.npz --folder runs/experience [--networks 40] [--cores 2]
+    python -m benchmarks.experience --name NAME --archive FILE.npz --folder runs/experience [--rounds 8] [--cores 2]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
@@ -26,14 +27,20 @@ from benchmarks._races import side_by_side
 from genome import Genome, GenomeError, Shape
 from genome.zoo.scale import usage
 from search.config.init.room import suited
-from search.samplers.surrogate.experience import FILE, Trained, read, written
+from search.samplers.base import Origin, Proposal
+from search.samplers.offspring import offspring
+from search.samplers.surrogate.experience import FILE, Experience, Trained, read, written
+from search.samplers.surrogate.model import Surrogate
 from search.space.filled import filled
 from search.space.limits import is_inside
+from search.space.point import digest_of
 from search.space.space import Space
 from trainer import files
 
 PRESET = "stages"
 UNFILLED = 3  # one network in so many is drawn evenly
+ROUND = 8  # networks found, after which experience learns of them
+DRAWS = 60  # whose offspring a network is
 
 
 def space(archive: Path, limits: dict[str, int]) -> Space:
@@ -54,6 +61,24 @@ def networks(drawn_from: Space) -> Iterator[Genome]:
                 yield wide.genome
         except GenomeError:
             continue
+
+
+def best_foretold(drawn_from: Space, so_far: Trained, seeds: Iterable[int]) -> Iterator[str]:
+    """Yield the networks that experience holds for the best, one for each seed, none of them trained so far."""
+    model = Surrogate(drawn_from, 0, Experience([so_far]))
+    known = {digest_of(genome.digest(genome.resolve(genome.loads(text))), {}) for text in so_far.genomes}
+    for seed in seeds:
+        rng = Random(f"exp/found/{seed}")
+        draws = [Proposal.of(drawn_from.draw(rng), Origin("random")) for _ in range(DRAWS)]
+        best = offspring(drawn_from, model, draws, known, lambda made, _: wide(drawn_from, made), rng)[0]
+        known.add(digest_of(genome.digest(genome.resolve(best.proposal.genome)), {}))
+        yield genome.dump(best.proposal.genome)
+
+
+def wide(drawn_from: Space, made: Proposal) -> Proposal:
+    """Return a network as wide as the limits allow."""
+    point = filled(drawn_from, made.point)
+    return made if point is None else made._replace(genome=point.genome)
 
 
 def trained(text: str, archive: Path, epochs: int, kept: Path) -> None:
@@ -78,6 +103,7 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, required=True, help="an .npz of images")
     parser.add_argument("--folder", type=Path, default=Path("runs/experience"))
     parser.add_argument("--networks", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=0, help=f"of {ROUND} networks that are added")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--params", type=int, default=150_000, help="limit of a network")
     parser.add_argument("--macs", type=int, default=4_000_000, help="limit of a network")
@@ -86,28 +112,52 @@ def main() -> None:
     folder = given.folder / f"{given.name}-{given.epochs}"
     folder.mkdir(parents=True, exist_ok=True)
     whole = space(given.archive, {"params": given.params, "macs": given.macs})
-    drawn = list(islice(networks(whole), given.networks))
-    others = list(designs(whole.input, whole.classes, whole.limits))
-    texts = [genome.dump(one) for one in (*drawn, *others)]
     with side_by_side(given.cores) as pool:
-        paths = [folder / f"{number:03d}.json" for number in range(len(texts))]
-        jobs = [
-            pool.submit(trained, text, given.archive, given.epochs, path)
-            for text, path in zip(texts, paths, strict=True)
-        ]
-        for job in jobs:
-            job.result()
-    found = [json.loads(path.read_text()) for path in paths]
-    new = Trained(
-        given.name,
-        tuple(one["genome"] for one in found),
-        tuple(one["accuracy"] for one in found),
-        (True,) * len(drawn) + (False,) * len(others),
-    )
-    file = Path(str(FILE))
-    kept = [one for one in read(file.read_bytes()) if one.data != given.name] if file.exists() else []
-    files.write(file, written([*kept, new]))
-    print(f"{file}: {file.stat().st_size:,} bytes")
+
+        def accuracies(texts: Sequence[str], first: int) -> tuple[float, ...]:
+            paths = [folder / f"{first + number:03d}.json" for number in range(len(texts))]
+            jobs = [
+                pool.submit(trained, text, given.archive, given.epochs, path)
+                for text, path in zip(texts, paths, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+            return tuple(float(json.loads(path.read_text())["accuracy"]) for path in paths)
+
+        so_far = stored(given.name)
+        if so_far is None:
+            drawn = [genome.dump(one) for one in islice(networks(whole), given.networks)]
+            others = [genome.dump(one) for one in designs(whole.input, whole.classes, whole.limits)]
+            texts = (*drawn, *others)
+            are_drawn = (True,) * len(drawn) + (False,) * len(others)
+            so_far = Trained(given.name, *units(whole), texts, accuracies(texts, 0), are_drawn)
+            store(so_far)
+        for _ in range(given.rounds):
+            first = len(so_far.genomes)
+            best = tuple(best_foretold(whole, so_far, range(first, first + ROUND)))
+            so_far = so_far._replace(
+                genomes=so_far.genomes + best,
+                accuracies=so_far.accuracies + accuracies(best, first),
+                are_drawn=so_far.are_drawn + (False,) * ROUND,
+            )
+            store(so_far)
+
+
+def units(whole: Space) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of the sizes of even draws."""
+    usual = Surrogate(whole, 0).scale
+    return tuple(usual.mean.tolist()), tuple(usual.deviation.tolist())
+
+
+def stored(name: str) -> Trained | None:
+    """Return what the file has of a data set."""
+    return next((one for one in read(FILE.read_bytes()) if one.data == name), None)
+
+
+def store(trained: Trained) -> None:
+    """Write the file, with this in place of what it had of the data set."""
+    others = [one for one in read(FILE.read_bytes()) if one.data != trained.data]
+    files.write(Path(str(FILE)), written([*others, trained]))
 
 
 if __name__ == "__main__":

@@ -110,6 +110,24 @@ def export(
     typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {training}" if training else ""))
 
 
+def experience(
+    studies: Annotated[
+        list[str],
+        typer.Argument(metavar="STUDY...", help="Finished studies: names in --runs, or YAML files."),
+    ],
+    to: Annotated[Path, typer.Option(metavar="FILE.json.gz", help="The file; one that exists is replaced.")],
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """Write what studies found to a file that later studies begin with, as `experience: FILE`."""
+    from search.results.experience import write
+    from search.results.refs import open_study
+
+    for found in write([open_study(name, runs, data_root) for name in studies], to):
+        typer.echo(f"{found.data}: {len(found.genomes)} networks")
+    typer.echo(f"{to} has these and the experience of the package; name it in a study as `experience: {to}`")
+
+
 def dashboard(
     study: Annotated[
         str | None,

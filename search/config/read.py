@@ -24,6 +24,7 @@ from search.errors import StudyError
 from search.objective import Objective
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
+from search.samplers.base import AUTO, NONE
 from search.samplers.proxy_vote import Screen
 from search.space.parse import space_file
 from search.space.recipe_space import SECTION, RecipeSpace
@@ -252,6 +253,7 @@ def _filled(
         references=_references(
             written.references, written.trials, budget, "references" in written.model_fields_set
         ),
+        experience=_experience(written.experience, folder),
         start=tuple(written.start),
         source=source,
         removed=removed,
@@ -270,6 +272,13 @@ def _references(
         return tuple(dict.fromkeys(written))
     has_room = is_written or (budget.device_time is not None and trials is None)
     return tuple(FAMILIES) if written == "auto" and has_room else ()
+
+
+def _experience(written: str, folder: Path | None) -> str:
+    """Return auto, none, or the path of a file, seen from the study file in `folder`."""
+    if written in (AUTO, NONE) or folder is None:
+        return written
+    return str((folder / written).resolve())
 
 
 def _finale(written: Any, budget: Budget) -> Finale | None:

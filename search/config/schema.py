@@ -129,6 +129,13 @@ class Written(Section):
             "unset": "`auto` where the study has `budget.device_time` and no `trials`, else `none`",
         },
     )
+    experience: str = Field(
+        default="auto",
+        description="What earlier studies found on other images, which `auto` and `bayes` begin with "
+        "([experience](#experience)): `auto` for that of the package, or a file of `genome experience`, relative to "
+        "the study file.",
+        json_schema_extra={"kind": "`auto`, `none`, or path"},
+    )
     storage: Annotated[str, AfterValidator(checks.database_url)] | None = Field(
         default=None,
         description="Database URL of the study's storage ([several machines](#several-machines)).",

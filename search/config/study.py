@@ -57,6 +57,8 @@ class StudyConfig:
     storage: str | None
     # published networks to train first: families, or zoo:NAME
     references: tuple[str, ...]
+    # of other images: auto for that of the package, none, or the path of a file
+    experience: str
     # REFs of the genomes to begin with
     start: tuple[str, ...]
     source: Source
@@ -123,6 +125,7 @@ class StudyConfig:
             **({"trials": self.trials} if self.trials else {}),
             "finale": self.finale._asdict() if self.finale else "none",
             "references": self._plain_references(),
+            **({"experience": self.experience} if self.experience != "auto" else {}),
             **({"start": list(self.start)} if self.start else {}),
             "space": self.source_in_full.value["space"],
         }

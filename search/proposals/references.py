@@ -94,10 +94,10 @@ def _promising_first(networks: Sequence[Genome], config: StudyConfig) -> list[Ge
     """
     if len(config.objectives) > 1 or isinstance(config.source.value.get(REFERENCES), list):
         return list(networks)
-    from search.samplers.surrogate.experience import shipped
+    from search.samplers.surrogate.experience import named
     from search.samplers.surrogate.model import Surrogate  # loads SciPy
 
-    foretold = Surrogate(config.space, config.seed, shipped()).foretold(
+    foretold = Surrogate(config.space, config.seed, named(config.experience)).foretold(
         [genome.resolve(one) for one in networks]
     )
     order = sorted(range(len(networks)), key=lambda i: foretold[i])

@@ -66,7 +66,8 @@ def _suggestion_source(
     space = config.space
     offset = zlib.crc32(owner().encode()) if store.shared else 0
     if sampler is None and registry.entry(config.sampler).proposes:
-        sampler = registry.proposer(config.sampler, space, config.seed + offset, len(config.objectives))
+        seed, objectives = config.seed + offset, len(config.objectives)
+        sampler = registry.proposer(config.sampler, space, seed, objectives, config.experience)
     elif isinstance(sampler, Proposer):
         asked = GuardedProposer(sampler, space, config.seed + offset)
         return ProposerSuggestions(store, space, asked, history, is_custom=True)

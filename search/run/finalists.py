@@ -35,10 +35,12 @@ def _beside_a_reference(ranked: Sequence[Record], top: int) -> list[Record]:
 def _by_mean(run: Context, found: Sequence[Record]) -> list[Record]:
     """Return the networks with the first of them first, the others by the mean of a model, lowest cost first."""
     from search.samplers.surrogate.errors import FitError
+    from search.samplers.surrogate.experience import named
     from search.samplers.surrogate.model import Surrogate  # loads SciPy
 
     try:
-        means = Surrogate(run.config.space, run.config.seed).means(run.history.individuals())
+        model = Surrogate(run.config.space, run.config.seed, named(run.config.experience))
+        means = model.means(run.history.individuals())
     except FitError:
         return list(found)
     last = max(means.values())

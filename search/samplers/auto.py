@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from statistics import median
 
-from search.samplers.base import Individual, Proposal
+from search.samplers.base import AUTO, Individual, Proposal
 from search.samplers.bayes import Bayes
 from search.samplers.evolve import INITIAL, Evolve
 from search.samplers.registry import sampler
@@ -20,13 +20,13 @@ LEAST_PROGRESS = 0.05  # of a training that was pruned, to tell from it how long
 MANY = 500  # measured trials, from which a model of some hundred of them knows no more than evolution does
 
 
-@sampler("auto", proposes=True, names_parents=True)
+@sampler("auto", proposes=True, names_parents=True, learns=True)
 class Auto:
     """Chooses between bayes and evolve, and logs once which and why."""
 
     name = "auto"
 
-    def __init__(self, space: Space, seed: int = 0, objectives: int = 1, experience: bool = True) -> None:
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1, experience: str = AUTO) -> None:
         """experience: as of `Bayes`."""
         made = (Bayes(space, seed, objectives, experience), Evolve(space, seed, objectives))
         self._samplers: dict[str, Bayes | Evolve] = {one.name: one for one in made}

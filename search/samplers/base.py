@@ -15,6 +15,8 @@ from search.space.point import NOTHING_SEARCHED, Point, Searched
 ORIGIN = "origin"  # attribute of a trial that stores an Origin
 # by whom a published network came that the study trains first, and its last move where the space does not hold it
 REFERENCE, OUTSIDE = "reference", "outside the space"
+# what a study names in place of a file of experience: that of the package, and none at all
+AUTO, NONE = "auto", "none"
 
 
 class Origin(NamedTuple):

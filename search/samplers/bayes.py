@@ -10,8 +10,9 @@ from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
 
-from search.samplers.base import Individual, Origin, Proposal
+from search.samplers.base import AUTO, NONE, Individual, Origin, Proposal
 from search.samplers.evolve import Evolve, child
+from search.samplers.offspring import offspring
 from search.samplers.registry import sampler
 from search.samplers.surrogate.errors import FitError
 from search.space import mutations
@@ -21,13 +22,12 @@ from search.space.mutation_sites import sites
 from search.space.space import Space
 
 if TYPE_CHECKING:
-    from search.samplers.surrogate.model import Surrogate, Trials
+    from search.samplers.surrogate.model import Candidate, Surrogate, Trials
 
 log = logging.getLogger("search")
 
 INITIAL = 10  # networks spread over sizes before the first is chosen by the model
 INITIAL_OF_EXPERIENCE = 5  # the same, where experience foretells the costs of networks
-LIKELY = 0.2  # the first networks are then chosen among this share of the draws, that of the lowest costs
 FEWEST = 3  # measured networks that a model is fitted to
 DRAWS = 60  # candidates of each proposal that are drawn evenly from the space
 # one proposal in so many is chosen from draws alone, by its expected improvement on the middle of the space: a model
@@ -43,7 +43,7 @@ CANDIDATES = 240  # new networks, after which no more children are made
 PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostly one of the best ten
 
 
-@sampler("bayes", proposes=True, names_parents=True, former=("kernel",))
+@sampler("bayes", proposes=True, names_parents=True, learns=True, former=("kernel",))
 class Bayes:
     """Proposes the candidate of greatest expected improvement.
 
@@ -53,10 +53,11 @@ class Bayes:
 
     name = "bayes"
 
-    def __init__(self, space: Space, seed: int = 0, objectives: int = 1, experience: bool = True) -> None:
-        """experience: whether it begins with what earlier studies found on other images, for one objective."""
+    def __init__(self, space: Space, seed: int = 0, objectives: int = 1, experience: str = AUTO) -> None:
+        """experience: of other images, with which it begins if there is one objective: `auto` for that of the package,
+        `none`, or a file of `genome experience`."""
         self.space, self.seed = space, seed
-        self._experience = experience and objectives == 1
+        self._experience = experience if objectives == 1 else NONE
         self._fills = objectives == 1 and bool(space.limits)
         self._evolve = Evolve(space, seed, objectives)
         self._has_failed = False
@@ -67,10 +68,10 @@ class Bayes:
 
     @cached_property
     def _model(self) -> Surrogate:
-        from search.samplers.surrogate.experience import shipped
+        from search.samplers.surrogate.experience import named
         from search.samplers.surrogate.model import Surrogate  # loads SciPy
 
-        return Surrogate(self.space, self.seed, shipped() if self._experience else None)
+        return Surrogate(self.space, self.seed, named(self._experience))
 
     def propose(self, history: Sequence[Individual], avoid: Collection[str] = ()) -> Proposal:
         """Propose the most promising of some hundred candidates; a child of evolution where no model can be fitted."""
@@ -81,7 +82,7 @@ class Bayes:
         trials = Trials.among(history)
         try:
             if trials.begun < self._initial or len(trials.measured) < FEWEST:
-                found = self._spread(trials.begun, history, known, rng)
+                found = self._first(trials.begun, history, known, rng)
             else:
                 found = self._expected(history, trials, known, rng)
         except FitError as error:
@@ -95,6 +96,15 @@ class Bayes:
             log.warning("sampler bayes: %s; evolve proposes until a model can be fitted", error)
         self._has_failed = True
 
+    def _first(
+        self, begun: int, history: Sequence[Individual], known: Collection[str], rng: Random
+    ) -> Proposal | None:
+        """The network of lowest cost foretold among draws and their offspring; without experience, one of a spread."""
+        if self._model.experience is None or any(one.violation > 0 for one in history):
+            return self._spread(begun, history, known, rng)
+        bred = self._bred(known, rng)
+        return bred[0].proposal if bred else None
+
     def _spread(
         self, begun: int, history: Sequence[Individual], known: Collection[str], rng: Random
     ) -> Proposal | None:
@@ -102,11 +112,11 @@ class Bayes:
         candidates = self._model.distinct(self._draws(rng), known, CANDIDATES)
         if not candidates:
             return None
-        likely = self._model.feasible(candidates, history)
-        if not any(one.violation > 0 for one in history):  # what is likely good is mostly large
-            likely = self._model.likely(likely, LIKELY)
-        likely.sort(key=lambda one: one.params)
+        likely = sorted(self._model.feasible(candidates, history), key=lambda one: one.params)
         return likely[int(halved(begun + 1) * len(likely))].proposal
+
+    def _bred(self, known: Collection[str], rng: Random) -> list[Candidate]:
+        return offspring(self.space, self._model, self._draws(rng), known, self._filled, rng)
 
     def _expected(
         self, history: Sequence[Individual], trials: Trials, known: Collection[str], rng: Random
@@ -116,8 +126,13 @@ class Bayes:
         ended = seen.costs[: len(trials.measured)].tolist()
         best = sorted(range(len(ended)), key=ended.__getitem__)[:PARENTS]
         explores = len(history) % EXPLORES == 0
-        children = () if explores else self._children([trials.measured[i] for i in best], rng)
-        candidates = self._model.distinct(chain(self._draws(rng), children), known, CANDIDATES)
+        if not explores:
+            others: Iterable[Proposal] = self._children([trials.measured[i] for i in best], rng)
+        else:
+            others = (
+                [] if self._model.experience is None else [one.proposal for one in self._bred(known, rng)]
+            )
+        candidates = self._model.distinct(chain(self._draws(rng), others), known, CANDIDATES)
         if not candidates:
             return None
         return self._model.most_promising(candidates, history, trials, seen, rng, explores).proposal

@@ -42,6 +42,8 @@ class Entry:
     proposes: bool
     # its genomes are made from those of trials, which it names: weights can be inherited
     names_parents: bool
+    # it takes `experience`: what earlier studies found on other images
+    learns: bool
     # it sees only the holes that every trial was asked for: a study asks for all, also those without effect
     joint: bool
     # it can be told that a network is over a limit, or cannot be trained
@@ -59,6 +61,7 @@ def sampler(
     *,
     proposes: bool = False,
     names_parents: bool = False,
+    learns: bool = False,
     joint: bool = False,
     takes_constraints: bool = True,
     former: tuple[str, ...] = (),
@@ -68,7 +71,7 @@ def sampler(
 
     def register(make: Made) -> Made:
         _ENTRIES[name] = Entry(
-            name, make, proposes, names_parents, joint, takes_constraints, former, complaint
+            name, make, proposes, names_parents, learns, joint, takes_constraints, former, complaint
         )
         return make
 
@@ -117,9 +120,12 @@ def maker(name: str) -> Callable[[Space, int, int], Proposer]:
     return found.make
 
 
-def proposer(name: str, space: Space, seed: int, objectives: int) -> Proposer:
-    """Make the sampler of that name, one that proposes genomes."""
-    return maker(name)(space, seed, objectives)
+def proposer(name: str, space: Space, seed: int, objectives: int, experience: str | None = None) -> Proposer:
+    """Make the sampler of that name, one that proposes genomes. experience: for those that learn of other studies."""
+    make = maker(name)
+    if experience is None or not entry(current(name)).learns:
+        return make(space, seed, objectives)
+    return make(space, seed, objectives, experience=experience)  # type: ignore[call-arg]
 
 
 def optuna_sampler(name: str, seed: int, drawn: int = 0) -> BaseSampler:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from random import Random
+from typing import Any, NamedTuple
 
 from genome import GenomeError, digest
-from genome.domain import OneOf
+from genome.domain import Domain, OneOf
 from genome.graph import IMAGE, Genome, Times
 from genome.widths import CONSTANT, Widths
 from search.space.holes import Hole, SpaceError
 from search.space.mismatch import departure
-from search.space.space import Space
+from search.space.space import Space, walk
 
 
 class Fit(NamedTuple):
@@ -41,6 +42,22 @@ def fitted(space: Space, genome: Genome) -> Fit:
     if _is(wanted, made):
         return Fit(made)
     return Fit(None, where or "under the names of this space its widths would be others")
+
+
+def resembling(space: Space, genome: Genome, rng: Random) -> Genome | None:
+    """Return a genome of the space that is as a given one where the space allows it, and drawn evenly elsewhere.
+
+    None where the given one lacks nodes that every genome of the space has.
+    """
+    adapted = replace(genome, name=space.name, input=space.input, classes=space.classes)
+
+    def answer(_: str, domain: Domain, known: Any) -> Any:
+        return known if known is not None and known in domain else domain.draw(rng)
+
+    try:
+        return walk(space, answer, _scheduled(space, _named(space, adapted)))
+    except SpaceError:
+        return None
 
 
 def _named(space: Space, genome: Genome) -> Genome:

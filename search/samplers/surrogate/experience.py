@@ -1,7 +1,8 @@
 """Experience: networks that earlier studies trained on other images, and what a model learns from them.
 
-The file of the package has the genomes and their accuracies by data set; `benchmarks/experience.py` builds it. What is
-read of a network does not depend on its space: its graph, and its sizes in units of what was drawn beside it.
+A file of experience has the genomes and their accuracies by data set. That of the package is built by
+`benchmarks/experience.py`, a person's own by `genome experience`. What is read of a network does not depend on its
+space: its graph, and its sizes in units of what is usual there.
 """
 
 from __future__ import annotations
@@ -13,24 +14,27 @@ import zlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 import genome
 from genome import GenomeError, Plan
+from search.samplers.base import AUTO, NONE
 from search.samplers.surrogate import gp, graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
-from search.samplers.surrogate.graph_kernels import Features, Scale
+from search.samplers.surrogate.graph_kernels import SIZES, Features, Scale
 from search.samplers.surrogate.wl import wiring
 
 log = logging.getLogger("search")
 
 FILE = files("search.samplers.surrogate") / "experience.json.gz"
-VERSION = 1
+VERSION = 2
 NOWHERE = np.zeros(1)  # the answers of a network to the holes of a space that is not its own
 LEAST = 1e-6  # deviation, below which sizes are alike
-FEWEST = 5  # drawn networks that a data set needs: they are the unit of size and cost
+BEST = 8  # networks of each data set, by which a search begins
+FEWEST = 5  # networks that a data set needs
 
 
 class ExperienceError(ValueError):
@@ -38,14 +42,23 @@ class ExperienceError(ValueError):
 
 
 class Trained(NamedTuple):
-    """Networks that were trained alike on one data set."""
+    """Networks of one space that were trained alike on one data set."""
 
     data: str
+    # of the sizes (`graph_kernels.sizes`) of even draws of the space: their unit
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
     genomes: tuple[str, ...]
     # share of right answers
     accuracies: tuple[float, ...]
-    # whether each was drawn evenly from a space, which the units of size and cost are taken from
+    # whether each was drawn evenly from the space: these are the unit of cost, if they are enough
     are_drawn: tuple[bool, ...]
+
+    @property
+    def best(self) -> list[str]:
+        """The genomes of the highest accuracies."""
+        ranked = sorted(zip(self.accuracies, self.genomes, strict=True), reverse=True)
+        return [text for _, text in ranked[:BEST]]
 
 
 class Experience:
@@ -61,12 +74,13 @@ class Experience:
             GenomeError: a text that is no genome.
             FitError: accuracies that teach nothing.
         """
+        # those of the highest accuracy of each data set
+        self.best = tuple(genome.loads(text) for one in trained for text in one.best)
         known, targets = list[Features](), list[np.ndarray]()
         for one in trained:
             found = [features_of(genome.resolve(genome.loads(text))) for text in one.genomes]
             even = np.array(one.are_drawn, dtype=bool)
-            sizes = np.array([each.sizes for each in found])[even]
-            known += _without_space(found, sizes.mean(axis=0), np.maximum(sizes.std(axis=0), LEAST))
+            known += _without_space(found, np.array(one.mean), np.maximum(one.deviation, LEAST))
             costs = -np.array(one.accuracies)
             targets.append(target_transform.scores(costs, even))
         self._known, self._scale = known, graph_kernels.scale(known)
@@ -81,12 +95,19 @@ class Experience:
 
 
 @cache
-def shipped() -> Experience | None:
-    """Return the experience of the package; None, with a line in the log, where its file cannot be read."""
+def named(word: str) -> Experience | None:
+    """Return the experience that a study names: auto for that of the package, none, or a file.
+
+    A file that cannot be read is a line in the log, once, and None.
+    """
+    if word == NONE:
+        return None
+    file = FILE if word == AUTO else Path(word)
     try:
-        return Experience(read(FILE.read_bytes()))
+        return Experience(read(file.read_bytes()))
     except (ExperienceError, GenomeError, FitError, OSError) as error:
-        log.warning("no experience of other images: %s", error)
+        why = error.strerror if isinstance(error, OSError) else error
+        log.warning("%s: %s; the study goes on without experience", file, why)
         return None
 
 
@@ -95,17 +116,20 @@ def read(stored: bytes) -> list[Trained]:
     try:
         content = json.loads(gzip.decompress(stored))
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise ExperienceError(f"the file of experience is broken ({error})") from None
+        raise ExperienceError(f"is broken ({error})") from None
     if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise ExperienceError(f"the file of experience is not of version {VERSION}")
-    try:
-        found = [Trained(one["data"], *zip(*one["trained"], strict=True)) for one in content["sets"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ExperienceError(f"the file of experience is broken ({error})") from None
-    if not all(map(_is_usable, found)):
         raise ExperienceError(
-            "the file of experience is broken (it has other values than genomes and accuracies)"
+            f"is no file of experience of version {VERSION}; `genome experience` writes one"
         )
+    try:
+        found = [
+            Trained(one["data"], *map(tuple, one["sizes"]), *zip(*one["trained"], strict=True))
+            for one in content["sets"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ExperienceError(f"is broken ({error})") from None
+    if not all(map(_is_usable, found)):
+        raise ExperienceError("is broken (it has other values than genomes and accuracies)")
     return found
 
 
@@ -113,13 +137,22 @@ def _is_usable(one: Trained) -> bool:
     kinds = (one.genomes, str), (one.accuracies, float), (one.are_drawn, bool)
     return (
         all(type(value) is kind for values, kind in kinds for value in values)
-        and sum(one.are_drawn) >= FEWEST
+        and len(one.mean) == len(one.deviation) == SIZES
+        and all(type(value) is float for value in (*one.mean, *one.deviation))
+        and len(one.genomes) >= FEWEST
     )
 
 
 def written(trained: Sequence[Trained]) -> bytes:
     """Return a file of experience."""
-    sets = [{"data": one.data, "trained": list(zip(*one[1:], strict=True))} for one in trained]
+    sets = [
+        {
+            "data": one.data,
+            "sizes": [one.mean, one.deviation],
+            "trained": list(zip(one.genomes, one.accuracies, one.are_drawn, strict=True)),
+        }
+        for one in trained
+    ]
     text = json.dumps({"version": VERSION, "sets": sets})
     return gzip.compress(text.encode(), mtime=0)
 

@@ -34,7 +34,7 @@ class Foresight:
     def weighed(
         self, known: Mapping[str, Features], new: Sequence[Features], observed: Observations
     ) -> Foretold:
-        """Return what is foretold, times its weight: how well it foretold what was observed.
+        """Return what is foretold, by a line through what was observed: its slope is the weight of experience.
 
         known: by digest, first the networks that were observed, in the order of the points, then others.
         """
@@ -44,12 +44,19 @@ class Foresight:
             self._known.update(zip(unknown, costs.tolist(), strict=True))
         foretold = np.array([self._known[digest] for digest in known])
         points, first = np.unique(observed.points, return_index=True)  # where each ended comes first
-        earned = weight(foretold[points], observed.scores[first])
-        return Foretold(earned * foretold, earned * self.costs(new))
+        scores = observed.scores[first]
+        earned = weight(foretold[points], scores)
+        middle = level(scores - earned * foretold[points])
+        return Foretold(middle + earned * foretold, middle + earned * self.costs(new))
 
     @cached_property
     def _middle(self) -> float:
         return float(np.median(self._experience.costs(self._drawn, self._scale)))
+
+
+def level(errors: np.ndarray) -> float:
+    """Return by how much experience errs for all networks alike: its units are only roughly those of a study. (n,)"""
+    return float(errors.sum() / (len(errors) + 1))
 
 
 def weight(foretold: np.ndarray, scores: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
 
 LIMITED = 5  # first sizes, those that a study may limit
+SIZES = 7  # of a network
 FAR = 4.0  # standard deviations at which a size is clipped
 DENSE = 128  # columns of a dense matrix of counts; more, of which a network has a few, are stored sparse
 

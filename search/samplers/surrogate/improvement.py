@@ -89,15 +89,18 @@ def improvement(
     return expected_improvement(mean + foretold.new, deviation, than)
 
 
-def means(known: np.ndarray, observed: Observations) -> np.ndarray:
-    """Return the mean of a whole training of each observed point: its own scores, and those of similar points.
-
-    known: (parts, n, n), between the points.
+def means(
+    kernels: graph_kernels.Kernels, observed: Observations, foretold: Foretold | None = None
+) -> np.ndarray:
+    """Return the mean of a whole training of each observed point: its own scores, and those of similar points. (n,)
 
     Raises:
         FitError: where no Gaussian process can be fitted to the scores.
     """
-    return _fitted(known, observed).mean(multi_fidelity.between(known, observed))
+    foretold = foretold or Foretold.nothing(kernels)
+    observed = observed._replace(scores=observed.scores - foretold.known[observed.points])
+    found = _fitted(kernels.known, observed).mean(multi_fidelity.between(kernels.known, observed))
+    return np.asarray(found + foretold.known)
 
 
 def _fitted(known: np.ndarray, observed: Observations) -> gp.Posterior:

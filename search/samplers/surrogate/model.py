@@ -20,6 +20,7 @@ from search.samplers.surrogate.feasibility import Feasibility
 from search.samplers.surrogate.foresight import Foresight
 from search.samplers.surrogate.graph_kernels import Features
 from search.samplers.surrogate.improvement import (
+    Foretold,
     Seen,
     improvement,
     learnt_from,
@@ -125,8 +126,8 @@ class Surrogate:
     def means(self, history: Sequence[Individual]) -> dict[int, float]:
         """Return the mean cost of a whole training of measured trials, by number, in units of the space.
 
-        The mean weighs the result of a network by those of networks like it: a lucky training is not taken for a good
-        network. Of many trials, those are left out that the model does not learn from.
+        The mean weighs the result of a network by those of networks like it, and by experience: a lucky training is not
+        taken for a good network. Of many trials, those are left out that the model does not learn from.
 
         Raises:
             FitError: where no Gaussian process can be fitted.
@@ -138,8 +139,9 @@ class Surrogate:
         seen = self.seen(trials, rng)
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [trials.measured[i] for i in taught]
-        kernels = graph_kernels.kernels([self._features(one) for one in known], (), self._scale)
-        found = means(kernels.known, _observed(trials, seen, taught))
+        kernels = graph_kernels.kernels([self._features(one) for one in known], (), self.scale)
+        observed = _observed(trials, seen, taught)
+        found = means(kernels, observed, self._foretold(known, (), observed))
         return {one.number: float(mean) for one, mean in zip(known, found, strict=True)}
 
     def foretold(self, plans: Sequence[Plan]) -> list[float]:
@@ -148,13 +150,12 @@ class Surrogate:
             return [0.0] * len(plans)
         return [float(cost) for cost in self._foresight.costs([features_of(plan) for plan in plans])]
 
-    def likely(self, candidates: Sequence[Candidate], share: float) -> list[Candidate]:
-        """Return the share of the candidates of which experience foretells the lowest costs; all without experience."""
+    def ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates by the costs that experience foretells, lowest first; as given without experience."""
         if self._foresight is None or not candidates:
             return list(candidates)
         costs = self._foresight.costs([one.features for one in candidates])
-        kept = max(1, round(share * len(candidates)))
-        return [candidates[i] for i in np.argsort(costs, kind="stable")[:kept]]
+        return [candidates[i] for i in np.argsort(costs, kind="stable")]
 
     def feasible(self, candidates: Sequence[Candidate], history: Sequence[Individual]) -> list[Candidate]:
         """Return the candidates of the highest chance to be inside the limits of the study."""
@@ -172,22 +173,25 @@ class Surrogate:
         """The expected improvement of each new network, on the best that is known or on `than`."""
         taught = learnt_from(seen.costs[: len(trials.measured)], rng)
         known = [*(trials.measured[i] for i in taught), *trials.running]
-        kernels = graph_kernels.kernels([self._features(one) for one in known], new, self._scale)
+        kernels = graph_kernels.kernels([self._features(one) for one in known], new, self.scale)
         observed = _observed(trials, seen, taught)
+        return improvement(kernels, observed, than, self._foretold(known, new, observed))
+
+    def _foretold(
+        self, known: Sequence[Individual], new: Sequence[Features], observed: Observations
+    ) -> Foretold | None:
         if self._foresight is None:
-            return improvement(kernels, observed, than)
-        of_known = {one.digest: self._features(one) for one in known}
-        foretold = self._foresight.weighed(of_known, new, observed)
-        return improvement(kernels, observed, than, foretold)
+            return None
+        return self._foresight.weighed({one.digest: self._features(one) for one in known}, new, observed)
 
     @cached_property
     def _foresight(self) -> Foresight | None:
         """What experience says of this space, None without experience."""
-        return Foresight(self.experience, self._drawn, self._scale) if self.experience else None
+        return Foresight(self.experience, self._drawn, self.scale) if self.experience else None
 
     @cached_property
-    def _scale(self) -> graph_kernels.Scale:
-        """The scale of the space."""
+    def scale(self) -> graph_kernels.Scale:
+        """How far apart networks of the space usually are."""
         return graph_kernels.scale(self._drawn)
 
     @cached_property

@@ -30,6 +30,7 @@ from search.samplers.base import OUTSIDE, REFERENCE, Origin
 from search.samplers.surrogate import experience
 from search.samplers.surrogate.experience import Trained
 from search.samplers.surrogate.experience import written as written_experience
+from search.samplers.surrogate.model import Surrogate
 from search.storage.record import Record
 from search.storage.study import open_to_read
 from search.study import Result, Study
@@ -118,14 +119,16 @@ def test_the_most_promising_is_trained_first_and_a_list_keeps_its_order(
     """The budget may not pay for all of them."""
 
     def order(sign: float, **changes: Any) -> list[str]:
-        drawn = [config_of(**LIGHT).space.sample(Random(seed)) for seed in range(20)]
+        space = config_of(**LIGHT).space
+        drawn, usual = [space.sample(Random(seed)) for seed in range(20)], Surrogate(space, 0).scale
         sizes = [genome.resolve(one).params for one in drawn]
         texts, goodness = map(genome.dump, drawn), (0.5 + sign * size / 1e6 for size in sizes)
-        known = Trained("mine", tuple(texts), tuple(goodness), (True,) * 20)
+        units = tuple(usual.mean.tolist()), tuple(usual.deviation.tolist())
+        known = Trained("mine", *units, tuple(texts), tuple(goodness), (True,) * 20)
         (tmp_path / "file").write_bytes(written_experience([known]))
         monkeypatch.setattr(experience, "FILE", tmp_path / "file")
-        experience.shipped.cache_clear()
-        request.addfinalizer(experience.shipped.cache_clear)
+        experience.named.cache_clear()
+        request.addfinalizer(experience.named.cache_clear)
         config = config_of(**{**LIGHT, **changes})
         return [
             one.name for one in references.stored(begin(tmp_path, f"s{sign}{len(changes)}", **LIGHT), config)

@@ -90,7 +90,7 @@ def test_children_name_their_parents_and_moves() -> None:
 
 
 def test_it_beats_random() -> None:
-    ours = [best(searched(Bayes(SPACE, seed, experience=False), 14)) for seed in range(3)]
+    ours = [best(searched(Bayes(SPACE, seed, experience="none"), 14)) for seed in range(3)]
     theirs = [best(searched(RandomSearch(SPACE, seed), 14)) for seed in range(3)]
     assert np.mean(ours) < np.mean(theirs)
 
@@ -144,7 +144,7 @@ def test_what_a_full_cache_forgets_changes_no_proposal(monkeypatch: pytest.Monke
 
 
 def test_the_first_are_spread_over_sizes() -> None:
-    found = searched(Bayes(SPACE, seed=0), INITIAL)
+    found = searched(Bayes(SPACE, seed=0, experience="none"), INITIAL)
     drawn = sorted(math.log(plan_of(SPACE.sample(Random(i))).params) for i in range(200))
     at = sorted(np.searchsorted(drawn, math.log(plan_of(one.genome).params)) / 200 for one in found)
     assert at[0] < 0.25 and at[-1] > 0.65

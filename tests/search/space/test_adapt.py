@@ -8,7 +8,7 @@ import genome
 from genome import Genome, zoo
 from genome.op import Shape
 from genome.yaml.source import parse
-from search.space.adapt import fitted
+from search.space.adapt import fitted, resembling
 from search.space.parse import space_of
 from search.space.space import Space
 from tests.widest import widest
@@ -119,3 +119,25 @@ def test_a_network_that_depends_on_its_classes_or_images_is_not_adapted() -> Non
         fit = fitted(space(classes=100), one)
         assert fit.genome is None
         assert fit.complaint.startswith("for images of 1x8x8 and 100 classes: "), fit.complaint
+
+
+# --- what is only alike
+
+
+def test_a_genome_of_the_space_resembles_itself_whatever_its_images() -> None:
+    here, there = space(), space(classes=100)
+    for seed in range(10):
+        drawn = there.sample(Random(seed))
+        assert resembling(here, drawn, Random(0)) == fitted(here, drawn).genome
+
+
+def test_what_the_space_cannot_say_is_drawn() -> None:
+    wide = known(A.replace("width: 8", "width: 512"), B, OUT.replace("[c]", "[b]"))
+    found = {resembling(space(), wide, Random(seed)) for seed in range(20)}
+    assert all(one is not None and one in space() for one in found)
+    assert {one.by_name["a"].op for one in found if one} == {wide.by_name["a"].op}
+    assert len({one.by_name["a"].width for one in found if one}) > 3
+
+
+def test_a_genome_without_the_nodes_of_the_space_resembles_none_of_it() -> None:
+    assert resembling(space(), known(A, OUT.replace("[c]", "[a]")), Random(0)) is None

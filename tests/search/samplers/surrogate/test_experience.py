@@ -55,13 +55,19 @@ def cost(plan: genome.Plan) -> float:
     return 0.5 - 0.05 * plan.depth + 0.1 * pools - 0.02 * math.log(plan.params)
 
 
+def usual_of(space: Space) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    usual = Surrogate(space, 0).scale
+    return tuple(usual.mean.tolist()), tuple(usual.deviation.tolist())
+
+
 @cache
 def learnt(networks: int = 60) -> Trained:
     rng, found = Random(7), list[tuple[str, float]]()
     while len(found) < networks:
         drawn = THERE.draw(rng).genome
         found.append((genome.dump(drawn), 1.0 - cost(genome.resolve(drawn))))
-    return Trained("there", *zip(*found, strict=True), (True,) * networks)
+    mean, deviation = usual_of(THERE)
+    return Trained("there", mean, deviation, *zip(*found, strict=True), (True,) * networks)
 
 
 def features(space: Space, count: int, seed: int) -> tuple[list[Features], list[float]]:
@@ -116,22 +122,22 @@ def known_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     """The file of the package is that of `learnt`."""
     (tmp_path / "file").write_bytes(written([learnt()]))
     monkeypatch.setattr(experience, "FILE", tmp_path / "file")
-    experience.shipped.cache_clear()
+    experience.named.cache_clear()
     yield
-    experience.shipped.cache_clear()
+    experience.named.cache_clear()
 
 
 def test_a_search_with_experience_begins_where_others_ended(known_elsewhere: None) -> None:
     for trials in (5, 10):
         with_it = [lowest(run(Bayes(HERE, seed), HERE, trials)) for seed in range(5)]
-        without = [lowest(run(Bayes(HERE, seed, experience=False), HERE, trials)) for seed in range(5)]
+        without = [lowest(run(Bayes(HERE, seed, experience="none"), HERE, trials)) for seed in range(5)]
         assert np.mean(with_it) < np.mean(without)
 
 
 def test_a_search_that_experience_misleads_finds_its_way(known_elsewhere: None) -> None:
     """What was good elsewhere is bad here; after some trials experience is dropped."""
     with_it = [lowest(run(Bayes(HERE, seed), HERE, 25, sign=-1.0)) for seed in range(4)]
-    without = [lowest(run(Bayes(HERE, seed, experience=False), HERE, 25, sign=-1.0)) for seed in range(4)]
+    without = [lowest(run(Bayes(HERE, seed, experience="none"), HERE, 25, sign=-1.0)) for seed in range(4)]
     assert np.mean(with_it) < np.mean(without) + 0.05
 
 
@@ -159,14 +165,19 @@ def test_what_is_written_is_read() -> None:
         (b"", "broken"),
         (b"{}", "broken"),
         (written([learnt(9)])[:-20], "broken"),
-        (gzip.compress(b"[]"), "not of version 1"),
-        (gzip.compress(json.dumps({"version": 2, "sets": []}).encode()), "not of version 1"),
+        (gzip.compress(b"[]"), "no file of experience of version 2"),
+        (
+            gzip.compress(json.dumps({"version": 1, "sets": []}).encode()),
+            "no file of experience of version 2",
+        ),
         (written([learnt()._replace(accuracies=("high",) * 60)]), "other values"),  # type: ignore[arg-type]
         (written([learnt()._replace(genomes=(1,) * 60)]), "other values"),  # type: ignore[arg-type]
         (written([learnt(4)]), "other values"),
-        (gzip.compress(json.dumps({"version": 1, "sets": [{"data": "a"}]}).encode()), "broken"),
+        (written([learnt()._replace(mean=(0.0,) * 3)]), "other values"),
+        (written([learnt()._replace(deviation=("wide",) * 7)]), "other values"),  # type: ignore[arg-type]
+        (gzip.compress(json.dumps({"version": 2, "sets": [{"data": "a"}]}).encode()), "broken"),
         (
-            gzip.compress(json.dumps({"version": 1, "sets": [{"data": "a", "trained": [["x"]]}]}).encode()),
+            gzip.compress(json.dumps({"version": 2, "sets": [{"data": "a", "trained": [["x"]]}]}).encode()),
             "broken",
         ),
     ],
@@ -182,16 +193,16 @@ def test_any_other_file_is_refused_with_a_sentence_and_the_study_goes_on(
         read(stored)
     (tmp_path / "file").write_bytes(stored)
     monkeypatch.setattr(experience, "FILE", tmp_path / "file")
-    experience.shipped.cache_clear()
+    experience.named.cache_clear()
     try:
         with caplog.at_level(logging.WARNING, "search"):
             assert run(Bayes(HERE, 0), HERE, 2)
             assert run(Bayes(HERE, 1), HERE, 1)
-        assert [line.message for line in caplog.records if "no experience" in line.message] == [
+        assert [line.message for line in caplog.records if "without experience" in line.message] == [
             caplog.records[0].message
         ]
     finally:
-        experience.shipped.cache_clear()
+        experience.named.cache_clear()
 
 
 def test_the_file_of_the_package_is_small_and_says_something() -> None:
@@ -199,7 +210,7 @@ def test_the_file_of_the_package_is_small_and_says_something() -> None:
     assert len(stored) < 1_000_000
     for trained in read(stored):
         assert sum(trained.are_drawn) >= 40 and all(0.0 < one < 1.0 for one in trained.accuracies)
-    found = experience.shipped()
+    found = experience.named("auto")
     assert found is not None
     networks, _ = features(replace(HERE), 30, 1)
     assert np.isfinite(found.costs(networks, graph_kernels.scale(networks))).all()
