@@ -136,11 +136,11 @@ def _block(
 
 def _signature(block: Block) -> Any:
     """What blocks of one class have in common: all but the numbers in the settings of layers, and tensors."""
-    places = {value: ("in", i) for i, value in enumerate(block.inputs)}
+    places: dict[int, Any] = {value: ("in", i) for i, value in enumerate(block.inputs)}
     for i, one in enumerate(block.statements):
         places.update({value: ("made", i, j) for j, value in enumerate(one.call.outs)})
     layers = {id(layer): i for i, layer in enumerate(block.layers())}
-    lines = []
+    lines = list[Any]()
     for one in block.statements:
         call = one.call
         if one.layer is not None:

@@ -160,7 +160,8 @@ class _Recorder(TorchFunctionMode):
         made: tuple[Tensor, ...] = tuple(found) if several else (found,)
         outs = tuple(self._numbered(one) for one in made)
         shapes = tuple(tuple(one.shape) for one in made)
-        self.calls.append(Call(func, places[0], places[1], outs, shapes, self.step, several))
+        function, given_args, given_kwargs = _out_of_place(func, *places)
+        self.calls.append(Call(function, given_args, given_kwargs, outs, shapes, self.step, several))
         return found
 
     def _numbered(self, made: Tensor) -> int:
@@ -234,11 +235,25 @@ def _is_identity(func: Any, kwargs: Mapping[str, Any], found: Any, args: Sequenc
     """Whether a call gives its input back, such as `x.float()` of a float tensor, or dropout in eval mode."""
     if func in (F.dropout, F.dropout2d):
         return True
-    changes = (func.__name__.endswith("_") and not func.__name__.endswith("__")) or kwargs.get(
-        "inplace", False
-    )
-    changes = changes or func.__name__.startswith("__i") or (func in (F.relu, F.relu6) and True in args[1:])
+    function, *_ = _out_of_place(func, tuple(args), dict(kwargs))
+    changes = function is not func or kwargs.get("inplace", False) or _is_in_place(func, args)
     return bool(args) and found is args[0] and not changes
+
+
+def _out_of_place(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """Return a call that changes its input as one that does not: who reads its input later reads its result."""
+    name = func.__name__
+    if name.startswith("__i") and hasattr(Tensor, f"__{name[3:]}"):
+        return getattr(Tensor, f"__{name[3:]}"), args, kwargs
+    if name.endswith("_") and not name.endswith("__") and hasattr(Tensor, name[:-1]):
+        return getattr(Tensor, name[:-1]), args, kwargs
+    if _is_in_place(func, args):
+        return func, (args[0], *(False if one is True else one for one in args[1:])), kwargs
+    return func, args, {**kwargs, "inplace": False} if kwargs.get("inplace") else kwargs
+
+
+def _is_in_place(func: Any, args: Sequence[Any]) -> bool:
+    return func in (F.relu, F.relu6, F.silu, F.leaky_relu) and any(one is True for one in args[1:])
 
 
 def _for_any_batch(few: Call, more: Call) -> Call:

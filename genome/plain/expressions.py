@@ -85,19 +85,16 @@ def expression(
     if name == "__getitem__":
         return Expression(f"{of(call.args[0]).bracketed}[{_index(call.args[1], of)}]")
     args = [*map(of, call.args)]
-    plain = name.strip("_") if name.startswith("__i") else name
-    plain = plain[1:] if name.startswith("__i") and plain != "invert" else plain
-    plain = plain.removesuffix("_") if not plain.startswith("__") else plain
-    sign = INFIX.get(plain) or DUNDER.get(plain)
+    sign = INFIX.get(name) or DUNDER.get(name)
     if sign and len(args) == 2 and not call.kwargs:
         left, right = args
         chained = sign in "+" and left.is_infix and " + " in left.text and "(" not in left.text
         return Expression(f"{left.text if chained else left.bracketed} {sign} {right.bracketed}", True)
-    if plain in REVERSED and len(args) == 2:
-        return Expression(f"{args[1].bracketed} {REVERSED[plain]} {args[0].bracketed}", True)
-    if plain == "neg":
+    if name in REVERSED and len(args) == 2:
+        return Expression(f"{args[1].bracketed} {REVERSED[name]} {args[0].bracketed}", True)
+    if name == "neg":
         return Expression(f"-{args[0].bracketed}", True)
-    keywords = PLACES.get(plain, ())
+    keywords = PLACES.get(name, ())
     named = {
         keywords[i]: value for i, value in enumerate(call.args) if keywords[i : i + 1] not in ((), ("",))
     }
@@ -105,14 +102,14 @@ def expression(
     told += [
         f"{key}={of(value).text}"
         for key, value in {**named, **call.kwargs}.items()
-        if not (plain in PLACES and _is_default(key, value, call))
+        if not (name in PLACES and _is_default(key, value, call))
     ]
-    if getattr(F, plain, None) is not None and _is_function(call.function, F, name):
-        return Expression(f"F.{plain}({', '.join(told)})")
-    if hasattr(torch.Tensor, plain) and hasattr(Tensor, name) and isinstance(call.args[0], Value | Constant):
-        return Expression(f"{args[0].bracketed}.{plain}({', '.join(told[1:])})")
-    if getattr(torch, plain, None) is not None:
-        return Expression(f"torch.{plain}({', '.join(told)})")
+    if getattr(F, name, None) is not None and _is_function(call.function, F, name):
+        return Expression(f"F.{name}({', '.join(told)})")
+    if hasattr(torch.Tensor, name) and hasattr(Tensor, name) and isinstance(call.args[0], Value | Constant):
+        return Expression(f"{args[0].bracketed}.{name}({', '.join(told[1:])})")
+    if getattr(torch, name, None) is not None:
+        return Expression(f"torch.{name}({', '.join(told)})")
     raise PlainError(f"{name} is no function of torch that a file of plain PyTorch could call")
 
 

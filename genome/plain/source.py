@@ -173,11 +173,11 @@ class _Writer:
         """The tensors of a block, under the names of the first block of its class."""
         first = self.of_block[id(block)].blocks[0]
         _, names = self._local(first)
-        for theirs, own in zip(first.layers(), block.layers(), strict=True):
-            self._store(own, f"{attribute}.{names.layers[id(theirs)]}")
-        for theirs, own in zip(first.statements, block.statements, strict=True):
-            if own.layer is None:
-                for a, b in zip(constants(theirs.call), constants(own.call), strict=True):
+        for layer, own in zip(first.layers(), block.layers(), strict=True):
+            self._store(own, f"{attribute}.{names.layers[id(layer)]}")
+        for theirs, mine in zip(first.statements, block.statements, strict=True):
+            if mine.layer is None:
+                for a, b in zip(constants(theirs.call), constants(mine.call), strict=True):
                     self.tensors[f"{attribute}.{names.buffers[id(a)]}"] = b
 
     def _made(self, block: Block) -> str:
