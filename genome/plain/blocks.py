@@ -39,24 +39,60 @@ class Place(NamedTuple):
     which: int
 
 
+class Term(NamedTuple):
+    """A number as a parameter of a class, times or plus another number."""
+
+    # the number of the parameter
+    parameter: int
+    times: int = 1
+    more: int = 0
+
+    def text(self, name: str) -> str:
+        """Return it as Python."""
+        if self.times > 1:
+            return f"{self.times} * {name}"
+        return f"{name} {'+' if self.more > 0 else '-'} {abs(self.more)}" if self.more else name
+
+
 class Kind(NamedTuple):
     """Blocks that are alike but for numbers of their layers."""
 
     blocks: tuple[Block, ...]
 
-    def varying(self) -> dict[Place, int]:
-        """Return, for each number that differs between the blocks, the number of its parameter.
+    def varying(self) -> tuple[dict[Place, Term], list[Place]]:
+        """Return what each number that differs between the blocks is made of, and where each parameter stands first.
 
-        Numbers that are equal to each other in every block share one.
+        A number that is in every block that of a parameter, more by the same, or a multiple of it, needs none of its
+        own.
         """
-        columns: dict[tuple[Any, ...], int] = {}
-        found = {}
         tables = [dict(numbers_of(block)) for block in self.blocks]
+        terms: dict[Place, Term] = {}
+        columns, first = list[tuple[Any, ...]](), list[Place]()
         for place in tables[0]:
             values = tuple(table[place] for table in tables)
-            if len(set(values)) > 1:
-                found[place] = columns.setdefault(values, len(columns))
-        return found
+            if len(set(values)) == 1:
+                continue
+            terms[place] = term = _term(values, columns)
+            if term.parameter == len(columns):
+                columns.append(values)
+                first.append(place)
+        return terms, first
+
+
+def _term(values: tuple[Any, ...], columns: Sequence[tuple[Any, ...]]) -> Term:
+    """Return values by a column, or as the next one."""
+    for i, column in enumerate(columns):
+        if column == values:
+            return Term(i)
+    for i, column in enumerate(columns):
+        if all(type(one) is int for one in (*values, *column)):
+            more = {a - b for a, b in zip(values, column, strict=True)}
+            times = {a // b if b > 0 and a % b == 0 else 0 for a, b in zip(values, column, strict=True)}
+            if len(more) == 1:
+                return Term(i, more=more.pop())
+            if len(times) == 1 and min(times) > 1:
+                return Term(i, times=times.pop())
+    return Term(len(columns))
 
 
 def numbers_of(block: Block) -> Iterator[tuple[Place, Any]]:

@@ -6,6 +6,7 @@ import builtins
 import keyword
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -84,6 +85,8 @@ def expression(
     name = call.function.__name__
     if name == "__getitem__":
         return Expression(f"{of(call.args[0]).bracketed}[{_index(call.args[1], of)}]")
+    if name in PLACES:
+        call = replace(call, args=(call.args[0], *map(_both, call.args[1:])))
     args = [*map(of, call.args)]
     sign = INFIX.get(name) or DUNDER.get(name)
     if sign and len(args) == 2 and not call.kwargs:
@@ -115,11 +118,16 @@ def expression(
 
 def _is_default(key: str, value: Any, call: Call) -> bool:
     if key == "stride":
-        return bool(value == call.args[1])  # the size of a pool
+        return bool(_both(value) == _both(call.args[1]))  # the size of a pool
     if key not in DEFAULTS:
         return False
     default = DEFAULTS[key]
     return default is ANY or value == default or value == (default, default)
+
+
+def _both(value: Any) -> Any:
+    """One number where height and width have the same."""
+    return value[0] if type(value) is tuple and len(value) == 2 and value[0] == value[1] else value
 
 
 def _is_function(function: Any, where: Any, name: str) -> bool:

@@ -18,16 +18,26 @@ from genome.plain.layers import Layer, Statement, constants, statements
 from genome.plain.layout import laid_out
 from genome.plan import Plan
 
-HEAD = "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n"
+# lines of imports, and what shows that they are needed
+HEAD = (
+    ("import torch", "torch."),
+    ("import torch.nn.functional as F", "F."),
+    ("from torch import Tensor, nn", "nn."),
+)
 
 
 class Source(NamedTuple):
     """A network without this package."""
 
-    # Python: `class Network(nn.Module)` and the classes of its blocks
-    text: str
+    # the classes of blocks and `class Network(nn.Module)`, without imports
+    body: str
     # the state dict of `Network`
     tensors: Mapping[str, Tensor]
+
+    @property
+    def text(self) -> str:
+        """The classes with the imports that they need."""
+        return "\n".join(line for line, word in HEAD if word in self.body) + "\n\n\n" + self.body
 
 
 def source(network: Network, plan: Plan) -> Source:
@@ -68,22 +78,17 @@ class _Writer:
 
     def source(self) -> Source:
         classes = [self._class_of(kind) for kind in self.kinds]
-        text = "\n\n".join([*classes, self._network()])
-        used = [line for line in HEAD.splitlines() if not line.endswith("as F") or "F." in text]
-        if "torch." not in text.replace("torch.nn", ""):
-            used.remove("import torch")
-        return Source("\n".join(used) + "\n\n\n" + text, self.tensors)
+        return Source("\n\n".join([*classes, self._network()]), self.tensors)
 
     def _class_of(self, kind: Kind) -> str:
         """The class of blocks; its names are those of the first."""
         first = kind.blocks[0]
         local, names = self._local(first)
-        varying = kind.varying()
-        parameters = _parameters(first, varying)
-        settings = {place: parameters[column] for place, column in varying.items()}
-        given = ", ".join(
-            ["self", *(f"{name}: {_type(first, varying, i)}" for i, name in enumerate(parameters))]
-        )
+        terms, places = kind.varying()
+        parameters = _parameters(first, places)
+        settings = {place: term.text(parameters[term.parameter]) for place, term in terms.items()}
+        typed = (f"{name}: {_type(first, place)}" for name, place in zip(parameters, places, strict=True))
+        given = ", ".join(["self", *typed])
         forward = Forward(
             names,
             f"{_inputs(first)[0]}.shape[0]",
@@ -91,9 +96,12 @@ class _Writer:
             {value: Expression(name) for value, name in zip(first.inputs, _inputs(first), strict=True)},
             set(_inputs(first)),
         )
-        held = {name: f"self.{names.take(name)}" for place, name in settings.items() if place.kind == "call"}
+        held = {
+            text: f"self.{names.take(identifier(text.split()[0]))}"
+            for text in dict.fromkeys(text for place, text in settings.items() if place.kind == "call")
+        }
         for i, (one, node) in enumerate(zip(first.statements, local, strict=True)):
-            texts = {place.which: held[name] for place, name in settings.items() if place[:2] == ("call", i)}
+            texts = {place.which: held[text] for place, text in settings.items() if place[:2] == ("call", i)}
             forward.add(replace(one, call=with_texts(one.call, texts)), node, comments=_is_same(kind, i))
         arguments = ", ".join(f"{name}: Tensor" for name in _inputs(first))
         return "\n".join(
@@ -105,7 +113,7 @@ class _Writer:
                 " " * STEP + "super().__init__()",
                 *constructor(names.layers, first.layers(), settings),
                 *buffers(first.statements, names),
-                *(f"{' ' * STEP}{attribute} = {name}" for name, attribute in held.items()),
+                *(f"{' ' * STEP}{attribute} = {text}" for text, attribute in held.items()),
                 "",
                 *laid_out(f"def forward(self, {arguments})", 4, end=" -> Tensor:"),
                 *forward.ended([first.out]),
@@ -182,10 +190,8 @@ class _Writer:
 
     def _made(self, block: Block) -> str:
         kind = self.of_block[id(block)]
-        varying = kind.varying()
         numbers = dict(numbers_of(block))
-        given = {column: numbers[place] for place, column in varying.items()}
-        values = ", ".join(str(given[column]) for column in sorted(given))
+        values = ", ".join(str(numbers[place]) for place in kind.varying()[1])
         return f"{self.classes[id(kind)]}({values})"
 
     def _local(self, block: Block) -> tuple[list[str], Names]:
@@ -199,21 +205,17 @@ def _inputs(block: Block) -> list[str]:
     return ["x", *(f"x{i}" for i in range(2, len(block.inputs) + 1))]
 
 
-def _parameters(block: Block, varying: Mapping[Place, int]) -> list[str]:
+def _parameters(block: Block, places: Sequence[Place]) -> list[str]:
     """The names of the parameters of a class, after what each sets first."""
-    roles: dict[int, str] = {}
-    for place, column in varying.items():
-        setting = place.kind == "layer"
-        roles.setdefault(column, block.layers()[place.at].settings[place.which].role if setting else "size")
     names = list[str]()
-    for column in sorted(roles):
-        same = sum(name.rstrip("0123456789") == roles[column] for name in names)
-        names.append(f"{roles[column]}{same + 1 if same else ''}")
+    for place in places:
+        role = block.layers()[place.at].settings[place.which].role if place.kind == "layer" else "size"
+        same = sum(name.rstrip("0123456789") == role for name in names)
+        names.append(f"{role}{same + 1 if same else ''}")
     return names
 
 
-def _type(block: Block, varying: Mapping[Place, int], column: int) -> str:
-    place = next(at for at, one in varying.items() if one == column)
+def _type(block: Block, place: Place) -> str:
     return type(dict(numbers_of(block))[place]).__name__
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import Objective, learnt
+from search.results.model_file import model_files
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
@@ -21,6 +22,7 @@ from trainer import files
 if TYPE_CHECKING:
     from torch import nn
 
+    from genome import Plan
     from trainer import Data
     from trainer.loop.evaluation import Scores
 
@@ -32,7 +34,9 @@ FORMAT = 1
 USAGE_FILE = "USAGE.md"
 USAGE = """# {name}
 
-From inside this folder (from elsewhere, give its path):
+`model.py` is the network in plain PyTorch, and needs this package no more: `python model.py IMAGE` prints the class.
+
+With this package, from inside this folder (from elsewhere, give its path):
 
 ```python
 import search, torch
@@ -52,7 +56,7 @@ def export(
     data: Data | None = None,
     weights_of: WeightsOf = "best",
 ) -> Path:
-    """Write genome.yaml, weights.safetensors, report.json and USAGE.md of one trial into the folder `to`.
+    """Write genome.yaml, weights.safetensors, model.py with model.safetensors, report.json and USAGE.md of one trial.
 
     The weights are those of the training that did best on the validation images: that of the search, or one of the
     finale, where it retrained the network. weights_of: `search` or `finale` for the best of either alone.
@@ -220,19 +224,28 @@ def packed(
     report has no test accuracy.  about: where the network comes from; it stands in the report.  Raises StudyError for
     weights that are not the genome's.
     """
-    info = _info(text, weights, training, facts, data, about)
-    info["files"] = {GENOME_FILE: files.sha256(text.encode()), WEIGHTS_FILE: files.sha256(weights)}
-    return {
+    import genome
+
+    plan = genome.resolve(genome.loads(text))
+    network = genome.build(plan)
+    _load_weights(network, weights, Path(WEIGHTS_FILE))
+    info = _info(plan, network, training, facts, data, about)
+    content = {
         GENOME_FILE: text.encode(),
         WEIGHTS_FILE: weights,
+        **model_files(network, plan, facts, name),
+    }
+    info["files"] = {file: files.sha256(stored) for file, stored in content.items()}
+    return {
+        **content,
         REPORT_FILE: json.dumps(info, indent=2, allow_nan=False).encode(),
         USAGE_FILE: USAGE.format(name=name).encode(),
     }
 
 
 def _info(
-    text: str,
-    weights: bytes,
+    plan: Plan,
+    network: nn.Module,
     training: dict[str, Any],
     facts: DataFacts,
     data: Data | None,
@@ -241,10 +254,7 @@ def _info(
     """Return the report: what was reached, on what, how, and with which versions."""
     import genome
 
-    plan = genome.resolve(genome.loads(text))
-    module = genome.build(plan)
-    _load_weights(module, weights, Path(WEIGHTS_FILE))
-    test = _test_scores(module, training, data) if data else None
+    test = _test_scores(network, training, data) if data else None
     return {
         "export": FORMAT,
         **about,

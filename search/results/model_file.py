@@ -1,0 +1,123 @@
+"""model.py: a network as one readable file of plain PyTorch, with its pictures' way in and its classes."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from search.storage.data_facts import DataFacts
+
+if TYPE_CHECKING:
+    from genome import Plan
+    from genome.network import Network
+
+log = logging.getLogger("search")
+
+MODEL_FILE, TENSORS_FILE = "model.py", "model.safetensors"
+
+HEAD = '''"""{name}: {params:,} params, {macs:,} multiply-adds for one image.
+
+Plain PyTorch, made by Genome. It needs torch and safetensors{pillow}
+"""
+
+{imports}from pathlib import Path
+
+{torch}{functional}from safetensors.torch import load_file
+from torch import Tensor, nn
+
+WEIGHTS = Path(__file__).with_name("{tensors}")
+{classes}
+# of the pixels, on the scale 0..1
+MEAN, STD = {mean}, {std}
+'''
+LOAD = '''
+
+def load(file: str | Path = WEIGHTS) -> Network:
+    """Return the trained network, in eval mode on the CPU."""
+    network = Network()
+    network.load_state_dict(load_file(file))
+    return network.eval()
+'''
+PICTURES = '''
+
+def pixels(file: str | Path) -> Tensor:
+    """Read a picture as the network was trained on them. -> (1, {channels}, {height}, {width})"""
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as opened:
+        picture = ImageOps.exif_transpose(opened).convert("{mode}")
+    if picture.size != ({width}, {height}):
+        picture = picture.resize(({width}, {height}), Image.Resampling.BILINEAR)
+    flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    x = flat.view({height}, {width}, {channels}).permute(2, 0, 1) / 255
+    mean, std = (torch.tensor(one).view(-1, 1, 1) for one in (MEAN, STD))
+    return ((x - mean) / std).unsqueeze(0)
+
+
+def main() -> None:
+    network = load()
+    for file in sys.argv[1:]:
+        with torch.inference_mode():
+            scores = network(pixels(file)){last}.softmax(dim=1)[0]
+        best = int(scores.argmax())
+        print(f"{{file}}: {{CLASSES[best]}} ({{scores[best]:.1%}})")
+
+
+if __name__ == "__main__":
+    main()
+'''
+PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
+MODES = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
+
+
+def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> dict[str, bytes]:
+    """Return model.py and its tensors by file name; nothing, with a line in the log, where it cannot be written.
+
+    network: with its trained weights.  name: of the network, for its first line.
+    """
+    import safetensors.torch
+
+    from genome.plain.calls import PlainError
+    from genome.plain.source import source
+
+    try:
+        made = source(network, plan)
+    except PlainError as error:
+        log.warning("%s is not written: %s", MODEL_FILE, error)
+        return {}
+    channels, height, width = facts.input
+    reads = channels in MODES
+    text = (HEAD + "\n\n{body}" + LOAD + (PICTURES if reads else "")).format(
+        name=name,
+        params=plan.params,
+        macs=plan.macs,
+        pillow=PILLOW if reads else ".",
+        imports="import sys\n" if reads else "",
+        torch="import torch\n" if reads or "torch." in made.body else "",
+        functional="import torch.nn.functional as F\n" if "F." in made.body else "",
+        tensors=TENSORS_FILE,
+        classes=_listed("CLASSES", facts.classes),
+        mean=tuple(facts.mean),
+        std=tuple(facts.std),
+        height=height,
+        width=width,
+        channels=channels,
+        mode=MODES.get(channels),
+        body=made.body,
+        last="[-1]" if len(plan.exits) > 1 else "",
+    )
+    tensors = {key: tensor.contiguous().clone() for key, tensor in made.tensors.items()}
+    return {MODEL_FILE: text.encode(), TENSORS_FILE: safetensors.torch.save(tensors)}
+
+
+def _listed(name: str, words: tuple[str, ...]) -> str:
+    """Return an assignment of words in lines of at most 88 characters."""
+    one = f"{name} = ({', '.join(map(_quoted, words))}{',' if len(words) == 1 else ''})"
+    if len(one) <= 88:
+        return one
+    return "\n".join([f"{name} = (", *(f"    {_quoted(word)}," for word in words), ")"])
+
+
+def _quoted(word: str) -> str:
+    """Return a word as Python, in double quotes where it has none."""
+    return f'"{word}"' if word.isprintable() and not {'"', "\\"} & set(word) else repr(word)

@@ -1,0 +1,261 @@
+"""Networks in plain PyTorch: files that run without this package compute what the networks do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import genome
+from genome import GenomeError, Plan, zoo
+from genome.network import Network
+from genome.plain.calls import PlainError
+from genome.plain.module import plain_module
+from genome.plain.source import source
+from genome.testing import around
+from tests.variants import MOTIFS, PLAIN, variants
+from tests.widest import widest
+
+DRAWN = 300
+ZOO = (
+    *(
+        "active-plain",
+        "active-resnet-32",
+        "branchy-alexnet",
+        "branchy-lenet",
+        "cliquenet-36-12",
+        "densenet-40-12",
+    ),
+    *(
+        "fractalnet-c3",
+        "lenet",
+        "mobilenet-v1-cifar10",
+        "nin-cifar10",
+        "pnn-resnet18-nf64",
+        "pyramidnet-110-a48",
+    ),
+    "resnet-20",
+)
+CLOSE = 1e-5  # of the largest logit
+# run in a process where this package cannot be imported: it runs each file and compares its logits
+RUNNER = """
+import importlib.abc, json, runpy, sys
+from pathlib import Path
+
+class Refused(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("genome", "search", "trainer", "torchvision", "tests"):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refused())
+import torch
+from safetensors.torch import load_file
+
+torch.set_num_threads(1)
+errors = {}
+for file in sorted(Path(sys.argv[1]).glob("*.py")):
+    network = runpy.run_path(str(file))["Network"]()
+    network.load_state_dict(load_file(file.with_suffix(".weights")))
+    given = load_file(file.with_suffix(".images"))
+    with torch.no_grad():
+        found = network.eval()(given.pop("x"))
+    found = found if isinstance(found, tuple) else (found,)
+    errors[file.stem] = max(
+        float((a - given[f"exit{i}"]).abs().max() / given[f"exit{i}"].abs().max().clamp(min=1e-9))
+        for i, a in enumerate(found)
+    )
+print(json.dumps(errors))
+"""
+
+
+def stirred(plan: Plan, seed: int) -> Network:
+    """Return a network with norms, offsets, positions and weights that a training might have."""
+    network, rng = genome.build(plan, seed=seed).eval(), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 2.0, generator=rng)
+            elif tensor.is_floating_point() and not name.endswith("masks"):
+                tensor.add_(torch.randn(tensor.shape, generator=rng), alpha=0.05)
+    return network
+
+
+def images(plan: Plan, count: int, seed: int = 0) -> Tensor:
+    return torch.randn(count, *plan.genome.input, generator=torch.Generator().manual_seed(seed))
+
+
+def plans() -> Iterator[tuple[str, Plan]]:
+    """Every node type around a node, draws of the widest space, and published networks."""
+    every = [op for word in (*PLAIN, *MOTIFS) for op in dict.fromkeys(variants(word))]
+    for number, one in enumerate(every):
+        yield f"variant{number}", genome.resolve(around(one, 1))
+    space, drawn, seed = widest(), 0, 0
+    while drawn < DRAWN:
+        seed += 1
+        try:
+            yield f"drawn{seed}", genome.resolve(space.sample(Random(seed)))
+            drawn += 1
+        except GenomeError:
+            continue
+    for name in ZOO:
+        yield name, genome.resolve(zoo.get(name))
+
+
+def relative(found: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> float:
+    return max(
+        float((a - b).abs().max() / b.abs().max().clamp(min=1e-9)) for a, b in zip(found, wanted, strict=True)
+    )
+
+
+def own_error(network: Network, x: Tensor) -> float:
+    """How far the logits in float32 are from those in float64."""
+    with torch.no_grad():
+        single = network(x)
+        double = network.double()(x.double())
+        network.float()
+    return relative(tuple(one.double() for one in single), double)
+
+
+def test_files_run_where_only_torch_and_safetensors_are(tmp_path: Path) -> None:
+    rounding = {}
+    for name, plan in plans():
+        network, x = stirred(plan, 1), images(plan, 3)
+        made = source(network, plan)
+        (tmp_path / f"{name}.py").write_text(made.text)
+        save_file(
+            {key: one.contiguous().clone() for key, one in made.tensors.items()}, tmp_path / f"{name}.weights"
+        )
+        with torch.no_grad():
+            logits = {f"exit{i}": one.contiguous() for i, one in enumerate(network(x))}
+        save_file({"x": x, **logits}, tmp_path / f"{name}.images")
+        rounding[name] = own_error(network, x)
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, tmp_path], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    errors = json.loads(done.stdout)
+    assert len(errors) == len(rounding) > DRAWN
+    wrong = {name: error for name, error in errors.items() if error > max(CLOSE, 10 * rounding[name])}
+    assert not wrong
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--check", tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert formatted.returncode == 0, formatted.stdout[-2000:]
+    checked = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,UP,N", tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout[-2000:]
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_published_network_is_a_few_classes(name: str) -> None:
+    plan = genome.resolve(zoo.get(name))
+    text = source(genome.build(plan), plan).text
+    assert text.count("\n") < 310 and "genome" not in text.lower()
+    if name == "resnet-20":
+        assert text.count("class ") == 3 and "Block1(16)" in text and "Block2(16)" in text
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_a_plain_module_computes_the_same_for_any_number_of_images(fold: bool) -> None:
+    space = widest()
+    norms = {True: 0, False: 0}
+    for seed in range(100):
+        try:
+            plan = genome.resolve(space.sample(Random(seed)))
+        except GenomeError:
+            continue
+        network = stirred(plan, seed)
+        made = plain_module(network, plan, fold)
+        for count in (1, 4):
+            x = images(plan, count, seed)
+            if count == 1 and _is_refused(network, x):
+                continue
+            with torch.no_grad():
+                error = relative(made(x), network(x))
+            assert error <= max(1e-4 if fold else CLOSE, 100 * own_error(network, x)), seed
+        norms[fold] += sum(isinstance(part, nn.BatchNorm2d) for part in made.modules())
+        norms[not fold] += sum(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+    assert 0 < norms[fold] < (0.7 if fold else 1.2) * norms[not fold]
+
+
+def _is_refused(network: Network, x: Tensor) -> bool:
+    """Whether torch refuses one image, as it does a group norm of a single number, in eval mode too."""
+    try:
+        network(x)
+    except ValueError as error:
+        return "more than 1 value per channel" in str(error)
+    return False
+
+
+def test_every_norm_of_a_residual_network_folds() -> None:
+    plan = genome.resolve(zoo.get("resnet-20"))
+    network = stirred(plan, 0)
+    folded = plain_module(network, plan, fold=True)
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
+    assert sum(isinstance(part, nn.Conv2d) for part in folded.modules()) == 19
+    x = images(plan, 2)
+    with torch.no_grad():
+        assert relative(folded(x), network(x)) < 1e-4
+
+
+def test_a_norm_before_a_padded_convolution_stays() -> None:
+    """Zeros beside the image are zeros of the norm's output."""
+    text = """\
+genome: g
+input: [2, 6, 6]
+classes: 3
+nodes:
+  a: {op: conv, in: [image], width: 4, order: norm-act-conv, activation: relu, kernel: 3}
+  b: {op: conv, in: [a], width: 4, order: norm-conv-norm-act, kernel: KERNEL}
+  out: {op: exit, in: [b]}
+"""
+    kept = {}
+    for kernel in (1, 3):
+        plan = genome.resolve(genome.loads(text.replace("KERNEL", str(kernel))))
+        network, x = stirred(plan, 3), images(plan, 2)
+        made = plain_module(network, plan, fold=True)
+        kept[kernel] = sum(isinstance(part, nn.BatchNorm2d) for part in made.modules())
+        with torch.no_grad():
+            assert relative(made(x), network(x)) < CLOSE
+    # of four norms, the first of `a` stands before an activation; that of `b` folds into `a`, or into a 1x1 kernel
+    assert kept == {1: 1, 3: 1}
+
+
+def test_the_network_stays_as_it_is() -> None:
+    plan = genome.resolve(zoo.get("branchy-lenet"))
+    network = genome.build(plan).train()
+    before = {key: one.clone() for key, one in network.state_dict().items()}
+    source(network, plan)
+    assert network.training
+    assert all(torch.equal(one, before[key]) for key, one in network.state_dict().items())
+
+
+def test_what_follows_the_number_of_images_in_another_way_is_refused() -> None:
+    plan = genome.resolve(zoo.get("lenet"))
+    network = genome.build(plan)
+
+    class Odd(nn.Module):
+        def __init__(self, node: nn.Module) -> None:
+            super().__init__()
+            self.node = node
+
+        def forward(self, *xs: Tensor) -> Tensor:
+            found: Tensor = self.node(*xs)
+            return found * (1.0 / (len(xs[0]) + 1))
+
+    network.nodes["out"] = Odd(network.nodes["out"])
+    with pytest.raises(PlainError, match="for 2 images and"):
+        source(network, plan)
