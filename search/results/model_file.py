@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from search.storage.data_facts import DataFacts
@@ -28,7 +29,8 @@ from torch import Tensor, nn
 WEIGHTS = Path(__file__).with_name("{tensors}")
 {classes}
 # of the pixels, on the scale 0..1
-MEAN, STD = {mean}, {std}
+{mean}
+{std}
 '''
 LOAD = '''
 
@@ -66,6 +68,7 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 '''
+WIDTH = 88  # characters of a line
 PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
 MODES = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
 
@@ -96,9 +99,9 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
         torch="import torch\n" if reads or "torch." in made.body else "",
         functional="import torch.nn.functional as F\n" if "F." in made.body else "",
         tensors=TENSORS_FILE,
-        classes=_listed("CLASSES", facts.classes),
-        mean=tuple(facts.mean),
-        std=tuple(facts.std),
+        classes=_listed("CLASSES", [_quoted(word) for word in facts.classes]),
+        mean=_listed("MEAN", [repr(float(one)) for one in facts.mean]),
+        std=_listed("STD", [repr(float(one)) for one in facts.std]),
         height=height,
         width=width,
         channels=channels,
@@ -110,12 +113,12 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
     return {MODEL_FILE: text.encode(), TENSORS_FILE: safetensors.torch.save(tensors)}
 
 
-def _listed(name: str, words: tuple[str, ...]) -> str:
-    """Return an assignment of words in lines of at most 88 characters."""
-    one = f"{name} = ({', '.join(map(_quoted, words))}{',' if len(words) == 1 else ''})"
-    if len(one) <= 88:
+def _listed(name: str, items: Sequence[str]) -> str:
+    """Return an assignment of a tuple in lines of at most 88 characters."""
+    one = f"{name} = ({', '.join(items)}{',' if len(items) == 1 else ''})"
+    if len(one) <= WIDTH:
         return one
-    return "\n".join([f"{name} = (", *(f"    {_quoted(word)}," for word in words), ")"])
+    return "\n".join([f"{name} = (", *(f"    {item}," for item in items), ")"])
 
 
 def _quoted(word: str) -> str:

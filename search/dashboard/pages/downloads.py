@@ -16,6 +16,7 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
 from search.results.export import FORMAT, USAGE_FILE
+from search.results.model_file import MODEL_FILE, TENSORS_FILE
 from search.space.point import network_of
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer.system.folders import open_regular
@@ -27,6 +28,8 @@ SAYS = {
     (EXPORT, GENOME_FILE): "the exported genome",
     (EXPORT, WEIGHTS_FILE): "the exported weights",
     (EXPORT, REPORT_FILE): "the report of the export, with the test accuracy",
+    (EXPORT, MODEL_FILE): "the network in plain PyTorch",
+    (EXPORT, TENSORS_FILE): "its weights",
     (EXPORT, USAGE_FILE): "how to use the export",
 }
 CHUNK_BYTES = 1 << 18  # sent at once

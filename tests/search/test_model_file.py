@@ -1,0 +1,149 @@
+"""model.py of an export: what a person runs on pictures where this package is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from search import load_export
+from tests.search.conftest import Said
+
+# runs model.py with its arguments in a process where this package cannot be imported
+RUNNER = """
+import importlib.abc, runpy, sys
+
+class Refused(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("genome", "search", "trainer"):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refused())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+STUDY: dict[str, Any] = {
+    "study": "pictures",
+    "objectives": {"accuracy": "maximize"},
+    "trials": 2,
+    "train": {"epochs": 2, "batch": 8},
+    "device": "cpu",
+    "workers": 1,
+    "sampler": {"name": "random", "seed": 1},
+    "references": "none",
+    "space": {
+        "nodes": {
+            "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": 6},
+            "early": {"op": "exit", "in": ["stem"]},
+            "deep": {
+                "op": "stack",
+                "in": ["stem"],
+                "depth": 3,
+                "stride": 2,
+                "width": 8,
+                "body": {"op": "residual"},
+            },
+            "out": {"op": "exit", "in": ["deep"]},
+        }
+    },
+}
+
+
+def picture(rng: np.random.Generator, red: bool, height: int, width: int) -> Image.Image:
+    pixels = rng.integers(0, 120, (height, width, 3), dtype=np.uint8)
+    pixels[..., 0 if red else 2] += 130
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Red and blue pictures of several sizes."""
+    rng = np.random.default_rng(0)
+    for name in ("red", "blue"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(24):
+            made = picture(rng, name == "red", 20 + number, 30)
+            made.save(tmp_path / "pictures" / name / f"{number}.png")
+    return tmp_path / "pictures"
+
+
+def run(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", RUNNER, folder / "model.py", *map(str, words)], capture_output=True, text=True
+    )
+
+
+def test_it_names_the_class_of_pictures_as_the_network_does(
+    pictures: Path, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    study = {**STUDY, "data": {"path": str(pictures), "size": 16}}
+    Path("pictures.yaml").write_text(yaml.safe_dump(study))
+    assert command("search", "pictures.yaml").status == 0
+    best = tmp_path / "runs" / "pictures" / "best"
+    own, turned = pictures / "red" / "3.png", tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    Image.open(pictures / "blue" / "2.png").save(turned, exif=exif, quality=95)
+    done = run(best, own, turned)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    module, info = load_export(best)
+    mean, std = (torch.tensor(info[key]).view(1, -1, 1, 1) for key in ("mean", "std"))
+    upright = Image.open(turned).transpose(Image.Transpose.ROTATE_270)
+    for line, opened in zip(done.stdout.splitlines(), (Image.open(own), upright), strict=True):
+        small = opened.resize((16, 16), Image.Resampling.BILINEAR)
+        x = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None] / 255
+        with torch.no_grad():
+            scores = module((x - mean) / std)[-1].softmax(1)[0]
+        at = int(scores.argmax())
+        assert line.endswith(f": {info['classes'][at]} ({scores[at]:.1%})")
+
+
+def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
+    pictures: Path, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    study = {**STUDY, "data": {"path": str(pictures), "size": 12}}
+    Path("pictures.yaml").write_text(yaml.safe_dump(study))
+    assert command("search", "pictures.yaml").status == 0
+    assert command("export", "pictures#0", "--to", "mine").status == 0
+    sums = json.loads(Path("mine/report.json").read_text())["files"]
+    assert set(sums) == {"genome.yaml", "weights.safetensors", "model.py", "model.safetensors"}
+    assert all(sha256(Path("mine", name).read_bytes()).hexdigest() == known for name, known in sums.items())
+    assert command("export", "pictures#0", "--to", "again").status == 0
+    for name in sums:
+        assert Path("mine", name).read_bytes() == Path("again", name).read_bytes()
+    text = Path("mine/model.py").read_text()
+    assert str(tmp_path) not in text and "(1, 3, 12, 12)" in text
+    assert run(Path("mine")).returncode == 0
+    assert run(Path("mine"), "mine/report.json").returncode != 0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_arrays_of_other_channels_than_pictures_have(
+    channels: int, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 255, (60, 8, 8, channels), dtype=np.uint8), np.arange(60) % 3
+    np.savez(tmp_path / "a.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    Path("pictures.yaml").write_text(yaml.safe_dump({**STUDY, "data": {"path": str(tmp_path / "a.npz")}}))
+    assert command("search", "pictures.yaml").status == 0
+    text = Path("runs/pictures/best/model.py").read_text()
+    assert ("def pixels" in text) == (channels == 1)
+    assert ("Pillow" in text) == (channels == 1)
+    assert run(Path("runs/pictures/best")).returncode == 0
+    checked = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,UP", "runs/pictures/best"],
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout
