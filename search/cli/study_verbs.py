@@ -86,17 +86,31 @@ def export(
             help="Whose training: the best on the validation images, or one of the search or the finale."
         ),
     ] = "best",
+    formats: Annotated[
+        str,
+        typer.Option(
+            metavar="all|onnx,pt2",
+            help="Further files for other runtimes, each checked against the network in a fresh process.",
+        ),
+    ] = "",
+    fold: Annotated[
+        bool, typer.Option("--fold", help="In these files norms are part of the convolutions.")
+    ] = False,
     runs: Runs = RUNS,
     data_root: DataRoot = None,
 ) -> None:
-    """Export a network: its genome, its weights, and a report with the test accuracy."""
+    """Export a network: genome, weights, plain PyTorch, and a report with the test accuracy."""
     from search.cli.log import log_to_terminal
-    from search.cli.tables import exported_weights
+    from search.cli.tables import exported_weights, formats_table
     from search.errors import StudyError
     from search.results.export import export as write
+    from search.results.formats import chosen
     from search.results.ranking import front
     from search.results.refs import open_study, split_trial
 
+    kinds = chosen(formats) if formats else []
+    if fold and not kinds:
+        raise StudyError("--fold belongs to --formats: model.py and the weights keep their norms")
     name, number = split_trial(study)
     opened = open_study(name, runs, data_root)
     listed = (
@@ -105,9 +119,13 @@ def export(
     if not listed:
         raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
     with log_to_terminal():
-        folder = write(opened.store, opened.config, listed[0], to, weights_of=weights)
+        folder = write(
+            opened.store, opened.config, listed[0], to, weights_of=weights, formats=kinds, fold=fold
+        )
     training = exported_weights(listed[0], opened.config.objectives, weights)
     typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {training}" if training else ""))
+    if kinds:
+        typer.echo(formats_table(folder))
 
 
 def experience(

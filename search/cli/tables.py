@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import genome
@@ -13,9 +15,11 @@ from search import formatting
 from search.objective import MEASURES, Objective, formatted, learnt
 from search.proposals import screening
 from search.results.export import WeightsOf, exported_seed
+from search.results.formats import FORMATS, FORMATS_KEY
 from search.results.reference_text import reference_lines
 from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
 from search.storage.record import Record, spread_over_seeds
+from search.storage.trial_files import REPORT_FILE
 from search.study import Result
 
 COLUMNS = 120  # width of a terminal, for long lines
@@ -128,6 +132,27 @@ def exported_weights(record: Record, objectives: Sequence[Objective], weights_of
     """Return which weights an export of a trial has; empty for a trial without a finale and a searched recipe."""
     recipe = f"recipe {told_recipe(record.searched)}" if record.searched else ""
     return "; ".join(filter(None, [_exported_training(record, objectives, weights_of), recipe]))
+
+
+def formats_table(folder: Path) -> str:
+    """Return what was seen when the files of an export ran in fresh processes, as a table."""
+    report = json.loads((folder / REPORT_FILE).read_bytes())[FORMATS_KEY]
+    rows = [("built network", "", "", *_latency(report["eager"]), "")]
+    for name, one in report["checked"].items():
+        if one["is_kept"]:
+            error, same = f"{one['largest_difference']:.0e}", f"{one['same_predictions']:.1%}"
+            size = formatting.size(one["bytes"])
+            rows.append((FORMATS[name].file, error, same, *_latency(one["milliseconds"]), size))
+        else:
+            rows.append((f"{name}: not written", one["why"], "", "", "", ""))
+    images = next((one["images"] for one in report["checked"].values() if one["is_kept"]), 0)
+    kind = "test images" if report["test_images"] else "random images, since the test images are missing"
+    head = ("file", "difference", "same class", "ms, 1 image", "ms, 64 images", "size")
+    return f"{formatting.table(head, rows)}\ncompared on {images} {kind}; latency on one thread of this CPU"
+
+
+def _latency(milliseconds: Mapping[str, float]) -> tuple[str, str]:
+    return f"{milliseconds['1']:.2f}", f"{milliseconds['64']:.1f}"
 
 
 def _exported_training(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import Objective, learnt
+from search.results.formats import FORMATS_KEY, IMAGES, Format, written
 from search.results.model_file import model_files
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
@@ -20,6 +22,8 @@ from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import nn
 
     from genome import Plan
@@ -55,11 +59,15 @@ def export(
     to: Path,
     data: Data | None = None,
     weights_of: WeightsOf = "best",
+    formats: Sequence[Format] = (),
+    fold: bool = False,
 ) -> Path:
     """Write genome.yaml, weights.safetensors, model.py with model.safetensors, report.json and USAGE.md of one trial.
 
     The weights are those of the training that did best on the validation images: that of the search, or one of the
     finale, where it retrained the network. weights_of: `search` or `finale` for the best of either alone.
+    formats: of further files for other runtimes; each is run in a fresh process and compared first. With `fold`
+    norms are part of the convolutions beside them.
 
     The test images are touched here, once for each export, and nowhere else; where they are missing, the report has no
     test accuracy and the log says so. An earlier export in `to` is replaced as a whole; any other folder that is not
@@ -88,7 +96,7 @@ def export(
     }
     name = f"{config.name}, trial {record.number}"
     facts, images = (DataFacts.of(data), data) if data else _images(store, config)
-    content = packed(text, weights, training, facts, images, about, name)
+    content = packed(text, weights, training, facts, images, about, name, formats, fold)
     files.write_folder(to, content)
     return to
 
@@ -217,6 +225,8 @@ def packed(
     data: Data | None,
     about: dict[str, Any],
     name: str,
+    formats: Sequence[Format] = (),
+    fold: bool = False,
 ) -> dict[str, bytes]:
     """Return the files of an export by name. The test images are touched here, once, and nowhere else.
 
@@ -235,12 +245,26 @@ def packed(
         WEIGHTS_FILE: weights,
         **model_files(network, plan, facts, name),
     }
+    if formats:
+        network.eval()
+        made, seen = written(network, plan, facts, _compared_on(data, facts), formats, fold)
+        content |= made
+        info[FORMATS_KEY] = {"test_images": data is not None, **seen}
     info["files"] = {file: files.sha256(stored) for file, stored in content.items()}
     return {
         **content,
         REPORT_FILE: json.dumps(info, indent=2, allow_nan=False).encode(),
         USAGE_FILE: USAGE.format(name=name).encode(),
     }
+
+
+def _compared_on(data: Data | None, facts: DataFacts) -> npt.NDArray[np.uint8]:
+    """Return images (N, C, H, W) on which files are compared: test images, or noise where they are missing."""
+    import numpy as np
+
+    if data is not None and len(data.test):
+        return np.asarray(data.test.x[:IMAGES])
+    return np.random.default_rng(0).integers(0, 256, (IMAGES, *facts.input), dtype=np.uint8)
 
 
 def _info(
