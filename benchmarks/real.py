@@ -5,7 +5,7 @@ short trainings, pruner and finale. It has one worker on one core, and the same 
 each seed. The default sampler also has the references that a study has by default, which are charged to it. The
 winners, and published networks scaled to the same limits, are then trained alike and longer, and scored on the test
 images: what a person has who picks one of them, and how far a search is beyond it. The package has experience of
-CIFAR-10: on images of it the first row would not be fair. The images are 12,000 of
+CIFAR-10: on images of it give `--experience none`, or a file without these. The images are 12,000 of
 Fashion-MNIST, or those of an archive. `--folder` stores the results; the same command continues with the missing ones.
 
     python -m benchmarks.real [--data-root FOLDER] [--folder runs/real] [--seconds 600] [--seeds 0 1 2] [--cores 1]
@@ -56,6 +56,7 @@ def searched(way: str, seed: int, given: argparse.Namespace, data: Path) -> None
         sampler={"name": way, "seed": seed},
         pruner="forecast",
         references="auto" if way == OURS else "none",
+        experience=given.experience,
         space=space(given, data),
         finale={"share": 0.2, "top": 3, "seeds": 3},
     )
@@ -174,6 +175,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0, help="device time of each study")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS[:3]))
+    parser.add_argument("--experience", default="auto", help="of the studies: auto, none, or a file")
     parser.add_argument("--archive", type=Path, help="an .npz of images in place of Fashion-MNIST")
     parser.add_argument("--images", type=int, default=12_000, help="of Fashion-MNIST to train and validate")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of the search")

@@ -32,6 +32,8 @@ EXAMPLES = """Examples:
 
   genome train digits#12 --seeds 3           train one network in full
 
+  genome predict mine photo.jpg              the class of a picture
+
   genome experience digits --to mine.json.gz   what later studies begin with
 
   genome dashboard digits                    a study's results in the browser
@@ -78,6 +80,8 @@ for verb, example in (
     (study_verbs.best, "genome best digits --json"),
     (study_verbs.export, "genome export digits --to mine"),
     (genome_verbs.train, "genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3"),
+    (genome_verbs.bench, "genome bench mine zoo:resnet-20 --batch 1"),
+    (study_verbs.predict, "genome predict mine photos/new --top 3"),
     (study_verbs.experience, "genome experience photos flowers --to mine.json.gz"),
     (study_verbs.dashboard, "genome dashboard studies/digits.yaml"),
 ):

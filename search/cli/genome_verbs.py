@@ -60,6 +60,33 @@ def show(
         typer.echo(genome_table(shown, plan, found.searched))
 
 
+def bench(
+    refs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REF...", help="Folders of exports, YAML files, zoo:NAME or STUDY#TRIAL, side by side."
+        ),
+    ],
+    batch: Annotated[
+        list[int] | None, typer.Option(min=1, help="Images at once; may be given again.  [default: 1, 64]")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the CPU.")] = 1,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Measure the latency of networks on this CPU: as built, in plain PyTorch, with folded norms, and as files."""
+    from search.cli.log import log_to_terminal
+    from search.cli.tables import latency_table
+    from search.results.bench import latencies
+
+    with log_to_terminal():
+        found = [one for ref in refs for one in latencies(ref, runs, batch or (1, 64), threads)]
+    if as_json:
+        print_json([one.to_json() for one in found])
+    else:
+        typer.echo(latency_table(found))
+
+
 def zoo(as_json: AsJson = False) -> None:
     """List the published networks with the errors that their papers report."""
     import genome

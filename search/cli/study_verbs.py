@@ -128,6 +128,29 @@ def export(
         typer.echo(formats_table(folder))
 
 
+def predict(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder that `genome export` wrote.")],
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
+    ],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name, the most likely first.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Name the class of pictures by an exported network, which sees them as it saw those of its training."""
+    from search.results.predict import Unread, pictures_in, predictions
+
+    found = list(predictions(export, pictures_in(pictures), max(top, 5) if as_json else top))
+    if as_json:
+        print_json([one.to_json() for one in found if not isinstance(one, Unread)])
+    for one in found:
+        if isinstance(one, Unread):
+            remark(one.why)
+        elif not as_json:
+            typer.echo(f"{one.picture}: {', '.join(f'{name} {score:.1%}' for name, score in one.classes)}")
+    if any(isinstance(one, Unread) for one in found):
+        raise typer.Exit(2)
+
+
 def experience(
     studies: Annotated[
         list[str],

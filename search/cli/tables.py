@@ -14,6 +14,7 @@ from genome.totals import Total, totals
 from search import formatting
 from search.objective import MEASURES, Objective, formatted, learnt
 from search.proposals import screening
+from search.results.bench import Latency
 from search.results.export import WeightsOf, exported_seed
 from search.results.formats import FORMATS, FORMATS_KEY
 from search.results.reference_text import reference_lines
@@ -151,8 +152,26 @@ def formats_table(folder: Path) -> str:
     return f"{formatting.table(head, rows)}\ncompared on {images} {kind}; latency on one thread of this CPU"
 
 
-def _latency(milliseconds: Mapping[str, float]) -> tuple[str, str]:
-    return f"{milliseconds['1']:.2f}", f"{milliseconds['64']:.1f}"
+def latency_table(found: Sequence[Latency]) -> str:
+    """Return latencies as a table."""
+    rows = [
+        (
+            one.network,
+            one.form,
+            f"{one.images}",
+            f"{one.p50:.2f}",
+            f"{one.p95:.2f}",
+            f"{one.images_per_second:,.0f}",
+        )
+        for one in found
+    ]
+    table = formatting.table(("network", "form", "images", "p50 ms", "p95 ms", "images/s"), rows)
+    threads = found[0].threads
+    return f"{table}\n{threads} thread{'' if threads == 1 else 's'} of this CPU"
+
+
+def _latency(milliseconds: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
+    return f"{milliseconds['1']['p50']:.2f}", f"{milliseconds['64']['p50']:.1f}"
 
 
 def _exported_training(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf) -> str:

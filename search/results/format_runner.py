@@ -1,6 +1,8 @@
-"""Runs one exported file in a process without this package: python format_runner.py FORMAT FILE IMAGES.npy FOUND.npz
+"""Runs one exported file in a process without this package:
 
-It stores the logits, and prints latency in milliseconds (median, one thread) and the version of the runtime as JSON.
+    python format_runner.py FORMAT FILE IMAGES.npy FOUND.npz THREADS BATCH...
+
+It stores the logits. It prints, as JSON, latency in milliseconds by the number of images, and the runtime's version.
 """
 
 from __future__ import annotations
@@ -13,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-REPEATS, LEAST_SECONDS = 15, 0.3  # of each batch
-BATCHES = (1, 64)
+REPEATS, LEAST_SECONDS = 15, 0.3  # of each batch, after one that is not counted
+PART = 64  # images that run together
 
 Run = Callable[[Any], Any]  # of pixels (B, C, H, W), logits for each exit
 
 
-def pt2(file: str) -> tuple[Run, dict[str, str]]:
+def pt2(file: str, threads: int) -> tuple[Run, dict[str, str]]:
     """Load a program of torch.export."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     module = torch.export.load(file).module()
 
     def run(images: Any) -> Any:
@@ -33,38 +35,39 @@ def pt2(file: str) -> tuple[Run, dict[str, str]]:
     return run, {"torch": torch.__version__}
 
 
-def onnx(file: str) -> tuple[Run, dict[str, str]]:
+def onnx(file: str, threads: int) -> tuple[Run, dict[str, str]]:
     """Load a model of ONNX."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     return lambda images: session.run(None, {"pixels": images}), {"onnxruntime": onnxruntime.__version__}
 
 
-def milliseconds(run: Run, images: Any) -> float:
-    """Return the median time of a call."""
+def milliseconds(run: Run, images: Any) -> dict[str, float]:
+    """Return the median and the 95th percentile of the time of a call."""
+    run(images)
     seconds = list[float]()
     while len(seconds) < REPEATS or sum(seconds) < LEAST_SECONDS:
         start = time.perf_counter()
         run(images)
         seconds.append(time.perf_counter() - start)
-    return 1000 * float(np.median(seconds))
+    return {f"p{part}": 1000 * float(np.percentile(seconds, part)) for part in (50, 95)}
 
 
 def main() -> None:
     """Run the file of the command line."""
-    name, file, given, found = sys.argv[1:]
-    run, versions = {"pt2": pt2, "onnx": onnx}[name](file)
+    name, file, given, found, threads, *sizes = sys.argv[1:]
+    run, versions = {"pt2": pt2, "onnx": onnx}[name](file, int(threads))
     images = np.load(given)
-    parts = [run(images[i : i + 64]) for i in range(0, len(images), 64)]
+    parts = [run(images[i : i + PART]) for i in range(0, len(images), PART)]
     logits: dict[str, Any] = {
         f"exit{i}": np.concatenate(one) for i, one in enumerate(zip(*parts, strict=True))
     }
     np.savez(found, **logits)
-    batches = {size: np.resize(images, (size, *images.shape[1:])) for size in BATCHES}
-    latency = {str(size): milliseconds(run, batch) for size, batch in batches.items()}
+    batches = {size: np.resize(images, (int(size), *images.shape[1:])) for size in sizes}
+    latency = {size: milliseconds(run, batch) for size, batch in batches.items()}
     print(json.dumps({"milliseconds": latency, "versions": versions}))
 
 

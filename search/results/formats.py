@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import StudyError
-from search.results.format_runner import BATCHES, milliseconds
+from search.results.format_runner import milliseconds
 from search.storage.data_facts import DataFacts
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from torch import nn
 
     from genome import Plan
     from genome.network import Network
@@ -32,6 +33,7 @@ FORMATS_KEY = "formats"  # of a report
 CLOSE = 1e-4  # of the largest logit: a file whose logits differ by more is not kept
 IMAGES = 256  # that each file is checked on, at most
 SECONDS = 600.0  # after which a check has failed
+BATCHES, THREADS = (1, 64), 1  # images, and threads, that latency is measured with
 RUNNER = Path(__file__).with_name("format_runner.py")
 OPSET = 20  # of ONNX: the first that has what every node type needs, such as 5-dimensional samples of a grid
 QUIET = (
@@ -148,38 +150,44 @@ def written(
     network: with its trained weights, in eval mode.  images: (N, C, H, W) to compare on.  fold: norms are part of the
     convolutions beside them.
     """
-    import torch
-
     from search.results.pixels import Pixels
 
     module = Pixels(network, plan, facts, fold)
-    exits = [f"exit_{plan.steps[i].node.name}" for i in plan.exits]
-    about = {"classes": json.dumps(list(facts.classes)), "input": json.dumps(list(facts.input))}
     content, checked = dict[str, bytes](), dict[str, Any]()
-    example = torch.zeros(2, *facts.input, dtype=torch.uint8)
     for one in formats:
-        with _quiet():
-            stored = one.write(module, example, exits, about)
+        stored = file_of(one, module, plan, facts)
         seen = checked_file(one, stored, module, images)
         checked[one.name] = seen
         if seen["is_kept"]:
             content[one.file] = stored
         else:
             log.warning("%s is not written: %s", one.file, seen["why"])
-    return content, {"fold": fold, "eager": eager_milliseconds(network, facts), "checked": checked}
+    return content, {"fold": fold, "eager": eager_milliseconds(network, facts.input), "checked": checked}
 
 
-def eager_milliseconds(network: Network, facts: DataFacts) -> dict[str, float]:
-    """Return the latency of a built network by the number of images, on one thread of the CPU."""
+def file_of(one: Format, module: Pixels, plan: Plan, facts: DataFacts) -> bytes:
+    """Return the file of a network in a format."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    exits = [f"exit_{plan.steps[i].node.name}" for i in plan.exits]
+    about = {"classes": json.dumps(list(facts.classes)), "input": json.dumps(list(facts.input))}
+    with _quiet():
+        return one.write(module, torch.zeros(2, *facts.input, dtype=torch.uint8), exits, about)
+
+
+def eager_milliseconds(
+    network: nn.Module, input: Sequence[int], batches: Sequence[int] = BATCHES, threads: int = THREADS
+) -> dict[str, dict[str, float]]:
+    """Return the latency of a module on the CPU by the number of images: median and 95th percentile."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
         with torch.inference_mode():
-            return {str(size): milliseconds(network, torch.zeros(size, *facts.input)) for size in BATCHES}
+            return {str(size): milliseconds(network, torch.zeros(size, *input)) for size in batches}
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 class _quiet:
@@ -201,7 +209,14 @@ class _quiet:
         self._warnings.__exit__(None, None, None)
 
 
-def checked_file(one: Format, stored: bytes, module: Pixels, images: npt.NDArray[np.uint8]) -> dict[str, Any]:
+def checked_file(
+    one: Format,
+    stored: bytes,
+    module: Pixels,
+    images: npt.NDArray[np.uint8],
+    batches: Sequence[int] = BATCHES,
+    threads: int = THREADS,
+) -> dict[str, Any]:
     """Run a file in a fresh process, and return how far its logits are from the module's, and its latency."""
     import numpy as np
     import torch
@@ -214,7 +229,7 @@ def checked_file(one: Format, stored: bytes, module: Pixels, images: npt.NDArray
         file.write_bytes(stored)
         try:
             done = subprocess.run(
-                [sys.executable, "-I", RUNNER, one.name, file, given, found],
+                [sys.executable, "-I", RUNNER, one.name, file, given, found, *map(str, (threads, *batches))],
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,

@@ -71,7 +71,7 @@ def _read_classes(path: Path, classes: tuple[str, ...], size: Size | None) -> tu
     first: Path | None = None
     for label, name in enumerate(classes):
         for file in _files(path / name):
-            image = _read_image(file, size)
+            image = read_picture(file, size)
             if images and image.shape[:2] != images[0].shape[:2]:
                 raise DataError(
                     f"{file} is {_size(image)} but {first} is {_size(images[0])}; "
@@ -94,8 +94,11 @@ def _files(path: Path) -> Iterator[Path]:
     yield from files
 
 
-def _read_image(file: Path, size: Size | None) -> Images:
-    """Return one image as (H, W) if grey, else (H, W, 3)."""
+def read_picture(file: Path, size: Size | None, mode: str | None = None) -> Images:
+    """Return one image as (H, W) if grey, else (H, W, 3). Raises DataError, one sentence.
+
+    size: (height, width) to which it is resized.  mode: L or RGB; by default that of the file.
+    """
     from PIL import Image, ImageOps
 
     try:
@@ -106,7 +109,7 @@ def _read_image(file: Path, size: Size | None) -> Images:
                 if opened.mode not in GREY | COLOUR:
                     raise DataError(f"{file} has pixels of mode {opened.mode}; save it with 8 bits a channel")
                 upright = ImageOps.exif_transpose(opened)
-                image = upright.convert("L" if opened.mode in GREY else "RGB")
+                image = upright.convert(mode or ("L" if opened.mode in GREY else "RGB"))
         if size is not None and (image.height, image.width) != tuple(size):
             image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         return np.asarray(image, dtype=np.uint8)

@@ -1,0 +1,110 @@
+"""What an exported network says of pictures, read as the pictures that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from search.errors import StudyError
+from search.results.export import load_export
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BATCH = 64  # pictures that run together
+COLOURS = {1: "L", 3: "RGB"}  # modes of Pillow, by the channels of a network
+
+
+class Prediction(NamedTuple):
+    """The classes of one picture."""
+
+    picture: str
+    # with its probability, the most likely first
+    classes: tuple[tuple[str, float], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        best, probability = self.classes[0]
+        return {
+            "picture": self.picture,
+            "class": best,
+            "probability": probability,
+            "top": [list(one) for one in self.classes],
+        }
+
+
+class Unread(NamedTuple):
+    """A picture that cannot be read, and why."""
+
+    picture: str
+    why: str
+
+
+def pictures_in(paths: Iterable[Path]) -> list[Path]:
+    """Return the pictures that are named, those of a folder in the order of their names.
+
+    Raises:
+        StudyError: a path that does not exist, or a folder without pictures.
+    """
+    from trainer.data.folder import SUFFIXES
+
+    found = list[Path]()
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file()
+            )
+            if not inside:
+                raise StudyError(f"{path} has no picture; it may hold {', '.join(sorted(SUFFIXES))}")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise StudyError(f"{path} does not exist; name pictures, or folders of them")
+    return found
+
+
+def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterator[Prediction | Unread]:
+    """Yield what an exported network says of each picture, by its last exit.
+
+    Raises:
+        StudyError: a folder that is no export, or a network that takes no pictures.
+    """
+    import torch
+
+    module, info = load_export(export)
+    channels, height, width = info["input"]
+    if channels not in COLOURS:
+        raise StudyError(f"the network of {export} takes images of {channels} channels; pictures have 1 or 3")
+    mean, std = (torch.tensor(info[key]).view(1, -1, 1, 1) for key in ("mean", "std"))
+    for start in range(0, len(pictures), BATCH):
+        read = [_read(one, channels, (height, width)) for one in pictures[start : start + BATCH]]
+        batch = [one for one in read if not isinstance(one, Unread)]
+        scores = iter(())
+        if batch:
+            with torch.inference_mode():
+                x = (torch.stack(batch) / 255 - mean) / std
+                scores = iter(module(x)[-1].softmax(1).tolist())
+        for path, one in zip(pictures[start : start + BATCH], read, strict=True):
+            yield one if isinstance(one, Unread) else _best(str(path), next(scores), info["classes"], top)
+
+
+def _best(picture: str, scores: Sequence[float], classes: Sequence[str], top: int) -> Prediction:
+    ranked = sorted(zip(classes, scores, strict=True), key=lambda pair: -pair[1])
+    return Prediction(picture, tuple(ranked[:top]))
+
+
+def _read(path: Path, channels: int, size: tuple[int, int]) -> Tensor | Unread:
+    """Return a picture (C, H, W) of 0..255, in the colours and the size of the network."""
+    import torch
+
+    from trainer import DataError
+    from trainer.data.folder import read_picture
+
+    try:
+        pixels = read_picture(path, size, COLOURS[channels])
+    except DataError as error:
+        return Unread(str(path), str(error))
+    x = torch.from_numpy(pixels.copy())
+    return x.permute(2, 0, 1) if x.dim() == 3 else x.unsqueeze(0)
