@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from search.errors import StudyError
     from search.objective import Objective
     from search.proposals.optuna_sampler import GenomeSampler
-    from search.results.export import load_export
+    from search.results.exported import load_export
     from search.samplers.base import Individual, Origin, Proposal, Proposer
     from search.space.distributions import asker
     from search.space.point import Point
@@ -36,7 +36,7 @@ _HOME = {
     "StudyConfig": "config.study",
     "StudyError": "errors",
     "asker": "space.distributions",
-    "load_export": "results.export",
+    "load_export": "results.exported",
     "load_space": "config.read",
     "read_study": "config.read",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
-from search.results.export import load_export
+from search.results.exported import load_export
 from search.results.formats import checked_file, chosen, eager_milliseconds, file_of
 from search.results.refs import named
 from search.storage.data_facts import DataFacts

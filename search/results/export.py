@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import Objective, learnt
+from search.results.exported import FORMAT, load_weights, read_report
 from search.results.formats import FORMATS_KEY, IMAGES, Format, written
 from search.results.model_file import model_files
 from search.storage.data_facts import DataFacts
@@ -34,7 +35,6 @@ log = logging.getLogger("search")
 
 WeightsOf: TypeAlias = Literal["best", "search", "finale"]
 
-FORMAT = 1
 USAGE_FILE = "USAGE.md"
 USAGE = """# {name}
 
@@ -151,57 +151,6 @@ def exported_seed(record: Record, goal: Objective, weights_of: WeightsOf = "best
     return seed
 
 
-def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
-    """Return an exported network, in eval mode on the CPU, and its report.
-
-    On the CPU its logits are bit for bit those of the network that was exported. Raises StudyError when a
-    file is missing, was changed (sha256), or does not fit the others.
-    """
-    import genome
-
-    path = Path(folder)
-    info = _read_report(path)
-    content = {}
-    for name in (GENOME_FILE, WEIGHTS_FILE):
-        try:
-            content[name] = (path / name).read_bytes()
-        except OSError as error:
-            raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
-        if files.sha256(content[name]) != info["files"].get(name):
-            raise StudyError(f"{path / name} was changed since it was exported (sha256); export again")
-    module = genome.build(genome.loads(content[GENOME_FILE].decode(), path=str(path / GENOME_FILE)))
-    _load_weights(module, content[WEIGHTS_FILE], path / WEIGHTS_FILE)
-    return module.eval(), info
-
-
-def _load_weights(module: nn.Module, weights: bytes, path: Path) -> None:
-    import safetensors
-    import safetensors.torch
-
-    try:
-        module.load_state_dict(safetensors.torch.load(weights))
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise StudyError(f"{path} does not hold the weights of its genome ({first}); export again") from None
-
-
-def _read_report(folder: Path) -> dict[str, Any]:
-    path = folder / REPORT_FILE
-    try:
-        info = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise StudyError(f"{folder} has no {REPORT_FILE}; name a folder that `genome export` wrote") from None
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{path} cannot be read ({error}); export again") from None
-    if not _is_export(info):
-        raise StudyError(f"{path} is not the report of an export of format {FORMAT}; export again")
-    return dict(info)
-
-
-def _is_export(info: Any) -> bool:
-    return isinstance(info, dict) and info.get("export") == FORMAT and isinstance(info.get("files"), dict)
-
-
 def _check_target(to: Path) -> None:
     """Refuse to replace what is not an export of ours."""
     if not to.exists():
@@ -210,7 +159,7 @@ def _check_target(to: Path) -> None:
         raise StudyError(f"{to} is a file; name a folder that is new, empty or an earlier export")
     if any(to.iterdir()):
         try:
-            _read_report(to)
+            read_report(to)
         except StudyError:
             raise StudyError(
                 f"{to} holds other things; name a folder that is new, empty or an earlier export"
@@ -238,7 +187,7 @@ def packed(
 
     plan = genome.resolve(genome.loads(text))
     network = genome.build(plan)
-    _load_weights(network, weights, Path(WEIGHTS_FILE))
+    load_weights(network, weights, Path(WEIGHTS_FILE))
     info = _info(plan, network, training, facts, data, about)
     content = {
         GENOME_FILE: text.encode(),

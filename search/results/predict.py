@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
-from search.results.export import load_export
+from search.results.exported import load_export
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,8 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
-from search.results.export import FORMAT, USAGE_FILE
+from search.results.export import USAGE_FILE
+from search.results.exported import FORMAT
 from search.results.model_file import MODEL_FILE, TENSORS_FILE
 from search.space.point import network_of
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
