@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from genome.plain.blocks import Block, Place
 from genome.plain.calls import BATCHES
@@ -22,7 +22,7 @@ STEP = 8  # spaces before a line of a method
 class Names:
     """The attributes of one class: layers, buffers and blocks, each with the tensors that the state dict has."""
 
-    used: set[str] = field(default_factory=lambda: {"training", "forward", "half", "float", "double", "type"})
+    used: set[str] = field(default_factory=lambda: set(dir(nn.Module())))
     layers: dict[int, str] = field(default_factory=dict)  # by id
     buffers: dict[int, str] = field(default_factory=dict)  # by id of the tensor
 
@@ -35,12 +35,18 @@ class Names:
         return name
 
 
-def named(statements: Sequence[Statement], nodes: Sequence[str], tensors: Mapping[int, str]) -> Names:
+def named(
+    statements: Sequence[Statement],
+    nodes: Sequence[str],
+    tensors: Mapping[int, str],
+    reserved: Iterable[str] = (),
+) -> Names:
     """Name the layers and buffers of statements after their nodes.
 
     nodes: the name of the node of each statement.  tensors: the names that the network has for tensors, by id.
     """
     names, roles = Names(), _roles(statements, nodes)
+    names.used.update(reserved)
     for one, node in zip(statements, nodes, strict=True):
         base = identifier(node)
         if one.layer is None:
@@ -122,8 +128,7 @@ class Forward:
 
     def add(self, one: Statement, node: str, comments: bool) -> None:
         """Write a statement of a node. comments: whether its shape is told."""
-        wanted = inputs(one)
-        self._keep_or_write(wanted, one, node, comments)
+        self._write_unless_read_here(one, node)
         made = self._text(one)
         shapes = one.call.shapes if comments else tuple(() for _ in one.call.shapes)
         if one.call.is_tuple:
@@ -145,12 +150,13 @@ class Forward:
         self.values[block.out] = Expression(f"self.{attribute}({given})")
         self._pending = block.out, block.name, block.statements[-1].call.shapes[0]
 
-    def _keep_or_write(self, wanted: Sequence[int], one: Statement, node: str, comments: bool) -> None:
+    def _write_unless_read_here(self, one: Statement, node: str) -> None:
+        """Write the pending value, unless it becomes part of the next line of its node."""
         if self._pending is None:
             return
         value, its_node, _ = self._pending
         length = STEP + len(identifier(node)) + len(" = ") + len(self._text(one).text) + NUMBER
-        if its_node == node and wanted.count(value) == self.reads[value] == 1 and length <= WIDTH:
+        if its_node == node and inputs(one).count(value) == self.reads[value] == 1 and length <= WIDTH:
             self._pending = None
         else:
             self.flush()

@@ -27,7 +27,7 @@ class PlainNetwork(nn.Module):
         tensors: Mapping[int, str],
     ) -> None:
         super().__init__()
-        names = named(made, nodes, tensors)
+        names = named(made, nodes, tensors, reserved=("_lines", "_buffers_of", "_exits", "_drops"))
         for one in made:
             if one.layer is not None:
                 self.add_module(names.layers[id(one.layer)], layer_module(one.layer))

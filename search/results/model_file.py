@@ -91,7 +91,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
     channels, height, width = facts.input
     reads = channels in MODES
     text = (HEAD + "\n\n{body}" + LOAD + (PICTURES if reads else "")).format(
-        name=name,
+        name="".join(c for c in name if c.isprintable() and c not in '"\\'),
         params=plan.params,
         macs=plan.macs,
         pillow=PILLOW if reads else ".",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -16,7 +17,11 @@ import torch
 import yaml
 from PIL import Image
 
+import genome
+from genome import zoo
 from search import load_export
+from search.results.model_file import model_files
+from search.storage.data_facts import DataFacts
 from tests.search.conftest import Said
 
 # runs model.py with its arguments in a process where this package cannot be imported
@@ -147,3 +152,17 @@ def test_arrays_of_other_channels_than_pictures_have(
         text=True,
     )
     assert checked.returncode == 0, checked.stdout
+
+
+def test_words_of_people_cannot_become_code() -> None:
+    """Names of classes and of the network are text in the file, whatever they hold."""
+    plan = genome.resolve(zoo.get("lenet"))
+    odd = ('a"b', "c\\", "{d}", "e\nf", "ü", "'", '"""', "0", "1", "2")
+    facts = DataFacts("d", "x", plan.genome.input, odd, (0.5,), (0.5,), {})
+    made = model_files(genome.build(plan), plan, facts, 'a """ + 1\nimport os {x}')
+    tree = ast.parse(made["model.py"])
+    listed = next(one for one in tree.body if isinstance(one, ast.Assign) and "CLASSES" in ast.dump(one))
+    assert ast.literal_eval(listed.value) == odd
+    assert "import os" in (ast.get_docstring(tree) or "")
+    imported = {name.name for one in ast.walk(tree) if isinstance(one, ast.Import) for name in one.names}
+    assert imported == {"sys", "torch", "torch.nn.functional"}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -259,3 +260,30 @@ def test_what_follows_the_number_of_images_in_another_way_is_refused() -> None:
     network.nodes["out"] = Odd(network.nodes["out"])
     with pytest.raises(PlainError, match="for 2 images and"):
         source(network, plan)
+
+
+def test_nodes_named_like_methods_of_a_module_or_words_of_python() -> None:
+    text = """\
+genome: g
+input: [1, 6, 6]
+classes: 3
+nodes:
+  train: {op: conv, in: [image], width: 4}
+  forward: {op: conv, in: [train], width: 4}
+  x: {op: perturb, in: [forward], width: 4, masks: 2}
+  lambda: {op: squeeze, in: [x]}
+  _lines: {op: conv, in: [lambda], width: 4}
+  F: {op: pool, in: [_lines]}
+  torch: {op: exit, in: [F]}
+  self: {op: exit, in: [x]}
+"""
+    plan = genome.resolve(genome.loads(text))
+    network, x = stirred(plan, 0), images(plan, 2)
+    made = source(network, plan)
+    space: dict[str, Any] = {}
+    exec(made.text, space)
+    found = space["Network"]()
+    found.load_state_dict(dict(made.tensors))
+    with torch.no_grad():
+        assert relative(found.eval()(x), network(x)) < CLOSE
+        assert relative(plain_module(network, plan)(x), network(x)) < CLOSE
