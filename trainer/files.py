@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from trainer.system import folders
@@ -29,8 +29,11 @@ def write(path: Path, data: bytes) -> None:
     folders.sync(path.parent)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Replace `folder` by one that holds exactly `files`; a crash leaves the old folder or the new one."""
+def write_folder(folder: Path, files: Mapping[str, bytes], keep: Collection[str] = ()) -> None:
+    """Replace `folder` by one that holds exactly `files`; a crash leaves the old folder or the new one.
+
+    keep: entries of the old folder that move into the new one.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -41,6 +44,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         if folder.exists():
             folders.rename(folder, old)
         folders.rename(fresh, folder)
+        for name in keep:
+            folders.rename(old / name, folder / name)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)

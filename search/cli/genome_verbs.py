@@ -68,16 +68,22 @@ def bench(
         ),
     ],
     batch: Annotated[
-        list[int] | None, typer.Option(min=1, help="Images at once; may be given again.  [default: 1, 64]")
+        list[int] | None,
+        typer.Option(min=1, max=1024, help="Images at once; may be given again.  [default: 1, 64]"),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the CPU.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the CPU.")] = 1,
     as_json: AsJson = False,
     runs: Runs = RUNS,
 ) -> None:
     """Measure the latency of networks on this CPU: as built, in plain PyTorch, with folded norms, and as files."""
     from search.cli.log import log_to_terminal
     from search.cli.tables import latency_table
+    from search.errors import StudyError
     from search.results.bench import latencies
+    from trainer.system.cpu import usable_cores
+
+    if threads > usable_cores():
+        raise StudyError(f"--threads is {threads}; this process may use {usable_cores()} cores")
 
     with log_to_terminal():
         found = [one for ref in refs for one in latencies(ref, runs, batch or (1, 64), threads)]

@@ -133,20 +133,23 @@ def predict(
     pictures: Annotated[
         list[Path], typer.Argument(metavar="PICTURE...", help="Pictures, or folders of them.")
     ],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name, the most likely first.")] = 1,
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many classes to name, the most likely first.  [default: 1, 5 in JSON]"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Name the class of pictures by an exported network, which sees them as it saw those of its training."""
     from search.results.predict import Unread, pictures_in, predictions
 
-    found = list(predictions(export, pictures_in(pictures), max(top, 5) if as_json else top))
+    found = list(predictions(export, pictures_in(pictures), top or (5 if as_json else 1)))
     if as_json:
-        print_json([one.to_json() for one in found if not isinstance(one, Unread)])
+        print_json([one.to_json() for one in found])
     for one in found:
         if isinstance(one, Unread):
             remark(one.why)
         elif not as_json:
-            typer.echo(f"{one.picture}: {', '.join(f'{name} {score:.1%}' for name, score in one.classes)}")
+            typer.echo(one.text())
     if any(isinstance(one, Unread) for one in found):
         raise typer.Exit(2)
 

@@ -13,6 +13,7 @@ from search import objective
 from search.objective import MEASURES, Source
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
+from search.samplers.base import AUTO, NONE, SUFFIX
 from trainer import parse_bytes
 from trainer.proxies import PROXIES
 
@@ -139,6 +140,16 @@ def references(value: Any) -> Any:
             zoo.entry(word.removeprefix("zoo:"))
         except GenomeError as error:
             raise ValueError(f"has {word}: {error}") from None
+    return value
+
+
+def experience(value: Any) -> Any:
+    """Take auto, none, or the name of a file of experience."""
+    is_file = isinstance(value, str) and value.endswith(SUFFIX) and value.isprintable()
+    if value not in (AUTO, NONE) and not is_file:
+        raise ValueError(
+            f"is {shown(repr(value))}; it may be auto, none, or a file of `genome experience` such as mine{SUFFIX}"
+        )
     return value
 
 

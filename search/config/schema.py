@@ -129,7 +129,7 @@ class Written(Section):
             "unset": "`auto` where the study has `budget.device_time` and no `trials`, else `none`",
         },
     )
-    experience: str = Field(
+    experience: Annotated[str, BeforeValidator(checks.experience)] = Field(
         default="auto",
         description="What earlier studies found on other images, which `auto` and `bayes` begin with "
         "([experience](#experience)): `auto` for that of the package, or a file of `genome experience`, relative to "

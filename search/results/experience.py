@@ -7,8 +7,8 @@ from pathlib import Path
 
 from search.errors import StudyError
 from search.results.refs import Opened
-from search.samplers.base import Origin
-from search.samplers.surrogate.experience import FEWEST, FILE, Trained, read, written
+from search.samplers.base import SUFFIX, Origin
+from search.samplers.surrogate.experience import FEWEST, FILE, ExperienceError, Trained, read, written
 from search.samplers.surrogate.model import Surrogate
 from search.storage.record import Record
 from trainer import files
@@ -18,11 +18,26 @@ def write(studies: Iterable[Opened], to: Path) -> list[Trained]:
     """Write the experience of the package and that of these studies to a file; return that of the studies.
 
     Raises:
-        StudyError: a study whose networks were not trained alike, or too few of them; nothing is written then.
+        StudyError: a study whose networks were not trained alike, or too few of them, or a file that is no experience
+            and would be replaced; nothing is written then.
     """
-    found = [trained(one) for one in studies]
+    _check_target(to)
+    found = [trained(one) for one in {one.config.name: one for one in studies}.values()]
     files.write(to, written([*read(FILE.read_bytes()), *found]))
     return found
+
+
+def _check_target(to: Path) -> None:
+    if not to.name.endswith(SUFFIX):
+        raise StudyError(f"--to is {str(to)!r}; name a file that ends with {SUFFIX}, such as mine{SUFFIX}")
+    if not to.exists() and not to.is_symlink():
+        return
+    try:
+        if not to.is_file():
+            raise ExperienceError("is no plain file")
+        read(to.read_bytes())
+    except ExperienceError as error:
+        raise StudyError(f"{to} {error}; it is not replaced: name another file") from None
 
 
 def trained(study: Opened) -> Trained:

@@ -44,7 +44,7 @@ With this package, from inside this folder (from elsewhere, give its path):
 
 ```python
 import search, torch
-module, info = search.load_export(".")  # checks the sha256 of every file
+module, info = search.load_export(".")  # checks the sha256 of its files
 x = torch.rand(1, *info["input"])  # pixels in 0..1, (batch, channels, height, width)
 mean, std = (torch.tensor(info[k]).view(1, -1, 1, 1) for k in ("mean", "std"))
 print(info["classes"][module((x - mean) / std)[-1].argmax()])
@@ -71,9 +71,10 @@ def export(
 
     The test images are touched here, once for each export, and nowhere else; where they are missing, the report has no
     test accuracy and the log says so. An earlier export in `to` is replaced as a whole; any other folder that is not
-    empty is refused. Raises StudyError.
+    empty is refused. What a person added to an earlier export stays there. Raises StudyError.
     """
-    _check_target(to)
+    to = to.resolve()  # not the link that leads there
+    others = _others_in(to)
     source = _source(store, config, record, weights_of)
     try:
         text, weights = (
@@ -97,7 +98,7 @@ def export(
     name = f"{config.name}, trial {record.number}"
     facts, images = (DataFacts.of(data), data) if data else _images(store, config)
     content = packed(text, weights, training, facts, images, about, name, formats, fold)
-    files.write_folder(to, content)
+    files.write_folder(to, content, keep=[name for name in others if name not in content])
     return to
 
 
@@ -151,19 +152,22 @@ def exported_seed(record: Record, goal: Objective, weights_of: WeightsOf = "best
     return seed
 
 
-def _check_target(to: Path) -> None:
-    """Refuse to replace what is not an export of ours."""
+def _others_in(to: Path) -> list[str]:
+    """Return what an earlier export holds beside its own files. Raises StudyError for what is no export of ours."""
     if not to.exists():
-        return
+        return []
     if not to.is_dir():
         raise StudyError(f"{to} is a file; name a folder that is new, empty or an earlier export")
-    if any(to.iterdir()):
-        try:
-            read_report(to)
-        except StudyError:
-            raise StudyError(
-                f"{to} holds other things; name a folder that is new, empty or an earlier export"
-            ) from None
+    inside = sorted(one.name for one in to.iterdir())
+    if not inside:
+        return []
+    try:
+        own = {*read_report(to)["files"], REPORT_FILE, USAGE_FILE}
+    except StudyError:
+        raise StudyError(
+            f"{to} holds other things; name a folder that is new, empty or an earlier export"
+        ) from None
+    return [name for name in inside if name not in own]
 
 
 def packed(

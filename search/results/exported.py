@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ from trainer import files
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from genome import Plan
 
 FORMAT = 1
 
@@ -34,9 +38,35 @@ def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
             raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
         if files.sha256(content[name]) != info["files"].get(name):
             raise StudyError(f"{path / name} was changed since it was exported (sha256); export again")
-    module = genome.build(genome.loads(content[GENOME_FILE].decode(), path=str(path / GENOME_FILE)))
+    try:
+        text = content[GENOME_FILE].decode()
+    except UnicodeDecodeError:
+        raise StudyError(f"{path / GENOME_FILE} is no text; export again") from None
+    plan = genome.resolve(genome.loads(text, path=str(path / GENOME_FILE)))
+    _check_images(info, plan, path / REPORT_FILE)
+    module = genome.build(plan)
     load_weights(module, content[WEIGHTS_FILE], path / WEIGHTS_FILE)
     return module.eval(), info
+
+
+def _check_images(info: Mapping[str, Any], plan: Plan, path: Path) -> None:
+    """Raise StudyError unless a report describes images that the network takes, and its classes."""
+    size, classes = list(plan.genome.input), plan.genome.classes
+    if info.get("input") != size:
+        raise StudyError(f"{path} has another input than its genome, {size}; export again")
+    words: Any = info.get("classes")
+    if not _is_list(words, str, classes) or len(set(words)) < classes:
+        raise StudyError(f"{path} has no {classes} classes of different names; export again")
+    for key in ("mean", "std"):
+        numbers: Any = info.get(key)
+        if not _is_list(numbers, float, size[0]) or not all(map(math.isfinite, numbers)):
+            raise StudyError(f"{path} has no {key} for each of {size[0]} channels; export again")
+    if min(info["std"]) <= 0:
+        raise StudyError(f"{path} has a std that is not above 0; export again")
+
+
+def _is_list(found: Any, kind: type, length: int) -> bool:
+    return isinstance(found, list) and len(found) == length and all(type(one) is kind for one in found)
 
 
 def load_weights(module: nn.Module, weights: bytes, path: Path) -> None:
@@ -56,7 +86,9 @@ def read_report(folder: Path) -> dict[str, Any]:
         info = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise StudyError(f"{folder} has no {REPORT_FILE}; name a folder that `genome export` wrote") from None
-    except (OSError, ValueError) as error:
+    except NotADirectoryError:
+        raise StudyError(f"{folder} is a file; name a folder that `genome export` wrote") from None
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"{path} cannot be read ({error}); export again") from None
     if not _is_export(info):
         raise StudyError(f"{path} is not the report of an export of format {FORMAT}; export again")
@@ -64,4 +96,6 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 def _is_export(info: Any) -> bool:
-    return isinstance(info, dict) and info.get("export") == FORMAT and isinstance(info.get("files"), dict)
+    if not isinstance(info, dict) or type(info.get("export")) is not int:
+        return False
+    return bool(info["export"] == FORMAT and isinstance(info.get("files"), dict))

@@ -121,7 +121,7 @@ def chosen(words: str) -> list[Format]:
     if words == "all":
         return [one for one in FORMATS.values() if not _missing(one)]
     found = []
-    for word in dict.fromkeys(part.strip() for part in words.split(",")):
+    for word in dict.fromkeys(part.strip() for part in words.split(",") if part.strip()):
         if word not in FORMATS:
             raise StudyError(f"--formats has {word!r}; it may be all, or some of {', '.join(FORMATS)}")
         if missing := _missing(FORMATS[word]):

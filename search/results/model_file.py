@@ -42,11 +42,16 @@ def load(file: str | Path = WEIGHTS) -> Network:
 '''
 PICTURES = '''
 
+# of Pillow, in which a picture may be stored
+{modes}
+
 def pixels(file: str | Path) -> Tensor:
     """Read a picture as the network was trained on them. -> (1, {channels}, {height}, {width})"""
     from PIL import Image, ImageOps
 
     with Image.open(file) as opened:
+        if opened.mode not in MODES:
+            raise ValueError(f"{{file}} has mode {{opened.mode}}, not 8 bits a channel")
         picture = ImageOps.exif_transpose(opened).convert("{mode}")
     if picture.size != ({width}, {height}):
         picture = picture.resize(({width}, {height}), Image.Resampling.BILINEAR)
@@ -57,6 +62,8 @@ def pixels(file: str | Path) -> Tensor:
 
 
 def main() -> None:
+    if not sys.argv[1:]:
+        sys.exit("usage: python model.py PICTURE...")
     network = load()
     for file in sys.argv[1:]:
         with torch.inference_mode():
@@ -70,7 +77,7 @@ if __name__ == "__main__":
 '''
 WIDTH = 88  # characters of a line
 PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
-MODES = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
+READ_AS = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
 
 
 def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> dict[str, bytes]:
@@ -82,6 +89,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
 
     from genome.plain.calls import PlainError
     from genome.plain.source import source
+    from trainer.data.folder import COLOUR, GREY
 
     try:
         made = source(network, plan)
@@ -89,7 +97,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
         log.warning("%s is not written: %s", MODEL_FILE, error)
         return {}
     channels, height, width = facts.input
-    reads = channels in MODES
+    reads = channels in READ_AS
     text = (HEAD + "\n\n{body}" + LOAD + (PICTURES if reads else "")).format(
         name="".join(c for c in name if c.isprintable() and c not in '"\\'),
         params=plan.params,
@@ -100,12 +108,13 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
         functional="import torch.nn.functional as F\n" if "F." in made.body else "",
         tensors=TENSORS_FILE,
         classes=_listed("CLASSES", [_quoted(word) for word in facts.classes]),
+        modes=_listed("MODES", [f'"{one}"' for one in sorted(GREY | COLOUR)]),
         mean=_listed("MEAN", [repr(float(one)) for one in facts.mean]),
         std=_listed("STD", [repr(float(one)) for one in facts.std]),
         height=height,
         width=width,
         channels=channels,
-        mode=MODES.get(channels),
+        mode=READ_AS.get(channels),
         body=made.body,
         last="[-1]" if len(plan.exits) > 1 else "",
     )

@@ -23,6 +23,11 @@ class Prediction(NamedTuple):
     # with its probability, the most likely first
     classes: tuple[tuple[str, float], ...]
 
+    def text(self) -> str:
+        """Return it as one line, without characters that a terminal would act on."""
+        classes = ", ".join(f"{name} {score:.1%}" for name, score in self.classes)
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{self.picture}: {classes}")
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         best, probability = self.classes[0]
@@ -39,6 +44,10 @@ class Unread(NamedTuple):
 
     picture: str
     why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"picture": self.picture, "error": self.why}
 
 
 def pictures_in(paths: Iterable[Path]) -> list[Path]:

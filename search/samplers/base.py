@@ -17,6 +17,7 @@ ORIGIN = "origin"  # attribute of a trial that stores an Origin
 REFERENCE, OUTSIDE = "reference", "outside the space"
 # what a study names in place of a file of experience: that of the package, and none at all
 AUTO, NONE = "auto", "none"
+SUFFIX = ".json.gz"  # of such a file
 
 
 class Origin(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,8 +130,33 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
         assert Path("mine", name).read_bytes() == Path("again", name).read_bytes()
     text = Path("mine/model.py").read_text()
     assert str(tmp_path) not in text and "(1, 3, 12, 12)" in text
-    assert run(Path("mine")).returncode == 0
+    asked = run(Path("mine"))
+    assert asked.returncode == 1 and asked.stderr == "usage: python model.py PICTURE...\n"
     assert run(Path("mine"), "mine/report.json").returncode != 0
+    Image.fromarray(np.full((12, 12), 40_000, dtype=np.uint16)).save("deep.png")
+    assert "deep.png has mode I;16, not 8 bits a channel" in run(Path("mine"), "deep.png").stderr
+
+
+def test_what_a_person_added_to_an_export_stays(
+    pictures: Path, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    study = {**STUDY, "data": {"path": str(pictures), "size": 12}}
+    Path("pictures.yaml").write_text(yaml.safe_dump(study))
+    assert command("search", "pictures.yaml").status == 0
+    assert command("export", "pictures#0", "--to", "mine", "--formats", "pt2").status == 0
+    Path("mine/notes.txt").write_text("mine")
+    Path("mine/more").mkdir()
+    Path("mine/more/deep.txt").write_text("deep")
+    Path("link").symlink_to("mine")
+    assert command("export", "pictures#1", "--to", "link").status == 0
+    assert Path("link").is_symlink() and not Path("mine/model.pt2").exists()
+    assert json.loads(Path("mine/report.json").read_text())["trial"] == 1
+    assert Path("mine/notes.txt").read_text() == "mine" and Path("mine/more/deep.txt").read_text() == "deep"
+    assert not list(tmp_path.glob(".*.old"))
+    Path("here").mkdir()
+    os.chdir("here")
+    assert command("export", "pictures#0", "--to", ".", "--runs", "../runs").status == 0
+    assert (tmp_path / "here" / "model.py").exists()
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -145,7 +171,7 @@ def test_arrays_of_other_channels_than_pictures_have(
     text = Path("runs/pictures/best/model.py").read_text()
     assert ("def pixels" in text) == (channels == 1)
     assert ("Pillow" in text) == (channels == 1)
-    assert run(Path("runs/pictures/best")).returncode == 0
+    assert run(Path("runs/pictures/best")).returncode == (1 if channels == 1 else 0)  # it asks for a picture
     checked = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,UP", "runs/pictures/best"],
         capture_output=True,

@@ -21,6 +21,7 @@ import numpy as np
 
 import genome
 from genome import GenomeError, Plan
+from genome.yaml.source import SourceError
 from search.samplers.base import AUTO, NONE
 from search.samplers.surrogate import gp, graph_kernels, target_transform
 from search.samplers.surrogate.errors import FitError
@@ -32,6 +33,7 @@ log = logging.getLogger("search")
 FILE = files("search.samplers.surrogate") / "experience.json.gz"
 VERSION = 2
 NOWHERE = np.zeros(1)  # the answers of a network to the holes of a space that is not its own
+FARTHEST = 1e6  # mean or deviation of a size
 LEAST = 1e-6  # deviation, below which sizes are alike
 BEST = 8  # networks of each data set, by which a search begins
 FEWEST = 5  # networks that a data set needs
@@ -71,18 +73,18 @@ class Experience:
         """Fit it.
 
         Raises:
-            GenomeError: a text that is no genome.
+            ExperienceError: a text that is no genome.
             FitError: accuracies that teach nothing.
         """
-        # those of the highest accuracy of each data set
-        self.best = tuple(genome.loads(text) for one in trained for text in one.best)
         known, targets = list[Features](), list[np.ndarray]()
         for one in trained:
-            found = [features_of(genome.resolve(genome.loads(text))) for text in one.genomes]
+            found = [features_of(_resolved(text)) for text in one.genomes]
             even = np.array(one.are_drawn, dtype=bool)
             known += _without_space(found, np.array(one.mean), np.maximum(one.deviation, LEAST))
             costs = -np.array(one.accuracies)
             targets.append(target_transform.scores(costs, even))
+        # those of the highest accuracy of each data set
+        self.best = tuple(genome.loads(text) for one in trained for text in one.best)
         self._known, self._scale = known, graph_kernels.scale(known)
         parts, noise = graph_kernels.kernels(known, (), self._scale).known, np.ones(len(known))
         scores = np.concatenate(targets)
@@ -105,7 +107,7 @@ def named(word: str) -> Experience | None:
     file = FILE if word == AUTO else Path(word)
     try:
         return Experience(read(file.read_bytes()))
-    except (ExperienceError, GenomeError, FitError, OSError) as error:
+    except (ExperienceError, FitError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         log.warning("%s: %s; the study goes on without experience", file, why)
         return None
@@ -115,9 +117,13 @@ def read(stored: bytes) -> list[Trained]:
     """Return what a file of experience has. Raises ExperienceError, one sentence, for anything else."""
     try:
         content = json.loads(gzip.decompress(stored))
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise ExperienceError(f"is broken ({error})") from None
-    if not isinstance(content, dict) or content.get("version") != VERSION:
+    if (
+        not isinstance(content, dict)
+        or type(content.get("version")) is not int
+        or content["version"] != VERSION
+    ):
         raise ExperienceError(
             f"is no file of experience of version {VERSION}; `genome experience` writes one"
         )
@@ -128,19 +134,30 @@ def read(stored: bytes) -> list[Trained]:
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise ExperienceError(f"is broken ({error})") from None
-    if not all(map(_is_usable, found)):
+    if not found or not all(map(_is_usable, found)):
         raise ExperienceError("is broken (it has other values than genomes and accuracies)")
     return found
 
 
 def _is_usable(one: Trained) -> bool:
-    kinds = (one.genomes, str), (one.accuracies, float), (one.are_drawn, bool)
+    kinds = (one.genomes, str), (one.accuracies, float), (one.are_drawn, bool), ((one.data,), str)
     return (
         all(type(value) is kind for values, kind in kinds for value in values)
+        and all(0.0 <= value <= 1.0 for value in one.accuracies)
         and len(one.mean) == len(one.deviation) == SIZES
-        and all(type(value) is float for value in (*one.mean, *one.deviation))
+        and all(type(value) is float and abs(value) < FARTHEST for value in (*one.mean, *one.deviation))
+        and min(one.deviation) > 0
         and len(one.genomes) >= FEWEST
     )
+
+
+def _resolved(text: str) -> Plan:
+    """Return the plan of a network. Raises ExperienceError for a text that is no genome."""
+    try:
+        return genome.resolve(genome.loads(text))
+    except (GenomeError, SourceError) as error:
+        first = str(error).splitlines()[0][:120]
+        raise ExperienceError(f"is broken (it has a genome that is none: {first})") from None
 
 
 def written(trained: Sequence[Trained]) -> bytes:

@@ -153,7 +153,7 @@ def test_files_run_where_only_torch_and_safetensors_are(tmp_path: Path) -> None:
     )
     assert formatted.returncode == 0, formatted.stdout[-2000:]
     checked = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,UP,N", tmp_path],
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,UP,B", tmp_path],
         capture_output=True,
         text=True,
     )

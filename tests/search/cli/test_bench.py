@@ -34,4 +34,7 @@ def test_what_is_no_network_is_a_sentence(command: Callable[..., Said]) -> None:
     for ref, sentence in (("zoo:lenett", "no network 'lenett'"), ("nothing.yaml", "nothing.yaml")):
         said = command("bench", ref)
         assert said.status == 2 and sentence in said.err and len(said.err.splitlines()) <= 2
-    assert command("bench", "zoo:lenet", "--batch", 0).status == 2
+    for words in (("--batch", 0), ("--batch", 10**6), ("--threads", 0), ("--threads", 10**5)):
+        assert command("bench", "zoo:lenet", *words).status == 2
+    said = command("bench", "zoo:lenet", "--threads", 1000)
+    assert said.status == 2 and "this process may use" in said.err

@@ -118,3 +118,34 @@ def test_the_experience_of_a_study_may_change(
     assert command("search", written(**changes, trials=1)).status == 0
     said = command("search", written(**changes, trials=2, experience="none"))
     assert said.status == 0 and "2 trials" in said.out
+
+
+def test_only_a_file_of_experience_is_replaced(
+    first: Said, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert (
+            command("experience", "tiny", "tiny", "--to", "mine.json.gz").out.count("tiny: 8 networks") == 1
+        )
+    (tmp_path / "other.json.gz").write_bytes(b"mine")
+    (tmp_path / "folder.json.gz").mkdir()
+    (tmp_path / "lost.json.gz").symlink_to("nowhere")
+    for name, sentence in (
+        ("other.json.gz", "other.json.gz is broken"),
+        ("folder.json.gz", "folder.json.gz is no plain file"),
+        ("lost.json.gz", "lost.json.gz is no plain file"),
+        ("tiny.yaml", "--to is 'tiny.yaml'; name a file that ends with .json.gz"),
+    ):
+        said = command("experience", "tiny", "--to", name)
+        assert said.status == 2 and sentence in said.err and said.err.count("\n") == 1
+    assert (tmp_path / "other.json.gz").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("value", ["AUTO", "", "pics", "a\0.json.gz", True, 5, ["auto"], {"a": 1}])
+def test_other_words_are_refused_with_their_place(
+    value: object, command: Callable[..., Said], written: Callable[..., Path]
+) -> None:
+    said = command("check", written(**ONE_GOAL, experience=value))
+    assert said.status == 2
+    assert "it may be auto, none, or a file of `genome experience` such as mine.json.gz" in said.err
+    assert "tiny.yaml:" in said.err

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from search.results.predict import BATCH
+from search.results.predict import BATCH, Prediction
 from tests.search.conftest import Said
 from tests.search.test_model_file import STUDY, pictures, run
 
@@ -66,6 +66,11 @@ def test_what_cannot_be_read_is_named_and_the_others_are_told(
     said = command("predict", export, "broken.png", pictures / "red" / "1.png")
     assert said.status == 2 and said.out.count("\n") == 1 and "1.png" in said.out
     assert said.err.count("\n") == 1 and "broken.png cannot be read as an image" in said.err
+    found = json.loads(command("predict", export, "broken.png", pictures / "red" / "1.png", "--json").out)
+    assert [sorted(one) for one in found] == [
+        ["error", "picture"],
+        ["class", "picture", "probability", "top"],
+    ]
     (tmp_path / "empty").mkdir()
     for words, sentence in (
         ((export, "nowhere.png"), "nowhere.png does not exist"),
@@ -86,3 +91,30 @@ def test_a_network_of_other_channels_takes_no_pictures(
     assert command("search", "pictures.yaml").status == 0
     said = command("predict", "runs/pictures/best", pictures / "red" / "1.png")
     assert said.status == 2 and "takes images of 2 channels; pictures have 1 or 3" in said.err
+
+
+def test_a_report_that_does_not_fit_its_genome_is_refused(export: Path, command: Callable[..., Said]) -> None:
+    whole = json.loads((export / "report.json").read_text())
+    picture = export.parents[2] / "pictures" / "red" / "1.png"
+    for key, values in {
+        "mean": (None, "x", 5, [0, 0], [0, 0, 0], [float("nan")] * 3),
+        "std": (None, [0.0] * 3, [-1.0, 1.0, 1.0], [0.2]),
+        "classes": (None, 5, "ab", ["a", "a"], ["a"], [["x"], "b"], {"a": 1}),
+        "input": (None, [3, 16], [1, 16, 16], ["3", "16", "16"], [3, 10**9, 10**9], [3, 16.5, 16]),
+        "export": (1.0, True, 2, "1"),
+    }.items():
+        for value in (*values, ...):
+            changed = {name: one for name, one in whole.items() if name != key or value is not ...}
+            if value is not ...:
+                changed[key] = value
+            (export / "report.json").write_text(json.dumps(changed))
+            for words in (("predict", export, picture), ("bench", export, "--batch", 1)):
+                said = command(*words)
+                assert said.status == 2 and "report.json" in said.err, (key, value)
+                assert said.err.count("\n") == 1 and said.out == ""
+    (export / "report.json").write_text("[" * 100_000)
+    assert "report.json cannot be read" in command("predict", export, picture).err
+
+
+def test_what_a_terminal_would_act_on_is_escaped() -> None:
+    assert Prediction("a\n.png", (("b\x1b[1m", 0.5),)).text() == "a\\n.png: b\\x1b[1m 50.0%"

@@ -65,7 +65,7 @@ def learnt(networks: int = 60) -> Trained:
     rng, found = Random(7), list[tuple[str, float]]()
     while len(found) < networks:
         drawn = THERE.draw(rng).genome
-        found.append((genome.dump(drawn), 1.0 - cost(genome.resolve(drawn))))
+        found.append((genome.dump(drawn), 0.5 - 0.3 * cost(genome.resolve(drawn))))
     mean, deviation = usual_of(THERE)
     return Trained("there", mean, deviation, *zip(*found, strict=True), (True,) * networks)
 
@@ -173,6 +173,13 @@ def test_what_is_written_is_read() -> None:
         (written([learnt()._replace(accuracies=("high",) * 60)]), "other values"),  # type: ignore[arg-type]
         (written([learnt()._replace(genomes=(1,) * 60)]), "other values"),  # type: ignore[arg-type]
         (written([learnt(4)]), "other values"),
+        (written([]), "other values"),
+        (gzip.compress(b"[" * 100_000), "broken"),
+        (written([learnt()._replace(accuracies=(99.0,) * 60)]), "other values"),
+        (written([learnt()._replace(accuracies=(math.inf,) * 60)]), "other values"),
+        (written([learnt()._replace(deviation=(0.0,) * 7)]), "other values"),
+        (written([learnt()._replace(mean=(1e300,) * 7)]), "other values"),
+        (written([learnt()._replace(data=None)]), "other values"),  # type: ignore[arg-type]
         (written([learnt()._replace(mean=(0.0,) * 3)]), "other values"),
         (written([learnt()._replace(deviation=("wide",) * 7)]), "other values"),  # type: ignore[arg-type]
         (gzip.compress(json.dumps({"version": 2, "sets": [{"data": "a"}]}).encode()), "broken"),
@@ -203,6 +210,13 @@ def test_any_other_file_is_refused_with_a_sentence_and_the_study_goes_on(
         ]
     finally:
         experience.named.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["hello", "", "genome: g\nnodse: {}\n"])
+def test_a_text_that_is_no_genome_is_named(text: str) -> None:
+    stored = learnt()._replace(genomes=(text,) * 60)
+    with pytest.raises(ExperienceError, match="it has a genome that is none"):
+        Experience([stored])
 
 
 def test_the_file_of_the_package_is_small_and_says_something() -> None:
