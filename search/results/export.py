@@ -73,7 +73,6 @@ def export(
     test accuracy and the log says so. An earlier export in `to` is replaced as a whole; any other folder that is not
     empty is refused. What a person added to an earlier export stays there. Raises StudyError.
     """
-    to = to.resolve()  # not the link that leads there
     others = _others_in(to)
     source = _source(store, config, record, weights_of)
     try:
@@ -98,7 +97,8 @@ def export(
     name = f"{config.name}, trial {record.number}"
     facts, images = (DataFacts.of(data), data) if data else _images(store, config)
     content = packed(text, weights, training, facts, images, about, name, formats, fold)
-    files.write_folder(to, content, keep=[name for name in others if name not in content])
+    kept = [name for name in others if name not in content]
+    files.write_folder(to.resolve(), content, kept)  # not the link that leads there
     return to
 
 
