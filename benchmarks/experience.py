@@ -130,7 +130,7 @@ def main() -> None:
             others = [genome.dump(one) for one in designs(whole.input, whole.classes, whole.limits)]
             texts = (*drawn, *others)
             are_drawn = (True,) * len(drawn) + (False,) * len(others)
-            so_far = Trained(given.name, *units(whole), texts, accuracies(texts, 0), are_drawn)
+            so_far = Trained(given.name, *Surrogate(whole, 0).units, texts, accuracies(texts, 0), are_drawn)
             store(so_far)
         for _ in range(given.rounds):
             first = len(so_far.genomes)
@@ -141,12 +141,6 @@ def main() -> None:
                 are_drawn=so_far.are_drawn + (False,) * ROUND,
             )
             store(so_far)
-
-
-def units(whole: Space) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation of the sizes of even draws."""
-    usual = Surrogate(whole, 0).scale
-    return tuple(usual.mean.tolist()), tuple(usual.deviation.tolist())
 
 
 def stored(name: str) -> Trained | None:

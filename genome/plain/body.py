@@ -27,12 +27,17 @@ class Names:
     buffers: dict[int, str] = field(default_factory=dict)  # by id of the tensor
 
     def take(self, wanted: str) -> str:
-        """Return a name that is not used yet."""
-        name, number = wanted, 2
-        while name in self.used:
-            name, number = f"{wanted}_{number}", number + 1
-        self.used.add(name)
-        return name
+        """Return a name that is not used yet, and use it."""
+        return taken(wanted, self.used)
+
+
+def taken(wanted: str, used: set[str]) -> str:
+    """Return a name that is not in `used`, and add it there."""
+    name, number = wanted, 2
+    while name in used:
+        name, number = f"{wanted}_{number}", number + 1
+    used.add(name)
+    return name
 
 
 def named(
@@ -121,7 +126,7 @@ class Forward:
     # how often each value is read, the return included
     reads: Mapping[int, int]
     values: dict[int, Expression]
-    taken: set[str] = field(default_factory=lambda: {"x"})
+    variables: set[str] = field(default_factory=lambda: {"x"})
     lines: list[str] = field(default_factory=list)
     # a value that stands in no line yet, its name and its shape
     _pending: tuple[int, str, tuple[int, ...]] | None = None
@@ -191,12 +196,7 @@ class Forward:
         return self.lines
 
     def _name(self, node: str) -> str:
-        wanted = identifier(node)
-        name, number = wanted, 2
-        while name in self.taken:
-            name, number = f"{wanted}_{number}", number + 1
-        self.taken.add(name)
-        return name
+        return taken(identifier(node), self.variables)
 
     def _write(self, text: str, shape: tuple[int, ...]) -> None:
         self.lines += laid_out(text, STEP, told(shape))

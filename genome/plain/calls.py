@@ -176,12 +176,8 @@ class _Recorder(TorchFunctionMode):
             return Constant(given) if number is None else Value(number)
         if isinstance(given, dict):
             return {key: self._places(value) for key, value in given.items()}
-        if isinstance(given, tuple | list):
-            return (
-                type(given)([self._places(value) for value in given])
-                if type(given) in (tuple, list)
-                else given
-            )
+        if type(given) in (tuple, list):
+            return type(given)([self._places(value) for value in given])
         return given
 
 
@@ -241,7 +237,10 @@ def _is_identity(func: Any, kwargs: Mapping[str, Any], found: Any, args: Sequenc
 
 
 def _out_of_place(func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
-    """Return a call that changes its input as one that does not: who reads its input later reads its result."""
+    """Return the call that computes the same without changing its input.
+
+    Calls that read the changed input afterwards read the result of this call.
+    """
     name = func.__name__
     if name.startswith("__i") and hasattr(Tensor, f"__{name[3:]}"):
         return getattr(Tensor, f"__{name[3:]}"), args, kwargs

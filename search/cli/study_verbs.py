@@ -159,7 +159,7 @@ def experience(
         list[str],
         typer.Argument(metavar="STUDY...", help="Finished studies: names in --runs, or YAML files."),
     ],
-    to: Annotated[Path, typer.Option(metavar="FILE.json.gz", help="The file; one that exists is replaced.")],
+    to: Annotated[Path, typer.Option(metavar="FILE.json.gz", help="The file; an earlier one is replaced.")],
     runs: Runs = RUNS,
     data_root: DataRoot = None,
 ) -> None:

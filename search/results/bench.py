@@ -85,7 +85,7 @@ def _opened(ref: str, runs: Path) -> tuple[Network, Plan, DataFacts]:
         plan = genome.resolve(genome.load(folder / GENOME_FILE))
         channels, height, width = info["input"]
         tuples = {key: tuple(info[key]) for key in ("classes", "mean", "std")}
-        facts = DataFacts(info["data"], info["data_digest"], (channels, height, width), images={}, **tuples)
+        facts = DataFacts(ref, "", (channels, height, width), images={}, **tuples)
         return module, plan, facts  # type: ignore[return-value]
     plan = genome.resolve(named(ref, runs).genome)
     channels, height, width = plan.genome.input

@@ -57,11 +57,9 @@ def trained(study: Opened) -> Trained:
             f"study {config.name} has {len(records)} networks that were trained to the end; experience needs "
             f"{FEWEST} or more, so leave the study out"
         )
-    usual = Surrogate(config.space, config.seed).scale
     return Trained(
         config.name,
-        tuple(usual.mean.tolist()),
-        tuple(usual.deviation.tolist()),
+        *Surrogate(config.space, config.seed).units,
         tuple(str(one.genome) for one in records),
         tuple(one.metrics["accuracy"] for one in records),
         tuple(_is_drawn(one.origin) for one in records),

@@ -87,6 +87,11 @@ class Surrogate:
         self._trained = lru_cache(maxsize=KNOWN)(self._network)
         self._feasibility = Feasibility()
 
+    @property
+    def units(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The mean and the deviation of the sizes of even draws of the space, as a file of experience has them."""
+        return tuple(self.scale.mean.tolist()), tuple(self.scale.deviation.tolist())
+
     def distinct(
         self, proposals: Iterable[Proposal], known: Collection[str], most: int | None = None
     ) -> list[Candidate]:

@@ -120,11 +120,10 @@ def test_the_most_promising_is_trained_first_and_a_list_keeps_its_order(
 
     def order(sign: float, **changes: Any) -> list[str]:
         space = config_of(**LIGHT).space
-        drawn, usual = [space.sample(Random(seed)) for seed in range(20)], Surrogate(space, 0).scale
+        drawn = [space.sample(Random(seed)) for seed in range(20)]
         sizes = [genome.resolve(one).params for one in drawn]
         texts, goodness = map(genome.dump, drawn), (0.5 + sign * size / 1e6 for size in sizes)
-        units = tuple(usual.mean.tolist()), tuple(usual.deviation.tolist())
-        known = Trained("mine", *units, tuple(texts), tuple(goodness), (True,) * 20)
+        known = Trained("mine", *Surrogate(space, 0).units, tuple(texts), tuple(goodness), (True,) * 20)
         (tmp_path / "file").write_bytes(written_experience([known]))
         monkeypatch.setattr(experience, "FILE", tmp_path / "file")
         experience.named.cache_clear()

@@ -35,13 +35,11 @@ def goodness(network: genome.Genome) -> float:
 def elsewhere() -> Experience:
     rng = Random(5)
     drawn = [THERE.draw(rng).genome for _ in range(50)]
-    usual = Surrogate(THERE, 0).scale
     return Experience(
         [
             Trained(
                 "there",
-                tuple(usual.mean.tolist()),
-                tuple(usual.deviation.tolist()),
+                *Surrogate(THERE, 0).units,
                 tuple(map(genome.dump, drawn)),
                 tuple(map(goodness, drawn)),
                 (True,) * len(drawn),

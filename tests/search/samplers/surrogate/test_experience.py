@@ -55,19 +55,13 @@ def cost(plan: genome.Plan) -> float:
     return 0.5 - 0.05 * plan.depth + 0.1 * pools - 0.02 * math.log(plan.params)
 
 
-def usual_of(space: Space) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    usual = Surrogate(space, 0).scale
-    return tuple(usual.mean.tolist()), tuple(usual.deviation.tolist())
-
-
 @cache
 def learnt(networks: int = 60) -> Trained:
     rng, found = Random(7), list[tuple[str, float]]()
     while len(found) < networks:
         drawn = THERE.draw(rng).genome
         found.append((genome.dump(drawn), 0.5 - 0.3 * cost(genome.resolve(drawn))))
-    mean, deviation = usual_of(THERE)
-    return Trained("there", mean, deviation, *zip(*found, strict=True), (True,) * networks)
+    return Trained("there", *Surrogate(THERE, 0).units, *zip(*found, strict=True), (True,) * networks)
 
 
 def features(space: Space, count: int, seed: int) -> tuple[list[Features], list[float]]:
