@@ -2,69 +2,90 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import fx, nn
 
 from genome.network import Network
-from genome.plain.body import named
+from genome.plain.body import Names, named
 from genome.plain.calls import IMAGE, Batch, Constant, Value, recorded
 from genome.plain.fold import folded
-from genome.plain.layers import Layer, Statement, constants, inputs, statements
+from genome.plain.layers import Layer, Statement, constants, statements
+from genome.plain.merge import merged
 from genome.plan import Plan
 
 
-class PlainNetwork(nn.Module):
-    """The calls of a network in eval mode. (B, C, H, W) -> one tensor of logits (B, classes) for each exit."""
+def plain_module(network: Network, plan: Plan, fold: bool = False) -> fx.GraphModule:
+    """Return a network as a module of torch's own layers and functions, in eval mode.
 
-    def __init__(
-        self,
-        made: Sequence[Statement],
-        exits: Sequence[int],
-        nodes: Sequence[str],
-        tensors: Mapping[int, str],
-    ) -> None:
-        super().__init__()
-        names = named(made, nodes, tensors, reserved=("_lines", "_buffers_of", "_exits", "_drops"))
-        for one in made:
-            if one.layer is not None:
-                self.add_module(names.layers[id(one.layer)], layer_module(one.layer))
-            for tensor in constants(one.call) if one.layer is None else ():
-                self.register_buffer(names.buffers[id(tensor)], tensor)
-        self._lines = [(one.call, names.layers[id(one.layer)] if one.layer else None) for one in made]
-        self._buffers_of = dict(names.buffers)
-        self._exits = tuple(exits)
-        last = {value: i for i, one in enumerate(made) for value in inputs(one)}
-        self._drops = [[v for v, at in last.items() if at == i and v not in exits] for i in range(len(made))]
+    (B, C, H, W) -> one tensor of logits (B, classes) for each exit, as a tuple.
+    fold: with the norms in the convolutions, and parallel convolutions in one, where that is exact.
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Make the calls."""
-        values: dict[int, Tensor] = {IMAGE: x}
-        for (call, layer), drops in zip(self._lines, self._drops, strict=True):
-            if layer is not None:
-                found = self.get_submodule(layer)(values[call.args[0].number])
-            else:
-                found = call.function(
-                    *self._filled(call.args, values, x), **self._filled(dict(call.kwargs), values, x)
-                )
-            values.update(zip(call.outs, found if call.is_tuple else (found,), strict=True))
-            for value in drops:
-                values.pop(value, None)
-        return tuple(values[value] for value in self._exits)
+    Raises:
+        PlainError: as `genome.plain.source.source`.
+    """
+    recording = recorded(network, plan)
+    made = statements(recording)
+    made = merged(folded(made, recording.exits), recording.exits) if fold else made
+    tensors = {id(tensor): name for name, tensor in recording.tensors.items()}
+    nodes = [plan.steps[one.call.step].node.name for one in made]
+    names = named(made, nodes, tensors, reserved=dir(fx.GraphModule))
+    return fx.GraphModule(_root(made, names), _graph(made, recording.exits, names)).eval()
 
-    def _filled(self, given: Any, values: Mapping[int, Tensor], x: Tensor) -> Any:
+
+def _root(made: Sequence[Statement], names: Names) -> nn.Module:
+    """The layers and constant tensors of a network by name."""
+    root = nn.Module()
+    for one in made:
+        if one.layer is not None:
+            root.add_module(names.layers[id(one.layer)], layer_module(one.layer))
+        for tensor in constants(one.call) if one.layer is None else ():
+            root.register_buffer(names.buffers[id(tensor)], tensor)
+    return root
+
+
+def _graph(made: Sequence[Statement], exits: Sequence[int], names: Names) -> fx.Graph:
+    """The calls of a network, on the names of `_root`."""
+    graph = fx.Graph()
+    values: dict[int, fx.Node] = {IMAGE: graph.placeholder("x")}
+    filled = _Filled(graph, values, names)
+    for one in made:
+        call = one.call
+        if one.layer is not None:
+            found = graph.call_module(names.layers[id(one.layer)], (values[call.args[0].number],))
+        else:
+            found = graph.call_function(call.function, filled(call.args), filled(dict(call.kwargs)))
+        parts = (
+            [graph.call_function(operator.getitem, (found, i)) for i in range(len(call.outs))]
+            if call.is_tuple
+            else [found]
+        )
+        values.update(zip(call.outs, parts, strict=True))
+    graph.output(tuple(values[value] for value in exits))
+    return graph
+
+
+class _Filled:
+    """Returns arguments with nodes of the graph in the places of values, constants and the number of images."""
+
+    def __init__(self, graph: fx.Graph, values: Mapping[int, fx.Node], names: Names) -> None:
+        self.graph, self.values, self.names = graph, values, names
+
+    def __call__(self, given: Any) -> Any:
         if isinstance(given, Value):
-            return values[given.number]
+            return self.values[given.number]
         if isinstance(given, Constant):
-            return getattr(self, self._buffers_of[id(given.tensor)])
+            return self.graph.get_attr(self.names.buffers[id(given.tensor)])
         if isinstance(given, Batch):
-            return given.times * x.shape[0]
+            images = self.graph.call_method("size", (self.values[IMAGE], 0))
+            return self.graph.call_function(operator.mul, (images, given.times))
         if isinstance(given, dict):
-            return {key: self._filled(value, values, x) for key, value in given.items()}
+            return {key: self(value) for key, value in given.items()}
         if type(given) in (tuple, list):
-            return type(given)([self._filled(value, values, x) for value in given])
+            return type(given)([self(value) for value in given])
         return given
 
 
@@ -78,19 +99,3 @@ def layer_module(layer: Layer) -> nn.Module:
         state["num_batches_tracked"] = torch.zeros((), dtype=torch.long)
     made.load_state_dict(state)
     return made.eval()
-
-
-def plain_module(network: Network, plan: Plan, fold: bool = False) -> PlainNetwork:
-    """Return a network as a module of torch's own layers and functions, in eval mode.
-
-    fold: with the norms in the convolutions, where that is exact.
-
-    Raises:
-        PlainError: as `genome.plain.source.source`.
-    """
-    recording = recorded(network, plan)
-    made = statements(recording)
-    made = folded(made, recording.exits) if fold else made
-    tensors = {id(tensor): name for name, tensor in recording.tensors.items()}
-    nodes = [plan.steps[one.call.step].node.name for one in made]
-    return PlainNetwork(made, recording.exits, nodes, tensors).eval()

@@ -14,8 +14,10 @@ from genome.plain.blocks import Block, Kind, Place, kinds, numbers_of
 from genome.plain.body import STEP, Forward, Names, buffers, constructor, named, reads
 from genome.plain.calls import IMAGE, Recording, recorded, with_texts
 from genome.plain.expressions import Expression, identifier
+from genome.plain.fold import folded
 from genome.plain.layers import Layer, Statement, constants, statements
 from genome.plain.layout import laid_out
+from genome.plain.merge import merged
 from genome.plan import Plan
 
 # lines of imports, and what shows that they are needed
@@ -40,16 +42,18 @@ class Source(NamedTuple):
         return "\n".join(line for line, word in HEAD if word in self.body) + "\n\n\n" + self.body
 
 
-def source(network: Network, plan: Plan) -> Source:
+def source(network: Network, plan: Plan, fold: bool = False) -> Source:
     """Return a network as source of plain PyTorch, which computes what the network does in eval mode in float32.
 
     The class gives one tensor of logits, or a tuple with one for each exit.
+    fold: with the norms in the convolutions, and parallel convolutions in one, where that is exact.
 
     Raises:
         PlainError: a node type of another package that torch's own functions cannot say.
     """
     recording = recorded(network, plan)
     made = statements(recording)
+    made = merged(folded(made, recording.exits), recording.exits) if fold else made
     nodes = [step.node.name for step in plan.steps]
     found = kinds(made, nodes, recording.exits)
     return _Writer(recording, made, nodes, found).source()

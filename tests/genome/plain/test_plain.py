@@ -235,6 +235,78 @@ nodes:
     assert kept == {1: 1, 3: 1}
 
 
+PARALLEL = """\
+genome: g
+input: [4, 9, 7]
+classes: 3
+nodes:
+  a: {op: conv, in: [image], width: WIDTH, kernel: FIRST, order: ORDER}
+  b: {op: conv, in: [image], width: WIDTH, kernel: SECOND, order: ORDER}
+  c: {op: JOIN}
+  out: {op: exit, in: [c]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "order", "join", "left"),
+    [
+        (3, 1, "conv", "add, in: [a, b]", 1),
+        (1, 5, "conv-norm", "add, in: [a, b]", 1),
+        (3, 3, "conv", "add, in: [a, image]", 1),
+        (3, 3, "conv-act", "add, in: [a, b]", 2),
+        (3, 5, "conv-norm", "concat, in: [a, b]", 2),
+        (3, 3, "conv-norm", "concat, in: [a, b]", 1),
+        (3, 3, "conv-norm-act", "concat, in: [a, b]", 1),
+        (3, 3, "conv-act", "concat, in: [a, image]", 1),
+        ("[1, 3]", "[3, 1]", "conv", "add, in: [a, b]", 2),  # one of 3x3 would be more work
+        ("[1, 3]", 3, "conv", "add, in: [a, b]", 1),
+    ],
+)
+def test_parallel_convolutions_become_one_where_that_is_exact(
+    first: object, second: object, order: str, join: str, left: int
+) -> None:
+    """left: convolutions that are left."""
+    text = parallel(FIRST=first, SECOND=second, ORDER=order, JOIN=join)
+    if "b]" not in join:
+        text = "\n".join(line for line in text.split("\n") if not line.startswith("  b:"))
+    assert convolutions_when_folded(text) == left
+
+
+def parallel(**words: object) -> str:
+    text = PARALLEL
+    for word, value in ({"WIDTH": 4} | words).items():
+        text = text.replace(word, str(value))
+    return text
+
+
+def convolutions_when_folded(text: str) -> int:
+    """Return how many convolutions are left of a network when it is folded, which computes the same."""
+    plan = genome.resolve(genome.loads(text))
+    network, x = stirred(plan, 3), images(plan, 2)
+    made = plain_module(network, plan, fold=True)
+    with torch.no_grad():
+        assert relative(made(x), network(x)) < CLOSE
+    return sum(isinstance(part, nn.Conv2d) for part in made.modules())
+
+
+def test_a_convolution_that_is_read_twice_is_not_merged() -> None:
+    join = "add, in: [a, b]}\n  d: {op: add, in: [c, b]"
+    text = parallel(FIRST=3, SECOND=1, ORDER="conv", JOIN=join).replace("in: [c]}", "in: [d]}")
+    assert convolutions_when_folded(text) == 2
+
+
+def test_nodes_may_have_the_names_of_attributes() -> None:
+    """`graph` and `code` are attributes of the module that holds a network's calls."""
+    text = parallel(FIRST=3, SECOND=1, ORDER="conv-norm-act", JOIN="add, in: [a, b]")
+    for name, other in (("a", "graph"), ("b", "code")):
+        text = (
+            text.replace(f"  {name}:", f"  {other}:")
+            .replace(f"{name}]", f"{other}]")
+            .replace(f"[{name},", f"[{other},")
+        )
+    assert convolutions_when_folded(text) == 2
+
+
 def test_the_network_stays_as_it_is() -> None:
     plan = genome.resolve(zoo.get("branchy-lenet"))
     network = genome.build(plan).train()
