@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -98,16 +99,19 @@ def plans() -> Iterator[tuple[str, Plan]]:
     every = [op for word in (*PLAIN, *MOTIFS) for op in dict.fromkeys(variants(word))]
     for number, one in enumerate(every):
         yield f"variant{number}", genome.resolve(around(one, 1))
-    space, drawn, seed = widest(), 0, 0
-    while drawn < DRAWN:
-        seed += 1
-        try:
-            yield f"drawn{seed}", genome.resolve(space.sample(Random(seed)))
-            drawn += 1
-        except GenomeError:
-            continue
+    yield from islice(drawn(range(10 * DRAWN)), DRAWN)
     for name in ZOO:
         yield name, genome.resolve(zoo.get(name))
+
+
+def drawn(seeds: Iterable[int]) -> Iterator[tuple[str, Plan]]:
+    """Draws of the widest space, those that are networks."""
+    space = widest()
+    for seed in seeds:
+        try:
+            yield f"drawn{seed}", genome.resolve(space.sample(Random(seed)))
+        except GenomeError:
+            continue
 
 
 def relative(found: tuple[Tensor, ...], wanted: tuple[Tensor, ...]) -> float:
@@ -125,27 +129,39 @@ def own_error(network: Network, x: Tensor) -> float:
     return relative(tuple(one.double() for one in single), double)
 
 
-def test_files_run_where_only_torch_and_safetensors_are(tmp_path: Path) -> None:
+def errors_of_files(named: Iterable[tuple[str, Plan]], folder: Path) -> dict[str, tuple[float, float]]:
+    """Return how far the logits of each file are from the network's, and how far they may be for its rounding."""
     rounding = {}
-    for name, plan in plans():
+    for name, plan in named:
         network, x = stirred(plan, 1), images(plan, 3)
         made = source(network, plan)
-        (tmp_path / f"{name}.py").write_text(made.text)
+        (folder / f"{name}.py").write_text(made.text)
         save_file(
-            {key: one.contiguous().clone() for key, one in made.tensors.items()}, tmp_path / f"{name}.weights"
+            {key: one.contiguous().clone() for key, one in made.tensors.items()}, folder / f"{name}.weights"
         )
         with torch.no_grad():
             logits = {f"exit{i}": one.contiguous() for i, one in enumerate(network(x))}
-        save_file({"x": x, **logits}, tmp_path / f"{name}.images")
+        save_file({"x": x, **logits}, folder / f"{name}.images")
         rounding[name] = own_error(network, x)
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER, tmp_path], capture_output=True, text=True, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", RUNNER, folder], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr[-2000:]
     errors = json.loads(done.stdout)
-    assert len(errors) == len(rounding) > DRAWN
-    wrong = {name: error for name, error in errors.items() if error > max(CLOSE, 10 * rounding[name])}
-    assert not wrong
+    return {name: (errors[name], max(CLOSE, 10 * rounding[name])) for name in rounding}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(40))
+def test_the_files_of_twenty_thousand_drawn_networks_run(part: int, tmp_path: Path) -> None:
+    first = 1_000_000 + 10_000 * part
+    found = errors_of_files(islice(drawn(range(first, first + 10_000)), 500), tmp_path)
+    assert len(found) == 500
+    assert not {name: pair for name, pair in found.items() if pair[0] > pair[1]}
+
+
+def test_files_run_where_only_torch_and_safetensors_are(tmp_path: Path) -> None:
+    found = errors_of_files(plans(), tmp_path)
+    assert len(found) > DRAWN
+    assert not {name: pair for name, pair in found.items() if pair[0] > pair[1]}
     formatted = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "--check", tmp_path],
         capture_output=True,
