@@ -19,8 +19,8 @@ class Source(Enum):
     PLAN = "plan"
     # every evaluation during the training, so that trials can be compared by it at rungs
     TRAINING = "training"
-    # a measurement of the trained network
-    AFTER = "after"
+    # a measurement of the network before it is trained
+    MEASURED = "measured"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ MEASURES: Mapping[str, Measure] = {
         Measure("params", (MINIMIZE, MAXIMIZE), Source.PLAN, "params", "{:,.0f}".format),
         # of one image
         Measure("macs", (MINIMIZE, MAXIMIZE), Source.PLAN, "macs", short),
-        # seconds of one image, forward, on the study's device
-        Measure("latency", (MINIMIZE,), Source.AFTER, "latency", seconds_in_ms),
+        # seconds of a forward pass, as the section `latency` of the study says
+        Measure("latency", (MINIMIZE,), Source.MEASURED, "latency", seconds_in_ms),
         # bytes to run one image: weights and live activations, in float32
         Measure("memory", (MINIMIZE,), Source.PLAN, "memory_bytes", size),
     )
@@ -76,6 +76,11 @@ class Objective(NamedTuple):
         """Whether training tells it, from the first evaluation on."""
         return self.measure.source is Source.TRAINING
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is measured of the built network, before the training."""
+        return self.measure.source is Source.MEASURED
+
     def cost(self, value: float) -> float:
         """Return the value as a cost: lower is better."""
         return -value if self.direction == MAXIMIZE else value
@@ -93,9 +98,9 @@ def planned_values(facts: object) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def measured_values(training: object, after: object) -> dict[str, float]:
-    """Return what was measured, by name: during the training, and after it; without what was not."""
-    places = {Source.TRAINING: training, Source.AFTER: after}
+def measured_values(training: object, whole: object) -> dict[str, float]:
+    """Return what was measured, by name, in the reports of a training and of its whole trial; without what was not."""
+    places = {Source.TRAINING: training, Source.MEASURED: whole}
     others = [measure for measure in MEASURES.values() if measure.source in places]
     found = {measure.name: getattr(places[measure.source], measure.field) for measure in others}
     return {name: value for name, value in found.items() if value is not None}

@@ -23,7 +23,7 @@ PACKAGES = ("genome", "trainer", "search")
 # A room may import the rooms before it in its line, and none of those after it.
 LINES: Mapping[str, str] = {
     "trainer": "errors system files budget recipe report hardware data outcome loop proxies __init__",
-    "search": "errors formatting pareto objective space samplers pruners config storage workers results train "
+    "search": "errors formatting pareto objective space samplers pruners config storage results workers train "
     "proposals testing run study dashboard cli __init__ __main__",
 }
 

@@ -59,7 +59,7 @@ def best(
 ) -> None:
     """List the best network of a study, or its Pareto front."""
     from search.cli.tables import best_table, counts
-    from search.proposals.screening import summary
+    from search.proposals import latency_gate, screening
     from search.results.ranking import front
     from search.results.refs import open_study
 
@@ -70,8 +70,9 @@ def best(
         print_json([record.to_json() for record in listed])
     elif listed:
         typer.echo(best_table(listed, opened.config.objectives))
-        if line := summary(records, opened.config.objectives):
-            typer.echo(f"\n{line}")
+        for line in (screening.summary(records, opened.config.objectives), latency_gate.summary(records)):
+            if line:
+                typer.echo(f"\n{line}")
     if not listed:
         remark(f"study {opened.config.name} has no finished trial yet; {counts(records)}")
         raise typer.Exit(1)

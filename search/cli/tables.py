@@ -12,14 +12,14 @@ import genome
 from genome import Genome, Plan
 from genome.totals import Total, totals
 from search import formatting
-from search.objective import MEASURES, Objective, formatted, learnt
-from search.proposals import screening
+from search.objective import MEASURES, Objective, learnt
+from search.proposals import latency_gate, screening
 from search.results.bench import Latency
 from search.results.export import WeightsOf, exported_seed
 from search.results.formats import FORMATS, FORMATS_KEY
 from search.results.reference_text import reference_lines
 from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
-from search.storage.record import Record, spread_over_seeds
+from search.storage.record import Record, shown, spread_over_seeds
 from search.storage.trial_files import REPORT_FILE
 from search.study import Result
 
@@ -116,7 +116,7 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
         [
             str(r.number),
             *([spread_over_seeds(r, goal)] if has_finale else []),
-            *(formatted(name, r.metrics.get(name)) for name in names),
+            *(shown(r, name) for name in names),
             str(r.epochs) if r.epochs is not None else "-",
             formatting.seconds(r.seconds),
             *([told_recipe(r.searched) or "-"] if has_recipe else []),
@@ -212,8 +212,9 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
         lines += ["", best_table(result.best, objectives), ""]
     else:
         lines.append("no trial has finished")
-    if line := screening.summary(result.records, objectives):
-        lines.append(line)
+    for line in (screening.summary(result.records, objectives), latency_gate.summary(result.records)):
+        if line:
+            lines.append(line)
     lines += reference_lines(result.records, result.best, objectives)
     if result.exported:
         weights = exported_weights(result.best[0], objectives)

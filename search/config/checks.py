@@ -10,11 +10,12 @@ from typing import Any
 from genome import GenomeError, zoo
 from genome.yaml.source import shown
 from search import objective
+from search.config.latency import RUNTIMES
 from search.objective import MEASURES, Source
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
 from search.samplers.base import AUTO, NONE, SUFFIX
-from trainer import parse_bytes
+from trainer import parse_bytes, parse_seconds
 from trainer.proxies import PROXIES
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -100,6 +101,21 @@ def listed(value: Any) -> Any:
 def size(value: Any) -> Any:
     """Take a size in bytes, or with a unit."""
     return parse_bytes(value, "memory")
+
+
+def latency(value: Any) -> Any:
+    """Take a time in seconds, or with a unit."""
+    try:
+        return parse_seconds(value, "latency")
+    except ValueError:
+        raise ValueError(
+            f"is {shown(repr(value))}; it must be a time such as 2ms or 0.5s, or seconds above 0"
+        ) from None
+
+
+def runtime(word: str) -> str:
+    """Take the name of a runtime."""
+    return _word(tuple(RUNTIMES))(word)
 
 
 def exists(name: str) -> bool:

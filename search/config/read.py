@@ -16,6 +16,7 @@ from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
 from search.config.dataset import Dataset
 from search.config.finale import Finale
+from search.config.latency import LatencySetting
 from search.config.rules import HOLES, RULES
 from search.config.schema import KEYS, REMOVED, Written
 from search.config.study import StudyConfig
@@ -236,7 +237,9 @@ def _filled(
         data=Dataset(data.name or data.path, data_root or data.root, data.size, data.mirror).found(folder),
         objectives=tuple(Objective(name, direction) for name, direction in written.objectives.items()),
         budget=budget,
-        limits={key: value for key, value in written.limits if value is not None},
+        limits={key: value for key, value in written.limits if value is not None and key != "latency"},
+        latency=LatencySetting(**written.latency.model_dump()),
+        latency_limit=written.limits.latency,
         sampler=sampler.name,
         seed=sampler.seed,
         pruner=written.pruner.name or pruners.default(bool(budget.rungs)),

@@ -63,10 +63,15 @@ def _unfit_sampler(config: StudyConfig) -> str | None:
     return f"sampler is {unfit}" if unfit else None
 
 
+def _missing_runtime(config: StudyConfig) -> str | None:
+    return config.latency.complaint() if config.measures_latency else None
+
+
 RULES = (
     Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
+    Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
     Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

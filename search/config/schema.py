@@ -19,6 +19,7 @@ from search.config.sections import (
     Count,
     DataSection,
     FinaleSection,
+    LatencySection,
     LimitsSection,
     PrunerSection,
     SamplerSection,
@@ -60,6 +61,10 @@ class Written(Section):
     limits: LimitsSection = Field(
         default_factory=LimitsSection,
         description="Upper limits of a network. A network above one is refused untrained.",
+    )
+    latency: LatencySection = Field(
+        default_factory=LatencySection,
+        description="How latency is measured, where it is an objective or a limit ([latency](#latency)).",
     )
     sampler: Annotated[SamplerSection, BeforeValidator(checks.named)] = Field(
         default_factory=SamplerSection,
@@ -164,6 +169,7 @@ KEYS = {
     ("data",): list(DataSection.model_fields),
     ("budget",): list(BudgetSection.model_fields),
     ("limits",): list(LimitsSection.model_fields),
+    ("latency",): list(LatencySection.model_fields),
     ("sampler",): list(SamplerSection.model_fields),
     ("pruner",): list(PrunerSection.model_fields),
     ("screen",): list(ScreenSection.model_fields),

@@ -17,6 +17,7 @@ from genome.yaml.source import shown
 from search.config import checks
 from search.config.dataset import SHAPES
 from search.config.finale import Finale
+from search.config.latency import RUNTIMES, LatencySetting
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
 from trainer import Budget, Recipe
@@ -148,6 +149,30 @@ class LimitsSection(Section):
         default=None,
         description="Most memory to run one image: weights and live activations in float32.",
         json_schema_extra={"kind": "size such as `64MiB`, or bytes", "unset": "no limit"},
+    )
+
+    latency: Annotated[float, BeforeValidator(checks.latency)] | None = Field(
+        default=None,
+        description="Longest time of a forward pass, measured before training as `latency` says "
+        "([latency](#latency)).",
+        json_schema_extra={"kind": "time such as `2ms`, or seconds", "unset": "no limit"},
+    )
+
+
+class LatencySection(Section):
+    """`latency:`"""
+
+    runtime: Annotated[str, AfterValidator(checks.runtime)] = Field(
+        default=LatencySetting().runtime,
+        description="What runs the network: "
+        f"{'; '.join(f'`{name}`, {one.means}' for name, one in RUNTIMES.items())}.",
+        json_schema_extra={"kind": code(RUNTIMES)},
+    )
+    batch: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=LatencySetting().batch, description="Images of a forward pass."
+    )
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=LatencySetting().threads, description="Threads of the CPU."
     )
 
 

@@ -14,6 +14,7 @@ from genome.yaml.source import Source
 from genome.zoo.scale import FAMILIES
 from search.config.dataset import Dataset
 from search.config.finale import Finale
+from search.config.latency import LatencySetting
 from search.objective import Objective
 from search.pruners import registry as pruners
 from search.pruners.brackets import usual_rungs
@@ -35,6 +36,9 @@ class StudyConfig:
     budget: Budget
     # highest values of a network: params, macs, depth, memory (bytes to run one image)
     limits: Mapping[str, int]
+    # how latency is measured, and the most seconds of a network
+    latency: LatencySetting
+    latency_limit: float | None
     sampler: str
     seed: int
     pruner: str
@@ -105,6 +109,16 @@ class StudyConfig:
         epochs = self.recipe.epochs
         return (*range(-(-epochs // 10), epochs, -(-epochs // 10)), epochs) if self.curve else ()
 
+    @property
+    def measures_latency(self) -> bool:
+        """Whether the latency of each network is measured: it is an objective or has a limit."""
+        return self.latency_limit is not None or any(one.is_measured for one in self.objectives)
+
+    def limits_in_full(self) -> dict[str, float]:
+        """Return every limit by its name, that of the latency in seconds."""
+        latency = {} if self.latency_limit is None else {"latency": self.latency_limit}
+        return {**self.limits, **latency}
+
     def plain(self) -> dict[str, Any]:
         """Return what makes it this study, as plain values: where things lie is left out."""
         budget = {**vars(self.budget), "rungs": list(self.budget.rungs)}
@@ -113,7 +127,8 @@ class StudyConfig:
             "data": self.data.identity(),
             "objectives": dict(self.objectives),
             "budget": {k: v for k, v in budget.items() if v is not None},
-            "limits": dict(self.limits),
+            "limits": self.limits_in_full(),
+            **({"latency": self.latency.plain()} if self.latency != LatencySetting() else {}),
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
             **({"screen": self.screen.plain()} if self.screen else {}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import genome
 from genome import Genome
 from search.config.candidate import Candidate
-from search.objective import Objective, Source, learnt, planned_values
+from search.objective import Objective, learnt, planned_values
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
 from search.storage.record import UNFINISHED, Record
@@ -87,7 +87,7 @@ class History:
         if is_reusable(record, self.epochs):
             self._trained.setdefault(record.digest, record)
         if record.outcome != "interrupted" and record.rungs and record.params is not None:
-            self.reach(record.number, record.rungs, planned_values(record), _end(record, self.objectives))
+            self.reach(record.number, record.rungs, _known(record), _end(record, self.objectives))
 
     def reach(
         self,
@@ -97,7 +97,7 @@ class History:
         end: float | None = None,
     ) -> None:
         """Store the scores of a trial at its rungs and its end (higher is better), and what was known before it."""
-        costs = [o.cost(planned.get(o.name, 0.0)) for o in self.objectives if o.measure.source is Source.PLAN]
+        costs = [o.cost(planned.get(o.name, 0.0)) for o in self.objectives if not o.is_learnt]
         self._of(number).climb = Climb(dict(rungs), tuple(costs), math.log1p(planned.get("macs", 0.0)), end)
 
     def time(self, number: int, epoch_seconds: float) -> None:
@@ -208,13 +208,19 @@ def _end(record: Record, objectives: Sequence[Objective]) -> float | None:
     return -goal.cost(record.values[list(objectives).index(goal)])
 
 
+def _known(record: Record) -> dict[str, float]:
+    """Return the values of the objectives that were known before the training."""
+    measured = {} if record.latency is None else {"latency": record.latency.seconds}
+    return {**planned_values(record), **measured}
+
+
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
     """Return the costs of a trial, lower is better; those of a pruned or paused trial are from its last rung."""
     if record.values is not None:
         return tuple(o.cost(value) for o, value in zip(objectives, record.values, strict=True))
     if not record.rungs or record.outcome not in ("pruned", "paused"):
         return None
-    planned = planned_values(record)
+    planned = _known(record)
     first = learnt(objectives).name
     found = []
     for objective in objectives:
@@ -223,6 +229,6 @@ def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]
             found.append(-record.rungs[max(record.rungs)])
         elif value is not None:
             found.append(objective.cost(value))
-        else:  # measured after training only
+        else:  # another value of the training, or a latency that was not measured
             return None
     return tuple(found)

@@ -92,6 +92,7 @@ def export(
         "objectives": dict(config.objectives),
         "seeds": {"study": config.seed, "train": training["seed"]},
         **({"recipe": dict(record.searched)} if record.searched else {}),
+        **({"latency": record.latency.to_json()} if record.latency else {}),
         **({"over_seeds": record.finale.to_json()} if record.finale else {}),
     }
     name = f"{config.name}, trial {record.number}"

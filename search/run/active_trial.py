@@ -11,7 +11,8 @@ from pathlib import Path
 from search.config.candidate import Candidate
 from search.run.budget import Key
 from search.samplers.base import ORIGIN, Origin
-from search.storage.record import CHARGED, SEEN_AT, Record
+from search.storage.latency import MeasuredLatency
+from search.storage.record import CHARGED, LATENCY, SEEN_AT, Record
 from search.storage.study import Store
 from search.storage.trial import LiveTrial
 
@@ -39,6 +40,7 @@ class ActiveTrial:
     rungs: dict[int, float] = field(default_factory=dict)  # score at each rung, higher is better
     # interrupted trials of the same network that it retries, the nearest first
     retried: tuple[Record, ...] = ()
+    latency: float | None = None  # seconds, once they are measured
     bracket: int = 0
     is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
     paused_record: Record | None = None  # its record when it paused
@@ -65,6 +67,18 @@ class ActiveTrial:
         """Whether it trains a published network, not one that the sampler proposed."""
         stored = self.live.attrs.get(ORIGIN)
         return stored is not None and Origin.of_json(stored).reference is not None
+
+    @property
+    def known(self) -> dict[str, float]:
+        """The values of the objectives that are known before training."""
+        latency = {} if self.latency is None else {"latency": self.latency}
+        return {**self.candidate.planned(), **latency}
+
+    def store_latency(self, latency: MeasuredLatency) -> None:
+        """Store what was measured, once: a trial that resumes is measured again, by the cache."""
+        self.latency = latency.seconds
+        if self.live.attrs.get(LATENCY) != latency.to_json():
+            self.live.set_attr(LATENCY, latency.to_json())
 
     def checkpoint_owners(self) -> list[int]:
         """Return the numbers of the trials in whose folders the checkpoint to resume may be."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from genome import GenomeError
 from genome.domain import DomainError
-from search.config.candidate import Candidate, candidate, measured
+from search.config.candidate import Candidate, Excess, candidate, measured
 from search.proposals.ask import Suggestion, start_trial
+from search.proposals.latency_gate import LatencyExcess, LatencyGate
 from search.proposals.screening import ScreenedSuggestion
 from search.run import tell
 from search.run.active_trial import ActiveTrial
@@ -17,6 +18,7 @@ from search.run.ownership import owner
 from search.run.promotion import Promotion
 from search.run.retries import ancestors
 from search.samplers import registry
+from search.storage.latency import MeasuredLatency
 from search.storage.record import CHARGED, OWNER, PLAN, PROXIES, RETRY_OF, Record, point_attrs
 from search.storage.trial import LiveTrial
 
@@ -27,6 +29,7 @@ class Admission:
 
     run: Context
     promotion: Promotion
+    gate: LatencyGate | None = None  # where latency has a limit
 
     def admit(
         self, suggestion: Suggestion, screened: ScreenedSuggestion | None = None
@@ -38,7 +41,7 @@ class Admission:
         network, illegal = self._candidate(suggestion)
         if network is None:
             return self._refuse_illegal(suggestion, attrs, illegal)
-        limits = measured(network, self.run.config)
+        limits = self._limits(network)
         assert suggestion.point is not None
         attrs |= {**point_attrs(suggestion.point), PLAN: network.facts()}
         constraints = self._constraints({one.limit: one.over for one in limits})
@@ -60,14 +63,26 @@ class Admission:
         network, _ = self._candidate(suggestion)
         if network is None or network.digest in self.run.history.digests:
             return None
-        is_over = any(excess.over > 0 for excess in measured(network, self.run.config))
-        return None if is_over else network
+        return None if any(excess.over > 0 for excess in self._limits(network)) else network
+
+    def learn(self, trial: ActiveTrial, latency: MeasuredLatency) -> None:
+        """Store the latency that a worker has measured, and learn from it."""
+        trial.store_latency(latency)
+        if self.gate:
+            self.gate.learn(trial.candidate, latency)
 
     def reused(self, trial: ActiveTrial) -> Record | None:
         """End a trial with the result of an earlier trial of its network; None where there is no such result."""
         digest = trial.candidate.digest
         twin = self.run.history.trained(digest) or self.promotion.twin(digest)
         return tell.reuse(trial.live, twin, self.run.config.sampler) if twin else None
+
+    def _limits(self, network: Candidate) -> list[Excess | LatencyExcess]:
+        """Return every limit with what the network has; a latency only where it is known or foretold to be over."""
+        found: list[Excess | LatencyExcess] = list(measured(network, self.run.config))
+        if self.gate and all(excess.over <= 0 for excess in found) and (excess := self.gate.excess(network)):
+            found.append(excess)
+        return found
 
     def _candidate(self, suggestion: Suggestion) -> tuple[Candidate | None, str]:
         """Resolve a suggestion, or return why it is no network."""

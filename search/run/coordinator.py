@@ -14,8 +14,8 @@ from search.run.retries import clear
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.storage.record import Record
-from search.storage.trial_report import TrialReport
-from search.workers.messages import Died, Event, Finished, Job, Row, Rung, Screened
+from search.storage.trial_report import LIMIT, TrialReport
+from search.workers.messages import Died, Event, Finished, Job, Measured, Row, Rung, Screened
 from search.workers.pool import WorkerPool
 
 
@@ -67,6 +67,8 @@ class Coordinator:
     def handle(self, event: Event, pool: WorkerPool) -> None:
         """Process an event of a worker."""
         match event:
+            case Measured(number, latency):
+                self.scheduler.admission.learn(self.active[number], latency)
             case Row(number, row):
                 self.run.progress.epoch(number, row, self.run.config.recipe.epochs)
                 self.rungs.follow(number, row)
@@ -125,6 +127,11 @@ class Coordinator:
             return
         self.active.leave(trial.number)
         config, seconds = run.config, run.budget.charged[trial.key]
+        if trained.report.kind == LIMIT and (limit := config.latency_limit):
+            self.scheduler.end_untrained(
+                tell.refuse_measured(trial.live, trial.candidate, trained, limit, config.sampler, seconds)
+            )
+            return
         record = tell.finish(trial.live, trial.candidate, trained, config.objectives, config.sampler, seconds)
         self._conclude(record)
 

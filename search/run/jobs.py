@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.config.candidate import Candidate, candidate
-from search.objective import Source
 from search.run import loop
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
@@ -16,7 +15,7 @@ from search.run.references import seconds_left
 from search.samplers.base import ORIGIN, Origin
 from search.storage.record import point_of
 from search.storage.trial_files import REPORT_FILE
-from search.workers.messages import Job, Screening
+from search.workers.messages import Job, LatencyTask, Screening
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill loses, at most
 
@@ -37,7 +36,7 @@ class Jobs:
             rungs=rungs,
             trial_seconds=self._on_slot(self._most_seconds(trial), device),
             left_seconds=self.run.budget.trial_seconds(),
-            latency=any(one.measure.source is Source.AFTER for one in config.objectives),
+            latency=LatencyTask(config.latency, config.latency_limit) if config.measures_latency else None,
             earlier=tuple(str(store.trial_folder(number)) for number in trial.checkpoint_owners()),
             paid_seconds=trial.paid_seconds,
             parent=self._parent(trial) if config.inherits else None,
@@ -94,7 +93,7 @@ class Jobs:
             charged_share=self.run.budget.share(device),
             memory_bytes=config.budget.memory,
             predicted_bytes=network.train_memory_bytes,
-            latency=False,
+            latency=None,
             folder=str(folder),
             checkpoint_seconds=CHECKPOINT_SECONDS,
         )

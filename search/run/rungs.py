@@ -60,7 +60,7 @@ class Rungs:
         value = self.pruning.value(scores)
         earlier = {at: score for at, score in trial.rungs.items() if at < epoch}
         trial.rungs = {**earlier, epoch: -self.pruning.goal.cost(value)}
-        history.reach(trial.number, trial.rungs, trial.candidate.planned())
+        history.reach(trial.number, trial.rungs, trial.known)
         is_over = epoch >= config.recipe.epochs  # pruning a fully trained trial saves nothing
         stop = not is_over and self.pruning.shall_stop(trial.number, epoch)
         # A write takes time: points of the curve between rungs are not stored.

@@ -11,6 +11,7 @@ from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.admission import Admission
 from search.run.context import Context
 from search.run.jobs import Jobs
+from search.run.latency import latency_gate
 from search.run.limits import Limits
 from search.run.rungs import Rungs
 from search.storage.record import SHARE, Record
@@ -30,7 +31,7 @@ class Scheduler:
     reused: list[Record] = field(default_factory=list)  # ended without training, not yet concluded
 
     def __post_init__(self) -> None:
-        self.admission = Admission(self.run, self.rungs.promotion)
+        self.admission = Admission(self.run, self.rungs.promotion, latency_gate(self.run))
         self.jobs = Jobs(self.run)
 
     def fill(self, pool: WorkerPool) -> bool:
@@ -62,7 +63,7 @@ class Scheduler:
             record = self.admission.reused(trial)
             if record is not None:
                 self.active.leave(trial.number)
-                self._ended_untrained(record)
+                self.end_untrained(record)
 
     def screened(self, event: Screened, pool: WorkerPool) -> None:
         """Begin the trial of the candidate that the proxies choose, on a free slot."""
@@ -120,7 +121,7 @@ class Scheduler:
         if screened:
             self.run.budget.charge((admitted.number, None), screened.charged_seconds)
         if isinstance(admitted, Record):
-            self._ended_untrained(admitted)
+            self.end_untrained(admitted)
             return None
         if self.limits.has_running_twin(admitted):
             self.active.enter(admitted, State.WAITING)
@@ -154,6 +155,7 @@ class Scheduler:
         pool.give(slot, job)
         self.run.progress.began(trial.number, trial.candidate.params, trial.candidate.macs)
 
-    def _ended_untrained(self, record: Record) -> None:
+    def end_untrained(self, record: Record) -> None:
+        """Count a trial that ended without training; the coordinator concludes it."""
         self.limits.fruitless += 1
         self.reused.append(record)

@@ -12,12 +12,23 @@ from search.proposals.history import OWN_FAULTS
 from search.samplers import registry
 from search.storage.record import RESULT, Record
 from search.storage.trial import LiveTrial
-from search.storage.trial_report import TrialReport
+from search.storage.trial_report import LIMIT, TrialReport
 
 
 def refuse(trial: LiveTrial, kind: str, reason: str) -> Record:
     """End a trial before training as pruned; its constraints make it infeasible, so that samplers avoid its kind."""
     return _end(trial, "PRUNED", {"outcome": "refused", "kind": kind, "reason": reason})
+
+
+def refuse_measured(
+    trial: LiveTrial, candidate: Candidate, trained: TrialReport, limit: float, sampler: str, seconds: float
+) -> Record:
+    """End a trial whose latency was measured to exceed its limit. seconds: device seconds charged."""
+    metrics = _metrics(candidate, trained)
+    if registry.entry(sampler).takes_constraints:
+        trial.set_constraint("latency", metrics["latency"] / limit - 1.0)
+    result = {"outcome": "refused", "kind": LIMIT, "reason": trained.report.reason, "metrics": metrics}
+    return _end(trial, "PRUNED", {**result, "seconds": seconds})
 
 
 def fail(trial: LiveTrial, kind: str, reason: str, sampler: str, seconds: float | None = None) -> Record:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import genome
+from search.objective import formatted
 from search.samplers.base import ORIGIN, Origin
 from search.space.point import NOTHING_SEARCHED, Point, Searched
+from search.storage.latency import MeasuredLatency
 from search.storage.seed_results import SeedResult, SeedResults
 
 # Names of the user attributes of an Optuna trial. The plan and the result are one attribute each: every attribute is
@@ -23,6 +25,7 @@ CURVE = (
     "curve"  # {"epoch": accuracy or loss on the validation images}, stored from time to time during training
 )
 PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, where the study screens
+LATENCY = "latency"  # as `MeasuredLatency.to_json` gives it, where the study measures latency
 RETRY_OF = "retry_of"  # number of the interrupted trial that the trial retries
 OWNER = "owner"  # host:pid:start of the coordinator, on shared storages
 SEEN_AT = "seen_at"  # unix seconds of the last heartbeat of its coordinator, on shared storages
@@ -72,6 +75,8 @@ class Record:
     inherited: Mapping[str, Any] | None = None
     # None where the trial was not screened
     proxies: Mapping[str, float] | None = None
+    # seconds, noise, and what they depend on; None where none was measured
+    latency: MeasuredLatency | None = None
     # results of retraining the network
     finale: SeedResults | None = None
 
@@ -100,6 +105,7 @@ class Record:
         shown = {name: value for name, value in vars(self).items() if name not in ("genome", "searched")}
         if self.searched:
             shown["recipe"] = dict(self.searched)
+        shown["latency"] = self.latency.to_json() if self.latency else None
         shown["origin"] = self.origin.to_json() if self.origin else None
         shown["finale"] = self.finale.to_json() if self.finale else None
         by_epoch = {name: {str(e): s for e, s in getattr(self, name).items()} for name in ("rungs", "curve")}
@@ -162,6 +168,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         inherited=result.get("inherited"),
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
         proxies=attrs.get(PROXIES),
+        latency=MeasuredLatency.of_json(attrs.get(LATENCY)),
         finale=None if finale is None else _with_search(finale, result),
     )
 
@@ -195,6 +202,14 @@ def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:
     if stored is not None and (trial.state.is_finished() or stored == "paused"):
         return str(stored)
     return trial.state.name.lower()
+
+
+def shown(record: Record, name: str) -> str:
+    """Return the value of a metric of a trial as people read it, a latency with its noise."""
+    text = formatted(name, record.metrics.get(name))
+    if name != "latency" or record.latency is None:
+        return text
+    return f"{text} ± {1000 * record.latency.noise:.2f}"
 
 
 def spread_over_seeds(record: Record, name: str) -> str:

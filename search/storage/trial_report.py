@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 from search.storage.trial_files import read_report
 from trainer import Report, ReportError
 
+LIMIT = "limit"  # the kind of a trial whose network was measured to exceed a limit, and so not trained
+
 
 class Charge(NamedTuple):
     """The four numbers from which the device seconds of a trial are computed."""
 
-    # on the slot: building, training, evaluation and latency, with the seconds inside the checkpoint
+    # on the slot: latency, building, training and evaluation, with the seconds inside the checkpoint
     seconds: float
     # of these, the seconds inside the checkpoint: they were charged when they were spent
     earlier_seconds: float = 0.0
@@ -40,7 +42,7 @@ class TrialReport(NamedTuple):
     number: int  # of the trial, also where the finale retrained its network
     digest: str
     charge: Charge
-    latency: float | None = None  # seconds of one image, where latency is an objective
+    latency: float | None = None  # seconds of a forward pass, where the study measures latency
     inherited: Mapping[str, Any] | None = None  # parent trial and share of the weights it began with
 
     def to_json(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from search.config.latency import LatencySetting
+    from search.storage.latency import MeasuredLatency
     from search.storage.trial_report import TrialReport
     from trainer import Recipe
 
@@ -22,6 +24,13 @@ class Setup(NamedTuple):
     keeps_pages: bool = False  # whether freed memory stays with the process: faster, and somewhat more of it
 
 
+class LatencyTask(NamedTuple):
+    """What a worker measures of a network before it trains it."""
+
+    setting: LatencySetting
+    limit: float | None  # seconds; a slower network is not trained
+
+
 class Job(NamedTuple):
     """One network to train: building, training and evaluation. Seconds are seconds on the slot."""
 
@@ -36,7 +45,7 @@ class Job(NamedTuple):
     # limit; on a CPU the operating system enforces it as growth of the address space
     memory_bytes: int | None
     predicted_bytes: int
-    latency: bool  # whether to measure the seconds of one image
+    latency: LatencyTask | None  # None: nothing is measured
     folder: str  # receives genome.yaml, weights.safetensors and report.json, and the checkpoint meanwhile
     checkpoint_seconds: float  # from one checkpoint to the next
     earlier: tuple[str, ...] = ()  # folders that may hold the checkpoint to resume, the nearest first
@@ -78,6 +87,13 @@ class Broken(NamedTuple):
     """The worker cannot do any job, for example because the data is missing."""
 
     reason: str
+
+
+class Measured(NamedTuple):
+    """The latency of a trial's network, before it is trained."""
+
+    number: int
+    latency: MeasuredLatency
 
 
 class Row(NamedTuple):
@@ -132,4 +148,4 @@ class DeviceState(NamedTuple):
 
 
 Task: TypeAlias = Job | Screening
-Event: TypeAlias = Row | Rung | Screened | Finished | Died
+Event: TypeAlias = Measured | Row | Rung | Screened | Finished | Died

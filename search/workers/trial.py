@@ -1,4 +1,4 @@
-"""One trial in a worker: build the network, train it, measure its latency, write its files, report."""
+"""One trial in a worker: measure the latency of the network, build it, train it, write its files, report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ import torch
 
 import genome
 import trainer
+from search.formatting import seconds_in_ms
 from search.storage.trial_files import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
-from search.storage.trial_report import Charge, TrialReport
+from search.storage.trial_report import LIMIT, Charge, TrialReport
+from search.workers import latency
 from search.workers.checkpoints import take_over_checkpoint
 from search.workers.memory_limit import memory_limit
-from search.workers.messages import Job, Row, Rung, Verdict
+from search.workers.messages import Job, Measured, Row, Rung, Verdict
 from search.workers.weight_inheritance import Inheritance, inherit, noted_inheritance
 from trainer import files
 from trainer.outcome import is_memory
@@ -37,18 +39,17 @@ class WorkerContext(NamedTuple):
     halted: threading.Event  # set where the worker shall write the checkpoint and stop
 
 
-class Latency(NamedTuple):
-    """What measuring the latency gave."""
+class Unfit(NamedTuple):
+    """Why a network is not trained."""
 
-    seconds: float | None  # of one image; None where latency is no objective
-    cost_seconds: float  # spent on measuring
+    kind: str
+    reason: str
 
 
 class Trained(NamedTuple):
     """What training gave."""
 
     report: trainer.Report
-    latency: Latency = Latency(None, 0.0)
     earlier_seconds: float = 0.0  # of the report's seconds, those inside the checkpoint that was resumed
     inherited: Inheritance | None = None  # the weights that the network began with
 
@@ -58,15 +59,21 @@ def run(job: Job, context: WorkerContext) -> TrialReport:
 
     An interrupted trial leaves no report file but its checkpoint, from which this or another trial may resume.
     """
-    meter, peak = trainer.Meter(context.device), trainer.Peak(torch.device(context.device))
+    measured, unfit = _latency(job, context)
+    spent = measured.seconds if measured else 0.0
+    meter = trainer.Meter(context.device, spent)
+    peak = trainer.Peak(torch.device(context.device))
     checkpoint = trainer.Checkpoint(Path(job.folder) / CHECKPOINT_FILE, job.checkpoint_seconds)
     earlier_seconds = take_over_checkpoint(checkpoint, job.earlier)
     try:
-        with memory_limit(job.memory_bytes if context.device == "cpu" else None):
-            trained = _trained(job, context, meter, checkpoint, earlier_seconds)
+        if unfit is not None:
+            trained = Trained(_unfit(job, unfit, meter, context.device))
+        else:
+            with memory_limit(job.memory_bytes if context.device == "cpu" else None):
+                trained = _trained(job, context, meter, checkpoint, earlier_seconds)
     except Exception as error:  # from building; `fit` has outcomes of its own
         trained = Trained(_failed(job, error, meter, peak, context.device))
-    report = _report(job, trained)
+    report = _report(job, trained, measured.latency.seconds if measured else None)
     weights = trained.report.best_weights
     if weights is not None and trained.report.outcome != "interrupted":
         _write(Path(job.folder), job.genome, weights, report)
@@ -104,7 +111,7 @@ def _fitted(
     checkpoint: trainer.Checkpoint,
     earlier_seconds: float,
 ) -> Trained:
-    """Build, train, and measure the latency where it is an objective."""
+    """Build and train."""
     with meter:
         written = genome.loads(job.genome)
         module = genome.build(written, seed=job.recipe.seed)
@@ -136,7 +143,7 @@ def _fitted(
         checkpoint=checkpoint,
         stop_asked=lambda: paused.is_set() or context.halted.is_set(),
     )
-    return Trained(report, _latency(job, context, module, report), earlier_seconds, inherited)
+    return Trained(report, earlier_seconds, inherited)
 
 
 def _budget(job: Job, earlier_seconds: float) -> trainer.Budget:
@@ -145,13 +152,30 @@ def _budget(job: Job, earlier_seconds: float) -> trainer.Budget:
     return trainer.Budget(left, job.trial_seconds, job.memory_bytes, job.rungs)
 
 
-def _latency(job: Job, context: WorkerContext, module: torch.nn.Module, report: trainer.Report) -> Latency:
-    if not job.latency or report.best_weights is None or report.outcome in ("failed", "interrupted"):
-        return Latency(None, 0.0)
-    meter = trainer.Meter(context.device)
-    with meter:
-        seconds = trainer.latency(module, context.data.input, context.device)
-    return Latency(seconds, meter.seconds)
+def _latency(job: Job, context: WorkerContext) -> tuple[latency.Found | None, Unfit | None]:
+    """Measure the latency where the study asks for it; return it, and why the network is not trained, if so."""
+    if job.latency is None:
+        return None, None
+    try:
+        found = latency.measured(job.genome, job.latency.setting, context.data, context.device)
+    except latency.LatencyError as error:
+        return None, Unfit("error", str(error))
+    context.pipe.send(Measured(job.number, found.latency))
+    limit = job.latency.limit
+    if limit is None or found.latency.seconds <= limit:
+        return found, None
+    return found, Unfit(LIMIT, f"{found.latency}; at most {seconds_in_ms(limit)} is allowed")
+
+
+def _unfit(job: Job, unfit: Unfit, meter: trainer.Meter, device: str) -> trainer.Report:
+    return trainer.Report.failed(
+        unfit.kind,
+        unfit.reason,
+        recipe=job.recipe,
+        device=device,
+        seconds=meter.seconds,
+        predicted_memory_bytes=job.predicted_bytes,
+    )
 
 
 def _failed(
@@ -173,20 +197,19 @@ def _failed(
     )
 
 
-def _report(job: Job, trained: Trained) -> TrialReport:
+def _report(job: Job, trained: Trained, latency_seconds: float | None) -> TrialReport:
     """The report of a job, without weights. A trial that was cut because the budget ran out says so."""
     report = replace(trained.report, best_weights=None, last_weights=None)
     limit = _budget(job, trained.earlier_seconds).limit()
     if report.outcome == "cut" and limit is not None and limit[1] == "device_time":
         reason = f"the budget was spent after {report.epochs} of {job.recipe.epochs} epochs"
         report = replace(report, kind="purse", reason=reason)
-    seconds = report.seconds + trained.latency.cost_seconds
     return TrialReport(
         report=report,
         number=job.number if job.trial is None else job.trial,
         digest=job.digest,
-        charge=Charge(seconds, trained.earlier_seconds, job.charged_share, job.paid_seconds),
-        latency=trained.latency.seconds,
+        charge=Charge(report.seconds, trained.earlier_seconds, job.charged_share, job.paid_seconds),
+        latency=latency_seconds,
         inherited=trained.inherited.to_json() if trained.inherited else None,
     )
 

@@ -1,8 +1,8 @@
-"""Measurements of this machine that later processes reuse, in one small file of the user's cache."""
+"""Measurements of this machine that later processes reuse, in small files of the user's cache."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -14,17 +14,18 @@ from trainer.system.cpu import cpu_fields, cpu_name
 if TYPE_CHECKING:
     import torch
 
-MAX_FACTS = 10_000  # in the file; the oldest are dropped
+MAX_FACTS = 10_000  # in a file; the oldest are dropped
+FACTS = "facts"  # the file of what belongs to no other
 
 
 def recall(key: str) -> Any:
     """Return the value that this process or an earlier one stored under `key`, or None."""
-    return _facts().recall(key)
+    return facts().recall(key)
 
 
 def remember(key: str, value: Any) -> None:
     """Store a plain JSON value under `key`, for this process and, if the cache can be written, for later ones."""
-    _facts().remember(key, value)
+    facts().remember(key, value)
 
 
 def machine(device: "torch.device") -> str:
@@ -33,17 +34,27 @@ def machine(device: "torch.device") -> str:
 
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
-    return f"{_processor()}, torch {torch.__version__}, threads {torch.get_num_threads()}"
+    return f"{processor()}, torch {torch.__version__}, threads {torch.get_num_threads()}"
+
+
+def facts(name: str = FACTS) -> "Facts":
+    """Return the measurements of this user in the file of a name."""
+    return _in_folder(os.environ.get("GENOME_CACHE"), os.environ.get("XDG_CACHE_HOME"), name)
+
+
+def folder() -> Path:
+    """Return the folder of the measurements of this user, which may not exist yet."""
+    return _folder(os.environ.get("GENOME_CACHE"), os.environ.get("XDG_CACHE_HOME"))
 
 
 class Facts:
-    """The measurements in one folder, which any number of processes may read and write at once.
+    """The measurements in one file of a folder, which any number of processes may read and write at once.
 
     A file that is damaged or cannot be read or written is no error: facts then last as long as this object.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "facts.json"
+    def __init__(self, folder: Path, name: str = FACTS) -> None:
+        self._file = folder / f"{name}.json"
         self._own: dict[str, Any] = {}
         self._read: dict[str, Any] = {}
         self._stamp: tuple[int, ...] = ()
@@ -64,6 +75,11 @@ class Facts:
             found.pop(key, None)  # so that the new value is appended as the newest
             found[key] = value
             self._replace(dict(list(found.items())[-MAX_FACTS:]))
+
+    def all(self) -> Mapping[str, Any]:
+        """Return every value by its key, the oldest first."""
+        self._refresh()
+        return {**self._read, **self._own}
 
     def _refresh(self) -> None:
         """Read the file again if it was replaced since."""
@@ -100,21 +116,21 @@ def _parsed(file: Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _facts() -> Facts:
-    return _in_folder(os.environ.get("GENOME_CACHE"), os.environ.get("XDG_CACHE_HOME"))
-
-
 @cache
-def _in_folder(own: str | None, shared: str | None) -> Facts:
+def _in_folder(own: str | None, shared: str | None, name: str = FACTS) -> Facts:
     """Return the facts of the folder that the environment names, else of the user's cache."""
+    return Facts(_folder(own, shared), name)
+
+
+def _folder(own: str | None, shared: str | None) -> Path:
     if own:
-        return Facts(Path(own))
+        return Path(own)
     # a user without a home keeps `~`; below /dev/null, which is no folder, nothing is written
     home = os.path.expanduser("~")
-    return Facts(Path(shared or (os.path.join(home, ".cache") if home != "~" else os.devnull), "genome"))
+    return Path(shared or (os.path.join(home, ".cache") if home != "~" else os.devnull), "genome")
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return the processor's name with family and model, because virtual processors may share a name."""
     fields = cpu_fields()
     named = [fields[name] for name in ("model name", "cpu family", "model") if name in fields]

@@ -62,7 +62,7 @@ def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "sampler": config.sampler,
         "pruner": config.pruner,
         "epochs": config.recipe.epochs,
-        "limits": dict(config.limits),
+        "limits": config.limits_in_full(),
         "finale_seconds": _finale_seconds(snapshot),
     }
 

@@ -247,7 +247,7 @@ def job_of(number: int, text: str, folder: Path, **changes: Any) -> Job:
         charged_share=1.0,
         memory_bytes=None,
         predicted_bytes=0,
-        latency=False,
+        latency=None,
         folder=str(folder),
         checkpoint_seconds=15.0,
     )

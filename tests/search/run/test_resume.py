@@ -203,7 +203,7 @@ def job(tmp_path: Path) -> Job:
         charged_share=1.0,
         memory_bytes=None,
         predicted_bytes=1,
-        latency=False,
+        latency=None,
         folder=str(tmp_path / "1"),
         checkpoint_seconds=15.0,
         earlier=(str(tmp_path / "0"),),

@@ -1,0 +1,57 @@
+"""Latency in a study: what is measured, and on which runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+
+class Runtime(NamedTuple):
+    """What runs a network whose latency is measured."""
+
+    # in one phrase, for people
+    means: str
+    # of an exported file, its format; a runtime without one runs the module, on the device of the study
+    format: str | None = None
+    # modules that it needs beside those of every study, and the extra of this package that brings them
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+
+RUNTIMES: Mapping[str, Runtime] = {
+    "torch": Runtime("the module that is trained"),
+    "plain": Runtime("its plain PyTorch, as in the `model.py` of an export"),
+    "folded": Runtime("the same with its norms in the convolutions"),
+    "pt2": Runtime("a program of `torch.export`, folded", "pt2"),
+    "onnxruntime": Runtime(
+        "an ONNX file, folded", "onnx", ("onnx", "onnxscript", "onnxruntime"), extra="onnx"
+    ),
+}
+
+
+class LatencySetting(NamedTuple):
+    """What a study measures: the time of a forward pass of some images."""
+
+    runtime: str = "torch"
+    batch: int = 1
+    # of the CPU
+    threads: int = 1
+
+    def plain(self) -> dict[str, Any]:
+        """Return plain values."""
+        return self._asdict()
+
+    def complaint(self) -> str | None:
+        """Say which module the runtime lacks here, None where it can run."""
+        runtime = RUNTIMES[self.runtime]
+        missing = [name for name in runtime.needs if find_spec(name) is None]
+        if not missing:
+            return None
+        extra = f"pip install 'genome-nas[{runtime.extra}]', or choose another runtime"
+        return f"latency.runtime is {self.runtime}, which needs {', '.join(missing)}; {extra}"
+
+    def __str__(self) -> str:
+        images = "1 image" if self.batch == 1 else f"{self.batch} images"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{images} by {self.runtime} on {threads}"
