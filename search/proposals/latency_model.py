@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FEWEST = 10  # measured networks, below which nothing is foretold
 MOST = 128  # the latest ones, which a model learns from
 INSIDE = 0.9  # share of the networks left out whose foretold seconds, less the margin, are not above those measured
-RIDGE, RIDGE_OF_TYPES = 0.003, 0.03  # of columns for all nodes, and of those for the nodes of one type
+RIDGE, RIDGE_OF_TYPES = 0.1, 10.0  # of columns for all nodes, and of those for the nodes of one type
 TOTALS = ("macs", "bytes", "steps")
 
 
