@@ -27,7 +27,7 @@ def init(
     ] = None,
     latency: Annotated[
         str | None,
-        typer.Option(help="Time of a forward pass of one image on this device, such as 2ms (an estimate)."),
+        typer.Option(help="Longest time of a forward pass of one image on this device, such as 2ms."),
     ] = None,
     preset: Annotated[
         str, typer.Option(help="The search space: stages, classic, unusual or tiny.")

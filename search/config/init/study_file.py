@@ -134,8 +134,8 @@ def _objectives(found: FirstStudy) -> list[str]:
     most = formatting.seconds_in_ms(found.wishes.latency)
     return [
         *_remark(
-            f"Latency is measured when a network is trained, and the result is a Pareto front. That networks take less "
-            f"than {most} is an estimate from their size, which the limits below bound."
+            f"Latency is measured before a network is trained, and one slower than {most} is not trained. The limits "
+            "of params and macs below are an estimate of what is so fast. The result is a Pareto front."
         ),
         "objectives: {accuracy: maximize, latency: minimize}",
     ]
@@ -163,9 +163,10 @@ def _time(seconds: int) -> str:
 
 def _limits(found: FirstStudy) -> list[str]:
     limits = found.chosen.limits
+    latency = "" if limits.latency is None else f", latency: {1000 * limits.latency:.6g}ms"
     return [
         *_remark(f"A network above a limit is not trained. {limited(found)}."),
-        f"limits: {{params: {limits.params:_}, macs: {limits.macs:_}}}",
+        f"limits: {{params: {limits.params:_}, macs: {limits.macs:_}{latency}}}",
     ]
 
 

@@ -125,6 +125,28 @@ def test_a_finale_is_held_where_there_is_time_to_keep_for_it(lines: str, finale:
     assert parse_study(study.text(), "stored").finale == finale
 
 
+def test_a_study_that_says_nothing_of_latency_is_stored_as_before() -> None:
+    study = checked(HEAD + "objectives: [accuracy, latency]\n" + SPACE)
+    assert study.latency == ("torch", 1, 1) and study.latency_limit is None and study.measures_latency
+    assert "latency" not in study.plain() and not study.plain()["limits"]
+    assert not checked(HEAD + SPACE).measures_latency
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("2ms", 0.002), ("0.25", 0.25), ("0.25s", 0.25), ("1s500ms", 1.5)]
+)
+def test_a_limit_on_latency_is_kept_apart_from_those_of_a_plan(written: str, seconds: float) -> None:
+    lines = (
+        f"limits: {{latency: {written}, params: 9000}}\nlatency: {{batch: 8, threads: 2, runtime: folded}}\n"
+    )
+    study = checked(HEAD + lines + SPACE)
+    assert study.latency == ("folded", 8, 2) and study.latency_limit == pytest.approx(seconds)
+    assert study.limits == study.space.limits == {"params": 9000} and study.measures_latency
+    again = parse_study(study.text(), "stored")
+    assert again.plain() == study.plain()
+    assert (again.latency, again.latency_limit) == (study.latency, study.latency_limit)
+
+
 BAD = [
     ("data: digits\n" + SPACE, "s.yaml:1  study is missing; begin with `study: NAME`"),
     ("study: tiny\n" + SPACE, "s.yaml:1  data is missing; add `data:`"),
@@ -156,6 +178,35 @@ BAD = [
         HEAD + "objectives: [params]\n" + SPACE,
         "s.yaml:3  objectives is params; one of accuracy and loss must be among them",
     ),
+    (
+        HEAD + "limits: {latency: fast}\n" + SPACE,
+        "s.yaml:3  limits.latency is 'fast'; it must be a time such as 2ms or 0.5s, or seconds above 0",
+    ),
+    (
+        HEAD + "limits: {latency: 0ms}\n" + SPACE,
+        "s.yaml:3  limits.latency is '0ms'; it must be a time such as 2ms or 0.5s, or seconds above 0",
+    ),
+    (
+        HEAD + "limits: {latency: true}\n" + SPACE,
+        "s.yaml:3  limits.latency is True; it must be a time such as 2ms or 0.5s, or seconds above 0",
+    ),
+    (
+        HEAD + "latency: {runtime: onnx}\n" + SPACE,
+        "s.yaml:3  latency.runtime is 'onnx'; it may be torch, plain, folded, pt2, onnxruntime",
+    ),
+    (
+        HEAD + "latency: {batch: 0}\n" + SPACE,
+        "s.yaml:3  latency.batch is 0; it must be greater than or equal to 1",
+    ),
+    (
+        HEAD + "latency:\n  threads: two\n" + SPACE,
+        "s.yaml:4  latency.threads is 'two'; it must be a whole number",
+    ),
+    (
+        HEAD + "latency: {images: 1}\n" + SPACE,
+        "s.yaml:3  latency has no key images; allowed: runtime, batch, threads",
+    ),
+    (HEAD + "latency: onnxruntime\n" + SPACE, "s.yaml:3  latency is 'onnxruntime'; it must be a mapping"),
     (HEAD + "budget: 3m\n" + SPACE, "s.yaml:3  budget is '3m'; it must be a mapping"),
     (
         HEAD + "budget:\n  rungs: [3, 1]\n" + SPACE,

@@ -86,7 +86,7 @@ def test_the_limits_of_the_user_stand_in_the_file(name: str, wished: Wishes) -> 
     for limit in ("params", "macs"):
         if (given := getattr(wished, limit)) is not None:
             assert config.limits[limit] == given
-    assert config.budget.device_time == wished.seconds
+    assert config.budget.device_time == wished.seconds and config.latency_limit == wished.latency
     assert [o.name for o in config.objectives] == ["accuracy", "latency"][
         : 1 if wished.latency is None else 2
     ]
