@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from search.formatting import some
+from trainer.system.cpu import usable_cores
+
 
 class Runtime(NamedTuple):
     """What runs a network whose latency is measured."""
@@ -42,7 +45,14 @@ class LatencySetting(NamedTuple):
         """Return plain values."""
         return self._asdict()
 
-    def complaint(self) -> str | None:
+    def unmet_threads(self) -> str | None:
+        """Say that there are more threads than cores, None where there are not."""
+        cores = usable_cores()
+        if self.threads <= cores:
+            return None
+        return f"latency.threads is {self.threads}; this process may use {some(cores, 'core')}, give so many or fewer"
+
+    def missing_runtime(self) -> str | None:
         """Say which module the runtime lacks here, None where it can run."""
         runtime = RUNTIMES[self.runtime]
         missing = [name for name in runtime.needs if find_spec(name) is None]
@@ -52,6 +62,4 @@ class LatencySetting(NamedTuple):
         return f"latency.runtime is {self.runtime}, which needs {', '.join(missing)}; {extra}"
 
     def __str__(self) -> str:
-        images = "1 image" if self.batch == 1 else f"{self.batch} images"
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{images} by {self.runtime} on {threads}"
+        return f"{some(self.batch, 'image')} by {self.runtime} on {some(self.threads, 'thread')}"

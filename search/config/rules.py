@@ -64,7 +64,11 @@ def _unfit_sampler(config: StudyConfig) -> str | None:
 
 
 def _missing_runtime(config: StudyConfig) -> str | None:
-    return config.latency.complaint() if config.measures_latency else None
+    return config.latency.missing_runtime() if config.measures_latency else None
+
+
+def _too_many_threads(config: StudyConfig) -> str | None:
+    return config.latency.unmet_threads() if config.measures_latency else None
 
 
 RULES = (
@@ -73,5 +77,6 @@ RULES = (
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
+    Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "threads"), _too_many_threads),
     Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

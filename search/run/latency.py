@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from search.errors import StudyError
 from search.proposals.latency_gate import LatencyGate, known_here
 from search.run.context import Context
 from search.storage.latency import LatencyKey
+
+log = logging.getLogger("search")
 
 DEVICE_ATTR = "latency_device"  # attribute of a study
 
@@ -20,6 +24,12 @@ def latency_gate(run: Context) -> LatencyGate | None:
         return None
     key = LatencyKey.of(config.latency, run.budget.devices[0])
     known = store.study.user_attrs.get(DEVICE_ATTR)
+    if any(
+        "latency" in one.metrics and one.latency is None and one.reused is None for one in store.records()
+    ):
+        log.warning(
+            "latencies of trials of an earlier version were measured by the clock, after the training"
+        )
     if known is None:
         store.study.set_user_attr(DEVICE_ATTR, key.device)
     elif known != key.device:

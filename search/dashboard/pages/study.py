@@ -30,9 +30,10 @@ def study_part(snapshot: Snapshot, name: str, query: Query) -> dict[str, Any]:
     return {**_common(snapshot, query), **PARTS[name](snapshot, query)}
 
 
-def metrics_of(objectives: Iterable[str]) -> list[str]:
-    """Return the metrics that the tables show: the objectives first, then the usual ones."""
+def metrics_of(objectives: Iterable[str], has_latency: bool = False) -> list[str]:
+    """Return the metrics that the tables show: the objectives first, a latency that is limited, the usual ones."""
     names = list(objectives)
+    names += ["latency"] if has_latency and "latency" not in names else []
     usual = ("accuracy", "loss", "params", "macs")
     return [*names, *(name for name in usual if name not in names)]
 
@@ -49,6 +50,7 @@ def _common(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "goal": snapshot.goal.name,
         "is_running": snapshot.is_running,
         "objectives": dict(snapshot.config.objectives),
+        "has_latency": snapshot.config.measures_latency,
         "mark": snapshot.mark,
     }
 

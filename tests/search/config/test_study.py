@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from genome.yaml.source import SourceError, parse
+from search import formatting
 from search.config.changes import check_same, resumed
 from search.config.finale import Finale
 from search.config.read import check_study, load_space, parse_study, read_study
@@ -20,6 +21,7 @@ from search.space.parse import space_of
 from tests.search.conftest import study_of
 from trainer import Recipe
 from trainer.recipe.recipe import EARLIER
+from trainer.system.cpu import usable_cores
 
 SPACE = """space:
   nodes:
@@ -136,11 +138,9 @@ def test_a_study_that_says_nothing_of_latency_is_stored_as_before() -> None:
     ("written", "seconds"), [("2ms", 0.002), ("0.25", 0.25), ("0.25s", 0.25), ("1s500ms", 1.5)]
 )
 def test_a_limit_on_latency_is_kept_apart_from_those_of_a_plan(written: str, seconds: float) -> None:
-    lines = (
-        f"limits: {{latency: {written}, params: 9000}}\nlatency: {{batch: 8, threads: 2, runtime: folded}}\n"
-    )
+    lines = f"limits: {{latency: {written}, params: 9000}}\nlatency: {{batch: 8, runtime: folded}}\n"
     study = checked(HEAD + lines + SPACE)
-    assert study.latency == ("folded", 8, 2) and study.latency_limit == pytest.approx(seconds)
+    assert study.latency == ("folded", 8, 1) and study.latency_limit == pytest.approx(seconds)
     assert study.limits == study.space.limits == {"params": 9000} and study.measures_latency
     again = parse_study(study.text(), "stored")
     assert again.plain() == study.plain()
@@ -148,6 +148,11 @@ def test_a_limit_on_latency_is_kept_apart_from_those_of_a_plan(written: str, sec
 
 
 BAD = [
+    (
+        HEAD + "objectives: [accuracy, latency]\nlatency: {batch: 2,\n threads: 256}\n" + SPACE,
+        f"s.yaml:5  latency.threads is 256; this process may use {formatting.some(usable_cores(), 'core')}, "
+        "give so many or fewer",
+    ),
     ("data: digits\n" + SPACE, "s.yaml:1  study is missing; begin with `study: NAME`"),
     ("study: tiny\n" + SPACE, "s.yaml:1  data is missing; add `data:`"),
     (HEAD, "s.yaml:1  space is missing; add `space:`"),
