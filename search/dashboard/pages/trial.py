@@ -34,6 +34,7 @@ def trial_page(snapshot: Snapshot, number: int, motifs: frozenset[str] = frozens
         "is_running": snapshot.is_running and trial.outcome in ("running", "paused", "waiting"),
         **trial.record.to_json(),
         **row(snapshot, trial),
+        "latency_of": trial.record.latency.to_json() if trial.record.latency else None,
         "planned_epochs": trial.record.planned_epochs,
         "began_at": trial.began,
         "ended_at": trial.ended,

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import genome
 from search.config.dataset import Dataset
 from search.config.latency import RUNTIMES, LatencySetting
 from search.errors import StudyError
-from search.objective import Objective
+from search.objective import Objective, formatted
 from search.proposals.history import History
 from search.proposals.latency_model import FEWEST, fitted
 from search.results.formats import FORMATS
@@ -29,6 +30,7 @@ from search.storage.study import claim, open_to_read, open_to_run
 from search.study import Result
 from search.workers.latency import LatencyError, measured
 from tests.search.conftest import ONE, Said, trials_in
+from tests.search.dashboard.kept import client
 from trainer import Data
 from trainer.hardware.cache import facts
 
@@ -293,9 +295,12 @@ def test_the_command_shows_latency_with_its_noise(
     (first, *_) = json.loads(command("best", "tiny", "--json").out)
     assert first["latency"]["device"] == HERE.device and first["latency"]["noise"] >= 0
     report = json.loads(Path("runs/tiny/best/report.json").read_bytes())
-    assert (
-        report["latency"] == first["latency"] and report["training"]["latency"] == first["latency"]["seconds"]
-    )
+    assert report["latency"] == first["latency"]
+    assert report["training"]["latency"] == first["latency"]["seconds"]
+    web = client(Path("runs"))
+    assert "latency" in web.get("/study/tiny").text
+    shown = unescape(web.get(f"/study/tiny/trial/{first['number']}").text)
+    assert f"{formatted('latency', first['latency']['seconds'])} ± " in shown and HERE.device in shown
 
 
 def test_a_pruned_trial_has_all_costs() -> None:
