@@ -79,25 +79,26 @@ def fitted(costs: Sequence[Costs], seconds: Sequence[float]) -> LatencyModel | N
     names = (*TOTALS, *sorted({name for one in costs for name in one if " of " in name}))
     table = np.array([[1.0, *(one.get(name, 0.0) for name in names)] for one in costs])
     target = np.array(seconds)
-    scale = np.maximum(table.mean(axis=0), 1e-300)
     ridge = np.array([RIDGE, *(RIDGE if name in TOTALS else RIDGE_OF_TYPES for name in names)])
-    unit = float(np.median(target))
-    rows = table / scale * (unit / target)[:, None]
-    weights = _weights(rows, ridge) * unit / scale
+    weights = _weights(table, target, ridge)
     errors = []
     for i in range(len(costs)):
-        others = _weights(np.delete(rows, i, axis=0), ridge)
-        errors.append(math.log(max(float(rows[i] @ others), 1e-6)))
+        others = _weights(np.delete(table, i, axis=0), np.delete(target, i), ridge)
+        errors.append(math.log(max(float(table[i] @ others) / seconds[i], 1e-6)))
     return LatencyModel(names, tuple(map(float, weights[1:])), float(weights[0]), tuple(errors))
 
 
-def _weights(rows: Array, ridge: Array) -> Array:
-    """Return the weights, none below zero, for which rows @ weights are nearest to 1."""
+def _weights(table: Array, target: Array, ridge: Array) -> Array:
+    """Return the weights, none below zero, for which the shares table @ weights / target are nearest to 1.
+
+    The ridge is that of columns with a mean of 1 and of networks of the median seconds.
+    """
     import numpy as np
     from scipy.optimize import nnls
 
-    penalty = np.diag(np.sqrt(ridge))
-    system = np.vstack([rows, penalty])
+    scale, unit = np.maximum(table.mean(axis=0), 1e-300), float(np.median(target))
+    rows = table / scale * (unit / target)[:, None]
+    system = np.vstack([rows, np.diag(np.sqrt(ridge))])
     wanted = np.concatenate([np.ones(len(rows)), np.zeros(len(ridge))])
-    found: Array = nnls(system, wanted)[0]
+    found: Array = nnls(system, wanted)[0] * unit / scale
     return found
