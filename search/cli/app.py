@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.cli import genome_verbs, study_verbs
+from search.cli.export import export
 from search.cli.init import init
 from search.cli.output import print_error, print_json, user_errors
 from search.cli.streams import prepare_streams
@@ -29,6 +30,8 @@ EXAMPLES = """Examples:
   genome best digits                         the best networks of a study
 
   genome export digits#12 --to mine          genome, weights, report of a trial
+
+  genome export digits --pareto --to mine    the best networks, with an index
 
   genome train digits#12 --seeds 3           train one network in full
 
@@ -78,7 +81,7 @@ for verb, example in (
     (genome_verbs.show, "genome show digits#12 --expand --svg twelve.svg"),
     (genome_verbs.zoo, "genome zoo --json"),
     (study_verbs.best, "genome best digits --json"),
-    (study_verbs.export, "genome export digits --to mine"),
+    (export, "genome export digits --to mine"),
     (genome_verbs.train, "genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3"),
     (genome_verbs.bench, "genome bench mine zoo:resnet-20 --batch 1"),
     (study_verbs.predict, "genome predict mine photos/new --top 3"),

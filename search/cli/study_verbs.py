@@ -1,10 +1,10 @@
-"""The verbs about studies: search, best, export, dashboard."""
+"""The verbs about studies: search, best, predict, experience, dashboard."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -76,57 +76,6 @@ def best(
     if not listed:
         remark(f"study {opened.config.name} has no finished trial yet; {counts(records)}")
         raise typer.Exit(1)
-
-
-def export(
-    study: Annotated[str, typer.Argument(metavar="STUDY[#TRIAL]", help="A study, or one trial of it.")],
-    to: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder, or an earlier export.")],
-    weights: Annotated[
-        Literal["best", "search", "finale"],
-        typer.Option(
-            help="Whose training: the best on the validation images, or one of the search or the finale."
-        ),
-    ] = "best",
-    formats: Annotated[
-        str,
-        typer.Option(
-            metavar="all|onnx,pt2",
-            help="Further files for other runtimes, each checked against the network in a fresh process.",
-        ),
-    ] = "",
-    fold: Annotated[
-        bool, typer.Option("--fold", help="In these files norms are part of the convolutions.")
-    ] = False,
-    runs: Runs = RUNS,
-    data_root: DataRoot = None,
-) -> None:
-    """Export a network: genome, weights, plain PyTorch, and a report with the test accuracy."""
-    from search.cli.log import log_to_terminal
-    from search.cli.tables import exported_weights, formats_table
-    from search.errors import StudyError
-    from search.results.export import export as write
-    from search.results.formats import chosen
-    from search.results.ranking import front
-    from search.results.refs import open_study, split_trial
-
-    kinds = chosen(formats) if formats else []
-    if fold and not kinds:
-        raise StudyError("--fold belongs to --formats: model.py and the weights keep their norms")
-    name, number = split_trial(study)
-    opened = open_study(name, runs, data_root)
-    listed = (
-        front(opened.store.records(), opened.config.objectives) if number is None else [opened.trial(number)]
-    )
-    if not listed:
-        raise StudyError(f"study {name} has no finished trial to export; run `genome search` first")
-    with log_to_terminal():
-        folder = write(
-            opened.store, opened.config, listed[0], to, weights_of=weights, formats=kinds, fold=fold
-        )
-    training = exported_weights(listed[0], opened.config.objectives, weights)
-    typer.echo(f"trial {listed[0].number} is in {folder}" + (f", {training}" if training else ""))
-    if kinds:
-        typer.echo(formats_table(folder))
 
 
 def predict(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
+from search.errors import StudyError
 from search.results.exported import load_export
 from search.results.formats import checked_file, chosen, eager_milliseconds, file_of
-from search.results.refs import named
+from search.results.refs import is_file, named
 from search.storage.data_facts import DataFacts
-from search.storage.trial_files import GENOME_FILE, REPORT_FILE
+from search.storage.trial_files import GENOME_FILE
 
 if TYPE_CHECKING:
     from genome import Plan
@@ -80,7 +81,11 @@ def latencies(ref: str, runs: Path, batches: Sequence[int], threads: int) -> Ite
 
 def _opened(ref: str, runs: Path) -> tuple[Network, Plan, DataFacts]:
     folder = Path(ref)
-    if (folder / REPORT_FILE).exists():
+    if not folder.exists() and not is_file(ref) and not {":", "#"} & set(ref):
+        raise StudyError(
+            f"{ref} does not exist; name the folder of an export, a YAML file, zoo:NAME or STUDY#TRIAL"
+        )
+    if folder.is_dir():
         module, info = load_export(folder)
         plan = genome.resolve(genome.load(folder / GENOME_FILE))
         channels, height, width = info["input"]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from genome import Plan
 
 FORMAT = 1
+CARD_FILE = "README.md"
+USAGE_FILE = "USAGE.md"  # what earlier versions wrote in its place
 
 
 def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
@@ -69,30 +71,87 @@ def _is_list(found: Any, kind: type, length: int) -> bool:
     return isinstance(found, list) and len(found) == length and all(type(one) is kind for one in found)
 
 
-def load_weights(module: nn.Module, weights: bytes, path: Path) -> None:
+def load_weights(module: nn.Module, weights: bytes, path: Path, mend: str = "export again") -> None:
+    """Copy weights, the bytes of a safetensors file, into a network.
+
+    Raises:
+        StudyError: bytes that are no such file, or tensors of other names, shapes or kinds than the network's.
+    """
     import safetensors
     import safetensors.torch
 
     try:
-        module.load_state_dict(safetensors.torch.load(weights))
+        tensors = safetensors.torch.load(weights)
+        _check_kinds(module, tensors)
+        module.load_state_dict(tensors)
     except (safetensors.SafetensorError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise StudyError(f"{path} does not hold the weights of its genome ({first}); export again") from None
+        reason = "it is a pickle, of which nothing was read" if is_pickle(weights) else _first(error)
+        raise StudyError(f"{path} does not hold the weights of its genome ({reason}); {mend}") from None
+
+
+def is_pickle(stored: bytes) -> bool:
+    """Whether bytes look like what `torch.save` writes: a zip archive, or a plain pickle."""
+    return stored[:4] == b"PK\x03\x04" or (stored[:1] == b"\x80" and stored[1:2] in b"\x02\x03\x04\x05")
+
+
+def _check_kinds(module: nn.Module, tensors: Mapping[str, Any]) -> None:
+    """Raise RuntimeError for whole numbers in the place of floats, which torch would copy without a word."""
+    for name, own in module.state_dict().items():
+        given = tensors.get(name)
+        if given is not None and given.is_floating_point() != own.is_floating_point():
+            raise RuntimeError(f"{name} is {given.dtype} where {own.dtype} is expected")
+
+
+def _first(error: Exception) -> str:
+    """Return what is wrong in one line; the first line of torch names the class alone."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    told = lines[1] if len(lines) > 1 else (lines or ["no message"])[0]
+    return told.rstrip(". ")[:200]
 
 
 def read_report(folder: Path) -> dict[str, Any]:
+    """Return the report of an export.
+
+    Raises:
+        StudyError: a folder that is no export, or that of a newer version; a report that is no JSON, or has a number
+            that JSON does not have.
+    """
     path = folder / REPORT_FILE
     try:
-        info = json.loads(path.read_bytes())
+        info = json.loads(path.read_bytes(), parse_constant=_no_number, parse_float=_finite)
     except FileNotFoundError:
-        raise StudyError(f"{folder} has no {REPORT_FILE}; name a folder that `genome export` wrote") from None
+        mend = "a folder that `genome export` wrote"
+        if inside := sorted(folder.glob(f"trial-*/{REPORT_FILE}")):
+            mend = f"one network of this front, such as {inside[0].parent}"
+        raise StudyError(f"{folder} has no {REPORT_FILE}; name {mend}") from None
     except NotADirectoryError:
         raise StudyError(f"{folder} is a file; name a folder that `genome export` wrote") from None
     except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"{path} cannot be read ({error}); export again") from None
+    check_version(info, path)
     if not _is_export(info):
         raise StudyError(f"{path} is not the report of an export of format {FORMAT}; export again")
     return dict(info)
+
+
+def check_version(info: Any, path: Path) -> None:
+    """Raise StudyError for the report, or the index, of a newer version."""
+    found = info.get("export") if isinstance(info, dict) else None
+    if type(found) is int and found > FORMAT:
+        raise StudyError(
+            f"{path} has format {found} of a newer version, and this version reads format {FORMAT}; "
+            "pip install --upgrade genome-nas"
+        )
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError(f"{text} is beyond the largest number")
 
 
 def _is_export(info: Any) -> bool:

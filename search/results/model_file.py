@@ -23,7 +23,7 @@ Plain PyTorch, made by Genome. It needs torch and safetensors{pillow}
 
 {imports}from pathlib import Path
 
-{torch}{functional}from safetensors.torch import load_file
+{torch}{functional}{errors}from safetensors.torch import load_file
 from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).with_name("{tensors}")
@@ -45,14 +45,18 @@ PICTURES = '''
 # of Pillow, in which a picture may be stored
 {modes}
 
+
 def pixels(file: str | Path) -> Tensor:
     """Read a picture as the network was trained on them. -> (1, {channels}, {height}, {width})"""
     from PIL import Image, ImageOps
 
-    with Image.open(file) as opened:
-        if opened.mode not in MODES:
-            raise ValueError(f"{{file}} has mode {{opened.mode}}, not 8 bits a channel")
-        picture = ImageOps.exif_transpose(opened).convert("{mode}")
+    try:
+        with Image.open(file) as opened:
+            if opened.mode not in MODES:
+                raise ValueError(f"it has mode {{opened.mode}}, not 8 bits a channel")
+            picture = ImageOps.exif_transpose(opened).convert("{mode}")
+    except Exception as error:  # Pillow raises many kinds
+        raise ValueError(f"{{file}} cannot be read as a picture: {{error}}") from None
     if picture.size != ({width}, {height}):
         picture = picture.resize(({width}, {height}), Image.Resampling.BILINEAR)
     flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
@@ -61,19 +65,32 @@ def pixels(file: str | Path) -> Tensor:
     return ((x - mean) / std).unsqueeze(0)
 
 
-def main() -> None:
+def main() -> int:
+    """Print the class of each picture; return 2 if something cannot be read."""
     if not sys.argv[1:]:
         sys.exit("usage: python model.py PICTURE...")
-    network = load()
+    try:
+        network = load()
+    except (OSError, RuntimeError, SafetensorError):
+        print(f"{{WEIGHTS}} is missing, damaged or of another network", file=sys.stderr)
+        return 2
+    status = 0
     for file in sys.argv[1:]:
+        try:
+            x = pixels(file)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            status = 2
+            continue
         with torch.inference_mode():
-            scores = network(pixels(file)){last}.softmax(dim=1)[0]
+            scores = network(x){last}.softmax(dim=1)[0]
         best = int(scores.argmax())
         print(f"{{file}}: {{CLASSES[best]}} ({{scores[best]:.1%}})")
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
 '''
 WIDTH = 88  # characters of a line
 PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
@@ -106,6 +123,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
         imports="import sys\n" if reads else "",
         torch="import torch\n" if reads or "torch." in made.body else "",
         functional="import torch.nn.functional as F\n" if "F." in made.body else "",
+        errors="from safetensors import SafetensorError\n" if reads else "",
         tensors=TENSORS_FILE,
         classes=_listed("CLASSES", [_quoted(word) for word in facts.classes]),
         modes=_listed("MODES", [f'"{one}"' for one in sorted(GREY | COLOUR)]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import genome
-from genome import Genome
+from genome import Genome, GenomeError
+from genome.op import Shape
 from search.config.read import parse_study, read_begun, report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
@@ -15,6 +17,9 @@ from search.storage.data_facts import with_stored_shape
 from search.storage.record import Record
 from search.storage.study import TEXT_ATTR, Store, check_format, open_to_read
 from trainer import Recipe
+
+if TYPE_CHECKING:
+    from trainer import Data
 
 
 class Named(NamedTuple):
@@ -92,6 +97,32 @@ def named(ref: str, runs: Path, folder: Path = Path()) -> Named:
     if mark and not (folder / ref).exists():
         return _trial(study, number, runs, folder)
     return Named(genome.load(folder / ref))
+
+
+def names_genome(ref: str) -> bool:
+    """Whether a REF names a genome, without a training: `zoo:NAME`, or the YAML file of a genome."""
+    if ref.startswith("zoo:"):
+        return True
+    if not is_file(ref) or not Path(ref).is_file():
+        return False
+    from genome.yaml.source import read
+
+    found = read(Path(ref)).value
+    return "genome" in found and "study" not in found
+
+
+def fitted(network: Genome, data: Data) -> Genome:
+    """Return a genome for the images and classes of some data. Raises StudyError where it cannot be built for them."""
+    shape, classes = Shape(*data.input), len(data.classes)
+    if (network.input, network.classes) == (shape, classes):
+        return network
+    changed = replace(network, input=shape, classes=classes)
+    try:
+        genome.resolve(changed)
+    except GenomeError as error:
+        made = f"{network.name} is made for images of {network.input}"
+        raise StudyError(f"{made} and does not fit those of {data.name}, {shape}: {error}") from None
+    return changed
 
 
 def split_trial(ref: str) -> tuple[str, int | None]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import genome
-from genome import Genome, GenomeError
+from genome import Genome
 from genome.op import Shape
 from search import formatting
 from search.config.dataset import Dataset
 from search.errors import StudyError
-from search.results.refs import named, open_study, split_trial
+from search.results.refs import fitted, named, open_study, split_trial
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe
@@ -87,7 +87,7 @@ def read_request(options: TrainOptions) -> TrainRequest:
     images = dataset.found(None).load()
     folder = options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}"
     return TrainRequest(
-        network=_fitted(found.genome, images),
+        network=fitted(found.genome, images),
         data=images,
         recipe=_recipe(found.recipe, options.epochs, options.settings, folder),
         seeds=tuple(range(options.seeds)),
@@ -95,20 +95,6 @@ def read_request(options: TrainOptions) -> TrainRequest:
         device=_device(options.device),
         threads=torch.get_num_threads(),
     )
-
-
-def _fitted(network: Genome, data: Data) -> Genome:
-    """The genome for the data's images and classes. Raises StudyError where it cannot be built for them."""
-    shape, classes = Shape(*data.input), len(data.classes)
-    if (network.input, network.classes) == (shape, classes):
-        return network
-    fitted = replace(network, input=shape, classes=classes)
-    try:
-        genome.resolve(fitted)
-    except GenomeError as error:
-        made = f"{network.name} is made for images of {network.input}"
-        raise StudyError(f"{made} and does not fit those of {data.name}, {shape}: {error}") from None
-    return fitted
 
 
 def _short(ref: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import genome
 from search import formatting
 from search.errors import StudyError
-from search.results.export import packed
+from search.results.packing import Trained, packed
 from search.storage.data_facts import DataFacts
 from search.storage.lock import hold
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE
@@ -183,15 +183,16 @@ def _written(request: TrainRequest, seed: int, report: Report, checkpoint: Any) 
     import safetensors.torch
 
     assert report.best_weights is not None
-    content = packed(
-        genome.dump(request.network),
-        safetensors.torch.save(report.best_weights),
-        report.to_dict(),
-        DataFacts.of(request.data),
-        request.data,
-        {"seeds": {"train": seed}},
-        f"{request.network.name}, seed {seed}",
+    trained = Trained(
+        name=f"{request.network.name}, seed {seed}",
+        text=genome.dump(request.network),
+        weights=safetensors.torch.save(report.best_weights),
+        facts=DataFacts.of(request.data),
+        data=request.data,
+        about={"seeds": {"train": seed}},
+        training=report.to_dict(),
     )
+    content = packed(trained)
     files.write_folder(request.seed_folder(seed), content)
     checkpoint.remove()
     return dict(json.loads(content[REPORT_FILE]))

@@ -23,7 +23,7 @@ from genome import zoo
 from search import load_export
 from search.results.model_file import model_files
 from search.storage.data_facts import DataFacts
-from tests.search.conftest import Said
+from tests.search.conftest import ONE, Said
 
 # runs model.py with its arguments in a process where this package cannot be imported
 RUNNER = """
@@ -123,7 +123,10 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
     assert command("search", "pictures.yaml").status == 0
     assert command("export", "pictures#0", "--to", "mine").status == 0
     sums = json.loads(Path("mine/report.json").read_text())["files"]
-    assert set(sums) == {"genome.yaml", "weights.safetensors", "model.py", "model.safetensors"}
+    assert set(sums) == {
+        *("genome.yaml", "weights.safetensors", "model.py", "model.safetensors"),
+        *("README.md", "architecture.svg", "example.png"),
+    }
     assert all(sha256(Path("mine", name).read_bytes()).hexdigest() == known for name, known in sums.items())
     assert command("export", "pictures#0", "--to", "again").status == 0
     for name in sums:
@@ -132,9 +135,32 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
     assert str(tmp_path) not in text and "(1, 3, 12, 12)" in text
     asked = run(Path("mine"))
     assert asked.returncode == 1 and asked.stderr == "usage: python model.py PICTURE...\n"
-    assert run(Path("mine"), "mine/report.json").returncode != 0
     Image.fromarray(np.full((12, 12), 40_000, dtype=np.uint16)).save("deep.png")
-    assert "deep.png has mode I;16, not 8 bits a channel" in run(Path("mine"), "deep.png").stderr
+    Path("cut.png").write_bytes((pictures / "red" / "1.png").read_bytes()[:200])
+    told = run(
+        Path("mine"), "deep.png", "mine/report.json", "cut.png", pictures / "red" / "2.png", "gone.png"
+    )
+    assert told.returncode == 2 and told.stdout.startswith(f"{pictures / 'red' / '2.png'}: red (")
+    deep, text, cut, gone = told.stderr.splitlines()
+    assert deep == "deep.png cannot be read as a picture: it has mode I;16, not 8 bits a channel"
+    for line, name in ((text, "mine/report.json"), (cut, "cut.png"), (gone, "gone.png")):
+        assert line.startswith(f"{name} cannot be read as a picture: ")
+
+
+@pytest.mark.parametrize("stored", [None, b"", b"\x80\x02}q\x00.", 100])
+def test_tensors_that_are_missing_or_damaged_are_one_sentence(
+    stored: bytes | int | None, command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert command("search", written(space=ONE, trials=1)).status == 0
+    best = tmp_path / "runs" / "tiny" / "best"
+    tensors = best / "model.safetensors"
+    whole = tensors.read_bytes()
+    tensors.unlink()
+    if stored is not None:
+        tensors.write_bytes(whole[:stored] if isinstance(stored, int) else stored)
+    told = run(best, best / "example.png")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == f"{tensors} is missing, damaged or of another network\n"
 
 
 def test_what_a_person_added_to_an_export_stays(

@@ -1,6 +1,6 @@
 """Evaluation: accuracy and loss of a network on a split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,8 @@ class Scores:
     """Mean cross-entropy of the last exit, labels not smoothed."""
     exits: tuple[float, ...]
     """The accuracy of every exit."""
+    predicted: Tensor | None = field(default=None, compare=False, repr=False)
+    """int64 (N,), the class that the last exit gives each image, on the CPU; where it was asked for."""
 
 
 def evaluate(
@@ -38,11 +40,13 @@ def evaluate(
     *,
     precision: str = "auto",
     layout: str = "auto",
+    predictions: bool = False,
 ) -> Scores:
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
 
     The module is moved to the device and into the layout; its train or eval mode is restored.
     precision, layout: as in a recipe; auto is what suits most networks.
+    predictions: whether the scores hold the class of each image.
     Raises ValueError for an empty split or an absent device, ModuleError for an output that is not logits.
     """
     if len(split) == 0:
@@ -54,6 +58,7 @@ def evaluate(
     normalise = Normalise(data, place, form)
     losses: list[Tensor] = []
     hits: list[Tensor] = []
+    classes: list[Tensor] = []
     # No .item() in the loop: the sums stay on the device, so that the host never waits.
     with evaluating(module), form.autocast(place):
         for x, labels in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
@@ -61,10 +66,12 @@ def evaluate(
             logits = exits(module, normalise(x.to(place)), len(data.classes))
             losses.append(F.cross_entropy(logits[-1], y, reduction="sum"))
             hits.append(torch.stack([(one.argmax(1) == y).sum() for one in logits]))
+            if predictions:
+                classes.append(logits[-1].argmax(1))
         loss = torch.stack(losses).cpu().double().sum().item() / len(split)
         correct = torch.stack(hits).sum(0).tolist()
     accuracies = tuple(count / len(split) for count in correct)
-    return Scores(accuracies[-1], loss, accuracies)
+    return Scores(accuracies[-1], loss, accuracies, torch.cat(classes).cpu() if predictions else None)
 
 
 class Evaluator:

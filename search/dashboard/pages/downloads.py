@@ -15,8 +15,7 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
-from search.results.export import USAGE_FILE
-from search.results.exported import FORMAT
+from search.results.exported import CARD_FILE, FORMAT, USAGE_FILE
 from search.results.model_file import MODEL_FILE, TENSORS_FILE
 from search.space.point import network_of
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
@@ -31,6 +30,7 @@ SAYS = {
     (EXPORT, REPORT_FILE): "the report of the export, with the test accuracy",
     (EXPORT, MODEL_FILE): "the network in plain PyTorch",
     (EXPORT, TENSORS_FILE): "its weights",
+    (EXPORT, CARD_FILE): "the model card",
     (EXPORT, USAGE_FILE): "how to use the export",
 }
 CHUNK_BYTES = 1 << 18  # sent at once

@@ -11,11 +11,11 @@ from typing import Any, TypeGuard
 
 from search import formatting, objective
 from search.dashboard.plots.plot import Plot, Scale, Series, finite, sparse, thinned
-from search.dashboard.plots.svg_chart import LOGARITHMIC, WIDE
 from search.dashboard.studies.points import TrialPoint
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
+from search.results.axis import LOGARITHMIC, WIDE
 from search.storage.trial_files import read_report
 
 TOP, RUNNING = 5, 6  # trials whose curves are drawn

@@ -31,7 +31,12 @@ def test_the_numbers_as_json(command: Callable[..., Said]) -> None:
 
 
 def test_what_is_no_network_is_a_sentence(command: Callable[..., Said]) -> None:
-    for ref, sentence in (("zoo:lenett", "no network 'lenett'"), ("nothing.yaml", "nothing.yaml")):
+    for ref, sentence in (
+        ("zoo:lenett", "no network 'lenett'"),
+        ("nothing.yaml", "nothing.yaml"),
+        ("nope", "nope does not exist; name the folder of an export, a YAML file, zoo:NAME or STUDY#TRIAL"),
+        (".", ". has no report.json; name a folder that `genome export` wrote"),
+    ):
         said = command("bench", ref)
         assert said.status == 2 and sentence in said.err and len(said.err.splitlines()) <= 2
     for words in (("--batch", 0), ("--batch", 10**6), ("--threads", 0), ("--threads", 10**5)):

@@ -1,0 +1,1 @@
+"""The model card of an export: its text, its pictures, and what model hubs read."""

@@ -1,0 +1,81 @@
+"""The results in a model card: accuracy, accuracy by class, the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from search.results.card.markdown import plain, table
+
+MOST_ROWS = 50  # classes that are listed; of more, those with the lowest accuracy
+MOST_CONFUSED = 20  # classes of a confusion matrix
+
+UNTOLD = "-"
+
+
+def accuracy(info: Mapping[str, Any]) -> str:
+    """Return the accuracy and the loss on the test and the validation images."""
+    rows = [
+        (name, *(_number(info[key][part]) for part in ("test", "valid")))
+        for name, key in (("accuracy", "accuracy"), ("cross-entropy", "loss"))
+    ]
+    exits = {part: info["exits"][part] or [] for part in ("test", "valid")}
+    if (count := max(map(len, exits.values()))) > 1:
+        rows += [
+            (f"accuracy of exit {i}", *(_number(found[i] if found else None) for found in exits.values()))
+            for i in range(count)
+        ]
+    counts = [str(info["images"].get(part, UNTOLD)) for part in ("test", "valid")]
+    return "\n\n".join([table(("", "test", "valid"), [*rows, ("images", *counts)]), *_remarks(info)])
+
+
+def _remarks(info: Mapping[str, Any]) -> list[str]:
+    found = []
+    if info["accuracy"]["test"] is None:
+        found.append("The test images were missing when this was written: there is no test accuracy.")
+    elif info["training"]:
+        found.append("No search and no training has seen the test images.")
+    else:
+        found.append("Whether the weights were trained on the test images is not known.")
+    if over := info.get("over_seeds"):
+        spread = over.get("accuracy")
+        if spread and spread["deviation"] is not None:
+            told = f"{spread['mean']:.4f} ± {spread['deviation']:.4f}"
+            found.append(f"Over {spread['seeds']} seeds, the accuracy on the validation images is {told}.")
+    return found
+
+
+def by_class(info: Mapping[str, Any]) -> str:
+    """Return the accuracy of each class; of many classes, those with the lowest."""
+    parts = {part: one for part, one in info["per_class"].items() if one}
+    if not parts:
+        return ""
+    rows = []
+    for i, word in enumerate(info["classes"]):
+        cells = [
+            cell for one in parts.values() for cell in (_number(one["accuracy"][i]), str(one["images"][i]))
+        ]
+        rows.append((plain(word), *cells))
+    head = ("class", *(title for part in parts for title in (part, f"{part} images")))
+    if len(rows) <= MOST_ROWS:
+        return table(head, rows)
+    order = _worst_first(next(iter(parts.values()))["accuracy"])
+    return f"The {MOST_ROWS} classes with the lowest accuracy:\n\n{table(head, [rows[i] for i in order[:MOST_ROWS]])}"
+
+
+def _worst_first(found: list[float | None]) -> list[int]:
+    return sorted(range(len(found)), key=lambda i: 2.0 if found[i] is None else found[i])  # type: ignore[arg-type,return-value]
+
+
+def confusion(info: Mapping[str, Any]) -> str:
+    """Return the confusion matrix of the test images, for a number of classes that a page can show."""
+    rows = info["confusion"]["test"]
+    if rows is None or len(rows) > MOST_CONFUSED:
+        return ""
+    words = [plain(word) for word in info["classes"]]
+    cells = [(f"**{word}**", *map(str, row)) for word, row in zip(words, rows, strict=True)]
+    return f"Test images by their class (rows) and the predicted class (columns):\n\n{table(('', *words), cells)}"
+
+
+def _number(value: float | None) -> str:
+    return UNTOLD if value is None else f"{value:.4f}"
