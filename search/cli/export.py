@@ -164,9 +164,9 @@ def _export_given(asked: Request, options: Options, is_genome: bool) -> None:
         images = given_images(asked.data, asked.data_root, asked.size)
     if not is_genome:
         study, number = split_trial(asked.ref)
+        opened = open_study(study, asked.runs, asked.data_root)
         if number is None:
             raise StudyError(f"--weights FILE belongs to one network; write {study}#TRIAL, such as {study}#0")
-        opened = open_study(study, asked.runs, asked.data_root)
         images = images or images_of(opened.store, opened.config)
     network = named(asked.ref, asked.runs).genome
     folder = write(with_weights(network, Path(asked.weights), images), asked.to, options)

@@ -13,11 +13,13 @@ from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from genome import Plan
+    from genome.network import Network
 
 FORMAT = 1
+ARCHIVE = "it is a pickle or a zip archive, of which nothing was read"
 CARD_FILE = "README.md"
 USAGE_FILE = "USAGE.md"  # what earlier versions wrote in its place
 
@@ -71,7 +73,7 @@ def _is_list(found: Any, kind: type, length: int) -> bool:
     return isinstance(found, list) and len(found) == length and all(type(one) is kind for one in found)
 
 
-def load_weights(module: nn.Module, weights: bytes, path: Path, mend: str = "export again") -> None:
+def load_weights(module: Network, weights: bytes, path: Path, mend: str = "export again") -> None:
     """Copy weights, the bytes of a safetensors file, into a network.
 
     Raises:
@@ -82,31 +84,34 @@ def load_weights(module: nn.Module, weights: bytes, path: Path, mend: str = "exp
 
     try:
         tensors = safetensors.torch.load(weights)
-        _check_kinds(module, tensors)
-        module.load_state_dict(tensors)
-    except (safetensors.SafetensorError, RuntimeError) as error:
-        reason = "it is a pickle, of which nothing was read" if is_pickle(weights) else _first(error)
-        raise StudyError(f"{path} does not hold the weights of its genome ({reason}); {mend}") from None
+        reason = _difference(module, tensors)
+    except safetensors.SafetensorError as error:
+        reason = ARCHIVE if is_pickle(weights) else str(error)
+    if reason:
+        raise StudyError(f"{path} does not hold the weights of its genome ({reason}); {mend}")
+    module.load_state_dict(tensors)
+
+
+def _difference(module: Network, tensors: Mapping[str, Tensor]) -> str:
+    """Return in what tensors differ from those of a network; empty where they do not. Floats of any width fit."""
+    own, names = module.state_dict(), module.current_names(tensors)
+    given = {names[name]: tensor for name, tensor in tensors.items()}
+    if missing := [name for name in own if name not in given]:
+        return f"{missing[0]} is missing"
+    if more := [name for name in given if name not in own]:
+        return f"{more[0]} is none of its tensors"
+    for name, tensor in own.items():
+        found, wanted = tuple(given[name].shape), tuple(tensor.shape)
+        if found != wanted:
+            return f"{name} is {found} where {wanted} is expected"
+        if given[name].is_floating_point() != tensor.is_floating_point():
+            return f"{name} is {given[name].dtype} where {tensor.dtype} is expected"
+    return ""
 
 
 def is_pickle(stored: bytes) -> bool:
     """Whether bytes look like what `torch.save` writes: a zip archive, or a plain pickle."""
     return stored[:4] == b"PK\x03\x04" or (stored[:1] == b"\x80" and stored[1:2] in b"\x02\x03\x04\x05")
-
-
-def _check_kinds(module: nn.Module, tensors: Mapping[str, Any]) -> None:
-    """Raise RuntimeError for whole numbers in the place of floats, which torch would copy without a word."""
-    for name, own in module.state_dict().items():
-        given = tensors.get(name)
-        if given is not None and given.is_floating_point() != own.is_floating_point():
-            raise RuntimeError(f"{name} is {given.dtype} where {own.dtype} is expected")
-
-
-def _first(error: Exception) -> str:
-    """Return what is wrong in one line; the first line of torch names the class alone."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    told = lines[1] if len(lines) > 1 else (lines or ["no message"])[0]
-    return told.rstrip(". ")[:200]
 
 
 def read_report(folder: Path) -> dict[str, Any]:

@@ -123,3 +123,13 @@ def command(
         return Said(code if isinstance(code, int) else 0, said.out, said.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of studies with a tiny one that has ended, which tests read and do not change."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = study_of(trials=4, workers=1)
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    assert Study.load(folder / "tiny.yaml", folder / "runs").run(Silent()).exported
+    return folder / "runs"

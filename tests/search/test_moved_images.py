@@ -52,8 +52,13 @@ def test_results_are_read_without_the_images(
     found = json.loads((tmp_path / "with" / "report.json").read_text())
     report = json.loads((tmp_path / "without" / "report.json").read_text())
     assert found["accuracy"].pop("test") is not None and report["accuracy"].pop("test") is None
-    for key in ("loss", "exits"):
-        found[key].pop("test"), report[key].pop("test")
+    for key in ("loss", "exits", "confusion"):
+        assert found[key].pop("test") is not None and report[key].pop("test") is None
+    for key in ("per_class", "example", "files"):
+        assert found.pop(key) is not None
+    assert report.pop("per_class") == {"test": None, "valid": None} and set(report.pop("files"))
+    assert "The test images were missing" in (tmp_path / "without" / "README.md").read_text()
+    assert not (tmp_path / "without" / "example.png").exists()
     assert report == found and report["images"] == COUNTS and report["classes"] == ["cat", "dog"]
     search.load_export(tmp_path / "without")
 

@@ -32,8 +32,9 @@ import model
 network = model.load()  # in eval mode on the CPU
 ```"""
 UNKNOWN = """\
-**Nothing is known of the images that these weights were trained on.** The classes are numbered, and mean 0 and std 1
-leave pixels as they are; if the training normalised its images, the answers are wrong until `mean` and `std` are right."""
+**Nothing is known of the images that these weights were trained on.** The classes are numbered, and mean 0 and std
+1 leave pixels as they are; if the training normalised its images, the answers are wrong until `mean` and `std` are
+right."""
 MOST_LISTED = 100  # classes
 
 

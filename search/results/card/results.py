@@ -31,7 +31,9 @@ def accuracy(info: Mapping[str, Any]) -> str:
 
 def _remarks(info: Mapping[str, Any]) -> list[str]:
     found = []
-    if info["accuracy"]["test"] is None:
+    if info.get("placeholders"):
+        found.append("No images were given when this was written: no accuracy is known.")
+    elif info["accuracy"]["test"] is None:
         found.append("The test images were missing when this was written: there is no test accuracy.")
     elif info["training"]:
         found.append("No search and no training has seen the test images.")
