@@ -108,8 +108,9 @@ def _of_person(folder: Path, new: Mapping[str, bytes] | None) -> tuple[dict[str,
     new: its new files; None where the network is no longer in the front.
     """
     others = others_in(folder)
-    changed = edited(folder, others, [one.name for one in folder.iterdir()] if new is None else new)
-    return changed, [f"{folder.name}/{name}" for name in others if name not in (new or ())]
+    names = {one.name for one in folder.iterdir()} - set(others) if new is None else set(new)
+    changed = edited(folder, others, names)
+    return changed, [f"{folder.name}/{name}" for name in others if name not in names]
 
 
 def _row(folder: str, record: Record, report: Mapping[str, Any]) -> dict[str, Any]:
