@@ -13,11 +13,10 @@ from trainer import files
 
 def check_free(to: Path) -> bool:
     """Return whether something is in a folder that is to be written. Raises StudyError for what is no folder."""
-    if not to.exists():
-        return False
-    if not to.is_dir():
-        raise StudyError(f"{to} is a file; name a folder that is new, empty or an earlier export")
-    return any(to.iterdir())
+    nearest = next((one for one in (to, *to.parents) if one.exists()), to)
+    if nearest.exists() and not nearest.is_dir():
+        raise StudyError(f"{nearest} is a file; name a folder that is new, empty or an earlier export")
+    return to.is_dir() and any(to.iterdir())
 
 
 def others_in(to: Path) -> list[str]:

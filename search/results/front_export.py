@@ -150,7 +150,8 @@ def _picture(config: StudyConfig, records: Sequence[Record], front: Sequence[Rec
         return {}
     others = [spot for number, spot in spots.items() if number not in chosen]
     title = f"{config.name}: the front of {len(spots)} trained networks"
-    return {FRONT_FILE: front_svg(title, names, others, inside).encode()}
+    direction = dict(config.objectives).get(names[0]) if len(config.objectives) == 2 else None
+    return {FRONT_FILE: front_svg(title, names, others, inside, direction).encode()}
 
 
 def _spots(record: Record, names: tuple[str, str]) -> Iterator[Spot]:

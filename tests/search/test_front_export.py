@@ -7,9 +7,12 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import search
 from search.results.card.chart import Spot, front_svg
@@ -58,10 +61,37 @@ def test_the_picture_has_the_front_and_the_other_trials(export: Export, finished
     assert len(marks["front"]) == len(chosen) and len(marks["front"]) + len(marks["trial"]) == len(records)
     told = {mark.findtext(f"{SVG}title", "").split(":")[0] for mark in marks["front"]}
     assert told == {f"trial {one['trial']}" for one in chosen}
-    corners = [
-        tuple(map(float, pair.split(","))) for pair in drawn.find(f"{SVG}polyline").get("points").split()
+    places = {(mark.get("cx"), mark.get("cy")) for mark in marks["front"]}
+    corners = corners_of(drawn)
+    assert places < set(corners) and len(corners) == 2 * len(places) - 1
+
+
+def corners_of(drawn: ET.Element) -> list[tuple[str, ...]]:
+    return [tuple(pair.split(",")) for pair in drawn.find(f"{SVG}polyline").get("points").split()]
+
+
+SPOTS = st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1, max_size=9, unique=True)
+
+
+@given(SPOTS, st.sampled_from(["minimize", "maximize"]))
+def test_the_line_of_a_front_is_what_was_reached(points: list[tuple[int, int]], direction: str) -> None:
+    """The steps are what is reached: at each place the best value up that costs no more (or gains no less) across."""
+    turn = 1 if direction == "minimize" else -1
+    front = [
+        (x, y)
+        for x, y in points
+        if not any(a != (x, y) and turn * a[0] <= turn * x and a[1] >= y for a in points)
     ]
-    assert corners == sorted(corners) and all(0 < x < 640 and 0 < y < 360 for x, y in corners)
+    spots = [Spot(float(x), float(y), "") for x, y in front]
+    others = [Spot(float(x), float(y), "") for x, y in points if (x, y) not in front]
+    drawn = ET.fromstring(front_svg("t", ("macs", "accuracy"), others, spots, direction))
+    corners = [(float(x), float(y)) for x, y in corners_of(drawn)]
+    marks = [(float(m.get("cx", "")), float(m.get("cy", ""))) for m in drawn.findall(f"{SVG}circle")]
+    for (left, y), (right, after) in pairwise(corners):
+        middle = (left + right) / 2
+        reached = [up for x, up in marks if (x <= middle if direction == "minimize" else x >= middle)]
+        assert left == right or (y == after == min(reached)), "pixels grow downwards"
+    assert sorted(x for x, _ in corners) == [x for x, _ in corners]
 
 
 @pytest.mark.parametrize("spots", [[Spot(1.0, 0.5, "<a>")], [Spot(0.0, 0.0, "a"), Spot(1e9, 1.0, "b")]])
@@ -133,7 +163,8 @@ def test_other_folders_are_refused(export: Export, finished: Path, command: Expo
     Path("other/index.json").write_text(json.dumps({**whole, "export": 2}))
     assert "has format 2 of a newer version" in export("--to", "other").err
     Path("file").write_text("")
-    assert export("--to", "file").err.startswith("file is a file; ")
+    for to in ("file", "file/inside/deep"):
+        assert export("--to", to).err.startswith("file is a file; ")
     said = command("export", "tiny#0", "--pareto", "--to", "new", "--runs", finished)
     assert said.err == "--pareto exports the front of a study; write tiny without #0\n"
     said = command("export", "tiny", "--to", "other", "--runs", finished)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+from search.objective import MINIMIZE
 from search.results.axis import Axis, axis, label, ticks
 
 WIDTH, HEIGHT = 640, 360  # pixels
@@ -24,10 +26,17 @@ class Spot(NamedTuple):
     name: str
 
 
-def front_svg(title: str, names: tuple[str, str], others: Sequence[Spot], front: Sequence[Spot]) -> str:
+def front_svg(
+    title: str,
+    names: tuple[str, str],
+    others: Sequence[Spot],
+    front: Sequence[Spot],
+    direction: str | None = None,
+) -> str:
     """Return the chart of the networks of a front before those that it beats.
 
-    names: of the objectives across and up.
+    names: of the objectives across and up.  direction: of the one across, where these two are all, so that a line of
+    steps through the front parts what was reached from what was not.
     """
     spots = [*others, *front]
     across, up = (
@@ -42,7 +51,7 @@ def front_svg(title: str, names: tuple[str, str], others: Sequence[Spot], front:
         f'<text class="title" x="{LEFT}" y="24">{html.escape(title)}</text>',
         *_grid(across, up),
         *(_mark(spot, "trial", 3, across, up) for spot in others),
-        f'<polyline class="line" points="{_corners(front, across, up)}"/>',
+        *_steps(front, across, up, direction),
         *(_mark(spot, "front", 5, across, up) for spot in front),
         "</svg>",
     ]
@@ -70,9 +79,15 @@ def _mark(spot: Spot, kind: str, radius: int, across: Axis, up: Axis) -> str:
     return f'<circle class="{kind}" {at}><title>{html.escape(spot.name)}</title></circle>'
 
 
-def _corners(front: Sequence[Spot], across: Axis, up: Axis) -> str:
-    ordered = sorted((_x(across, spot.x), _y(up, spot.y)) for spot in front)
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in ordered)
+def _steps(front: Sequence[Spot], across: Axis, up: Axis, direction: str | None) -> Iterator[str]:
+    """Yield the line: at each place across, the best value up that a network of the front reaches."""
+    if direction is None:
+        return
+    places = sorted((_x(across, spot.x), _y(up, spot.y)) for spot in front)
+    corners = places[:1]
+    for (left, before), (right, after) in pairwise(places):
+        corners += [(right, before) if direction == MINIMIZE else (left, after), (right, after)]
+    yield f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in corners)}"/>'
 
 
 def _x(across: Axis, value: float) -> float:
