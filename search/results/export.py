@@ -13,7 +13,7 @@ from search.errors import StudyError
 from search.objective import Objective, learnt
 from search.results.earlier import edited, others_in
 from search.results.lineage import lineage
-from search.results.packing import Options, Trained, packed
+from search.results.packing import PLAIN, Options, Trained, packed
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 WeightsOf: TypeAlias = Literal["best", "search", "finale"]
-PLAIN = Options()
 
 
 class Images(NamedTuple):

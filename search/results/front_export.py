@@ -16,9 +16,9 @@ from search.objective import Objective, learnt
 from search.results.card.chart import Spot, front_svg
 from search.results.card.markdown import plain, table
 from search.results.earlier import check_free, edited, others_in
-from search.results.export import PLAIN, WeightsOf, images_of, trained_of
+from search.results.export import WeightsOf, images_of, trained_of
 from search.results.exported import CARD_FILE, FORMAT, check_version
-from search.results.packing import Options, packed, written_json
+from search.results.packing import PLAIN, Options, packed, written_json
 from search.storage.record import Record
 from search.storage.study import Store
 from search.storage.trial_files import REPORT_FILE

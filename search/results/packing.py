@@ -69,7 +69,10 @@ class Options(NamedTuple):
     hub: bool = False
 
 
-def packed(trained: Trained, options: Options = Options()) -> dict[str, bytes]:  # noqa: B008  # it is frozen
+PLAIN = Options()
+
+
+def packed(trained: Trained, options: Options = PLAIN) -> dict[str, bytes]:
     """Return the files of an export by name. The test images are scored here, once, and nowhere else.
 
     Raises StudyError for weights that are not the genome's.

@@ -43,7 +43,7 @@ def with_weights(network: Genome, file: Path, images: Images | None) -> Trained:
     _check_finite(module, file)
     about: dict[str, Any] = {"weights": {"file": file.name, "sha256": files.sha256(stored)}}
     if images is None:
-        about["placeholders"] = True
+        about["images_unknown"] = True
     return Trained(
         name=network.name,
         text=genome.dump(network),

@@ -64,7 +64,7 @@ def test_without_images_the_classes_are_numbered_and_the_card_says_so(
         and info["data"] is None
         and info["training"] is None
     )
-    assert info["weights"]["file"] == "own.safetensors"
+    assert info["weights"]["file"] == "own.safetensors" and info["images_unknown"]
     text = " ".join(Path("mine/README.md").read_text().split())
     assert "**Nothing is known of the images that these weights were trained on.**" in text
     assert "mean 0 and std 1" in text and "How they were trained is not known." in text

@@ -243,6 +243,20 @@ def test_of_many_classes_the_worst_are_listed(report: dict[str, Any]) -> None:
     assert count > MOST_CONFUSED and "Confusion matrix" not in text
 
 
+def test_several_exits_seeds_and_ancestors_are_told(report: dict[str, Any]) -> None:
+    over = {"accuracy": {"mean": 0.9, "deviation": 0.0125, "seeds": 3}}
+    parent = {"trial": 1, "by": "evolve", "parents": [], "moves": ["wider"], "accuracy": None}
+    child = {**parent, "trial": 2, "parents": [1], "moves": ["deeper", "a|b"], "accuracy": 0.75}
+    exits = {"test": [0.1, 0.2], "valid": [0.3, 0.4]}
+    changed = {**report, "exits": exits, "over_seeds": over, "lineage": [child, parent] * 20}
+    text = card(changed, "n", [])
+    assert "| accuracy of exit 0 | 0.1000 | 0.3000 |" in text and "of exit 1 | 0.2000 | 0.4000 |" in text
+    assert "Over 3 seeds, the accuracy on the validation images is 0.9000 ± 0.0125." in text
+    assert r"| 2 | evolve | 1 | deeper; a\|b | 0.7500 |" in text and "| 1 | evolve | - | wider | - |" in text
+    assert "10 more are in `report.json`." in text
+    assert "accuracy of exit" not in card(report, "n", [])
+
+
 def test_a_table_has_numbers_on_the_right() -> None:
     assert table(("a", "b"), [("x", "1.5"), ("2", "-")]).splitlines()[1] == "| :-- | --: |"
 

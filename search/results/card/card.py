@@ -103,7 +103,7 @@ def _images(info: Mapping[str, Any]) -> str:
         _decoding(info),
         table(("channel", "mean", "std"), rows),
     ]
-    if info.get("placeholders"):
+    if info.get("images_unknown"):
         parts.insert(0, UNKNOWN)
     if "example" in info:
         one = info["example"]

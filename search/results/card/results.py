@@ -31,7 +31,7 @@ def accuracy(info: Mapping[str, Any]) -> str:
 
 def _remarks(info: Mapping[str, Any]) -> list[str]:
     found = []
-    if info.get("placeholders"):
+    if info.get("images_unknown"):
         found.append("No images were given when this was written: no accuracy is known.")
     elif info["accuracy"]["test"] is None:
         found.append("The test images were missing when this was written: there is no test accuracy.")
