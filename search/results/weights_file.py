@@ -66,7 +66,8 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise StudyError(
-            f"{file} cannot be read ({error.strerror}); --weights may be best, search, finale or a safetensors file"
+            f"--weights {str(file)!r} cannot be read ({error.strerror}); it may be best, search, finale or a "
+            "safetensors file"
         ) from None
 
 

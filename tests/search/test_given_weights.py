@@ -191,9 +191,9 @@ def test_words_that_do_not_go_together(file: Path, finished: Path, command: Call
         (("nope.yaml", "--weights", file), "nope.yaml  there is no such file"),
         (
             ("own.yaml", "--weights", "last"),
-            "last cannot be read (No such file or directory); --weights may be",
+            "'last' cannot be read (No such file or directory); it may be best,",
         ),
-        (("own.yaml", "--weights", "."), ". cannot be read (Is a directory); --weights may be"),
+        (("own.yaml", "--weights", "."), "'.' cannot be read (Is a directory); it may be best,"),
         (("tiny", "--weights", file, *runs), "--weights FILE belongs to one network; write tiny#TRIAL"),
         (("tiny#99", "--weights", file, *runs), "study tiny has no trial 99"),
         (("tiny", "--data", "digits", *runs), "--data and --size belong to --weights FILE.safetensors"),
