@@ -75,6 +75,7 @@ def plain(folder: Path) -> ModuleType:
 
 def main() -> None:
     export, images, to = map(Path, sys.argv[1:])
+    lightning.seed_everything(0, verbose=False)
     model = plain(export)
     tuned = Tuned(model.load())
     loader = DataLoader(Pictures(images, model), BATCH, shuffle=True)
