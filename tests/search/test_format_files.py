@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,8 +19,9 @@ import torch
 import genome
 from genome import GenomeError, Plan
 from genome.network import Network
-from search.results import formats
-from search.results.formats import CLOSE, FORMATS, Format, chosen, written
+from search.errors import StudyError
+from search.results.formats import FORMATS, Format, chosen, registry, written
+from search.results.formats.check import CLOSE
 from search.results.pixels import Pixels
 from search.storage.data_facts import DataFacts
 from tests.genome.plain.test_plain import stirred
@@ -102,14 +104,16 @@ def test_a_file_whose_logits_differ_is_left_out(
 ) -> None:
     """A converter that errs is made of the right one: it shifts a bias."""
 
-    def wrong(module: Pixels, example: Any, exits: Sequence[str], about: Mapping[str, str]) -> bytes:
+    def wrong(
+        module: Pixels, example: Any, exits: Sequence[str], about: Mapping[str, str]
+    ) -> dict[str, bytes]:
         changed = Pixels(*network(), facts(network()[1]), False)
         with torch.no_grad():
             [*changed.parameters()][-1].add_(1.0)
         return FORMATS["pt2"].write(changed, example, exits, about)
 
     module, plan = network()
-    odd = Format("pt2", "model.pt2", (), "", wrong)
+    odd = replace(FORMATS["pt2"], write=wrong)
     content, seen = written(module, plan, facts(plan), images(plan), [odd], False)
     assert content == {} and not seen["checked"]["pt2"]["is_kept"]
     assert "model.pt2 is not written: its logits differ from the network's by" in caplog.text
@@ -117,7 +121,7 @@ def test_a_file_whose_logits_differ_is_left_out(
 
 def test_a_file_that_does_not_run_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     module, plan = network()
-    broken = Format("onnx", "model.onnx", (), "", lambda *_: b"noise")
+    broken = replace(FORMATS["onnx"], write=lambda *_: {"model.onnx": b"noise"})
     content, _ = written(module, plan, facts(plan), images(plan), [broken], False)
     assert content == {}
     assert "model.onnx is not written: it does not run in a fresh process (" in caplog.text
@@ -126,9 +130,9 @@ def test_a_file_that_does_not_run_is_left_out(caplog: pytest.LogCaptureFixture) 
 def test_words_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.name for one in chosen("all")] == ["pt2", "onnx"]
     assert [one.name for one in chosen("onnx, pt2,onnx")] == ["onnx", "pt2"]
-    missing = Format("odd", "model.odd", ("no_such_runtime",), "odd", lambda *_: b"")
-    monkeypatch.setattr(formats, "FORMATS", {**FORMATS, "odd": missing})
-    with pytest.raises(formats.StudyError, match=r"needs no_such_runtime; pip install 'genome-nas\[odd\]'"):
+    missing = Format("odd", ("model.odd",), ("no_such_runtime",), "odd", lambda *_: {}, "")
+    monkeypatch.setattr(registry, "FORMATS", {**FORMATS, "odd": missing})
+    with pytest.raises(StudyError, match=r"needs no_such_runtime; pip install 'genome-nas\[odd\]'"):
         chosen("odd")
     assert [one.name for one in chosen("all")] == ["pt2", "onnx"]
 
