@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from genome.network import Network
-from genome.ops._lrn import Lrn
-from genome.ops._perturb import Streamed
+from genome.plain.inference import inference_form
 from genome.plan import Plan
 
 BATCHES = (2, 3)  # images of the two runs: numbers that differ between them follow the batch
@@ -76,48 +73,20 @@ class Recording(NamedTuple):
     tensors: Mapping[str, Tensor]
 
 
-def recorded(network: Network, plan: Plan) -> Recording:
+def recorded(network: Network, plan: Plan, portable: bool = False) -> Recording:
     """Return the calls of a network in eval mode, on the CPU and in float32, for any number of images.
+
+    portable: in the operators that the converters of other runtimes know.
 
     Raises:
         PlainError: calls that depend on the number of images in other ways than by multiples of it.
     """
-    plain = _plain_form(network)
+    plain = inference_form(network, portable)
     few, more = (_run(plain, plan, images) for images in BATCHES)
     if len(few.calls) != len(more.calls) or few.exits != more.exits:
         raise PlainError("the network makes other calls for another number of images")
     calls = [_for_any_batch(a, b) for a, b in zip(few.calls, more.calls, strict=True)]
     return few._replace(calls=tuple(_needed(calls, few.exits)))
-
-
-class PlainLrn(nn.Module):
-    """`lrn` in torch's functions. (B, C, H, W) -> (B, C, H, W)"""
-
-    def __init__(self, before: int, behind: int, alpha: float, beta: float, k: float) -> None:
-        super().__init__()
-        self.before, self.behind, self.alpha, self.beta, self.k = before, behind, alpha, beta, k
-
-    def forward(self, x: Tensor) -> Tensor:
-        size = self.before + 1 + self.behind
-        if self.before == self.behind:
-            return F.local_response_norm(x, size, self.alpha * size, self.beta, self.k)
-        padded = F.pad(x * x, (0, 0, 0, 0, self.before, self.behind))
-        total = padded[:, : x.shape[1]]
-        for first in range(1, size):
-            total = total + padded[:, first : first + x.shape[1]]
-        return x * (total * self.alpha + self.k) ** -self.beta
-
-
-def _plain_form(network: Network) -> Network:
-    """Return a copy whose modules run torch's functions alone, none of their own autograd functions."""
-    copy = deepcopy(network).eval().float().cpu()
-    for parent in [*copy.modules()]:
-        for name, module in [*parent.named_children()]:
-            if isinstance(module, Streamed):
-                setattr(parent, name, nn.Sequential(OrderedDict(module.named_children())))
-            elif isinstance(module, Lrn):
-                setattr(parent, name, PlainLrn(*module.numbers))
-    return copy
 
 
 def _run(network: Network, plan: Plan, images: int) -> Recording:

@@ -15,6 +15,8 @@ from genome.plain.calls import IMAGE, Batch, Constant, Value, recorded
 from genome.plain.fold import folded
 from genome.plain.layers import Layer, Statement, constants, statements
 from genome.plain.merge import merged
+from genome.plain.portable import in_portable_forms
+from genome.plain.program import Program
 from genome.plan import Plan
 
 
@@ -27,13 +29,27 @@ def plain_module(network: Network, plan: Plan, fold: bool = False) -> fx.GraphMo
     Raises:
         PlainError: as `genome.plain.source.source`.
     """
-    recording = recorded(network, plan)
-    made = statements(recording)
-    made = merged(folded(made, recording.exits), recording.exits) if fold else made
+    return module_of(program(network, plan, fold))
+
+
+def program(network: Network, plan: Plan, fold: bool = False, portable: bool = False) -> Program:
+    """Return the statements of a network.
+
+    fold: as for `plain_module`.  portable: in forms that the converters of other runtimes convert rightly.
+    """
+    recording = recorded(network, plan, portable)
+    exits, made = recording.exits, statements(recording)
+    made = in_portable_forms(made, plan.genome.input) if portable else made
+    made = merged(folded(made, exits), exits) if fold else made
     tensors = {id(tensor): name for name, tensor in recording.tensors.items()}
     nodes = [plan.steps[one.call.step].node.name for one in made]
-    names = named(made, nodes, tensors, reserved=dir(fx.GraphModule))
-    return fx.GraphModule(_root(made, names), _graph(made, recording.exits, names)).eval()
+    return Program(made, exits, nodes, named(made, nodes, tensors, reserved=dir(fx.GraphModule)))
+
+
+def module_of(given: Program) -> fx.GraphModule:
+    """Return a program as a module in eval mode. (B, C, H, W) -> a tuple of what it gives"""
+    graph = _graph(given.made, given.exits, given.names)
+    return fx.GraphModule(_root(given.made, given.names), graph).eval()
 
 
 def _root(made: Sequence[Statement], names: Names) -> nn.Module:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 from search.errors import StudyError
 from search.results.exported import load_export
-from search.results.formats import checked_file, chosen, eager_milliseconds, file_of
+from search.results.formats import Refused, checked_file, chosen, eager_milliseconds, file_of
 from search.results.refs import is_file, named
 from search.storage.data_facts import DataFacts
 from search.storage.trial_files import GENOME_FILE
@@ -72,7 +72,10 @@ def latencies(ref: str, runs: Path, batches: Sequence[int], threads: int) -> Ite
         return
     images = _noise(facts)
     for one in chosen("all"):
-        seen = checked_file(one, file_of(one, module, plan, facts), module, images, batches, threads)
+        try:
+            seen = checked_file(one, file_of(one, module), module, images, batches, threads)
+        except Refused as refused:
+            seen = {"is_kept": False, "why": str(refused)}
         if seen["is_kept"]:
             yield from rows(f"{one.name}, folded", seen["milliseconds"])
         else:

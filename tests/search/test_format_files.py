@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,18 +20,18 @@ import pytest
 import torch
 
 import genome
-from genome import GenomeError, Plan
+from genome import Plan
 from genome.network import Network
 from search.errors import StudyError
-from search.results.formats import FORMATS, Format, chosen, registry, written
+from search.results.formats import FORMATS, Format, chosen, file_of, registry, written
 from search.results.formats.check import CLOSE
 from search.results.pixels import Pixels
 from search.storage.data_facts import DataFacts
+from tests.format_cases import drawn, hard
 from tests.genome.plain.test_plain import stirred
 from tests.search.conftest import Said
-from tests.widest import widest
 
-EXITS = {"early": 0, "out": 1}
+ROOT = Path(__file__).parents[2]
 TEXT = """\
 genome: g
 input: [3, 12, 12]
@@ -64,17 +67,33 @@ def network(text: str = TEXT) -> tuple[Network, Plan]:
     return stirred(plan, 1), plan
 
 
-@pytest.mark.parametrize("fold", [False, True])
-def test_every_format_gives_the_logits_of_every_exit(fold: bool) -> None:
+def is_installed(name: str) -> Format:
+    """Return a format; skip the test where its extra is missing."""
+    if missing := FORMATS[name].missing:
+        pytest.skip(f"{', '.join(missing)}: not installed")
+    return FORMATS[name]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_gives_the_logits_of_every_exit(name: str) -> None:
     module, plan = network()
-    content, seen = written(module, plan, facts(plan), images(plan), list(FORMATS.values()), fold)
-    assert set(content) == {"model.pt2", "model.onnx"}
-    for one in seen["checked"].values():
-        assert one["largest_difference"] <= CLOSE and one["same_predictions"] == 1.0 and one["images"] == 9
-        assert set(one["milliseconds"]) == set(seen["eager"]) == {"1", "64"}
+    one = is_installed(name)
+    content, seen = written(module, plan, facts(plan), images(plan), [one], name != "pt2")
+    checked = seen["checked"][name]
+    assert set(content) == set(one.files), checked
+    assert checked["largest_difference"] <= CLOSE and checked["same_predictions"] == 1.0
+    assert checked["images"] == 9 and checked["bytes"] == sum(map(len, content.values()))
+    assert set(checked["milliseconds"]) == set(seen["eager"]) == {"1", "64"} and checked["versions"]
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_a_graph_of_onnx_has_names_classes_and_norms(fold: bool) -> None:
     import onnx
 
-    model = onnx.load_from_string(content["model.onnx"])
+    module, plan = network()
+    stored = file_of(FORMATS["onnx"], Pixels(module, plan, facts(plan), fold))
+    model = onnx.load_from_string(stored["model.onnx"])
+    onnx.checker.check_model(model, full_check=True)
     assert [one.name for one in model.graph.output] == ["exit_early", "exit_out"]
     assert {one.key: one.value for one in model.metadata_props}["classes"] == json.dumps(
         [f"class {i}" for i in range(4)]
@@ -83,40 +102,80 @@ def test_every_format_gives_the_logits_of_every_exit(fold: bool) -> None:
     assert norms == (1 if fold else 2)
 
 
+def every_file() -> dict[str, bytes]:
+    """Return the files of all installed formats of one network."""
+    module, plan = network()
+    pixels = Pixels(module, plan, facts(plan), False)
+    return {name: file for one in chosen("all") for name, file in file_of(one, pixels).items()}
+
+
 def test_no_path_of_this_machine_is_in_a_file_and_the_same_network_gives_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    found = []
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        monkeypatch.chdir(tmp_path / folder)
-        module, plan = network()
-        found.append(written(module, plan, facts(plan), images(plan), list(FORMATS.values()), False)[0])
-    assert found[0] == found[1]
-    archive = zipfile.ZipFile(io.BytesIO(found[0]["model.pt2"]))
-    texts = [found[0]["model.onnx"], *(archive.read(name) for name in archive.namelist())]
-    for word in (b"site-packages", b"genome/plain", b"search/results", str(Path.home()).encode() + b"/"):
+    """Also in another process and folder, and for the second network that a process writes."""
+    script = (
+        "import pathlib, tests.search.test_format_files as t\n"
+        "for name, file in t.every_file().items(): pathlib.Path(name).write_bytes(file)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
+    every_file()
+    found = every_file()
+    assert found == {name: Path(tmp_path, name).read_bytes() for name in found}
+    archive = zipfile.ZipFile(io.BytesIO(found.pop("model.pt2")))
+    texts = [*found.values(), *(archive.read(name) for name in archive.namelist())]
+    places = (b"site-packages", b"genome/plain", b"search/results", b"format_files", str(ROOT).encode())
+    for word in (*places, sys.prefix.encode(), str(Path.home()).encode() + b"/", str(tmp_path).encode()):
         assert not any(word in text for text in texts), word
 
 
-def test_a_file_whose_logits_differ_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A converter that errs is made of the right one: it shifts a bias."""
+CHAIN = """\
+genome: g
+input: [3, 8, 8]
+classes: 4
+nodes:
+  stem: {op: conv, in: [image], width: 4}
+  beside: {op: conv, in: [image], width: 4}
+  bent: {op: conv, in: [stem], width: 4}
+  both: {op: add, in: [bent, beside]}
+  out: {op: exit, in: [both]}
+"""
 
-    def wrong(
-        module: Pixels, example: Any, exits: Sequence[str], about: Mapping[str, str]
-    ) -> dict[str, bytes]:
-        changed = Pixels(*network(), facts(network()[1]), False)
-        with torch.no_grad():
-            [*changed.parameters()][-1].add_(1.0)
-        return FORMATS["pt2"].write(changed, example, exits, about)
 
-    module, plan = network()
-    odd = replace(FORMATS["pt2"], write=wrong)
+@pytest.mark.parametrize("node", ["beside", "out"])
+def test_the_node_that_differs_is_named(node: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A converter that errs is made of the right one: it scales the weights of one layer by 1.1."""
+    import onnx
+
+    def wrong(*given: Any) -> dict[str, bytes]:
+        model = onnx.load_from_string(FORMATS["onnx"].write(*given)["model.onnx"])
+        for tensor in model.graph.initializer:
+            if tensor.name.startswith(f"network.{node}.weight"):
+                scaled = onnx.numpy_helper.to_array(tensor) * np.float32(1.1)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(scaled, tensor.name))
+        return {"model.onnx": model.SerializeToString()}
+
+    module, plan = network(CHAIN)
+    odd = replace(FORMATS["onnx"], write=wrong)
+    content, seen = written(module, plan, facts(plan), images(plan), [odd], True)
+    assert content == {} and not seen["checked"]["onnx"]["is_kept"]
+    assert "model.onnx is not written: its logits differ from the network's by " in caplog.text
+    layer = "Linear" if node == "out" else "Conv2d"
+    assert f"of the largest; its map behind node `{node}` ({layer}) differs by " in caplog.text
+
+
+def test_the_node_that_a_converter_cannot_convert_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    def fussy(module: Pixels, *given: Any) -> dict[str, bytes]:
+        if any(one.call.function is torch.Tensor.add for one in module.program.made):
+            raise NotImplementedError("no sums")
+        return FORMATS["pt2"].write(module, *given)
+
+    module, plan = network(CHAIN)
+    odd = replace(FORMATS["pt2"], write=fussy)
     content, seen = written(module, plan, facts(plan), images(plan), [odd], False)
     assert content == {} and not seen["checked"]["pt2"]["is_kept"]
-    assert "model.pt2 is not written: its logits differ from the network's by" in caplog.text
+    sentence = "its converter fails (NotImplementedError: no sums); the first node that fails is `both` (add)"
+    assert f"model.pt2 is not written: {sentence}" in caplog.text
 
 
 def test_a_file_that_does_not_run_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
@@ -128,13 +187,14 @@ def test_a_file_that_does_not_run_is_left_out(caplog: pytest.LogCaptureFixture) 
 
 
 def test_words_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [one.name for one in chosen("all")] == ["pt2", "onnx"]
+    installed = [name for name, one in FORMATS.items() if not one.missing]
+    assert [one.name for one in chosen("all")] == installed
     assert [one.name for one in chosen("onnx, pt2,onnx")] == ["onnx", "pt2"]
     missing = Format("odd", ("model.odd",), ("no_such_runtime",), "odd", lambda *_: {}, "")
     monkeypatch.setattr(registry, "FORMATS", {**FORMATS, "odd": missing})
     with pytest.raises(StudyError, match=r"needs no_such_runtime; pip install 'genome-nas\[odd\]'"):
         chosen("odd")
-    assert [one.name for one in chosen("all")] == ["pt2", "onnx"]
+    assert [one.name for one in chosen("all")] == installed
 
 
 def test_an_export_with_formats(
@@ -152,7 +212,7 @@ def test_an_export_with_formats(
     report = json.loads(Path("mine/report.json").read_text())
     assert {"model.pt2", "model.onnx"} <= set(report["files"]) and report["formats"]["fold"]
     for words, sentence in (
-        (("--formats", "tflite"), "--formats has 'tflite'; it may be all, or some of pt2, onnx"),
+        (("--formats", "tflite"), f"--formats has 'tflite'; it may be all, or some of {', '.join(FORMATS)}"),
         (("--fold",), "--fold belongs to --formats"),
     ):
         said = command("export", "tiny", "--to", "other", *words)
@@ -173,16 +233,12 @@ def test_without_its_images_a_study_is_compared_on_noise(
 
 
 @pytest.mark.slow
-def test_drawn_networks_in_every_format() -> None:
-    space, kept = widest(), 0
-    for seed in range(40):
-        try:
-            plan = genome.resolve(space.sample(Random(seed)))
-        except GenomeError:
-            continue
-        content, seen = written(
-            stirred(plan, seed), plan, facts(plan), images(plan), list(FORMATS.values()), True
-        )
-        assert len(content) == 2, (seed, seen)
-        kept += 1
-    assert kept > 20
+@pytest.mark.parametrize("name", FORMATS)
+def test_hard_and_drawn_networks_in_a_format(name: str) -> None:
+    one = is_installed(name)
+    wrong = {}
+    for case, plan in chain(hard(), drawn(30)):
+        content, seen = written(stirred(plan, 1), plan, facts(plan), images(plan, 3), [one], True)
+        if not content:
+            wrong[case] = seen["checked"][name]["why"]
+    assert not wrong

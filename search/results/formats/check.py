@@ -11,26 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.results.formats import runner
-from search.results.formats.format import Format
+from search.results.formats.format import Format, Refused
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from torch import nn
 
+    from search.results.pixels import Pixels
+
 CLOSE = 1e-4  # of the largest logit: a file whose logits differ by more is not kept
 SECONDS = 600.0  # after which a check has failed
 BATCHES, THREADS = (1, 64), 1  # images, and threads, that latency is measured with
 
 
-class Refused(Exception):
-    """A file that cannot be run, with a sentence that says why."""
-
-
 def checked_file(
     one: Format,
     stored: Mapping[str, bytes],
-    module: nn.Module,
+    module: Pixels,
     images: npt.NDArray[np.uint8],
     batches: Sequence[int] = BATCHES,
     threads: int = THREADS,
@@ -38,14 +36,14 @@ def checked_file(
     """Run the files of a format in a fresh process; return how far the logits are from the module's, and the latency.
 
     images: (N, C, H, W).  batches: numbers of images that latency is measured with.
+
+    Raises:
+        Refused: the files do not run.
     """
     import numpy as np
 
-    try:
-        found, seen = _run(one, stored, images, batches, threads)
-    except Refused as refused:
-        return {"is_kept": False, "why": str(refused)}
-    wanted = _logits(module, images)
+    found, seen = ran(one, stored, module.outs, images, batches, threads)
+    wanted = maps(module, images)
     error = largest_difference(found, wanted)
     is_kept = bool(error <= CLOSE)  # also where it is not a number
     return {
@@ -60,30 +58,37 @@ def checked_file(
 
 
 def largest_difference(found: Sequence[Any], wanted: Sequence[Any]) -> float:
-    """Return how far maps are from others, as a part of the largest number of each."""
+    """Return how far maps are from others, as a part of the largest number of each; infinite for other shapes."""
     import numpy as np
 
+    if any(a.shape != b.shape for a, b in zip(found, wanted, strict=True)):
+        return float("inf")
     return max(
         float(np.abs(a - b).max() / max(float(np.abs(b).max()), 1e-9))
         for a, b in zip(found, wanted, strict=True)
     )
 
 
-def _logits(module: nn.Module, images: npt.NDArray[np.uint8]) -> list[Any]:
+def maps(module: Pixels, images: npt.NDArray[np.uint8]) -> list[Any]:
+    """Return what a module gives for images, as arrays."""
     import torch
 
     with torch.inference_mode():
         return [one.numpy() for one in module(torch.from_numpy(images))]
 
 
-def _run(
+def ran(
     one: Format,
     stored: Mapping[str, bytes],
+    outs: Sequence[str],
     images: npt.NDArray[np.uint8],
-    batches: Sequence[int],
-    threads: int,
+    batches: Sequence[int] = (),
+    threads: int = THREADS,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Return what a file gives for images, and its latency and versions. Raises Refused."""
+    """Return what the files of a format give for images in a fresh process, and latency and versions. Raises Refused.
+
+    outs: the names of what they give, in order.
+    """
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
@@ -91,13 +96,13 @@ def _run(
         np.save(given, images)
         for name, content in stored.items():
             Path(folder, name).write_bytes(content)
-        file = Path(folder, one.file)
-        said = _said([runner.__file__, one.loader, file, given, found, *map(str, (threads, *batches))])
-        with np.load(found) as maps:
-            return [maps[f"exit{i}"] for i in range(len(maps.files))], json.loads(said)
+        about = one.loader, str(Path(folder, one.file)), json.dumps(list(outs)), str(given), str(found)
+        said = _said([runner.__file__, *about, *map(str, (threads, *batches))])
+        with np.load(found) as arrays:
+            return [arrays[f"out{i}"] for i in range(len(outs))], json.loads(said)
 
 
-def _said(arguments: Sequence[str | Path]) -> str:
+def _said(arguments: Sequence[str]) -> str:
     """Return what a script prints in a process without this package. Raises Refused."""
     command = [sys.executable, "-I", *arguments]
     try:

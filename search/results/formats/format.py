@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 Write = Callable[["nn.Module", Any, Sequence[str], Mapping[str, str]], dict[str, bytes]]
 
 
+class Refused(Exception):
+    """A file that cannot be written or run, with a sentence that says why."""
+
+
 @dataclass(frozen=True)
 class Format:
     """A kind of file."""

@@ -40,11 +40,11 @@ def _forget_sources(model: Any) -> None:
         part.ClearField("doc_string")
 
 
-def load(file: str, threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:
+def load(file: str, outs: Sequence[str], threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:
     """Return what runs a file, and the versions of the runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(None, {"pixels": images}), {"onnxruntime": onnxruntime.__version__}
+    return lambda images: session.run(outs, {"pixels": images}), {"onnxruntime": onnxruntime.__version__}

@@ -20,7 +20,7 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
     return {"model.pt2": stored.getvalue()}
 
 
-def load(file: str, threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:
+def load(file: str, outs: Sequence[str], threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:
     """Return what runs a file, and the versions of the runtime."""
     import torch
 

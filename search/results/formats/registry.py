@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from search.errors import StudyError
-from search.results.formats import onnx, pt2
+from search.results.formats import executorch, litert, ncnn, onnx, openvino, pt2
 from search.results.formats.format import Format
 
 FORMATS: Mapping[str, Format] = {
@@ -13,12 +13,20 @@ FORMATS: Mapping[str, Format] = {
     for one in (
         Format("pt2", ("model.pt2",), (), "", pt2.write, pt2.__file__),
         Format(
-            "onnx",
-            ("model.onnx",),
-            ("onnx", "onnxscript", "onnxruntime"),
-            "onnx",
-            onnx.write,
-            onnx.__file__,
+            "onnx", ("model.onnx",), ("onnx", "onnxscript", "onnxruntime"), "onnx", onnx.write, onnx.__file__
+        ),
+        Format("openvino", openvino.FILES, ("openvino",), "openvino", openvino.write, openvino.__file__),
+        Format("ncnn", ncnn.FILES, ("ncnn", "pnnx"), "ncnn", ncnn.write, ncnn.__file__),
+        Format(
+            "litert",
+            ("model.tflite",),
+            ("litert_torch", "ai_edge_litert"),
+            "litert",
+            litert.write,
+            litert.__file__,
+        ),
+        Format(
+            "executorch", ("model.pte",), ("executorch",), "executorch", executorch.write, executorch.__file__
         ),
     )
 }

@@ -1,9 +1,10 @@
 """Runs one exported file in a process without this package:
 
-    python runner.py LOADER.py FILE IMAGES.npy FOUND.npz THREADS BATCH...
+    python runner.py LOADER.py FILE OUTS IMAGES.npy FOUND.npz THREADS BATCH...
 
-LOADER.py has a function `load`, which returns what runs the file. The logits are stored. The last line that is
-printed is JSON: latency in milliseconds by the number of images, and the versions of the runtime.
+LOADER.py has a function `load`, which returns what runs the file. OUTS are the names of what it gives, as JSON; it is
+stored in this order. The last line that is printed is JSON: latency in milliseconds by the number of images, and the
+versions of the runtime.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ def milliseconds(run: Callable[[Any], Any], images: Any) -> dict[str, float]:
 
 def main() -> None:
     """Run the file of the command line."""
-    loader, file, given, found, threads, *sizes = sys.argv[1:]
-    run, versions = runpy.run_path(loader)["load"](file, int(threads))
+    loader, file, names, given, found, threads, *sizes = sys.argv[1:]
+    run, versions = runpy.run_path(loader)["load"](file, json.loads(names), int(threads))
     images = np.load(given)
     parts = [run(images[i : i + PART]) for i in range(0, len(images), PART)]
     outs = [np.concatenate(one) for one in zip(*parts, strict=True)]
-    named: dict[str, Any] = {f"exit{i}": one for i, one in enumerate(outs)}
+    named: dict[str, Any] = {f"out{i}": one for i, one in enumerate(outs)}
     np.savez(found, **named)
     batches = {size: np.resize(images, (int(size), *images.shape[1:])) for size in sizes}
     latency = {size: milliseconds(run, batch) for size, batch in batches.items()}

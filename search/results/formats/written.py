@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.results.formats.check import checked_file, eager_milliseconds
-from search.results.formats.format import Format
-from search.results.formats.quiet import quiet
+from search.results.formats.convert import file_of
+from search.results.formats.format import Format, Refused
+from search.results.formats.locate import told_place
 from search.storage.data_facts import DataFacts
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def written(
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Return the files of formats by name, and what was seen when each ran in a fresh process, beside the network.
 
-    A file whose logits are not the network's is left out, and the log says so.
+    A file whose logits are not the network's is left out, and the log says so, with the node that differs.
     network: with its trained weights, in eval mode.  images: (N, C, H, W) to compare on.  fold: norms are part of the
     convolutions beside them.
     """
@@ -45,8 +45,8 @@ def written(
     module = Pixels(network, plan, facts, fold)
     content, checked = dict[str, bytes](), dict[str, Any]()
     for one in formats:
-        stored = file_of(one, module, plan, facts)
-        seen = checked[one.name] = checked_file(one, stored, module, images)
+        stored, seen = _tried(one, module, images)
+        checked[one.name] = seen
         if seen["is_kept"]:
             content |= stored
         else:
@@ -54,11 +54,16 @@ def written(
     return content, {"fold": fold, "eager": eager_milliseconds(network, facts.input), "checked": checked}
 
 
-def file_of(one: Format, module: Pixels, plan: Plan, facts: DataFacts) -> Mapping[str, bytes]:
-    """Return the files of a network in a format, by name."""
-    import torch
-
-    exits = [f"exit_{plan.steps[i].node.name}" for i in plan.exits]
-    about = {"classes": json.dumps(list(facts.classes)), "input": json.dumps(list(facts.input))}
-    with quiet():
-        return one.write(module, torch.zeros(2, *facts.input, dtype=torch.uint8), exits, about)
+def _tried(
+    one: Format, module: Pixels, images: npt.NDArray[np.uint8]
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Return the files of a format, and what was seen when they ran."""
+    stored = dict[str, bytes]()
+    try:
+        stored = file_of(one, module)
+        seen = checked_file(one, stored, module, images)
+    except Refused as refused:
+        seen = {"is_kept": False, "why": str(refused)}
+    if not seen["is_kept"] and (place := told_place(one, module, images)):
+        seen["why"] += f"; {place}"
+    return stored, seen
