@@ -101,7 +101,7 @@ def forms(name: str, batch: int, folder: Path) -> dict[str, Form]:
     plain, folded = (plain_network(network, plan, fold, folder) for fold in (False, True))
     folded = folded.to(memory_format=torch.channels_last)
     file = folder / "model.onnx"
-    file.write_bytes(file_of(FORMATS["onnx"], Pixels(network, plan, facts, fold=True), plan, facts))
+    file.write_bytes(file_of(FORMATS["onnx"], Pixels(network, plan, facts, fold=True))["model.onnx"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

@@ -73,7 +73,7 @@ def _graph(made: Sequence[Statement], exits: Sequence[int], names: Names) -> fx.
         if one.layer is not None:
             found = graph.call_module(names.layers[id(one.layer)], (values[call.args[0].number],))
         else:
-            found = graph.call_function(call.function, filled(call.args), filled(dict(call.kwargs)))
+            found = _called(graph, call.function, filled(call.args), filled(dict(call.kwargs)))
         parts = (
             [graph.call_function(operator.getitem, (found, i)) for i in range(len(call.outs))]
             if call.is_tuple
@@ -82,6 +82,13 @@ def _graph(made: Sequence[Statement], exits: Sequence[int], names: Names) -> fx.
         values.update(zip(call.outs, parts, strict=True))
     graph.output(tuple(values[value] for value in exits))
     return graph
+
+
+def _called(graph: fx.Graph, function: Any, args: Any, kwargs: dict[str, Any]) -> fx.Node:
+    """A call of a function; of a method where torch wraps that in a function without a place, as `**` of tensors."""
+    if getattr(function, "__module__", "") == "torch._tensor":
+        return graph.call_method(function.__name__, args, kwargs)
+    return graph.call_function(function, args, kwargs)
 
 
 class _Filled:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genome.plain.calls import Call, Value
+from genome.plain.calls import Call, Constant, Value
 
 Shape = tuple[int, ...]
 PREVIOUS = object()  # stands for what the step before gives
@@ -77,8 +78,14 @@ class _Axis(NamedTuple):
 
     @property
     def pads(self) -> tuple[int, int]:
-        """The padding after which rounding up leaves out no window."""
-        return self.padding, min(self.padding, self.needed - self.pixels - self.padding)
+        """The padding after which no window reaches past the end."""
+        return self.padding, max(self.padding, self.needed - self.pixels - self.padding)
+
+    @property
+    def counts(self) -> Tensor:
+        """How many numbers each window averages: those of the image and of the padding."""
+        starts = torch.arange(self.outs) * self.stride
+        return (starts + self.size).clamp(max=self.pixels + 2 * self.padding) - starts
 
 
 class _Pool(NamedTuple):
@@ -111,26 +118,30 @@ class _Pool(NamedTuple):
         """The pool with other settings."""
         return Step(call.function, (self.given, self.size), {**self.settings, **changed}, call.shapes[0])
 
-    def after_padding(
-        self, call: Call, shapes: Mapping[int, Shape], fill: float, **changed: Any
-    ) -> list[Step]:
-        """Padding, and the pool without its own."""
+    def after_padding(self, call: Call, shapes: Mapping[int, Shape], fill: float) -> list[Step]:
+        """Padding, and the pool without its own, rounding down."""
         amounts = [side for axis in reversed(self.axes) for side in axis.pads]
-        shape = shapes[self.given.number]
-        before = padded(self.given, shape, amounts, {"mode": "constant", "value": fill})
-        last = self.step(call, padding=0, **changed)
-        return [*before, last._replace(args=(PREVIOUS, self.size)) if before else last]
+        before = padded(self.given, shapes[self.given.number], amounts, {"mode": "constant", "value": fill})
+        last = self.step(call, padding=0, ceil_mode=False)
+        return [*before, last._replace(args=(PREVIOUS, self.size))]
+
+    @property
+    def correction(self) -> Tensor:
+        """The size of a window by the numbers that it averages. (1, 1, H', W')"""
+        rows, columns = (axis.size / axis.counts for axis in self.axes)
+        return (rows[:, None] * columns)[None, None]
 
 
 def average(call: Call, shapes: Mapping[int, Shape]) -> list[Step]:
-    """Round down where that is the same; else count the padding as pixels, and what hangs over it not at all."""
+    """Round down where that is the same; else average over zeros too, and correct where a window has fewer numbers."""
     names = ("stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
     pool = _Pool.of(call, shapes, names)
     if not pool.rounds_up:
         return []
     if not pool.any("overhangs"):
         return [pool.step(call, ceil_mode=False)]
-    return pool.after_padding(call, shapes, 0.0, count_include_pad=False)
+    product = Step(torch.mul, (PREVIOUS, Constant(pool.correction)), {}, call.shapes[0])
+    return [*pool.after_padding(call, shapes, 0.0), product]
 
 
 def maximum(call: Call, shapes: Mapping[int, Shape]) -> list[Step]:

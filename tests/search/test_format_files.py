@@ -23,8 +23,7 @@ import genome
 from genome import Plan
 from genome.network import Network
 from search.errors import StudyError
-from search.results.formats import FORMATS, Format, chosen, file_of, registry, written
-from search.results.formats.check import CLOSE
+from search.results.formats import CLOSE, FORMATS, Format, chosen, file_of, registry, written
 from search.results.pixels import Pixels
 from search.storage.data_facts import DataFacts
 from tests.format_cases import drawn, hard

@@ -13,16 +13,18 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import genome
 from genome import GenomeError, Plan, zoo
 from genome.network import Network
-from genome.plain.calls import PlainError
-from genome.plain.module import plain_module
+from genome.plain.calls import Call, PlainError, leaves
+from genome.plain.module import module_of, plain_module, program
 from genome.plain.source import source
 from genome.testing import around
+from tests.format_cases import hard
 from tests.variants import MOTIFS, PLAIN, variants
 from tests.widest import widest
 
@@ -59,6 +61,7 @@ class Refused(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Refused())
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 
 torch.set_num_threads(1)
@@ -183,6 +186,35 @@ def test_a_published_network_is_a_few_classes(name: str) -> None:
     assert text.count("\n") < 310 and "genome" not in text.lower()
     if name == "resnet-20":
         assert text.count("class ") == 3 and "Block1(16)" in text and "Block2(16)" in text
+
+
+@pytest.mark.parametrize("name", [name for name, _ in hard()])
+def test_hard_cases_compute_the_same_in_the_forms_that_converters_know(name: str) -> None:
+    plan = dict(hard())[name]
+    network = stirred(plan, 1)
+    modules = [module_of(program(network, plan, fold, True)) for fold in (False, True)]
+    for made in (*modules, plain_module(network, plan)):
+        for count in (2, 5):
+            x = images(plan, count)
+            with torch.no_grad():
+                assert relative(made(x), network(x)) < CLOSE
+
+
+def test_what_converters_get_wrong_is_in_no_portable_program() -> None:
+    for _, plan in hard():
+        made = [one.call for one in program(stirred(plan, 1), plan, portable=True).made]
+        shapes = {value: shape for one in made for value, shape in zip(one.outs, one.shapes, strict=True)}
+        for call in made:
+            numbers = [leaf for leaf in leaves(call.args) if type(leaf) is int]
+            steps = [leaf.step for leaf in call.args[1] if isinstance(leaf, slice)] if is_index(call) else []
+            assert call.function is not F.pad or min(numbers) >= 0
+            assert not set(steps) - {None} and "alpha" not in call.kwargs
+            assert not (call.kwargs.get("ceil_mode") and "count_include_pad" in call.kwargs)
+        assert max(map(len, shapes.values())) <= 5
+
+
+def is_index(call: Call) -> bool:
+    return call.function is Tensor.__getitem__ and isinstance(call.args[1], tuple)
 
 
 @pytest.mark.parametrize("fold", [False, True])
