@@ -189,7 +189,7 @@ def test_words_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     installed = [name for name, one in FORMATS.items() if not one.missing]
     assert [one.name for one in chosen("all")] == installed
     assert [one.name for one in chosen("onnx, pt2,onnx")] == ["onnx", "pt2"]
-    missing = Format("odd", ("model.odd",), ("no_such_runtime",), "odd", lambda *_: {}, "")
+    missing = Format("odd", ("model.odd",), ("no_such_runtime",), lambda *_: {}, "", "1")
     monkeypatch.setattr(registry, "FORMATS", {**FORMATS, "odd": missing})
     with pytest.raises(StudyError, match=r"needs no_such_runtime; pip install 'genome-nas\[odd\]'"):
         chosen("odd")

@@ -53,6 +53,7 @@ def checked_file(
         "same_predictions": float(np.mean(found[-1].argmax(1) == wanted[-1].argmax(1))),
         "images": len(images),
         "bytes": sum(map(len, stored.values())),
+        "images_per_call": one.batch,
         **seen,
     }
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+FILES = ("model.pte",)
+NEEDS = ("executorch",)
+BATCH = "1"
+
 
 def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, str]) -> dict[str, bytes]:
     """Return the files of a module, which take one image a call. They have no place for `about` and for names."""
@@ -14,7 +18,7 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
 
     program = torch.export.export(module, (example[:1],))
     lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-    return {"model.pte": lowered.to_executorch().buffer}
+    return {FILES[0]: lowered.to_executorch().buffer}
 
 
 def load(file: str, outs: Sequence[str], threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:

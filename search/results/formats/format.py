@@ -23,15 +23,17 @@ class Refused(Exception):
 class Format:
     """A kind of file."""
 
+    # as `--formats` has it, and the extra of this package that brings what it needs
     name: str
     # the first is the one that is loaded; the others lie beside it
     files: tuple[str, ...]
-    # modules that writing and running it needs, and the extra of this package that brings them
+    # modules that writing and running it needs
     needs: tuple[str, ...]
-    extra: str
     write: Write
     # file with the function `load`, which runs where this package cannot be imported
     loader: str
+    # images that a call takes: "any" number, or "1"
+    batch: str
 
     @property
     def file(self) -> str:

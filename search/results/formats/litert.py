@@ -9,6 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+FILES = ("model.tflite",)
+NEEDS = ("litert_torch", "ai_edge_litert")
+BATCH = "1"
+
 
 def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, str]) -> dict[str, bytes]:
     """Return the files of a module, which take one image a call."""
@@ -16,9 +20,9 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
 
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         made = litert_torch.convert(_named(module, outs), sample_kwargs={"pixels": example[:1]})
-        file = Path(folder, "model.tflite")
+        file = Path(folder, FILES[0])
         made.export(str(file))
-        return {"model.tflite": file.read_bytes()}
+        return {FILES[0]: file.read_bytes()}
 
 
 def _named(module: Any, outs: Sequence[str]) -> Any:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 FILES = ("model.ncnn.param", "model.ncnn.bin")
+NEEDS = ("ncnn", "pnnx")
+BATCH = "1"
 
 
 def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, str]) -> dict[str, bytes]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+FILES = ("model.onnx",)
+NEEDS = ("onnx", "onnxscript", "onnxruntime")
+BATCH = "any"
 OPSET = 20  # the first that has what every node type needs, such as 5-dimensional samples of a grid
 
 
@@ -28,7 +31,7 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
     for key, value in about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
-    return {"model.onnx": bytes(model.SerializeToString(deterministic=True))}
+    return {FILES[0]: bytes(model.SerializeToString(deterministic=True))}
 
 
 def _forget_sources(model: Any) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FILES = ("model.xml", "model.bin")
+NEEDS = ("openvino",)
+BATCH = "any"
 # The CPU plugin computes in bfloat16 where the processor has it, which changes logits by percents.
 PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
 

@@ -6,6 +6,10 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+FILES = ("model.pt2",)
+NEEDS: tuple[str, ...] = ()
+BATCH = "any"
+
 
 def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, str]) -> dict[str, bytes]:
     """Return the files of a module for any number of images."""
@@ -17,7 +21,7 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
             node.meta.pop(key, None)
     stored = io.BytesIO()
     torch.export.save(program, stored, extra_files=dict(about))
-    return {"model.pt2": stored.getvalue()}
+    return {FILES[0]: stored.getvalue()}
 
 
 def load(file: str, outs: Sequence[str], threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:

@@ -1,34 +1,28 @@
-"""The formats by name. A format is a file beside this one, with `write` and `load`, and an entry here."""
+"""The formats by name. A format is a file beside this one and an entry here.
+
+The file has FILES, NEEDS, BATCH, `write` and `load`; see `Format`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 
 from search.errors import StudyError
 from search.results.formats import executorch, litert, ncnn, onnx, openvino, pt2
 from search.results.formats.format import Format
 
+
+def _format(name: str, module: ModuleType) -> Format:
+    return Format(name, module.FILES, module.NEEDS, module.write, str(module.__file__), module.BATCH)
+
+
 FORMATS: Mapping[str, Format] = {
-    one.name: one
-    for one in (
-        Format("pt2", ("model.pt2",), (), "", pt2.write, pt2.__file__),
-        Format(
-            "onnx", ("model.onnx",), ("onnx", "onnxscript", "onnxruntime"), "onnx", onnx.write, onnx.__file__
-        ),
-        Format("openvino", openvino.FILES, ("openvino",), "openvino", openvino.write, openvino.__file__),
-        Format("ncnn", ncnn.FILES, ("ncnn", "pnnx"), "ncnn", ncnn.write, ncnn.__file__),
-        Format(
-            "litert",
-            ("model.tflite",),
-            ("litert_torch", "ai_edge_litert"),
-            "litert",
-            litert.write,
-            litert.__file__,
-        ),
-        Format(
-            "executorch", ("model.pte",), ("executorch",), "executorch", executorch.write, executorch.__file__
-        ),
-    )
+    "pt2": _format("pt2", pt2),
+    "onnx": _format("onnx", onnx),
+    "openvino": _format("openvino", openvino),
+    "ncnn": _format("ncnn", ncnn),
+    "litert": _format("litert", litert),
+    "executorch": _format("executorch", executorch),
 }
 
 
@@ -48,7 +42,5 @@ def _named(word: str) -> Format:
         raise StudyError(f"--formats has {word!r}; it may be all, or some of {', '.join(FORMATS)}")
     found = FORMATS[word]
     if missing := found.missing:
-        raise StudyError(
-            f"--formats {word} needs {', '.join(missing)}; pip install 'genome-nas[{found.extra}]'"
-        )
+        raise StudyError(f"--formats {word} needs {', '.join(missing)}; pip install 'genome-nas[{word}]'")
     return found
