@@ -22,8 +22,10 @@ import torch
 import genome
 from genome import Plan
 from genome.network import Network
+from genome.plain.module import module_of, program
 from search.errors import StudyError
 from search.results.formats import CLOSE, FORMATS, Format, chosen, file_of, registry, written
+from search.results.formats.locate import told_place
 from search.results.pixels import Pixels
 from search.storage.data_facts import DataFacts
 from tests.format_cases import drawn, hard
@@ -133,10 +135,9 @@ genome: g
 input: [3, 8, 8]
 classes: 4
 nodes:
-  stem: {op: conv, in: [image], width: 4}
-  beside: {op: conv, in: [image], width: 4}
-  bent: {op: conv, in: [stem], width: 4}
-  both: {op: add, in: [bent, beside]}
+  stem: {op: conv, in: [image], width: 4, order: conv}
+  beside: {op: conv, in: [image], width: 4, order: conv-act}
+  both: {op: add, in: [stem, beside]}
   out: {op: exit, in: [both]}
 """
 
@@ -158,9 +159,31 @@ def test_the_node_that_differs_is_named(node: str, caplog: pytest.LogCaptureFixt
     odd = replace(FORMATS["onnx"], write=wrong)
     content, seen = written(module, plan, facts(plan), images(plan), [odd], True)
     assert content == {} and not seen["checked"]["onnx"]["is_kept"]
-    assert "model.onnx is not written: its logits differ from the network's by " in caplog.text
+    assert "model.onnx is not written: its logits differ by " in caplog.text
     layer = "Linear" if node == "out" else "Conv2d"
-    assert f"of the largest; its map behind node `{node}` ({layer}) differs by " in caplog.text
+    assert f"of the largest; maps behind node `{node}` ({layer}) differ by " in caplog.text
+
+
+def test_a_wrong_conversion_of_a_runtime_is_located() -> None:
+    """ncnn averages over pixels that are not there where a pool rounds up: no portable form has such a pool."""
+    one = is_installed("ncnn")
+    plan = dict(hard())["average pool, padded, ceil"]
+    module = Pixels(stirred(plan, 1), plan, facts(plan), False)
+    assert told_place(one, module, images(plan)) == ""
+    module.program = program(stirred(plan, 1), plan)
+    module.network = module_of(module.program)
+    assert told_place(one, module, images(plan)).startswith("maps behind node `b` (avg_pool2d) differ by ")
+
+
+def test_a_conversion_tells_nobody() -> None:
+    """The package of OpenVINO sends an event when it is imported."""
+    is_installed("openvino")
+    script = (
+        "import sys\nfrom search.results.formats.openvino import _runtime\n_runtime()\n"
+        "assert not any(name.startswith('openvino_telemetry.') for name in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
 def test_the_node_that_a_converter_cannot_convert_is_named(caplog: pytest.LogCaptureFixture) -> None:

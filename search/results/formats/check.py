@@ -48,7 +48,7 @@ def checked_file(
     is_kept = bool(error <= CLOSE)  # also where it is not a number
     return {
         "is_kept": is_kept,
-        **({} if is_kept else {"why": f"its logits differ from the network's by {error:.1%} of the largest"}),
+        **({} if is_kept else {"why": f"its logits {told(error)}"}),
         "largest_difference": error if np.isfinite(error) else None,
         "same_predictions": float(np.mean(found[-1].argmax(1) == wanted[-1].argmax(1))),
         "images": len(images),
@@ -68,6 +68,13 @@ def largest_difference(found: Sequence[Any], wanted: Sequence[Any]) -> float:
         float(np.abs(a - b).max() / max(float(np.abs(b).max()), 1e-9))
         for a, b in zip(found, wanted, strict=True)
     )
+
+
+def told(error: float) -> str:
+    """Return the difference of maps in words."""
+    if error == float("inf"):
+        return "are infinite, or have other shapes"
+    return f"differ by {error:.1%} of the largest" if error == error else "are not all numbers"
 
 
 def maps(module: Pixels, images: npt.NDArray[np.uint8]) -> list[Any]:

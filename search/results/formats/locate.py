@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.results.formats.check import CLOSE, largest_difference, maps, ran
+from search.results.formats.check import CLOSE, largest_difference, maps, ran, told
 from search.results.formats.convert import file_of
 from search.results.formats.format import Format, Refused
 
@@ -44,4 +44,4 @@ def _mistake(one: Format, module: Pixels, images: npt.NDArray[np.uint8]) -> str:
     except Refused:
         return "the first node that fails is {node}"
     error = largest_difference(found, maps(module, images))
-    return "" if error <= CLOSE else f"its map behind node {{node}} differs by {error:.1%} of the largest"
+    return "" if error <= CLOSE else f"maps behind node {{node}} {told(error)}"

@@ -213,6 +213,18 @@ def test_what_converters_get_wrong_is_in_no_portable_program() -> None:
         assert max(map(len, shapes.values())) <= 5
 
 
+def test_a_convolution_that_a_loop_calls_again_is_a_layer_of_its_own_where_a_norm_follows() -> None:
+    """Converters fold the norm of one pass into the weights, which the other passes would read."""
+    plan = dict(hard())["a loop with norms behind its convolutions"]
+    network = stirred(plan, 1)
+    calls = {}
+    for portable in (False, True):
+        made = program(network, plan, portable=portable).made
+        layers = [id(one.layer) for one in made if one.layer and one.layer.kind == "Conv2d"]
+        calls[portable] = len(layers) - len(set(layers))
+    assert calls == {False: 3, True: 0}
+
+
 def is_index(call: Call) -> bool:
     return call.function is Tensor.__getitem__ and isinstance(call.args[1], tuple)
 
