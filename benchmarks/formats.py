@@ -1,6 +1,6 @@
 """How right each format of exports is: a table of formats by node types, hard cases, published networks and draws.
 
-    python benchmarks/formats.py [--formats onnx,openvino] [--draws 20] [--most 3] [--only WORD]
+    python benchmarks/formats.py [--formats onnx,openvino] [--draws 20] [--variants 3] [--only WORD]
 
 A cell has the largest difference of the logits, or how many networks are not right, of which kind. Each file runs in a
 fresh process; formats whose extras are not installed are left out.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 import numpy as np
 import torch
@@ -55,10 +54,10 @@ def cell(one: Format, networks: Sequence[tuple[str, Plan]]) -> str:
     return ", ".join([f"{worst:.0e}", *bad]) + (f" of {len(networks)}" if bad else "")
 
 
-def rows(formats: Sequence[Format], draws: int, only: str, most: int) -> Iterator[tuple[str, ...]]:
-    for family, networks in families(draws):
+def rows(formats: Sequence[Format], draws: int, only: str, variants: int) -> Iterator[tuple[str, ...]]:
+    for family, networks in families(draws, variants):
         if only in family:
-            listed = list(islice(networks, most))
+            listed = list(networks)
             yield family, str(len(listed)), *(cell(one, listed) for one in formats)
 
 
@@ -66,14 +65,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--formats", default="all", help=f"all, or some of {', '.join(FORMATS)}")
     parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--most", type=int, default=1000, help="networks of a row")
+    parser.add_argument("--variants", type=int, default=1000, help="networks of a node type, at most")
     parser.add_argument("--only", default="", help="rows whose name has this")
     given = parser.parse_args()
     torch.set_num_threads(1)
     formats = chosen(given.formats)
     print("| | networks |", " | ".join(one.name for one in formats), "|")
     print("| --- |" + " --- |" * (1 + len(formats)))
-    for row in rows(formats, given.draws, given.only, given.most):
+    for row in rows(formats, given.draws, given.only, given.variants):
         print("|", " | ".join(row), "|", flush=True)
 
 

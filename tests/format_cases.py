@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 
 import genome
@@ -167,11 +168,11 @@ def drawn(count: int) -> Iterator[tuple[str, Plan]]:
             continue
 
 
-def families(draws: int) -> Iterator[tuple[str, Iterator[tuple[str, Plan]]]]:
-    """Yield the rows of the table of formats: a name, and the networks of each."""
+def families(draws: int, most: int) -> Iterator[tuple[str, Iterator[tuple[str, Plan]]]]:
+    """Yield the rows of the table of formats: a name, and the networks of each, at most so many of a node type."""
     for name, plan in hard():
         yield name, iter([(name, plan)])
     yield "zoo", published()
     yield "draws of the widest space", drawn(draws)
     for word in (*PLAIN, *MOTIFS):
-        yield word, of_word(word)
+        yield word, islice(of_word(word), most)

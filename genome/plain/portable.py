@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from genome.plain.calls import BATCHES, IMAGE, Call, Value
 from genome.plain.layers import Statement, inputs
@@ -79,10 +80,20 @@ def _strided_slice(call: Call, shapes: Mapping[int, Shape]) -> list[Step]:
     return [Step(F.max_pool2d, (given, 1), {"stride": steps}, call.shapes[0])]
 
 
+def _split(call: Call, shapes: Mapping[int, Shape]) -> list[Step]:
+    """A split into one part is the whole."""
+    if len(call.outs) > 1:
+        return []
+    given = call.args[0]
+    index = tuple(slice(0, size) if axis == 1 else slice(None) for axis, size in enumerate(call.shapes[0]))
+    return [Step(Tensor.__getitem__, (given, index), {}, call.shapes[0])]
+
+
 FORMS: Mapping[str, Form] = {
     "pad": pads,
     "add": _add,
     "__getitem__": _strided_slice,
+    "split": _split,
     "avg_pool2d": average,
     "max_pool2d": maximum,
 }
