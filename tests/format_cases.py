@@ -104,7 +104,7 @@ HARD = {
   c: {op: deform, in: [b], width: 8, groups: 4, kernel_groups: 2}
   out: {op: exit, in: [c]}
 """,
-    "lrn": """\
+    "lrn of odd and even sizes": """\
   a: {op: conv, in: [image], width: 8}
   b: {op: lrn, in: [a], size: 5}
   c: {op: lrn, in: [b], size: 4}
