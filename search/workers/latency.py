@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +17,7 @@ import genome
 import trainer
 from genome import Plan
 from search.config.latency import RUNTIMES, LatencySetting
-from search.results.format_runner import __file__ as format_runner
-from search.results.formats import FORMATS, file_of
+from search.results.formats import FORMATS, Format, file_of
 from search.storage.data_facts import DataFacts
 from search.storage.latency import CachedLatency, LatencyKey, MeasuredLatency, costs_of, recalled, remember
 from trainer.hardware import passes
@@ -26,6 +26,7 @@ from trainer.hardware.quiet import quiet
 if TYPE_CHECKING:
     from torch import nn
 
+    from search.results.pixels import Pixels
     from trainer.hardware.passes import Timing
 
 RUNNER = Path(__file__).with_name("latency_runner.py")
@@ -72,16 +73,17 @@ def _timed(
     """Build the network, write it for its runtime, and time it. Waiting for other measurements is not charged."""
     from trainer.hardware.latency import timing
 
-    format = RUNTIMES[setting.runtime].format
-    if format is None:
+    name = RUNTIMES[setting.runtime].format
+    if name is None:
         with meter:
             module = _module(plan, setting.runtime)
         with quiet(setting.threads), meter:
             return timing(module, data.input, device, setting.batch, setting.threads)
     with meter:
-        stored = _file(plan, format, data)
+        pixels = _pixels(plan, data)
+        stored = file_of(FORMATS[name], pixels)
     with quiet(setting.threads), meter:
-        return _timed_file(stored, format, setting, data)
+        return _timed_files(stored, pixels.outs, FORMATS[name], setting, data)
 
 
 def _module(plan: Plan, runtime: str) -> nn.Module:
@@ -93,22 +95,34 @@ def _module(plan: Plan, runtime: str) -> nn.Module:
     return plain_module(network.eval(), plan, fold=runtime == "folded")
 
 
-def _file(plan: Plan, format: str, data: trainer.Data) -> bytes:
+def _pixels(plan: Plan, data: trainer.Data) -> Pixels:
     from search.results.pixels import Pixels
 
-    facts = DataFacts.of(data)
-    module = Pixels(genome.build(plan, seed=0).eval(), plan, facts, fold=True)
-    return file_of(FORMATS[format], module, plan, facts)
+    return Pixels(genome.build(plan, seed=0).eval(), plan, DataFacts.of(data), fold=True)
 
 
-def _timed_file(stored: bytes, format: str, setting: LatencySetting, data: trainer.Data) -> Timing:
-    """Run a file in a fresh process, which has the cores and the priority of this thread."""
+def _timed_files(
+    stored: Mapping[str, bytes],
+    outs: Sequence[str],
+    format: Format,
+    setting: LatencySetting,
+    data: trainer.Data,
+) -> Timing:
+    """Run the files of a format in a fresh process, which has the cores and the priority of this thread."""
     images = np.random.default_rng(0).integers(0, 256, (setting.batch, *data.input), dtype=np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        file, given = Path(folder, FORMATS[format].file), Path(folder, "images.npy")
-        file.write_bytes(stored)
+        file, given = Path(folder, format.file), Path(folder, "images.npy")
+        for name, content in stored.items():
+            Path(folder, name).write_bytes(content)
         np.save(given, images)
-        words = [format, str(file), str(given), str(setting.threads), format_runner, passes.__file__]
+        words = [
+            format.loader,
+            str(file),
+            json.dumps(list(outs)),
+            str(given),
+            str(setting.threads),
+            passes.__file__,
+        ]
         done = subprocess.run(
             [sys.executable, "-I", RUNNER, *words], capture_output=True, text=True, timeout=SECONDS
         )

@@ -1,8 +1,9 @@
 """Times one exported file in a process without this package:
 
-    python latency_runner.py FORMAT FILE IMAGES.npy THREADS RUNNER.py PASSES.py
+    python latency_runner.py LOADER.py FILE OUTS IMAGES.npy THREADS PASSES.py
 
-It prints, as JSON, the seconds of a pass over the images, their noise, and the number of passes.
+LOADER.py is the file of the format, and OUTS are the names of what the file gives, as JSON. It prints, as JSON,
+the seconds of a pass over the images, their noise, and the number of passes.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def module_of(path: str, name: str) -> Any:
 
 def main() -> None:
     """Time the file of the command line."""
-    name, file, given, threads, runner, passes = sys.argv[1:]
-    run, _ = getattr(module_of(runner, "format_runner"), name)(file, int(threads))
+    loader, file, outs, given, threads, passes = sys.argv[1:]
+    run, _ = module_of(loader, "loader").load(file, json.loads(outs), int(threads))
     watch, images = module_of(passes, "passes"), np.load(given)
     spent = watch.on_the_processor if int(threads) == 1 else watch.on_the_clock
     print(json.dumps(watch.timed(lambda: run(images), spent)._asdict()))
