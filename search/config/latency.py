@@ -30,6 +30,19 @@ RUNTIMES: Mapping[str, Runtime] = {
     "onnxruntime": Runtime(
         "an ONNX file, folded", "onnx", ("onnx", "onnxscript", "onnxruntime"), extra="onnx"
     ),
+    "openvino": Runtime(
+        "a file of OpenVINO, folded, in float32", "openvino", ("openvino",), extra="openvino"
+    ),
+    "ncnn": Runtime("a file of ncnn, folded, image by image", "ncnn", ("ncnn", "pnnx"), extra="ncnn"),
+    "litert": Runtime(
+        "a file of LiteRT, folded, image by image",
+        "litert",
+        ("litert_torch", "ai_edge_litert"),
+        extra="litert",
+    ),
+    "executorch": Runtime(
+        "a file of ExecuTorch, folded, image by image", "executorch", ("executorch",), extra="executorch"
+    ),
 }
 
 

@@ -23,12 +23,17 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
 
 def load(file: str, outs: Sequence[str], threads: int) -> tuple[Callable[[Any], Any], dict[str, str]]:
     """Return what runs a file, one image after the other, and the versions of the runtime."""
+    import os
     from importlib.metadata import version
 
     import numpy as np
     import torch
     from executorch.runtime import Runtime
 
+    if hasattr(
+        os, "sched_setaffinity"
+    ):  # its pool of threads has no setting, but fits the cores that it is given
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     method = Runtime.get().load_program(file).load_method("forward")
 
     def one(image: Any) -> list[Any]:

@@ -23,7 +23,7 @@ class Refused(Exception):
 class Format:
     """A kind of file."""
 
-    # as `--formats` has it, and the extra of this package that brings what it needs
+    # as `--formats` has it
     name: str
     # the first is the one that is loaded; the others lie beside it
     files: tuple[str, ...]
@@ -39,6 +39,11 @@ class Format:
     def file(self) -> str:
         """The file that is loaded."""
         return self.files[0]
+
+    @property
+    def extra(self) -> str:
+        """The extra of this package that brings what it needs, if it needs anything."""
+        return self.name if self.needs else ""
 
     @property
     def missing(self) -> list[str]:

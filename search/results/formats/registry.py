@@ -42,5 +42,7 @@ def _named(word: str) -> Format:
         raise StudyError(f"--formats has {word!r}; it may be all, or some of {', '.join(FORMATS)}")
     found = FORMATS[word]
     if missing := found.missing:
-        raise StudyError(f"--formats {word} needs {', '.join(missing)}; pip install 'genome-nas[{word}]'")
+        raise StudyError(
+            f"--formats {word} needs {', '.join(missing)}; pip install 'genome-nas[{found.extra}]'"
+        )
     return found
