@@ -24,12 +24,14 @@ def plain_module(network: Network, plan: Plan, fold: bool = False) -> fx.GraphMo
     """Return a network as a module of torch's own layers and functions, in eval mode.
 
     (B, C, H, W) -> one tensor of logits (B, classes) for each exit, as a tuple.
-    fold: with the norms in the convolutions, and parallel convolutions in one, where that is exact.
+    fold: with the norms in the convolutions, and parallel convolutions in one, where that is exact, and in the layout
+    that is faster on a CPU, channels last.
 
     Raises:
         PlainError: as `genome.plain.source.source`.
     """
-    return module_of(program(network, plan, fold))
+    made = module_of(program(network, plan, fold))
+    return made.to(memory_format=torch.channels_last) if fold else made
 
 
 def program(network: Network, plan: Plan, fold: bool = False, portable: bool = False) -> Program:

@@ -60,11 +60,13 @@ def export(
         str,
         typer.Option(
             metavar="all|onnx,pt2",
-            help="Further files for other runtimes, each checked against the network in a fresh process.",
+            help="Further files for other runtimes, each checked against the network in a fresh process: pt2, onnx, "
+            "openvino, ncnn, litert, executorch.",
         ),
     ] = "",
     fold: Annotated[
-        bool, typer.Option("--fold", help="In these files norms are part of the convolutions.")
+        bool,
+        typer.Option("--fold", help="Norms become part of the convolutions, in model.py and in these files."),
     ] = False,
     hub: Annotated[
         bool, typer.Option("--hub", help="Also config.json, and a card that begins as model hubs expect.")
@@ -74,14 +76,11 @@ def export(
 ) -> None:
     """Export a network: genome, weights, plain PyTorch, a report with the test accuracy, and a model card."""
     from search.cli.log import log_to_terminal
-    from search.errors import StudyError
     from search.results.formats import chosen
     from search.results.packing import Options
     from search.results.refs import names_genome
 
     kinds = chosen(formats) if formats else []
-    if fold and not kinds:
-        raise StudyError("--fold belongs to --formats: model.py and the weights keep their norms")
     request, options = (
         Request(ref, to, weights, data, size, pareto, runs, data_root),
         Options(kinds, fold, hub),

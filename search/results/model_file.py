@@ -38,8 +38,9 @@ def load(file: str | Path = WEIGHTS) -> Network:
     """Return the trained network, in eval mode on the CPU."""
     network = Network()
     network.load_state_dict(load_file(file))
-    return network.eval()
+    return network.eval(){layout}
 '''
+CHANNELS_LAST = ".to(memory_format=torch.channels_last)"  # the faster layout of convolutions on a CPU
 PICTURES = '''
 
 # of Pillow, in which a picture may be stored
@@ -97,10 +98,13 @@ PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
 READ_AS = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
 
 
-def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> dict[str, bytes]:
+def model_files(
+    network: Network, plan: Plan, facts: DataFacts, name: str, fold: bool = False
+) -> dict[str, bytes]:
     """Return model.py and its tensors by file name; nothing, with a line in the log, where it cannot be written.
 
-    network: with its trained weights.  name: of the network, for its first line.
+    network: with its trained weights.  name: of the network, for its first line.  fold: with the norms in the
+    convolutions, and parallel convolutions in one, where that is exact.
     """
     import safetensors.torch
 
@@ -109,7 +113,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
     from trainer.data.folder import COLOUR, GREY
 
     try:
-        made = source(network, plan)
+        made = source(network, plan, fold)
     except PlainError as error:
         log.warning("%s is not written: %s", MODEL_FILE, error)
         return {}
@@ -121,7 +125,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
         macs=plan.macs,
         pillow=PILLOW if reads else ".",
         imports="import sys\n" if reads else "",
-        torch="import torch\n" if reads or "torch." in made.body else "",
+        torch="import torch\n" if reads or fold or "torch." in made.body else "",
         functional="import torch.nn.functional as F\n" if "F." in made.body else "",
         errors="from safetensors import SafetensorError\n" if reads else "",
         tensors=TENSORS_FILE,
@@ -134,6 +138,7 @@ def model_files(network: Network, plan: Plan, facts: DataFacts, name: str) -> di
         channels=channels,
         mode=READ_AS.get(channels),
         body=made.body,
+        layout=CHANNELS_LAST if fold else "",
         last="[-1]" if len(plan.exits) > 1 else "",
     )
     tensors = {key: tensor.contiguous().clone() for key, tensor in made.tensors.items()}

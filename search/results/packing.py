@@ -63,7 +63,7 @@ class Options(NamedTuple):
 
     # of further files for other runtimes; each is run in a fresh process and compared first
     formats: Sequence[Format] = ()
-    # whether norms are part of the convolutions beside them in these files
+    # whether norms are part of the convolutions beside them, in these files and in model.py
     fold: bool = False
     # whether the folder has what model hubs read
     hub: bool = False
@@ -90,7 +90,7 @@ def packed(trained: Trained, options: Options = PLAIN) -> dict[str, bytes]:
     content = {
         GENOME_FILE: trained.text.encode(),
         WEIGHTS_FILE: trained.weights,
-        **model_files(network, plan, facts, trained.name),
+        **model_files(network, plan, facts, trained.name, options.fold),
         **_picture(read),
         **({EXAMPLE_FILE: shown.png} if shown else {}),
     }

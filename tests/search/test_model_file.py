@@ -114,6 +114,12 @@ def test_it_names_the_class_of_pictures_as_the_network_does(
         at = int(scores.argmax())
         assert line.endswith(f": {info['classes'][at]} ({scores[at]:.1%})")
 
+    assert command("export", "pictures", "--to", "folded", "--fold").status == 0
+    text = Path("folded/model.py").read_text()
+    assert "BatchNorm2d" in (best / "model.py").read_text() and "BatchNorm2d" not in text
+    assert run(Path("folded").resolve(), own, turned).stdout == done.stdout
+    load_export("folded")
+
 
 def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
     pictures: Path, command: Callable[..., Said], tmp_path: Path
