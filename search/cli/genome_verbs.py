@@ -72,6 +72,9 @@ def bench(
         typer.Option(min=1, max=1024, help="Images at once; may be given again.  [default: 1, 64]"),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the CPU.")] = 1,
+    formats: Annotated[
+        str, typer.Option(metavar="all|none|onnx,pt2", help="The files that are measured, too.")
+    ] = "all",
     as_json: AsJson = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -80,13 +83,15 @@ def bench(
     from search.cli.tables import latency_table
     from search.errors import StudyError
     from search.results.bench import latencies
+    from search.results.formats import chosen
     from trainer.system.cpu import usable_cores
 
     if threads > usable_cores():
         raise StudyError(f"--threads is {threads}; this process may use {usable_cores()} cores")
 
+    kinds = [] if formats == "none" else chosen(formats)
     with log_to_terminal():
-        found = [one for ref in refs for one in latencies(ref, runs, batch or (1, 64), threads)]
+        found = [one for ref in refs for one in latencies(ref, runs, batch or (1, 64), threads, kinds)]
     if as_json:
         print_json([one.to_json() for one in found])
     else:

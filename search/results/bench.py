@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 from search.errors import StudyError
 from search.results.exported import load_export
-from search.results.formats import Refused, checked_file, chosen, eager_milliseconds, file_of
+from search.results.formats import Format, Refused, checked_file, eager_milliseconds, file_of
 from search.results.refs import is_file, named
 from search.storage.data_facts import DataFacts
 from search.storage.trial_files import GENOME_FILE
@@ -43,10 +43,12 @@ class Latency(NamedTuple):
         return {**self._asdict(), "images_per_second": self.images_per_second}
 
 
-def latencies(ref: str, runs: Path, batches: Sequence[int], threads: int) -> Iterator[Latency]:
+def latencies(
+    ref: str, runs: Path, batches: Sequence[int], threads: int, formats: Sequence[Format]
+) -> Iterator[Latency]:
     """Yield the latency of a network in each form, on the CPU.
 
-    ref: a folder of an export, or a REF, whose weights are drawn.
+    ref: a folder of an export, or a REF, whose weights are drawn.  formats: of files that are forms, too.
 
     Raises:
         StudyError, GenomeError: as reading it does.
@@ -71,7 +73,7 @@ def latencies(ref: str, runs: Path, batches: Sequence[int], threads: int) -> Ite
         log.warning("%s is measured as built alone: %s", ref, error)
         return
     images = _noise(facts)
-    for one in chosen("all"):
+    for one in formats:
         try:
             seen = checked_file(one, file_of(one, module), module, images, batches, threads)
         except Refused as refused:
