@@ -223,7 +223,7 @@ def _setup(config: StudyConfig, place: str) -> Setup:
     data = config.data
     memory = config.budget.memory
     roomy = memory is None or memory >= ROOMY_BYTES
-    return Setup(data.name, data.root, data.size, data.mirror, place, threads=1, keeps_pages=roomy)
+    return Setup(data.name, data.root, data.reading, data.mirror, place, threads=1, keeps_pages=roomy)
 
 
 def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:

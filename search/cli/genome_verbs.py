@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import INTERRUPTED, RUNS, AsJson, AsPlain, DataRoot, Ref, Runs
+from search.cli.options import INTERRUPTED, RUNS, AsJson, AsPlain, DataRoot, Read, Ref, Runs, Size
 from search.cli.output import print_error, print_json, remark, user_errors
 
 
@@ -136,16 +136,19 @@ def train(
         int | None,
         typer.Option(min=1, max=256, help="Number of processes for --ddp (default: one per GPU)."),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Size in pixels to which own images are resized.")] = None,
+    size: Size = None,
+    read: Read = None,
     runs: Runs = RUNS,
     data_root: DataRoot = None,
     plain: AsPlain = False,
 ) -> None:
     """Train one genome in full. The same command resumes an interrupted training."""
     from search.cli.train import run_train
+    from search.config.dataset import said_of_images
     from search.train.request import TrainOptions
 
-    options = TrainOptions(ref, data, epochs, seeds, tuple(settings or ()), to, device, size, runs, data_root)
+    said = said_of_images(size, read or ())
+    options = TrainOptions(ref, data, epochs, seeds, tuple(settings or ()), to, device, said, runs, data_root)
     live = sys.stdout.isatty() and not plain
     if (status := run_train(options, ddp, processes, live, typer.echo)) == INTERRUPTED:
         remark("stopped; the same command resumes the training")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import DataRoot
+from search.cli.options import DataRoot, Read, Size
 from search.cli.output import remark
 
 
@@ -17,7 +17,7 @@ def init(
         str,
         typer.Argument(
             metavar="IMAGES",
-            help="A folder with one subfolder per class, an .npz file, or the name of a data set.",
+            help="A folder with one subfolder per class, another layout of docs/data.md, or the name of a data set.",
         ),
     ],
     budget: Annotated[str, typer.Option(help="Device time of the search, such as 10m or 2h.")] = "10m",
@@ -35,21 +35,22 @@ def init(
     full: Annotated[
         bool, typer.Option("--full", help="Write the nodes of the space, to be edited, in place of its name.")
     ] = False,
-    size: Annotated[
-        int | None, typer.Option(help="Size in pixels to which the images of a folder are resized.")
-    ] = None,
+    size: Size = None,
+    read: Read = None,
     to: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The new file (default: NAME.yaml in this folder).")
     ] = None,
     data_root: DataRoot = None,
 ) -> None:
     """Look at images and at this device, and write a study file that suits both."""
+    from search.config.dataset import said_of_images
     from search.config.init.study_file import fitting, limited, measured, seen, warnings
     from search.config.init.wishes import wishes
     from search.config.init.write import write
     from trainer.system.processes import typed
 
-    file, found = write(images, wishes(budget, params, macs, latency, preset), to, size, data_root, full)
+    said = said_of_images(size, read or ())
+    file, found = write(images, wishes(budget, params, macs, latency, preset), to, said, data_root, full)
     for line in (seen(found.images), measured(found.device), limited(found), fitting(found)):
         typer.echo(line)
     for line in warnings(found):

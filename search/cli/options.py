@@ -14,6 +14,21 @@ Runs = Annotated[Path, typer.Option(help="Folder of studies; each study has a fo
 DataRoot = Annotated[
     str | None, typer.Option(help="Folder of the named data sets.", envvar="GENOME_DATA", show_default=False)
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Size in pixels to which own pictures are resized: 32, 24x32 (height, width) or auto.",
+    ),
+]
+Read = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--read",
+        metavar="KEY=VALUE",
+        help="How own images are read: a key of a study's data, such as alpha=white.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsPlain = Annotated[bool, typer.Option("--plain", help="Print plain lines, even on a terminal.")]
 Ref = Annotated[str, typer.Argument(metavar="REF", help="A YAML file, zoo:NAME, or STUDY#TRIAL.")]

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from genome.yaml.source import Source, SourceError, parse, read
 from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
+from search.config.dataset import KEYS as READ_KEYS
 from search.config.dataset import Dataset
 from search.config.finale import Finale
 from search.config.latency import LatencySetting
@@ -31,6 +32,7 @@ from search.space.parse import space_file
 from search.space.recipe_space import SECTION, RecipeSpace
 from search.space.space import Space
 from trainer import Budget
+from trainer.data.reading import Reading
 
 log = logging.getLogger("search")
 
@@ -234,7 +236,7 @@ def _filled(
     data = written.data
     return StudyConfig(
         name=written.study,
-        data=Dataset(data.name or data.path, data_root or data.root, data.size, data.mirror).found(folder),
+        data=_dataset(written.data, data_root).found(folder, is_path=bool(data.path)),
         objectives=tuple(Objective(name, direction) for name, direction in written.objectives.items()),
         budget=budget,
         limits={key: value for key, value in written.limits if value is not None and key != "latency"},
@@ -261,6 +263,11 @@ def _filled(
         source=source,
         removed=removed,
     )
+
+
+def _dataset(written: Any, data_root: str | None) -> Dataset:
+    said = Reading.parse({key: getattr(written, key) for key in READ_KEYS})
+    return Dataset(written.name or written.path, data_root or written.root, said, written.mirror)
 
 
 def _screen(written: Any) -> Screen | None:

@@ -21,6 +21,7 @@ from search.config.latency import RUNTIMES, LatencySetting
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
 from trainer import Budget, Recipe
+from trainer.data.reading import Reading
 from trainer.proxies import PROXIES
 
 
@@ -35,6 +36,20 @@ def code(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
 
 
+def _read(key: str) -> AfterValidator:
+    """Let the reader of images judge one key of its own: its sentence is ours."""
+
+    def check(value: Any) -> Any:
+        Reading.parse({key: value})
+        return value
+
+    return AfterValidator(check)
+
+
+def _told(meaning: str, kind: str, unset: str = "told by the files, else refused") -> Any:
+    return Field(default=None, description=meaning, json_schema_extra={"kind": kind, "unset": unset})
+
+
 class DataSection(Section):
     """`data:`"""
 
@@ -43,8 +58,8 @@ class DataSection(Section):
     )
     path: str | None = Field(
         default=None,
-        description="Images of your own: a folder with one subfolder per class (or `train/` and `test/`, each with "
-        "one subfolder per class), or an `.npz` file. A relative path is relative to the study file.",
+        description="Images of your own, in one of the [layouts](data.md): a folder with one subfolder per class, an "
+        "`.npz` file, a CSV file. It is always a path, also `digits`. A relative path is relative to the study file.",
     )
     root: str | None = Field(
         default=None,
@@ -52,15 +67,50 @@ class DataSection(Section):
         "into it.",
         json_schema_extra={"unset": "`GENOME_DATA`, else `~/.cache/genome/data`"},
     )
-    size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        default=None,
-        description="Height and width in pixels to which the images of a folder are resized.",
-        json_schema_extra={"unset": "no resizing"},
-    )
     mirror: bool | None = Field(
         default=None,
         description="Whether a mirrored image keeps its class, so that training may flip images.",
         json_schema_extra={"unset": "known for named sets, `false` for your own images"},
+    )
+    size: Annotated[Any, _read("size")] = _told(
+        "Height and width in pixels to which pictures are resized; `auto` is the median side, at most 96.",
+        "whole number, `[height, width]` or `auto`",
+        "no resizing",
+    )
+    layout: Annotated[Any, _read("layout")] = _told(
+        "How the files lie ([layouts](data.md)).", "a word of the layouts"
+    )
+    channels: Annotated[Any, _read("channels")] = _told(
+        "Which axis of an array of images is the channels.", "`first` or `last`"
+    )
+    alpha: Annotated[Any, _read("alpha")] = _told(
+        "The ground below transparent pixels; `drop` takes the colours that are stored below the transparency.",
+        "`white`, `black` or `drop`",
+    )
+    bits: Annotated[Any, _read("bits")] = _told(
+        "Bits a channel of the pixels, such as 12: the values `0 .. 2**bits - 1` are kept as 8 bits.",
+        "whole number",
+    )
+    range: Annotated[Any, _read("range")] = _told(
+        "The values that are black and white, kept as 8 bits; values outside are clipped.", "`[low, high]`"
+    )
+    pages: Annotated[Any, _read("pages")] = _told(
+        "Of files with several pages or frames: the first alone, or each as an image of the class.",
+        "`first` or `each`",
+    )
+    classes: Annotated[Any, _read("classes")] = _told(
+        "The folders that are the classes; of arrays and tables, the names of the classes by their labels.",
+        "list of text",
+    )
+    skip: Annotated[Any, _read("skip")] = _told(
+        "Patterns of files that are left out, such as `'*_mask.png'`.",
+        "list of text",
+        "masks beside their images",
+    )
+    image: Annotated[Any, _read("image")] = _told("Column of a table that names the files.", "text")
+    label: Annotated[Any, _read("label")] = _told("Column of a table with the labels.", "text")
+    group: Annotated[Any, _read("group")] = _told(
+        "Column of a table: images of one group, such as a patient, are never in two splits.", "text"
     )
 
 

@@ -94,8 +94,8 @@ def _opened(ref: str, runs: Path) -> tuple[Network, Plan, DataFacts]:
         module, info = load_export(folder)
         plan = genome.resolve(genome.load(folder / GENOME_FILE))
         channels, height, width = info["input"]
-        tuples = {key: tuple(info[key]) for key in ("classes", "mean", "std")}
-        facts = DataFacts(ref, "", (channels, height, width), images={}, **tuples)
+        classes, mean, std = (tuple(info[key]) for key in ("classes", "mean", "std"))
+        facts = DataFacts(ref, "", (channels, height, width), classes, mean, std, images={})
         return module, plan, facts  # type: ignore[return-value]
     plan = genome.resolve(named(ref, runs).genome)
     channels, height, width = plan.genome.input

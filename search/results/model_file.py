@@ -110,7 +110,7 @@ def model_files(
 
     from genome.plain.calls import PlainError
     from genome.plain.source import source
-    from trainer.data.folder import COLOUR, GREY
+    from trainer.data.picture import COLOUR, GREY
 
     try:
         made = source(network, plan, fold)
@@ -118,7 +118,9 @@ def model_files(
         log.warning("%s is not written: %s", MODEL_FILE, error)
         return {}
     channels, height, width = facts.input
-    reads = channels in READ_AS
+    reads = (
+        channels in READ_AS and not facts.reading
+    )  # its reader knows pictures of 8 bits without alpha rules
     text = (HEAD + "\n\n{body}" + LOAD + (PICTURES if reads else "")).format(
         name="".join(c for c in name if c.isprintable() and c not in '"\\'),
         params=plan.params,

@@ -171,6 +171,7 @@ def _info(plan: Plan, trained: Trained, test: Scores | None, valid: Scores | Non
         "classes": list(facts.classes),
         "mean": list(facts.mean),
         "std": list(facts.std),
+        **({"reading": dict(facts.reading)} if facts.reading else {}),
         "images": dict(facts.images),
         "pictures": _pictures(facts),
         "training": trained.training and dict(trained.training),

@@ -12,6 +12,8 @@ from search.results.exported import load_export
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from trainer.data.reading import Reading
+
 BATCH = 64  # pictures that run together
 COLOURS = {1: "L", 3: "RGB"}  # modes of Pillow, by the channels of a network
 
@@ -56,7 +58,7 @@ def pictures_in(paths: Iterable[Path]) -> list[Path]:
     Raises:
         StudyError: a path that does not exist, or a folder without pictures.
     """
-    from trainer.data.folder import SUFFIXES
+    from trainer.data.picture import SUFFIXES
 
     found = list[Path]()
     for path in paths:
@@ -82,13 +84,16 @@ def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterato
     """
     import torch
 
+    from trainer.data.reading import Reading
+
     module, info = load_export(export)
     channels, height, width = info["input"]
     if channels not in COLOURS:
         raise StudyError(f"the network of {export} takes images of {channels} channels; pictures have 1 or 3")
+    reading = Reading.parse(info.get("reading", {}))
     mean, std = (torch.tensor(info[key]).view(1, -1, 1, 1) for key in ("mean", "std"))
     for start in range(0, len(pictures), BATCH):
-        read = [_read(one, channels, (height, width)) for one in pictures[start : start + BATCH]]
+        read = [_read(one, channels, (height, width), reading) for one in pictures[start : start + BATCH]]
         batch = [one for one in read if not isinstance(one, Unread)]
         scores = iter(())
         if batch:
@@ -104,15 +109,15 @@ def _best(picture: str, scores: Sequence[float], classes: Sequence[str], top: in
     return Prediction(picture, tuple(ranked[:top]))
 
 
-def _read(path: Path, channels: int, size: tuple[int, int]) -> Tensor | Unread:
+def _read(path: Path, channels: int, size: tuple[int, int], reading: Reading) -> Tensor | Unread:
     """Return a picture (C, H, W) of 0..255, in the colours and the size of the network."""
     import torch
 
     from trainer import DataError
-    from trainer.data.folder import read_picture
+    from trainer.data.picture import read_picture
 
     try:
-        pixels = read_picture(path, size, COLOURS[channels])
+        pixels = read_picture(path, size, COLOURS[channels], reading)
     except DataError as error:
         return Unread(str(path), str(error))
     x = torch.from_numpy(pixels.copy())

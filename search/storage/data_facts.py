@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.config.study import StudyConfig
@@ -11,6 +12,7 @@ from search.config.study import StudyConfig
 if TYPE_CHECKING:
     from trainer import Data
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 FACTS_ATTR = "data_facts"  # attribute of a study; studies of earlier versions have none
 
 
@@ -24,11 +26,13 @@ class DataFacts(NamedTuple):
     mean: tuple[float, ...]  # of the train pixels of each channel, on the scale 0..1
     std: tuple[float, ...]
     images: Mapping[str, int]  # number of train, valid and test images
+    reading: Mapping[str, Any] = NOTHING  # what is said of the pixels of own pictures
 
     @classmethod
     def of(cls, data: Data) -> DataFacts:
         images = {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)}
-        return cls(data.name, data.digest(), data.input, data.classes, data.mean, data.std, images)
+        said = data.reading.of_pixels()
+        return cls(data.name, data.digest(), data.input, data.classes, data.mean, data.std, images, said)
 
     @classmethod
     def of_attrs(cls, attrs: Mapping[str, Any]) -> DataFacts | None:
@@ -46,7 +50,12 @@ class DataFacts(NamedTuple):
         plain = {
             key: list(value) if isinstance(value, tuple) else value for key, value in self._asdict().items()
         }
-        return {**plain, "images": dict(self.images)}
+        plain.pop("reading")
+        return {
+            **plain,
+            "images": dict(self.images),
+            **({"reading": dict(self.reading)} if self.reading else {}),
+        }
 
 
 def with_stored_shape(config: StudyConfig, attrs: Mapping[str, Any]) -> StudyConfig:

@@ -18,6 +18,7 @@ from search.results.refs import fitted, named, open_study, split_trial
 
 if TYPE_CHECKING:
     from trainer import Data, Recipe
+    from trainer.data.reading import Reading
 
 TRAINING_FILE = "training.json"  # identity of the training; another training is refused in the same folder
 
@@ -33,7 +34,7 @@ class TrainOptions:
     settings: tuple[str, ...]  # other keys of the recipe, as KEY=VALUE
     to: Path | None  # output folder; None for runs/train/NAME-DATA
     device: str
-    size: int | None  # pixels to which own images are resized
+    reading: Reading  # what is said of own images
     runs: Path  # folder of studies
     data_root: str | None  # folder of the named data sets
 
@@ -82,7 +83,7 @@ def read_request(options: TrainOptions) -> TrainRequest:
     study = _study(ref, runs, options.data_root)
     if options.data is None and study is None:
         raise StudyError(f"{ref} has no default data set; add `--data NAME`, such as --data digits")
-    own = Dataset(str(options.data), options.data_root, options.size)
+    own = Dataset(str(options.data), options.data_root, options.reading)
     dataset = study.data if study and options.data is None else own
     images = dataset.found(None).load()
     folder = options.to or runs / "train" / f"{_short(ref)}-{Path(images.name).stem}"

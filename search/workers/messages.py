@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from search.storage.latency import MeasuredLatency
     from search.storage.trial_report import TrialReport
     from trainer import Recipe
+    from trainer.data.reading import Reading
 
 
 class Setup(NamedTuple):
@@ -17,7 +18,7 @@ class Setup(NamedTuple):
 
     data: str
     root: str | None
-    size: int | None
+    reading: Reading | None  # what is said of own images
     mirror: bool | None
     device: str
     threads: int  # of torch, in this worker

@@ -18,6 +18,7 @@ from search.config.dataset import Dataset
 from search.workers.messages import Broken, Finished, Ready, Screening, Setup, Task
 from search.workers.proxies import screen
 from search.workers.trial import WorkerContext, run
+from trainer.data.reading import Reading
 from trainer.data.residence import placed
 
 WARM_UP_SECONDS = 0.1
@@ -38,7 +39,7 @@ def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
         trainer.keep_pages()
     if setup.device != "cpu":
         torch.cuda.set_device(setup.device)
-    dataset = Dataset(setup.data, setup.root, setup.size, setup.mirror)
+    dataset = Dataset(setup.data, setup.root, setup.reading or Reading(), setup.mirror)
     try:
         data = placed(dataset.load(), torch.device(setup.device))
         data.digest()  # checkpoints name it; the data object caches it

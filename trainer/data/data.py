@@ -2,22 +2,21 @@
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.data.folder import Size, read_folder
-from trainer.data.named import NAMED, NAMES, read_named
-from trainer.data.npz import read_npz
-from trainer.data.raw import Images, Labels, Raw
-from trainer.data.split import TEST_SHARE, VALID_SHARE, check_counts, divide
+from trainer.data.layouts.registry import read_own
+from trainer.data.named import NAMED, read_named
+from trainer.data.raw import Images, Part, Raw
+from trainer.data.reading import Reading, Size
+from trainer.data.seen import Seen
+from trainer.data.split import TEST_SHARE, VALID_SHARE, check_counts, drawn, origins
 from trainer.errors import DataError
-
-MAX_PIXELS = 4096  # of a side
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +52,10 @@ class Data:
     """Standard deviation of the train pixels of each channel, on the scale 0..1."""
     mirror: bool
     """Whether a mirrored image still belongs to its class; False for digits."""
+    reading: Reading = field(default_factory=Reading)
+    """What the user said of the files."""
+    seen: Seen = field(default_factory=Seen)
+    """What the reader understood of the files."""
 
     def to(self, device: str | torch.device) -> "Data":
         """Return the same data on another device; tensors already there are not copied."""
@@ -78,89 +81,55 @@ def load(
     root: str | os.PathLike[str] | None = None,
     seed: int = 0,
     *,
-    size: int | Size | None = None,
+    size: int | Size | str | None = None,
     mirror: bool | None = None,
     download: bool = True,
+    **answers: Any,
 ) -> Data:
-    """Load a data set by its name, or your own images from a folder or an .npz file, on the CPU.
+    """Load a data set by its name, or your own images in one of the layouts of docs/data.md, on the CPU.
 
-    Names are `trainer.NAMES`. A folder has one subfolder per class, or train/ and test/ with one subfolder per class
-    each; an .npz has the uint8 arrays train_x, train_y, test_x, test_y. An official test part is used as it is;
-    without one (digits), 20 % of each class is drawn as test. Then 15 % of the other images, at least one per class,
-    become valid. `seed` draws the split and is not the seed of a study: with the default every study has the same
-    split.
+    Names are `trainer.NAMES`; `./digits` is a folder. Official parts are used as they are. Without an official test
+    part 20 % of each class is drawn as test, and without an official validation part 15 % of the other images, at
+    least one per class, become valid. `seed` draws the split and is not the seed of a study: with the default every
+    study has the same split.
 
     root: folder of the named data sets; by default GENOME_DATA, else ~/.cache/genome/data.
-    size: height and width to which a folder's images are resized, as one number or (height, width).
+    size: height and width to which pictures are resized, as one number or (height, width), or auto.
     mirror: whether flips keep the class; by default as known for the named sets, False for your own images.
     download: whether to download a named data set that is absent.
+    answers: what files leave open, by the fields of `trainer.data.reading.Reading`: alpha="white".
     Raises DataError, one sentence.
     """
     key = os.fspath(name_or_path)
-    if key in NAMED:
-        if size is not None:
-            raise DataError(f"size is given for {key}; it resizes the images of a folder only")
-        return _split(read_named(key, root, download=download, mirror=mirror), seed)
-    return _split(_read_own(key, _pair(size), mirror=bool(mirror)), seed)
-
-
-def _read_own(name: str, size: Size | None, *, mirror: bool) -> Raw:
-    try:
-        path = Path(name).expanduser()
-        is_folder, is_there = path.is_dir(), path.exists()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte in it, the home of an unknown user
-        is_folder = is_there = False
-    if not is_there or not name:
-        raise DataError(
-            f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a folder or .npz file that is there"
-        )
-    if is_folder:
-        return read_folder(path, size=size, mirror=mirror)
-    if path.suffix.lower() != ".npz":
-        raise DataError(f"{path} is neither a folder of images nor an .npz file")
-    if size is not None:
-        raise DataError(f"size is given for {path}; it resizes the images of a folder only")
-    try:
-        return read_npz(path, mirror=mirror)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-def _pair(size: int | Size | None) -> Size | None:
-    if size is None:
-        return None
-    sides = tuple(size) if isinstance(size, list | tuple) else (size, size)
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MAX_PIXELS for side in sides):
-        raise DataError(f"size is {size!r}; it must be 1..{MAX_PIXELS} pixels or (height, width)")
-    return sides[0], sides[1]
+    reading = Reading.parse({"size": size, **answers})
+    if key not in NAMED:
+        return replace(_split(read_own(key, reading, mirror=bool(mirror)), seed), reading=reading)
+    if said := ", ".join(reading.given()):
+        raise DataError(f"{said} is given for {key}; it is for images of your own (./{key} is a path)")
+    return _split(read_named(key, root, download=download, mirror=mirror), seed)
 
 
 def _split(raw: Raw, seed: int) -> Data:
     check_counts(raw)
-    x, y = raw.train_x, raw.train_y
-    if raw.test_x is None or raw.test_y is None:
-        rest, drawn = divide(y, TEST_SHARE, seed)
-        test_x, test_y = x[drawn], y[drawn]
-        x, y = x[rest], y[rest]
-    else:
-        test_x, test_y = raw.test_x, raw.test_y
-    train, valid = divide(y, VALID_SHARE, seed)
-    mean, std = _mean_std(x[train])
+    rest, test = (raw.train, raw.test) if raw.test else drawn(raw.train, TEST_SHARE, seed)
+    train, valid = (rest, raw.valid) if raw.valid else drawn(rest, VALID_SHARE, seed)
+    mean, std = _mean_std(train.x)
     return Data(
         name=raw.name,
-        input=(x.shape[1], x.shape[2], x.shape[3]),
+        input=(train.x.shape[1], train.x.shape[2], train.x.shape[3]),
         classes=raw.classes,
-        train=_tensors(x[train], y[train]),
-        valid=_tensors(x[valid], y[valid]),
-        test=_tensors(test_x, test_y),
+        train=_tensors(train),
+        valid=_tensors(valid),
+        test=_tensors(test),
         mean=mean,
         std=std,
         mirror=raw.mirror,
+        seen=raw.seen._replace(origins=origins(raw)),
     )
 
 
-def _tensors(x: Images, y: Labels) -> Split:
-    return Split(torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.ascontiguousarray(y)))
+def _tensors(part: Part) -> Split:
+    return Split(*(torch.from_numpy(np.ascontiguousarray(array)) for array in (part.x, part.y)))
 
 
 def _mean_std(x: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -101,10 +101,12 @@ NAMES: tuple[str, ...] = tuple(NAMED)
 
 def read_named(name: str, root: Root, *, download: bool, mirror: bool | None) -> Raw:
     """Read the data set of that name. Raises DataError if it is absent and cannot be downloaded."""
-    from trainer.data.raw import Raw
+    from trainer.data.raw import Part, Raw
 
     one = NAMED[name]
-    return Raw(name, *one.read(root, download), one.mirror if mirror is None else mirror, name)
+    classes, x, y, test_x, test_y = one.read(root, download)
+    test = None if test_x is None or test_y is None else Part(test_x, test_y)
+    return Raw(name, classes, Part(x, y), None, test, one.mirror if mirror is None else mirror, name)
 
 
 def data_root(root: Root) -> Path:

@@ -1,8 +1,10 @@
 """The fixed split into train, valid and test: seeded, stratified, the same in every study."""
 
+import warnings
+
 import numpy as np
 
-from trainer.data.raw import Labels, Raw
+from trainer.data.raw import Labels, Part, Raw
 from trainer.errors import DataError
 
 TEST_SHARE = 0.20  # of all images, if the data set has no official test part
@@ -22,14 +24,64 @@ def divide(y: Labels, share: float, seed: int) -> tuple[Labels, Labels]:
     return np.sort(np.concatenate(rest)), np.sort(np.concatenate(drawn))
 
 
+def drawn(part: Part, share: float, seed: int) -> tuple[Part, Part]:
+    """Draw `share` of a part's images; return the rest and the drawn ones."""
+    rest, chosen = divide(part.y, share, seed) if part.groups is None else divide_groups(part, share, seed)
+    return _picked(part, rest), _picked(part, chosen)
+
+
+def _picked(part: Part, places: Labels) -> Part:
+    return Part(part.x[places], part.y[places], None if part.groups is None else part.groups[places])
+
+
+def divide_groups(part: Part, share: float, seed: int) -> tuple[Labels, Labels]:
+    """Draw about `share` of each class in whole groups; return sorted indices (rest, drawn).
+
+    Raises DataError where a class would have no image on one side.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = np.zeros_like(part.y) if part.groups is None else part.groups
+    folds = min(round(1 / share), len(np.unique(groups)))
+    if folds < 2:
+        raise DataError(
+            "all images are of one group; at least 2 groups are needed for each split that is drawn"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # of classes with fewer groups than folds, which are checked here
+        rest, chosen = next(
+            StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(part.y, part.y, groups)
+        )
+    every = set(np.unique(part.y).tolist())
+    for side in (rest, chosen):
+        if missing := sorted(every - set(part.y[side].tolist())):
+            raise DataError(
+                f"class number {missing[0]} stands in too few groups to be in every split; give splits of your own "
+                "in a column split"
+            )
+    return np.sort(rest), np.sort(chosen)
+
+
+def origins(raw: Raw) -> tuple[str, ...]:
+    """Return where train, valid and test come from: what the reader says, or the share that was drawn."""
+    train, valid, test = raw.seen.origins
+    return (
+        train,
+        valid if raw.valid else f"drawn: {VALID_SHARE:.0%} of each class of the train images",
+        test if raw.test else f"drawn: {TEST_SHARE:.0%} of each class",
+    )
+
+
 def check_counts(raw: Raw) -> None:
     """Raise DataError, with the class, for data too small to split."""
-    needed = 2 if raw.test_y is not None else 3
-    counts = np.bincount(raw.train_y, minlength=len(raw.classes))
+    parts = ["train", *(name for name, part in (("valid", raw.valid), ("test", raw.test)) if part is None)]
+    counts = np.bincount(raw.train.y, minlength=len(raw.classes))
     poorest = int(counts.argmin())
-    if counts[poorest] < needed:
-        parts = "train and valid" if needed == 2 else "train, valid and test"
+    if counts[poorest] < len(parts):
+        listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
         raise DataError(
             f"{raw.place}: class {raw.classes[poorest]} has {counts[poorest]} images; "
-            f"at least {needed} are needed for {parts}"
+            f"at least {len(parts)} are needed for {listed}"
         )

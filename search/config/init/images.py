@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from search.config.dataset import SHAPES, Dataset
+from trainer.data.reading import Reading
 
 if TYPE_CHECKING:
     from trainer import Data
 
+PLAIN = Reading()
 LONGEST = 64  # letters of a study's name
 
 
@@ -27,7 +29,7 @@ class Images(NamedTuple):
 
     name: str  # of the study
     place: str  # a known name, or the path to own images
-    size: int | None  # pixels to which own images are resized
+    reading: Reading  # what is said of own images
     input: tuple[int, int, int]  # (channels, height, width)
     classes: int
     train: int  # number of images
@@ -46,15 +48,15 @@ class Images(NamedTuple):
         return self.place in SHAPES
 
 
-def look(place: str, size: int | None = None, root: str | None = None) -> Images:
+def look(place: str, reading: Reading = PLAIN, root: str | None = None) -> Images:
     """Read a data set and describe it. Raises trainer.DataError, one sentence."""
-    data = Dataset(place, root, size).load()
+    data = Dataset(place, root, reading).load()
     counts = _counts(data)
     ordered = sorted(counts, key=lambda one: one.images)
     return Images(
         name=study_name(place),
         place=place,
-        size=size,
+        reading=reading,
         input=data.input,
         classes=len(data.classes),
         train=len(data.train),

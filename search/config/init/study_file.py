@@ -123,9 +123,8 @@ def warnings(found: FirstStudy) -> list[str]:
 def _data(images: Images, folder: Path) -> list[str]:
     if images.is_named:
         return [f"data: {images.place}"]
-    size = f", size: {images.size}" if images.size else ""
-    path = flow(path_from(images.place, folder))
-    return [_line(f"data: {{path: {path}{size}, mirror: false}}", "true if a mirrored image keeps its class")]
+    written = {"path": path_from(images.place, folder), **images.reading.given(), "mirror": False}
+    return [_line(f"data: {flow(written)}", "true if a mirrored image keeps its class")]
 
 
 def _objectives(found: FirstStudy) -> list[str]:

@@ -13,6 +13,7 @@ from search.config.init.training import plan_training, usual_batch, usual_epochs
 from search.config.init.wishes import Wishes
 from search.errors import StudyError
 from trainer import files
+from trainer.data.reading import Reading
 
 
 class Written(NamedTuple):
@@ -34,7 +35,7 @@ def first_study(wishes: Wishes, images: Images, device: Device) -> FirstStudy:
 
 
 def write(
-    place: str, wishes: Wishes, to: Path | None, size: int | None, root: str | None, is_full: bool
+    place: str, wishes: Wishes, to: Path | None, reading: Reading, root: str | None, is_full: bool
 ) -> Written:
     """Write the study file of the images at a place, `to` or the study's name.
 
@@ -42,7 +43,7 @@ def write(
     """
     file = to or Path(f"{study_name(place)}.yaml")
     _check_new(file)
-    images = look(place, size, root)
+    images = look(place, reading, root)
     found = first_study(wishes, images, probe(images.input, images.classes))
     files.write(file, study_text(found, file.parent, is_full).encode())
     return Written(file, found)

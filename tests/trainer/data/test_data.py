@@ -124,8 +124,8 @@ def test_unknown_names_list_the_known(name: str) -> None:
 
 
 def test_size_is_for_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="size is given for digits; it resizes the images of a folder only"):
+    with pytest.raises(DataError, match="size is given for digits; it is for images of your own"):
         load("digits", size=16)
     for size in (0, -1, 5000, 2.5, "8", (8,), (8, 8, 8), True):
-        with pytest.raises(DataError, match=r"it must be 1\.\.4096 pixels or"):
+        with pytest.raises(DataError, match=r"it must be 1\.\.4096 pixels, \(height, width\), or auto"):
             load(tmp_path, size=size)  # type: ignore[arg-type]

@@ -256,10 +256,9 @@ def test_the_written_study_is_valid_and_runs(
     ("arguments", "sentence"),
     [
         (["nowhere"], "data is 'nowhere'; it must be one of digits"),
-        (["."], "has 1 subfolders with images; there must be one for each class"),
         (["my photos/cat"], "has 0 subfolders with images"),
         (["my photos", "--size", "0"], "size is 0; it must be 1..4096 pixels"),
-        (["digits", "--size", "9"], "size is given for digits; it resizes the images of a folder only"),
+        (["digits", "--size", "9"], "size is given for digits; it is for images of your own"),
         (["digits", "--to", "digits.txt"], "--to is digits.txt; a study file ends in .yaml"),
         (["digits", "--macs", "four"], "--macs is 'four'; it must be a count"),
     ],

@@ -126,11 +126,14 @@ def new_test_class(root: Path) -> None:
         (other_size, "dog/odd.png is 5x5 but {root}/cat/0.png is 7x9; make all images one size, or give"),
         (text_as_image, "dog/odd.png cannot be read as an image (cannot identify image file"),
         (truncated, "dog/0.png cannot be read as an image ("),
-        (deep, "dog/odd.png has pixels of mode I;16; save it with 8 bits a channel"),
+        (deep, "{root} has images of uint16 and of uint8; save all with the same bits a channel"),
         (one_class, "{root} has 1 subfolders with images; there must be one for each class, at least 2"),
-        (no_images, "dog has no image file; it must hold one or more of .bmp, .gif, .jpeg"),
+        (no_images, "{root} has 1 subfolders with images; there must be one for each class, at least 2"),
         (too_few, "class dog has 2 images; at least 3 are needed for train, valid and test"),
-        (third_part, "{root} has train/ and test/ and also cat/; only those two may be there"),
+        (
+            third_part,
+            "{root} has test/ and train/ and val/ and also cat/; only splits may be there: leave it out with skip",
+        ),
         (new_test_class, "{root}/test has the class emu that {root}/train has not"),
     ],
 )

@@ -1,0 +1,166 @@
+"""Arrays: named arrays of images and labels as a data set, wherever they were stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.data.axes import channels_first, images_first, order_of
+from trainer.data.labels import class_names, numbered, plain_labels
+from trainer.data.raw import Array, Labels, Part, Raw
+from trainer.data.reading import Reading
+from trainer.data.seen import Seen, counted
+from trainer.data.values import bounds, span, to_bytes, told
+from trainer.data.words import SPLITS, role_of
+from trainer.errors import DataError
+
+WANTED = "train_x and train_y, and may hold valid_x, valid_y, test_x, test_y and classes"
+
+
+class Roles(NamedTuple):
+    """The name of each array by (split, role); images without a split are those of train."""
+
+    names: Mapping[tuple[str, str], str]
+    classes: str | None
+    unused: tuple[str, ...]
+
+
+class Pair(NamedTuple):
+    """Images and labels of one part as they are stored, with their names."""
+
+    x: Array
+    y: Array
+    x_name: str
+    y_name: str
+
+
+def roles(place: str, names: list[str]) -> Roles:
+    """Find which array is what by its name. Raises DataError where two are the same, or half of a pair is missing."""
+    found: dict[tuple[str, str], str] = {}
+    classes, unused = None, []
+    for name in names:
+        split, role = role_of(name)
+        if role == "classes":
+            classes = name
+        elif role is None:
+            unused.append(name)
+        elif (key := (split or "all", role)) in found:
+            raise DataError(
+                f"{place}: {found[key]} and {name} may both be the {_role(role)} of {split or 'the set'}; keep one"
+            )
+        else:
+            found[key] = name
+    found = _unnamed(found, place)
+    _check_pairs(place, found, unused)
+    return Roles(found, classes, tuple(unused))
+
+
+def _role(role: str) -> str:
+    return "images" if role == "x" else "labels"
+
+
+def _unnamed(found: dict[tuple[str, str], str], place: str) -> dict[tuple[str, str], str]:
+    """Return the names with those without a split as train."""
+    bare = {role: name for (split, role), name in found.items() if split == "all"}
+    if not bare:
+        return found
+    if ("train", "x") in found or ("train", "y") in found:
+        raise DataError(
+            f"{place}: {next(iter(bare.values()))} is of no split beside arrays of train; name its split"
+        )
+    return {("train" if split == "all" else split, role): name for (split, role), name in found.items()}
+
+
+def _check_pairs(place: str, found: Mapping[tuple[str, str], str], unused: list[str]) -> None:
+    for split in ("train", *sorted({split for split, _ in found} - {"train"})):
+        for role in ("x", "y"):
+            if (split, role) not in found:
+                known = f" (not understood: {', '.join(unused[:5])})" if unused else ""
+                raise DataError(f"{place} has no array {split}_{role}; it must hold {WANTED}{known}")
+
+
+def raw_of(
+    place: str,
+    name: str,
+    pairs: Mapping[str, Pair],
+    names: tuple[str, ...] | None,
+    reading: Reading,
+    about: Seen,
+) -> Raw:
+    """Return the data set of pairs by split. Raises DataError for shapes, values or labels that are not understood."""
+    images = {split: _first(place, pair) for split, pair in pairs.items()}
+    x, pixels = _pixels(place, pairs, images, reading)
+    y, classes = _labels(
+        place, pairs, names or reading.classes, {split: len(one) for split, one in x.items()}
+    )
+    parts = {split: Part(x[split], y[split]) for split in pairs}
+    _check_alike(place, parts)
+    origins = tuple(f"{pairs[one].x_name}, {pairs[one].y_name}" if one in pairs else "" for one in SPLITS)
+    seen = about._replace(origins=origins, pixels=pixels)
+    return Raw(name, classes, parts["train"], parts.get("valid"), parts.get("test"), False, place, seen)
+
+
+def _first(place: str, pair: Pair) -> Array:
+    return images_first(f"{place}: {pair.x_name}", pair.x, len(pair.y))
+
+
+def _pixels(
+    place: str, pairs: Mapping[str, Pair], images: Mapping[str, Array], reading: Reading
+) -> tuple[Mapping[str, Array], str]:
+    """Return images as (N, C, H, W) of 0..255, and their values in words."""
+    orders = {
+        split: order_of(f"{place}: {pairs[split].x_name}", one.shape, reading.channels)
+        for split, one in images.items()
+    }
+    spans = {split: span(f"{place}: {pairs[split].x_name}", one) for split, one in images.items()}
+    if len(set(orders.values())) > 1:
+        listed = " but ".join(f"{pairs[one].x_name} has shape {images[one].shape}" for one in images)
+        raise DataError(f"{place}: {listed}; the order of their axes differs, so save all in one order")
+    whole = spans["train"]
+    for split, one in spans.items():
+        if one.kind != whole.kind:
+            raise DataError(
+                f"{place}: {pairs['train'].x_name} is {whole.kind} but {pairs[split].x_name} is {one.kind}; "
+                "save both alike"
+            )
+        whole = whole.with_(one)
+    low, high = bounds(f"{place}: {pairs['train'].x_name}", whole, reading)
+    x = {
+        split: np.ascontiguousarray(channels_first(to_bytes(one, low, high), orders[split]))
+        for split, one in images.items()
+    }
+    return x, told(whole, low, high)
+
+
+def _labels(
+    place: str, pairs: Mapping[str, Pair], names: tuple[str, ...] | None, images: Mapping[str, int]
+) -> tuple[Mapping[str, Labels], tuple[str, ...]]:
+    plain = {split: plain_labels(f"{place}: {pair.y_name}", pair.y) for split, pair in pairs.items()}
+    order, classes = class_names(f"{place}: {pairs['train'].y_name}", plain["train"], names)
+    y = {
+        split: numbered(
+            f"{place}: {pairs[split].y_name}", one, order, images[split], of_train=split == "train"
+        )
+        for split, one in plain.items()
+    }
+    return y, classes
+
+
+def _check_alike(place: str, parts: Mapping[str, Part]) -> None:
+    for split, part in parts.items():
+        if part.x.shape[1:] != parts["train"].x.shape[1:]:
+            raise DataError(
+                f"{place}: train images are {_size(parts['train'].x)} but {split} images are {_size(part.x)}; "
+                "they must agree"
+            )
+
+
+def _size(x: Array) -> str:
+    return "x".join(str(side) for side in x.shape[1:])
+
+
+def unused_arrays(found: Roles) -> Seen:
+    """Return what is known of a set of arrays before they are read."""
+    return Seen(skipped=counted([("an array that is not understood", name) for name in found.unused]))

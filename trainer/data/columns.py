@@ -1,0 +1,117 @@
+"""Columns: which column of a table names the files, which holds the labels, and which the splits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.data.image_names import ImageNames
+from trainer.data.raw import Array
+from trainer.data.reading import Reading
+from trainer.data.rows import Table
+from trainer.data.words import split_of
+from trainer.errors import DataError
+
+LOOKED_AT = 200  # rows by which the column of file names is found
+LABELS = ("label", "labels", "class", "class_name", "classname", "category", "target", "y")
+SPLITS = ("split", "set", "subset", "partition", "usage", "fold")
+WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+
+
+class Labelled(NamedTuple):
+    """What a table says of each row."""
+
+    images: str  # name of the column
+    labels: Array  # (N,) whole numbers or strings
+    label: str  # name of the column, or of the columns of a one-hot table
+    splits: Sequence[str] | None  # train, valid or test, of each row
+    classes: tuple[str, ...] | None  # of a one-hot table
+
+
+def image_column(table: Table, names: ImageNames, reading: Reading) -> str | None:
+    """Return the column that names image files, None where there is none. Raises DataError where two differ."""
+    if reading.image is not None:
+        return reading.image if reading.image in table.columns else None
+    found = [name for name in table.columns if _names_files(table.column(name)[:LOOKED_AT], names)]
+    for other in found[1:]:
+        pairs = zip(table.column(found[0])[:LOOKED_AT], table.column(other)[:LOOKED_AT], strict=True)
+        if any(names.find(one) != names.find(two) for one, two in pairs):
+            raise DataError(
+                f"{table.file} names files in {found[0]} and in {other}; say image: {found[0]}, or {other}"
+            )
+    return found[0] if found else None
+
+
+def _names_files(cells: Sequence[str], names: ImageNames) -> bool:
+    return 2 * sum(_is_known(cell, names) for cell in cells) > len(cells)
+
+
+def _is_known(cell: str, names: ImageNames) -> bool:
+    try:
+        return bool(cell) and names.find(cell) is not None
+    except DataError:  # several files have the name, so it is one
+        return True
+
+
+def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
+    """Return labels and splits of a table, None where it has no label column. Raises DataError where two may be it."""
+    split = _split_column(table, images)
+    rest = [name for name in table.columns if name not in (images, split, reading.group)]
+    splits = None if split is None else [str(split_of(cell)) for cell in table.column(split)]
+    known = [name for name in rest if name.lower() in LABELS]
+    label = reading.label or (known[0] if len(known) == 1 else rest[0] if len(rest) == 1 else None)
+    if label is not None:
+        if label not in table.columns:
+            return None
+        return Labelled(images, text_labels(table, label), label, splits, None)
+    marks = _one_hot(table, rest)
+    if marks is not None:
+        used = marks.sum(axis=0).tolist()
+        columns = [name for name, images_of_it in zip(rest, used, strict=True) if images_of_it]
+        chosen = np.asarray(rest)[marks.argmax(axis=1)]
+        return Labelled(images, chosen, f"{rest[0]} .. {rest[-1]}", splits, tuple(columns))
+    if not rest:
+        return None
+    raise DataError(f"{table.file} does not say which column is the label; say label: {_few(table, rest)}")
+
+
+def _few(table: Table, names: Sequence[str]) -> str:
+    """Return the columns with the fewest different texts, as what may be said."""
+    return " or label: ".join(sorted(names, key=lambda name: len(set(table.column(name))))[:6])
+
+
+def _split_column(table: Table, images: str) -> str | None:
+    for name in table.columns:
+        if name != images and name.lower() in SPLITS and all(split_of(cell) for cell in table.column(name)):
+            return name
+    return None
+
+
+def _one_hot(table: Table, names: Sequence[str]) -> Array | None:
+    """Return the marks (N, K) of columns of which each row marks one, else None."""
+    cells = [table.column(name) for name in names]
+    if len(cells) < 2 or not all(cell in ("0", "1", "0.0", "1.0") for column in cells for cell in column):
+        return None
+    marks: Array = np.asarray(cells, dtype=np.float64).T == 1
+    return marks if (marks.sum(axis=1) == 1).all() else None
+
+
+def text_labels(table: Table, name: str) -> Array:
+    """Return the labels of a column, as whole numbers where all are. Raises DataError for empty ones and measures."""
+    cells = table.column(name)
+    empty = [row for row, cell in enumerate(cells) if not cell]
+    if empty:
+        raise DataError(
+            f"{table.at(empty[0])} has no {name} ({len(empty)} rows in all); label or remove these rows"
+        )
+    if all(WHOLE.fullmatch(cell) for cell in cells):
+        return np.asarray([int(float(cell)) for cell in cells], dtype=np.int64)
+    if all(NUMBER.fullmatch(cell) for cell in cells):
+        raise DataError(
+            f"{table.file} has numbers such as {cells[0]} in {name}; labels must be classes, not measures"
+        )
+    return np.asarray(cells)

@@ -1,0 +1,97 @@
+"""Deep: pictures of more than 8 bits a channel, or of more bands than Pillow knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainer.data.encoded import File
+from trainer.data.extras import needed
+from trainer.data.pages import check_pages
+from trainer.data.raw import Array
+from trainer.data.reading import Reading
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BITS, SAMPLES, EXTRA, PHOTOMETRIC = 258, 277, 338, 262  # tags of TIFF
+ALPHA = (1, 2)  # values of the tag of extra samples
+DEPTH_AT = 24  # byte of a PNG's header with its bits a channel
+
+
+def is_deep_png(opened: Image, file: File) -> bool:
+    """Whether a PNG has 16 bits in several channels, of which Pillow keeps the upper 8."""
+    if opened.format != "PNG" or opened.mode in ("I;16", "I;16B", "I"):
+        return False
+    with file.open("rb") as stream:
+        return stream.read(DEPTH_AT + 1)[DEPTH_AT:] == b"\x10"
+
+
+def read_png(file: File, reading: Reading) -> Array:
+    """Read a PNG of 16 bits a channel as uint16 (H, W, C), or (H, W) where it is grey with an opaque alpha channel."""
+    import torch
+    import torchvision  # type: ignore[import-untyped, unused-ignore]
+
+    with file.open("rb") as stream:
+        content = torch.frombuffer(bytearray(stream.read()), dtype=torch.uint8)
+    tensor = torchvision.io.decode_image(content, torchvision.io.ImageReadMode.UNCHANGED)
+    pixels: Array = np.moveaxis(tensor.numpy(), 0, 2)
+    return without_alpha(file, pixels, reading) if pixels.shape[2] in (2, 4) else pixels
+
+
+def is_tiff_beyond_pillow(file: File) -> bool:
+    """Whether a file is a TIFF that Pillow would cut: deep colours, bands, float colours, or one it cannot open."""
+    with file.open("rb") as stream:
+        if stream.read(4) not in TIFF_MAGIC:
+            return False
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with file.open("rb") as stream, Image.open(stream) as opened:
+            tags: Any = getattr(opened, "tag_v2", {})
+            return _is_beyond(tags)
+    except UnidentifiedImageError:
+        return True
+
+
+def _is_beyond(tags: Any) -> bool:
+    samples, extra = tags.get(SAMPLES, 1), tags.get(EXTRA, ())
+    bits = max(np.atleast_1d(tags.get(BITS, 1)))
+    has_alpha = bool(extra) and extra[-1] in ALPHA
+    colours = samples - has_alpha
+    is_cmyk = tags.get(PHOTOMETRIC) == 5
+    return bool((samples > 1 and bits > 8) or not (colours in (1, 3) or (is_cmyk and colours == 4)))
+
+
+def read_tiff(file: File, reading: Reading) -> Iterator[Array]:
+    """Yield the pages of a TIFF as (H, W) or (H, W, C). Raises DataError where tifffile is not installed."""
+    tifffile = needed("tifffile", "tiff", f"{file} is a TIFF of deep or many channels")
+    with file.open("rb") as stream, tifffile.TiffFile(stream) as opened:
+        check_pages(file, len(opened.pages), reading)
+        for page in list(opened.pages)[: None if reading.pages == "each" else 1]:
+            yield _page(file, page, reading)
+
+
+def _page(file: File, page: Any, reading: Reading) -> Array:
+    pixels, axes = page.asarray(), page.axes
+    if set(axes) - set("YXS"):
+        raise DataError(f"{file} has the axes {axes}; volumes (3D) are not supported: save its slices")
+    pixels = np.moveaxis(pixels, axes.index("S"), -1) if "S" in axes else pixels
+    if pixels.ndim == 3 and page.extrasamples and page.extrasamples[-1] in ALPHA:
+        return without_alpha(file, pixels, reading)
+    return np.asarray(pixels)
+
+
+def without_alpha(file: File, pixels: Array, reading: Reading) -> Array:
+    """Return (H, W, C) without its last channel, which is opaque or is dropped as the user says."""
+    if reading.alpha != "drop" and (pixels[..., -1] != np.iinfo(pixels.dtype).max).any():
+        raise DataError(
+            f"{file} has transparent pixels and more than 8 bits a channel; say alpha: drop for the colours that are "
+            "stored below the transparency, or save it without an alpha channel"
+        )
+    colours = pixels[..., :-1]
+    return colours[..., 0] if colours.shape[2] == 1 else colours

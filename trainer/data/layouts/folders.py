@@ -1,0 +1,131 @@
+"""folders: one folder a class, also below train/, val/ and test/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from trainer.data.gather import Listed, gather
+from trainer.data.layouts.registry import OF_PICTURES, layout
+from trainer.data.levels import check_level, descend, said_classes, split_folders
+from trainer.data.raw import Raw
+from trainer.data.reading import Reading
+from trainer.data.seen import Seen, counted
+from trainer.data.tree import Folder, scan
+from trainer.errors import DataError
+
+
+class _Classes(NamedTuple):
+    """The class folders of each part."""
+
+    parts: Mapping[str, Sequence[Folder]]
+    origins: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def _fits(path: Path, reading: Reading) -> bool:
+    """Whether there are two folders with images, or one whose folders hold images."""
+    if not path.is_dir():
+        return False
+    folders = scan(path, reading.skip).filled
+    return (len(folders) > 1 and any(inner.filled or not _is_flat_split(inner) for inner in folders)) or (
+        len(folders) == 1 and bool(folders[0].filled)
+    )
+
+
+def _is_flat_split(folder: Folder) -> bool:
+    from trainer.data.words import split_within
+
+    return split_within(folder.path.name) is not None and not folder.filled
+
+
+@layout(
+    "folders",
+    about="a folder with one subfolder per class, each with image files, at any depth",
+    splits="folders train, val and test (training, valid, Test ..) above the class folders",
+    fits=_fits,
+    answers=(*OF_PICTURES, "skip"),
+)
+def read(path: Path, reading: Reading) -> Raw:
+    """Read class folders; files of the system, masks beside images and what is no image are passed over and counted.
+
+    Raises DataError where it is open which folders are the classes, and for what cannot be read.
+    """
+    tree = scan(path, reading.skip)
+    found = _classes(tree, reading)
+    names = reading.classes or tuple(sorted({folder.path.name for folder in found.parts["train"]}))
+    _check_names(tree.path, found, names)
+    listed = {part: _listed(folders, names) for part, folders in found.parts.items()}
+    gathered = gather(path, listed, reading)
+    return Raw(
+        name=path.resolve().name,
+        classes=names,
+        train=gathered.parts["train"],
+        valid=gathered.parts.get("valid"),
+        test=gathered.parts.get("test"),
+        mirror=False,
+        place=str(path),
+        seen=Seen(
+            layout="class folders",
+            origins=tuple(found.origins.get(part, "") for part in ("train", "valid", "test")),
+            pixels=gathered.pixels,
+            skipped=counted([*tree.all_skipped(), *_unread(tree, found)]),
+            notes=found.notes,
+        ),
+    )
+
+
+def _classes(tree: Folder, reading: Reading) -> _Classes:
+    root = descend(tree)
+    notes = () if root is tree else (f"the classes stand in {root.path.relative_to(tree.path)}/",)
+    if reading.classes and (said := said_classes(root, reading.classes, at_once=True)):
+        return _Classes({"train": said}, {}, notes)
+    splits = split_folders(root)
+    if splits:
+        parts = {part: _level(folder, reading) for part, folder in splits.items()}
+        return _Classes(
+            parts, {part: f"{splits[part].path.relative_to(tree.path)}/" for part in splits}, notes
+        )
+    return _Classes({"train": _level(root, reading)}, {}, notes)
+
+
+def _level(folder: Folder, reading: Reading) -> Sequence[Folder]:
+    root = descend(folder)
+    if reading.classes:
+        found = said_classes(root, reading.classes)
+        if found is None:
+            raise DataError(f"{root.path} has no folders {', '.join(reading.classes)}, as classes says")
+        return found
+    return check_level(root)
+
+
+def _check_names(path: Path, found: _Classes, names: Sequence[str]) -> None:
+    for part, folders in found.parts.items():
+        strange = sorted({folder.path.name for folder in folders} - set(names))
+        if strange:
+            where, train = found.origins[part].rstrip("/"), found.origins["train"].rstrip("/")
+            raise DataError(f"{path / where} has the class {strange[0]} that {path / train} has not")
+
+
+def _listed(folders: Sequence[Folder], names: Sequence[str]) -> Listed:
+    files, labels = [], []
+    for label, name in enumerate(names):
+        inside = sorted(file for folder in folders if folder.path.name == name for file in folder.files())
+        files += inside
+        labels += [label] * len(inside)
+    return Listed(files, labels)
+
+
+def _unread(tree: Folder, found: _Classes) -> list[tuple[str, str]]:
+    """Return the image files that are in no class, and the class folders without images."""
+    taken = {file for folders in found.parts.values() for folder in folders for file in folder.files()}
+    beside = [
+        ("in no class folder", str(file.relative_to(tree.path))) for file in tree.files() if file not in taken
+    ]
+    empty = [
+        ("a folder without images", str(folder.path.relative_to(tree.path)))
+        for folder in tree.walk()
+        if not folder.holds_images and folder is not tree
+    ]
+    return [*beside, *empty]

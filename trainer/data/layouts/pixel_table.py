@@ -1,0 +1,65 @@
+"""pixel_table: a CSV file with the label and every pixel of an image in a row."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data.arrays import Pair, raw_of
+from trainer.data.columns import text_labels
+from trainer.data.layouts.registry import layout
+from trainer.data.raw import Array, Raw
+from trainer.data.reading import Reading
+from trainer.data.rows import PIXEL, SUFFIXES, Table, is_of_pixels, read_table
+from trainer.data.seen import Seen
+from trainer.data.words import split_within
+from trainer.errors import DataError
+
+
+def _files(path: Path) -> list[Path]:
+    folder = sorted(path.iterdir()) if path.is_dir() else [path]
+    found = [file for file in folder if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    return [file for file in found if file.is_file() and is_of_pixels(file)]
+
+
+@layout(
+    "pixel_table",
+    about="a .csv file with the columns label, pixel0, pixel1 .. (Kaggle's digits), or a folder with one for each "
+    "split; images are grey and square",
+    splits="names of the files: train, val or valid, test",
+    fits=lambda path, _: bool(_files(path)),
+    answers=("bits", "range", "classes", "label"),
+)
+def read(path: Path, reading: Reading) -> Raw:
+    """Read rows of pixels. Raises DataError where they are no square."""
+    pairs = {}
+    for file in _files(path):
+        table = read_table(file)
+        if (label := _label(table, reading)) is not None:
+            split = (split_within(file.stem) if path.is_dir() else None) or "train"
+            pairs[split] = Pair(_pixels(table), text_labels(table, label), f"pixels of {file.name}", label)
+    if "train" not in pairs:
+        raise DataError(f"{path} has no column of labels beside its pixels; say label: COLUMN")
+    return raw_of(str(path), path.resolve().stem, pairs, None, reading, Seen(layout="table of pixels"))
+
+
+def _label(table: Table, reading: Reading) -> str | None:
+    others = [name for name in table.columns if not PIXEL.fullmatch(name)]
+    label = reading.label or ("label" if "label" in others else others[0] if len(others) == 1 else None)
+    return label if label in table.columns else None
+
+
+def _pixels(table: Table) -> Array:
+    columns = [place for place, name in enumerate(table.columns) if PIXEL.fullmatch(name)]
+    side = math.isqrt(len(columns))
+    if side * side != len(columns):
+        raise DataError(
+            f"{table.file} has {len(columns)} columns of pixels, which are no square; save images as files"
+        )
+    try:
+        flat = np.asarray([[row[place] for place in columns] for row in table.rows], dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"{table.file} has a pixel that is no number ({error})") from None
+    return flat.reshape(-1, side, side)

@@ -1,0 +1,198 @@
+"""table: a CSV or JSON lines file with a column of file names and one of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.data.columns import Labelled, image_column, labelled
+from trainer.data.gather import Listed, gather
+from trainer.data.image_names import ImageNames
+from trainer.data.labels import class_names, numbered
+from trainer.data.layouts.registry import OF_PICTURES, layout
+from trainer.data.raw import Array, Raw
+from trainer.data.reading import Reading
+from trainer.data.rows import SUFFIXES, Table, is_of_pixels, read_table
+from trainer.data.seen import Seen, counted
+from trainer.data.tree import Folder, scan
+from trainer.data.words import SPLITS, split_of, split_within
+from trainer.errors import DataError
+
+
+class _Listing(NamedTuple):
+    """A table with its columns, and the split that its name or its folder says."""
+
+    table: Table
+    about: Labelled
+    split: str | None
+
+
+class _Row(NamedTuple):
+    """One image of a table."""
+
+    file: Path
+    label: int | str
+    group: str
+    place: str
+
+
+def _tables(path: Path) -> list[tuple[Path, str | None]]:
+    """Return the tables of a folder with the split of each: directly in it, else in the folders of its splits."""
+    if not path.is_dir():
+        return [(path, None)] if path.suffix.lower() in SUFFIXES else []
+    direct = [(file, split_within(file.stem)) for file in _files(path)]
+    inner = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and split_of(folder.name)]
+    return direct or [(file, split_of(folder.name)) for folder in inner for file in _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    found = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    return [file for file in found if not file.name.startswith(".")]
+
+
+def _fits(path: Path, reading: Reading) -> bool:
+    tables = _tables(path)
+    if not tables or not path.is_dir():
+        return bool(tables) and not is_of_pixels(path)
+    names = ImageNames(path, scan(path, reading.skip).files())
+    return any(image_column(read_table(file), names, reading) for file, _ in tables)
+
+
+@layout(
+    "table",
+    about="a .csv, .tsv or .jsonl file with a column of file names and one of labels (or one column per class), or a "
+    "folder that has one",
+    splits="a column split, or names of the tables or of their folders: train, val or valid, test",
+    fits=_fits,
+    answers=(*OF_PICTURES, "skip", "image", "label", "group"),
+)
+def read(path: Path, reading: Reading) -> Raw:
+    """Read the images that tables name. Raises DataError for files that are not there, and for what is left open."""
+    root = path if path.is_dir() else path.parent
+    tree = scan(root, reading.skip)
+    names = ImageNames(root, tree.files())
+    listings, passed = _listings(path, names, reading)
+    rows = _rows(listings, names, reading)
+    place = str(listings[0].table.file)
+    order, classes = class_names(
+        place, np.asarray([row.label for row in rows["train"]]), reading.classes or listings[0].about.classes
+    )
+    groups = _groups(rows) if reading.group else None
+    listed = {split: _listed(place, each, order, split, groups) for split, each in rows.items()}
+    gathered = gather(root, listed, reading)
+    return Raw(
+        name=path.resolve().stem,
+        classes=classes,
+        train=gathered.parts["train"],
+        valid=gathered.parts.get("valid"),
+        test=gathered.parts.get("test"),
+        mirror=False,
+        place=str(path),
+        seen=Seen(
+            layout=_said(listings[0]),
+            origins=tuple(_origin(listings, split) if split in rows else "" for split in SPLITS),
+            pixels=gathered.pixels,
+            skipped=counted([*tree.all_skipped(), *passed, *_beside(tree, rows)]),
+        ),
+    )
+
+
+def _said(listing: _Listing) -> str:
+    return (
+        f"table {listing.table.file.name}, files in {listing.about.images}, labels in {listing.about.label}"
+    )
+
+
+def _origin(listings: Sequence[_Listing], split: str) -> str:
+    of_split = [one.table.file.name for one in listings if one.split == split]
+    return ", ".join(of_split) or ("rows" if listings[0].about.splits else listings[0].table.file.name)
+
+
+def _listings(
+    path: Path, names: ImageNames, reading: Reading
+) -> tuple[list[_Listing], list[tuple[str, str]]]:
+    """Return the tables that are read, and those that are passed over with the reason."""
+    found, passed = [], []
+    for file, split in _tables(path):
+        table = read_table(file)
+        images = image_column(table, names, reading)
+        about = labelled(table, images, reading) if images else None
+        if about is None:
+            passed.append((f"a table without {'labels' if images else 'file names'}", file.name))
+        else:
+            found.append(_Listing(table, about, split))
+    if not found:
+        raise DataError(
+            f"{path} has no column that names image files and one of labels; say image: COLUMN and label: COLUMN"
+        )
+    return _of_splits(path, found, passed)
+
+
+def _of_splits(
+    path: Path, found: list[_Listing], passed: list[tuple[str, str]]
+) -> tuple[list[_Listing], list[tuple[str, str]]]:
+    named = [one for one in found if one.split]
+    if len(found) > 1 and any(one.split == "train" for one in named):
+        passed += [("a table of no split", one.table.file.name) for one in found if not one.split]
+        return named, passed
+    if len(found) > 1:
+        listed = " and ".join(one.table.file.name for one in found)
+        raise DataError(f"{path} has {listed}; give the path of the one to read")
+    return [found[0]._replace(split=None)], passed
+
+
+def _rows(listings: Sequence[_Listing], names: ImageNames, reading: Reading) -> Mapping[str, list[_Row]]:
+    rows: dict[str, list[_Row]] = {}
+    seen: dict[Path, _Row] = {}
+    for listing in listings:
+        for split, row in _rows_of(listing, names, reading):
+            before = seen.setdefault(row.file, row)
+            if before is not row:
+                raise DataError(
+                    f"{row.place} names {row.file.name} again ({before.place}); an image has one row"
+                )
+            rows.setdefault(split, []).append(row)
+    if "train" not in rows:
+        raise DataError(f"{listings[0].table.file} has no row of train; its splits are {', '.join(rows)}")
+    return rows
+
+
+def _rows_of(listing: _Listing, names: ImageNames, reading: Reading) -> list[tuple[str, _Row]]:
+    table, about = listing.table, listing.about
+    cells, found, missing = table.column(about.images), [], []
+    groups = table.column(reading.group) if reading.group else [""] * len(cells)
+    for number, cell in enumerate(cells):
+        split = about.splits[number] if about.splits else listing.split or "train"
+        file = names.find(cell, split)
+        if file is None:
+            missing.append((table.at(number), cell))
+        else:
+            found.append((split, _Row(file, about.labels[number], groups[number], table.at(number))))
+    if missing:
+        raise DataError(
+            f"{missing[0][0]} names {missing[0][1]}, which is not there ({len(missing)} of {len(cells)} files in all); "
+            "restore the files or take their rows out"
+        )
+    return found
+
+
+def _groups(rows: Mapping[str, Sequence[_Row]]) -> Mapping[str, int]:
+    names = sorted({row.group for each in rows.values() for row in each})
+    return {name: number for number, name in enumerate(names)}
+
+
+def _listed(
+    place: str, rows: Sequence[_Row], order: Array, split: str, groups: Mapping[str, int] | None
+) -> Listed:
+    found = np.asarray([row.label for row in rows])
+    labels = numbered(place, found, order, len(rows), of_train=split == "train")
+    numbers = None if groups is None else [groups[row.group] for row in rows]
+    return Listed([row.file for row in rows], labels.tolist(), numbers)
+
+
+def _beside(tree: Folder, rows: Mapping[str, Sequence[_Row]]) -> list[tuple[str, str]]:
+    taken = {row.file for each in rows.values() for row in each}
+    return [("in no row", str(file.relative_to(tree.path))) for file in tree.files() if file not in taken]

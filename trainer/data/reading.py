@@ -1,0 +1,145 @@
+"""Reading: what a user says of images that could be read in more than one way. Loads no NumPy and no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from trainer.errors import DataError
+
+MAX_PIXELS = 4096  # of a side
+MAX_BITS = 32
+ORDERS, GROUNDS, PAGES = ("first", "last"), ("white", "black", "drop"), ("first", "each")
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The answers to what files leave open. None leaves the answer to the files; what they leave open is refused."""
+
+    # word of the layout, as in docs/data.md
+    layout: str | None = None
+    # (height, width) to which every picture is resized, or auto: the median side
+    size: Size | str | None = None
+    # axis of the channels of an array: first of an image, or last
+    channels: str | None = None
+    # ground below transparent pixels: white, black, or drop for the colours that stand below the transparency
+    alpha: str | None = None
+    # bits a channel: the values are 0 .. 2**bits - 1
+    bits: int | None = None
+    # (low, high): the values that become black and white; those outside are clipped
+    range: tuple[float, float] | None = None
+    # of a file with several pages or frames: the first one, or each as an image of its own
+    pages: str | None = None
+    # folders that are the classes; of arrays and tables the names of the classes in the order of their labels
+    classes: tuple[str, ...] | None = None
+    # patterns of files that are left out, such as *_mask.png
+    skip: tuple[str, ...] | None = None
+    # columns of a table: of the file names, of the labels, and of what may not be in two splits (a patient, a scene)
+    image: str | None = None
+    label: str | None = None
+    group: str | None = None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Reading:
+        """Check plain values, as YAML or keywords give them. Raises DataError, one sentence, for the first mistake."""
+        known = {field.name for field in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise DataError(f"{key} is no key of data; it may be {', '.join(sorted(known))}")
+        return cls(**{key: _CHECKS[key](key, value) for key, value in values.items() if value is not None})
+
+    def given(self) -> dict[str, Any]:
+        """Return what is said, as plain values."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.size, tuple) and self.size[0] == self.size[1]:
+            said["size"] = self.size[0]
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in said.items()
+            if value is not None
+        }
+
+    def of_pixels(self) -> dict[str, Any]:
+        """Return what is said of pixels: pictures that come later are read by it too."""
+        return {
+            key: value for key, value in self.given().items() if key in ("alpha", "bits", "range", "pages")
+        }
+
+
+def _word(*allowed: str) -> Any:
+    def check(key: str, value: Any) -> str:
+        if value not in allowed:
+            raise DataError(f"{key} is {value!r}; it may be {', '.join(allowed)}")
+        return str(value)
+
+    return check
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{key} is {value!r}; it must be text")
+    return value
+
+
+def _size(key: str, value: Any) -> Size | str:
+    if value == "auto":
+        return "auto"
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MAX_PIXELS for side in sides):
+        raise DataError(f"size is {value!r}; it must be 1..{MAX_PIXELS} pixels, (height, width), or auto")
+    return sides[0], sides[1]
+
+
+def _bits(key: str, value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_BITS:
+        raise DataError(f"bits is {value!r}; it must be 1..{MAX_BITS}, such as 12")
+    return value
+
+
+def _range(key: str, value: Any) -> tuple[float, float]:
+    numbers = tuple(value) if isinstance(value, list | tuple) else ()
+    if len(numbers) != 2 or not all(type(one) in get_args(int | float) for one in numbers):
+        raise DataError(f"range is {value!r}; it must be two numbers, such as [0, 4095]")
+    low, high = float(numbers[0]), float(numbers[1])
+    if not -1e300 < low < high < 1e300:
+        raise DataError(f"range is {value!r}; the first number must be lower than the second")
+    return low, high
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    words = tuple(value) if isinstance(value, list | tuple) else ()
+    if (
+        isinstance(value, str)
+        or len(set(words)) < len(words)
+        or not all(isinstance(one, str) for one in words)
+    ):
+        raise DataError(f"{key} is {value!r}; it must be a list of different texts")
+    return words
+
+
+def _classes(key: str, value: Any) -> tuple[str, ...]:
+    # YAML reads names of digits as numbers
+    numbered = isinstance(value, list | tuple) and all(type(one) in (int, str) for one in value)
+    words = _texts(key, [str(one) for one in value] if numbered else value)
+    if len(words) < 2:
+        raise DataError(f"classes has {len(words)} names; at least 2 are needed")
+    return words
+
+
+_CHECKS: Mapping[str, Any] = {
+    "layout": _text,
+    "size": _size,
+    "channels": _word(*ORDERS),
+    "alpha": _word(*GROUNDS),
+    "bits": _bits,
+    "range": _range,
+    "pages": _word(*PAGES),
+    "classes": _classes,
+    "skip": _texts,
+    "image": _text,
+    "label": _text,
+    "group": _text,
+}

@@ -1,0 +1,100 @@
+"""Values: pixels of any number type as 0..255, by bounds that are stated or cannot be mistaken."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from trainer.data.raw import Array, Images
+from trainer.data.reading import Reading
+from trainer.errors import DataError
+
+BLOCK = 1 << 22  # values that are converted at a time
+
+
+class Span(NamedTuple):
+    """The values of pixels as they are stored."""
+
+    kind: str  # number type
+    low: float
+    high: float
+    whole: bool  # whether all are whole numbers
+
+    def with_(self, other: "Span") -> "Span":
+        """Return the span of both."""
+        kind = self.kind if self.kind == other.kind else f"{self.kind} and {other.kind}"
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        return Span(kind, low, high, self.whole and other.whole)
+
+
+def span(place: str, array: Array) -> Span:
+    """Measure pixels. Raises DataError for what are no numbers, or not finite ones."""
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{place} is {array.dtype}; images must be numbers")
+    if array.size == 0:
+        raise DataError(f"{place} has shape {array.shape} and is empty; at least one image a class is needed")
+    if array.dtype == np.uint8:
+        return Span("uint8", int(array.min()), int(array.max()), True)
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite((low, high)).all():
+        raise DataError(f"{place} is {array.dtype} and holds NaN or infinite pixels; replace them")
+    return Span(str(array.dtype), low, high, array.dtype.kind != "f" or bool((array == np.rint(array)).all()))
+
+
+def bounds(place: str, found: Span, reading: Reading, *, of_files: bool = False) -> tuple[float, float]:
+    """Return the values that become 0 and 255.
+
+    of_files: the pixels are of picture files, whose number type is a statement of itself: a dark one of 16 bits is not
+    one of 8.  Raises DataError, with what may be said, where the values leave it open.
+    """
+    if reading.range is not None:
+        return reading.range
+    if reading.bits is not None:
+        return 0.0, _stated(place, found, reading.bits)
+    if found.kind == "bool":
+        return 0.0, 1.0
+    if found.kind == "uint8" or (found.whole and found.low >= 0 and 1 < found.high <= 255 and not of_files):
+        return 0.0, 255.0
+    if found.kind.startswith("float") and found.low >= 0 and found.high <= 1:
+        return 0.0, 1.0
+    raise DataError(f"{place} is {found.kind} with values {found.low:g}..{found.high:g}; {_question(found)}")
+
+
+def _stated(place: str, found: Span, bits: int) -> float:
+    top = float(2**bits - 1)
+    if found.high > top or found.low < 0:
+        raise DataError(
+            f"{place} has values {found.low:g}..{found.high:g}, which are not of {bits} bits (0..{top:g})"
+        )
+    if found.kind == "uint8" and bits > 8:
+        raise DataError(f"{place} has 8 bits a channel, and bits: {bits} is said")
+    return top
+
+
+def _question(found: Span) -> str:
+    """Return what the user may say, with measured values."""
+    measured = f"range: [{found.low:g}, {found.high:g}]"
+    if found.whole and found.low >= 0:
+        fitting = [bits for bits in (8, 10, 12, 14, 16, 32) if found.high < 2**bits][:3]
+        words = " or ".join(f"bits: {bits}" for bits in fitting)
+        return f"say of how many bits they are ({words}), or which values are black and white, such as {measured}"
+    return f"say which values are black and white, such as {measured}"
+
+
+def to_bytes(array: Array, low: float, high: float) -> Images:
+    """Return pixels scaled from low..high to 0..255, rounded; values outside are clipped."""
+    if array.dtype == np.uint8 and (low, high) == (0.0, 255.0):
+        return array
+    flat, out = array.reshape(-1), np.empty(array.size, np.uint8)
+    for start in range(0, len(flat), BLOCK):
+        block = flat[start : start + BLOCK].astype(np.float64)
+        out[start : start + BLOCK] = np.rint((block - low) * (255 / (high - low))).clip(0, 255)
+    return out.reshape(array.shape)
+
+
+def told(found: Span, low: float, high: float) -> str:
+    """Return the values as they are stored, and what became of them."""
+    stored = f"{found.kind} {found.low:g}..{found.high:g}"
+    if found.kind == "uint8" and (low, high) == (0.0, 255.0):
+        return f"8 bits, {found.low:g}..{found.high:g}"
+    outside = ", values outside are clipped" if found.low < low or found.high > high else ""
+    return f"{stored}, of which {low:g}..{high:g} is kept as 8 bits (0..255){outside}"

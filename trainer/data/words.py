@@ -1,0 +1,57 @@
+"""The words by which files, folders, arrays and columns name their part of a data set."""
+
+from __future__ import annotations
+
+import re
+
+SPLITS = ("train", "valid", "test")
+_SPLIT = re.compile(
+    r"(?P<train>train(ing)?|trn)|(?P<valid>val(id(ation)?)?|dev)|(?P<test>test(ing)?|tst|eval(uation)?)"
+)
+_TAIL = re.compile(r"([_\- ]?(set|data|images|imgs|split))?")
+
+IMAGES = frozenset({"x", "image", "images", "img", "imgs", "data", "pixels", "inputs", "input", "features"})
+LABELS = frozenset({"y", "label", "labels", "lbl", "target", "targets"})
+NAMES = frozenset({"classes", "classnames", "labelnames", "targetnames"})
+
+
+def split_of(name: str) -> str | None:
+    """Return train, valid or test for a name that says no more than that, such as Train, val or testing_set."""
+    lower = name.lower()
+    found = _SPLIT.match(lower)
+    if found is None or _TAIL.fullmatch(lower[found.end() :]) is None:
+        return None
+    return found.lastgroup or next(key for key, value in found.groupdict().items() if value)
+
+
+def split_within(name: str) -> str | None:
+    """Return the split that a longer name begins with or has as a word, such as train-00000-of-00001."""
+    found = {split_of(word) for word in re.findall(r"[A-Za-z]+", name)} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def role_of(name: str) -> tuple[str | None, str | None]:
+    """Return the split of an array's name and its role: x, y, classes, or None where the name does not say it.
+
+    `train_x`, `x_train`, `xtrain`, `train_images`, `kmnist-train-labels` and `Y` are understood.
+    """
+    lower = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    words = re.findall(r"[a-z]+", lower)
+    if "".join(words) in NAMES:
+        return None, "classes"
+    if len(words) == 1:
+        words = _apart(words[0])
+    splits = {split for word in words if (split := split_of(word))}
+    roles = {role for word in words for role, known in (("x", IMAGES), ("y", LABELS)) if word in known}
+    # `test_data_labels` are labels: the word for data adds nothing to a word for labels
+    role = "y" if roles == {"x", "y"} and "data" in words else (roles.pop() if len(roles) == 1 else None)
+    return (splits.pop() if len(splits) == 1 else None), role
+
+
+def _apart(word: str) -> list[str]:
+    """Return xtrain as x and train, trainlabels as train and labels."""
+    for known in IMAGES | LABELS:
+        for one, other in ((word.removeprefix(known), known), (word.removesuffix(known), known)):
+            if one != word and split_of(one):
+                return [one, other]
+    return [word]
