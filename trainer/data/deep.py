@@ -32,15 +32,16 @@ def is_deep_png(opened: Image, file: File) -> bool:
 
 
 def read_png(file: File, reading: Reading) -> Array:
-    """Read a PNG of 16 bits a channel as uint16 (H, W, C), or (H, W) where it is grey with an opaque alpha channel."""
-    import torch
-    import torchvision  # type: ignore[import-untyped, unused-ignore]
+    """Read a PNG of 16 bits a channel as uint16 (H, W, C), or (H, W) where it is grey with an opaque alpha channel.
 
+    Raises DataError where pypng is not installed.
+    """
+    png = needed("png", "deep", f"{file} is a PNG of 16 bits in several channels", package="pypng")
     with file.open("rb") as stream:
-        content = torch.frombuffer(bytearray(stream.read()), dtype=torch.uint8)
-    tensor = torchvision.io.decode_image(content, torchvision.io.ImageReadMode.UNCHANGED)
-    pixels: Array = np.moveaxis(tensor.numpy(), 0, 2)
-    return without_alpha(file, pixels, reading) if pixels.shape[2] in (2, 4) else pixels
+        width, height, rows, about = png.Reader(file=stream).read()
+        pixels = np.vstack([np.asarray(row, dtype=np.uint16) for row in rows])
+    pixels = pixels.reshape(height, width, about["planes"])
+    return without_alpha(file, pixels, reading) if about["alpha"] else pixels
 
 
 def is_tiff_beyond_pillow(file: File) -> bool:
@@ -69,7 +70,7 @@ def _is_beyond(tags: Any) -> bool:
 
 def read_tiff(file: File, reading: Reading) -> Iterator[Array]:
     """Yield the pages of a TIFF as (H, W) or (H, W, C). Raises DataError where tifffile is not installed."""
-    tifffile = needed("tifffile", "tiff", f"{file} is a TIFF of deep or many channels")
+    tifffile = needed("tifffile", "deep", f"{file} is a TIFF of deep or many channels")
     with file.open("rb") as stream, tifffile.TiffFile(stream) as opened:
         check_pages(file, len(opened.pages), reading)
         for page in list(opened.pages)[: None if reading.pages == "each" else 1]:

@@ -6,7 +6,7 @@ import re
 
 SPLITS = ("train", "valid", "test")
 _SPLIT = re.compile(
-    r"(?P<train>train(ing)?|trn)|(?P<valid>val(id(ation)?)?|dev)|(?P<test>test(ing)?|tst|eval(uation)?)"
+    r"(?P<train>train(ing)?|trn)|(?P<valid>val(id(ation)?)?|dev)|(?P<test>test(ing)?|tst|t10k|eval(uation)?)"
 )
 _TAIL = re.compile(r"([_\- ]?(set|data|images|imgs|split))?")
 
@@ -36,7 +36,7 @@ def role_of(name: str) -> tuple[str | None, str | None]:
     `train_x`, `x_train`, `xtrain`, `train_images`, `kmnist-train-labels` and `Y` are understood.
     """
     lower = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-    words = re.findall(r"[a-z]+", lower)
+    words = re.findall(r"t10k|[a-z]+", lower)
     if "".join(words) in NAMES:
         return None, "classes"
     if len(words) == 1:

@@ -82,4 +82,4 @@ def _idx(file: Path) -> Array:
         raise DataError(f"{file} is no readable IDX file ({error or 'cut short'}); fetch it again") from None
     if len(content) != wanted:
         raise DataError(f"{file} is cut short or damaged; fetch it again")
-    return np.frombuffer(content, kind).reshape(shape)
+    return np.frombuffer(content, kind).reshape(shape).copy()  # writable, as torch needs it
