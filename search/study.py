@@ -173,6 +173,8 @@ def _as_begun(store: Store, file: StudyConfig, data: Data) -> StudyConfig:
 
 def _train(study: Study, store: Store, data: Data, progress: Progress, stop_asked: Callable[[], bool]) -> str:
     """Recover trials of earlier runs, then run the search and the finale; return why the study ended."""
+    from trainer.data.describe import lines
+
     config = study.config
     recovered = recover(store, config)
     recover_seeds(store)
@@ -184,6 +186,8 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
     finale = FinaleWork(run, plan)
     search = assembled(run, study.sampler, plan.release)
     progress.opened(config, store, recovered, budget.spent_seconds(), slots)
+    for line in lines(data):
+        progress.said(line)
     try:
         search.rungs.adopt(recovered.paused)
         reason = search.over()

@@ -9,6 +9,7 @@ import typer
 
 from search.cli import genome_verbs, study_verbs
 from search.cli.export import export
+from search.cli.data import data
 from search.cli.init import init
 from search.cli.output import print_error, print_json, user_errors
 from search.cli.streams import prepare_streams
@@ -16,6 +17,8 @@ from search.cli.streams import prepare_streams
 EXAMPLES = """Examples:
 
   genome init photos --budget 1h             write a study of your own images
+
+  genome data photos --sheet photos.png      what is understood of your images
 
   genome search studies/digits.yaml          start a study, or resume it
 
@@ -76,6 +79,7 @@ def root(
 
 for verb, example in (
     (init, "genome init photos --budget 1h --params 150k"),
+    (data, "genome data photos --sheet photos.png"),
     (study_verbs.search, "genome search studies/digits.yaml"),
     (genome_verbs.check, "genome check studies/*.yaml"),
     (genome_verbs.show, "genome show digits#12 --expand --svg twelve.svg"),

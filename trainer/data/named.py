@@ -102,11 +102,13 @@ NAMES: tuple[str, ...] = tuple(NAMED)
 def read_named(name: str, root: Root, *, download: bool, mirror: bool | None) -> Raw:
     """Read the data set of that name. Raises DataError if it is absent and cannot be downloaded."""
     from trainer.data.raw import Part, Raw
+    from trainer.data.seen import Seen
 
     one = NAMED[name]
     classes, x, y, test_x, test_y = one.read(root, download)
     test = None if test_x is None or test_y is None else Part(test_x, test_y)
-    return Raw(name, classes, Part(x, y), None, test, one.mirror if mirror is None else mirror, name)
+    seen = Seen(origins=("official", "", "official") if test else ("", "", ""))
+    return Raw(name, classes, Part(x, y), None, test, one.mirror if mirror is None else mirror, name, seen)
 
 
 def data_root(root: Root) -> Path:

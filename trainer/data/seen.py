@@ -19,7 +19,7 @@ class Seen(NamedTuple):
 
     layout: str = "named data set"
     # of train, valid and test: a folder, arrays, rows of a table, or a share that was drawn
-    origins: tuple[str, ...] = ("official", "", "official")
+    origins: tuple[str, ...] = ("", "", "")
     # of the pixels as they are stored, such as "8 bits" or "uint16 0..4031, of which 0..4095 becomes 0..255"
     pixels: str = "8 bits"
     skipped: tuple[Skipped, ...] = ()

@@ -67,10 +67,11 @@ def divide_groups(part: Part, share: float, seed: int) -> tuple[Labels, Labels]:
 def origins(raw: Raw) -> tuple[str, ...]:
     """Return where train, valid and test come from: what the reader says, or the share that was drawn."""
     train, valid, test = raw.seen.origins
+    kept = "" if raw.train.groups is None else ", in whole groups"
     return (
         train,
-        valid if raw.valid else f"drawn: {VALID_SHARE:.0%} of each class of the train images",
-        test if raw.test else f"drawn: {TEST_SHARE:.0%} of each class",
+        valid if raw.valid else f"drawn: {VALID_SHARE:.0%} of each class of the train images{kept}",
+        test if raw.test else f"drawn: {TEST_SHARE:.0%} of each class{kept}",
     )
 
 

@@ -1,0 +1,131 @@
+"""What is told of a data set before a search is spent on it: what was understood, and what is doubtful."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.trainer.data.made import pixels, put
+from trainer import load
+from trainer.data import describe, sheet
+from trainer.data.signs import SIGNS, signs
+
+
+def saved(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "mine.npz", **arrays)
+    return folder / "mine.npz"
+
+
+def clean(count: int = 60) -> dict[str, Any]:
+    labels = np.arange(count) % 2
+    return {
+        "train_x": pixels(0, (count, 6, 5, 3)),
+        "train_y": labels,
+        "test_x": pixels(1, (count, 6, 5, 3)),
+        "test_y": labels,
+    }
+
+
+def one_colour(arrays: dict[str, Any]) -> str:
+    arrays["test_x"][:7] = np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1) + np.array([0, 9, 30], np.uint8)
+    return "7 of 120 images are of one colour all over"
+
+
+def dark(arrays: dict[str, Any]) -> str:
+    arrays["train_x"] //= 16
+    return "no train pixel is above 15 of 255; say range: [0, 15]"
+
+
+def leaked(arrays: dict[str, Any]) -> str:
+    arrays["test_x"] = arrays["train_x"][::-1].copy()
+    return "51 of 60 test images are equal to a train image"
+
+
+def two_classes(arrays: dict[str, Any]) -> str:
+    arrays["train_x"][1] = arrays["train_x"][0]
+    arrays["valid_x"], arrays["valid_y"] = pixels(3, (4, 6, 5, 3)), np.arange(4) % 2
+    return "1 train images are equal to one of another class"
+
+
+def rare(arrays: dict[str, Any]) -> str:
+    arrays["train_y"] = np.r_[[2] * 4, arrays["train_y"][4:]]
+    return "classes with fewer than 5 train images: 2 (3)"
+
+
+def lacking(arrays: dict[str, Any]) -> str:
+    arrays["test_y"] = np.ones(60, int)
+    return "test has no image of 0"
+
+
+def mostly(arrays: dict[str, Any]) -> str:
+    arrays["train_y"] = (np.arange(60) >= 54).astype(int)
+    return "88.9% of the validation images are 0: a network that always says so has accuracy 0.8889"
+
+
+def grey(arrays: dict[str, Any]) -> str:
+    arrays["train_x"][:5] = arrays["train_x"][:5, :, :, :1]
+    return "5 of 120 images are grey and are read as colour"
+
+
+SPOILT = (one_colour, dark, leaked, two_classes, rare, lacking, mostly, grey)
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_what_is_doubtful_is_told(spoil: Callable[[dict[str, Any]], str], tmp_path: Path) -> None:
+    arrays = clean()
+    assert not signs(load(saved(tmp_path, **arrays)))
+    sentence = spoil(arrays)
+    found = signs(load(saved(tmp_path, **arrays)))
+    assert any(sentence in one for one in found), found
+    assert len(SPOILT) == len(SIGNS), "each sign has a test"
+
+
+def test_lines_say_all_that_was_understood(tmp_path: Path) -> None:
+    put(tmp_path / "pets" / "train", count=20)
+    put(tmp_path / "pets" / "val", count=5)
+    (tmp_path / "pets" / "train" / "cat" / "._0.png").write_bytes(b"x")
+    assert describe.lines(load(tmp_path / "pets")) == (
+        "pets: class folders; 50 images of 7x9, colour, 8 bits, 0..255",
+        "splits: 32 train (train/), 10 valid (val/), 8 test (drawn: 20% of each class)",
+        "2 classes: cat 25, dog 25; always answering cat is right for 50.0% of valid",
+        "left out: 1 x hidden or of the system, such as train/cat/._0.png",
+    )
+
+
+def test_many_classes_are_told_by_the_fewest_and_the_most(tmp_path: Path) -> None:
+    labels = np.r_[np.arange(240) % 12, [11] * 5]
+    data = load(saved(tmp_path, x=pixels(0, (245, 4, 4)), y=labels))
+    assert "12 classes of 20 (0) to 25 (11) images" in describe.lines(data)[2]
+
+
+def test_json_has_the_same_facts(tmp_path: Path) -> None:
+    found = json.loads(json.dumps(describe.to_json(load(saved(tmp_path, **clean())))))
+    assert found["splits"]["valid"] == {"images": 8, "from": "drawn: 15% of each class of the train images"}
+    assert found["classes"]["1"] == {"train": 26, "valid": 4, "test": 30} and found["doubtful"] == []
+
+
+def test_the_sheet_has_the_pixels_of_the_network(tmp_path: Path) -> None:
+    put(tmp_path, count=30)
+    data = load(tmp_path, size=48)
+    page = np.asarray(Image.open(io.BytesIO(sheet.sheet(data))))
+    assert page.shape[:2] == (
+        sheet.GAP + 2 * (sheet.TEXT + 48 + sheet.GAP),
+        sheet.GAP + 16 * (48 + sheet.GAP),
+    )
+    shown = {
+        page[top + sheet.TEXT :, left:][:48, :48].transpose(2, 0, 1).tobytes()
+        for top in (sheet.GAP, sheet.GAP + sheet.TEXT + 48 + sheet.GAP)
+        for left in range(sheet.GAP, page.shape[1], 48 + sheet.GAP)
+    }
+    assert len(shown) == 32 and shown <= {x.numpy().tobytes() for x in data.train.x}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_a_sheet_of_any_channels(channels: int, tmp_path: Path) -> None:
+    data = load(saved(tmp_path, x=pixels(0, (30, 6, 5, channels)), y=np.arange(30) % 3), channels="last")
+    assert Image.open(io.BytesIO(sheet.sheet(data))).size[1] == sheet.GAP + 3 * (sheet.TEXT + 48 + sheet.GAP)

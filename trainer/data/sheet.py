@@ -1,0 +1,63 @@
+"""Sheet: a picture of some train images of each class, with the pixels that a network is given."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from trainer.data.data import Data
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+EACH = 16  # images of a class
+MOST_CLASSES = 200
+SIDE = 48  # pixels to which small images are enlarged, at least
+GAP, TEXT = 4, 16  # pixels
+
+
+def sheet(data: Data) -> bytes:
+    """Return the sheet as PNG: a row of up to sixteen train images for each class, over its name and count.
+
+    Of 2 channels the first is shown, of more than 3 the first three.
+    """
+    from PIL import Image, ImageDraw
+
+    _, height, width = data.input
+    scale = max(1, -(-SIDE // max(height, width)))
+    rows = min(len(data.classes), MOST_CLASSES)
+    row_height = TEXT + height * scale + GAP
+    page = Image.new("RGB", (GAP + EACH * (width * scale + GAP), rows * row_height + GAP), "#808080")
+    draw = ImageDraw.Draw(page)
+    for label in range(rows):
+        top = GAP + label * row_height
+        chosen = _chosen(data, label)
+        count = int((data.train.y == label).sum())
+        draw.text((GAP, top), f"{data.classes[label]}: {count:,} train images", fill="white")
+        for place, number in enumerate(chosen):
+            image = _picture(data.train.x[number].cpu().numpy()).resize(
+                (width * scale, height * scale), Image.Resampling.NEAREST
+            )
+            page.paste(image, (GAP + place * (width * scale + GAP), top + TEXT))
+    held = io.BytesIO()
+    page.save(held, format="PNG")
+    return held.getvalue()
+
+
+def _chosen(data: Data, label: int) -> list[int]:
+    """Return images of a class, evenly over their order."""
+    members = torch.nonzero(data.train.y.cpu() == label).flatten()
+    if len(members) == 0:
+        return []
+    spots = np.linspace(0, len(members) - 1, min(EACH, len(members))).round().astype(int)
+    return [int(members[spot]) for spot in spots]
+
+
+def _picture(x: np.ndarray) -> Image:
+    from PIL import Image
+
+    shown = x[:1] if x.shape[0] < 3 else x[:3]
+    return Image.fromarray(shown[0] if len(shown) == 1 else np.ascontiguousarray(shown.transpose(1, 2, 0)))

@@ -1,0 +1,140 @@
+"""Signs: what is doubtful about a data set, found in its images and labels. A sign is one function here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from trainer.data.data import Data, Split
+
+FEW = 5  # images of a class
+MOSTLY = 0.8  # share of one class, from which accuracy says little
+DARK = 32  # highest value of 255, from which pixels are hardly scaled
+SHOWN = 5  # classes that are named
+
+Sign = Callable[[Data], str | None]
+SIGNS: list[Sign] = []
+
+
+def sign(find: Sign) -> Sign:
+    """Register a function that says what is doubtful, or returns None."""
+    SIGNS.append(find)
+    return find
+
+
+def signs(data: Data) -> tuple[str, ...]:
+    """Return a sentence for each thing that is doubtful."""
+    return tuple(said for find in SIGNS if (said := find(data)) is not None)
+
+
+def splits(data: Data) -> Mapping[str, Split]:
+    """Return the three splits by name."""
+    return {"train": data.train, "valid": data.valid, "test": data.test}
+
+
+def class_counts(data: Data, split: Split) -> Tensor:
+    """Return the images of each class, (K,)."""
+    return torch.bincount(split.y.cpu(), minlength=len(data.classes))
+
+
+def majority(data: Data) -> tuple[str, float]:
+    """Return the class that has the most validation images, and its share of them."""
+    counts = class_counts(data, data.valid)
+    most = int(counts.argmax())
+    return data.classes[most], float(counts[most]) / max(len(data.valid), 1)
+
+
+@sign
+def of_one_colour(data: Data) -> str | None:
+    found = sum(_flat(split) for split in splits(data).values())
+    total = sum(map(len, splits(data).values()))
+    if not found:
+        return None
+    return f"{found:,} of {total:,} images are of one colour all over; look at them with --sheet"
+
+
+def _flat(split: Split) -> int:
+    pixels = split.x.flatten(2)
+    return int((pixels.amax(2) == pixels.amin(2)).all(dim=1).sum())
+
+
+@sign
+def hardly_scaled(data: Data) -> str | None:
+    high = int(data.train.x.max())
+    if high > DARK:
+        return None
+    return f"no train pixel is above {high} of 255; say range: [0, {high}] if that is white"
+
+
+@sign
+def equal_in_two_splits(data: Data) -> str | None:
+    train = {key for key, _ in _hashes(data.train)}
+    found = {name: sum(key in train for key, _ in _hashes(split)) for name, split in splits(data).items()}
+    told = [
+        f"{found[name]:,} of {len(splits(data)[name]):,} {name} images"
+        for name in ("valid", "test")
+        if found[name]
+    ]
+    return (
+        f"{' and '.join(told)} are equal to a train image, so their accuracy is flattered" if told else None
+    )
+
+
+@sign
+def equal_in_two_classes(data: Data) -> str | None:
+    labels: dict[bytes, int] = {}
+    found = sum(labels.setdefault(key, label) != label for key, label in _hashes(data.train))
+    return f"{found:,} train images are equal to one of another class" if found else None
+
+
+def _hashes(split: Split) -> Iterator[tuple[bytes, int]]:
+    for x, y in zip(split.x.cpu().numpy(), split.y.tolist(), strict=True):
+        yield hashlib.blake2b(x.tobytes(), digest_size=16).digest(), y
+
+
+@sign
+def classes_of_few_images(data: Data) -> str | None:
+    counts = class_counts(data, data.train).tolist()
+    few = [f"{name} ({count})" for name, count in zip(data.classes, counts, strict=True) if count < FEW]
+    return f"classes with fewer than {FEW} train images: {_listed(few)}" if few else None
+
+
+@sign
+def classes_that_a_split_lacks(data: Data) -> str | None:
+    told = []
+    for name in ("valid", "test"):
+        counts = class_counts(data, splits(data)[name]).tolist()
+        lacking = [one for one, count in zip(data.classes, counts, strict=True) if count == 0]
+        if lacking:
+            told.append(f"{name} has no image of {_listed(lacking)}")
+    return "; ".join(told) or None
+
+
+@sign
+def mostly_one_class(data: Data) -> str | None:
+    name, share = majority(data)
+    if share < MOSTLY:
+        return None
+    return (
+        f"{share:.1%} of the validation images are {name}: a network that always says so has accuracy {share:.4f}, so "
+        "take balanced_accuracy or macro_f1 as the objective"
+    )
+
+
+@sign
+def partly_grey(data: Data) -> str | None:
+    if data.input[0] != 3:
+        return None
+    grey = sum(int((one.x == one.x[:, :1]).flatten(1).all(dim=1).sum()) for one in splits(data).values())
+    total = sum(map(len, splits(data).values()))
+    if not grey:
+        return None
+    return f"{grey:,} of {total:,} images are grey and are read as colour; store all of them as grey, or none"
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
