@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from search.config.schema import Written
+from search.config.sections import code
 from tests.docs import parts
 from trainer import Recipe, RecipeError, Report
+from trainer.data.layouts.registry import layouts
 from trainer.recipe.optimizers import OPTIMIZERS
 
 ROOT = Path(__file__).parents[2]
@@ -211,11 +213,24 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def layout_table() -> str:
+    """Return a table of the layouts of images in Markdown."""
+    rows = [
+        " | ".join(
+            [f"| `{one.word}`", *map(_cell, (one.about, one.splits, one.extra)), f"{code(one.answers)} |"]
+        )
+        for one in layouts().values()
+    ]
+    head = ["| layout | what lies where | splits | needs | may be said |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "study": lambda: table(study_keys()),
     "recipe": lambda: table(recipe_keys()),
     "report": lambda: short_table(report_fields()),
     "parts": parts.table,
+    "layouts": layout_table,
 }
 
 

@@ -43,7 +43,7 @@ def dark(arrays: dict[str, Any]) -> str:
 
 def leaked(arrays: dict[str, Any]) -> str:
     arrays["test_x"] = arrays["train_x"][::-1].copy()
-    return "51 of 60 test images are equal to a train image"
+    return "52 of 60 test images are equal to a train image"
 
 
 def two_classes(arrays: dict[str, Any]) -> str:
