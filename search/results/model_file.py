@@ -55,6 +55,8 @@ def pixels(file: str | Path) -> Tensor:
         with Image.open(file) as opened:
             if opened.mode not in MODES:
                 raise ValueError(f"it has mode {{opened.mode}}, not 8 bits a channel")
+            if opened.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+                raise ValueError("it has transparent pixels; save it on a ground")
             picture = ImageOps.exif_transpose(opened).convert("{mode}")
     except Exception as error:  # Pillow raises many kinds
         raise ValueError(f"{{file}} cannot be read as a picture: {{error}}") from None

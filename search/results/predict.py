@@ -115,9 +115,14 @@ def _read(path: Path, channels: int, size: tuple[int, int], reading: Reading) ->
 
     from trainer import DataError
     from trainer.data.picture import read_picture
+    from trainer.errors import OpenQuestion
 
     try:
         pixels = read_picture(path, size, COLOURS[channels], reading)
+    except OpenQuestion as question:
+        return Unread(
+            str(path), f"{question.found}, other than the images of the training; save it as these were"
+        )
     except DataError as error:
         return Unread(str(path), str(error))
     x = torch.from_numpy(pixels.copy())

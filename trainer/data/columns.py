@@ -43,6 +43,8 @@ def image_column(table: Table, names: ImageNames, reading: Reading) -> str | Non
             raise DataError(
                 f"{table.file} names files in {found[0]} and in {other}; say image: {found[0]}, or {other}"
             )
+    if found and _is_known(found[0], names):
+        raise DataError(f"{table.file} has no header; write a first line such as file,label")
     return found[0] if found else None
 
 

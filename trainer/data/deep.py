@@ -12,7 +12,7 @@ from trainer.data.extras import needed
 from trainer.data.pages import check_pages
 from trainer.data.raw import Array
 from trainer.data.reading import Reading
-from trainer.errors import DataError
+from trainer.errors import DataError, OpenQuestion
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -90,9 +90,9 @@ def _page(file: File, page: Any, reading: Reading) -> Array:
 def without_alpha(file: File, pixels: Array, reading: Reading) -> Array:
     """Return (H, W, C) without its last channel, which is opaque or is dropped as the user says."""
     if reading.alpha != "drop" and (pixels[..., -1] != np.iinfo(pixels.dtype).max).any():
-        raise DataError(
-            f"{file} has transparent pixels and more than 8 bits a channel; say alpha: drop for the colours that are "
-            "stored below the transparency, or save it without an alpha channel"
+        raise OpenQuestion(
+            f"{file} has transparent pixels and more than 8 bits a channel",
+            "say alpha: drop for the colours that are stored below the transparency, or save it without alpha",
         )
     colours = pixels[..., :-1]
     return colours[..., 0] if colours.shape[2] == 1 else colours

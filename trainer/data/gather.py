@@ -141,13 +141,11 @@ def _channels(parts: Mapping[str, Listed], files: Mapping[str, Sequence[_File]])
 
 
 def _part(listed: Listed, files: Sequence[_File], channels: int) -> Part:
-    planes = [
-        image if image.ndim == 3 else np.repeat(image[..., None], channels, axis=2)
-        for file in files
-        for image in file.images
-    ]
     counts = [len(file.images) for file in files]
-    x = np.ascontiguousarray(np.stack(planes).transpose(0, 3, 1, 2))
+    images = [image for file in files for image in file.images]
+    x = np.empty((len(images), channels, *images[0].shape[:2]), np.uint8)
+    for place, image in enumerate(images):
+        x[place] = image if image.ndim == 2 else image.transpose(2, 0, 1)  # grey fills every channel
     groups = None if listed.groups is None else _repeated(listed.groups, counts)
     return Part(x, _repeated(listed.labels, counts), groups)
 

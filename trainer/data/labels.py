@@ -30,8 +30,8 @@ def plain_labels(place: str, array: Array) -> Array:
 
 
 def _one_a_row(place: str, array: Array) -> Array:
-    if array.ndim == 2 and array.shape[1] == 1:
-        return array[:, 0]
+    if array.ndim > 1 and all(side == 1 for side in array.shape[1:]):
+        return array.reshape(len(array))
     if array.ndim == 2 and array.dtype.kind in "biuf":
         return _of_one_hot(place, array)
     if array.ndim != 1:

@@ -116,10 +116,11 @@ def check_level(root: Folder) -> Sequence[Folder]:
 
 
 def _flat(root: Folder) -> str:
-    if not root.images:
+    flat = [folder for folder in (root, *root.filled) if folder.images]
+    if not flat:
         return ""
     return (
-        f" ({root.path.name} itself holds {len(root.images)} images: name their classes in a CSV file with a column of "
+        f" ({flat[0].path.name} holds {len(flat[0].images)} images: name their classes in a CSV file with a column of "
         "file names and one of labels, or sort them into folders)"
     )
 
@@ -143,6 +144,11 @@ def _two_levels(path: Path, folders: Sequence[Folder]) -> str:
     inner = [{one.path.name for one in folder.filled} for folder in folders]
     outer = ", ".join(folder.path.name for folder in folders)
     shared = sorted(set.intersection(*inner))
+    if len(shared) > 1 and all(split_of(name) for name in shared):
+        return (
+            f"{path} has {_listed(folders)}, and each holds {' and '.join(shared)}; put the splits above the classes, "
+            f"as {shared[-1]}/{folders[0].path.name}"
+        )
     if len(shared) > 1:
         first = folders[0].path
         return (

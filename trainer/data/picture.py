@@ -14,7 +14,7 @@ from trainer.data.pages import check_pages
 from trainer.data.raw import Array, Images
 from trainer.data.reading import Reading, Size
 from trainer.data.values import bounds, span, to_bytes
-from trainer.errors import DataError
+from trainer.errors import DataError, OpenQuestion
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -167,7 +167,7 @@ def _on_ground(image: Image, file: File, reading: Reading) -> Image:
     if layered.getchannel("A").getextrema()[0] == 255:
         return image
     if reading.alpha is None:
-        raise DataError(f"{file} has transparent pixels; {_grounds(layered)}")
+        raise OpenQuestion(f"{file} has transparent pixels", _grounds(layered))
     ground = pillow.new("RGBA", layered.size, reading.alpha)
     return pillow.alpha_composite(ground, layered).convert("L" if image.mode in GREY else "RGB")
 

@@ -114,13 +114,20 @@ def classes_that_a_split_lacks(data: Data) -> str | None:
 
 
 @sign
+def classes_that_differ_in_case_alone(data: Data) -> str | None:
+    lower = [name.lower().strip() for name in data.classes]
+    alike = [name for name in data.classes if lower.count(name.lower().strip()) > 1]
+    return f"classes that differ in case or spaces alone: {_listed(alike)}" if alike else None
+
+
+@sign
 def mostly_one_class(data: Data) -> str | None:
     name, share = majority(data)
     if share < MOSTLY:
         return None
     return (
         f"{share:.1%} of the validation images are {name}: a network that always says so has accuracy {share:.4f}, so "
-        "take balanced_accuracy or macro_f1 as the objective"
+        "compare accuracies with that"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from trainer.data.raw import Array, Images
 from trainer.data.reading import Reading
-from trainer.errors import DataError
+from trainer.errors import DataError, OpenQuestion
 
 BLOCK = 1 << 22  # values that are converted at a time
 
@@ -56,7 +56,7 @@ def bounds(place: str, found: Span, reading: Reading, *, of_files: bool = False)
         return 0.0, 255.0
     if found.kind.startswith("float") and found.low >= 0 and found.high <= 1:
         return 0.0, 1.0
-    raise DataError(f"{place} is {found.kind} with values {found.low:g}..{found.high:g}; {_question(found)}")
+    raise OpenQuestion(f"{place} is {found.kind} with values {found.low:g}..{found.high:g}", _question(found))
 
 
 def _stated(place: str, found: Span, bits: int) -> float:

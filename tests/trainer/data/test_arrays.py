@@ -282,6 +282,15 @@ def hdf5(folder: Path, arrays: Arrays) -> Path:
     return folder / "mine.h5"
 
 
+def camelyon(folder: Path, arrays: Arrays) -> Path:
+    """PatchCamelyon: a file for each array, labels (N, 1, 1, 1)."""
+    h5py = pytest.importorskip("h5py")
+    for name, array in arrays.items():
+        with h5py.File(folder / f"camelyonpatch_level_2_split_{name}.h5", "w") as file:
+            file.create_dataset(name[-1], data=array if name.endswith("x") else array.reshape(-1, 1, 1, 1))
+    return folder
+
+
 def mat(folder: Path, arrays: Arrays) -> Path:
     from scipy.io import savemat
 
@@ -292,7 +301,7 @@ def mat(folder: Path, arrays: Arrays) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("write", [npy, kmnist, idx, hdf5, mat])
+@pytest.mark.parametrize("write", [npy, kmnist, idx, hdf5, camelyon, mat])
 def test_every_file_of_arrays_has_the_same_images(
     write: Callable[[Path, Arrays], Path], tmp_path: Path
 ) -> None:

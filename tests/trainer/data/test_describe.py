@@ -72,7 +72,12 @@ def grey(arrays: dict[str, Any]) -> str:
     return "5 of 120 images are grey and are read as colour"
 
 
-SPOILT = (one_colour, dark, leaked, two_classes, rare, lacking, mostly, grey)
+def alike(arrays: dict[str, Any]) -> str:
+    arrays["classes"] = np.array(["Cat", "cat"])
+    return "classes that differ in case or spaces alone: Cat, cat"
+
+
+SPOILT = (alike, one_colour, dark, leaked, two_classes, rare, lacking, mostly, grey)
 
 
 @pytest.mark.parametrize("spoil", SPOILT)

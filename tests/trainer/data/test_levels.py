@@ -72,6 +72,21 @@ def patients(root: Path) -> None:
         put(root / name, ("p1", "p2"))
 
 
+def splits_below(root: Path) -> None:
+    for name in ("cat", "dog"):
+        put(root / name, ("train", "test"))
+
+
+def flat_images(root: Path) -> None:
+    put(root, ("images",))
+
+
+def yolo(root: Path) -> None:
+    put(root / "images", ("train", "val"))
+    (root / "labels" / "train").mkdir(parents=True)
+    (root / "labels" / "train" / "0.txt").write_text("0 .5 .5 1 1")
+
+
 def unlabelled_test(root: Path) -> None:
     put(root / "train")
     put(root, ("test",))
@@ -123,6 +138,19 @@ def strange_class(root: Path) -> None:
         ),
         (groups, "images only in folders below them", ["animals", "vehicles"], 2),
         (patients, "and each holds folders such as p1 and p2", ["benign", "malignant"], 2),
+        (
+            splits_below,
+            "and each holds test and train; put the splits above the classes, as train/cat",
+            None,
+            0,
+        ),
+        (
+            flat_images,
+            "has 1 subfolders with images; there must be one for each class, at least 2 (images holds 5",
+            None,
+            0,
+        ),
+        (yolo, "train has 5 images and no class folders, so their classes are not known", None, 0),
         (unlabelled_test, "test has 5 images and no class folders, so their classes are not known", None, 0),
         (
             train_alone,

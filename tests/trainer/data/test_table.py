@@ -186,6 +186,11 @@ def test_the_same_name_in_two_folders_is_asked_for(tmp_path: Path) -> None:
             "labels must be classes, not measures",
         ),
         (["file", "label"], lambda rows: [(name, "cat") for name, _ in rows], "holds one class; at least 2"),
+        (
+            ["img0.png", "cat"],
+            lambda rows: rows[1:],
+            "labels.csv has no header; write a first line such as file,label",
+        ),
         (["file", "file"], lambda rows: rows, "has two columns file"),
         (["file", "label"], lambda rows: [("a", "b", "c")], "labels.csv:2 has 3 cells and the header 2"),
         (["file", "label"], lambda rows: [], "has no rows below its header"),

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data.arrays import Pair, raw_of, roles, unused_arrays
+from trainer.data.layouts.hdf5 import SUFFIXES as HDF5
+from trainer.data.layouts.hdf5 import only_array
 from trainer.data.layouts.registry import OF_ARRAYS, layout
 from trainer.data.npy import Archive, names_of, read_npy
 from trainer.data.raw import Array, Raw
@@ -25,15 +27,15 @@ def _files(path: Path) -> dict[str, Path]:
     for file in sorted(path.iterdir()):
         name = file.name.lower().removesuffix(".gz")
         if not file.name.startswith(".") and (
-            name.endswith((".npy", ".npz")) or ("idx" in name and "ubyte" in name)
+            name.endswith((".npy", ".npz", *HDF5)) or ("idx" in name and "ubyte" in name)
         ):
-            found[name.removesuffix(".npy").removesuffix(".npz")] = file
+            found[name if "idx" in name else Path(name).stem] = file
     return found
 
 
 @layout(
     "array_files",
-    about="a folder with one array a file: .npy, .npz of one array (KMNIST), or IDX (MNIST), such as "
+    about="a folder with one array a file: .npy, .npz (KMNIST) or .h5 (PatchCamelyon) of one array, or IDX (MNIST), as "
     "train-images.npy and train-labels.npy",
     splits="names of the files: train, val or valid, test; files without one are split here",
     fits=lambda path, _: path.is_dir() and len(_files(path)) > 1,
@@ -58,6 +60,8 @@ def _array(file: Path) -> Array:
         return read_npy(file)
     if suffix == ".npz":
         return _only_array(file)
+    if suffix in HDF5:
+        return only_array(file)
     return _idx(file)
 
 

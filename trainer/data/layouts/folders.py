@@ -71,7 +71,7 @@ def read(path: Path, reading: Reading) -> Raw:
             origins=tuple(found.origins.get(part, "") for part in ("train", "valid", "test")),
             pixels=gathered.pixels,
             skipped=counted([*tree.all_skipped(), *_unread(tree, found)]),
-            notes=found.notes,
+            notes=(*found.notes, *_nested(found)),
         ),
     )
 
@@ -115,6 +115,17 @@ def _listed(folders: Sequence[Folder], names: Sequence[str]) -> Listed:
         files += inside
         labels += [label] * len(inside)
     return Listed(files, labels)
+
+
+def _nested(found: _Classes) -> list[str]:
+    """Return which classes have images in folders below theirs, since these may be something else."""
+    nested = {
+        folder.path.name: folder.filled for each in found.parts.values() for folder in each if folder.filled
+    }
+    return [
+        f"class {name} has the images of {', '.join(f'{one.path.name}/' for one in inner[:3])} below it too"
+        for name, inner in nested.items()
+    ]
 
 
 def _unread(tree: Folder, found: _Classes) -> list[tuple[str, str]]:

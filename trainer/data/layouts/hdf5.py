@@ -53,6 +53,19 @@ def _read(path: Path, opened: Any, h5py: Any, reading: Reading) -> Raw:
     return raw_of(str(path), path.stem, pairs, names_said, reading, about)
 
 
+def only_array(path: Path) -> Array:
+    """Return the one array of an HDF5 file. Raises DataError where there is none, or several."""
+    h5py = needed("h5py", "hdf5", f"{path} is an HDF5 file")
+    try:
+        with h5py.File(path, "r") as opened:
+            names = list(opened)
+            if len(names) != 1 or not isinstance(opened[names[0]], h5py.Dataset):
+                raise DataError(f"{path} holds {', '.join(names)}; a file of this layout holds one data set")
+            return _array(path, opened[names[0]], h5py)
+    except OSError as error:
+        raise DataError(f"{path} is no readable HDF5 file ({' '.join(str(error).split())[:120]})") from None
+
+
 def _array(path: Path, dataset: Any, h5py: Any) -> Array:
     if h5py.check_string_dtype(dataset.dtype):
         return np.asarray(dataset.asstr()[()], dtype=str)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OF_PICTURES = ("size", "alpha", "bits", "range", "pages", "classes")
 OF_ARRAYS = ("channels", "bits", "range", "classes")
 
+PACKED = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"})
 ENTRY_POINTS = "genome.image_layouts"
 
 
@@ -130,6 +131,8 @@ def _chosen(path: Path, reading: Reading) -> Layout:
     fitting = [one for one in known.values() if one.fits(path, reading)]
     if not fitting and path.is_dir():
         return known["folders"]  # it says what is missing
+    if not fitting and path.suffix.lower() in PACKED:
+        raise DataError(f"{path} is an archive; unpack it and give its folder")
     if not fitting:
         raise DataError(
             f"{path} is neither a folder of images nor an .npz file, nor another layout that is known "
