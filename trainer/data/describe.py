@@ -24,6 +24,8 @@ def _lines(data: Data) -> Iterator[str]:
     yield f"splits: {', '.join(_split(data, name, place) for place, name in enumerate(splits(data)))}"
     name, share = majority(data)
     yield f"{_classes(data)}; always answering {name} is right for {share:.1%} of valid"
+    if said := data.reading.given():
+        yield f"as you said: {', '.join(f'{key}: {value}' for key, value in said.items())}"
     yield from (f"left out: {one.files:,} x {one.why}, such as {one.example}" for one in data.seen.skipped)
     yield from (f"note: {one}" for one in data.seen.notes)
     yield from (f"doubtful: {one}" for one in signs(data))
@@ -52,6 +54,7 @@ def to_json(data: Data) -> dict[str, Any]:
         "digest": data.digest(),
         "input": list(data.input),
         "pixels": data.seen.pixels,
+        "said": data.reading.given(),
         "splits": {
             name: {"images": len(split), "from": data.seen.origins[place]}
             for place, (name, split) in enumerate(splits(data).items())

@@ -41,6 +41,7 @@ class _File(NamedTuple):
 
     images: tuple[Images, ...]  # (H, W) or (H, W, C); none where nothing says what its values mean
     spans: tuple[Span, ...]
+    sides: tuple[Size, ...] = ()  # (height, width) of each image as it is stored
     fault: str | None = None  # why it is no image
 
 
@@ -54,7 +55,7 @@ def gather(place: Path, parts: Mapping[str, Listed], reading: Reading) -> Gather
     files = {name: [_decode(file, reading, size) for file in part.files] for name, part in parts.items()}
     _check_whole([file for each in files.values() for file in each])
     spans = [one for each in files.values() for file in each for one in file.spans]
-    pixels = _told(place, spans, reading)
+    pixels = _told(place, spans, reading) + _resized(files, size)
     _check_sizes(parts, files)
     channels = _channels(parts, files)
     return Gathered({name: _part(parts[name], files[name], channels) for name in parts}, pixels)
@@ -83,15 +84,14 @@ def _decode(file: File, reading: Reading, size: Size | None) -> _File:
     try:
         stored = list(pictures(file, reading))
     except BrokenPicture as error:
-        return _File((), (), str(error))
+        return _File((), (), fault=str(error))
     spans = tuple(span(str(file), one) for one in stored)
     try:
         ends = [bounds(str(file), one, reading, of_files=True) for one in spans]
     except DataError:
         return _File((), spans)  # the values of all files are measured before the user is asked
-    return _File(
-        tuple(sized(to_bytes(one, *end), size) for one, end in zip(stored, ends, strict=True)), spans
-    )
+    images = tuple(sized(to_bytes(one, *end), size) for one, end in zip(stored, ends, strict=True))
+    return _File(images, spans, tuple((one.shape[0], one.shape[1]) for one in stored))
 
 
 def _check_whole(files: Sequence[_File]) -> None:
@@ -113,6 +113,16 @@ def _told(place: Path, spans: Sequence[Span], reading: Reading) -> str:
         )
     whole = reduce(Span.with_, spans)
     return told(whole, *bounds(str(place), whole, reading, of_files=True))
+
+
+def _resized(files: Mapping[str, Sequence[_File]], size: Size | None) -> str:
+    """Return from which sizes images were resized, the smallest and the largest by their area."""
+    sides = {one for each in files.values() for file in each for one in file.sides}
+    if size is None or sides == {size}:
+        return ""
+    least, most = min(sides, key=lambda one: one[0] * one[1]), max(sides, key=lambda one: one[0] * one[1])
+    ends = dict.fromkeys(f"{one[0]}x{one[1]}" for one in (least, most))
+    return f", resized from {' to '.join(ends)}"
 
 
 def _check_sizes(parts: Mapping[str, Listed], files: Mapping[str, Sequence[_File]]) -> None:

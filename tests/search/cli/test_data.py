@@ -64,7 +64,7 @@ def test_an_answer_holds_from_init_to_predict(
         "stickers: class folders; 24 images of 8x8" in ran.out
         and "always answering bar is right for 50.0%" in ran.out
     )
-    assert "image" not in ran.err
+    assert "as you said: alpha: white" in ran.out
     report = json.loads((tmp_path / "runs" / "tiny" / "best" / "report.json").read_text())
     assert report["reading"] == {"alpha": "white"}
     drawing, flat = stickers / "bar" / "0.png", tmp_path / "flat.png"

@@ -189,7 +189,8 @@ def test_sizes_that_differ_may_be_the_median(tmp_path: Path) -> None:
     assert "make all images one size, or give a size such as 32, or auto for the median side" in refusal(
         tmp_path
     )
-    assert load(tmp_path, size="auto").input == (3, 28, 28)
+    data = load(tmp_path, size="auto")
+    assert data.input == (3, 28, 28) and data.seen.pixels.endswith("resized from 30x20 to 35x25")
     assert load(tmp_path, size=(12, 10)).input == (3, 12, 10)
 
 
