@@ -37,6 +37,8 @@ class Measure:
     show: Callable[[float], str]
     # value of a network that errs nowhere; of those that training tells
     perfect: float = 0.0
+    # whether tables show it also where it is no objective
+    is_usual: bool = True
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -44,6 +46,17 @@ MEASURES: Mapping[str, Measure] = {
     for measure in (
         # share of the validation images
         Measure("accuracy", (MAXIMIZE,), Source.TRAINING, "valid_accuracy", "{:.4f}".format, perfect=1.0),
+        # mean over the classes of the share of their validation images
+        Measure(
+            "balanced_accuracy",
+            (MAXIMIZE,),
+            Source.TRAINING,
+            "valid_balanced_accuracy",
+            "{:.4f}".format,
+            perfect=1.0,
+        ),
+        # mean over the classes of the F1 score on the validation images
+        Measure("macro_f1", (MAXIMIZE,), Source.TRAINING, "valid_macro_f1", "{:.4f}".format, 1.0, False),
         # mean cross-entropy on the validation images
         Measure("loss", (MINIMIZE,), Source.TRAINING, "valid_loss", "{:.4f}".format),
         Measure("params", (MINIMIZE, MAXIMIZE), Source.PLAN, "params", "{:,.0f}".format),
@@ -89,6 +102,11 @@ class Objective(NamedTuple):
 def learnt(objectives: Sequence[Objective]) -> Objective:
     """Return the objective by which trials are compared while they are trained, the first where there are two."""
     return next(objective for objective in objectives if objective.is_learnt)
+
+
+def best_epoch_by(goal: Objective) -> str:
+    """Return the score by which the best epoch of a training is chosen, whose weights are kept."""
+    return goal.name if goal.direction == MAXIMIZE else "accuracy"
 
 
 def planned_values(facts: object) -> dict[str, float]:

@@ -39,6 +39,10 @@ class Row:
     """Seconds charged since the trial began."""
     images_per_second: float
     """Training speed in this epoch, without evaluation."""
+    valid_balanced_accuracy: float | None = None
+    """Mean over the classes of the share of their valid images that are classified correctly."""
+    valid_macro_f1: float | None = None
+    """Mean over the classes of the F1 score on the valid images."""
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(self)
@@ -57,7 +61,7 @@ class Report:
     epochs: int
     """Complete epochs."""
     best_epoch: int | None
-    """Epoch of the best evaluation (highest accuracy, then lowest loss); None before the first."""
+    """Epoch of the best evaluation (highest accuracy, or other goal, then lowest loss); None before the first."""
     valid_accuracy: float | None
     """Accuracy of the last exit in the best evaluation."""
     valid_loss: float | None
@@ -100,6 +104,10 @@ class Report:
     """Highest FLOP/s measured on this device."""
     parts: dict[str, float] = field(default_factory=dict)
     """Seconds by part of the training; a step that is one CUDA graph counts as `step`."""
+    valid_balanced_accuracy: float | None = None
+    """Mean over the classes of the share of their images that are classified correctly, in the best evaluation."""
+    valid_macro_f1: float | None = None
+    """Mean over the classes of the F1 score in the best evaluation."""
     best_weights: "Weights | None" = field(default=None, compare=False, repr=False)
     """State dict of the best evaluation, on the CPU; not in JSON."""
     last_weights: "Weights | None" = field(default=None, compare=False, repr=False)

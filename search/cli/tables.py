@@ -110,7 +110,8 @@ def _wrapped(text: str, columns: int) -> list[str]:
 def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> str:
     """Return trials as a table: the objectives first, then the other metrics."""
     names, goal = [o.name for o in objectives], learnt(objectives).name
-    names += [name for name in MEASURES if name not in names and any(name in r.metrics for r in records)]
+    usual = [name for name, measure in MEASURES.items() if measure.is_usual and name not in names]
+    names += [name for name in usual if any(name in r.metrics for r in records)]
     has_finale, has_recipe = any(r.finale for r in records), any(r.searched for r in records)
     rows = [
         [

@@ -84,7 +84,7 @@ def objectives(value: Any) -> Any:
             raise ValueError(wrong)
     told = [name for name, measure in MEASURES.items() if measure.source is Source.TRAINING]
     if not set(names) & set(told):
-        raise ValueError(f"is {', '.join(names)}; one of {' and '.join(told)} must be among them")
+        raise ValueError(f"is {', '.join(names)}; one of {', '.join(told)} must be among them")
     return names
 
 

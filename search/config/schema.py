@@ -51,7 +51,7 @@ class Written(Section):
     objectives: Annotated[dict[str, str], BeforeValidator(checks.objectives)] = Field(
         default={"accuracy": MAXIMIZE},
         description="What is optimised: one name, a list of names, or names with `maximize` or `minimize`. Names are "
-        f"{code(MEASURES)}; `accuracy` or `loss` must be among them. "
+        f"{code(MEASURES)}; one of `accuracy`, `balanced_accuracy`, `macro_f1` and `loss` must be among them. "
         "Several objectives give a Pareto front.",
         json_schema_extra={"kind": "name, list, or mapping"},
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.config.candidate import Candidate, candidate
+from search.objective import best_epoch_by, learnt
 from search.run import loop
 from search.run.active_trial import ActiveTrial
 from search.run.context import Context
@@ -96,6 +97,7 @@ class Jobs:
             latency=None,
             folder=str(folder),
             checkpoint_seconds=CHECKPOINT_SECONDS,
+            goal=best_epoch_by(learnt(config.objectives)),
         )
 
     def _most_seconds(self, trial: ActiveTrial) -> float | None:

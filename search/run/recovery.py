@@ -169,7 +169,9 @@ def result_of(trained: TrialReport, searched: Record) -> SeedResult:
     accuracy, loss = report.valid_accuracy, report.valid_loss
     is_short = report.outcome == "cut" and report.epochs < (searched.epochs or 0)
     outcome = "short" if is_short else report.outcome
-    return SeedResult(outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)
+    return SeedResult(outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)._replace(
+        balanced_accuracy=report.valid_balanced_accuracy, macro_f1=report.valid_macro_f1
+    )
 
 
 def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:

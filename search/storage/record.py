@@ -180,6 +180,8 @@ def _with_search(finale: SeedResults, result: Mapping[str, Any]) -> SeedResults:
         return finale
     epochs = result.get("planned_epochs") or result.get("epochs") or 0
     search = SeedResult(outcome, epochs, accuracy=metrics["accuracy"], loss=metrics["loss"])
+    others = {name: metrics.get(name) for name in ("balanced_accuracy", "macro_f1")}
+    search = search._replace(**others)
     is_compared = outcome == "done" and result.get("inherited") is None
     return replace(finale, search=search, is_search_compared=is_compared)
 

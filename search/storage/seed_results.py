@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from search.objective import MAXIMIZE, Objective
+from search.objective import Objective
 
 KEY = re.compile(r"finale:(\d+):(\d+)")
 
@@ -35,6 +35,8 @@ class SeedResult(NamedTuple):
     # coordinator and the unix seconds of its last heartbeat, on shared storages
     owner: str | None = None
     seen_at: float | None = None
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
 
     @property
     def is_measured(self) -> bool:
@@ -103,7 +105,7 @@ class SeedResults:
         return sum(one.seconds for one in self.seeds.values())
 
     def spread(self, name: str, among: Iterable[int | None] | None = None) -> Spread | None:
-        """Return mean and deviation of accuracy or loss over these trainings, by default all that are compared."""
+        """Return mean and deviation of a score over these trainings, by default all that are compared."""
         compared = self.compared
         values = [getattr(compared[seed], name) for seed in (compared if among is None else among)]
         if not values:
@@ -134,8 +136,7 @@ def _best(trainings: Mapping[Any, SeedResult], goal: Objective) -> int | None:
     def cost(seed: int | None) -> tuple[float, ...]:
         one = trainings[seed]
         assert one.accuracy is not None and one.loss is not None
-        learnt = one.accuracy if goal.direction == MAXIMIZE else one.loss
-        return goal.cost(learnt), one.loss, -1 if seed is None else seed
+        return goal.cost(getattr(one, goal.name)), one.loss, -1 if seed is None else seed
 
     return min(trainings, key=cost, default=None)
 

@@ -53,6 +53,7 @@ class Job(NamedTuple):
     paid_seconds: float = 0.0  # device seconds charged for this trial and seed before this job
     parent: str | None = None  # folder of the trial whose weights the network begins with
     trial: int | None = None  # in the finale: the trial whose network is retrained
+    goal: str = "accuracy"  # the score by which an epoch is the best
 
     @property
     def key(self) -> tuple[int, int | None]:

@@ -142,6 +142,7 @@ def _fitted(
         predicted_bytes=job.predicted_bytes,
         checkpoint=checkpoint,
         stop_asked=lambda: paused.is_set() or context.halted.is_set(),
+        goal=job.goal,
     )
     return Trained(report, earlier_seconds, inherited)
 

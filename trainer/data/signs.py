@@ -127,7 +127,7 @@ def mostly_one_class(data: Data) -> str | None:
         return None
     return (
         f"{share:.1%} of the validation images are {name}: a network that always says so has accuracy {share:.4f}, so "
-        "compare accuracies with that"
+        "take balanced_accuracy or macro_f1 as the objective"
     )
 
 

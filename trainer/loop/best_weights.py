@@ -8,6 +8,7 @@ from trainer.loop.evaluation import Scores
 from trainer.report import Row
 
 Weights = dict[str, Tensor]
+GOALS = ("accuracy", "balanced_accuracy", "macro_f1")  # fields of scores by which an epoch may be the best
 
 
 class Best(NamedTuple):
@@ -25,8 +26,12 @@ def copy_weights(module: nn.Module) -> Weights:
     }
 
 
-def better(module: nn.Module, best: Best | None, row: Row, scores: Scores) -> Best:
-    """Return the best evaluation so far: higher accuracy, then lower loss; the earlier of equals."""
-    if best is not None and (scores.accuracy, -scores.loss) <= (best.scores.accuracy, -best.scores.loss):
+def better(module: nn.Module, best: Best | None, row: Row, scores: Scores, goal: str = "accuracy") -> Best:
+    """Return the best evaluation so far: higher `goal`, then lower loss; the earlier of equals."""
+    if best is not None and _rank(scores, goal) <= _rank(best.scores, goal):
         return best
     return Best(row.epoch, scores, copy_weights(module))
+
+
+def _rank(scores: Scores, goal: str) -> tuple[float, float]:
+    return getattr(scores, goal), -scores.loss

@@ -24,3 +24,4 @@ class TrainContext(NamedTuple):
     ranks: Ranks
     checkpoint: Checkpoint | None
     stop_asked: Callable[[], bool]  # polled before every step
+    goal: str  # the score by which an epoch is the best

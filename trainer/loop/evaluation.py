@@ -29,6 +29,10 @@ class Scores:
     """The accuracy of every exit."""
     predicted: Tensor | None = field(default=None, compare=False, repr=False)
     """int64 (N,), the class that the last exit gives each image, on the CPU; where it was asked for."""
+    balanced_accuracy: float = 0.0
+    """Mean over the classes of the share of their images that the last exit classifies correctly."""
+    macro_f1: float = 0.0
+    """Mean over the classes of the F1 score of the last exit; classes that are neither there nor said do not count."""
 
 
 def evaluate(
@@ -58,20 +62,43 @@ def evaluate(
     normalise = Normalise(data, place, form)
     losses: list[Tensor] = []
     hits: list[Tensor] = []
-    classes: list[Tensor] = []
+    said_classes: list[Tensor] = []
+    tallies: list[Tensor] = []
+    classes = torch.arange(len(data.classes), device=place)
     # No .item() in the loop: the sums stay on the device, so that the host never waits.
     with evaluating(module), form.autocast(place):
         for x, labels in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
             y = labels.to(place)
             logits = exits(module, normalise(x.to(place)), len(data.classes))
             losses.append(F.cross_entropy(logits[-1], y, reduction="sum"))
+            tallies.append(_tally(logits[-1].argmax(1), y, classes))
             hits.append(torch.stack([(one.argmax(1) == y).sum() for one in logits]))
             if predictions:
-                classes.append(logits[-1].argmax(1))
+                said_classes.append(logits[-1].argmax(1))
         loss = torch.stack(losses).cpu().double().sum().item() / len(split)
         correct = torch.stack(hits).sum(0).tolist()
+        right, said, there = torch.stack(tallies).sum(0).cpu().double()
     accuracies = tuple(count / len(split) for count in correct)
-    return Scores(accuracies[-1], loss, accuracies, torch.cat(classes).cpu() if predictions else None)
+    return Scores(
+        accuracies[-1],
+        loss,
+        accuracies,
+        torch.cat(said_classes).cpu() if predictions else None,
+        balanced_accuracy=_mean(right / there, there > 0),
+        macro_f1=_mean(2 * right / (said + there), said + there > 0),
+    )
+
+
+def _tally(said: Tensor, y: Tensor, classes: Tensor) -> Tensor:
+    """Return, for each class, how many images are of it and are said to be, are said to be, and are of it: (3, K)."""
+    # Comparisons in place of bincount, for which the host would wait.
+    says, has = said[:, None] == classes, y[:, None] == classes
+    return torch.stack([(says & has).sum(0), says.sum(0), has.sum(0)])
+
+
+def _mean(values: Tensor, counts: Tensor) -> float:
+    """Return the mean of the values that count."""
+    return values[counts].mean().item()
 
 
 class Evaluator:

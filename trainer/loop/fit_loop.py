@@ -19,7 +19,7 @@ from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import TimeByPart
 from trainer.hardware.warm_up import warm_up
-from trainer.loop.best_weights import copy_weights
+from trainer.loop.best_weights import GOALS, copy_weights
 from trainer.loop.checkpoint import Checkpoint, CheckpointError
 from trainer.loop.context import TrainContext
 from trainer.loop.training import Training
@@ -46,13 +46,14 @@ def fit(
     checkpoint: Checkpoint | None = None,
     stop_asked: Callable[[], bool] = lambda: False,
     ranks: Ranks = Ranks(),  # noqa: B008 - frozen
+    goal: str = "accuracy",
 ) -> Report:
     """Train a module by the recipe until it is done, pruned, out of budget, stopped or failed, and report.
 
     module: forward takes images (B, C, H, W), float32 or bfloat16, and returns logits (B, classes), or a tuple of
     them, one per exit; the loss is their sum weighted by `module.exit_weights` (1 each by default), and the scores are
     those of the last exit. The module is moved to the device and ends with its last weights, in its original mode.
-    on_rung(epoch, {valid_accuracy, valid_loss, seconds}): called after the epochs in budget.rungs; True prunes.
+    on_rung(epoch, {valid_accuracy, valid_loss, .., seconds}): called after the epochs in budget.rungs; True prunes.
     on_epoch(row): called after every epoch. The seconds of both callbacks are not charged; their exceptions propagate.
     started_seconds: seconds already charged, for building the module; they count towards the limits.
     predicted_bytes: predicted peak memory, for the report.
@@ -60,6 +61,7 @@ def fit(
     equals that of an uninterrupted training bit for bit. It is not deleted at the end.
     stop_asked: polled before every step; once it returns True the outcome is interrupted.
     ranks: this process among several that train the same network together (trainer.Ranks).
+    goal: the score by which an epoch is the best: accuracy, balanced_accuracy or macro_f1.
 
     When the device runs out of memory, the step is repeated with its batch in two halves, gradients added, and so are
     all later steps. Any other exception of the module or the device becomes an outcome of the report; only
@@ -67,11 +69,13 @@ def fit(
     layout) give equal weights bit for bit, and the global random state is restored.
     Raises DeviceError for an absent device, CheckpointError for a checkpoint of another training.
     """
+    if goal not in GOALS:
+        raise ValueError(f"goal is {goal!r}; it may be {', '.join(GOALS)}")
     place = device_of(device)
     meter = Meter(place, started_seconds)
     parts = TimeByPart(place)
     parts.seconds["build"] = started_seconds
-    context = TrainContext(place, meter, parts, Peak(place), budget, ranks, checkpoint, stop_asked)
+    context = TrainContext(place, meter, parts, Peak(place), budget, ranks, checkpoint, stop_asked, goal)
     with _on(place), seeded(recipe.seed, place), mode_kept(module):
         _guarded(lambda: warm_up(place))
         training, ending = _guarded(lambda: Training(module, data, recipe, context))
@@ -125,7 +129,13 @@ def _ask(row: Row, budget: Budget, on_rung: OnRung | None, ending: Outcome | Non
     """Call `on_rung` at a rung. It is called for a finished trial too, which it cannot prune any more."""
     if on_rung is None or not row.complete or row.epoch not in budget.rungs or row.valid_loss is None:
         return ending
-    numbers = {"valid_accuracy": row.valid_accuracy, "valid_loss": row.valid_loss, "seconds": row.seconds}
+    numbers = {
+        "valid_accuracy": row.valid_accuracy,
+        "valid_loss": row.valid_loss,
+        "valid_balanced_accuracy": row.valid_balanced_accuracy or 0.0,
+        "valid_macro_f1": row.valid_macro_f1 or 0.0,
+        "seconds": row.seconds,
+    }
     if on_rung(row.epoch, numbers) and ending is None:
         return Outcome("pruned", None, f"pruned at the rung of epoch {row.epoch}")
     return ending
@@ -162,6 +172,8 @@ def _report(
         valid_accuracy=best.scores.accuracy if best else None,
         valid_loss=best.scores.loss if best else None,
         exits=best.scores.exits if best else (),
+        valid_balanced_accuracy=best.scores.balanced_accuracy if best else None,
+        valid_macro_f1=best.scores.macro_f1 if best else None,
         curve=tuple(progress.curve),
         recipe=recipe.to_dict(),
         seed=recipe.seed,

@@ -110,7 +110,7 @@ class Training:
                 row = _row(progress.epochs + 1, trained, scores, self._context.meter.seconds)
                 progress.close(trained.complete)
                 progress.curve.append(row)
-                progress.best = better(self._module, progress.best, row, scores)
+                progress.best = better(self._module, progress.best, row, scores, self._context.goal)
             self._save_if_due()
         return row
 
@@ -255,4 +255,6 @@ def _row(epoch: int, trained: Trained, scores: Scores, seconds: float) -> Row:
         valid_accuracy=scores.accuracy,
         seconds=seconds,
         images_per_second=trained.images / max(trained.seconds, 1e-9),
+        valid_balanced_accuracy=scores.balanced_accuracy,
+        valid_macro_f1=scores.macro_f1,
     )

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 GROUPS = {
-    "Result": ("epochs", "best_epoch", "valid_accuracy", "valid_loss", "exits", "latency"),
+    "Result": (
+        *(
+            "epochs",
+            "best_epoch",
+            "valid_accuracy",
+            "valid_balanced_accuracy",
+            "valid_macro_f1",
+            "valid_loss",
+        ),
+        *("exits", "latency"),
+    ),
     "Speed": ("seconds", "earlier_seconds", "images_per_second", "step_seconds", "mfu"),
     "Memory": ("peak_memory_bytes", "predicted_memory_bytes"),
     "Setting": (

@@ -177,11 +177,11 @@ BAD = [
     ),
     (
         HEAD + "objectives: [speed]\n" + SPACE,
-        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, loss, params, macs, latency, memory",
+        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, balanced_accuracy, macro_f1, loss, params",
     ),
     (
         HEAD + "objectives: [params]\n" + SPACE,
-        "s.yaml:3  objectives is params; one of accuracy and loss must be among them",
+        "s.yaml:3  objectives is params; one of accuracy, balanced_accuracy, macro_f1, loss must be among them",
     ),
     (
         HEAD + "limits: {latency: fast}\n" + SPACE,

@@ -210,6 +210,8 @@ def test_rungs_are_asked_and_can_prune(digits: Data, net: Make) -> None:
     assert asked[1][1] == {
         "valid_accuracy": row.valid_accuracy,
         "valid_loss": row.valid_loss,
+        "valid_balanced_accuracy": row.valid_balanced_accuracy,
+        "valid_macro_f1": row.valid_macro_f1,
         "seconds": row.seconds,
     }
 
