@@ -38,7 +38,7 @@ def order_of(place: str, shape: tuple[int, ...], said: str | None) -> str | None
 def _told_by(place: str, shape: tuple[int, ...]) -> str:
     _, first, middle, last = shape
     if first > USUAL and last > USUAL:
-        volumes = "; a volume (3D) must be saved as slices" if min(first, last) > USUAL else ""
+        volumes = "; volumes (3D) are not supported, save slices" if min(first, last) > USUAL else ""
         raise DataError(
             f"{place} has shape {shape} and no axis of 1 to {USUAL} channels; say channels: first or channels: last "
             f"if one axis is bands{volumes}"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.data.image_names import ImageNames
+from trainer.data.image_names import ImageNames, has_suffix
 from trainer.data.raw import Array
 from trainer.data.reading import Reading
 from trainer.data.rows import Table
@@ -37,15 +37,23 @@ def image_column(table: Table, names: ImageNames, reading: Reading) -> str | Non
     if reading.image is not None:
         return reading.image if reading.image in table.columns else None
     found = [name for name in table.columns if _names_files(table.column(name)[:LOOKED_AT], names)]
+    # A number such as a width may be a file's name without suffix; a name with its suffix is meant.
+    found = [name for name in found if all(map(has_suffix, table.column(name)[:LOOKED_AT]))] or found
     for other in found[1:]:
         pairs = zip(table.column(found[0])[:LOOKED_AT], table.column(other)[:LOOKED_AT], strict=True)
-        if any(names.find(one) != names.find(two) for one, two in pairs):
-            raise DataError(
-                f"{table.file} names files in {found[0]} and in {other}; say image: {found[0]}, or {other}"
-            )
+        if any(_found(one, names) != _found(two, names) for one, two in pairs):
+            said = f"say image: {found[0]}, or {other}"
+            raise DataError(f"{table.file} names files in {found[0]} and in {other}; {said}")
     if found and _is_known(found[0], names):
         raise DataError(f"{table.file} has no header; write a first line such as file,label")
     return found[0] if found else None
+
+
+def _found(cell: str, names: ImageNames) -> object:
+    try:
+        return names.find(cell)
+    except DataError:  # several files have the name
+        return cell
 
 
 def _names_files(cells: Sequence[str], names: ImageNames) -> bool:
@@ -53,10 +61,7 @@ def _names_files(cells: Sequence[str], names: ImageNames) -> bool:
 
 
 def _is_known(cell: str, names: ImageNames) -> bool:
-    try:
-        return bool(cell) and names.find(cell) is not None
-    except DataError:  # several files have the name, so it is one
-        return True
+    return bool(cell) and _found(cell, names) is not None
 
 
 def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:

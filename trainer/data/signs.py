@@ -14,6 +14,7 @@ FEW = 5  # images of a class
 MOSTLY = 0.8  # share of one class, from which accuracy says little
 DARK = 32  # highest value of 255, from which pixels are hardly scaled
 SHOWN = 5  # classes that are named
+BLOCK = 4096  # images that are looked at together
 
 Sign = Callable[[Data], str | None]
 SIGNS: list[Sign] = []
@@ -57,8 +58,8 @@ def of_one_colour(data: Data) -> str | None:
 
 
 def _flat(split: Split) -> int:
-    pixels = split.x.flatten(2)
-    return int((pixels.amax(2) == pixels.amin(2)).all(dim=1).sum())
+    blocks = (x.flatten(2) for x in split.x.split(BLOCK))
+    return sum(int((block.amax(2) == block.amin(2)).all(dim=1).sum()) for block in blocks)
 
 
 @sign
@@ -135,11 +136,15 @@ def mostly_one_class(data: Data) -> str | None:
 def partly_grey(data: Data) -> str | None:
     if data.input[0] != 3:
         return None
-    grey = sum(int((one.x == one.x[:, :1]).flatten(1).all(dim=1).sum()) for one in splits(data).values())
+    grey = sum(map(_grey, splits(data).values()))
     total = sum(map(len, splits(data).values()))
     if not grey:
         return None
     return f"{grey:,} of {total:,} images are grey and are read as colour; store all of them as grey, or none"
+
+
+def _grey(split: Split) -> int:
+    return sum(int((x == x[:, :1]).flatten(1).all(dim=1).sum()) for x in split.x.split(BLOCK))
 
 
 def _listed(names: list[str]) -> str:

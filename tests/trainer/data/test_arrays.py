@@ -214,7 +214,7 @@ def test_pixels_outside_of_the_range_are_clipped_and_said(tmp_path: Path) -> Non
             (13, 8, 8),
             "no axis of 1 to 4 channels; say channels: first or channels: last if one axis is bands",
         ),
-        ((8, 8, 8), "a volume (3D) must be saved as slices"),
+        ((8, 8, 8), "volumes (3D) are not supported, save slices"),
         ((5, 8, 8, 1), "volumes (3D) are not supported, since all node types are of two dimensions"),
         ((48,), "its images are flat; save them as (N, H, W)"),
     ],

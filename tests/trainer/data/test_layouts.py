@@ -95,8 +95,13 @@ def test_a_path_of_no_layout_names_those_that_are_known(tmp_path: Path) -> None:
     (tmp_path / "d.txt").write_text("x")
     said = refusal(tmp_path / "d.txt")
     assert "is neither a folder of images nor an .npz file" in said and "parquet" in said
-    (tmp_path / "d.zip").write_text("x")
-    assert "d.zip is an archive; unpack it" in refusal(tmp_path / "d.zip")
+    for name, hint in (
+        ("d.zip", "is an archive; unpack it"),
+        ("d.pkl", "never run"),
+        ("d.npy", "is one array"),
+    ):
+        (tmp_path / name).write_text("x")
+        assert hint in refusal(tmp_path / name)
     put(tmp_path / "pets")
     assert "layout is 'tar'; it may be array_files, folders" in refusal(tmp_path / "pets", layout="tar")
 

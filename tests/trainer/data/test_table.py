@@ -201,6 +201,18 @@ def test_broken_tables(header: list[str], spoil: Any, sentence: str, tmp_path: P
     assert sentence in refusal(file)
 
 
+def test_numbers_that_may_be_names_give_way_to_names(tmp_path: Path) -> None:
+    """Boxes of a detector: a width of 8 is no image 8.png."""
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        Image.fromarray(pixels(number)).save(tmp_path / "images" / f"{number}.png")
+    rows = [(f"{number}.png", 8, 7, LABELS[number % 3]) for number in range(12)]
+    file = table(tmp_path / "labels.csv", ["filename", "width", "height", "class"], rows)
+    assert load(file).classes == LABELS
+    table(file, ["a", "b"], [(1, 2), (3, 4)])
+    assert "names files in a and in b; say image: a, or b" in refusal(file)
+
+
 def test_a_table_without_images_leaves_the_folders(tmp_path: Path) -> None:
     put(tmp_path)
     table(tmp_path / "notes.csv", ["who", "when"], [("a", "b")])

@@ -28,7 +28,18 @@ if TYPE_CHECKING:
 OF_PICTURES = ("size", "alpha", "bits", "range", "pages", "classes")
 OF_ARRAYS = ("channels", "bits", "range", "classes")
 
-PACKED = frozenset({".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"})
+# What to do with files of no layout that people have.
+HINTS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"),
+        "is an archive; unpack it and give its folder",
+    ),
+    **dict.fromkeys(
+        (".pickle", ".pkl", ".pt", ".pth"),
+        "may hold code, which is never run; save its arrays with numpy.savez",
+    ),
+    ".npy": "is one array; give the folder that holds it and the file of its labels",
+}
 ENTRY_POINTS = "genome.image_layouts"
 
 
@@ -131,8 +142,8 @@ def _chosen(path: Path, reading: Reading) -> Layout:
     fitting = [one for one in known.values() if one.fits(path, reading)]
     if not fitting and path.is_dir():
         return known["folders"]  # it says what is missing
-    if not fitting and path.suffix.lower() in PACKED:
-        raise DataError(f"{path} is an archive; unpack it and give its folder")
+    if not fitting and (hint := HINTS.get(path.suffix.lower())):
+        raise DataError(f"{path} {hint}")
     if not fitting:
         raise DataError(
             f"{path} is neither a folder of images nor an .npz file, nor another layout that is known "
