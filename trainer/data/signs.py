@@ -58,7 +58,7 @@ def of_one_colour(data: Data) -> str | None:
 
 
 def _flat(split: Split) -> int:
-    blocks = (x.flatten(2) for x in split.x.split(BLOCK))
+    blocks = (x.flatten(2) for x in torch.split(split.x, BLOCK))
     return sum(int((block.amax(2) == block.amin(2)).all(dim=1).sum()) for block in blocks)
 
 
@@ -144,7 +144,7 @@ def partly_grey(data: Data) -> str | None:
 
 
 def _grey(split: Split) -> int:
-    return sum(int((x == x[:, :1]).flatten(1).all(dim=1).sum()) for x in split.x.split(BLOCK))
+    return sum(int((x == x[:, :1]).flatten(1).all(dim=1).sum()) for x in torch.split(split.x, BLOCK))
 
 
 def _listed(names: list[str]) -> str:
