@@ -73,12 +73,10 @@ def hardly_scaled(data: Data) -> str | None:
 @sign
 def equal_in_two_splits(data: Data) -> str | None:
     train = {key for key, _ in _hashes(data.train)}
-    found = {name: sum(key in train for key, _ in _hashes(split)) for name, split in splits(data).items()}
-    told = [
-        f"{found[name]:,} of {len(splits(data)[name]):,} {name} images"
-        for name in ("valid", "test")
-        if found[name]
-    ]
+    told = []
+    for name, split in (("valid", data.valid), ("test", data.test)):
+        if equal := sum(key in train for key, _ in _hashes(split)):
+            told.append(f"{equal:,} of {len(split):,} {name} images")
     return (
         f"{' and '.join(told)} are equal to a train image, so their accuracy is flattered" if told else None
     )
