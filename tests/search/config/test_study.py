@@ -177,7 +177,8 @@ BAD = [
     ),
     (
         HEAD + "objectives: [speed]\n" + SPACE,
-        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, balanced_accuracy, macro_f1, loss, params",
+        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, balanced_accuracy, macro_f1, loss, params, "
+        "macs, latency, memory",
     ),
     (
         HEAD + "objectives: [params]\n" + SPACE,
