@@ -59,6 +59,21 @@ def test_pictures_of_other_colours_are_read_as_the_network_sees_them(
     assert lines[0].split(": ")[1] == lines[1].split(": ")[1]
 
 
+def test_pictures_of_another_kind_than_those_of_the_training_are_named(
+    export: Path, command: Callable[..., Said]
+) -> None:
+    clear = np.zeros((16, 16, 4), np.uint8)
+    clear[4:9, 4:9, 3] = 255
+    Image.fromarray(clear).save("clear.png")
+    Image.fromarray(np.full((16, 16), 3_000, dtype=np.uint16)).save("deep.png")
+    said = command("predict", export, "clear.png", "deep.png")
+    assert said.status == 2 and said.err.splitlines() == [
+        "clear.png has transparent pixels, other than the images of the training; save it as these were",
+        "deep.png is uint16 with values 3000..3000, other than the images of the training; save it as these were",
+    ]
+    assert "clear.png has transparent pixels; save it on a ground" in run(export, "clear.png").stderr
+
+
 def test_what_cannot_be_read_is_named_and_the_others_are_told(
     export: Path, pictures: Path, command: Callable[..., Said], tmp_path: Path
 ) -> None:
