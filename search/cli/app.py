@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from search.cli import genome_verbs, study_verbs
-from search.cli.export import export
 from search.cli.data import data
+from search.cli.export import export
 from search.cli.init import init
 from search.cli.output import print_error, print_json, user_errors
 from search.cli.streams import prepare_streams

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, get_args
 
 import typer
 
-from search.cli.options import RUNS, DataRoot, Runs
+from search.cli.options import RUNS, DataRoot, Read, Runs, Size
 
 if TYPE_CHECKING:
     from search.results.packing import Options
     from search.results.refs import Opened
     from search.storage.record import Record
+    from trainer.data.reading import Reading
 
 
 class Request(NamedTuple):
@@ -24,7 +25,7 @@ class Request(NamedTuple):
     # best, search, finale or a file
     weights: str
     data: str | None
-    size: int | None
+    reading: Reading
     is_front: bool
     runs: Path
     data_root: str | None
@@ -52,7 +53,8 @@ def export(
             help="With weights from a file: the images that they are for, as in `genome train`.",
         ),
     ] = None,
-    size: Annotated[int | None, typer.Option(help="Size in pixels to which own images are resized.")] = None,
+    size: Size = None,
+    read: Read = None,
     pareto: Annotated[
         bool, typer.Option("--pareto", help="Each network of the front in a folder, with an index.")
     ] = False,
@@ -76,13 +78,14 @@ def export(
 ) -> None:
     """Export a network: genome, weights, plain PyTorch, a report with the test accuracy, and a model card."""
     from search.cli.log import log_to_terminal
+    from search.config.dataset import said_of_images
     from search.results.formats import chosen
     from search.results.packing import Options
     from search.results.refs import names_genome
 
     kinds = chosen(formats) if formats else []
     request, options = (
-        Request(ref, to, weights, data, size, pareto, runs, data_root),
+        Request(ref, to, weights, data, said_of_images(size, read or ()), pareto, runs, data_root),
         Options(kinds, fold, hub),
     )
     is_genome = names_genome(ref)
@@ -106,9 +109,9 @@ def _check_trained(asked: Request, is_genome: bool) -> None:
 
     if is_genome:
         raise StudyError(f"{asked.ref} has no weights; add --weights FILE.safetensors, or name a study")
-    if asked.data is not None or asked.size is not None:
+    if asked.data is not None or asked.reading.given():
         raise StudyError(
-            "--data and --size belong to --weights FILE.safetensors: a study knows its own images"
+            "--data, --size and --read belong to --weights FILE.safetensors: a study knows its own images"
         )
 
 
@@ -160,7 +163,7 @@ def _export_given(asked: Request, options: Options, is_genome: bool) -> None:
         raise StudyError("--pareto exports trained networks; --weights FILE belongs to one network")
     images: Images | None = None
     if asked.data is not None:
-        images = given_images(asked.data, asked.data_root, asked.size)
+        images = given_images(asked.data, asked.data_root, asked.reading)
     if not is_genome:
         study, number = split_trial(asked.ref)
         opened = open_study(study, asked.runs, asked.data_root)

@@ -182,7 +182,7 @@ def _info(plan: Plan, trained: Trained, test: Scores | None, valid: Scores | Non
 def _pictures(facts: DataFacts) -> dict[str, Any] | None:
     """Return how a picture becomes an input; None for images that no picture can hold."""
     channels, height, width = facts.input
-    if channels not in READ_AS:
+    if channels not in READ_AS or facts.reading:  # model.py reads pictures of 8 bits without alpha alone
         return None
     return {
         "mode": READ_AS[channels],

@@ -16,6 +16,7 @@ from search.results.packing import Trained
 from search.results.refs import fitted
 from search.storage.data_facts import DataFacts
 from trainer import files
+from trainer.data.reading import Reading
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,9 +56,9 @@ def with_weights(network: Genome, file: Path, images: Images | None) -> Trained:
     )
 
 
-def given_images(name: str, root: str | None, size: int | None) -> Images:
-    """Return the images of a data set, a folder or an .npz file. Raises trainer.DataError."""
-    data = Dataset(name, root, size).found(None).load()
+def given_images(name: str, root: str | None, reading: Reading) -> Images:
+    """Return the images of a data set, or own images. Raises trainer.DataError."""
+    data = Dataset(name, root, reading).found(None).load()
     return Images(DataFacts.of(data), data)
 
 

@@ -196,7 +196,10 @@ def test_words_that_do_not_go_together(file: Path, finished: Path, command: Call
         (("own.yaml", "--weights", "."), "'.' cannot be read (Is a directory); it may be best,"),
         (("tiny", "--weights", file, *runs), "--weights FILE belongs to one network; write tiny#TRIAL"),
         (("tiny#99", "--weights", file, *runs), "study tiny has no trial 99"),
-        (("tiny", "--data", "digits", *runs), "--data and --size belong to --weights FILE.safetensors"),
+        (
+            ("tiny", "--data", "digits", *runs),
+            "--data, --size and --read belong to --weights FILE.safetensors",
+        ),
         (("own.yaml", "--weights", file, "--pareto"), "--weights FILE belongs to one network"),
         (("own.yaml", "--weights", file, "--data", "nope"), "it must be one of digits"),
     ):
