@@ -71,7 +71,7 @@ def test_pictures_of_another_kind_than_those_of_the_training_are_named(
         "clear.png has transparent pixels, other than the images of the training; save it as these were",
         "deep.png is uint16 with values 3000..3000, other than the images of the training; save it as these were",
     ]
-    assert "clear.png has transparent pixels; save it on a ground" in run(export, "clear.png").stderr
+    assert "it has transparent pixels; save it on a ground" in run(export, "clear.png").stderr
 
 
 def test_what_cannot_be_read_is_named_and_the_others_are_told(
