@@ -2,8 +2,11 @@
 
     text --load--> Genome --expand--> Genome --resolve--> Plan --build--> nn.Module
 
-Each verb is a plain function from one frozen value to the next. Only `build` imports torch, when it is called.
+Each verb is a plain function from one frozen value to the next. Only `build` imports torch, when it is called, and so
+does the module `EarlyExit`, when it is named.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from genome import zoo
 from genome.build import build
@@ -21,8 +24,12 @@ from genome.text import dump, load, loads
 from genome.widths import Widths
 from genome.yaml.source import SourceError
 
+if TYPE_CHECKING:
+    from genome.exits.module import EarlyExit
+
 __all__ = [
     "Cost",
+    "EarlyExit",
     "Genome",
     "GenomeError",
     "Loop",
@@ -48,3 +55,12 @@ __all__ = [
     "words",
     "zoo",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import EarlyExit, which needs torch, when it is first named (PEP 562)."""
+    if name != "EarlyExit":
+        raise AttributeError(f"module 'genome' has no attribute {name!r}")
+    from genome.exits.module import EarlyExit
+
+    return EarlyExit

@@ -40,6 +40,8 @@ class Network(nn.Module):
     """The factors of the exits in the training loss."""
     joins: dict[int, Paths]
     """The drop-path of the steps that have one."""
+    plan_steps: tuple[Step, ...]  # of the plan, in the order of `nodes`
+    exits: tuple[int, ...]  # indices of steps, in written order
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -47,7 +49,7 @@ class Network(nn.Module):
         self.nodes = nn.ModuleDict(dict(zip(names, _modules(plan), strict=True)))
         self.macs, self.image_macs = plan.macs, plan.image_macs
         self.exit_weights = tuple(float(vars(plan.steps[i].node.op)["weight"]) for i in plan.exits)
-        self._exits = plan.exits
+        self.exits = plan.exits
         drops = _drops(plan)
         self._steps = [
             (name, s.sources, drop) for name, s, drop in zip(names, plan.steps, drops, strict=True)
@@ -55,7 +57,7 @@ class Network(nn.Module):
         self._names = {(s.node.name, s.turn): name for name, s in zip(names, plan.steps, strict=True)}
         self._earlier = {earlier_name(step): name for name, step in zip(names, plan.steps, strict=True)}
         self.register_load_state_dict_pre_hook(_rename)  # type: ignore[no-untyped-call]
-        self._plan = plan.steps
+        self.plan_steps = plan.steps
         self._kept: dict[int, Sources | None] | None = None
         self._siblings = siblings(plan.steps)
         self.joins = {
@@ -76,7 +78,7 @@ class Network(nn.Module):
                 values[i] = node(*[values[s] for s in reads])
             for source in drop:
                 values.pop(source, None)
-        return tuple([values[i] for i in self._exits])  # type: ignore[misc]  # an exit is always run
+        return tuple([values[i] for i in self.exits])  # type: ignore[misc]  # an exit is always run
 
     def node(self, name: str, turn: int = 0) -> nn.Module:
         """The module of a node in a pass of its loop, without what fits its inputs.
@@ -99,11 +101,11 @@ class Network(nn.Module):
 
     def names(self) -> tuple[str, ...]:
         """The names of the nodes, in the order of the plan."""
-        return tuple(dict.fromkeys(step.node.name for step in self._plan))
+        return tuple(dict.fromkeys(step.node.name for step in self.plan_steps))
 
     def slots(self) -> list[Slot]:
         """The tensors of the network in the order of its plan."""
-        return [*slots(self._plan, [unwrapped(module) for module in self.nodes.values()])]
+        return [*slots(self.plan_steps, [unwrapped(module) for module in self.nodes.values()])]
 
     def kernel(self, name: str, source: str, tensor: str | None = None) -> Tensor:
         """The kernel of a node over one of its inputs, a view (O, C / groups, k, k) that may be written.
@@ -114,7 +116,9 @@ class Network(nn.Module):
             KeyError: no such node, input or tensor; a node with several such tensors and none named, or with none.
         """
         self.node(name)
-        own = [(step, at) for step, at in zip(self._plan, self.nodes, strict=True) if step.node.name == name]
+        own = [
+            (step, at) for step, at in zip(self.plan_steps, self.nodes, strict=True) if step.node.name == name
+        ]
         modules = [unwrapped(self.nodes[at]) for _, at in own]
         return kernel([step for step, _ in own], modules, source, tensor)
 
@@ -151,11 +155,16 @@ class Network(nn.Module):
         """
         modules = enumerate(self.nodes.values())
         joins = {i: self.joins.get(i) for i, module in modules if isinstance(module, Join)}
-        before, self._kept = self._kept, kept(self._plan, joins, self._exits, inputs)
+        before, self._kept = self._kept, kept(self.plan_steps, joins, self.exits, inputs)
         try:
             yield
         finally:
             self._kept = before
+
+    @property
+    def is_keeping(self) -> bool:
+        """Whether `keeping` chooses the paths now."""
+        return self._kept is not None
 
     def _paths(self) -> dict[int, Sources | None]:
         """The inputs that each join reads in this mini-batch, and None for the steps that are not needed."""
@@ -166,7 +175,7 @@ class Network(nn.Module):
             return {}
         # random draws stay out of a compiled graph
         draw = torch._dynamo.disable(drawn) if torch.compiler.is_compiling() else drawn  # type: ignore[no-untyped-call]
-        return draw(joins, [sources for _, sources, _ in self._steps], self._exits)
+        return draw(joins, [sources for _, sources, _ in self._steps], self.exits)
 
 
 class Fitted(nn.Module):

@@ -23,6 +23,7 @@ HEAVY = (
 MAKES_MODULES = {
     "genome/tensor_axes.py",
     "genome/build.py",
+    "genome/exits/module.py",
     "genome/module_names.py",
     "genome/network.py",
     "genome/slots.py",

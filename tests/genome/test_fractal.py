@@ -194,7 +194,7 @@ def test_a_share_of_the_mini_batches_is_global(whole: float) -> None:
     steps = [sources for _, sources, _ in net._steps]
     draws = 2_000
     # with a rate of 0 a local mini-batch keeps all paths
-    alone = sum(any(s is None for s in drawn(net.joins, steps, net._exits).values()) for _ in range(draws))
+    alone = sum(any(s is None for s in drawn(net.joins, steps, net.exits).values()) for _ in range(draws))
     close(alone, whole, draws)
 
 

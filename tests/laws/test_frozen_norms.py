@@ -76,7 +76,7 @@ def check(net: Network, seed: int) -> None:
     frozen(net, Random(seed))
     other = one_by_one(net)
     before = state_of(net, still=True)
-    x = torch.randn(3, *net._plan[0].ins[0], dtype=torch.float64)  # type: ignore[misc]
+    x = torch.randn(3, *net.plan_steps[0].ins[0], dtype=torch.float64)  # type: ignore[misc]
     for ours, theirs in zip(step(net, x), step(other, x), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     after = state_of(net, still=True)

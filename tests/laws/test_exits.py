@@ -1,0 +1,120 @@
+"""Laws of networks that stop early, over drawn genomes of 2 to 4 exits and drawn rules."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+import genome
+from genome.exits.module import _refuses_one
+from genome.exits.rules import Threshold, chosen, rule_of
+from genome.exits.scores import SCORES
+from genome.exits.segments import costs, segments
+from tests.exits import drawn_network, drawn_plan, drawn_rule, noise, outputs
+
+SEEDS = st.integers(0, 2**32 - 1)
+DRAWS = settings(
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@DRAWS
+@given(SEEDS)
+def test_one_image_gets_bit_for_bit_what_choosing_afterwards_gives(seed: int) -> None:
+    network, plan = drawn_network(seed)
+    assume(not any(map(_refuses_one, network.modules())))
+    x = noise(plan, 5)
+    alone = [outputs(network, one[None]) for one in x]
+    rule = drawn_rule([np.concatenate(of_all) for of_all in zip(*alone, strict=True)], Random(seed))
+    early = genome.EarlyExit(network, rule)
+    for one, whole in zip(x, alone, strict=True):
+        with torch.inference_mode():
+            found = early(one[None])
+        (taken,) = chosen(rule, whole)
+        assert found.exits.tolist() == [taken]
+        assert np.array_equal(found.logits.numpy(), whole[taken], equal_nan=True)
+        assert found[-1] is found.logits
+
+
+@DRAWS
+@given(SEEDS)
+def test_a_batch_gets_what_choosing_afterwards_gives(seed: int) -> None:
+    """In float64, so that the rounding of another batch size decides nothing."""
+    network, plan = drawn_network(seed)
+    network, x = network.double(), noise(plan, 9).double()
+    whole = outputs(network, x)
+    rule = drawn_rule(whole, Random(seed))
+    with torch.inference_mode():
+        found = genome.EarlyExit(network, rule)(x)
+    taken = chosen(rule, whole)
+    assert found.exits.tolist() == taken.tolist()
+    wanted = np.stack([whole[exit][i] for i, exit in enumerate(taken)])
+    np.testing.assert_allclose(found.logits.numpy(), wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())
+    by_hand = costs(segments(plan.steps, plan.exits))
+    assert found.macs.tolist() == [by_hand[exit] for exit in taken]
+
+
+@settings(DRAWS, max_examples=150)
+@given(SEEDS)
+def test_segments_compute_each_needed_step_once_and_never_more_than_the_whole(seed: int) -> None:
+    plan = drawn_plan(seed)
+    parts = segments(plan.steps, plan.exits)
+    order = [i for part in parts for i in part.steps]
+    assert len(order) == len(set(order))
+    known = {-1, None}
+    for i in order:
+        assert known.issuperset(plan.steps[i].sources), "a step runs after all that it reads"
+        known.add(i)
+    assert [part.steps[-1] for part in parts] == [*plan.exits]
+    prices = costs(parts)
+    assert list(prices) == sorted(prices) and prices[-1] <= plan.macs
+    assert prices[-1] == sum(plan.steps[i].info.cost.macs for i in order)
+
+
+@DRAWS
+@given(SEEDS)
+def test_a_looser_threshold_makes_no_image_leave_later(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    exits = int(rng.integers(2, 5))
+    logits = [rng.normal(scale=3, size=(40, 5)) for _ in range(exits)]
+    rule = drawn_rule(logits, Random(seed))
+    if not isinstance(rule, Threshold):
+        return
+    place, step = int(rng.integers(exits - 1)), SCORES[rule.score].sign * rng.random()
+    looser = [t - step if i == place else t for i, t in enumerate(rule.thresholds)]
+    before = chosen(rule, logits)
+    after = chosen(Threshold(rule.score, tuple(looser), rule.temperatures), logits)
+    assert (after <= before).all() and set(after[after != before]) <= {place}
+
+
+@DRAWS
+@given(SEEDS)
+def test_a_stored_rule_decides_as_it_did(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logits = [rng.normal(scale=3, size=(40, 5)) for _ in range(3)]
+    rule = drawn_rule(logits, Random(seed))
+    assert rule_of(rule.to_json()) == rule
+
+
+@DRAWS
+@given(SEEDS)
+def test_a_nan_never_leaves_early(seed: int) -> None:
+    rng, draw = np.random.default_rng(seed), Random(seed)
+    logits = [rng.normal(scale=3, size=(20, 5)) for _ in range(3)]
+    rule = drawn_rule(logits, draw)
+    for one in logits[:-1]:
+        one[::2, int(rng.integers(5))] = draw.choice([np.nan, np.inf])
+    taken = chosen(rule, logits)
+    if isinstance(rule, Threshold):
+        assert (taken[::2] == 2).all()
+    for i in range(20):
+        memory, at = None, 0
+        for at in range(2):
+            leaves, memory = rule.judged_one(at, logits[at][i].tolist(), memory)
+            if leaves:
+                break
+        assert (at if leaves else 2) == taken[i], "one image is judged as a batch is"
