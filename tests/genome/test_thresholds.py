@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ def test_a_curve_rises_and_its_points_are_what_their_rules_come_to(word: str, ex
     found, prices = seen(exits, 300), costs(exits)
     found = found._replace(temperatures=tuple(np.linspace(1.5, 0.5, exits).tolist()))
     points = curve(word, found, prices)
-    for one, other in zip(points, points[1:], strict=False):
+    for one, other in pairwise(points):
         assert one.cost < other.cost and one.accuracy < other.accuracy
     assert points[-1].accuracy >= found.accuracies()[-1], "the whole network is never lost"
     for one in points:
