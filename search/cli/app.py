@@ -9,6 +9,7 @@ import typer
 
 from search.cli import genome_verbs, study_verbs
 from search.cli.data import data
+from search.cli.exits import exits
 from search.cli.export import export
 from search.cli.init import init
 from search.cli.output import print_error, print_json, user_errors
@@ -37,6 +38,8 @@ EXAMPLES = """Examples:
   genome export digits --pareto --to mine    the best networks, with an index
 
   genome train digits#12 --seeds 3           train one network in full
+
+  genome exits mine --drop 0.5%              images leave a network early
 
   genome predict mine photo.jpg              the class of a picture
 
@@ -88,6 +91,7 @@ for verb, example in (
     (export, "genome export digits --to mine"),
     (genome_verbs.train, "genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3"),
     (genome_verbs.bench, "genome bench mine zoo:resnet-20 --batch 1"),
+    (exits, "genome exits mine --drop 0.3% --svg curve.svg"),
     (study_verbs.predict, "genome predict mine photos/new --top 3"),
     (study_verbs.experience, "genome experience photos flowers --to mine.json.gz"),
     (study_verbs.dashboard, "genome dashboard studies/digits.yaml"),

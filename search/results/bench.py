@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 from search.errors import StudyError
-from search.results.exported import load_export
+from search.results.exported import load_network
 from search.results.formats import Format, Refused, checked_file, eager_milliseconds, file_of
 from search.results.refs import is_file, named
 from search.storage.data_facts import DataFacts
@@ -91,12 +91,12 @@ def _opened(ref: str, runs: Path) -> tuple[Network, Plan, DataFacts]:
             f"{ref} does not exist; name the folder of an export, a YAML file, zoo:NAME or STUDY#TRIAL"
         )
     if folder.is_dir():
-        module, info = load_export(folder)
+        module, info = load_network(folder)
         plan = genome.resolve(genome.load(folder / GENOME_FILE))
         channels, height, width = info["input"]
         classes, mean, std = (tuple(info[key]) for key in ("classes", "mean", "std"))
         facts = DataFacts(ref, "", (channels, height, width), classes, mean, std, images={})
-        return module, plan, facts  # type: ignore[return-value]
+        return module, plan, facts
     plan = genome.resolve(named(ref, runs).genome)
     channels, height, width = plan.genome.input
     classes = tuple(map(str, range(plan.genome.classes)))

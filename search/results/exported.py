@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import StudyError
+from search.results.exits_file import EXITS_FILE, read_rule
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from genome import Plan
+    from genome import EarlyExit, Plan
     from genome.network import Network
 
 FORMAT = 1
@@ -27,21 +28,24 @@ USAGE_FILE = "USAGE.md"  # what earlier versions wrote in its place
 def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
     """Return an exported network, in eval mode on the CPU, and its report.
 
-    On the CPU its logits are bit for bit those of the network that was exported. Raises StudyError when a
-    file is missing, was changed (sha256), or does not fit the others.
+    On the CPU its logits are bit for bit those of the network that was exported. Where `genome exits` has written
+    thresholds into the export, the network is a `genome.EarlyExit`. Raises StudyError when a file is missing, was
+    changed (sha256), or does not fit the others.
+    """
+    path = Path(folder)
+    network, info = load_network(path)
+    return early_exit(path, network, info) or network, info
+
+
+def load_network(path: Path) -> tuple[Network, dict[str, Any]]:
+    """Return an exported network that runs as a whole, in eval mode on the CPU, and its report.
+
+    Raises StudyError, as `load_export`.
     """
     import genome
 
-    path = Path(folder)
     info = read_report(path)
-    content = {}
-    for name in (GENOME_FILE, WEIGHTS_FILE):
-        try:
-            content[name] = (path / name).read_bytes()
-        except OSError as error:
-            raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
-        if files.sha256(content[name]) != info["files"].get(name):
-            raise StudyError(f"{path / name} was changed since it was exported (sha256); export again")
+    content = {name: checked_bytes(path, name, info) for name in (GENOME_FILE, WEIGHTS_FILE)}
     try:
         text = content[GENOME_FILE].decode()
     except UnicodeDecodeError:
@@ -51,6 +55,35 @@ def load_export(folder: Path | str) -> tuple[nn.Module, dict[str, Any]]:
     module = genome.build(plan)
     load_weights(module, content[WEIGHTS_FILE], path / WEIGHTS_FILE)
     return module.eval(), info
+
+
+def checked_bytes(path: Path, name: str, info: Mapping[str, Any]) -> bytes:
+    """Return a file of an export. Raises StudyError unless it is as its report says (sha256)."""
+    try:
+        content = (path / name).read_bytes()
+    except OSError as error:
+        raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
+    if files.sha256(content) != info["files"].get(name):
+        raise StudyError(f"{path / name} was changed since it was exported (sha256); export again")
+    return content
+
+
+def early_exit(path: Path, network: Network, info: Mapping[str, Any]) -> EarlyExit | None:
+    """Return the network with the thresholds that `genome exits` wrote into its export, None where there are none."""
+    import genome
+
+    if EXITS_FILE not in info["files"]:
+        if (path / EXITS_FILE).exists():
+            raise StudyError(
+                f"{path / EXITS_FILE} is not of this export: its {REPORT_FILE} does not list it; delete it, or run "
+                f"`genome exits {path}`"
+            )
+        return None
+    rule = read_rule(path / EXITS_FILE, checked_bytes(path, EXITS_FILE, info), info)
+    try:
+        return genome.EarlyExit(network, rule)
+    except ValueError as error:
+        raise StudyError(f"{path / EXITS_FILE}: {error}; run `genome exits {path}` again") from None
 
 
 def _check_images(info: Mapping[str, Any], plan: Plan, path: Path) -> None:

@@ -1,0 +1,65 @@
+"""The verb `exits`: thresholds at which a network's images leave early."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.options import RUNS, AsJson, DataRoot, Runs
+from search.cli.output import print_json
+
+
+def exits(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The folder of an export, or STUDY#TRIAL.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Name of a data set, a folder or an .npz file (default: the network's)."
+        ),
+    ] = None,
+    drop: Annotated[
+        str | None,
+        typer.Option(metavar="POINTS%", help="At most so far below the last exit alone.  [default: 0.5%]"),
+    ] = None,
+    macs: Annotated[
+        str | None,
+        typer.Option(metavar="PARTx|COUNT", help="At most so many multiply-adds in the mean: 0.4x, 1.2M."),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="At most so much time for an image alone on this CPU: 2ms."),
+    ] = None,
+    rule: Annotated[str, typer.Option(help="entropy, confidence, margin, percent or patience.")] = "entropy",
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the curve as a picture.")] = None,
+    size: Annotated[int | None, typer.Option(help="Size in pixels to which own images are resized.")] = None,
+    as_json: AsJson = False,
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """Find thresholds at which images leave a network early, by its validation images; an export keeps them."""
+    from search.cli.exits_table import exits_text
+    from search.cli.log import log_to_terminal
+    from search.results.exits import find, to_json
+    from search.results.exits_picture import picture
+    from search.results.exits_target import checked_rule, wanted
+    from search.results.exits_write import write_exits
+    from search.results.trained import images_of, trained
+    from trainer import files
+
+    checked_rule(rule)
+    wanted(drop, macs, latency, 1)  # before anything is read
+    one = trained(ref, runs, data_root)
+    images = images_of(one, data, data_root, size)
+    with log_to_terminal():
+        found = find(one, images, rule, wanted(drop, macs, latency, one.plan.macs))
+    drawn, plain = picture(found, one.plan.genome.name), to_json(one, images, found)
+    if one.folder is not None:
+        write_exits(one.folder, plain, drawn)
+    if svg is not None:
+        files.write(svg, drawn.encode())
+    if as_json:
+        print_json(plain)
+    else:
+        typer.echo(exits_text(found, one.folder))

@@ -1,0 +1,70 @@
+"""The target of `genome exits`: how much may be lost, or spent."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+from search import formatting
+from search.errors import StudyError
+
+MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
+SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+USUAL = "0.5%"  # the drop where no target is given
+
+
+def checked_rule(word: str) -> None:
+    """Raise StudyError for a word that is no kind of rule."""
+    from genome.exits.curve import RULES
+
+    if word not in RULES:
+        raise StudyError(f"--rule is {word!r}; it may be {', '.join(RULES)}")
+
+
+class Wanted(NamedTuple):
+    """What the option asks for."""
+
+    kind: Literal["drop", "macs", "latency"]
+    value: float  # share of the images; multiply-adds; seconds for one image
+    text: str  # as it was written
+
+    def to_json(self) -> dict[str, str | float]:
+        """Return plain values."""
+        return {"kind": self.kind, "value": self.value, "text": self.text}
+
+
+def wanted(drop: str | None, macs: str | None, latency: str | None, whole: int) -> Wanted:
+    """Return the target of the options. whole: multiply-adds of the whole network.
+
+    Raises StudyError for two targets, or for one that is no number above 0 (a drop may be 0) with its unit.
+    """
+    given = {"drop": drop, "macs": macs, "latency": latency}
+    named = [f"--{kind}" for kind, text in given.items() if text is not None]
+    if len(named) > 1:
+        raise StudyError(f"{' and '.join(named)} are two targets; give one")
+    if macs is not None:
+        return Wanted("macs", _macs(macs, whole), macs)
+    if latency is not None:
+        value = _number(latency, SECONDS, "--latency", "a time such as 2ms")
+        return Wanted("latency", value, latency)
+    text = USUAL if drop is None else drop
+    value = _number(text, {"%": 0.01}, "--drop", "points of accuracy such as 0.5%", at_least_zero=True)
+    return Wanted("drop", value, text)
+
+
+def _macs(text: str, whole: int) -> float:
+    units = {"x": float(whole), "": 1.0, **MULTIPLES}
+    return _number(
+        text, units, "--macs", f"a part of the whole ({formatting.short(whole)}) such as 0.4x, or 1.2M"
+    )
+
+
+def _number(text: str, units: dict[str, float], option: str, such: str, at_least_zero: bool = False) -> float:
+    unit = next((one for one in sorted(units, key=len, reverse=True) if one and text.endswith(one)), "")
+    try:
+        value = float(text.removesuffix(unit)) * units[unit]
+    except (KeyError, ValueError):
+        value = math.nan
+    if not math.isfinite(value) or value < 0 or (value == 0 and not at_least_zero):
+        raise StudyError(f"{option} is {text!r}; write {such}")
+    return value

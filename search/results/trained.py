@@ -1,0 +1,98 @@
+"""A trained network by its name: the folder of an export, or a trial of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import genome
+from search.config.dataset import SHAPES, Dataset
+from search.errors import StudyError
+from search.objective import learnt
+from search.results.export import exported_seed
+from search.results.exported import load_network, load_weights
+from search.results.refs import Opened, named, open_study, split_trial
+from search.storage.data_facts import DataFacts
+from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from trainer import files
+
+if TYPE_CHECKING:
+    from genome import Plan
+    from genome.network import Network
+    from trainer import Data
+
+
+class Trained(NamedTuple):
+    """A network with its weights, and the images that it was trained on."""
+
+    name: str
+    network: Network  # in eval mode on the CPU
+    plan: Plan
+    facts: DataFacts
+    weights: str  # sha256 of the file of its weights
+    folder: Path | None  # of the export
+    data: Dataset | None  # that it was trained on, as far as this is known
+
+
+def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
+    """Return the network that a folder of an export or STUDY#TRIAL names.
+
+    Raises StudyError for a genome without weights, and whatever reading it raises.
+    """
+    if (Path(ref) / REPORT_FILE).exists():
+        return _exported(Path(ref), data_root)
+    study, number = split_trial(ref) if "#" in ref else (ref, None)
+    if number is None:
+        named(ref, runs)  # the name itself may be wrong
+        raise StudyError(f"{ref} is a genome without trained weights; name an export, or STUDY#TRIAL")
+    return _trial(open_study(study, runs, data_root), number, ref)
+
+
+def images_of(one: Trained, name: str | None, root: str | None, size: int | None) -> Data:
+    """Return the images that a name tells, or those that the network was trained on.
+
+    Raises StudyError where neither is known, trainer.DataError for images that cannot be read.
+    """
+    if name is not None:
+        return Dataset(name, root, size).found(None).load()
+    if one.data is None:
+        raise StudyError(
+            f"{one.name} does not tell what it was trained on; add `--data NAME`, such as --data digits"
+        )
+    return one.data.load()
+
+
+def _exported(folder: Path, data_root: str | None) -> Trained:
+    network, info = load_network(folder)
+    plan = genome.resolve(genome.load(folder / GENOME_FILE))
+    name = info.get("data")
+    facts = _facts(info)
+    data = Dataset(name, data_root) if isinstance(name, str) and name in SHAPES else None
+    return Trained(str(folder), network, plan, facts, info["files"][WEIGHTS_FILE], folder, data)
+
+
+def _facts(info: Mapping[str, Any]) -> DataFacts:
+    """Return what a report says of the images; the shape and the classes were checked when it was read."""
+    channels, height, width = info["input"]
+    tuples = {key: tuple(info[key]) for key in ("classes", "mean", "std")}
+    return DataFacts(
+        str(info.get("data")), str(info.get("data_digest")), (channels, height, width), images={}, **tuples
+    )
+
+
+def _trial(opened: Opened, number: int, ref: str) -> Trained:
+    store, config = opened
+    record = opened.trial(number)
+    seed = exported_seed(record, learnt(config.objectives))
+    trial = number if record.reused is None else record.reused
+    folder = store.trial_folder(trial) if seed is None else store.seed_folder(number, seed)
+    try:
+        text, weights = (folder / GENOME_FILE).read_text("utf-8"), (folder / WEIGHTS_FILE).read_bytes()
+    except OSError:
+        raise StudyError(f"{ref} has no weights in {folder}; name a trial that was finished here") from None
+    facts = DataFacts.of_attrs(store.study.user_attrs) or DataFacts.of(config.data.load())
+    plan = genome.resolve(genome.loads(text))
+    network = genome.build(plan)
+    load_weights(network, weights, folder / WEIGHTS_FILE)
+    return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, config.data)

@@ -1,0 +1,300 @@
+"""`genome exits`: thresholds of a trained network, kept in its export, and read with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import genome
+import search
+import trainer
+from genome.exits.curve import RULES, Seen, outcome
+from genome.exits.rules import rule_of
+from genome.network import Network
+from search.errors import StudyError
+from search.results.bench import _opened
+from search.results.exits import BATCH
+from search.results.exits_file import CURVE_FILE, EXITS_FILE
+from search.train.progress import PlainEpochs
+from search.train.request import TrainOptions, read_request
+from search.train.train import train
+from tests.search.conftest import ONE, Said
+from trainer import files
+
+TWO = """\
+genome: two
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], width: 8, stride: 2}
+  early: {op: exit, in: [stem], pool: flatten}
+  s1: {op: conv, in: [stem], width: 16}
+  mid: {op: exit, in: [s1], pool: flatten}
+  s2: {op: conv, in: [s1], width: 32}
+  out: {op: exit, in: [s2], pool: flatten}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of a network of three exits, trained on digits for some seconds."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "two.yaml").write_text(TWO)
+    ref, to = str(folder / "two.yaml"), folder / "out"
+    options = TrainOptions(ref, "digits", 4, 1, (), to, "cpu", None, folder, None)
+    train(read_request(options), PlainEpochs(), lambda: False)
+    return to / "seed-0"
+
+
+@pytest.fixture
+def export(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the export, in the folder in which the command runs."""
+    shutil.copytree(trained, tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def images(split: trainer.Split, info: dict[str, Any]) -> torch.Tensor:
+    mean, std = (torch.tensor(info[key]).view(1, -1, 1, 1) for key in ("mean", "std"))
+    return (split.x / 255 - mean) / std
+
+
+def test_an_export_keeps_thresholds_and_stops(export: Path, command: Callable[..., Said]) -> None:
+    (export / "notes.txt").write_text("mine")
+    before = {name: (export / name).read_bytes() for name in ("weights.safetensors", "model.py")}
+    whole, _ = search.load_export(export)
+    said = command("exits", "mine", "--drop", "1%")
+    assert (said.status, said.err) == (0, "")
+    found = json.loads((export / EXITS_FILE).read_text())
+    assert [row["name"] for row in found["exits"]] == ["early", "mid", "out"]
+    assert found["valid"]["accuracy"] >= found["valid"]["last_exit"] - 0.01 - 1e-9
+    assert found["valid"]["macs"] < 0.9 * found["whole_macs"]
+    assert (export / "notes.txt").read_text() == "mine"
+    assert all((export / name).read_bytes() == stored for name, stored in before.items())
+
+    early, info = search.load_export(export)
+    assert isinstance(early, genome.EarlyExit) and isinstance(whole, Network)
+    assert all(files.sha256((export / name).read_bytes()) == sha for name, sha in info["files"].items())
+    data = trainer.load("digits")
+    for part, split in (("valid", data.valid), ("test", data.test)):
+        with torch.inference_mode():
+            x = images(split, info)
+            answers = [early(one) for one in torch.split(x, BATCH)]
+            logits = tuple(one.numpy() for one in whole(x))
+        taken = torch.cat([one.exits for one in answers])
+        right = torch.cat([one.logits for one in answers]).argmax(1) == split.y
+        told = found[part]
+        assert taken.bincount(minlength=3).div(len(taken)).tolist() == pytest.approx(told["shares"], abs=1e-6)
+        assert right.double().mean().item() == pytest.approx(told["accuracy"])
+        assert torch.cat([one.macs for one in answers]).double().mean().item() == pytest.approx(told["macs"])
+        again = outcome(early.rule, Seen(logits, split.y.numpy()), early.costs)
+        assert again.shares == pytest.approx(told["shares"])
+    assert f"mean macs {search.formatting.short(round(found['test']['macs']))}" in said.out
+
+
+def test_the_table(export: Path, command: Callable[..., Said]) -> None:
+    said = command("exits", "mine", "--data", "digits", "--macs", "0.5x", "--svg", "curve.svg")
+    assert said.status == 0
+    head, *rows = said.out.splitlines()
+    assert head.split()[:4] == ["exit", "reads", "params", "macs"]
+    plan = genome.resolve(genome.loads(TWO))
+    assert rows[2].split()[2] == f"{plan.params:,}" and rows[0].split()[1] == "stem"
+    for word in ("validation: accuracy", "test: accuracy", "latency of 1 image", "latency of 64 images"):
+        assert sum(line.startswith(word) for line in rows) == 1
+    found = json.loads((export / EXITS_FILE).read_text())
+    assert found["valid"]["macs"] <= 0.5 * plan.macs
+    assert [one["accuracy"] for one in found["curve"]] == sorted(one["accuracy"] for one in found["curve"])
+    svg = ET.parse("curve.svg").getroot()
+    assert svg.tag.endswith("svg") and Path("curve.svg").read_bytes() == (export / CURVE_FILE).read_bytes()
+    chosen = [one for one in svg.iter() if one.get("class") == "chosen"]
+    assert len(chosen) == 1 and 0 < float(chosen[0].get("cx", 0)) < 640
+
+
+@pytest.mark.parametrize("word", RULES)
+def test_every_rule_is_kept_and_read(word: str, export: Path, command: Callable[..., Said]) -> None:
+    said = command("exits", "mine", "--rule", word, "--drop", "3%", "--json")
+    plain = json.loads(said.out)
+    stored = json.loads((export / EXITS_FILE).read_text())
+    assert stored == {"format": 1, **plain} and plain["kind"] == word
+    early, _ = search.load_export(export)
+    assert isinstance(early, genome.EarlyExit) and early.rule == rule_of(plain["rule"])
+
+
+def test_temperatures_are_fitted_on_the_validation_images(export: Path, command: Callable[..., Said]) -> None:
+    rows = json.loads(command("exits", "mine", "--json").out)["exits"]
+    assert all(row["error_after"] < row["error"] for row in rows if row["error"] > 0.05)
+    assert any(row["error"] > 0.05 for row in rows), "some exit is badly calibrated before"
+    early, _ = search.load_export(export)
+    assert early.rule.temperatures == tuple(row["temperature"] for row in rows)  # type: ignore[union-attr]
+
+
+def test_a_time_as_the_target(export: Path, command: Callable[..., Said]) -> None:
+    found = json.loads(command("exits", "mine", "--latency", "10s", "--json").out)
+    assert found["curve_unit"] == "seconds" and found["valid"]["accuracy"] >= found["valid"]["last_exit"]
+    said = command("exits", "mine", "--latency", "0.001us")
+    assert (
+        said.status == 2
+        and "no thresholds reach --latency 0.001us" in said.err
+        and " ms, accuracy " in said.err
+    )
+
+
+def test_a_second_target_replaces_the_first(export: Path, command: Callable[..., Said]) -> None:
+    for target in ("0.9x", "0.4x"):
+        command("exits", "mine", "--macs", target)
+    found = json.loads((export / EXITS_FILE).read_text())
+    assert found["target"]["text"] == "0.4x" and found["valid"]["macs"] <= 0.4 * found["whole_macs"]
+    search.load_export(export)
+
+
+def test_a_trial_of_a_study(command: Callable[..., Said], written: Callable[..., Path]) -> None:
+    nodes = {**ONE["nodes"], "early": {"op": "exit", "in": ["stem"]}}
+    nodes["more"] = {"op": "conv", "in": ["stem"], "width": 8}
+    nodes["last"] = {"op": "exit", "in": ["more"]}
+    assert command("search", written(space={"nodes": nodes}, trials=1)).status == 0
+    found = json.loads(command("exits", "tiny#0", "--drop", "0%", "--json").out)
+    assert found["data"] == "digits" and len(found["exits"]) == 3
+    assert command("exits", "runs/tiny/best", "--json").status == 0
+    said = command("exits", "tiny#7")
+    assert said.status == 2 and "study tiny has no trial 7" in said.err
+
+
+def test_predict_stops_early(export: Path, command: Callable[..., Said], tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(tmp_path / "grey.png")
+    assert command("exits", "mine", "--macs", "0.3x").status == 0
+    said = command("predict", "mine", "grey.png")
+    assert (said.status, said.err) == (0, "") and said.out.startswith("grey.png: ")
+    network, plan, _ = _opened("mine", tmp_path)
+    assert isinstance(network, Network) and plan.genome.name == "two", "bench measures the whole network"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["mine", "--drop", "0.5"], "--drop is '0.5'; write points of accuracy such as 0.5%"),
+        (["mine", "--drop", "-1%"], "--drop is '-1%'; write points"),
+        (["mine", "--macs", "0x"], "--macs is '0x'; write a part of the whole"),
+        (["mine", "--macs", "nan"], "--macs is 'nan'; write a part of the whole"),
+        (["mine", "--latency", "2"], "--latency is '2'; write a time such as 2ms"),
+        (["mine", "--macs", "1M", "--drop", "1%"], "--drop and --macs are two targets; give one"),
+        (
+            ["mine", "--rule", "luck"],
+            "--rule is 'luck'; it may be entropy, confidence, margin, percent, patience",
+        ),
+        (
+            ["mine", "--macs", "0.001x"],
+            "no thresholds reach --macs 0.001x on the validation images; the nearest have",
+        ),
+        (["mine", "--data", "nowhere"], "it must be one of"),
+        (["zoo:branchy-lenet"], "is a genome without trained weights; name an export, or STUDY#TRIAL"),
+        (["zoo:branchy-lenett"], "no network 'branchy-lenett'"),
+        (["nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_is_a_sentence(
+    words: list[str], sentence: str, export: Path, command: Callable[..., Said]
+) -> None:
+    said = command("exits", *words)
+    assert said.status == 2 and sentence in said.err and len(said.err.splitlines()) == 1, said.err
+    assert not (export / EXITS_FILE).exists()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """A function that writes a data set of noise as an .npz file."""
+
+    def write(size: int = 8, classes: int = 10, channels: int = 1) -> Path:
+        rng = np.random.default_rng(0)
+        labels = np.arange(20 * classes) % classes
+        shape = (len(labels), size, size, channels)
+        x = rng.integers(0, 256, shape, dtype=np.uint8)
+        np.savez(tmp_path / "own.npz", train_x=x, train_y=labels, test_x=x, test_y=labels)
+        return tmp_path / "own.npz"
+
+    yield write
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"size": 9}, "are 1x9x9; mine takes 1x8x8"),
+        ({"classes": 7}, "are not those of mine (7 and 10: none where it has 7)"),
+    ],
+)
+def test_images_of_another_size_and_other_classes(
+    given: dict[str, int],
+    sentence: str,
+    export: Path,
+    command: Callable[..., Said],
+    other: Callable[..., Path],
+) -> None:
+    said = command("exits", "mine", "--data", other(**given))
+    assert said.status == 2 and sentence in said.err and len(said.err.splitlines()) == 1, said.err
+
+
+def test_other_images_of_the_same_classes_are_told(
+    export: Path, command: Callable[..., Said], other: Callable[..., Path]
+) -> None:
+    said = command("exits", "mine", "--data", other())
+    assert said.status == 0 and "are not those that mine was trained on" in said.err
+
+
+def test_a_network_of_one_exit(command: Callable[..., Said], written: Callable[..., Path]) -> None:
+    assert command("search", written(space=ONE, trials=1)).status == 0
+    said = command("exits", "runs/tiny/best")
+    assert said.status == 2 and "has one exit; stopping early needs a network with two or more" in said.err
+    assert isinstance(search.load_export("runs/tiny/best")[0], Network)
+
+
+def changed(export: Path, **values: Any) -> None:
+    """Change exits.json and its sha256 in the report."""
+    plain = {**json.loads((export / EXITS_FILE).read_text()), **values}
+    (export / EXITS_FILE).write_text(json.dumps(plain))
+    report = json.loads((export / "report.json").read_text())
+    report["files"][EXITS_FILE] = files.sha256((export / EXITS_FILE).read_bytes())
+    (export / "report.json").write_text(json.dumps(report))
+
+
+RULE = {"rule": "entropy", "thresholds": [0.1], "temperatures": []}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"weights": "0" * 64}, "has the thresholds of another network; run `genome exits"),
+        ({"format": 2}, "has not the format 1"),
+        ({"rule": RULE}, "the rule has 1 thresholds; a network of 3 exits needs 2; run `genome exits"),
+        ({"rule": {**RULE, "thresholds": ["a", 1]}}, "each must be a finite number"),
+        ({"rule": None}, "cannot be read"),
+    ],
+)
+def test_what_are_no_thresholds_of_this_network_is_refused(
+    values: dict[str, Any], sentence: str, export: Path, command: Callable[..., Said]
+) -> None:
+    assert command("exits", "mine").status == 0
+    changed(export, **values)
+    with pytest.raises(StudyError, match=sentence) as found:
+        search.load_export(export)
+    assert "\n" not in str(found.value)
+    assert command("exits", "mine").status == 0, "the command writes it anew"
+    search.load_export(export)
+
+
+def test_a_changed_and_a_foreign_file_are_refused(export: Path, command: Callable[..., Said]) -> None:
+    (export / EXITS_FILE).write_text("{}")
+    with pytest.raises(
+        StudyError, match=r"is not of this export: its report\.json does not list it; delete it"
+    ):
+        search.load_export(export)
+    assert command("exits", "mine").status == 0
+    (export / EXITS_FILE).write_text((export / EXITS_FILE).read_text() + " ")
+    with pytest.raises(StudyError, match=r"was changed since it was exported \(sha256\)"):
+        search.load_export(export)
