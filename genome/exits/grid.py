@@ -48,9 +48,8 @@ def _sums(passed: Sequence[NDArray[np.int64]], sizes: Sequence[int], weights: Nu
     below that.
     """
     shape = [size + 1 for size in sizes]
-    found = np.bincount(np.ravel_multi_index(tuple(passed), shape), weights, int(np.prod(shape))).reshape(
-        shape
-    )
+    cells = np.ravel_multi_index(tuple(passed), shape)
+    found = np.bincount(cells, weights, int(np.prod(shape))).astype(np.float64).reshape(shape)
     for axis, size in enumerate(sizes):
         found = np.take(found, range(size), axis).cumsum(axis)
     return found

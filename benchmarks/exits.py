@@ -1,0 +1,168 @@
+"""Exits: networks that stop early against the same networks run whole, and thresholds against the paper's screening.
+
+For each network the thresholds lose at most 0.3 points on the validation images. Both forms run the same images on one
+CPU thread, in mirrored rounds; the speed-up is compared with the ratio of the mean multiply-adds of these images, all
+heads counted: 0.9 of it is wanted for images alone, 0.75 for batches of 64. Where no image leaves, stopping may cost
+5 %. The paper's screening (every combination of its base list of entropies) is done on the same scores; for every
+accuracy that it reaches, the thresholds solved here must need no more multiply-adds.
+
+    python benchmarks/exits.py [EXPORT...] [--data-root FOLDER] [--epochs 6]
+
+EXPORT is what `genome train` or `genome export` wrote, of a network with several exits: `zoo:branchy-lenet` on
+Fashion-MNIST, `zoo:branchy-alexnet` on CIFAR-10. Without any, a network of three exits is trained on digits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import genome
+from benchmarks._rounds import measure, prepare, setting
+from genome.exits.curve import Point, Seen, Target, curve, outcome, picked
+from genome.exits.rules import Rule, Threshold
+from genome.exits.scores import SCORES
+from genome.exits.segments import costs, segments
+from genome.exits.table import table_of, traded
+from genome.exits.thresholds import PAPER
+from search.results.exits import _evenly, _normalised, seen_of
+from search.results.trained import Trained, images_of, trained
+from search.train.progress import PlainEpochs
+from search.train.request import TrainOptions, read_request
+from search.train.train import train
+
+DROP = 0.003
+IMAGES = 64
+DIGITS = """\
+genome: three-exits
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], width: 8, stride: 2}
+  early: {op: exit, in: [stem]}
+  s1: {op: conv, in: [stem], width: 32}
+  mid: {op: exit, in: [s1], pool: flatten}
+  s2: {op: stack, in: [s1], depth: 3, width: 64, body: {op: residual}}
+  out: {op: exit, in: [s2], pool: flatten}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("exports", nargs="*", metavar="EXPORT")
+    parser.add_argument("--data-root", default=os.environ.get("GENOME_DATA"))
+    parser.add_argument("--epochs", type=int, default=6)
+    given = parser.parse_args()
+    prepare()
+    print(setting(0))
+    with tempfile.TemporaryDirectory() as folder:
+        for ref in given.exports or [_digits(Path(folder), given.epochs)]:
+            _network(trained(ref, Path("runs"), given.data_root), given.data_root)
+    _solving()
+
+
+def _digits(folder: Path, epochs: int) -> str:
+    """Train the network on digits; return its export."""
+    (folder / "three.yaml").write_text(DIGITS)
+    options = TrainOptions(
+        str(folder / "three.yaml"), "digits", epochs, 1, (), folder / "out", "cpu", None, folder, None
+    )
+    train(read_request(options), PlainEpochs(), lambda: False)
+    return str(folder / "out" / "seed-0")
+
+
+def _network(one: Trained, root: str | None) -> None:
+    data = images_of(one, None, root, None)
+    prices = costs(segments(one.plan.steps, one.plan.exits))
+    valid, test = (seen_of(one.network, one, split) for split in (data.valid, data.test))
+    points = curve("entropy", valid, prices)
+    point = picked(points, Target("drop", DROP), valid.accuracies()[-1])
+    on_test = outcome(point.rule, test, prices)
+    shares = ", ".join(f"{share:.1%}" for share in on_test.shares)
+    print(
+        f"\n{one.plan.genome.name} on {data.name}: {one.plan.macs:,} macs; test accuracy {on_test.accuracy:.4f}, the "
+        f"last exit alone {test.accuracies()[-1]:.4f}; leave {shares}; {one.plan.macs / on_test.cost:.2f} times fewer "
+        "multiply-adds"
+    )
+    _screening(valid, prices, points)
+    sample = _evenly(_normalised(one, data.test.x), IMAGES)
+    for size, share in ((1, 0.9), (IMAGES, 0.75)):
+        _speed(one, point.rule, sample, size, share)
+
+
+def _screening(valid: Seen, prices: Sequence[int], points: Sequence[Point]) -> None:
+    """Print how many multiply-adds the paper's screening needs for the accuracies that it reaches, against ours."""
+    table, count, last = (
+        table_of("entropy", valid.logits, valid.labels, prices),
+        len(valid.labels),
+        valid.accuracies()[-1],
+    )
+    theirs = [traded(table, tuple([-one for one in base])) for base in product(PAPER, repeat=len(prices) - 1)]
+    ratios = [
+        one.cost / next(p.cost for p in points if p.accuracy >= one.hits / count - 1e-12) for one in theirs
+    ]
+    enough = [one.cost for one in theirs if one.hits / count >= last - DROP - 1e-12]
+    cheapest, ours = min(enough, default=prices[-1]), picked(points, Target("drop", DROP), last).cost
+    print(
+        f"  the paper's screening needs {min(ratios):.3f} times the multiply-adds or more, median "
+        f"{np.median(ratios):.3f}; for 0.3 points {cheapest / ours:.3f}; goal 1.000 or more"
+    )
+
+
+def _speed(one: Trained, rule: Rule, sample: Tensor, size: int, share: float) -> None:
+    early = genome.EarlyExit(one.network, rule)
+    score = SCORES["entropy"]
+    nobody = genome.EarlyExit(one.network, Threshold("entropy", (score.nobody,) * (len(one.plan.exits) - 1)))
+    batches = torch.split(sample, size)
+    with torch.inference_mode():
+        spent = torch.cat([early(batch).macs for batch in batches]).double().mean().item()
+        found = measure(
+            _over(early, batches), {"whole": _over(one.network, batches), "nobody": _over(nobody, batches)}
+        )
+    ratio = one.plan.macs / spent
+    print(f"  batch {size:2}, these images {ratio:.2f} times fewer multiply-adds")
+    print(f"    whole / early        {found.against('whole', goal=share * ratio)}")
+    cost = found.against("nobody", "whole")
+    goal = "  goal 1.05 or less" if size == 1 else ""
+    print(f"    nobody stops / whole {cost.ratio:7.3f}x ({cost.low:.2f}..{cost.high:.2f}){goal}")
+
+
+def _over(network: nn.Module, batches: Sequence[Tensor]) -> Callable[[], None]:
+    def way() -> None:
+        for batch in batches:
+            network(batch)
+
+    return way
+
+
+def _solving(exits: int = 5, images: int = 10_000, rounds: int = 5) -> None:
+    """Print the seconds in which the thresholds of synthetic exits are solved."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=images)
+    ease = 2.0 / (0.3 + rng.gamma(1.5, size=images))
+    logits = []
+    for exit in range(exits):
+        z = rng.normal(size=(images, 10))
+        z[np.arange(images), labels] += (2.0 + exit) * ease
+        logits.append(z.astype(np.float32))
+    spent = []
+    for _ in range(rounds):
+        start = time.process_time()
+        curve("entropy", Seen(tuple(logits), labels), range(1, exits + 1))
+        spent.append(time.process_time() - start)
+    print(f"\nsolving {exits} exits on {images:,} images: {np.median(spent):.2f} s  goal 0.50 s or less")
+
+
+if __name__ == "__main__":
+    main()
