@@ -70,6 +70,7 @@ def drawn_rule(logits: list[np.ndarray], rng: Random) -> Rule:
     found = []
     for exit, one in enumerate(logits[:-1]):
         ranked = np.sort(scores(word, one, temperatures[exit] if temperatures else 1.0))
-        cuts = [*((ranked[1:] + ranked[:-1]) / 2), SCORES[word].nobody, SCORES[word].everybody]
+        apart = np.diff(ranked) > 1e-9  # so that rounding decides nothing
+        cuts = [*((ranked[1:] + ranked[:-1]) / 2)[apart], SCORES[word].nobody, SCORES[word].everybody]
         found.append(float(rng.choice(cuts)))
     return Threshold(word, tuple(found), temperatures)

@@ -33,6 +33,12 @@ def exits(
     ] = None,
     rule: Annotated[str, typer.Option(help="entropy, confidence, margin, percent or patience.")] = "entropy",
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the curve as a picture.")] = None,
+    onnx: Annotated[
+        bool,
+        typer.Option(
+            "--onnx", help="Write ONNX files that stop into the export: one with If nodes, one an exit."
+        ),
+    ] = False,
     size: Annotated[int | None, typer.Option(help="Size in pixels to which own images are resized.")] = None,
     as_json: AsJson = False,
     runs: Runs = RUNS,
@@ -41,7 +47,10 @@ def exits(
     """Find thresholds at which images leave a network early, by its validation images; an export keeps them."""
     from search.cli.exits_table import exits_text
     from search.cli.log import log_to_terminal
+    from search.errors import StudyError
     from search.results.exits import find, to_json
+    from search.results.exits_checked import onnx_files
+    from search.results.exits_file import CURVE_FILE
     from search.results.exits_picture import picture
     from search.results.exits_target import checked_rule, wanted
     from search.results.exits_write import write_exits
@@ -51,15 +60,21 @@ def exits(
     checked_rule(rule)
     wanted(drop, macs, latency, 1)  # before anything is read
     one = trained(ref, runs, data_root)
+    if onnx and one.folder is None:
+        raise StudyError(f"--onnx writes into an export; run `genome export {ref} --to DIR` and name DIR")
     images = images_of(one, data, data_root, size)
     with log_to_terminal():
         found = find(one, images, rule, wanted(drop, macs, latency, one.plan.macs))
-    drawn, plain = picture(found, one.plan.genome.name), to_json(one, images, found)
+    drawn, plain = picture(found, one.plan.genome.name).encode(), to_json(one, images, found)
+    beside = {CURVE_FILE: drawn}
+    if onnx:
+        made, plain["onnx"] = onnx_files(one, found.point.rule, images)
+        beside |= made
     if one.folder is not None:
-        write_exits(one.folder, plain, drawn)
+        write_exits(one.folder, plain, beside)
     if svg is not None:
-        files.write(svg, drawn.encode())
+        files.write(svg, drawn)
     if as_json:
         print_json(plain)
     else:
-        typer.echo(exits_text(found, one.folder))
+        typer.echo(exits_text(found, one.folder, [name for name in beside if name != CURVE_FILE]))

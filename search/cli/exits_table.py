@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from genome.exits.curve import Outcome
@@ -17,8 +18,8 @@ HEAD = (
 )
 
 
-def exits_text(found: Found, folder: Path | None) -> str:
-    """Return the table and the sentences. folder: of the export that keeps the thresholds."""
+def exits_text(found: Found, folder: Path | None, onnx: Sequence[str] = ()) -> str:
+    """Return the table and the sentences. folder: of the export that keeps them.  onnx: its files for ONNX."""
     rule = found.point.rule
     limits = ["-"] * len(found.rows)
     if not isinstance(rule, Patience):
@@ -34,7 +35,8 @@ def exits_text(found: Found, folder: Path | None) -> str:
         *(_latency_line(one) for one in found.latency),
     ]
     if folder is not None:
-        lines.append(f"{EXITS_FILE} and {CURVE_FILE} are in {folder}; load_export gives a network that stops")
+        kept = ", ".join([EXITS_FILE, CURVE_FILE, *onnx])
+        lines.append(f"{kept} are in {folder}; load_export gives a network that stops")
     return "\n".join([table, *lines])
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from genome.exits.rules import Rule
 
 EXITS_FILE, CURVE_FILE = "exits.json", "exits.svg"
+PREFIX = "exits"  # of all files that `genome exits` writes into an export
 FORMAT = 1
 
 

@@ -18,7 +18,7 @@ from tests.exits import drawn_network, drawn_plan, drawn_rule, noise, outputs
 
 SEEDS = st.integers(0, 2**32 - 1)
 DRAWS = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
@@ -58,7 +58,7 @@ def test_a_batch_gets_what_choosing_afterwards_gives(seed: int) -> None:
     assert found.macs.tolist() == [by_hand[exit] for exit in taken]
 
 
-@settings(DRAWS, max_examples=150)
+@settings(DRAWS, max_examples=100)
 @given(SEEDS)
 def test_segments_compute_each_needed_step_once_and_never_more_than_the_whole(seed: int) -> None:
     plan = drawn_plan(seed)

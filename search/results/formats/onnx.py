@@ -27,14 +27,14 @@ def write(module: Any, example: Any, outs: Sequence[str], about: Mapping[str, st
     )
     assert program is not None
     model = program.model_proto
-    _forget_sources(model)
+    forget_sources(model)
     for key, value in about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     return {FILES[0]: bytes(model.SerializeToString(deterministic=True))}
 
 
-def _forget_sources(model: Any) -> None:
+def forget_sources(model: Any) -> None:
     """Delete the paths and source lines of this machine."""
     graph = model.graph
     values = (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer)
