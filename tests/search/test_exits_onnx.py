@@ -112,7 +112,7 @@ def test_the_files_of_an_export_stop_and_decide_as_the_network(
     content = {name: (export / name).read_bytes() for name in names if name.endswith((".onnx", ".py"))}
     other = genome.EarlyExit(early.network, Patience(1))
     with pytest.raises(
-        StudyError, match="ONNX files are not written: of images alone .* take the exits of the network"
+        StudyError, match=r"ONNX files are not written: of images alone .* take the exits of the network"
     ):
         _checked(content, other, _facts(info), images)
     broken = {**content, "exits-2.onnx": b"noise"}
