@@ -82,24 +82,27 @@ class EarlyExit(nn.Module):
         return self._alike(len(self._runs) - 1, self._runs[-1](values))
 
     def _batch(self, image: Tensor) -> Answers:
-        values, left = _begun(image), _places(np.ones(len(image), bool), image)
-        memory = None
+        values, memory = _begun(image), None
+        left: Tensor | None = (
+            None  # the places of the undecided images in the batch; None while these are all of it
+        )
         answers: list[tuple[int, Tensor, Tensor]] = []
         for exit, run in enumerate(self._runs[:-1]):
-            logits = run(values)[: len(left)]
+            logits = _first(run(values), left)
             leaves, memory = self.rule.judged(exit, _on_host(logits), memory)
-            if leaves.all():
+            count = np.count_nonzero(leaves)
+            if count == len(leaves):
                 break
-            if leaves.any():
+            if count:
                 go, stay = (_places(one, image) for one in (leaves, ~leaves))
-                answers.append((exit, left[go], logits[go]))
-                left = left[stay]
+                answers.append((exit, go if left is None else left[go], logits[go]))
+                left = stay if left is None else left[stay]
                 stay = stay.repeat(2) if len(stay) < self._fewest else stay
                 values.update({place: value[stay] for place, value in values.items() if value is not None})
                 memory = None if memory is None else memory[~leaves]
         else:
-            exit, logits = len(self._runs) - 1, self._runs[-1](values)[: len(left)]
-        return self._gathered([*answers, (exit, left, logits)]) if answers else self._alike(exit, logits)
+            exit, logits = len(self._runs) - 1, _first(self._runs[-1](values), left)
+        return self._alike(exit, logits) if left is None else self._gathered([*answers, (exit, left, logits)])
 
     def _check(self, image: Tensor) -> None:
         if image.shape[1:] != self._input:
@@ -156,6 +159,11 @@ def _refuses_one(module: nn.Module) -> bool:
 
 def _begun(image: Tensor) -> Values:
     return {None: None, SOURCE: image}
+
+
+def _first(logits: Tensor, left: Tensor | None) -> Tensor:
+    """The logits of the undecided images, without those of a copy that ran beside a single one."""
+    return logits if left is None else logits[: len(left)]
 
 
 def _on_host(logits: Tensor) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from search.errors import StudyError
 from search.results.exits_file import EXITS_FILE, FORMAT, PREFIX, to_bytes
 from search.results.exported import checked_bytes, read_report
 from search.storage.trial_files import REPORT_FILE
@@ -18,9 +19,13 @@ def write_exits(folder: Path, about: Mapping[str, Any], files_beside: Mapping[st
     Those of an earlier call are replaced, all of them.
 
     The folder is replaced as a whole, so that a crash leaves the export as it was or with all of it. Files that a
-    person put there stay. Raises StudyError where a file of the export was changed.
+    person put there stay. Raises StudyError where a file of the export was changed, or is outside it.
     """
     info = read_report(folder)
+    if odd := [name for name in info["files"] if Path(name).name != name]:
+        raise StudyError(
+            f"{folder / REPORT_FILE} lists {odd[0]!r}, which is no file of the export; export again"
+        )
     earlier = [name for name in info["files"] if name.startswith(PREFIX)]
     content = {name: checked_bytes(folder, name, info) for name in info["files"] if name not in earlier}
     content |= {EXITS_FILE: to_bytes({"format": FORMAT, **about}), **files_beside}

@@ -298,3 +298,13 @@ def test_a_changed_and_a_foreign_file_are_refused(export: Path, command: Callabl
     (export / EXITS_FILE).write_text((export / EXITS_FILE).read_text() + " ")
     with pytest.raises(StudyError, match=r"was changed since it was exported \(sha256\)"):
         search.load_export(export)
+
+
+def test_a_file_outside_the_export_is_not_touched(export: Path, command: Callable[..., Said]) -> None:
+    outside = export.parent / "outside.txt"
+    outside.write_text("mine")
+    report = json.loads((export / "report.json").read_text())
+    report["files"]["../outside.txt"] = files.sha256(outside.read_bytes())
+    (export / "report.json").write_text(json.dumps(report))
+    said = command("exits", "mine")
+    assert said.status == 2 and "lists '../outside.txt', which is no file of the export" in said.err
