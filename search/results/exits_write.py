@@ -8,7 +8,7 @@ from typing import Any
 
 from search.errors import StudyError
 from search.results.exits_file import EXITS_FILE, FORMAT, PREFIX, to_bytes
-from search.results.exported import checked_bytes, read_report
+from search.results.exported import read_report
 from search.storage.trial_files import REPORT_FILE
 from trainer import files
 
@@ -19,7 +19,7 @@ def write_exits(folder: Path, about: Mapping[str, Any], files_beside: Mapping[st
     Those of an earlier call are replaced, all of them.
 
     The folder is replaced as a whole, so that a crash leaves the export as it was or with all of it. Files that a
-    person put there stay. Raises StudyError where a file of the export was changed, or is outside it.
+    person put there stay. Raises StudyError where the report lists a file outside it.
     """
     info = read_report(folder)
     if odd := [name for name in info["files"] if Path(name).name != name]:
@@ -27,9 +27,12 @@ def write_exits(folder: Path, about: Mapping[str, Any], files_beside: Mapping[st
             f"{folder / REPORT_FILE} lists {odd[0]!r}, which is no file of the export; export again"
         )
     earlier = [name for name in info["files"] if name.startswith(PREFIX)]
-    content = {name: checked_bytes(folder, name, info) for name in info["files"] if name not in earlier}
-    content |= {EXITS_FILE: to_bytes({"format": FORMAT, **about}), **files_beside}
-    info["files"] = {name: files.sha256(stored) for name, stored in content.items()}
+    listed = {name: sha for name, sha in info["files"].items() if name not in earlier}
+    # a file that a person changed, such as the card, stays as it is, and the report goes on telling that
+    content = {name: (folder / name).read_bytes() for name in listed if (folder / name).is_file()}
+    made = {EXITS_FILE: to_bytes({"format": FORMAT, **about}), **files_beside}
+    info["files"] = listed | {name: files.sha256(stored) for name, stored in made.items()}
+    content |= made
     content[REPORT_FILE] = to_bytes(info)
     place = folder.resolve()  # not the link that leads there
     others = sorted(one.name for one in place.iterdir() if one.name not in (*content, *earlier))
