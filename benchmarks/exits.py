@@ -41,6 +41,7 @@ from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request
 from search.train.train import train
 from trainer import Data
+from trainer.data.reading import Reading
 
 DROP = 0.003
 IMAGES = 64
@@ -75,7 +76,7 @@ def main() -> None:
         for ref in given.exports or [_digits(Path(folder), given.epochs)]:
             # on tiny images the calls of layers take longer than the layers, so that there is no goal
             one = trained(ref, Path("runs"), given.data_root)
-            _network(one, images_of(one, given.data, given.data_root, None), bool(given.exports))
+            _network(one, images_of(one, given.data, given.data_root, Reading()), bool(given.exports))
     _solving()
 
 
@@ -83,7 +84,7 @@ def _digits(folder: Path, epochs: int) -> str:
     """Train the network on digits; return its export."""
     (folder / "three.yaml").write_text(DIGITS)
     options = TrainOptions(
-        str(folder / "three.yaml"), "digits", epochs, 1, (), folder / "out", "cpu", None, folder, None
+        str(folder / "three.yaml"), "digits", epochs, 1, (), folder / "out", "cpu", Reading(), folder, None
     )
     train(read_request(options), PlainEpochs(), lambda: False)
     return str(folder / "out" / "seed-0")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import RUNS, AsJson, DataRoot, Runs
+from search.cli.options import RUNS, AsJson, DataRoot, Read, Runs, Size
 from search.cli.output import print_json
 
 
@@ -39,7 +39,8 @@ def exits(
             "--onnx", help="Write ONNX files that stop into the export: one with If nodes, one an exit."
         ),
     ] = False,
-    size: Annotated[int | None, typer.Option(help="Size in pixels to which own images are resized.")] = None,
+    size: Size = None,
+    read: Read = None,
     as_json: AsJson = False,
     runs: Runs = RUNS,
     data_root: DataRoot = None,
@@ -47,6 +48,7 @@ def exits(
     """Find thresholds at which images leave a network early, by its validation images; an export keeps them."""
     from search.cli.exits_table import exits_text
     from search.cli.log import log_to_terminal
+    from search.config.dataset import said_of_images
     from search.errors import StudyError
     from search.results.exits import find, to_json
     from search.results.exits_checked import onnx_files
@@ -62,7 +64,7 @@ def exits(
     one = trained(ref, runs, data_root)
     if onnx and one.folder is None:
         raise StudyError(f"--onnx writes into an export; run `genome export {ref} --to DIR` and name DIR")
-    images = images_of(one, data, data_root, size)
+    images = images_of(one, data, data_root, said_of_images(size, read or ()))
     with log_to_terminal():
         found = find(one, images, rule, wanted(drop, macs, latency, one.plan.macs))
     drawn, plain = picture(found, one.plan.genome.name).encode(), to_json(one, images, found)

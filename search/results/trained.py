@@ -16,6 +16,7 @@ from search.results.refs import Opened, named, open_study, split_trial
 from search.storage.data_facts import DataFacts
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
+from trainer.data.reading import Reading
 
 if TYPE_CHECKING:
     from genome import Plan
@@ -49,13 +50,14 @@ def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
     return _trial(open_study(study, runs, data_root), number, ref)
 
 
-def images_of(one: Trained, name: str | None, root: str | None, size: int | None) -> Data:
+def images_of(one: Trained, name: str | None, root: str | None, reading: Reading) -> Data:
     """Return the images that a name tells, or those that the network was trained on.
 
-    Raises StudyError where neither is known, trainer.DataError for images that cannot be read.
+    reading: what is said of own images.  Raises StudyError where neither is known, trainer.DataError for images that
+    cannot be read.
     """
     if name is not None:
-        return Dataset(name, root, size).found(None).load()
+        return Dataset(name, root, reading).found(None).load()
     if one.data is None:
         raise StudyError(
             f"{one.name} does not tell what it was trained on; add `--data NAME`, such as --data digits"
@@ -75,10 +77,9 @@ def _exported(folder: Path, data_root: str | None) -> Trained:
 def _facts(info: Mapping[str, Any]) -> DataFacts:
     """Return what a report says of the images; the shape and the classes were checked when it was read."""
     channels, height, width = info["input"]
-    tuples = {key: tuple(info[key]) for key in ("classes", "mean", "std")}
-    return DataFacts(
-        str(info.get("data")), str(info.get("data_digest")), (channels, height, width), images={}, **tuples
-    )
+    classes, mean, std = (tuple(info[key]) for key in ("classes", "mean", "std"))
+    name, digest = str(info.get("data")), str(info.get("data_digest"))
+    return DataFacts(name, digest, (channels, height, width), classes, mean, std, images={})
 
 
 def _trial(opened: Opened, number: int, ref: str) -> Trained:

@@ -29,6 +29,7 @@ from search.train.request import TrainOptions, read_request
 from search.train.train import train
 from tests.search.conftest import ONE, Said
 from trainer import files
+from trainer.data.reading import Reading
 
 TWO = """\
 genome: two
@@ -50,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     (folder / "two.yaml").write_text(TWO)
     ref, to = str(folder / "two.yaml"), folder / "out"
-    options = TrainOptions(ref, "digits", 4, 1, (), to, "cpu", None, folder, None)
+    options = TrainOptions(ref, "digits", 4, 1, (), to, "cpu", Reading(), folder, None)
     train(read_request(options), PlainEpochs(), lambda: False)
     return to / "seed-0"
 
