@@ -118,6 +118,7 @@ def _check_trained(asked: Request, is_genome: bool) -> None:
 def _export_trained(asked: Request, options: Options) -> None:
     """Export a trial, or the front, with weights of the study."""
     from search.cli.tables import exported_weights, formats_table
+    from search.formatting import some
     from search.results.export import export as write
     from search.results.front_export import export_front
     from search.results.refs import open_study, split_trial
@@ -128,7 +129,9 @@ def _export_trained(asked: Request, options: Options) -> None:
     store, config, (first, *_) = opened.store, opened.config, found
     if asked.is_front:
         folder = export_front(store, config, found, asked.to, asked.weights, options)  # type: ignore[arg-type]
-        typer.echo(f"{len(found)} of the best networks are in {folder}; begin with its README.md")
+        typer.echo(
+            f"the front of {name}, {some(len(found), 'network')}, is in {folder}; begin with its README.md"
+        )
         return
     folder = write(store, config, first, asked.to, weights_of=asked.weights, options=options)  # type: ignore[arg-type]
     training = exported_weights(first, config.objectives, asked.weights)  # type: ignore[arg-type]

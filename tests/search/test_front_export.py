@@ -40,7 +40,7 @@ def test_every_network_of_the_front_is_an_export(export: Export, finished: Path)
     opened = open_study("tiny", finished)
     best = front(opened.store.records(), opened.config.objectives)
     assert (said.status, said.err) == (0, "") and len(best) > 1
-    assert said.out == f"{len(best)} of the best networks are in mine; begin with its README.md\n"
+    assert said.out == f"the front of tiny, {len(best)} networks, is in mine; begin with its README.md\n"
     index = json.loads(Path("mine/index.json").read_text())
     assert [one["trial"] for one in index["networks"]] == [record.number for record in best]
     text = Path("mine/README.md").read_text()
