@@ -38,6 +38,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number of 0 or more and below 1"),
         ({"momentum": 0}, "momentum is 0; it must be a number above 0 and below 1"),
         ({"nesterov": 0}, "nesterov is 0; it must be true or false"),
+        ({"distil": 1.1}, "distil is 1.1; it must be a number of 0..1"),
         ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
         ({"crop": -1}, "crop is -1; it must be auto, a whole number of 0..1,024, or null"),
         ({"flip": 1}, "flip is 1; it must be true or false"),
@@ -119,7 +120,10 @@ def test_momentum_is_nesterov_s_or_plain(nesterov: bool) -> None:
 def test_a_key_that_an_earlier_version_lacked_tells_trainings_apart_only_where_it_is_set() -> None:
     assert Recipe().to_dict()["nesterov"] is True and "nesterov" not in Recipe().identity()
     assert Recipe(nesterov=False).identity()["nesterov"] is False
-    assert Recipe().identity() == {k: v for k, v in Recipe().to_dict().items() if k != "nesterov"}
+    assert Recipe(distil=0.5).identity()["distil"] == 0.5
+    assert Recipe().identity() == {
+        k: v for k, v in Recipe().to_dict().items() if k not in ("nesterov", "distil")
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from trainer.data.batches import Batch
 from trainer.errors import ModuleError
 
 Logits = tuple[Tensor, ...]
+SOFTNESS = 3.0  # temperature of the answers that an exit learns from another
 
 
 def exits(module: Callable[[Tensor], Any], images: Tensor, classes: int) -> Logits:
@@ -57,13 +58,32 @@ def exit_weights(module: nn.Module, exits: int) -> tuple[float, ...]:
     return tuple(float(weight) for weight in given)
 
 
-def exit_loss(logits: Logits, batch: Batch, weights: tuple[float, ...], smoothing: float) -> Tensor:
-    """Return the weighted sum over the exits of the mean cross-entropy with smoothed labels, in float32.
+def exit_loss(
+    logits: Logits, batch: Batch, weights: tuple[float, ...], smoothing: float, distil: float = 0.0
+) -> Tensor:
+    """Return the weighted sum over the exits of their losses, in float32.
 
-    Where pairs of images were mixed (mixup), the losses of the two labels are mixed by the same share.
+    The loss of an exit is the mean cross-entropy with smoothed labels. Of every exit but the last, the share `distil`
+    is the divergence from the last exit's answers instead, which learn nothing by it. Where pairs of images were mixed
+    (mixup), the losses of the two labels are mixed by the same share.
     """
-    terms = [weight * _loss(one, batch, smoothing) for weight, one in zip(weights, logits, strict=True)]
+    losses = [_loss(one, batch, smoothing) for one in logits]
+    if distil:
+        losses[:-1] = [
+            torch.lerp(loss, _divergence(one, logits[-1].detach()), distil)
+            for loss, one in zip(losses, logits[:-1], strict=False)
+        ]
+    terms = [weight * loss for weight, loss in zip(weights, losses, strict=True)]
     return sum(terms[1:], start=terms[0])
+
+
+def _divergence(logits: Tensor, teacher: Tensor) -> Tensor:
+    """The mean Kullback-Leibler divergence of softened answers, on the scale of a cross-entropy's gradient.
+
+    Source: Hinton, Vinyals and Dean, arXiv:1503.02531; between the exits of one network Phuong and Lampert, ICCV 2019.
+    """
+    soft, wanted = (F.log_softmax(one / SOFTNESS, dim=1) for one in (logits, teacher))
+    return F.kl_div(soft, wanted, reduction="batchmean", log_target=True) * SOFTNESS**2
 
 
 def _loss(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:

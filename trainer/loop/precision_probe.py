@@ -81,7 +81,8 @@ def _run(module: nn.Module, data: Data, recipe: Recipe, device: torch.device, fo
         module.zero_grad(set_to_none=True)
         with seeded(0, device), form.autocast(device):  # the same drop-path and dropout in every form
             logits = exits(module, batch.x, len(data.classes))
-        loss = exit_loss(logits, batch, exit_weights(module, len(logits)), recipe.label_smoothing)
+        weights = exit_weights(module, len(logits))
+        loss = exit_loss(logits, batch, weights, recipe.label_smoothing, recipe.distil)
         loss.backward()  # type: ignore[no-untyped-call]
 
     return run

@@ -96,7 +96,7 @@ class Step:
         with self._form.autocast(self._device):
             logits = exits(run or self.run, batch.x, self._classes)
         weights = exit_weights(self._module, len(logits))
-        return exit_loss(logits, batch, weights, self._recipe.label_smoothing)
+        return exit_loss(logits, batch, weights, self._recipe.label_smoothing, self._recipe.distil)
 
     def _gradient(self, part: Batch, share: float) -> Tensor:
         loss = self.loss(part)
