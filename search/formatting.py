@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genome.picture.figure import short
 
-__all__ = ["duplicates", "seconds", "seconds_in_ms", "short", "size", "some", "table"]
+__all__ = ["duplicates", "milliseconds", "seconds", "seconds_in_ms", "short", "size", "some", "table"]
 
 
 def seconds(value: float) -> str:
@@ -30,8 +30,14 @@ def size(count_bytes: float) -> str:
 
 
 def seconds_in_ms(value: float) -> str:
-    """Return a short time, such as 1.25 ms."""
-    return f"{value * 1000:.2f} ms"
+    """Return a short time, such as 1.25 ms or 0.0176 ms."""
+    return f"{milliseconds(value)} ms"
+
+
+def milliseconds(value: float) -> str:
+    """Return seconds as milliseconds in three digits."""
+    found = value * 1000
+    return f"{found:.2f}" if found >= 1 else f"{found:.3g}"
 
 
 def some(count: int, noun: str) -> str:

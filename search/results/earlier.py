@@ -32,6 +32,13 @@ def others_in(to: Path) -> list[str]:
     return sorted(one.name for one in to.iterdir() if one.name not in own)
 
 
+def own_files(to: Path) -> set[str]:
+    """Return the files of an earlier export that are there; none where there is no earlier one."""
+    if not check_free(to):
+        return set()
+    return {name for name in read_report(to)["files"] if (to / name).exists()} - {USAGE_FILE}
+
+
 def edited(to: Path, others: Collection[str], new: Collection[str]) -> dict[str, bytes]:
     """Return the files that a person wrote or changed and that new ones of the same name replace.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.objective import Objective, learnt
-from search.results.earlier import edited, others_in
+from search.results.earlier import edited, others_in, own_files
 from search.results.lineage import lineage
 from search.results.packing import PLAIN, Options, Trained, packed
 from search.storage.data_facts import DataFacts
@@ -70,6 +70,8 @@ def write(trained: Trained, to: Path, options: Options = PLAIN) -> Path:
     changed = edited(to, others, content)
     for name in changed:
         log.warning("%s in %s was changed by hand; it is kept as %s", name.rpartition(".before")[0], to, name)
+    if gone := sorted(own_files(to) - set(content)):
+        log.warning("%s is written anew without the earlier %s", to, ", ".join(gone))
     kept = [name for name in others if name not in content]
     files.write_folder(to.resolve(), content | changed, kept)  # not the link that leads there
     return to

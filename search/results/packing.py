@@ -94,6 +94,8 @@ def packed(trained: Trained, options: Options = PLAIN) -> dict[str, bytes]:
         **_picture(read),
         **({EXAMPLE_FILE: shown.png} if shown else {}),
     }
+    if test is not None and not math.isfinite(test.loss):
+        log.warning("the network's answers to test images are not numbers; its weights are of no use")
     info = _info(plan, trained, test, valid)
     if shown:
         info["example"] = {"class": shown.wanted, "predicted": shown.predicted}

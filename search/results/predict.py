@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +11,7 @@ from search.errors import StudyError
 from search.results.exported import load_export
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from trainer.data.reading import Reading
 
@@ -77,7 +78,7 @@ def pictures_in(paths: Iterable[Path]) -> list[Path]:
 
 
 def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterator[Prediction | Unread]:
-    """Yield what an exported network says of each picture, by its last exit.
+    """Yield what an exported network says of each picture, by its last exit, or by the one at which it stops early.
 
     Raises:
         StudyError: a folder that is no export, or a network that takes no pictures.
@@ -99,12 +100,26 @@ def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterato
         if batch:
             with torch.inference_mode():
                 x = (torch.stack(batch) / 255 - mean) / std
-                scores = iter(module(x)[-1].softmax(1).tolist())
+                scores = iter(_probabilities(module, x).tolist())
         for path, one in zip(pictures[start : start + BATCH], read, strict=True):
             yield one if isinstance(one, Unread) else _best(str(path), next(scores), info["classes"], top)
 
 
-def _best(picture: str, scores: Sequence[float], classes: Sequence[str], top: int) -> Prediction:
+def _probabilities(module: nn.Module, x: Tensor) -> Tensor:
+    """Return the probabilities of an image's exit, with its temperature where the network stops early. (B, classes)"""
+    import torch
+
+    found = module(x)
+    logits, temperatures = found[-1], getattr(getattr(module, "rule", None), "temperatures", ())
+    if temperatures:
+        logits = logits / torch.tensor(temperatures)[found.exits].unsqueeze(1)
+    made: Tensor = logits.softmax(1)
+    return made
+
+
+def _best(picture: str, scores: Sequence[float], classes: Sequence[str], top: int) -> Prediction | Unread:
+    if not all(map(math.isfinite, scores)):
+        return Unread(picture, f"the network's answer to {picture} is not a number")
     ranked = sorted(zip(classes, scores, strict=True), key=lambda pair: -pair[1])
     return Prediction(picture, tuple(ranked[:top]))
 

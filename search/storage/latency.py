@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.config.latency import RUNTIMES, LatencySetting
-from search.formatting import seconds_in_ms
+from search.formatting import milliseconds, seconds_in_ms
 from trainer.hardware import cache
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class MeasuredLatency(NamedTuple):
         }
 
     def __str__(self) -> str:
-        noise = f"{1000 * self.noise:.2f}"
+        noise = milliseconds(self.noise)
         return f"latency is {seconds_in_ms(self.seconds)} ± {noise} ({self.key.setting}, {self.key.device})"
 
     @classmethod

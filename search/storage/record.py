@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import genome
+from search.formatting import milliseconds
 from search.objective import formatted
 from search.samplers.base import ORIGIN, Origin
 from search.space.point import NOTHING_SEARCHED, Point, Searched
@@ -211,7 +212,7 @@ def shown(record: Record, name: str) -> str:
     text = formatted(name, record.metrics.get(name))
     if name != "latency" or record.latency is None:
         return text
-    return f"{text} ± {1000 * record.latency.noise:.2f}"
+    return f"{text} ± {milliseconds(record.latency.noise)}"
 
 
 def spread_over_seeds(record: Record, name: str) -> str:

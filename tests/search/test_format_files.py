@@ -243,6 +243,8 @@ def test_an_export_with_formats(
     assert lines[-1] == "compared on 256 test images; latency on one thread of this CPU"
     report = json.loads(Path("mine/report.json").read_text())
     assert {"model.pt2", "model.onnx"} <= set(report["files"]) and report["formats"]["fold"]
+    said = command("export", "tiny", "--to", "mine")
+    assert said.status == 0 and "mine is written anew without the earlier model.onnx, model.pt2" in said.err
     said = command("export", "tiny", "--to", "other", "--formats", "tflite")
     sentence = f"--formats has 'tflite'; it may be all, or some of {', '.join(FORMATS)}"
     assert said.status == 2 and sentence in said.err and not Path("other").exists()

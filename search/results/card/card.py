@@ -11,6 +11,7 @@ from search.results.card.markdown import plain, table
 from search.results.card.origin import lineage, training
 from search.results.card.results import accuracy, by_class, confusion
 from search.results.model_file import MODEL_FILE
+from search.storage.latency import MeasuredLatency
 
 USAGE = """\
 With Genome, from inside this folder (from elsewhere, give its path):
@@ -18,7 +19,7 @@ With Genome, from inside this folder (from elsewhere, give its path):
 ```python
 import search, torch
 
-module, info = search.load_export(".")  # checks the sha256 of its files
+module, info = search.load_export(".")  # checks the sha256 of what it reads
 x = torch.rand(1, *info["input"])  # pixels in 0..1, (batch, channels, height, width)
 mean, std = (torch.tensor(info[k]).view(1, -1, 1, 1) for k in ("mean", "std"))
 print(info["classes"][module((x - mean) / std)[-1].argmax()])
@@ -134,9 +135,12 @@ def _cost(info: Mapping[str, Any]) -> str:
         ("multiply-adds for one image", f"{info['macs']:,}"),
         ("memory for one image, float32", formatting.size(info["memory_bytes"])),
     ]
+    if one := MeasuredLatency.of_json(info.get("latency")):
+        noise = formatting.milliseconds(one.noise)
+        rows.append((f"latency of {one.key.setting}", f"{formatting.seconds_in_ms(one.seconds)} ± {noise}"))
     if budget := info.get("budget"):
         rows += [
-            ("device time of its training", formatting.seconds(budget["trial_seconds"])),
+            ("device time of its trainings", formatting.seconds(budget["trial_seconds"])),
             (f"device time of the search, {budget['trials']} trials", formatting.seconds(budget["seconds"])),
         ]
     return table(("", ""), rows)

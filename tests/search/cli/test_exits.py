@@ -182,6 +182,14 @@ def test_predict_stops_early(export: Path, command: Callable[..., Said], tmp_pat
     assert command("exits", "mine", "--macs", "0.3x").status == 0
     said = command("predict", "mine", "grey.png")
     assert (said.status, said.err) == (0, "") and said.out.startswith("grey.png: ")
+    early, info = search.load_export("mine")
+    mean, std = info["mean"][0], info["std"][0]
+    with torch.no_grad():
+        found = early(torch.full((1, 1, 8, 8), (90 / 255 - mean) / std))
+    temperature = json.loads((export / EXITS_FILE).read_text())["rule"]["temperatures"][int(found.exits)]
+    assert temperature != 1.0
+    best = float((found.logits / temperature).softmax(1).max())
+    assert said.out.endswith(f" {best:.1%}\n"), "calibrated as the exit that it takes"
     network, plan, _ = _opened("mine", tmp_path)
     assert isinstance(network, Network) and plan.genome.name == "two", "bench measures the whole network"
 

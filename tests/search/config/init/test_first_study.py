@@ -132,7 +132,7 @@ def test_enough_trainings_fit_where_the_budget_allows() -> None:
     [
         (Wishes(params=10), "--params 10: 0% of the smallest networks of `stages` are inside"),
         (Wishes(macs=1), "--macs 1: 0% of the smallest"),
-        (Wishes(latency=1e-6), "--latency 0.00 ms: 0% of the smallest"),
+        (Wishes(latency=1e-6), "--latency 0.001 ms: 0% of the smallest"),
         (Wishes(macs=10**12), "--macs 1T: 100% of the largest networks of `stages` are inside"),
     ],
 )
