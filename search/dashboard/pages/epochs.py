@@ -10,7 +10,10 @@ from search.dashboard.studies.trial_view import TrialView
 from search.storage.trial_files import read_report
 
 # what is shown of an epoch
-CURVE = ("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second")
+CURVE = (
+    *("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second"),
+    *("valid_balanced_accuracy", "valid_macro_f1"),
+)
 
 
 def report_of(snapshot: Snapshot, trial: TrialView) -> Mapping[str, Any]:

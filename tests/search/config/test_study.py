@@ -11,6 +11,7 @@ from genome.yaml.source import SourceError, parse
 from search import formatting
 from search.config.changes import check_same, resumed
 from search.config.finale import Finale
+from search.config.latency import RUNTIMES
 from search.config.read import check_study, load_space, parse_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
@@ -198,7 +199,7 @@ BAD = [
     ),
     (
         HEAD + "latency: {runtime: onnx}\n" + SPACE,
-        "s.yaml:3  latency.runtime is 'onnx'; it may be torch, plain, folded, pt2, onnxruntime",
+        f"s.yaml:3  latency.runtime is 'onnx'; it may be {', '.join(RUNTIMES)}",
     ),
     (
         HEAD + "latency: {batch: 0}\n" + SPACE,

@@ -113,7 +113,8 @@ class Told(Silent):
         self.spent.append(spent)
 
     def said(self, line: str) -> None:
-        self.lines.append(line)
+        if self.lines or line.startswith("finale"):  # lines about the images come before
+            self.lines.append(line)
 
     def seed_epoch(self, number: int, seed: int, row: Any, epochs: int) -> None:
         self.epochs.setdefault((number, seed), []).append(row["epoch"])
