@@ -8,17 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.data.image_names import ImageNames, has_suffix
+from trainer.data.image_names import ImageNames, common_parts, has_suffix
+from trainer.data.label_texts import check_texts, whole_numbers
 from trainer.data.raw import Array
 from trainer.data.reading import Reading
 from trainer.data.rows import Table
-from trainer.data.words import split_of
+from trainer.data.split_columns import split_column
 from trainer.errors import DataError
 
 LOOKED_AT = 200  # rows by which the column of file names is found
 LABELS = ("label", "labels", "class", "class_name", "classname", "category", "target", "y")
-SPLITS = ("split", "set", "subset", "partition", "usage", "fold")
-WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -40,41 +39,45 @@ def image_column(table: Table, names: ImageNames, reading: Reading) -> str | Non
     # A number such as a width may be a file's name without suffix; a name with its suffix is meant.
     found = [name for name in found if all(map(has_suffix, table.column(name)[:LOOKED_AT]))] or found
     for other in found[1:]:
-        pairs = zip(table.column(found[0])[:LOOKED_AT], table.column(other)[:LOOKED_AT], strict=True)
-        if any(_found(one, names) != _found(two, names) for one, two in pairs):
+        if _files_of(table, found[0], names) != _files_of(table, other, names):
             said = f"say image: {found[0]}, or {other}"
             raise DataError(f"{table.file} names files in {found[0]} and in {other}; {said}")
-    if found and _is_known(found[0], names):
+    if found and names.has_name(found[0]):
         raise DataError(f"{table.file} has no header; write a first line such as file,label")
     return found[0] if found else None
 
 
-def _found(cell: str, names: ImageNames) -> object:
+def _files_of(table: Table, column: str, names: ImageNames) -> list[object]:
+    cells = table.column(column)[:LOOKED_AT]
+    cut = common_parts(table.column(column))
+    return [_found(cell, names, table, cut) for cell in cells]
+
+
+def _found(cell: str, names: ImageNames, table: Table, cut: int) -> object:
     try:
-        return names.find(cell)
+        return names.find(cell, table.file.parent, cut=cut)
     except DataError:  # several files have the name
         return cell
 
 
 def _names_files(cells: Sequence[str], names: ImageNames) -> bool:
-    return 2 * sum(_is_known(cell, names) for cell in cells) > len(cells)
-
-
-def _is_known(cell: str, names: ImageNames) -> bool:
-    return bool(cell) and _found(cell, names) is not None
+    return 2 * sum(map(names.has_name, cells)) > len(cells)
 
 
 def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
     """Return labels and splits of a table, None where it has no label column. Raises DataError where two may be it."""
-    split = _split_column(table, images)
+    known = [name for name in table.columns if name.lower() in LABELS and name != images]
+    about = _splits(
+        table, (images, reading.label, reading.group), [reading.label] if reading.label else known
+    )
+    split, splits = about or (None, None)
     rest = [name for name in table.columns if name not in (images, split, reading.group)]
-    splits = None if split is None else [str(split_of(cell)) for cell in table.column(split)]
-    known = [name for name in rest if name.lower() in LABELS]
+    known = [name for name in rest if name in known]
     label = reading.label or (known[0] if len(known) == 1 else rest[0] if len(rest) == 1 else None)
     if label is not None:
         if label not in table.columns:
             return None
-        return Labelled(images, text_labels(table, label), label, splits, None)
+        return Labelled(images, text_labels(table, label, reading), label, splits, None)
     marks = _one_hot(table, rest)
     if marks is not None:
         used = marks.sum(axis=0).tolist()
@@ -91,11 +94,9 @@ def _few(table: Table, names: Sequence[str]) -> str:
     return " or label: ".join(sorted(names, key=lambda name: len(set(table.column(name))))[:6])
 
 
-def _split_column(table: Table, images: str) -> str | None:
-    for name in table.columns:
-        if name != images and name.lower() in SPLITS and all(split_of(cell) for cell in table.column(name)):
-            return name
-    return None
+def _splits(table: Table, taken: Sequence[str | None], known: Sequence[str]) -> tuple[str, list[str]] | None:
+    others = {name: table.column(name) for name in table.columns if name not in taken}
+    return split_column(others, known, table.at)
 
 
 def _one_hot(table: Table, names: Sequence[str]) -> Array | None:
@@ -107,17 +108,21 @@ def _one_hot(table: Table, names: Sequence[str]) -> Array | None:
     return marks if (marks.sum(axis=1) == 1).all() else None
 
 
-def text_labels(table: Table, name: str) -> Array:
-    """Return the labels of a column, as whole numbers where all are. Raises DataError for empty ones and measures."""
+def text_labels(table: Table, name: str, reading: Reading) -> Array:
+    """Return the labels of a column, as whole numbers where all are. Raises DataError for what is no one class."""
     cells = table.column(name)
     empty = [row for row, cell in enumerate(cells) if not cell]
     if empty:
         raise DataError(
             f"{table.at(empty[0])} has no {name} ({len(empty)} rows in all); label or remove these rows"
         )
-    if all(WHOLE.fullmatch(cell) for cell in cells):
-        return np.asarray([int(float(cell)) for cell in cells], dtype=np.int64)
-    if all(NUMBER.fullmatch(cell) for cell in cells):
+    check_texts(cells, name, table.at, reading.classes)
+    numbers = whole_numbers(cells, name, table.at)
+    if numbers is not None:
+        return numbers
+    if all(NUMBER.fullmatch(cell) for cell in cells) and not all(
+        cell.lstrip("+-").isdigit() for cell in cells
+    ):
         raise DataError(
             f"{table.file} has numbers such as {cells[0]} in {name}; labels must be classes, not measures"
         )

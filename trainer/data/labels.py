@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from trainer.data.label_texts import check_texts
 from trainer.data.raw import Array, Labels
 from trainer.errors import DataError
 
@@ -18,8 +19,9 @@ def plain_labels(place: str, array: Array) -> Array:
     if array.dtype.kind == "b":
         return array.astype(np.int64)
     if array.dtype.kind == "S":
-        decoded: Array = np.char.decode(array, "utf-8", "replace")
-        return decoded
+        array = np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind == "U":
+        check_texts(array.tolist(), "label", lambda row: f"{place}, row {row},")
     if array.dtype.kind == "f":
         return _whole(place, array)
     if array.dtype.kind not in "iuU":
@@ -108,6 +110,10 @@ def numbered(place: str, labels: Array, order: Array, images: int, *, of_train: 
     if len(labels) != images:
         raise DataError(
             f"{place} has {len(labels)} labels for {images} images; there must be one for each image"
+        )
+    if len(labels) and (labels.dtype.kind == "U") != (order.dtype.kind == "U"):
+        raise DataError(
+            f"{place} has labels such as {labels[0]} and, of train, {order[0]}; write both as texts or as numbers"
         )
     by_value = np.argsort(order, kind="stable")
     spots = np.searchsorted(order, labels, sorter=by_value).clip(max=len(order) - 1)

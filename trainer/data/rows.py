@@ -107,7 +107,9 @@ def _object(place: str, written: str) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    if value is None or value != value:  # NaN is how a table without a value is often written
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def is_of_pixels(file: Path) -> bool:

@@ -17,6 +17,7 @@ from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen
+from trainer.data.split_columns import split_column
 from trainer.data.words import SPLITS, split_within
 from trainer.errors import DataError
 
@@ -53,11 +54,12 @@ def read(path: Path, reading: Reading) -> Raw:
     pyarrow = needed("pyarrow.parquet", "parquet", f"{path} is of parquet files")
     shards: dict[str, list[_Shard]] = {}
     for file in _files(path):
-        split = split_within(file.stem) if path.is_dir() else "train"
-        shards.setdefault(split or "train", []).append(_shard(file, pyarrow, reading))
+        split = split_within(file.stem) if path.is_dir() else None
+        shards.setdefault(split or "train", []).append(_shard(file, split, pyarrow, reading))
     if "train" not in shards:
         raise DataError(f"{path} has files of {', '.join(shards)} and none of train")
     first, place = shards["train"][0], str(path)
+    shards = {split: [_as_first(one, first, reading) for one in each] for split, each in shards.items()}
     labels = {split: np.concatenate([one.labels for one in each]) for split, each in shards.items()}
     order, classes = class_names(place, labels["train"], reading.classes or first.names)
     listed = {}
@@ -84,7 +86,37 @@ def _origin(shards: Mapping[str, Sequence[_Shard]], split: str) -> str:
     return ", ".join(one.file.name for one in shards.get(split, ()))
 
 
-def _shard(file: Path, pyarrow: Any, reading: Reading) -> _Shard:
+def _as_first(shard: _Shard, first: _Shard, reading: Reading) -> _Shard:
+    """Return a shard with labels numbered as in the first one, by the names of the classes. Raises DataError."""
+    if len(shard.labels) == 0:
+        return shard._replace(labels=first.labels[:0])
+    if (shard.labels.dtype.kind == "U") != (first.labels.dtype.kind == "U"):
+        raise DataError(
+            f"{shard.file} and {first.file} have labels of texts and of numbers; write both alike"
+        )
+    if shard.names == first.names or shard.labels.dtype.kind == "U":
+        return shard
+    if shard.names is None or first.names is None:
+        if reading.classes is not None:  # the user names the numbers
+            return shard
+        named, other = (first, shard) if shard.names is None else (shard, first)
+        raise DataError(
+            f"{other.file} does not name its classes and {named.file} does; write the names into both, or say "
+            f"classes: [{', '.join(named.names or ())}] if the numbers are alike"
+        )
+    if strange := sorted(set(shard.names) - set(first.names)):
+        raise DataError(
+            f"{shard.file} names the class {strange[0]}, which {first.file} does not; write the same names into both"
+        )
+    order = np.asarray([first.names.index(name) for name in shard.names])
+    inside = (shard.labels >= 0) & (shard.labels < len(order))
+    moved = np.where(inside, order[shard.labels.clip(0, len(order) - 1)], shard.labels)
+    if not inside.all():
+        raise DataError(f"{shard.file} holds the label {moved[~inside][0]}; it names {len(order)} classes")
+    return shard._replace(labels=moved, names=first.names)
+
+
+def _shard(file: Path, split: str | None, pyarrow: Any, reading: Reading) -> _Shard:
     try:
         table = pyarrow.read_table(file)
     except Exception as error:  # pyarrow raises errors of its own types for damaged files
@@ -93,9 +125,49 @@ def _shard(file: Path, pyarrow: Any, reading: Reading) -> _Shard:
         ) from None
     image = _column(file, table, reading.image, IMAGES, "image")
     label = _column(file, table, reading.label, LABELS, "label")
-    found = table.column(label).to_numpy()
-    labels = plain_labels(f"{file}: {label}", found.astype(str) if found.dtype == object else found)
-    return _Shard(file, _images(file, image, table.column(image).to_pylist()), labels, _names(table, label))
+    _check_splits(file, split, table, (image, label))
+    return _Shard(
+        file,
+        _images(file, image, table.column(image).to_pylist()),
+        _labels(file, table, label),
+        _names(table, label),
+    )
+
+
+def _labels(file: Path, table: Any, label: str) -> Array:
+    cells = table.column(label).to_pylist()
+    missing = [row for row, cell in enumerate(cells) if cell is None or cell != cell]
+    if missing:
+        raise DataError(
+            f"{file}: row {missing[0]} has no {label} ({len(missing)} rows in all); label or remove these rows"
+        )
+    if any(isinstance(cell, list | dict) for cell in cells):
+        raise DataError(
+            f"{file}: {label} holds a list for each image; several labels an image are not supported, so give one "
+            "class for each"
+        )
+    if not all(isinstance(cell, bool | int | float | str) for cell in cells):
+        raise DataError(
+            f"{file}: {label} is {table.schema.field(label).type}; labels must be numbers or texts"
+        )
+    return plain_labels(f"{file}: {label}", np.asarray(cells))
+
+
+def _check_splits(file: Path, split: str | None, table: Any, taken: Sequence[str]) -> None:
+    """Raise DataError where a column says that rows of a file are of different splits, or not of that of its name."""
+    columns = {}
+    for field in table.schema:
+        if field.name not in taken and str(field.type).startswith(
+            ("bool", "int", "uint", "string", "large_string")
+        ):
+            cells = table.column(field.name).to_pylist()
+            columns[field.name] = ["" if cell is None else str(cell) for cell in cells]
+    about = split_column(columns, taken, lambda row: f"{file}, row {row},")
+    if about is not None and set(about[1]) - {split or about[1][0]}:
+        raise DataError(
+            f"{file} has rows of {' and '.join(sorted(set(about[1])))} by its column {about[0]}; write one file for "
+            "each split, such as train.parquet and test.parquet"
+        )
 
 
 def _column(file: Path, table: Any, said: str | None, usual: Sequence[str], what: str) -> str:

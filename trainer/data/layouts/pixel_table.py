@@ -14,6 +14,7 @@ from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
 from trainer.data.rows import PIXEL, SUFFIXES, Table, is_of_pixels, read_table
 from trainer.data.seen import Seen
+from trainer.data.split_columns import split_column
 from trainer.data.words import split_within
 from trainer.errors import DataError
 
@@ -34,15 +35,34 @@ def _files(path: Path) -> list[Path]:
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read rows of pixels. Raises DataError where they are no square."""
-    pairs = {}
+    pairs: dict[str, Pair] = {}
     for file in _files(path):
         table = read_table(file)
         if (label := _label(table, reading)) is not None:
-            split = (split_within(file.stem) if path.is_dir() else None) or "train"
-            pairs[split] = Pair(_pixels(table), text_labels(table, label), f"pixels of {file.name}", label)
+            named = (split_within(file.stem) if path.is_dir() else None) or "train"
+            for split, pair in _pairs(table, label, named, reading).items():
+                if split in pairs:
+                    raise DataError(
+                        f"{pairs[split].x_name} and {pair.x_name} are both of {split}; give one path"
+                    )
+                pairs[split] = pair
     if "train" not in pairs:
         raise DataError(f"{path} has no column of labels beside its pixels; say label: COLUMN")
     return raw_of(str(path), path.resolve().stem, pairs, None, reading, Seen(layout="table of pixels"))
+
+
+def _pairs(table: Table, label: str, named: str, reading: Reading) -> dict[str, Pair]:
+    """Return the images and labels by split: those that a column says, else the one of the file."""
+    others = {
+        name: table.column(name) for name in table.columns if name != label and not PIXEL.fullmatch(name)
+    }
+    about = split_column(others, (label,), table.at)
+    of = np.asarray(about[1] if about else [named] * len(table.rows))
+    x, y = _pixels(table), text_labels(table, label, reading)
+    return {
+        str(split): Pair(x[of == split], y[of == split], f"pixels of {table.file.name}", label)
+        for split in np.unique(of)
+    }
 
 
 def _label(table: Table, reading: Reading) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainer.data.columns import Labelled, image_column, labelled
 from trainer.data.gather import Listed, gather
-from trainer.data.image_names import ImageNames
+from trainer.data.image_names import ImageNames, common_parts
 from trainer.data.labels import class_names, numbered
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.raw import Array, Raw
@@ -28,6 +28,7 @@ class _Listing(NamedTuple):
     table: Table
     about: Labelled
     split: str | None
+    said: str | None  # as split, also where the table is the one that is read
 
 
 class _Row(NamedTuple):
@@ -123,7 +124,7 @@ def _listings(
         if about is None:
             passed.append((f"a table without {'labels' if images else 'file names'}", file.name))
         else:
-            found.append(_Listing(table, about, split))
+            found.append(_Listing(table, about, split, split or split_within(file.stem)))
     if not found:
         raise DataError(
             f"{path} has no column that names image files and one of labels; say image: COLUMN and label: COLUMN"
@@ -164,9 +165,11 @@ def _rows_of(listing: _Listing, names: ImageNames, reading: Reading) -> list[tup
     table, about = listing.table, listing.about
     cells, found, missing = table.column(about.images), [], []
     groups = table.column(reading.group) if reading.group else [""] * len(cells)
+    cut = common_parts(cells)
     for number, cell in enumerate(cells):
         split = about.splits[number] if about.splits else listing.split or "train"
-        file = names.find(cell, split)
+        said = about.splits[number] if about.splits else listing.said
+        file = names.find(cell, table.file.parent, said, cut)
         if file is None:
             missing.append((table.at(number), cell))
         else:
@@ -174,7 +177,7 @@ def _rows_of(listing: _Listing, names: ImageNames, reading: Reading) -> list[tup
     if missing:
         raise DataError(
             f"{missing[0][0]} names {missing[0][1]}, which is not there ({len(missing)} of {len(cells)} files in all); "
-            "restore the files or take their rows out"
+            f"restore the files, take their rows out, or write their paths below {names.root}"
         )
     return found
 
