@@ -137,7 +137,7 @@ def _pixels(
 def _labels(
     place: str, pairs: Mapping[str, Pair], names: tuple[str, ...] | None, images: Mapping[str, int]
 ) -> tuple[Mapping[str, Labels], tuple[str, ...]]:
-    plain = {split: plain_labels(f"{place}: {pair.y_name}", pair.y) for split, pair in pairs.items()}
+    plain = {split: plain_labels(f"{place}: {pair.y_name}", pair.y, names) for split, pair in pairs.items()}
     order, classes = class_names(f"{place}: {pairs['train'].y_name}", plain["train"], names)
     y = {
         split: numbered(

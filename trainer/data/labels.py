@@ -1,5 +1,7 @@
 """Labels of any usual form as numbers 0..K-1 with the names of their classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from trainer.data.label_texts import check_texts
@@ -9,11 +11,11 @@ from trainer.errors import DataError
 MAX_LABELS = 100_000  # classes; more are not labels
 
 
-def plain_labels(place: str, array: Array) -> Array:
+def plain_labels(place: str, array: Array, classes: Sequence[str] | None = None) -> Array:
     """Return labels (N,) of whole numbers or strings.
 
     array: (N,) or (N, 1) of whole numbers, of floats that are whole, of booleans or strings; or one-hot (N, K).
-    Raises DataError for any other.
+    classes: texts that are said to be classes.  Raises DataError for any other, and for texts that are no one class.
     """
     array = _one_a_row(place, array)
     if array.dtype.kind == "b":
@@ -21,7 +23,7 @@ def plain_labels(place: str, array: Array) -> Array:
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
     if array.dtype.kind == "U":
-        check_texts(array.tolist(), "label", lambda row: f"{place}, row {row},")
+        check_texts(array.tolist(), "label", lambda row: f"{place}, row {row},", classes)
     if array.dtype.kind == "f":
         return _whole(place, array)
     if array.dtype.kind not in "iuU":

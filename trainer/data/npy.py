@@ -91,6 +91,8 @@ def names_of(place: str, array: Array) -> tuple[str, ...]:
         raise DataError(
             f"{place} holds {len(names)} names, {len(set(names))} different; it must be 2 or more"
         )
+    if not all(name.strip() for name in names):
+        raise DataError(f"{place} holds an empty name; name every class")
     return names
 
 

@@ -129,12 +129,12 @@ def _shard(file: Path, split: str | None, pyarrow: Any, reading: Reading) -> _Sh
     return _Shard(
         file,
         _images(file, image, table.column(image).to_pylist()),
-        _labels(file, table, label),
+        _labels(file, table, label, reading),
         _names(table, label),
     )
 
 
-def _labels(file: Path, table: Any, label: str) -> Array:
+def _labels(file: Path, table: Any, label: str, reading: Reading) -> Array:
     cells = table.column(label).to_pylist()
     missing = [row for row, cell in enumerate(cells) if cell is None or cell != cell]
     if missing:
@@ -150,7 +150,7 @@ def _labels(file: Path, table: Any, label: str) -> Array:
         raise DataError(
             f"{file}: {label} is {table.schema.field(label).type}; labels must be numbers or texts"
         )
-    return plain_labels(f"{file}: {label}", np.asarray(cells))
+    return plain_labels(f"{file}: {label}", np.asarray(cells), reading.classes)
 
 
 def _check_splits(file: Path, split: str | None, table: Any, taken: Sequence[str]) -> None:
