@@ -12,7 +12,7 @@ from trainer.data.labels import class_names, numbered, plain_labels
 from trainer.data.raw import Array, Labels, Part, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
-from trainer.data.values import bounds, span, to_bytes, told
+from trainer.data.values import bounds, check_scale, span, to_bytes, told
 from trainer.data.words import SPLITS, role_of
 from trainer.errors import DataError
 
@@ -42,6 +42,8 @@ def roles(place: str, names: list[str]) -> Roles:
     classes, unused = None, []
     for name in names:
         split, role = role_of(name)
+        if role == "classes" and classes is not None:
+            raise DataError(f"{place}: {classes} and {name} may both be the names of the classes; keep one")
         if role == "classes":
             classes = name
         elif role is None:
@@ -126,7 +128,9 @@ def _pixels(
                 "save both alike"
             )
         whole = whole.with_(one)
-    low, high = bounds(f"{place}: {pairs['train'].x_name}", whole, reading)
+    check_scale(place, {pairs[split].x_name: one for split, one in spans.items()})
+    names = " and ".join(dict.fromkeys(pair.x_name for pair in pairs.values()))
+    low, high = bounds(f"{place}: {names}", whole, reading, several=len(pairs) > 1)
     x = {
         split: np.ascontiguousarray(channels_first(to_bytes(one, low, high), orders[split]))
         for split, one in images.items()

@@ -14,7 +14,7 @@ from trainer.data.encoded import File
 from trainer.data.picture import BrokenPicture, pictures, sized
 from trainer.data.raw import Images, Labels, Part
 from trainer.data.reading import Reading, Size
-from trainer.data.values import Span, bounds, span, to_bytes, told
+from trainer.data.values import Span, bounds, check_scale, span, to_bytes, told
 from trainer.errors import DataError
 
 MAX_AUTO = 96  # pixels of a side of `size: auto`
@@ -55,6 +55,7 @@ def gather(place: Path, parts: Mapping[str, Listed], reading: Reading) -> Gather
     files = {name: [_decode(file, reading, size) for file in part.files] for name, part in parts.items()}
     _check_whole([file for each in files.values() for file in each])
     spans = [one for each in files.values() for file in each for one in file.spans]
+    _check_scale(place, files)
     pixels = _told(place, spans, reading) + _resized(files, size)
     _check_sizes(parts, files)
     channels = _channels(parts, files)
@@ -113,6 +114,14 @@ def _told(place: Path, spans: Sequence[Span], reading: Reading) -> str:
         )
     whole = reduce(Span.with_, spans)
     return told(whole, *bounds(str(place), whole, reading, of_files=True))
+
+
+def _check_scale(place: Path, files: Mapping[str, Sequence[_File]]) -> None:
+    """Raise DataError where two parts are on two scales; pixels of 8 bits have one by themselves."""
+    spans = {part: [one for file in each for one in file.spans] for part, each in files.items()}
+    wholes = {f"the {part} images": reduce(Span.with_, each) for part, each in spans.items() if each}
+    if all(one.kind != "uint8" for one in wholes.values()):
+        check_scale(str(place), wholes)
 
 
 def _resized(files: Mapping[str, Sequence[_File]], size: Size | None) -> str:

@@ -1,5 +1,6 @@
 """Values: pixels of any number type as 0..255, by bounds that are stated or cannot be mistaken."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from trainer.data.raw import Array, Images
 from trainer.data.reading import Reading
 from trainer.errors import DataError, OpenQuestion
 
+UNLIKE = 64  # ratio of the brightest pixels of two arrays of one set from which on they are of two scales
 BLOCK = 1 << 22  # values that are converted at a time
 
 
@@ -40,11 +42,13 @@ def span(place: str, array: Array) -> Span:
     return Span(str(array.dtype), low, high, array.dtype.kind != "f" or bool((array == np.rint(array)).all()))
 
 
-def bounds(place: str, found: Span, reading: Reading, *, of_files: bool = False) -> tuple[float, float]:
+def bounds(
+    place: str, found: Span, reading: Reading, *, of_files: bool = False, several: bool = False
+) -> tuple[float, float]:
     """Return the values that become 0 and 255.
 
     of_files: the pixels are of picture files, whose number type is a statement of itself: a dark one of 16 bits is not
-    one of 8.  Raises DataError, with what may be said, where the values leave it open.
+    one of 8.  several: the place names several arrays.  Raises DataError, with what may be said, where the values leave it open.
     """
     if reading.range is not None:
         return reading.range
@@ -56,7 +60,23 @@ def bounds(place: str, found: Span, reading: Reading, *, of_files: bool = False)
         return 0.0, 255.0
     if found.kind.startswith("float") and found.low >= 0 and found.high <= 1:
         return 0.0, 1.0
-    raise OpenQuestion(f"{place} is {found.kind} with values {found.low:g}..{found.high:g}", _question(found))
+    verb = "are" if several else "is"
+    raise OpenQuestion(
+        f"{place} {verb} {found.kind} with values {found.low:g}..{found.high:g}", _question(found)
+    )
+
+
+def check_scale(place: str, spans: Mapping[str, Span]) -> None:
+    """Raise DataError where the values of two arrays of one set, by name, cannot be on one scale, as 0..1 and 0..255."""
+    least = min(spans, key=lambda name: spans[name].high)
+    most = max(spans, key=lambda name: spans[name].high)
+    if 0 < spans[least].high <= spans[most].high / UNLIKE:
+        first, second = (name for name in spans if name in (least, most))
+        low, high = spans[first], spans[second]
+        raise DataError(
+            f"{place}: the pixels of {first} have values {low.low:g}..{low.high:g} but those of {second} {high.low:g}..{high.high:g}; save "
+            "both on one scale, as one of the two would be black or white"
+        )
 
 
 def _stated(place: str, found: Span, bits: int) -> float:

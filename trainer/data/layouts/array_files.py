@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,22 +18,57 @@ from trainer.data.layouts.registry import OF_ARRAYS, layout
 from trainer.data.npy import Archive, names_of, read_npy
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
+from trainer.data.seen import counted
 from trainer.errors import DataError
 
 IDX_KINDS = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 MAX_IDX_BYTES = 1 << 33
+BLOCK = 1 << 20  # bytes that are compared at a time
 
 
-def _files(path: Path) -> dict[str, Path]:
+class _Files(NamedTuple):
+    """The files of arrays in a folder, by the part of their name that says what they are."""
+
+    by_name: Mapping[str, Path]
+    packed: Sequence[Path]  # archives whose content lies beside them
+
+
+def _files(path: Path) -> Mapping[str, list[Path]]:
     """Return the files of arrays in a folder by the part of their name that says what they are."""
-    found = {}
+    found: dict[str, list[Path]] = {}
     for file in sorted(path.iterdir()):
         name = file.name.lower().removesuffix(".gz")
         if not file.name.startswith(".") and (
             name.endswith((".npy", ".npz", *HDF5)) or ("idx" in name and "ubyte" in name)
         ):
-            found[name if "idx" in name else Path(name).stem] = file
+            found.setdefault(name if "idx" in name else Path(name).stem, []).append(file)
     return found
+
+
+def _one_each(path: Path) -> _Files:
+    """Return one file for each name. Raises DataError where two files may be the same array."""
+    chosen, packed = {}, []
+    for name, (first, *others) in _files(path).items():
+        chosen[name] = first
+        for other in others:
+            if not _is_packed(other, first):
+                raise DataError(f"{path}: {first.name} and {other.name} may both be {name}; keep one")
+            packed.append(other)
+    return _Files(chosen, packed)
+
+
+def _is_packed(archive: Path, file: Path) -> bool:
+    """Whether an archive holds the same bytes as the file of its name."""
+    if archive.name != f"{file.name}.gz":
+        return False
+    try:
+        with gzip.open(archive) as packed, file.open("rb") as plain:
+            while block := plain.read(BLOCK):
+                if packed.read(BLOCK) != block:
+                    return False
+            return not packed.read(1)
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 @layout(
@@ -43,7 +81,7 @@ def _files(path: Path) -> dict[str, Path]:
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read pairs of files; a file `classes.npy` of strings names the classes. Raises DataError."""
-    files = _files(path)
+    files, packed = _one_each(path)
     found = roles(str(path), list(files))
     pairs = {}
     for split in dict.fromkeys(split for split, _ in found.names):
@@ -51,6 +89,8 @@ def read(path: Path, reading: Reading) -> Raw:
         pairs[split] = Pair(_array(x), _array(y), x.name, y.name)
     names = names_of(found.classes, _array(files[found.classes])) if found.classes else None
     about = unused_arrays(found)._replace(layout="files of arrays")
+    archives = counted([("the archive of a file beside it", file.name) for file in packed])
+    about = about._replace(skipped=(*about.skipped, *archives))
     return raw_of(str(path), path.resolve().name, pairs, names, reading, about)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from trainer.data.arrays import Pair, raw_of, roles
 from trainer.data.layouts.registry import OF_ARRAYS, layout
-from trainer.data.raw import Raw
+from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen
 from trainer.data.words import split_within
@@ -32,7 +33,7 @@ def _files(path: Path) -> list[Path]:
 def read(path: Path, reading: Reading) -> Raw:
     """Read MATLAB files up to version 7. Raises DataError for any other, and for what holds no arrays of numbers."""
     files = _files(path)
-    arrays = {_name(file, name, len(files)): array for file in files for name, array in _arrays(file).items()}
+    arrays = _all_arrays(path, files)
     found = roles(str(path), list(arrays))
     pairs = {}
     for split in dict.fromkeys(split for split, _ in found.names):
@@ -40,6 +41,22 @@ def read(path: Path, reading: Reading) -> Raw:
         labels = arrays[y].reshape(-1) if 1 in arrays[y].shape else arrays[y]  # MATLAB has no vectors
         pairs[split] = Pair(arrays[x], labels, x, y)
     return raw_of(str(path), path.resolve().stem, pairs, None, reading, Seen(layout="MATLAB file"))
+
+
+def _all_arrays(path: Path, files: Sequence[Path]) -> Mapping[str, Array]:
+    """Return the arrays of all files by name. Raises DataError where two files hold one of the same name and split."""
+    found: dict[str, Array] = {}
+    sources: dict[str, Path] = {}
+    for file in files:
+        for name, array in _arrays(file).items():
+            key = _name(file, name, len(files))
+            if key in found:
+                raise DataError(
+                    f"{path}: {sources[key].name} and {file.name} both hold {name} of the same split; save one file for "
+                    "each split, named train and test, or give the path of the one to read"
+                )
+            found[key], sources[key] = array, file
+    return found
 
 
 def _name(file: Path, name: str, files: int) -> str:
