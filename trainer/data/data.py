@@ -111,8 +111,8 @@ def load(
 
 def _split(raw: Raw, seed: int) -> Data:
     check_counts(raw)
-    rest, test = (raw.train, raw.test) if raw.test else drawn(raw.train, TEST_SHARE, seed)
-    train, valid = (rest, raw.valid) if raw.valid else drawn(rest, VALID_SHARE, seed)
+    rest, test = (raw.train, raw.test) if raw.test else drawn(raw.train, TEST_SHARE, seed, raw.classes)
+    train, valid = (rest, raw.valid) if raw.valid else drawn(rest, VALID_SHARE, seed, raw.classes)
     mean, std = _mean_std(train.x)
     return Data(
         name=raw.name,

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BITS, SAMPLES, EXTRA, PHOTOMETRIC = 258, 277, 338, 262  # tags of TIFF
+BITS, SAMPLES, EXTRA, PHOTOMETRIC, FORMAT, ORIENTATION = 258, 277, 338, 262, 339, 274  # tags of TIFF
+WHITE_IS_ZERO = 0  # value of PHOTOMETRIC
+UNSIGNED, SIGNED = 1, 2  # values of FORMAT
 ALPHA = (1, 2)  # values of the tag of extra samples
 DEPTH_AT = 24  # byte of a PNG's header with its bits a channel
 
@@ -45,7 +47,7 @@ def read_png(file: File, reading: Reading) -> Array:
 
 
 def is_tiff_beyond_pillow(file: File) -> bool:
-    """Whether a file is a TIFF that Pillow would cut: deep colours, bands, float colours, or one it cannot open."""
+    """Whether a file is a TIFF that Pillow cannot open or reads wrong: deep colours, bands, values of another sign."""
     with file.open("rb") as stream:
         if stream.read(4) not in TIFF_MAGIC:
             return False
@@ -65,12 +67,16 @@ def _is_beyond(tags: Any) -> bool:
     has_alpha = bool(extra) and extra[-1] in ALPHA
     colours = samples - has_alpha
     is_cmyk = tags.get(PHOTOMETRIC) == 5
-    return bool((samples > 1 and bits > 8) or not (colours in (1, 3) or (is_cmyk and colours == 4)))
+    signs = set(np.atleast_1d(tags.get(FORMAT, UNSIGNED)).tolist())
+    other_sign = (bits > 16 and UNSIGNED in signs) or (bits == 8 and SIGNED in signs)
+    return bool(
+        other_sign or (samples > 1 and bits > 8) or not (colours in (1, 3) or (is_cmyk and colours == 4))
+    )
 
 
 def read_tiff(file: File, reading: Reading) -> Iterator[Array]:
     """Yield the pages of a TIFF as (H, W) or (H, W, C). Raises DataError where tifffile is not installed."""
-    tifffile = needed("tifffile", "deep", f"{file} is a TIFF of deep or many channels")
+    tifffile = needed("tifffile", "deep", f"{file} is a TIFF of deep, signed or many channels")
     with file.open("rb") as stream, tifffile.TiffFile(stream) as opened:
         check_pages(file, len(opened.pages), reading)
         for page in list(opened.pages)[: None if reading.pages == "each" else 1]:
@@ -83,8 +89,37 @@ def _page(file: File, page: Any, reading: Reading) -> Array:
         raise DataError(f"{file} has the axes {axes}; volumes (3D) are not supported: save its slices")
     pixels = np.moveaxis(pixels, axes.index("S"), -1) if "S" in axes else pixels
     if pixels.ndim == 3 and page.extrasamples and page.extrasamples[-1] in ALPHA:
-        return without_alpha(file, pixels, reading)
-    return np.asarray(pixels)
+        pixels = without_alpha(file, pixels, reading)
+    tag = page.tags.get(ORIENTATION)
+    turned = upright(np.asarray(pixels), tag.value if tag else 1)
+    return black_is_zero(file, turned, page.bitspersample) if page.photometric == WHITE_IS_ZERO else turned
+
+
+def upright(pixels: Array, orientation: int) -> Array:
+    """Return (H, W) or (H, W, C) turned by TIFF's tag of orientation; values other than 2..8 leave it."""
+    across = pixels.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else pixels
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
+    return across[rows, columns]
+
+
+def black_is_zero(file: File, pixels: Array, bits: int) -> Array:
+    """Return pixels that are stored with zero as white, inverted. Raises DataError where they have no largest value.
+
+    bits: of a channel.
+    """
+    if pixels.dtype.kind not in "bu":
+        raise DataError(
+            f"{file} is {pixels.dtype} with zero as white, and nothing says which value is black; save it with "
+            "photometric MinIsBlack"
+        )
+    return ~pixels if pixels.dtype.kind == "b" else pixels.dtype.type(2**bits - 1) - pixels
+
+
+def is_white_zero(opened: Image) -> bool:
+    """Whether a TIFF stores white as zero; Pillow inverts such pixels of up to 8 bits alone."""
+    tags: Any = getattr(opened, "tag_v2", {})
+    return bool(tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
 
 
 def without_alpha(file: File, pixels: Array, reading: Reading) -> Array:

@@ -165,8 +165,11 @@ def _part(listed: Listed, files: Sequence[_File], channels: int) -> Part:
     x = np.empty((len(images), channels, *images[0].shape[:2]), np.uint8)
     for place, image in enumerate(images):
         x[place] = image if image.ndim == 2 else image.transpose(2, 0, 1)  # grey fills every channel
-    groups = None if listed.groups is None else _repeated(listed.groups, counts)
-    return Part(x, _repeated(listed.labels, counts), groups)
+    groups = listed.groups or (range(len(files)) if max(counts) > 1 else None)
+    kind = "groups" if listed.groups else "files of several pages"
+    return Part(
+        x, _repeated(listed.labels, counts), None if groups is None else _repeated(groups, counts), kind
+    )
 
 
 def _repeated(numbers: Sequence[int], counts: Sequence[int]) -> Labels:

@@ -77,7 +77,7 @@ def read_picture(file: File, size: Size | None, mode: str | None = None, reading
 
 def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[Array]:
     """Yield the images of one file, (H, W) or (H, W, C), as they are stored. Raises DataError, one sentence."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -90,6 +90,10 @@ def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[
                 yield from _frames(opened, file, reading, mode)
     except DataError:
         raise
+    except UnidentifiedImageError:
+        raise BrokenPicture(
+            f"{file} cannot be read as an image (its first bytes are of no known format); replace or remove it"
+        ) from None
     except Exception as error:  # a damaged file can raise nearly any exception
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise BrokenPicture(f"{file} cannot be read as an image ({reason}); replace or remove it") from None
@@ -129,7 +133,8 @@ def _pixels(opened: Image, file: File, reading: Reading, mode: str | None) -> Ar
     if deep.is_deep_png(opened, file):
         return deep.read_png(file, reading)
     if opened.mode in DEEP:
-        return np.asarray(_upright(opened))
+        stored = np.asarray(_upright(opened))
+        return deep.black_is_zero(file, stored, 16) if deep.is_white_zero(opened) else stored
     if opened.mode not in GREY | COLOUR:
         raise DataError(f"{file} has pixels of mode {opened.mode}; save it with 8 bits a channel")
     kind = mode or ("L" if opened.mode in GREY else "RGB")

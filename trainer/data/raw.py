@@ -21,6 +21,8 @@ class Part:
     y: Labels
     # (N,) numbers of groups; images of one group stay in one split
     groups: Labels | None = None
+    # what a group is, for messages
+    grouped: str = "groups"
 
     def __len__(self) -> int:
         return len(self.y)

@@ -17,8 +17,8 @@ class _Number(NamedTuple):
     """The name of a shard: what all have alike, its own number, and how many there are where the name says it."""
 
     stem: str
-    number: int
-    count: int | None
+    place: int
+    total: int | None
 
 
 def joined(path: Path, split: str, tables: Sequence[Table]) -> Sequence[Table]:
@@ -30,7 +30,7 @@ def joined(path: Path, split: str, tables: Sequence[Table]) -> Sequence[Table]:
         return tables
     numbers = [_number(table.file.stem) for table in tables]
     known = [one for one in numbers if one is not None]
-    if len({(one.stem, one.count) for one in known}) > 1 or len({one.number for one in known}) < len(tables):
+    if len({(one.stem, one.total) for one in known}) > 1 or len({one.place for one in known}) < len(tables):
         raise DataError(
             f"{path} has {_both(tables)}, which are both of {split}; join them into one file, number them as "
             f"{split}_1.csv and {split}_2.csv if they are pieces of one set, or give the path of the one to read"
@@ -41,11 +41,11 @@ def joined(path: Path, split: str, tables: Sequence[Table]) -> Sequence[Table]:
                 f"{path} has {tables[0].file.name} and {table.file.name}, whose columns differ; pieces of one split "
                 "have the same columns, so save them alike or give the path of the one to read"
             )
-    if (count := known[0].count) is not None and count != len(tables):
+    if (count := known[0].total) is not None and count != len(tables):
         raise DataError(
             f"{path} has {len(tables)} of the {count} files that {tables[0].file.name} counts; fetch the others"
         )
-    return [table for _, table in sorted(zip(known, tables, strict=True), key=lambda one: one[0].number)]
+    return [table for _, table in sorted(zip(known, tables, strict=True), key=lambda one: one[0].place)]
 
 
 def _number(stem: str) -> _Number | None:

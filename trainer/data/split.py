@@ -1,6 +1,7 @@
 """The fixed split into train, valid and test: seeded, stratified, the same in every study."""
 
 import warnings
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,50 +25,67 @@ def divide(y: Labels, share: float, seed: int) -> tuple[Labels, Labels]:
     return np.sort(np.concatenate(rest)), np.sort(np.concatenate(drawn))
 
 
-def drawn(part: Part, share: float, seed: int) -> tuple[Part, Part]:
-    """Draw `share` of a part's images; return the rest and the drawn ones."""
-    rest, chosen = divide(part.y, share, seed) if part.groups is None else divide_groups(part, share, seed)
+def drawn(part: Part, share: float, seed: int, classes: Sequence[str]) -> tuple[Part, Part]:
+    """Draw `share` of a part's images; return the rest and the drawn ones.
+
+    classes: their names, for messages.  Raises DataError where whole groups leave a class out of one side.
+    """
+    if part.groups is None:
+        rest, chosen = divide(part.y, share, seed)
+    else:
+        rest, chosen = divide_groups(part, share, seed, classes)
     return _picked(part, rest), _picked(part, chosen)
 
 
 def _picked(part: Part, places: Labels) -> Part:
-    return Part(part.x[places], part.y[places], None if part.groups is None else part.groups[places])
+    groups = None if part.groups is None else part.groups[places]
+    return Part(part.x[places], part.y[places], groups, part.grouped)
 
 
-def divide_groups(part: Part, share: float, seed: int) -> tuple[Labels, Labels]:
+def divide_groups(part: Part, share: float, seed: int, classes: Sequence[str]) -> tuple[Labels, Labels]:
     """Draw about `share` of each class in whole groups; return sorted indices (rest, drawn).
 
     Raises DataError where a class would have no image on one side.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     groups = np.zeros_like(part.y) if part.groups is None else part.groups
-    folds = min(round(1 / share), len(np.unique(groups)))
-    if folds < 2:
+    known = len(np.unique(groups))
+    if known < 2:
         raise DataError(
             "all images are of one group; at least 2 groups are needed for each split that is drawn"
         )
+    missing: list[int] = []  # of the first division
+    folds = min(round(1 / share), known, int(np.bincount(part.y).max()))
+    for rest, chosen in _folds(part.y, groups, folds, seed):
+        lacking = _lacking(part.y, rest, chosen)
+        if not lacking:
+            return np.sort(rest), np.sort(chosen)
+        missing = missing or lacking
+    raise DataError(
+        f"class {classes[(missing or part.y)[0]]} stands in too few {part.grouped} to be in every split; give splits of your "
+        "own (folders train, val and test, or a column split of a table)"
+    )
+
+
+def _folds(y: Labels, groups: Labels, most: int, seed: int) -> Iterator[tuple[Labels, Labels]]:
+    """Yield divisions in whole groups: with `most` folds, then with fewer, since the first may leave a class out."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # of classes with fewer groups than folds, which are checked here
-        rest, chosen = next(
-            StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(part.y, part.y, groups)
-        )
-    every = set(np.unique(part.y).tolist())
-    for side in (rest, chosen):
-        if missing := sorted(every - set(part.y[side].tolist())):
-            raise DataError(
-                f"class number {missing[0]} stands in too few groups to be in every split; give splits of your own "
-                "in a column split"
-            )
-    return np.sort(rest), np.sort(chosen)
+        # of classes with fewer groups than folds, which the caller checks
+        warnings.simplefilter("ignore", UserWarning)
+        for folds in range(most, 1, -1):
+            yield from StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(y, y, groups)
+
+
+def _lacking(y: Labels, *sides: Labels) -> list[int]:
+    """Return the classes that one side has not."""
+    return sorted(set(y.tolist()) - set.intersection(*(set(y[side].tolist()) for side in sides)))
 
 
 def origins(raw: Raw) -> tuple[str, ...]:
     """Return where train, valid and test come from: what the reader says, or the share that was drawn."""
     train, valid, test = raw.seen.origins
-    kept = "" if raw.train.groups is None else ", in whole groups"
+    kept = "" if raw.train.groups is None else f", in whole {raw.train.grouped}"
     return (
         train,
         valid if raw.valid else f"drawn: {VALID_SHARE:.0%} of each class of the train images{kept}",

@@ -48,7 +48,8 @@ def bounds(
     """Return the values that become 0 and 255.
 
     of_files: the pixels are of picture files, whose number type is a statement of itself: a dark one of 16 bits is not
-    one of 8.  several: the place names several arrays.  Raises DataError, with what may be said, where the values leave it open.
+    one of 8.  several: the place names several arrays.  Raises DataError, with what may be said, where the values leave
+    it open.
     """
     if reading.range is not None:
         return reading.range
@@ -67,15 +68,15 @@ def bounds(
 
 
 def check_scale(place: str, spans: Mapping[str, Span]) -> None:
-    """Raise DataError where the values of two arrays of one set, by name, cannot be on one scale, as 0..1 and 0..255."""
+    """Raise DataError where the values of two parts, by name, cannot be on one scale, as 0..1 and 0..255."""
     least = min(spans, key=lambda name: spans[name].high)
     most = max(spans, key=lambda name: spans[name].high)
     if 0 < spans[least].high <= spans[most].high / UNLIKE:
         first, second = (name for name in spans if name in (least, most))
         low, high = spans[first], spans[second]
         raise DataError(
-            f"{place}: the pixels of {first} have values {low.low:g}..{low.high:g} but those of {second} {high.low:g}..{high.high:g}; save "
-            "both on one scale, as one of the two would be black or white"
+            f"{place}: the pixels of {first} have values {low.low:g}..{low.high:g} but those of {second} "
+            f"{high.low:g}..{high.high:g}; save both on one scale, as one of the two would be black or white"
         )
 
 

@@ -52,8 +52,8 @@ def _all_arrays(path: Path, files: Sequence[Path]) -> Mapping[str, Array]:
             key = _name(file, name, len(files))
             if key in found:
                 raise DataError(
-                    f"{path}: {sources[key].name} and {file.name} both hold {name} of the same split; save one file for "
-                    "each split, named train and test, or give the path of the one to read"
+                    f"{path}: {sources[key].name} and {file.name} both hold {name} of the same split; save one file "
+                    "for each split, named train and test, or give the path of the one to read"
                 )
             found[key], sources[key] = array, file
     return found
