@@ -21,7 +21,7 @@ def data(
     ],
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Write a picture of sixteen train images of each class."),
+        typer.Option(metavar="FILE.png", help="Write a picture of up to sixteen train images of each class."),
     ] = None,
     size: Size = None,
     read: Read = None,
@@ -49,4 +49,4 @@ def data(
         typer.echo("\n".join(describe.lines(found)))
     if sheet is not None:
         files.write(sheet, sheets.sheet(found))
-        typer.echo(f"{sheet} shows sixteen train images of each class", err=as_json)
+        typer.echo(f"{sheet} shows {sheets.shown(found)}", err=as_json)

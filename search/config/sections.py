@@ -117,7 +117,9 @@ class DataSection(Section):
 def one_source(data: DataSection) -> DataSection:
     """Refuse data with no source, with two, or with a name that is not known."""
     if bool(data.name) == bool(data.path):
-        raise ValueError("needs one of `name:` (a known data set) and `path:` (a folder or .npz of yours)")
+        raise ValueError(
+            "needs one of `name:` (a known data set) and `path:` (a file or folder of images of yours)"
+        )
     if (
         data.name
         and data.name not in SHAPES

@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,17 @@ def load(
         return replace(_split(read_own(key, reading, mirror=bool(mirror)), seed), reading=reading)
     if said := ", ".join(reading.given()):
         raise DataError(f"{said} is given for {key}; it is for images of your own (./{key} is a path)")
-    return _split(read_named(key, root, download=download, mirror=mirror), seed)
+    return _split(_beside(read_named(key, root, download=download, mirror=mirror)), seed)
+
+
+def _beside(raw: Raw) -> Raw:
+    """Return a named data set, with a note where a file or folder of its name lies here too."""
+    if not Path(raw.name).exists():
+        return raw
+    note = (
+        f"this is the data set of that name; {raw.name} also lies in this folder, and ./{raw.name} reads it"
+    )
+    return replace(raw, seen=raw.seen._replace(notes=(*raw.seen.notes, note)))
 
 
 def _split(raw: Raw, seed: int) -> Data:

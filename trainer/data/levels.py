@@ -155,10 +155,12 @@ def _two_levels(path: Path, folders: Sequence[Folder]) -> str:
             f"{path} has {_listed(folders)}, and each holds folders such as {' and '.join(shared[:2])}; give the path "
             f"{first} if those are the classes, or say classes: [{outer}] if the upper ones are"
         )
-    below = ", ".join(sorted(set.union(*inner)))
+    below = sorted(set.union(*inner))
+    lower = (
+        f", or classes: [{', '.join(below)}] if the lower folders are the classes" if len(below) > 1 else ""
+    )
     return (
-        f"{path} has {_listed(folders)}, and images only in folders below them; say classes: [{outer}], or "
-        f"classes: [{below}] if the lower folders are the classes"
+        f"{path} has {_listed(folders)}, and images only in folders below them; say classes: [{outer}]{lower}"
     )
 
 

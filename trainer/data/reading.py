@@ -89,7 +89,10 @@ def _size(key: str, value: Any) -> Size | str:
         return "auto"
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
     if len(sides) != 2 or not all(type(side) is int and 1 <= side <= MAX_PIXELS for side in sides):
-        raise DataError(f"size is {value!r}; it must be 1..{MAX_PIXELS} pixels, (height, width), or auto")
+        raise DataError(
+            f"size is {value!r}; it must be 1..{MAX_PIXELS} pixels of a side, as 32, a height and a width, as "
+            "[24, 32] (--size 24x32), or auto"
+        )
     return sides[0], sides[1]
 
 

@@ -47,6 +47,16 @@ def sheet(data: Data) -> bytes:
     return held.getvalue()
 
 
+def shown(data: Data) -> str:
+    """Return how many images the sheet shows, in words."""
+    counts = sorted({len(_chosen(data, label)) for label in range(min(len(data.classes), MOST_CLASSES))})
+    numbers = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    first = (
+        f"the first {MOST_CLASSES} of {len(data.classes)} classes" if len(data.classes) > MOST_CLASSES else ""
+    )
+    return f"{numbers} train images of {first or 'each class'}"
+
+
 def _chosen(data: Data, label: int) -> list[int]:
     """Return images of a class, evenly over their order."""
     members = torch.nonzero(data.train.y.cpu() == label).flatten()

@@ -61,8 +61,8 @@ def divide_groups(part: Part, share: float, seed: int, classes: Sequence[str]) -
             return np.sort(rest), np.sort(chosen)
         missing = missing or lacking
     raise DataError(
-        f"class {classes[(missing or part.y)[0]]} stands in too few {part.grouped} to be in every split; give splits of your "
-        "own (folders train, val and test, or a column split of a table)"
+        f"class {classes[(missing or part.y)[0]]} stands in too few {part.grouped} to be in every split; give splits "
+        "of your own (folders train, val and test, or a column split of a table)"
     )
 
 

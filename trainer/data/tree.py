@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -25,6 +25,24 @@ SYSTEM = frozenset(
     }
 )
 MASK = re.compile(r"(.+?)[_\-. ](masks?|seg|segmentation|gt|groundtruth)([_\- ]?\d+)?", re.IGNORECASE)
+IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "jpegimages"})
+MASK_FOLDERS = frozenset(
+    {
+        "annotation",
+        "annotations",
+        "groundtruth",
+        "groundtruths",
+        "gt",
+        "label",
+        "labels",
+        "mask",
+        "masks",
+        "seg",
+        "segmentation",
+        "segmentations",
+        "trimaps",
+    }
+)
 
 HIDDEN, NO_IMAGE, LEFT_OUT = "hidden or of the system", "no image", "left out by skip"
 MASKED = "a mask beside its image (skip: [] reads masks too)"
@@ -106,10 +124,13 @@ def _scan(path: Path, rule: _Rule, above: tuple[str, ...]) -> Folder:
             why = f"{NO_IMAGE} ({entry.suffix.lower() or 'no suffix'})"
         if why is not None:
             skipped.append((why, str(entry.relative_to(rule.root))))
-    masks = _masks(images) if rule.skip is None else set()
+    masks = _masks(images) if rule.skip != () else set()
     skipped += [(MASKED, str(mask.relative_to(rule.root))) for mask in sorted(masks)]
     kept = tuple(image for image in images if image not in masks)
-    return Folder(path, kept, tuple(folders), tuple(others), tuple(skipped))
+    beside = _mask_folders(folders) if rule.skip != () and path != rule.root else ()
+    skipped += [(MASKED, str(mask.relative_to(rule.root))) for folder in beside for mask in folder.files()]
+    inner = tuple(folder for folder in folders if folder not in beside)
+    return Folder(path, kept, inner, tuple(others), tuple(skipped))
 
 
 def _entries(path: Path) -> list[Path]:
@@ -129,6 +150,24 @@ def _is_image(file: Path) -> bool:
     if suffix in SUFFIXES and not file.exists():
         raise DataError(f"{file} is a link to a file that is not there; restore the file or remove the link")
     return suffix in SUFFIXES and file.is_file()
+
+
+def _mask_folders(folders: Sequence[Folder]) -> tuple[Folder, ...]:
+    """Return the folders of masks beside one of images, as images/1.png and masks/1.png below a class."""
+    pictures = {
+        file.stem for folder in folders if _is_named(folder, IMAGE_FOLDERS) for file in folder.files()
+    }
+    masks = (folder for folder in folders if _is_named(folder, MASK_FOLDERS))
+    return tuple(folder for folder in masks if any(_bare(file) in pictures for file in folder.files()))
+
+
+def _is_named(folder: Folder, names: frozenset[str]) -> bool:
+    return re.sub(r"[_\- ]", "", folder.path.name.lower()) in names
+
+
+def _bare(mask: Path) -> str:
+    match = MASK.fullmatch(mask.stem)
+    return match[1] if match else mask.stem
 
 
 def _masks(images: list[Path]) -> set[Path]:

@@ -170,7 +170,7 @@ BAD = [
     ),
     (
         "study: tiny\ndata: {name: digits, path: x}\n" + SPACE,
-        "s.yaml:2  data needs one of `name:` (a known data set) and `path:` (a folder or .npz of yours)",
+        "s.yaml:2  data needs one of `name:` (a known data set) and `path:` (a file or folder of images of yours)",
     ),
     (
         HEAD + "objectives: {accuracy: minimize}\n" + SPACE,

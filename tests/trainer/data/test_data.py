@@ -119,7 +119,8 @@ def test_unknown_names_list_the_known(name: str) -> None:
         load(name)
     assert (
         str(caught.value)
-        == f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a folder or .npz file that is there"
+        == f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a file or folder of images that is there "
+        "(docs/data.md has the layouts)"
     )
 
 

@@ -124,7 +124,7 @@ def new_test_class(root: Path) -> None:
     ("spoil", "message"),
     [
         (other_size, "dog/odd.png is 5x5 but {root}/cat/0.png is 7x9; make all images one size, or give"),
-        (text_as_image, "dog/odd.png cannot be read as an image (cannot identify image file"),
+        (text_as_image, "dog/odd.png cannot be read as an image (its first bytes are of no known format"),
         (truncated, "dog/0.png cannot be read as an image ("),
         (deep, "{root} has images of uint16 and of uint8; save all with the same bits a channel"),
         (one_class, "{root} has 1 subfolders with images; there must be one for each class, at least 2"),

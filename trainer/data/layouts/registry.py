@@ -119,7 +119,8 @@ def _path(name: str) -> Path:
         is_there = False
     if not is_there or not name:
         raise DataError(
-            f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a folder or .npz file that is there"
+            f"data is {name!r}; it must be one of {', '.join(NAMES)}, or a file or folder of images that is "
+            "there (docs/data.md has the layouts)"
         )
     return path
 
@@ -145,10 +146,7 @@ def _chosen(path: Path, reading: Reading) -> Layout:
     if not fitting and (hint := HINTS.get(path.suffix.lower())):
         raise DataError(f"{path} {hint}")
     if not fitting:
-        raise DataError(
-            f"{path} is neither a folder of images nor an .npz file, nor another layout that is known "
-            f"({', '.join(known)})"
-        )
+        raise DataError(f"{path} is of no layout that is known ({', '.join(known)})")
     if len(fitting) > 1:
         ways = " or ".join(f"layout: {one.word} ({one.about})" for one in fitting)
         raise DataError(f"{path} can be read in {len(fitting)} ways; say {ways}")
