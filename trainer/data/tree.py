@@ -129,6 +129,7 @@ def _scan(path: Path, rule: _Rule, above: tuple[str, ...]) -> Folder:
     kept = tuple(image for image in images if image not in masks)
     beside = _mask_folders(folders) if rule.skip != () and path != rule.root else ()
     skipped += [(MASKED, str(mask.relative_to(rule.root))) for folder in beside for mask in folder.files()]
+    skipped += [one for folder in beside for one in folder.all_skipped()]
     inner = tuple(folder for folder in folders if folder not in beside)
     return Folder(path, kept, inner, tuple(others), tuple(skipped))
 

@@ -44,6 +44,10 @@ def test_what_is_understood_and_the_sheet(
         (["--read", "alpha"], "--read alpha: write KEY=VALUE"),
         (["--read", "alfa=white"], "alfa is no key of data; it may be alpha"),
         (["--size", "0x9"], "size is [0, 9]; it must be 1..4096 pixels"),
+        (
+            ["--size", "24,32"],
+            "size is '24,32'; it must be 1..4096 pixels of a side, as 32, a height and a width",
+        ),
         (["--sheet", "a.jpg"], "--sheet is a.jpg; it ends in .png"),
     ],
 )

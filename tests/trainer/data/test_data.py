@@ -128,5 +128,5 @@ def test_size_is_for_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="size is given for digits; it is for images of your own"):
         load("digits", size=16)
     for size in (0, -1, 5000, 2.5, "8", (8,), (8, 8, 8), True):
-        with pytest.raises(DataError, match=r"it must be 1\.\.4096 pixels, \(height, width\), or auto"):
+        with pytest.raises(DataError, match=r"it must be 1\.\.4096 pixels of a side, .* or auto"):
             load(tmp_path, size=size)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainer.data.made import pixels, put
+from tests.trainer.data.made import pixels, put, refusal
 from trainer import load
 from trainer.data import describe, sheet
 from trainer.data.signs import SIGNS, signs
@@ -134,3 +134,34 @@ def test_the_sheet_has_the_pixels_of_the_network(tmp_path: Path) -> None:
 def test_a_sheet_of_any_channels(channels: int, tmp_path: Path) -> None:
     data = load(saved(tmp_path, x=pixels(0, (30, 6, 5, channels)), y=np.arange(30) % 3), channels="last")
     assert Image.open(io.BytesIO(sheet.sheet(data))).size[1] == sheet.GAP + 3 * (sheet.TEXT + 48 + sheet.GAP)
+
+
+@pytest.mark.parametrize(
+    ("cats", "words"), [(30, "16 train images"), (20, "14 to 16 train images"), (10, "7 to 16 train images")]
+)
+def test_the_number_on_the_sheet_is_what_it_shows(cats: int, words: str, tmp_path: Path) -> None:
+    put(tmp_path, ("cat",), count=cats)
+    put(tmp_path, ("dog",), count=30)
+    data = load(tmp_path)
+    assert sheet.shown(data) == f"{words} of each class"
+    counts = [len(sheet._chosen(data, label)) for label in (0, 1)]
+    assert f"{min(counts)}" in words and f"{max(counts)}" in words
+
+
+def test_the_sheet_of_many_classes_says_that_it_is_cut(tmp_path: Path) -> None:
+    data = load(saved(tmp_path, x=pixels(0, (1005, 4, 4)), y=np.arange(1005) % 201))
+    assert sheet.shown(data) == "3 train images of the first 200 of 201 classes"
+
+
+def test_a_folder_beside_a_named_set_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not load("digits").seen.notes
+    put(tmp_path / "digits")
+    (note,) = load("digits").seen.notes
+    assert "./digits reads it" in note and load("./digits").input == (3, 7, 9)
+
+
+@pytest.mark.parametrize("size", ["24,32", [24, 32, 3], 0])
+def test_the_message_of_sizes_says_what_works(size: object, tmp_path: Path) -> None:
+    said = refusal(put(tmp_path), size=size)
+    assert "[24, 32] (--size 24x32), or auto" in said and load(tmp_path, size=[24, 32]).input == (3, 24, 32)

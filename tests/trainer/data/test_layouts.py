@@ -94,7 +94,7 @@ def test_every_layout_says_what_it_is() -> None:
 def test_a_path_of_no_layout_names_those_that_are_known(tmp_path: Path) -> None:
     (tmp_path / "d.txt").write_text("x")
     said = refusal(tmp_path / "d.txt")
-    assert "is neither a folder of images nor an .npz file" in said and "parquet" in said
+    assert "is of no layout that is known" in said and "parquet" in said
     for name, hint in (
         ("d.zip", "is an archive; unpack it"),
         ("d.pkl", "never run"),

@@ -121,7 +121,7 @@ def test_no_zip(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"is not a readable .npz file .* write it with numpy.savez"):
             load(tmp_path / name)
     (tmp_path / "d.txt").write_text("x")
-    with pytest.raises(DataError, match=r"d.txt is neither a folder of images nor an .npz file"):
+    with pytest.raises(DataError, match=r"d.txt is of no layout that is known"):
         load(tmp_path / "d.txt")
 
 
