@@ -47,9 +47,7 @@ def read(path: Path, reading: Reading) -> Raw:
     for named, each in of_files.items():
         for split, pair in _pairs(shards.joined(path, named, each), named, reading).items():
             if split in pairs:
-                raise DataError(
-                    f"{pairs[split].x_name} and {pair.x_name} are both of {split}; give one path"
-                )
+                raise DataError(f"{pairs[split].x_name} and {pair.x_name} are both of {split}; give one path")
             pairs[split] = pair
     if "train" not in pairs:
         raise DataError(f"{path} has no column of labels beside its pixels; say label: COLUMN")
@@ -67,7 +65,10 @@ def _pairs(tables: Sequence[Table], named: str, reading: Reading) -> dict[str, P
     y = np.concatenate([text_labels(table, label, reading) for table in tables])
     of = np.concatenate([_splits(table, label, named) for table in tables])
     names = ", ".join(table.file.name for table in tables)
-    return {str(split): Pair(x[of == split], y[of == split], f"pixels of {names}", label) for split in np.unique(of)}
+    return {
+        str(split): Pair(x[of == split], y[of == split], f"pixels of {names}", label)
+        for split in np.unique(of)
+    }
 
 
 def _splits(table: Table, label: str, named: str) -> Array:
