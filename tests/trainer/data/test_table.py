@@ -50,6 +50,13 @@ def test_a_csv_beside_its_images(delimiter: str, tmp_path: Path) -> None:
             )
 
 
+def test_the_table_that_is_read_is_not_left_out(tmp_path: Path) -> None:
+    table(tmp_path / "labels.csv", ["file", "label"], flat(tmp_path / "images"))
+    (tmp_path / "notes.txt").write_text("not read")
+    (note,) = load(tmp_path).seen.skipped
+    assert "notes.txt" in note and "labels.csv" not in note
+
+
 def test_names_without_suffix_below_parts(tmp_path: Path) -> None:
     """HAM10000: images in two folders, names without suffix, one label column among others."""
     rows = [

@@ -96,7 +96,7 @@ def read(path: Path, reading: Reading) -> Raw:
             layout=_said(listings[0]),
             origins=tuple(_origin(listings, split) if split in rows else "" for split in SPLITS),
             pixels=gathered.pixels,
-            skipped=counted([*tree.all_skipped(), *passed, *_beside(tree, rows)]),
+            skipped=counted([*_unread(tree, listings), *passed, *_beside(tree, rows)]),
         ),
     )
 
@@ -105,6 +105,12 @@ def _said(listing: _Listing) -> str:
     return (
         f"table {listing.table.file.name}, files in {listing.about.images}, labels in {listing.about.label}"
     )
+
+
+def _unread(tree: Folder, listings: Sequence[_Listing]) -> list[tuple[str, str]]:
+    """Return what was passed over, without the tables that were read."""
+    read = {listing.table.file for listing in listings}
+    return [(why, file) for why, file in tree.all_skipped() if tree.path / file not in read]
 
 
 def _origin(listings: Sequence[_Listing], split: str) -> str:
