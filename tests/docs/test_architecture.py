@@ -31,3 +31,9 @@ def test_the_files_that_a_page_names_are_there(page: Path) -> None:
     ]
     example = "genome/ops/shuffle.py"  # CONTRIBUTING.md writes it
     assert [path for path in paths if path != example and not (ROOT / path).exists()] == []
+
+
+def test_the_tests_that_run_with_the_oldest_releases_are_there() -> None:
+    """pytest with processes says `no tests ran` of a file that is not there, not which."""
+    named = re.findall(r"\btests/[\w/]+\.py", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert len(named) > 10 and [path for path in named if not (ROOT / path).is_file()] == []
