@@ -28,7 +28,7 @@ class Dataset:
     name: str
     # folder of named data sets
     root: str | None = None
-    # what is said of own images
+    # how own images are read
     reading: Reading = field(default_factory=Reading)
     # whether a mirrored image keeps its class; None is what is known of a named data set
     mirror: bool | None = None

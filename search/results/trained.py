@@ -53,7 +53,7 @@ def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
 def images_of(one: Trained, name: str | None, root: str | None, reading: Reading) -> Data:
     """Return the images that a name tells, or those that the network was trained on.
 
-    reading: what is said of own images.  Raises StudyError where neither is known, trainer.DataError for images that
+    reading: how own images are read.  Raises StudyError where neither is known, trainer.DataError for images that
     cannot be read.
     """
     if name is not None:

@@ -34,7 +34,7 @@ class TrainOptions:
     settings: tuple[str, ...]  # other keys of the recipe, as KEY=VALUE
     to: Path | None  # output folder; None for runs/train/NAME-DATA
     device: str
-    reading: Reading  # what is said of own images
+    reading: Reading  # how own images are read
     runs: Path  # folder of studies
     data_root: str | None  # folder of the named data sets
 

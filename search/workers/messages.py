@@ -18,7 +18,7 @@ class Setup(NamedTuple):
 
     data: str
     root: str | None
-    reading: Reading | None  # what is said of own images
+    reading: Reading | None  # how own images are read
     mirror: bool | None
     device: str
     threads: int  # of torch, in this worker

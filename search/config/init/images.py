@@ -29,7 +29,7 @@ class Images(NamedTuple):
 
     name: str  # of the study
     place: str  # a known name, or the path to own images
-    reading: Reading  # what is said of own images
+    reading: Reading  # how own images are read
     input: tuple[int, int, int]  # (channels, height, width)
     classes: int
     train: int  # number of images
