@@ -35,7 +35,7 @@ from genome.exits.segments import costs, segments
 from genome.exits.shares import levels_of_shares
 from genome.exits.table import table_of, traded
 from genome.exits.thresholds import PAPER, thresholds
-from search.results.exits import _evenly, _normalised, seen_of
+from search.results.exits.solved import _evenly, _normalised, seen_of
 from search.results.trained import Trained, images_of, trained
 from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request

@@ -50,12 +50,12 @@ def exits(
     from search.cli.log import log_to_terminal
     from search.config.dataset import said_of_images
     from search.errors import StudyError
-    from search.results.exits import find, to_json
-    from search.results.exits_checked import onnx_files
-    from search.results.exits_file import CURVE_FILE
-    from search.results.exits_picture import picture
-    from search.results.exits_target import checked_rule, wanted
-    from search.results.exits_write import write_exits
+    from search.results.exits.checked import onnx_files
+    from search.results.exits.file import CURVE_FILE
+    from search.results.exits.picture import picture
+    from search.results.exits.solved import find, to_json
+    from search.results.exits.target import checked_rule, wanted
+    from search.results.exits.write import write_exits
     from search.results.trained import images_of, trained
     from trainer import files
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from genome.exits.curve import Outcome
 from genome.exits.rules import Patience
 from search import formatting
-from search.results.exits import ExitRow, Found
-from search.results.exits_file import CURVE_FILE, EXITS_FILE
-from search.results.exits_latency import Latency
+from search.results.exits.file import CURVE_FILE, EXITS_FILE
+from search.results.exits.latency import Latency
+from search.results.exits.solved import ExitRow, Found
 
 HEAD = (
     *("exit", "reads", "params", "macs", "accuracy", "leave", "of those"),

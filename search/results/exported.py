@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import StudyError
-from search.results.exits_file import EXITS_FILE, read_rule
+from search.results.exits.file import EXITS_FILE, read_rule
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 

@@ -19,8 +19,8 @@ import trainer
 from genome.exits.rules import Patience, Rule, chosen
 from genome.plain.calls import PlainError
 from search.errors import StudyError
-from search.results.exits_checked import _checked
-from search.results.exits_stages import LEAVES, LOGITS, PIXELS, stages
+from search.results.exits.checked import _checked
+from search.results.exits.stages import LEAVES, LOGITS, PIXELS, stages
 from search.results.pixels import Pixels
 from search.results.trained import _facts
 from tests.exits import drawn_network, drawn_rule

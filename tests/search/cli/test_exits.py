@@ -22,8 +22,8 @@ from genome.exits.rules import rule_of
 from genome.network import Network
 from search.errors import StudyError
 from search.results.bench import _opened
-from search.results.exits import BATCH
-from search.results.exits_file import CURVE_FILE, EXITS_FILE
+from search.results.exits.file import CURVE_FILE, EXITS_FILE
+from search.results.exits.solved import BATCH
 from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request
 from search.train.train import train

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from genome.exits.curve import Point
 from search import formatting
-from search.results.exits import Found, thinned
+from search.results.exits.solved import Found, thinned
 
 WIDTH, HEIGHT = 640.0, 360.0
 LEFT, RIGHT, TOP, BOTTOM = 70.0, 20.0, 24.0, 56.0  # margins

@@ -13,8 +13,8 @@ from genome.exits.curve import Outcome, Point, Seen, Target, TargetError, curve,
 from genome.exits.segments import costs, segments
 from search import formatting
 from search.errors import StudyError
-from search.results.exits_latency import Latency, latency, seconds_of_exits
-from search.results.exits_target import Wanted
+from search.results.exits.latency import Latency, latency, seconds_of_exits
+from search.results.exits.target import Wanted
 from search.results.trained import Trained
 
 if TYPE_CHECKING:

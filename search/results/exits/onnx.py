@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search.results.exits_stages import LEAVES, LOGITS, PIXELS, Stage, stages
+from search.results.exits.stages import LEAVES, LOGITS, PIXELS, Stage, stages
 from search.results.formats.onnx import OPSET, forget_sources
 from search.results.formats.quiet import quiet
 from search.results.pixels import Pixels

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import StudyError
-from search.results.exits_onnx import EXIT, nested, stage_models
+from search.results.exits.onnx import EXIT, nested, stage_models
 from search.results.formats import CLOSE, IMAGES, chosen
 from search.results.formats.check import SECONDS
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trainer import Data
 
 WHOLE_FILE, STAGE_FILE, RUNNER_FILE = "exits.onnx", "exits-{}.onnx", "exits_runner.py"
-RUNNER = Path(__file__).with_name(RUNNER_FILE)
+RUNNER = Path(__file__).with_name("runner.py")
 SAME = (
     0.99  # share of the images that must take the same exit: rounding may decide for an image at a threshold
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import StudyError
-from search.results.exits_file import EXITS_FILE, FORMAT, PREFIX, to_bytes
+from search.results.exits.file import EXITS_FILE, FORMAT, PREFIX, to_bytes
 from search.results.exported import read_report
 from search.storage.trial_files import REPORT_FILE
 from trainer import files
