@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from genome.plain.calls import Value
-from genome.plain.layers import Layer, Setting, Statement, inputs
+from genome.plain.graph import Graph
+from genome.plain.layers import Layer, Statement, inputs, with_tensors
 
 FOLDS_INTO = ("Conv2d", "Linear")
 
@@ -29,9 +30,8 @@ def folded(statements: Sequence[Statement], exits: Sequence[int]) -> list[Statem
 
 def _once(statements: list[Statement], exits: Sequence[int]) -> list[Statement] | None:
     """Fold the first norm that can be; None where none can."""
-    reads = Counter([*(value for one in statements for value in inputs(one)), *exits])
-    calls = Counter(id(one.layer) for one in statements if one.layer is not None)
-    makers = {value: i for i, one in enumerate(statements) for value in one.call.outs}
+    graph = Graph.of(statements, exits)
+    reads, calls, makers = graph.reads, graph.calls, graph.makers
     readers = {value: i for i, one in enumerate(statements) for value in inputs(one)}
     for i, norm in enumerate(statements):
         if norm.layer is None or norm.layer.kind != "BatchNorm2d":
@@ -76,7 +76,7 @@ def _behind(layer: Layer | None, norm: Layer) -> Layer:
     weight, bias = layer.tensors["weight"].detach().double(), layer.tensors.get("bias")
     ones = (-1, *(1,) * (weight.dim() - 1))
     first = torch.zeros(()) if bias is None else bias.detach().double()
-    return _with(layer, weight * scale.view(ones), first * scale + shift)
+    return with_tensors(layer, weight * scale.view(ones), first * scale + shift)
 
 
 def _ahead(layer: Layer | None, norm: Layer) -> Layer:
@@ -96,12 +96,4 @@ def _ahead(layer: Layer | None, norm: Layer) -> Layer:
     )
     added = (weight * shifts).flatten(1).sum(1)
     first = torch.zeros(()) if bias is None else bias.detach().double()
-    return _with(layer, weight * scales, first + added)
-
-
-def _with(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
-    settings = tuple(
-        Setting("bias", True, "bias", True) if setting.keyword == "bias" else setting
-        for setting in layer.settings
-    )
-    return Layer(layer.kind, settings, {"weight": weight.float(), "bias": bias.float()}, layer.path)
+    return with_tensors(layer, weight * scales, first + added)

@@ -79,6 +79,17 @@ def inputs(statement: Statement) -> list[int]:
     return [leaf.number for leaf in places if isinstance(leaf, Value)]
 
 
+def with_tensors(layer: Layer, weight: Tensor, bias: Tensor | None) -> Layer:
+    """Return a convolution or linear layer with other numbers, in float32. weight: (width, ..).  bias: (width,)"""
+    new = {"width": len(weight), "bias": bias is not None}
+    settings = tuple(
+        Setting(setting.keyword, new.get(setting.role, setting.value), setting.role, setting.default)
+        for setting in layer.settings
+    )
+    tensors = {"weight": weight.float()} | ({} if bias is None else {"bias": bias.float()})
+    return Layer(layer.kind, settings, tensors, layer.path)
+
+
 def _place(tensor: Tensor) -> Any:
     """Where the numbers of a tensor lie."""
     return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()

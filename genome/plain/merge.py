@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genome.plain.calls import Call, Value
-from genome.plain.layers import Layer, Setting, Statement, inputs
+from genome.plain.graph import Graph
+from genome.plain.layers import Layer, Statement, inputs, with_tensors
 
 ADDS = (torch.add, Tensor.add, Tensor.__add__)
 CATS = (torch.cat, torch.concat)
@@ -29,33 +29,6 @@ class Kernel(NamedTuple):
     groups: int
 
 
-@dataclass(frozen=True)
-class _Graph:
-    """Statements with who makes and how many read each value."""
-
-    made: Sequence[Statement]
-    makers: Mapping[int, int]
-    reads: Counter[int]
-    calls: Counter[int]
-
-    @classmethod
-    def of(cls, made: Sequence[Statement], exits: Sequence[int]) -> _Graph:
-        reads = Counter([*(value for one in made for value in inputs(one)), *exits])
-        calls = Counter(id(one.layer) for one in made if one.layer is not None)
-        return cls(made, {value: i for i, one in enumerate(made) for value in one.call.outs}, reads, calls)
-
-    def convolution(self, value: int) -> Layer | None:
-        """The convolution that makes a value which one statement reads."""
-        at = self.makers.get(value)
-        layer = None if at is None or self.reads[value] != 1 else self.made[at].layer
-        if layer is None or layer.kind != "Conv2d" or self.calls[id(layer)] > 1 or kernel(layer) is None:
-            return None
-        return layer
-
-    def maker(self, value: int) -> Statement:
-        return self.made[self.makers[value]]
-
-
 def merged(statements: Sequence[Statement], exits: Sequence[int]) -> list[Statement]:
     """Return statements in which one convolution takes the place of several of the same input.
 
@@ -64,12 +37,12 @@ def merged(statements: Sequence[Statement], exits: Sequence[int]) -> list[Statem
     or behind the same activation, are one with all their outputs.
     """
     current = list(statements)
-    while (shorter := _once(_Graph.of(current, exits))) is not None:
+    while (shorter := _once(Graph.of(current, exits))) is not None:
         current = shorter
     return current
 
 
-def _once(graph: _Graph) -> list[Statement] | None:
+def _once(graph: Graph) -> list[Statement] | None:
     for i, one in enumerate(graph.made):
         made = _sum(graph, one) or _concatenation(graph, one)
         if made is not None:
@@ -79,16 +52,25 @@ def _once(graph: _Graph) -> list[Statement] | None:
     return None
 
 
+def _convolution(graph: Graph, value: int) -> Layer | None:
+    """Return the convolution that makes a value which one statement reads."""
+    at = graph.makers.get(value)
+    layer = None if at is None or graph.reads[value] != 1 else graph.made[at].layer
+    if layer is None or layer.kind != "Conv2d" or graph.calls[id(layer)] > 1 or kernel(layer) is None:
+        return None
+    return layer
+
+
 _Made = tuple[set[int], list[Statement]]  # places that are left out, and what stands in place of the join
 
 
-def _sum(graph: _Graph, one: Statement) -> _Made | None:
+def _sum(graph: Graph, one: Statement) -> _Made | None:
     if one.call.function not in ADDS or one.call.kwargs or len(one.call.args) != 2:
         return None
     values = [part.number for part in one.call.args if isinstance(part, Value)]
     if len(values) != 2 or values[0] == values[1]:
         return None
-    layers = [graph.convolution(value) for value in values]
+    layers = [_convolution(graph, value) for value in values]
     sources = [
         value if layer is None else inputs(graph.maker(value))[0]
         for value, layer in zip(values, layers, strict=True)
@@ -102,7 +84,7 @@ def _sum(graph: _Graph, one: Statement) -> _Made | None:
     return gone, [_conv_statement(one.call, sources[0], found)]
 
 
-def _concatenation(graph: _Graph, one: Statement) -> _Made | None:
+def _concatenation(graph: Graph, one: Statement) -> _Made | None:
     if one.call.function not in CATS or not _is_of_channels(one.call):
         return None
     values = [part.number for part in one.call.args[0]]
@@ -113,7 +95,7 @@ def _concatenation(graph: _Graph, one: Statement) -> _Made | None:
     if any(graph.reads[value] != 1 for value in values):
         return None
     inner = [inputs(each)[0] for each in acts] if acts else values
-    layers = [layer for layer in map(graph.convolution, inner) if layer is not None]
+    layers = [layer for layer in (_convolution(graph, value) for value in inner) if layer is not None]
     if len(layers) < len(values) or len({kernel(layer) for layer in layers}) > 1 or len(layers) < 2:
         return None
     shape = kernel(layers[0])
@@ -170,7 +152,7 @@ def _added(layers: Sequence[Layer | None]) -> Layer | None:
         return None
     biases = [layer.tensors["bias"].detach().double() for layer in known if "bias" in layer.tensors]
     bias = torch.stack(biases).sum(0) if biases else None
-    return _with(big, big.tensors["weight"].detach().double() + weight, bias)
+    return with_tensors(big, big.tensors["weight"].detach().double() + weight, bias)
 
 
 def _identity(layer: Layer, shape: Kernel) -> Tensor | None:
@@ -213,16 +195,6 @@ def _side_by_side(layers: Sequence[Layer]) -> Layer:
     zeros = [torch.zeros(len(layer.tensors["weight"]), dtype=torch.float64) for layer in layers]
     biases = [layer.tensors.get("bias", zero) for layer, zero in zip(layers, zeros, strict=True)]
     has_bias = any("bias" in layer.tensors for layer in layers)
-    return _with(
+    return with_tensors(
         layers[0], weight, torch.cat([bias.detach().double() for bias in biases]) if has_bias else None
     )
-
-
-def _with(layer: Layer, weight: Tensor, bias: Tensor | None) -> Layer:
-    new = {"width": len(weight), "bias": bias is not None}
-    settings = tuple(
-        Setting(setting.keyword, new.get(setting.role, setting.value), setting.role, setting.default)
-        for setting in layer.settings
-    )
-    tensors = {"weight": weight.float()} | ({} if bias is None else {"bias": bias.float()})
-    return Layer(layer.kind, settings, tensors, layer.path)
