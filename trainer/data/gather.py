@@ -12,8 +12,9 @@ import numpy as np
 
 from trainer.data.encoded import File
 from trainer.data.picture import BrokenPicture, pictures, sized
-from trainer.data.raw import Images, Labels, Part
+from trainer.data.raw import Images, Labels, Part, Raw
 from trainer.data.reading import Reading, Size
+from trainer.data.seen import Seen
 from trainer.data.values import Span, bounds, check_scale, span, to_bytes, told
 from trainer.errors import DataError
 
@@ -34,6 +35,12 @@ class Gathered(NamedTuple):
 
     parts: Mapping[str, Part]
     pixels: str
+
+    def raw(self, path: Path, name: str, classes: tuple[str, ...], seen: Seen) -> Raw:
+        """Return the data set of a path. A part that it lacks is drawn."""
+        train, valid, test = (self.parts.get(part) for part in ("train", "valid", "test"))
+        assert train is not None  # every layout refuses images without it
+        return Raw(name, classes, train, valid, test, mirror=False, place=str(path), seen=seen)
 
 
 class _File(NamedTuple):

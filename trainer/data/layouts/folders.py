@@ -58,22 +58,14 @@ def read(path: Path, reading: Reading) -> Raw:
     _check_names(tree.path, found, names)
     listed = {part: _listed(folders, names) for part, folders in found.parts.items()}
     gathered = gather(path, listed, reading)
-    return Raw(
-        name=path.resolve().name,
-        classes=names,
-        train=gathered.parts["train"],
-        valid=gathered.parts.get("valid"),
-        test=gathered.parts.get("test"),
-        mirror=False,
-        place=str(path),
-        seen=Seen(
-            layout="class folders",
-            origins=tuple(found.origins.get(part, "") for part in ("train", "valid", "test")),
-            pixels=gathered.pixels,
-            skipped=counted([*tree.all_skipped(), *_unread(tree, found)]),
-            notes=(*found.notes, *_nested(found)),
-        ),
+    seen = Seen(
+        layout="class folders",
+        origins=tuple(found.origins.get(part, "") for part in ("train", "valid", "test")),
+        pixels=gathered.pixels,
+        skipped=counted([*tree.all_skipped(), *_unread(tree, found)]),
+        notes=(*found.notes, *_nested(found)),
     )
+    return gathered.raw(path, path.resolve().name, names, seen)
 
 
 def _classes(tree: Folder, reading: Reading) -> _Classes:

@@ -69,17 +69,7 @@ def read(path: Path, reading: Reading) -> Raw:
         listed[split] = Listed(images, numbers.tolist())
     gathered = gather(path, listed, reading)
     seen = Seen("parquet files", tuple(_origin(shards, split) for split in SPLITS), gathered.pixels)
-    parts = gathered.parts
-    return Raw(
-        path.resolve().stem,
-        classes,
-        parts["train"],
-        parts.get("valid"),
-        parts.get("test"),
-        False,
-        place,
-        seen,
-    )
+    return gathered.raw(path, path.resolve().stem, classes, seen)
 
 
 def _origin(shards: Mapping[str, Sequence[_Shard]], split: str) -> str:

@@ -84,21 +84,13 @@ def read(path: Path, reading: Reading) -> Raw:
     groups = _groups(rows) if reading.group else None
     listed = {split: _listed(place, each, order, split, groups) for split, each in rows.items()}
     gathered = gather(root, listed, reading)
-    return Raw(
-        name=path.resolve().stem,
-        classes=classes,
-        train=gathered.parts["train"],
-        valid=gathered.parts.get("valid"),
-        test=gathered.parts.get("test"),
-        mirror=False,
-        place=str(path),
-        seen=Seen(
-            layout=_said(listings[0]),
-            origins=tuple(_origin(listings, split) if split in rows else "" for split in SPLITS),
-            pixels=gathered.pixels,
-            skipped=counted([*_unread(tree, listings), *passed, *_beside(tree, rows)]),
-        ),
+    seen = Seen(
+        layout=_said(listings[0]),
+        origins=tuple(_origin(listings, split) if split in rows else "" for split in SPLITS),
+        pixels=gathered.pixels,
+        skipped=counted([*_unread(tree, listings), *passed, *_beside(tree, rows)]),
     )
+    return gathered.raw(path, path.resolve().stem, classes, seen)
 
 
 def _said(listing: _Listing) -> str:
