@@ -134,9 +134,15 @@ class Gather(nn.Sequential):
         read = [x for x in xs if x is not None]
         x = read[0] if len(read) == 1 else torch.cat(read, dim=1)
         del read
-        autocasts = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if torch.is_autocast_enabled("cpu") and x.device.type == "cpu":
+            return self._autocast(x)
         for part in self:
-            x = in_float32(part, x) if autocasts and type(part) is nn.Conv2d and is_slow(part) else part(x)
+            x = part(x)
+        return x
+
+    def _autocast(self, x: Tensor) -> Tensor:
+        for part in self:
+            x = in_float32(part, x) if type(part) is nn.Conv2d and is_slow(part) else part(x)
         return x
 
 
