@@ -124,6 +124,7 @@ def _export_trained(asked: Request, options: Options) -> None:
     from search.results.refs import open_study, split_trial
 
     name, number = split_trial(asked.ref)
+    _check_is_no_export(Path(name))
     opened = open_study(name, asked.runs, asked.data_root)
     found = _listed(opened, name, number, asked.is_front)
     store, config, (first, *_) = opened.store, opened.config, found
@@ -138,6 +139,18 @@ def _export_trained(asked: Request, options: Options) -> None:
     typer.echo(f"trial {first.number} is in {folder}" + (f", {training}" if training else ""))
     if options.formats:
         typer.echo(formats_table(folder))
+
+
+def _check_is_no_export(folder: Path) -> None:
+    from search.errors import StudyError
+    from search.storage.trial_files import GENOME_FILE, WEIGHTS_FILE
+
+    genome, weights = folder / GENOME_FILE, folder / WEIGHTS_FILE
+    if genome.is_file() and weights.is_file():
+        raise StudyError(
+            f"{folder} is an export, not a study; name the study that it is of, or export its network by "
+            f"`genome export {genome} --weights {weights} --data NAME --to DIR`"
+        )
 
 
 def _listed(opened: Opened, name: str, number: int | None, is_front: bool) -> Sequence[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from search.config.latency import LatencySetting
 from search.pruners import registry as pruners
 from search.pruners.brackets import is_too_early, usual_rungs
 from search.samplers import registry as samplers
@@ -71,6 +72,15 @@ def _too_many_threads(config: StudyConfig) -> str | None:
     return config.latency.unmet_threads() if config.measures_latency else None
 
 
+def _latency_for_nothing(config: StudyConfig) -> str | None:
+    if config.measures_latency or config.latency == LatencySetting():
+        return None
+    return (
+        "latency says how to measure a latency, and neither objectives nor limits name one; "
+        "add `limits: {latency: 5ms}` or an objective, or remove it"
+    )
+
+
 RULES = (
     Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
@@ -78,5 +88,6 @@ RULES = (
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "threads"), _too_many_threads),
+    Rule(frozenset({"latency", "limits", "objectives"}), ("latency",), _latency_for_nothing),
     Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

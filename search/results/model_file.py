@@ -57,6 +57,8 @@ def pixels(file: str | Path) -> Tensor:
                 raise ValueError(f"it has mode {{opened.mode}}, not 8 bits a channel")
             if opened.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 raise ValueError("it has transparent pixels; save it on a ground")
+            if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
+                raise ValueError("it has several frames; save one of them")
             picture = ImageOps.exif_transpose(opened).convert("{mode}")
     except Exception as error:  # Pillow raises many kinds
         raise ValueError(f"{{file}} cannot be read as a picture: {{error}}") from None

@@ -93,6 +93,17 @@ def test_with_images_the_test_accuracy_is_that_of_the_study(
         )
 
 
+def test_an_export_is_no_study_and_the_sentence_exports_its_network(
+    finished: Path, command: Callable[..., Said]
+) -> None:
+    best = finished / "tiny" / "best"
+    said = command("export", best, "--to", "mine")
+    assert said.status == 2 and f"{best} is an export, not a study" in said.err
+    words = said.err.split("`")[1].replace("--data NAME", "--data digits").replace("DIR", "mine").split()
+    assert command(*words[1:]).status == 0
+    assert report()["accuracy"]["test"] == report(str(best))["accuracy"]["test"]
+
+
 def test_a_published_network_is_fitted_to_the_images(command: Callable[..., Said], tmp_path: Path) -> None:
     from dataclasses import replace
 

@@ -143,11 +143,16 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
     assert asked.returncode == 1 and asked.stderr == "usage: python model.py PICTURE...\n"
     Image.fromarray(np.full((12, 12), 40_000, dtype=np.uint16)).save("deep.png")
     Path("cut.png").write_bytes((pictures / "red" / "1.png").read_bytes()[:200])
+    red, blue = (Image.new("RGB", (12, 12), color) for color in ("red", "blue"))
+    red.save("film.gif", save_all=True, append_images=[blue])
+    red.save("camera.jpg", "MPO", save_all=True, append_images=[blue])  # its second image is a preview
+    assert run(Path("mine"), "camera.jpg").stdout.startswith("camera.jpg: ")
     told = run(
-        Path("mine"), "deep.png", "mine/report.json", "cut.png", pictures / "red" / "2.png", "gone.png"
+        Path("mine"), "deep.png", "film.gif", "mine/report.json", "cut.png", pictures / "red" / "2.png", "gone.png"
     )
     assert told.returncode == 2 and told.stdout.startswith(f"{pictures / 'red' / '2.png'}: red (")
-    deep, text, cut, gone = told.stderr.splitlines()
+    deep, film, text, cut, gone = told.stderr.splitlines()
+    assert film == "film.gif cannot be read as a picture: it has several frames; save one of them"
     assert deep == "deep.png cannot be read as a picture: it has mode I;16, not 8 bits a channel"
     for line, name in ((text, "mine/report.json"), (cut, "cut.png"), (gone, "gone.png")):
         assert line.startswith(f"{name} cannot be read as a picture: ")
