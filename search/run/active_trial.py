@@ -44,7 +44,10 @@ class ActiveTrial:
     bracket: int = 0
     is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
     paused_record: Record | None = None  # its record when it paused
-    paid_seconds: float = 0.0  # device seconds charged before this job: screening, or until it paused
+    has_died: bool = False  # its worker died once in this run
+    paid_seconds: float = (
+        0.0  # device seconds charged before this job: screening, until it paused or its worker died
+    )
     curve: dict[int, float] = field(default_factory=dict)
     curve_stored_at: float = 0.0  # time.monotonic()
     heartbeat_at: float = 0.0  # time.monotonic()
@@ -82,7 +85,7 @@ class ActiveTrial:
 
     def checkpoint_owners(self) -> list[int]:
         """Return the numbers of the trials in whose folders the checkpoint to resume may be."""
-        own = [] if self.paused_record is None else [self.number]
+        own = [self.number] if self.has_died or self.paused_record else []
         return own + [record.number for record in self.retried]
 
     def store_charge(self, seconds: float) -> None:

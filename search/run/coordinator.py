@@ -10,7 +10,7 @@ from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.loop import TURN_SECONDS
 from search.run.recovery import interrupt
-from search.run.retries import clear
+from search.run.retries import KILLED, clear
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.storage.record import Record
@@ -80,8 +80,8 @@ class Coordinator:
                 self.scheduler.screened(event, pool)
             case Died(number) if number < 0:
                 self.scheduler.screening_died(number, pool)
-            case Died(number, reason):
-                self._lose(self.active[number], reason)
+            case Died(number):
+                self._lose(self.active[number], event)
         self._conclude_untrained()
 
     def turn(self, pool: WorkerPool) -> None:
@@ -104,14 +104,25 @@ class Coordinator:
         for number in numbers:
             self.active.leave(number)
 
-    def _lose(self, trial: ActiveTrial, reason: str) -> None:
-        """End a trial whose worker died: it failed, or was interrupted where the whole run is being ended."""
-        trial.store_charge(self.run.budget.charged.get(trial.key, 0.0))
+    def _lose(self, trial: ActiveTrial, died: Died) -> None:
+        """Train a trial again whose worker died; it fails the second time, or where the worker hung.
+
+        The first death says more about the machine than about the network. Where the whole run is being ended, the
+        trial was interrupted.
+        """
+        trial.paid_seconds = self.run.budget.charged.get(trial.key, 0.0)
+        trial.store_charge(trial.paid_seconds)
         if self.run.stop_asked():
             self.active.enter(trial, State.HALTED)
-            return
-        self.active.leave(trial.number)
-        self._conclude(tell.fail(trial.live, "killed", reason, self.run.config.sampler))
+        elif died.hung or trial.has_died:
+            self.active.leave(trial.number)
+            self._conclude(tell.fail(trial.live, KILLED, died.reason, self.run.config.sampler))
+        else:
+            trial.has_died, trial.is_pausing = True, False
+            self.active.enter(trial, State.WAITING)
+            self.run.progress.said(
+                f"trial {trial.number}: the worker died, {died.reason}; it is trained again"
+            )
 
     def _finish(self, trial: ActiveTrial, trained: TrialReport) -> None:
         run, outcome = self.run, trained.report.outcome

@@ -14,6 +14,7 @@ from search.run.jobs import Jobs
 from search.run.loop import TURN_SECONDS
 from search.run.ownership import owner
 from search.run.recovery import result_of
+from search.run.retries import KILLED
 from search.storage.charge_file import delete_charge
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
@@ -197,5 +198,5 @@ def _lost(training: SeedTraining, reason: str, is_stopping: bool) -> SeedResult:
     if is_stopping:
         return lost
     known = training.task.known
-    has_died = known is not None and not known.is_over and known.kind == "killed"
-    return lost._replace(outcome="failed" if has_died else "interrupted", kind="killed", reason=reason)
+    has_died = known is not None and not known.is_over and known.kind == KILLED
+    return lost._replace(outcome="failed" if has_died else "interrupted", kind=KILLED, reason=reason)

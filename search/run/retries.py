@@ -7,6 +7,8 @@ from search.storage.record import Record
 from search.storage.study import Store
 from search.workers.checkpoints import delete_checkpoint
 
+KILLED = "killed"  # the kind of failure of a training whose worker died
+
 
 def ancestors(store: Store, retry_of: int | None) -> list[Record]:
     """Return the trials that a trial retries, given the number of the nearest, the nearest first."""

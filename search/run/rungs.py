@@ -58,6 +58,7 @@ class Rungs:
         epoch, scores = rung.epoch, rung.scores
         history.time(trial.number, share * scores["seconds"] / epoch)
         value = self.pruning.value(scores)
+        is_new = epoch not in trial.rungs  # a trial whose worker died may climb from an earlier checkpoint
         earlier = {at: score for at, score in trial.rungs.items() if at < epoch}
         trial.rungs = {**earlier, epoch: -self.pruning.goal.cost(value)}
         history.reach(trial.number, trial.rungs, trial.known)
@@ -66,7 +67,7 @@ class Rungs:
         # A write takes time: points of the curve between rungs are not stored.
         if stop or is_over or epoch in config.rungs:
             trial.live.set_attr(RUNGS, {str(at): score for at, score in trial.rungs.items()})
-            if len(config.objectives) == 1:
+            if is_new and len(config.objectives) == 1:
                 trial.live.report(epoch, value)
         trains_on = not (stop or is_over)
         trial.is_pausing = trains_on and self.promotion.shall_pause(trial, epoch, is_last())

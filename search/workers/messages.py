@@ -140,6 +140,8 @@ class Died(NamedTuple):
 
     number: int
     reason: str
+    # whether the pool killed it because it did not stop at its limit
+    hung: bool = False
 
 
 class DeviceState(NamedTuple):

@@ -153,7 +153,7 @@ class WorkerPool:
         number, seconds = slot.job.number, slot.elapsed_seconds()
         stop([slot])
         self._replace(slot)
-        return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit")
+        return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit", hung=True)
 
     def _replace(self, slot: Slot) -> None:
         _hang_up(slot)

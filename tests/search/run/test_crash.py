@@ -17,6 +17,7 @@ from search.run.recovery import Recovered
 from search.storage.charge_file import CHARGE_FILE, read_charge
 from search.storage.record import RETRY_OF, Record
 from search.storage.study import Store, open_to_read
+from search.storage.trial_report import stored_report
 from search.study import Result, Study
 from search.workers.messages import Died, Finished, Job, Setup
 from search.workers.pool import worker_pool
@@ -163,16 +164,23 @@ def test_ctrl_c_does_not_wait_for_a_child_that_is_busy(
     connection.close()
 
 
-class KillsOnce(Silent):
-    """Kills the children after the first epoch of a trial, which ends in that epoch unless it waits there at a rung."""
+class Kills(Silent):
+    """Kills the children after an epoch, in which they wait at a rung."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int = signal.SIGKILL, times: int = 1, at: int = 1) -> None:
         self.signal = number
-        self.is_done = False
+        self.left = times
+        self.at = at
+        self.epochs = list[int]()
+        self.lines = list[str]()
+
+    def said(self, line: str) -> None:
+        self.lines.append(line)
 
     def epoch(self, number: int, row: Any, epochs: int) -> None:
-        if not self.is_done:
-            self.is_done = True
+        self.epochs.append(row["epoch"])
+        if self.left and row["epoch"] == self.at:
+            self.left -= 1
             for child in multiprocessing.active_children():
                 assert child.pid is not None
                 os.kill(child.pid, self.signal)
@@ -185,20 +193,31 @@ class KillsOnce(Silent):
         (signal.SIGSEGV, "killed by signal 11, SIGSEGV (a crash in native code)"),
     ],
 )
-def test_a_child_that_is_killed_is_the_outcome_of_its_trial(
+def test_a_trial_whose_worker_is_killed_is_retried_once(
     run: Callable[..., Result], number: int, reason: str
 ) -> None:
     changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}}
-    result = run(KillsOnce(number), trials=2, workers=1, **changes)
-    first, *others = result.records
+    kills = Kills(number)
+    result = run(kills, trials=2, workers=1, **changes)
+    assert [(r.outcome, r.retry_of) for r in result.records] == [("done", None)] * 2
+    assert kills.lines.count(f"trial 0: the worker died, {reason}; it is trained again") == 1
+    first = result.records[0]
+    trained = stored_report(result.folder / "trials" / "0", first.digest, 0)
+    assert trained and trained.charge.paid_seconds > 0, "what the killed one cost stays charged"
+    assert first.seconds == round(trained.charge.device_seconds, 6)
+
+
+def test_a_trial_whose_worker_is_killed_twice_has_failed(run: Callable[..., Result]) -> None:
+    changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}}
+    first, other = run(Kills(times=2), trials=2, workers=1, **changes).records
+    reason = "killed by signal 9, SIGKILL (out of memory?)"
     assert (first.outcome, first.kind, first.reason, first.values) == ("failed", "killed", reason, None)
-    assert {record.outcome for record in others} == {"done"}
-    assert first.seconds > 0
+    assert first.seconds > 0 and other.outcome == "done"
 
 
 def test_a_child_leaves_a_sigterm_to_the_coordinator(run: Callable[..., Result]) -> None:
     changes = {"train": {"epochs": 2, "batch": 256}, "budget": {"rungs": [1]}}
-    result = run(KillsOnce(signal.SIGTERM), trials=2, workers=1, **changes)
+    result = run(Kills(signal.SIGTERM), trials=2, workers=1, **changes)
     assert {record.outcome for record in result.records} == {"done"}
 
 

@@ -144,12 +144,15 @@ def test_rungs_of_an_interrupted_trial_are_not_climbed_again(run: Run) -> None:
     assert {e: s for e, s in result.records[1].rungs.items() if e < 9} == result.records[0].rungs
 
 
-def test_a_child_that_died_is_not_gone_on_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.search.run.test_crash import KillsOnce
+def test_a_child_that_died_is_gone_on_from(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.search.run.test_crash import Kills
 
     monkeypatch.setattr("search.run.jobs.CHECKPOINT_SECONDS", 0.0)
-    result = run(KillsOnce(signal.SIGKILL), **{**LONG, "trials": 2, "budget": {"rungs": [1]}})
-    assert [(r.outcome, r.retry_of) for r in result.records] == [("failed", None), ("done", None)]
+    kills = Kills(at=STOP)
+    result = run(kills, **LONG)
+    assert [(r.outcome, r.retry_of, r.epochs) for r in result.records] == [("done", None, EPOCHS)]
+    again = kills.epochs.index(STOP) + 1
+    assert 1 < kills.epochs[again] <= STOP + 1 and kills.epochs[-1] == EPOCHS
     assert checkpoints(result) == []
 
 
