@@ -148,7 +148,13 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
     red.save("camera.jpg", "MPO", save_all=True, append_images=[blue])  # its second image is a preview
     assert run(Path("mine"), "camera.jpg").stdout.startswith("camera.jpg: ")
     told = run(
-        Path("mine"), "deep.png", "film.gif", "mine/report.json", "cut.png", pictures / "red" / "2.png", "gone.png"
+        Path("mine"),
+        "deep.png",
+        "film.gif",
+        "mine/report.json",
+        "cut.png",
+        pictures / "red" / "2.png",
+        "gone.png",
     )
     assert told.returncode == 2 and told.stdout.startswith(f"{pictures / 'red' / '2.png'}: red (")
     deep, film, text, cut, gone = told.stderr.splitlines()
