@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from search.results.packing import PLAIN, Options, Trained, packed
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
-from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.trial_files import TrainingFiles, read_training
 from trainer import files
 
 if TYPE_CHECKING:
@@ -86,16 +85,11 @@ def trained_of(
     weights_of: WeightsOf = "best",
 ) -> Trained:
     """Return a trial's network and what is known of it. records: all trials of the study. Raises StudyError."""
-    source = _source(store, config, record, weights_of)
     try:
-        text, weights = (
-            (source / GENOME_FILE).read_text(encoding="utf-8"),
-            (source / WEIGHTS_FILE).read_bytes(),
-        )
-        training = json.loads((source / REPORT_FILE).read_bytes())
-    except (OSError, ValueError):
+        text, weights, training = stored_training(store, config, record, weights_of)
+    except StudyError as error:
         raise StudyError(
-            f"trial {record.number} of study {config.name} has no weights in {source}; "
+            f"trial {record.number} of study {config.name} has no weights: {error}; "
             "export where it was trained, or a trial that was finished"
         ) from None
     about = _about(config, record, records, training)
@@ -150,12 +144,15 @@ def images_of(store: Store, config: StudyConfig) -> Images:
     return Images(facts, None)
 
 
-def _source(store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf) -> Path:
-    """Return the folder with the weights that a trial's network is handed out with."""
+def stored_training(
+    store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
+) -> TrainingFiles:
+    """Return the files of the training whose weights a trial's network is handed out with. Raises StudyError."""
     seed = exported_seed(record, learnt(config.objectives), weights_of)
     if seed is not None:
-        return store.seed_folder(record.number, seed)
-    return store.trial_folder(record.number if record.reused is None else record.reused)
+        return read_training(store.seed_folder(record.number, seed), (record.digest, record.number))
+    trial = record.number if record.reused is None else record.reused
+    return read_training(store.trial_folder(trial), (record.digest, trial))
 
 
 def exported_seed(record: Record, goal: Objective, weights_of: WeightsOf = "best") -> int | None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 from search.config.dataset import SHAPES, Dataset
 from search.errors import StudyError
-from search.objective import learnt
-from search.results.export import exported_seed
+from search.results.export import stored_training
 from search.results.exported import load_network, load_weights
 from search.results.refs import Opened, named, open_study, split_trial
 from search.storage.data_facts import DataFacts
@@ -85,15 +84,12 @@ def _facts(info: Mapping[str, Any]) -> DataFacts:
 def _trial(opened: Opened, number: int, ref: str) -> Trained:
     store, config = opened
     record = opened.trial(number)
-    seed = exported_seed(record, learnt(config.objectives))
-    trial = number if record.reused is None else record.reused
-    folder = store.trial_folder(trial) if seed is None else store.seed_folder(number, seed)
     try:
-        text, weights = (folder / GENOME_FILE).read_text("utf-8"), (folder / WEIGHTS_FILE).read_bytes()
-    except OSError:
-        raise StudyError(f"{ref} has no weights in {folder}; name a trial that was finished here") from None
+        text, weights, _ = stored_training(store, config, record)
+    except StudyError as error:
+        raise StudyError(f"{ref} has no weights: {error}; name a trial that was finished here") from None
     facts = DataFacts.of_attrs(store.study.user_attrs) or DataFacts.of(config.data.load())
     plan = genome.resolve(genome.loads(text))
     network = genome.build(plan)
-    load_weights(network, weights, folder / WEIGHTS_FILE)
+    load_weights(network, weights, Path(ref))
     return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, config.data)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from search.storage.trial_files import read_report
+from search.storage.trial_files import SUMS, read_report
 from trainer import Report, ReportError
 
 LIMIT = "limit"  # the kind of a trial whose network was measured to exceed a limit, and so not trained
@@ -62,7 +62,7 @@ class TrialReport(NamedTuple):
     @classmethod
     def of_json(cls, plain: Mapping[str, Any]) -> TrialReport:
         """Read the values of a report.json. Raises trainer.ReportError where they are no report of a trial."""
-        values = dict(plain)
+        values = {name: value for name, value in plain.items() if name != SUMS}
         try:
             return cls(
                 number=values.pop("number"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Mapping
@@ -17,14 +16,13 @@ import torch
 import genome
 import trainer
 from search.formatting import seconds_in_ms
-from search.storage.trial_files import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.trial_files import CHECKPOINT_FILE, write_training
 from search.storage.trial_report import LIMIT, Charge, TrialReport
 from search.workers import latency
 from search.workers.checkpoints import take_over_checkpoint
 from search.workers.memory_limit import memory_limit
 from search.workers.messages import Job, Measured, Row, Rung, Verdict
 from search.workers.weight_inheritance import Inheritance, inherit, noted_inheritance
-from trainer import files
 from trainer.outcome import is_memory
 
 log = logging.getLogger("search")
@@ -76,7 +74,7 @@ def run(job: Job, context: WorkerContext) -> TrialReport:
     report = _report(job, trained, measured.latency.seconds if measured else None)
     weights = trained.report.best_weights
     if weights is not None and trained.report.outcome != "interrupted":
-        _write(Path(job.folder), job.genome, weights, report)
+        write_training(Path(job.folder), job.genome, safetensors.torch.save(weights), report.to_json())
     return report
 
 
@@ -213,10 +211,3 @@ def _report(job: Job, trained: Trained, latency_seconds: float | None) -> TrialR
         latency=latency_seconds,
         inherited=trained.inherited.to_json() if trained.inherited else None,
     )
-
-
-def _write(folder: Path, text: str, weights: dict[str, torch.Tensor], report: TrialReport) -> None:
-    """Write genome, weights and report, the report last: a folder with a report is complete."""
-    files.write(folder / GENOME_FILE, text.encode())
-    files.write(folder / WEIGHTS_FILE, safetensors.torch.save(weights))
-    files.write(folder / REPORT_FILE, json.dumps(report.to_json(), allow_nan=False).encode())

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from search.storage.trial_files import CHECKPOINT_FILE, GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.errors import StudyError
+from search.storage.trial_files import CHECKPOINT_FILE, read_training
 from trainer import files
 
 if TYPE_CHECKING:
@@ -47,14 +48,12 @@ def transfer_weights(network: Network, written: Genome, folder: str) -> Inherita
     import genome
     from genome.transfer import transfer
 
-    stored = Path(folder)
     try:
-        # the report is written last: the other files are complete
-        number = int(json.loads((stored / REPORT_FILE).read_bytes())["number"])
-        parent = genome.resolve(genome.load(stored / GENOME_FILE))
-        weights = safetensors.torch.load_file(stored / WEIGHTS_FILE)
-        found = transfer(parent, weights, genome.resolve(written), network)
-    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        text, weights, report = read_training(Path(folder))
+        number = int(report["number"])
+        parent = genome.resolve(genome.loads(text))
+        found = transfer(parent, safetensors.torch.load(weights), genome.resolve(written), network)
+    except (StudyError, OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         log.warning("no weights inherited from %s: %s", folder, " ".join(str(error).split()))
         return None
     return Inheritance(number, found.share)
