@@ -196,14 +196,16 @@ def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str,
     from optuna.study import StudyDirection
 
     storage = open_storage(url)
-    names = optuna.get_all_study_names(storage)
+    is_new = name not in optuna.get_all_study_names(storage)
     # load_if_exists: another coordinator may make the study at the same time; directions are compared below
     wanted = [StudyDirection[direction.upper()] for direction in directions]
     study = optuna.create_study(study_name=name, storage=storage, directions=wanted, load_if_exists=True)
-    if name not in names:
-        for key, value in {FORMAT_ATTR: FORMAT, **identity}.items():
+    if not is_new:
+        _wait_for_identity(study, shared=not url.startswith("sqlite"))
+    if is_new or _is_half_made(study, identity):
+        # the format is the last: a study that has it is whole
+        for key, value in {**identity, FORMAT_ATTR: FORMAT}.items():
             study.set_user_attr(key, value)
-    _wait_for_identity(study, shared=not url.startswith("sqlite"))
     check_format(study.user_attrs, name)
     found = [direction.name.lower() for direction in study.directions]
     if found != list(directions):
@@ -219,6 +221,12 @@ def _wait_for_identity(study: optuna.Study, shared: bool) -> None:
     limit = time.monotonic() + (IDENTITY_SECONDS if shared else 0.0)
     while FORMAT_ATTR not in study.user_attrs and time.monotonic() < limit:
         time.sleep(0.1)
+
+
+def _is_half_made(study: optuna.Study, identity: Mapping[str, Any]) -> bool:
+    """Whether a process was killed while it made the study: nothing is in it but a part of its identity."""
+    attrs = study.user_attrs
+    return FORMAT_ATTR not in attrs and set(attrs) <= set(identity) and not study.get_trials(deepcopy=False)
 
 
 def _known(runs: Path) -> str:
