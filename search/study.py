@@ -33,7 +33,7 @@ from search.run.stop import StopRequest, stop_signals
 from search.samplers.base import Proposer
 from search.storage.data_facts import FACTS_ATTR, DataFacts
 from search.storage.record import Record
-from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
+from search.storage.study import BEST, DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
 from search.workers.messages import Setup
 from search.workers.pool import prepare, worker_pool
 from search.workers.slots import worker_devices
@@ -236,7 +236,7 @@ def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interru
     exported = None
     if best and not is_interrupted:
         try:
-            exported = export(store, config, best[0], store.folder / "best", data)
+            exported = export(store, config, best[0], store.folder / BEST, data)
         except StudyError as error:  # the weights are on another machine, which does not harm the study
             stop = f"{stop}; {error}"
     spent = sum(record.seconds for record in records)

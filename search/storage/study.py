@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import optuna
 
 FORMAT = 1  # of the attributes in Optuna's storage
+TRIALS, BEST = "trials", "best"  # in the folder of a study
 FORMAT_ATTR, TEXT_ATTR, DATA_ATTR = "genome_format", "genome_study", "data_digest"
 
 IDENTITY_SECONDS = 5.0  # in which a coordinator that makes a study stores the study's identity
@@ -67,7 +68,7 @@ class Store:
 
     def trial_folder(self, number: int) -> Path:
         """Return the folder of one trial's genome, weights and report."""
-        return self.folder / "trials" / str(number)
+        return self.folder / TRIALS / str(number)
 
     def seed_folder(self, number: int, seed: int) -> Path:
         """Return the folder of a trial's network, retrained in the finale with one seed."""
@@ -109,7 +110,7 @@ def open_to_run(claimed: Claim, directions: Sequence[str], identity: Mapping[str
     if (file := sqlite_file(claimed.url)) is not None:
         use_write_ahead_log(file)
     with reading(claimed.url, "used"):
-        study = _open(claimed.name, claimed.url, directions, identity)
+        study = _open(claimed, directions, identity)
     if claimed.shared:
         from search.storage.transactions import database_storage
 
@@ -191,17 +192,22 @@ def check_format(attrs: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _open(name: str, url: str, directions: Sequence[str], identity: Mapping[str, Any]) -> optuna.Study:
+def _open(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> optuna.Study:
     import optuna
     from optuna.study import StudyDirection
 
-    storage = open_storage(url)
+    name, storage = claimed.name, open_storage(claimed.url)
     is_new = name not in optuna.get_all_study_names(storage)
+    if is_new and (old := [one for one in (TRIALS, BEST) if (claimed.folder / one).exists()]):
+        raise StudyError(
+            f"{claimed.folder} has the {' and '.join(old)} of a study that is not in its storage, which is lost, empty "
+            "or another one; put the storage back, or move the folder away"
+        )
     # load_if_exists: another coordinator may make the study at the same time; directions are compared below
     wanted = [StudyDirection[direction.upper()] for direction in directions]
     study = optuna.create_study(study_name=name, storage=storage, directions=wanted, load_if_exists=True)
     if not is_new:
-        _wait_for_identity(study, shared=not url.startswith("sqlite"))
+        _wait_for_identity(study, shared=claimed.shared)
     if is_new or _is_half_made(study, identity):
         # the format is the last: a study that has it is whole
         for key, value in {**identity, FORMAT_ATTR: FORMAT}.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -79,3 +80,16 @@ def test_a_study_of_another_program_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="`genome search` did not make; rename yours"):
             made(runs)
         assert study.user_attrs == attrs
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda file: file.write_bytes(b"")])
+@pytest.mark.parametrize("kept", ["trials", "best"])
+def test_a_study_whose_storage_is_lost_is_not_begun_again_in_its_folder(
+    tmp_path: Path, kept: str, lose: Callable[[Path], None]
+) -> None:
+    made(tmp_path)
+    (tmp_path / "tiny" / kept).mkdir()
+    assert made(tmp_path)[FORMAT_ATTR] == FORMAT
+    lose(tmp_path / "tiny" / "study.db")
+    with pytest.raises(StudyError, match=f"has the {kept} of a study that is not in its storage"):
+        made(tmp_path)
