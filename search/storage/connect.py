@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
@@ -32,15 +33,16 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
     """
     import optuna
 
+    file = None if makes_tables else sqlite_file(url)
+    place = url if file is None else _uri_url(file, reading_query(file))
     # with the cache that optuna.create_study puts around a URL, which reads finished trials once
-    return optuna.storages.get_storage(_open(url, url, LOCK_SECONDS, makes_tables))
+    return optuna.storages.get_storage(_open(place, url, LOCK_SECONDS, makes_tables))
 
 
 def storage_to_write(url: str, lock_seconds: float) -> DatabaseStorage:
     """Return Optuna's storage at a URL. A file or table that does not exist is not made."""
     file = sqlite_file(url)
-    # quoted twice: SQLAlchemy unquotes once, SQLite once more
-    place = url if file is None else f"sqlite:///{quote(file.absolute().as_uri())}?mode=rw&uri=true"
+    place = url if file is None else _uri_url(file, "mode=rw")
     return _open(place, url, lock_seconds, makes_tables=False)
 
 
@@ -179,6 +181,21 @@ def sqlite_file(url: str | None) -> Path | None:
 def sqlite_url(file: Path) -> str:
     """Return the URL of an SQLite file: what a URL would read as something else, such as % and ?, is quoted."""
     return f"sqlite:///{quote(file.as_posix(), safe='/:')}"
+
+
+def _uri_url(file: Path, query: str) -> str:
+    """Return the URL of an SQLite file with a query for SQLite."""
+    # quoted twice: SQLAlchemy unquotes once, SQLite once more
+    return f"sqlite:///{quote(file.absolute().as_uri())}?{query}&uri=true"
+
+
+def reading_query(file: Path) -> str:
+    """Return the query with which SQLite reads a file, also in a folder that this process cannot write.
+
+    Without a write-ahead log, SQLite would make one there; such a file is taken not to change.
+    """
+    log = file.with_name(file.name + "-wal")
+    return "mode=ro" if log.exists() or os.access(file.parent, os.W_OK) else "mode=ro&immutable=1"
 
 
 def without_password(url: str) -> str:
