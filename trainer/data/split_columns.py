@@ -12,7 +12,17 @@ WORDS = frozenset(
     {"split", "splits", "subset", "partition", "fold", "folds", "kfold"}
 )  # one of a name's words
 NAMES = frozenset({"set", "usage", "phase"})  # the whole name
-FLAGS = frozenset({"", "0", "1", "0.0", "1.0", "true", "false", "yes", "no"})
+YES, NO = frozenset({"1", "1.0", "true", "yes"}), frozenset({"0", "0.0", "false", "no"})
+FLAGS = YES | NO | {""}
+# What a row is of that none of the columns is_train, is_valid and is_test marks.
+UNMARKED = {
+    frozenset({"train"}): "test",
+    frozenset({"valid"}): "train",
+    frozenset({"test"}): "train",
+    frozenset({"train", "valid"}): "test",
+    frozenset({"train", "test"}): "valid",
+    frozenset({"valid", "test"}): "train",
+}
 # FER2013: the challenge's public test images are what is commonly used as valid, the private ones as test.
 CELLS = {"publictest": "valid", "privatetest": "test"}
 
@@ -28,6 +38,9 @@ def split_column(
     """
     found = {name: cells for name, cells in columns.items() if _says(name, cells, known)}
     read = {name: [_split(cell) for cell in cells] for name, cells in found.items()}
+    if (flags := _flags(found)) and (known or len(columns) > len(flags)):
+        read = {name: splits for name, splits in read.items() if name not in flags.values()}
+        read[" and ".join(flags.values())] = _marked(flags, columns, at)
     for name, splits in read.items():
         if None in splits and (any(splits) or all(None in other for other in read.values())):
             _refuse(
@@ -46,6 +59,30 @@ def split_column(
     return None if first is None else (first, whole[first])
 
 
+def _flags(found: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the column of yes and no that marks the rows of a split, such as is_train, by the split."""
+    marks = {name: cells for name, cells in found.items() if all(cell.lower() in YES | NO for cell in cells)}
+    named = {name: {split_of(word.removeprefix("is")) for word in _words(name)} - {None} for name in marks}
+    return {str(next(iter(of))): name for name, of in named.items() if len(of) == 1}
+
+
+def _marked(
+    flags: Mapping[str, str], columns: Mapping[str, Sequence[str]], at: Callable[[int], str]
+) -> list[str | None]:
+    """Return the split of each row by the columns that mark one split each. Raises DataError where two mark a row."""
+    rows: list[str | None] = []
+    for row, cells in enumerate(zip(*(columns[name] for name in flags.values()), strict=True)):
+        marked = [split for split, cell in zip(flags, cells, strict=True) if cell.lower() in YES]
+        if len(marked) > 1:
+            raise DataError(f"{at(row)} is of {marked[0]} and of {marked[1]} by its columns; mark one split a row")
+        rows.append(marked[0] if marked else UNMARKED.get(frozenset(flags)))
+    return rows
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+
+
 def _refuse(name: str, cells: Sequence[str], row: int, alone: bool, at: Callable[[int], str]) -> None:
     if alone:  # the one column beside the images is their label
         return
@@ -62,7 +99,7 @@ def _split(cell: str) -> str | None:
 
 def _says(name: str, cells: Sequence[str], known: Sequence[str]) -> bool:
     """Whether a column is one of splits: by its name, or by cells of which each is the name of a split."""
-    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
+    words = _words(name)
     joined = "".join(words)
     if joined in NAMES or WORDS & set(words) or (words and words[0].startswith("is") and _is_split(words)):
         return True

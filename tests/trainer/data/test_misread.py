@@ -35,9 +35,7 @@ def of_parts(one: str, two: str, three: str) -> list[str]:
         ("phase", of_parts("a", "b", "c"), "2 has a"),
         ("data_split", of_parts("train", "val", "held out"), "22 has held out"),
         ("Usage", of_parts("Training", "Public", "Private"), "12 has Public"),
-        ("is_train", of_parts("True", "True", "False"), "2 has True"),
-        ("isTraining", of_parts("1", "1", "0"), "2 has 1"),
-        ("train", of_parts("1", "1", "0"), "2 has 1"),
+        ("is_train", [*of_parts("1", "1", "0")[:-1], ""], "2 has 1"),
         ("fold", of_parts("1", "2", "3"), "2 has 1"),
     ],
 )
@@ -57,6 +55,28 @@ def test_a_column_of_splits_is_read_by_its_name_or_its_cells(name: str, tmp_path
     expected = load(with_column(tmp_path, "split", of_parts("train", "val", "test")))
     found = load(with_column(tmp_path, name, of_parts("Training", "PublicTest", "PrivateTest")))
     assert counts(found) == [10, 10, 10] and found.digest() == expected.digest()
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"is_train": ("True", "True", "False")}, [17, 3, 10]),
+        ({"isTraining": (1, 1, 0)}, [17, 3, 10]),
+        ({"train": (1, 1, 0)}, [17, 3, 10]),
+        ({"is_test": ("no", "no", "yes")}, [17, 3, 10]),
+        ({"is_valid": (0, 0, 1)}, [17, 10, 3]),
+        ({"is_train": (1, 0, 0), "is_valid": (0, 1, 0)}, [10, 10, 10]),
+        ({"is_val": (0, 1, 0), "is_test": (0, 0, 1)}, [10, 10, 10]),
+    ],
+)
+def test_columns_that_mark_a_split(
+    columns: dict[str, tuple[Any, ...]], expected: list[int], tmp_path: Path
+) -> None:
+    rows = [(*row, *(cells[n // 10] for cells in columns.values())) for n, row in enumerate(flat(tmp_path / "x"))]
+    file = table(tmp_path / "labels.csv", ["file", "label", *columns], rows)
+    assert counts(load(file)) == expected
+    table(file, ["file", "label", "is_train", "is_test"], [(*row[:2], 1, n // 29) for n, row in enumerate(rows)])
+    assert "labels.csv:31 is of train and of test by its columns; mark one split a row" in refusal(file)
 
 
 def test_two_columns_of_splits(tmp_path: Path) -> None:

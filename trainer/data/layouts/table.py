@@ -1,4 +1,4 @@
-"""table: a CSV or JSON lines file with a column of file names and one of labels."""
+"""table: a CSV or JSON file with a column of file names and one of labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainer.data.labels import class_names, numbered
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
-from trainer.data.rows import SUFFIXES, Table, is_of_pixels, read_table
+from trainer.data.rows import Table, is_of_pixels, is_table, read_table
 from trainer.data.seen import Seen, counted
 from trainer.data.tree import Folder, scan
 from trainer.data.words import SPLITS, split_of, split_within
@@ -43,15 +43,15 @@ class _Row(NamedTuple):
 def _tables(path: Path) -> list[tuple[Path, str | None]]:
     """Return the tables of a folder with the split of each: directly in it, else in the folders of its splits."""
     if not path.is_dir():
-        return [(path, None)] if path.suffix.lower() in SUFFIXES else []
+        return [(path, None)] if is_table(path) else []
     direct = [(file, split_within(file.stem)) for file in _files(path)]
     inner = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and split_of(folder.name)]
     return direct or [(file, split_of(folder.name)) for folder in inner for file in _files(folder)]
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-    return [file for file in found if not file.name.startswith(".")]
+    found = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    return [file for file in found if is_table(file)]
 
 
 def _fits(path: Path, reading: Reading) -> bool:
@@ -64,8 +64,8 @@ def _fits(path: Path, reading: Reading) -> bool:
 
 @layout(
     "table",
-    about="a .csv, .tsv or .jsonl file with a column of file names and one of labels (or one column per class), or a "
-    "folder that has one",
+    about="a .csv, .tsv, .jsonl or .json file with a column of file names and one of labels (or one column per class), "
+    "or a folder that has one",
     splits="a column split, or names of the tables or of their folders: train, val or valid, test",
     fits=_fits,
     answers=(*OF_PICTURES, "skip", "image", "label", "group"),
