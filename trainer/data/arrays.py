@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,12 +36,20 @@ class Pair(NamedTuple):
     y_name: str
 
 
-def roles(place: str, names: list[str]) -> Roles:
-    """Find which array is what by its name. Raises DataError where two are the same, or half of a pair is missing."""
+def roles(place: str, names: Sequence[str], reading: Reading) -> Roles:
+    """Find which array is what by its name, or as the user says.
+
+    Raises DataError where two are the same, or half of a pair is missing.
+    """
+    said = {name: role for name, role in ((reading.image, "x"), (reading.label, "y")) if name}
+    if unknown := [name for name in said if name not in names]:
+        raise DataError(f"{place} has no array {unknown[0]}; it has {', '.join(names)}")
     found: dict[tuple[str, str], str] = {}
     classes, unused = None, []
     for name in names:
-        split, role = role_of(name)
+        split, role = (None, said[name]) if name in said else role_of(name)
+        if role in said.values() and name not in said and split is None:
+            role = None  # another array is said to be it
         if role == "classes" and classes is not None:
             raise DataError(f"{place}: {classes} and {name} may both be the names of the classes; keep one")
         if role == "classes":
@@ -79,8 +87,16 @@ def _check_pairs(place: str, found: Mapping[tuple[str, str], str], unused: list[
     for split in ("train", *sorted({split for split, _ in found} - {"train"})):
         for role in ("x", "y"):
             if (split, role) not in found:
-                known = f" (not understood: {', '.join(unused[:5])})" if unused else ""
-                raise DataError(f"{place} has no array {split}_{role}; it must hold {WANTED}{known}")
+                raise DataError(f"{place} has no array {split}_{role}; it must hold {WANTED}{_said(role, unused)}")
+
+
+def _said(role: str, unused: Sequence[str]) -> str:
+    """Return which arrays may be meant, with what says so."""
+    if not unused:
+        return ""
+    key = "image" if role == "x" else "label"
+    words = " or ".join(f"{key}: {name}" for name in unused[:3])
+    return f" (not understood: {', '.join(unused[:5])}; if one is it, say {words})"
 
 
 def raw_of(

@@ -65,9 +65,9 @@ def _read(shape: tuple[int, ...], order: str) -> str:
 
 
 def images_first(place: str, array: Array, labels: int) -> Array:
-    """Return images whose first axis counts them; SVHN's files have it last, (H, W, C, N)."""
-    if array.ndim == 4 and array.shape[0] != labels and array.shape[3] == labels:
-        return np.moveaxis(array, 3, 0)
+    """Return images whose first axis counts them; MATLAB's files have it last, (H, W, N) or SVHN's (H, W, C, N)."""
+    if array.ndim in (3, 4) and array.shape[0] != labels and array.shape[-1] == labels:
+        return np.moveaxis(array, -1, 0)
     return array
 
 

@@ -18,6 +18,7 @@ from trainer.errors import DataError
 
 LOOKED_AT = 200  # rows by which the column of file names is found
 LABELS = ("label", "labels", "class", "class_name", "classname", "category", "target", "y")
+LABEL_NUMBERS = ("classid", "class_id", "labelid", "label_id")  # where no column has a name of `LABELS`
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -67,6 +68,7 @@ def _names_files(cells: Sequence[str], names: ImageNames) -> bool:
 def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
     """Return labels and splits of a table, None where it has no label column. Raises DataError where two may be it."""
     known = [name for name in table.columns if name.lower() in LABELS and name != images]
+    known = known or [name for name in table.columns if name.lower() in LABEL_NUMBERS]
     about = _splits(
         table, (images, reading.label, reading.group), [reading.label] if reading.label else known
     )

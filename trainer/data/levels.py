@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trainer.data.hints import hint_of_folder
 from trainer.data.tree import Folder
-from trainer.data.words import split_of
+from trainer.data.words import split_of, splits_of
 from trainer.errors import DataError
 
 # Folders of these names hold a part of each image's facts, or pieces of a set; they are no classes.
@@ -17,14 +18,17 @@ CONTAINERS = frozenset(
         "groundtruth",
         "images",
         "imgs",
+        "inputs",
         "jpegimages",
         "labels",
         "masks",
         "metadata",
         "segmentations",
+        "targets",
     }
 )
 PIECE = re.compile(r"(.*[_\- ])?(part|shard|batch|fold|chunk|images|imgs)[_\- ]?\d+", re.IGNORECASE)
+YEAR = re.compile(r"(19|20)\d\d")
 SHOWN = 4  # names of folders in a sentence
 
 
@@ -41,9 +45,10 @@ def split_folders(root: Folder) -> Mapping[str, Folder]:
 
     Raises DataError where only a part of the folders are splits.
     """
-    named = [(split, folder) for folder in root.filled if (split := split_of(folder.path.name))]
+    splits = splits_of([folder.path.name for folder in root.filled])
+    named = [(split, folder) for split, folder in zip(splits, root.filled, strict=True) if split]
     found = dict(named)
-    others = [folder for folder in root.filled if split_of(folder.path.name) is None]
+    others = [folder for split, folder in zip(splits, root.filled, strict=True) if split is None]
     if not found or _is_a_class(found, others):
         return {}
     if len(found) < len(named):
@@ -118,7 +123,7 @@ def check_level(root: Folder) -> Sequence[Folder]:
 def _flat(root: Folder) -> str:
     flat = [folder for folder in (root, *root.filled) if folder.images]
     if not flat:
-        return ""
+        return hint_of_folder([file for folder in root.walk() for file in folder.others])
     return (
         f" ({flat[0].path.name} holds {len(flat[0].images)} images: name their classes in a CSV file with a column of "
         "file names and one of labels, or sort them into folders)"
@@ -127,11 +132,17 @@ def _flat(root: Folder) -> str:
 
 def _check_containers(root: Folder, folders: Sequence[Folder]) -> None:
     names = [folder.path.name for folder in folders]
-    if any(name.lower() in CONTAINERS for name in names):
+    if {name.lower() for name in names} == {"input", "target"} or any(name.lower() in CONTAINERS for name in names):
         raise DataError(
             f"{root.path} has {_listed(folders)}, which look like parts of one set and not like classes; give the path "
             f"of the folder with the class folders, a CSV file of names and labels, or say classes: "
             f"[{', '.join(names[:SHOWN])}] if they are the classes"
+        )
+    shared = sorted(set.intersection(*({inner.path.name for inner in folder.filled} for folder in folders)))
+    if len(shared) > 1 and (all(map(PIECE.fullmatch, names)) or all(map(YEAR.fullmatch, names))):
+        raise DataError(
+            f"{root.path} has {_listed(folders)}, which look like pieces of one set, each with the same classes; say "
+            f"classes: [{', '.join(shared)}] to read all of them as one set, or give the path of one"
         )
     if all(PIECE.fullmatch(name) for name in names):
         raise DataError(

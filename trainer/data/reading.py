@@ -62,6 +62,10 @@ class Reading:
             if value is not None
         }
 
+    def of_table(self) -> bool:
+        """Return whether anything is said of the columns of a table."""
+        return any((self.image, self.label, self.group))
+
     def of_pixels(self) -> dict[str, Any]:
         """Return what is said of pixels: pictures that come later are read by it too."""
         return {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 
 SPLITS = ("train", "valid", "test")
 _SPLIT = re.compile(
     r"(?P<train>train(ing)?|trn)|(?P<valid>val(id(ation)?)?|dev)|(?P<test>test(ing)?|tst|t10k|eval(uation)?)"
 )
-_TAIL = re.compile(r"([_\- ]?(set|data|images|imgs|split))?")
+_TAIL = re.compile(r"([_\- ]?(set|data|images|imgs|split))?([_\- ]?(19|20)\d\d)?")
 
 IMAGES = frozenset({"x", "image", "images", "img", "imgs", "data", "pixels", "inputs", "input", "features"})
 LABELS = frozenset({"y", "label", "labels", "lbl", "target", "targets"})
@@ -16,12 +18,21 @@ NAMES = frozenset({"classes", "classnames", "labelnames", "targetnames"})
 
 
 def split_of(name: str) -> str | None:
-    """Return train, valid or test for a name that says no more than that, such as Train, val or testing_set."""
+    """Return train, valid or test for a name that says no more than that, such as Train, val, testing_set or val2017."""
     lower = name.lower()
     found = _SPLIT.match(lower)
     if found is None or _TAIL.fullmatch(lower[found.end() :]) is None:
         return None
     return found.lastgroup or next(key for key, value in found.groupdict().items() if value)
+
+
+def splits_of(names: Sequence[str]) -> list[str | None]:
+    """Return the split of each name of a folder, also where all begin alike, as flowers_train and flowers_test."""
+    found = [split_of(name) for name in names]
+    if any(found) or len(names) < 2:
+        return found
+    begin = re.match(r"(.*[_\- ])?", os.path.commonprefix(names))
+    return [split_of(name[begin.end() if begin else 0 :]) for name in names]
 
 
 def split_within(name: str) -> str | None:

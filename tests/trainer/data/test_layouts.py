@@ -103,7 +103,7 @@ def test_a_path_of_no_layout_names_those_that_are_known(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
         assert hint in refusal(tmp_path / name)
     put(tmp_path / "pets")
-    assert "layout is 'tar'; it may be array_files, folders" in refusal(tmp_path / "pets", layout="tar")
+    assert "layout is 'tar'; it may be array_files, " in refusal(tmp_path / "pets", layout="tar")
 
 
 def test_a_name_of_a_data_set_beside_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

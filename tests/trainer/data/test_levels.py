@@ -128,7 +128,7 @@ def strange_class(root: Path) -> None:
             3,
         ),
         (shards, "look like pieces of one set", ["HAM_images_part_1", "HAM_images_part_2"], 2),
-        (images_and_trimaps, "look like parts of one set and not like classes", ["images", "annotations"], 2),
+        (images_and_trimaps, "has annotations/ and images/, a picture for each picture", ["images", "annotations"], 2),
         (flat_train, "has train/, which looks like a split, and also test1/", ["train", "test1"], 2),
         (
             groups,
@@ -150,7 +150,7 @@ def strange_class(root: Path) -> None:
             None,
             0,
         ),
-        (yolo, "train has 5 images and no class folders, so their classes are not known", None, 0),
+        (yolo, "labels/train/0.txt has boxes of objects (YOLO), which is object detection", None, 0),
         (unlabelled_test, "test has 5 images and no class folders, so their classes are not known", None, 0),
         (
             train_alone,

@@ -1,4 +1,4 @@
-"""array_files: one array a file, .npy, .npz with one array, or the IDX files of MNIST."""
+"""array_files: arrays in several files, .npy, .npz, HDF5, or the IDX files of MNIST."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ import numpy as np
 
 from trainer.data.arrays import Pair, raw_of, roles, unused_arrays
 from trainer.data.layouts.hdf5 import SUFFIXES as HDF5
-from trainer.data.layouts.hdf5 import only_array
+from trainer.data.layouts.hdf5 import array_names, read_array
 from trainer.data.layouts.registry import OF_ARRAYS, layout
 from trainer.data.npy import Archive, names_of, read_npy
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import counted
+from trainer.data.words import role_of, split_of, split_within
 from trainer.errors import DataError
 
 IDX_KINDS = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 MAX_IDX_BYTES = 1 << 33
 BLOCK = 1 << 20  # bytes that are compared at a time
+
+
+class _Array(NamedTuple):
+    """An array of a file."""
+
+    file: Path
+    inner: str | None  # its name in an archive
 
 
 class _Files(NamedTuple):
@@ -34,14 +42,21 @@ class _Files(NamedTuple):
 
 
 def _files(path: Path) -> Mapping[str, list[Path]]:
-    """Return the files of arrays in a folder by the part of their name that says what they are."""
+    """Return the files of arrays of a folder, or of the folders of its splits, by what says what they are."""
+    inner = [folder for folder in sorted(path.iterdir()) if split_of(folder.name) and folder.is_dir()]
+    return _files_in(path, "") or {
+        name: files for folder in inner for name, files in _files_in(folder, f"{folder.name} ").items()
+    }
+
+
+def _files_in(folder: Path, before: str) -> Mapping[str, list[Path]]:
     found: dict[str, list[Path]] = {}
-    for file in sorted(path.iterdir()):
+    for file in sorted(folder.iterdir()):
         name = file.name.lower().removesuffix(".gz")
         if not file.name.startswith(".") and (
             name.endswith((".npy", ".npz", *HDF5)) or ("idx" in name and "ubyte" in name)
         ):
-            found.setdefault(name if "idx" in name else Path(name).stem, []).append(file)
+            found.setdefault(before + (name if "idx" in name else Path(name).stem), []).append(file)
     return found
 
 
@@ -73,44 +88,73 @@ def _is_packed(archive: Path, file: Path) -> bool:
 
 @layout(
     "array_files",
-    about="a folder with one array a file: .npy, .npz (KMNIST) or .h5 (PatchCamelyon) of one array, or IDX (MNIST), as "
-    "train-images.npy and train-labels.npy",
-    splits="names of the files: train, val or valid, test; files without one are split here",
+    about="a folder of files of arrays: .npy, .npz (KMNIST), .h5 (PatchCamelyon) or IDX (MNIST), as train-images.npy and "
+    "train-labels.npy, or train.npz and test.npz with images and labels in each",
+    splits="names of the files or of their folders: train, val or valid, test; files without one are split here",
     fits=lambda path, _: path.is_dir() and len(_files(path)) > 1,
     answers=OF_ARRAYS,
 )
 def read(path: Path, reading: Reading) -> Raw:
-    """Read pairs of files; a file `classes.npy` of strings names the classes. Raises DataError."""
+    """Read arrays of several files; an array `classes` of strings names the classes. Raises DataError."""
     files, packed = _one_each(path)
-    found = roles(str(path), list(files))
+    arrays = _arrays(files)
+    _check_names(path, files)
+    found = roles(str(path), list(arrays), reading)
     pairs = {}
     for split in dict.fromkeys(split for split, _ in found.names):
-        x, y = (files[found.names[split, role]] for role in ("x", "y"))
-        pairs[split] = Pair(_array(x), _array(y), x.name, y.name)
-    names = names_of(found.classes, _array(files[found.classes])) if found.classes else None
+        x, y = (arrays[found.names[split, role]] for role in ("x", "y"))
+        pairs[split] = Pair(_read(x), _read(y), _told(x), _told(y))
+    names = names_of(found.classes, _read(arrays[found.classes])) if found.classes else None
     about = unused_arrays(found)._replace(layout="files of arrays")
     archives = counted([("the archive of a file beside it", file.name) for file in packed])
     about = about._replace(skipped=(*about.skipped, *archives))
     return raw_of(str(path), path.resolve().name, pairs, names, reading, about)
 
 
-def _array(file: Path) -> Array:
-    suffix = file.suffix.lower()
+def _arrays(files: Mapping[str, Path]) -> dict[str, _Array]:
+    """Return every array by the name of its file, with its own name behind it where the file has several."""
+    found = {}
+    for name, file in files.items():
+        inner = _inner(file)
+        for one in inner:
+            found[name if len(inner) == 1 else f"{name} {one}"] = _Array(file, one)
+    return found
+
+
+def _inner(file: Path) -> Sequence[str | None]:
+    """Return the names of the arrays of a file, None for the one of a file that has no names."""
+    if file.suffix.lower() in HDF5:
+        return array_names(file)
+    if file.suffix.lower() != ".npz":
+        return [None]
+    with Archive(file) as archive:
+        return archive.names()
+
+
+def _check_names(path: Path, files: Mapping[str, Path]) -> None:
+    """Raise DataError where there is one file a class, as Quick, Draw! has them: its names say no part of a set."""
+    if not any(role_of(name)[1] or split_within(name) for name in files):
+        listed = ", ".join(file.name for file in list(files.values())[:3])
+        raise DataError(
+            f"{path} has {listed}, whose names say neither images nor labels; if each is one file a class, join them into "
+            "train-images.npy (N, H, W) and train-labels.npy (N,)"
+        )
+
+
+def _told(array: _Array) -> str:
+    return array.file.name if array.inner is None else f"{array.file.name} {array.inner}"
+
+
+def _read(array: _Array) -> Array:
+    file, suffix = array.file, array.file.suffix.lower()
     if suffix == ".npy":
         return read_npy(file)
-    if suffix == ".npz":
-        return _only_array(file)
+    if array.inner is None:
+        return _idx(file)
     if suffix in HDF5:
-        return only_array(file)
-    return _idx(file)
-
-
-def _only_array(file: Path) -> Array:
+        return read_array(file, array.inner)
     with Archive(file) as archive:
-        names = archive.names()
-        if len(names) != 1:
-            raise DataError(f"{file} holds {len(names)} arrays; a file of this layout holds one")
-        return archive.read(names[0])
+        return archive.read(array.inner)
 
 
 def _idx(file: Path) -> Array:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from trainer.data.gather import Listed, gather
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.levels import check_level, descend, said_classes, split_folders
+from trainer.data.name_classes import advice
+from trainer.data.other_tasks import other_task
 from trainer.data.raw import Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
@@ -24,27 +26,22 @@ class _Classes(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _fits(path: Path, reading: Reading) -> bool:
-    """Whether there are two folders with images, or one whose folders hold images."""
+def fits(path: Path, reading: Reading) -> bool:
+    """Whether the class folders of a folder can be told."""
     if not path.is_dir():
         return False
-    folders = scan(path, reading.skip).filled
-    return (len(folders) > 1 and any(inner.filled or not _is_flat_split(inner) for inner in folders)) or (
-        len(folders) == 1 and bool(folders[0].filled)
-    )
-
-
-def _is_flat_split(folder: Folder) -> bool:
-    from trainer.data.words import split_within
-
-    return split_within(folder.path.name) is not None and not folder.filled
+    tree = scan(path, reading.skip)
+    try:
+        return bool(_classes(tree, reading))
+    except DataError:  # where no other layout fits, the reader says it
+        return False
 
 
 @layout(
     "folders",
     about="a folder with one subfolder per class, each with image files, at any depth",
     splits="folders train, val and test (training, valid, Test ..) above the class folders",
-    fits=_fits,
+    fits=fits,
     answers=(*OF_PICTURES, "skip"),
 )
 def read(path: Path, reading: Reading) -> Raw:
@@ -53,7 +50,7 @@ def read(path: Path, reading: Reading) -> Raw:
     Raises DataError where it is open which folders are the classes, and for what cannot be read.
     """
     tree = scan(path, reading.skip)
-    found = _classes(tree, reading)
+    found = _told_classes(tree, reading)
     names = reading.classes or tuple(sorted({folder.path.name for folder in found.parts["train"]}))
     _check_names(tree.path, found, names)
     listed = {part: _listed(folders, names) for part, folders in found.parts.items()}
@@ -66,6 +63,18 @@ def read(path: Path, reading: Reading) -> Raw:
         notes=(*found.notes, *_nested(found)),
     )
     return gathered.raw(path, path.resolve().name, names, seen)
+
+
+def _told_classes(tree: Folder, reading: Reading) -> _Classes:
+    """Return the classes. Raises DataError, with the task of the images where they have another one."""
+    try:
+        return _classes(tree, reading)
+    except DataError as error:
+        if names := advice(tree):
+            raise DataError(f"{error}; {names}") from None
+        if said := other_task(tree):
+            raise DataError(said) from None
+        raise
 
 
 def _classes(tree: Folder, reading: Reading) -> _Classes:

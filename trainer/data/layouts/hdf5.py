@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,13 @@ SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read data sets of an HDF5 file. Raises DataError; object types other than text are refused."""
-    h5py = needed("h5py", "hdf5", f"{path} is an HDF5 file")
-    try:
-        with h5py.File(path, "r") as opened:
-            return _read(path, opened, h5py, reading)
-    except OSError as error:
-        raise DataError(f"{path} is no readable HDF5 file ({' '.join(str(error).split())[:120]})") from None
+    raw: Raw = _opened(path, lambda opened, h5py: _read(path, opened, h5py, reading))
+    return raw
 
 
 def _read(path: Path, opened: Any, h5py: Any, reading: Reading) -> Raw:
-    names: list[str] = []
-    opened.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    found = roles(str(path), names)
+    names = _names(opened, h5py)
+    found = roles(str(path), names, reading)
     pairs = {}
     for split in dict.fromkeys(split for split, _ in found.names):
         x, y = found.names[split, "x"], found.names[split, "y"]
@@ -53,15 +49,27 @@ def _read(path: Path, opened: Any, h5py: Any, reading: Reading) -> Raw:
     return raw_of(str(path), path.stem, pairs, names_said, reading, about)
 
 
-def only_array(path: Path) -> Array:
-    """Return the one array of an HDF5 file. Raises DataError where there is none, or several."""
+def _names(opened: Any, h5py: Any) -> list[str]:
+    names: list[str] = []
+    opened.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names
+
+
+def array_names(path: Path) -> list[str]:
+    """Return the names of the data sets of an HDF5 file. Raises DataError."""
+    return _opened(path, _names)
+
+
+def read_array(path: Path, name: str) -> Array:
+    """Return a data set of an HDF5 file. Raises DataError."""
+    return _opened(path, lambda opened, h5py: _array(path, opened[name], h5py))
+
+
+def _opened(path: Path, read: Callable[[Any, Any], Any]) -> Any:
     h5py = needed("h5py", "hdf5", f"{path} is an HDF5 file")
     try:
         with h5py.File(path, "r") as opened:
-            names = list(opened)
-            if len(names) != 1 or not isinstance(opened[names[0]], h5py.Dataset):
-                raise DataError(f"{path} holds {', '.join(names)}; a file of this layout holds one data set")
-            return _array(path, opened[names[0]], h5py)
+            return read(opened, h5py)
     except OSError as error:
         raise DataError(f"{path} is no readable HDF5 file ({' '.join(str(error).split())[:120]})") from None
 

@@ -34,7 +34,7 @@ def read(path: Path, reading: Reading) -> Raw:
     """Read MATLAB files up to version 7. Raises DataError for any other, and for what holds no arrays of numbers."""
     files = _files(path)
     arrays = _all_arrays(path, files)
-    found = roles(str(path), list(arrays))
+    found = roles(str(path), list(arrays), reading)
     pairs = {}
     for split in dict.fromkeys(split for split, _ in found.names):
         x, y = found.names[split, "x"], found.names[split, "y"]

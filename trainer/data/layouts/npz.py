@@ -22,7 +22,7 @@ from trainer.errors import DataError
 def read(path: Path, reading: Reading) -> Raw:
     """Read an .npz; an array `classes` of strings names the classes. Raises DataError; pickled objects are refused."""
     with Archive(path) as archive:
-        found = roles(str(path), _named(archive))
+        found = roles(str(path), _named(archive), reading)
         pairs = {}
         for split in dict.fromkeys(split for split, _ in found.names):
             x, y = found.names[split, "x"], found.names[split, "y"]

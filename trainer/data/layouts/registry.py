@@ -14,8 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from trainer.data.hints import hint_of
 from trainer.data.named import NAMES
 from trainer.data.reading import Reading
+from trainer.data.tree import scan
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,21 +28,10 @@ if TYPE_CHECKING:
 
 # What may be said of picture files and of arrays, whatever the layout.
 OF_PICTURES = ("size", "alpha", "bits", "range", "pages", "classes")
-OF_ARRAYS = ("channels", "bits", "range", "classes")
+OF_ARRAYS = ("channels", "bits", "range", "classes", "image", "label")
 
-# What to do with files of no layout that people have.
-HINTS: Mapping[str, str] = {
-    **dict.fromkeys(
-        (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"),
-        "is an archive; unpack it and give its folder",
-    ),
-    **dict.fromkeys(
-        (".pickle", ".pkl", ".pt", ".pth"),
-        "may hold code, which is never run; save its arrays with numpy.savez",
-    ),
-    ".npy": "is one array; give the folder that holds it and the file of its labels",
-}
 ENTRY_POINTS = "genome.image_layouts"
+DEPTH = 2  # folders that are looked into for the one thing that has a layout
 
 
 class Layout(NamedTuple):
@@ -103,7 +94,7 @@ def read_own(name: str, reading: Reading, *, mirror: bool) -> Raw:
     """Read own images at a path. Raises DataError, one sentence."""
     path = _path(name)
     try:
-        chosen = _chosen(path, reading)
+        path, chosen = _chosen(path, reading)
         _check_answers(path, reading, chosen)
         raw = chosen.read(path, reading)
     except OSError as error:
@@ -134,20 +125,39 @@ def _check_answers(path: Path, reading: Reading, chosen: Layout) -> None:
             )
 
 
-def _chosen(path: Path, reading: Reading) -> Layout:
+def _chosen(path: Path, reading: Reading) -> tuple[Path, Layout]:
+    """Return the layout of a path, or of the only thing below it that has one."""
     known = layouts()
     if reading.layout is not None:
         if reading.layout not in known:
             raise DataError(f"layout is {reading.layout!r}; it may be {', '.join(known)}")
-        return known[reading.layout]
-    fitting = [one for one in known.values() if one.fits(path, reading)]
+        return path, known[reading.layout]
+    fitting = _fitting(path, reading)
+    if not fitting and path.is_dir() and (below := _below(path, reading)):
+        return _chosen(below, reading)
     if not fitting and path.is_dir():
-        return known["folders"]  # it says what is missing
-    if not fitting and (hint := HINTS.get(path.suffix.lower())):
+        return path, known["folders"]  # it says what is missing
+    if not fitting and (hint := hint_of(path)):
         raise DataError(f"{path} {hint}")
     if not fitting:
         raise DataError(f"{path} is of no layout that is known ({', '.join(known)})")
     if len(fitting) > 1:
         ways = " or ".join(f"layout: {one.word} ({one.about})" for one in fitting)
         raise DataError(f"{path} can be read in {len(fitting)} ways; say {ways}")
-    return fitting[0]
+    return path, fitting[0]
+
+
+def _fitting(path: Path, reading: Reading) -> list[Layout]:
+    return [one for one in layouts().values() if one.fits(path, reading)]
+
+
+def _below(path: Path, reading: Reading, depth: int = 0) -> Path | None:
+    """Return the one file or folder below a folder without images that has a layout, as MNIST/raw or data/set.npz."""
+    if depth == 0 and scan(path, reading.skip).holds_images:
+        return None
+    inside = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
+    found = [entry for entry in inside if _fitting(entry, reading)]
+    if not found and depth < DEPTH:
+        deeper = (_below(entry, reading, depth + 1) for entry in inside if entry.is_dir())
+        found = [entry for entry in deeper if entry]
+    return found[0] if len(found) == 1 else None

@@ -12,11 +12,13 @@ from trainer.data.columns import Labelled, image_column, labelled
 from trainer.data.gather import Listed, gather
 from trainer.data.image_names import ImageNames, common_parts
 from trainer.data.labels import class_names, numbered
+from trainer.data.layouts import folders
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
 from trainer.data.rows import Table, is_of_pixels, is_table, read_table
 from trainer.data.seen import Seen, counted
+from trainer.data.split_columns import split_column
 from trainer.data.tree import Folder, scan
 from trainer.data.words import SPLITS, split_of, split_within
 from trainer.errors import DataError
@@ -55,11 +57,34 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _fits(path: Path, reading: Reading) -> bool:
-    tables = _tables(path)
+    tables = [file for file, _ in _tables(path) if path.is_file() or not _is_submission(file)]
     if not tables or not path.is_dir():
         return bool(tables) and not is_of_pixels(path)
     names = ImageNames(path, scan(path, reading.skip).files())
-    return any(image_column(read_table(file), names, reading) for file, _ in tables)
+    read = (read_table(file) for file in tables)
+    naming = [(one, images) for one in read if (images := image_column(one, names, reading))]
+    repeated = not reading.of_table() and folders.fits(path, reading)
+    return any(not (repeated and _repeats_folders(one, images, names)) for one, images in naming)
+
+
+def _is_submission(file: Path) -> bool:
+    """Whether a table is by its name what Kaggle gives as a sample of an answer: its labels are no labels."""
+    return "submission" in file.stem.lower()
+
+
+def _repeats_folders(table: Table, images: str, names: ImageNames) -> bool:
+    """Whether a table says of each file what its class folder says, and no other split than the folder above that."""
+    cells = table.column(images)
+    cut = common_parts(cells)
+    files = [names.find(cell, table.file.parent, cut=cut) for cell in cells]
+    classes = [file.parent.name if file else "" for file in files]
+    labels = [name for name in table.columns if table.column(name) == classes]
+    if not labels:
+        return False
+    others = {name: table.column(name) for name in table.columns if name not in (images, *labels)}
+    about = split_column(others, labels, table.at)
+    above = [split_of(file.parent.parent.name) if file else None for file in files]
+    return about is None or about[1] == above
 
 
 @layout(
@@ -88,7 +113,7 @@ def read(path: Path, reading: Reading) -> Raw:
         layout=_said(listings[0]),
         origins=tuple(_origin(listings, split) if split in rows else "" for split in SPLITS),
         pixels=gathered.pixels,
-        skipped=counted([*_unread(tree, listings), *passed, *_beside(tree, rows)]),
+        skipped=counted([*_unread(tree, listings, passed), *passed, *_beside(tree, rows)]),
     )
     return gathered.raw(path, path.resolve().stem, classes, seen)
 
@@ -99,10 +124,12 @@ def _said(listing: _Listing) -> str:
     )
 
 
-def _unread(tree: Folder, listings: Sequence[_Listing]) -> list[tuple[str, str]]:
-    """Return what was passed over, without the tables that were read."""
-    read = {listing.table.file for listing in listings}
-    return [(why, file) for why, file in tree.all_skipped() if tree.path / file not in read]
+def _unread(
+    tree: Folder, listings: Sequence[_Listing], passed: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return what was passed over, without the tables that were read or have a reason of their own."""
+    told = {listing.table.file.name for listing in listings} | {name for _, name in passed}
+    return [(why, file) for why, file in tree.all_skipped() if Path(file).name not in told]
 
 
 def _origin(listings: Sequence[_Listing], split: str) -> str:
@@ -116,6 +143,9 @@ def _listings(
     """Return the tables that are read, and those that are passed over with the reason."""
     found, passed = [], []
     for file, split in _tables(path):
+        if _is_submission(file) and path.is_dir():
+            passed.append(("a sample of a submission", file.name))
+            continue
         table = read_table(file)
         images = image_column(table, names, reading)
         about = labelled(table, images, reading) if images else None

@@ -174,7 +174,7 @@ def quick_draw(root: Path) -> None:
         np.save(root / f"{name}.npy", x[y == label].reshape(8, -1))
 
 
-@kind("class folders of .npy files, one image each", refused="(.npy)")
+@kind("class folders of .npy files, one image each", refused="img_00.npy is one array; give the folder")
 def npy_class_folders(root: Path) -> None:
     for one in samples():
         (root / one.name).mkdir(exist_ok=True)

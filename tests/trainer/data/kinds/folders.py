@@ -178,22 +178,24 @@ def flat_numbers(root: Path) -> None:
         save(one.pixels, root / f"{one.number:05d}.png")
 
 
-@kind("folders of folds", refused="valid: {folds", read=None)
+@kind(
+    "folders of folds",
+    refused="say classes: [cat, dog, emu] to read all of them as one set",
+    read=Read(answers={"classes": list(NAMES)}),
+)
 def folds(root: Path) -> None:
-    for number in range(1, 4):
-        for one in samples():
-            save(one.pixels, root / f"fold{number}" / one.name / f"{number}_{one.stem}.png")
+    for one in samples():
+        save(one.pixels, root / f"fold{one.number // 3 % 5 + 1}" / one.name / f"{one.stem}.png")
 
 
 @kind(
     "folders of years",
-    refused="say classes: [cat, dog, emu]",
-    read=Read((48 - 9 - 9, 9 - 3, 12), answers={"classes": list(NAMES)}),
+    refused="say classes: [cat, dog, emu] to read all of them as one set",
+    read=Read(answers={"classes": list(NAMES)}),
 )
 def years(root: Path) -> None:
-    for year in (2019, 2020):
-        for one in samples():
-            save(one.pixels, root / str(year) / one.name / f"{year}_{one.stem}.png")
+    for one in samples():
+        save(one.pixels, root / str(2019 + one.number % 2) / one.name / f"{one.stem}.png")
 
 
 @kind(

@@ -62,7 +62,7 @@ def segmentation(root: Path) -> None:
         save(grey(one.pixels), root / "masks" / f"{one.stem}.png")
 
 
-@kind("camvid: train/ and train_labels/ of segmentation", refused="look like")
+@kind("camvid: train/ and train_labels/ of segmentation", refused="skip: ['test_labels/*']")
 def camvid(root: Path) -> None:
     for split in ("train", "test"):
         for one in flat(root / split, split):
@@ -75,7 +75,7 @@ def boxes_in_a_table(root: Path) -> None:
     table(root / "annotations.csv", ["filename", "class", "xmin", "ymin", "xmax", "ymax"], [rows[0], *rows])
 
 
-@kind("pairs of pictures: input/ and target/", refused="two classes", read=None)
+@kind("pairs of pictures: input/ and target/", refused="a picture for each picture")
 def pairs(root: Path) -> None:
     for one in flat(root / "input"):
         save(one.pixels[::-1], root / "target" / f"{one.stem}.png")

@@ -92,7 +92,7 @@ def camera_raw(root: Path) -> None:
 
 @kind("microscopy: grey TIFF of 16 bits that hold 12", refused="bits: 12", read=Read(**DEEP, answers={"bits": 12}))
 def microscopy(root: Path) -> None:
-    in_folders(root, suffix=".tif", pixels=lambda pixels: (grey(pixels).astype(np.uint16) * 4095 // 255).astype(np.uint16))
+    in_folders(root, suffix=".tif", pixels=lambda pixels: (grey(pixels) * (4095 / 255)).astype(np.uint16))
 
 
 @kind("stacks of several pages", refused="pages: first", read=Read(**GREY, answers={"pages": "first"}))
