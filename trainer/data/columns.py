@@ -13,7 +13,7 @@ from trainer.data.label_texts import check_texts, whole_numbers
 from trainer.data.raw import Array
 from trainer.data.reading import Reading
 from trainer.data.rows import Table
-from trainer.data.split_columns import split_column
+from trainer.data.split_columns import Splits, split_column
 from trainer.errors import DataError
 
 LOOKED_AT = 200  # rows by which the column of file names is found
@@ -72,8 +72,9 @@ def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
     about = _splits(
         table, (images, reading.label, reading.group), [reading.label] if reading.label else known
     )
-    split, splits = about or (None, None)
-    rest = [name for name in table.columns if name not in (images, split, reading.group)]
+    splits = about.rows if about else None
+    taken = (images, reading.group, *(about.columns if about else ()))
+    rest = [name for name in table.columns if name not in taken]
     known = [name for name in rest if name in known]
     label = reading.label or (known[0] if len(known) == 1 else rest[0] if len(rest) == 1 else None)
     if label is not None:
@@ -96,7 +97,7 @@ def _few(table: Table, names: Sequence[str]) -> str:
     return " or label: ".join(sorted(names, key=lambda name: len(set(table.column(name))))[:6])
 
 
-def _splits(table: Table, taken: Sequence[str | None], known: Sequence[str]) -> tuple[str, list[str]] | None:
+def _splits(table: Table, taken: Sequence[str | None], known: Sequence[str]) -> Splits | None:
     others = {name: table.column(name) for name in table.columns if name not in taken}
     return split_column(others, known, table.at)
 

@@ -168,9 +168,18 @@ def _text(value: object) -> str:
 
 
 def is_of_pixels(file: Path) -> bool:
-    """Whether the columns of a table are pixels."""
+    """Whether the columns of a table are pixels, or the cells of a column are all pixels of an image."""
     if file.suffix.lower() in LINES | {".json"}:
         return False
     with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        head = re.split(r"[,;\t]", stream.readline())
-    return sum(bool(PIXEL.fullmatch(cell.strip().strip('"'))) for cell in head) >= FEWEST_PIXELS
+        head, first = (stream.readline() for _ in range(2))
+    names = re.split(r"[,;\t]", head)
+    return sum(bool(PIXEL.fullmatch(name.strip().strip('"'))) for name in names) >= FEWEST_PIXELS or any(
+        holds_pixels(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", first)
+    )
+
+
+def holds_pixels(cell: str) -> bool:
+    """Whether a cell is numbers with spaces between them, as the pixels of an image in FER-2013."""
+    numbers = cell.split()
+    return len(numbers) >= FEWEST_PIXELS and all(number.isdigit() for number in numbers)

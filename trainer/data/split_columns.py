@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from trainer.data.words import split_of
 from trainer.errors import DataError
@@ -14,6 +15,7 @@ WORDS = frozenset(
 NAMES = frozenset({"set", "usage", "phase"})  # the whole name
 YES, NO = frozenset({"1", "1.0", "true", "yes"}), frozenset({"0", "0.0", "false", "no"})
 FLAGS = YES | NO | {""}
+JOINT = " and "  # between columns that say the splits together
 # What a row is of that none of the columns is_train, is_valid and is_test marks.
 UNMARKED = {
     frozenset({"train"}): "test",
@@ -27,10 +29,17 @@ UNMARKED = {
 CELLS = {"publictest": "valid", "privatetest": "test"}
 
 
+class Splits(NamedTuple):
+    """The columns that say the splits, and the split of each row."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[str]
+
+
 def split_column(
     columns: Mapping[str, Sequence[str]], known: Sequence[str], at: Callable[[int], str]
-) -> tuple[str, list[str]] | None:
-    """Return the column that says the splits and the split of each row, None where no column does.
+) -> Splits | None:
+    """Return the splits that columns say, None where no column does.
 
     columns: texts by name, of those columns that are not known to be something else.  known: the columns of labels, as
     far as their names or the user say them.  at: the place of a row.  Raises DataError where a column whose name says
@@ -40,7 +49,7 @@ def split_column(
     read = {name: [_split(cell) for cell in cells] for name, cells in found.items()}
     if (flags := _flags(found)) and (known or len(columns) > len(flags)):
         read = {name: splits for name, splits in read.items() if name not in flags.values()}
-        read[" and ".join(flags.values())] = _marked(flags, columns, at)
+        read[JOINT.join(flags.values())] = _marked(flags, columns, at)
     for name, splits in read.items():
         if None in splits and (any(splits) or all(None in other for other in read.values())):
             _refuse(
@@ -56,7 +65,7 @@ def split_column(
             raise DataError(
                 f"{at(row)} is of {of_rows[row]} by {name} and not by {first}; take one column out"
             )
-    return None if first is None else (first, whole[first])
+    return None if first is None else Splits(tuple(first.split(JOINT)), whole[first])
 
 
 def _flags(found: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -153,9 +153,9 @@ def _check_splits(file: Path, split: str | None, table: Any, taken: Sequence[str
             cells = table.column(field.name).to_pylist()
             columns[field.name] = ["" if cell is None else str(cell) for cell in cells]
     about = split_column(columns, taken, lambda row: f"{file}, row {row},")
-    if about is not None and set(about[1]) - {split or about[1][0]}:
+    if about is not None and set(about.rows) - {split or about.rows[0]}:
         raise DataError(
-            f"{file} has rows of {' and '.join(sorted(set(about[1])))} by its column {about[0]}; write one file for "
+            f"{file} has rows of {' and '.join(sorted(set(about.rows)))} by its column {' and '.join(about.columns)}; write one file for "
             "each split, such as train.parquet and test.parquet"
         )
 

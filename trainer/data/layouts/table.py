@@ -84,7 +84,7 @@ def _repeats_folders(table: Table, images: str, names: ImageNames) -> bool:
     others = {name: table.column(name) for name in table.columns if name not in (images, *labels)}
     about = split_column(others, labels, table.at)
     above = [split_of(file.parent.parent.name) if file else None for file in files]
-    return about is None or about[1] == above
+    return about is None or about.rows == above
 
 
 @layout(

@@ -167,7 +167,7 @@ def npy_in_folders(root: Path) -> None:
         np.save(root / split / "labels.npy", y)
 
 
-@kind("Quick, Draw!: an array of flat drawings for each class", refused="one file a class; join them")
+@kind("Quick, Draw!: an array of flat drawings for each class", refused="if each is one file a class, join them")
 def quick_draw(root: Path) -> None:
     x, y = stacked(pixels=grey)
     for label, name in enumerate(NAMES):
