@@ -44,6 +44,7 @@ MASK_FOLDERS = frozenset(
     }
 )
 
+PACKED = (".nii.gz", ".svgz")
 HIDDEN, NO_IMAGE, LEFT_OUT = "hidden or of the system", "no image", "left out by skip"
 MASKED = "a mask beside its image (skip: [] reads masks too)"
 LOOP = "a link to a folder above it"
@@ -143,10 +144,11 @@ def _entries(path: Path) -> list[Path]:
 
 def _is_image(file: Path) -> bool:
     suffix = file.suffix.lower()
-    if suffix in UNREAD:
+    if suffix in UNREAD or file.name.lower().endswith(PACKED):
+        ending = "".join(file.suffixes[-2:]) if suffix == ".gz" else file.suffix
         raise DataError(
             f"{file} is of a format that is not read; convert it to PNG or TIFF, or leave such files out with "
-            f"skip: ['*{file.suffix}']"
+            f"skip: ['*{ending}']"
         )
     if suffix in SUFFIXES and not file.exists():
         raise DataError(f"{file} is a link to a file that is not there; restore the file or remove the link")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,37 @@ from trainer.data.arrays import Pair, raw_of, roles
 from trainer.data.layouts.registry import OF_ARRAYS, layout
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
-from trainer.data.seen import Seen
+from trainer.data.seen import Seen, counted
+from trainer.data.tree import LEFT_OUT, scan
 from trainer.data.words import split_within
 from trainer.errors import DataError
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return [file for file in sorted(path.glob("*.mat")) if not file.name.startswith(".")]
-    return [path] if path.suffix.lower() == ".mat" else []
+def _files(path: Path, reading: Reading) -> list[Path]:
+    found = sorted(path.glob("*.mat")) if path.is_dir() else [path] if path.suffix.lower() == ".mat" else []
+    return [file for file in found if not file.name.startswith(".") and not _is_left_out(file, reading)]
+
+
+def _is_left_out(file: Path, reading: Reading) -> bool:
+    return any(fnmatch(file.name, one) for one in reading.skip or ())
+
+
+def _fits(path: Path, reading: Reading) -> bool:
+    """Whether there are MATLAB files, and no images beside them that they may be the labels of."""
+    return bool(_files(path, reading)) and not (path.is_dir() and scan(path, reading.skip).holds_images)
 
 
 @layout(
     "mat",
     about="a .mat file with arrays X and y, or a folder with one for each split (SVHN)",
     splits="names of the files, or of the arrays: train, val or valid, test",
-    fits=lambda path, _: bool(_files(path)),
-    answers=OF_ARRAYS,
+    fits=_fits,
+    answers=(*OF_ARRAYS, "skip"),
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read MATLAB files up to version 7. Raises DataError for any other, and for what holds no arrays of numbers."""
-    files = _files(path)
+    files = _files(path, reading)
+    _check_splits(path, files)
     arrays = _all_arrays(path, files)
     found = roles(str(path), list(arrays), reading)
     pairs = {}
@@ -40,7 +51,20 @@ def read(path: Path, reading: Reading) -> Raw:
         x, y = found.names[split, "x"], found.names[split, "y"]
         labels = arrays[y].reshape(-1) if 1 in arrays[y].shape else arrays[y]  # MATLAB has no vectors
         pairs[split] = Pair(arrays[x], labels, x, y)
-    return raw_of(str(path), path.resolve().stem, pairs, None, reading, Seen(layout="MATLAB file"))
+    left_out = [(LEFT_OUT, file.name) for file in sorted(path.glob("*.mat")) if _is_left_out(file, reading)]
+    seen = Seen(layout="MATLAB file", skipped=counted(left_out))
+    return raw_of(str(path), path.resolve().stem, pairs, None, reading, seen)
+
+
+def _check_splits(path: Path, files: Sequence[Path]) -> None:
+    """Raise DataError where a file is of no split beside others that are, as SVHN's extra images."""
+    splits = {file: split_within(file.stem) for file in files}
+    if "train" in splits.values() and None in splits.values():
+        odd = next(file.name for file, split in splits.items() if split is None)
+        raise DataError(
+            f"{path}: {odd} is of no split beside the files of train; leave it out with skip: ['{odd}'], or put its images "
+            "into the file of train"
+        )
 
 
 def _all_arrays(path: Path, files: Sequence[Path]) -> Mapping[str, Array]:
@@ -73,8 +97,11 @@ def _arrays(file: Path) -> dict[str, Any]:
         raise DataError(f"{file} is of MATLAB 7.3, an HDF5 file; name it .h5 or save it with -v7") from None
     except Exception as error:  # a damaged file can raise nearly any exception
         raise DataError(f"{file} is no readable .mat file ({' '.join(str(error).split())[:120]})") from None
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, np.ndarray) and value.dtype.kind in "biufU" and not name.startswith("_")
-    }
+    named = {name: value for name, value in found.items() if isinstance(value, np.ndarray) and name[0] != "_"}
+    arrays = {name: value for name, value in named.items() if value.dtype.kind in "biufU"}
+    if named and not arrays:
+        raise DataError(
+            f"{file} holds structures ({', '.join(named)}), which are not read; save their arrays of images and labels, as "
+            "with numpy.savez"
+        )
+    return arrays
