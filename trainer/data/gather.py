@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainer.data import dicom
 from trainer.data.encoded import File
 from trainer.data.picture import BrokenPicture, pictures, sized
 from trainer.data.raw import Images, Labels, Part, Raw
@@ -82,9 +83,11 @@ def _sides(file: File) -> Size:
     from PIL import Image
 
     try:
+        if dicom.is_dicom(file):
+            return dicom.sides(file)
         with file.open("rb") as stream, Image.open(stream) as opened:
             return opened.height, opened.width
-    except Exception:  # Pillow cannot open it: the reader of its pixels has the word
+    except Exception:  # no library can open it: the reader of its pixels has the word
         return MAX_AUTO, MAX_AUTO
 
 

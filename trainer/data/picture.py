@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.data import deep
+from trainer.data import deep, dicom
 from trainer.data.encoded import File
 from trainer.data.pages import check_pages
 from trainer.data.raw import Array, Images
@@ -23,6 +23,8 @@ SUFFIXES = frozenset(
     {
         ".avif",
         ".bmp",
+        ".dcm",
+        ".dicom",
         ".gif",
         ".jfif",
         ".jpe",
@@ -41,7 +43,6 @@ UNREAD = frozenset(
     {
         ".arw",
         ".cr2",
-        ".dcm",
         ".dng",
         ".heic",
         ".heif",
@@ -83,6 +84,9 @@ def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+            if dicom.is_dicom(file):
+                yield from dicom.read_dicom(file, reading)
+                return
             if deep.is_tiff_beyond_pillow(file):
                 yield from deep.read_tiff(file, reading)
                 return
