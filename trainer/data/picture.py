@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainer.data import deep, dicom
 from trainer.data.encoded import File
+from trainer.data.extras import needed
 from trainer.data.pages import check_pages
 from trainer.data.raw import Array, Images
 from trainer.data.reading import Reading, Size
@@ -26,6 +28,8 @@ SUFFIXES = frozenset(
         ".dcm",
         ".dicom",
         ".gif",
+        ".heic",
+        ".heif",
         ".jfif",
         ".jpe",
         ".jpeg",
@@ -44,8 +48,6 @@ UNREAD = frozenset(
         ".arw",
         ".cr2",
         ".dng",
-        ".heic",
-        ".heif",
         ".jp2",
         ".jxl",
         ".mha",
@@ -56,6 +58,7 @@ UNREAD = frozenset(
         ".svg",
     }
 )
+HEIF = frozenset({".heic", ".heif"})
 GREY = frozenset({"1", "L", "LA"})
 COLOUR = frozenset({"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
 DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
@@ -90,6 +93,7 @@ def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[
             if deep.is_tiff_beyond_pillow(file):
                 yield from deep.read_tiff(file, reading)
                 return
+            learn_heif(file)
             with file.open("rb") as stream, Image.open(stream) as opened:
                 yield from _frames(opened, file, reading, mode)
     except DataError:
@@ -101,6 +105,12 @@ def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[
     except Exception as error:  # a damaged file can raise nearly any exception
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise BrokenPicture(f"{file} cannot be read as an image ({reason}); replace or remove it") from None
+
+
+def learn_heif(file: File) -> None:
+    """Let Pillow read HEIC where a file is of it. Raises DataError where pillow-heif is not installed."""
+    if PurePath(str(file)).suffix.lower() in HEIF:
+        needed("pillow_heif", "heic", f"{file} is HEIC", package="pillow-heif").register_heif_opener()
 
 
 def as_bytes(file: File, pixels: Array, reading: Reading) -> Images:

@@ -78,10 +78,22 @@ def sizes(root: Path) -> None:
         save(one.pixels.repeat(side, 0).repeat(side, 1), root / one.name / f"{one.stem}.jpg")
 
 
-@kind("HEIC of an iPhone", refused="convert it")
+@kind("HEIC of an iPhone beside JPEG, held upright")
 def heic(root: Path) -> None:
-    in_folders(root)
-    (root / "cat" / "IMG_0001.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    import pillow_heif
+
+    for one in samples():
+        file = root / one.name / f"IMG_{one.number:04d}.HEIC"
+        about = Image.Exif()
+        about[0x0112] = 6
+        if one.number % 3 == 0:
+            save(np.rot90(one.pixels), file.with_suffix(".JPG"), exif=about)
+        else:
+            file.parent.mkdir(exist_ok=True)
+            turned = Image.fromarray(np.ascontiguousarray(np.rot90(one.pixels)))
+            held = pillow_heif.from_pillow(turned)
+            held.info["exif"] = about.tobytes()
+            held.save(file, quality=-1, chroma=444)
 
 
 @kind("raw files of a camera", refused="skip: ['*.cr2']")
