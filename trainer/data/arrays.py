@@ -87,7 +87,9 @@ def _check_pairs(place: str, found: Mapping[tuple[str, str], str], unused: list[
     for split in ("train", *sorted({split for split, _ in found} - {"train"})):
         for role in ("x", "y"):
             if (split, role) not in found:
-                raise DataError(f"{place} has no array {split}_{role}; it must hold {WANTED}{_said(role, unused)}")
+                raise DataError(
+                    f"{place} has no array {split}_{role}; it must hold {WANTED}{_said(role, unused)}"
+                )
 
 
 def _said(role: str, unused: Sequence[str]) -> str:

@@ -71,7 +71,9 @@ def _check_decoder(file: File, found: Any, pydicom: Any) -> None:
     try:
         decoder = pydicom.pixels.get_decoder(syntax)
     except NotImplementedError:
-        raise DataError(f"{file} is DICOM in {syntax.name}, which is not read; save it uncompressed") from None
+        raise DataError(
+            f"{file} is DICOM in {syntax.name}, which is not read; save it uncompressed"
+        ) from None
     if not decoder.is_available:
         raise DataError(
             f"{file} is DICOM in {syntax.name}; install a decoder, as with `pip install pylibjpeg[all]`, or save it "

@@ -12,7 +12,9 @@ ARCHIVE = "is an archive; unpack it and give its folder"
 CODE = "may hold code, which is never run; save its arrays with numpy.savez"
 CIFAR = ("batches.meta", "data_batch_1", "meta", "test_batch")  # pickles of CIFAR
 FILM = "is a film; save its frames as image files, in a folder for each class"
-RECORDS = "is a TFRecord file; write its images and labels as .npz, or as image files in a folder for each class"
+RECORDS = (
+    "is a TFRecord file; write its images and labels as .npz, or as image files in a folder for each class"
+)
 HINTS: Mapping[str, str] = {
     **dict.fromkeys((".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip"), ARCHIVE),
     **dict.fromkeys((".pickle", ".pkl", ".pt", ".pth"), CODE),

@@ -132,7 +132,9 @@ def _flat(root: Folder) -> str:
 
 def _check_containers(root: Folder, folders: Sequence[Folder]) -> None:
     names = [folder.path.name for folder in folders]
-    if {name.lower() for name in names} == {"input", "target"} or any(name.lower() in CONTAINERS for name in names):
+    if {name.lower() for name in names} == {"input", "target"} or any(
+        name.lower() in CONTAINERS for name in names
+    ):
         raise DataError(
             f"{root.path} has {_listed(folders)}, which look like parts of one set and not like classes; give the path "
             f"of the folder with the class folders, a CSV file of names and labels, or say classes: "

@@ -20,7 +20,9 @@ MOST_SHOWN = 4
 
 def classes_of(files: Sequence[Path]) -> Mapping[Path, str]:
     """Return the class in the name of each file that has one, all by the same form."""
-    found = [{file: match["name"] for file in files if (match := form.fullmatch(file.stem))} for form in FORMS]
+    found = [
+        {file: match["name"] for file in files if (match := form.fullmatch(file.stem))} for form in FORMS
+    ]
     return max(found, key=len)
 
 

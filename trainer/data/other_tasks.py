@@ -9,7 +9,9 @@ from pathlib import Path
 from trainer.data.tree import MASK_FOLDERS, Folder
 
 BEGIN = 1 << 12  # bytes by which a file is judged
-COCO = re.compile(r"(instances|person_keypoints|stuff|panoptic)_\w+\.json|_annotations\.coco\.json", re.IGNORECASE)
+COCO = re.compile(
+    r"(instances|person_keypoints|stuff|panoptic)_\w+\.json|_annotations\.coco\.json", re.IGNORECASE
+)
 VOC = re.compile(rb"<annotation[\s>].*<object>", re.DOTALL)
 YOLO = re.compile(rb"(\d+( \d*\.?\d+(e-?\d+)?){4,}\s*)+")  # a class and the numbers of a box on each line
 INPUTS = frozenset({"images", "image", "imgs", "img", "input", "inputs", "jpegimages"})

@@ -22,7 +22,9 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 INDEX = frozenset({"", "Unnamed: 0", "index"})  # names of the column in which programs number the rows
 BEGIN = 1 << 12  # bytes by which a JSON file is judged
 OBJECTS = re.compile(r"\s*\[\s*\{")  # begin of a list of objects
-PAIRS = re.compile(r'\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*["\d]')  # begin of an object of texts or numbers by name
+PAIRS = re.compile(
+    r'\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*["\d]'
+)  # begin of an object of texts or numbers by name
 
 
 class Table(NamedTuple):
@@ -60,7 +62,11 @@ def read_table(file: Path) -> Table:
     """Read a table. Raises DataError, with the line, for what is none."""
     text, suffix = _decoded(file), file.suffix.lower()
     table = (
-        _json_lines(file, text) if suffix in LINES else _json(file, text) if suffix == ".json" else _csv(file, text)
+        _json_lines(file, text)
+        if suffix in LINES
+        else _json(file, text)
+        if suffix == ".json"
+        else _csv(file, text)
     )
     if not table.rows:
         raise DataError(f"{file} has no rows below its header")
@@ -86,7 +92,9 @@ def _without_index(table: Table) -> Table:
     """Return a table without a column that only counts its rows."""
     first = table.columns[0]
     numbers = [row[0] for row in table.rows]
-    if first not in INDEX or not any(numbers == [str(n + start) for n in range(len(numbers))] for start in (0, 1)):
+    if first not in INDEX or not any(
+        numbers == [str(n + start) for n in range(len(numbers))] for start in (0, 1)
+    ):
         return table
     return table._replace(columns=table.columns[1:], rows=tuple(row[1:] for row in table.rows))
 
@@ -101,7 +109,9 @@ def _csv(file: Path, text: str) -> Table:
         raise DataError(f"{file} is empty")
     header = tuple(cell.strip() for cell in found[0][1])
     if len(header) > FEWEST_PIXELS and all(cell.isdigit() for cell in header):
-        raise DataError(f"{file} has no header; write a first line such as label,pixel0,pixel1 .. if these are pixels")
+        raise DataError(
+            f"{file} has no header; write a first line such as label,pixel0,pixel1 .. if these are pixels"
+        )
     for line, row in found[1:]:
         if len(row) != len(header):
             raise DataError(

@@ -83,7 +83,9 @@ def _marked(
     for row, cells in enumerate(zip(*(columns[name] for name in flags.values()), strict=True)):
         marked = [split for split, cell in zip(flags, cells, strict=True) if cell.lower() in YES]
         if len(marked) > 1:
-            raise DataError(f"{at(row)} is of {marked[0]} and of {marked[1]} by its columns; mark one split a row")
+            raise DataError(
+                f"{at(row)} is of {marked[0]} and of {marked[1]} by its columns; mark one split a row"
+            )
         rows.append(marked[0] if marked else UNMARKED.get(frozenset(flags)))
     return rows
 

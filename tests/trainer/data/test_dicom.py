@@ -25,7 +25,10 @@ def write(path: Path, stored: Any = STORED, **tags: Any) -> Path:
     """Write pixels (H, W) or (frames, H, W) as a DICOM file of 12 bits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = pydicom.Dataset()
-    whole.SOPClassUID, whole.SOPInstanceUID = pydicom.uid.SecondaryCaptureImageStorage, pydicom.uid.generate_uid()
+    whole.SOPClassUID, whole.SOPInstanceUID = (
+        pydicom.uid.SecondaryCaptureImageStorage,
+        pydicom.uid.generate_uid(),
+    )
     whole.file_meta = pydicom.dataset.FileMetaDataset()
     whole.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     whole.Rows, whole.Columns = stored.shape[-2:]

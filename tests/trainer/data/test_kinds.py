@@ -1,6 +1,5 @@
 """Data sets of many kinds, as people have them: none is read wrong, and what is refused is read by the mend."""
 
-import warnings
 from collections import Counter
 from pathlib import Path
 

@@ -128,7 +128,12 @@ def strange_class(root: Path) -> None:
             3,
         ),
         (shards, "look like pieces of one set", ["HAM_images_part_1", "HAM_images_part_2"], 2),
-        (images_and_trimaps, "has annotations/ and images/, a picture for each picture", ["images", "annotations"], 2),
+        (
+            images_and_trimaps,
+            "has annotations/ and images/, a picture for each picture",
+            ["images", "annotations"],
+            2,
+        ),
         (flat_train, "has train/, which looks like a split, and also test1/", ["train", "test1"], 2),
         (
             groups,

@@ -72,10 +72,14 @@ def test_a_column_of_splits_is_read_by_its_name_or_its_cells(name: str, tmp_path
 def test_columns_that_mark_a_split(
     columns: dict[str, tuple[Any, ...]], expected: list[int], tmp_path: Path
 ) -> None:
-    rows = [(*row, *(cells[n // 10] for cells in columns.values())) for n, row in enumerate(flat(tmp_path / "x"))]
+    rows = [
+        (*row, *(cells[n // 10] for cells in columns.values())) for n, row in enumerate(flat(tmp_path / "x"))
+    ]
     file = table(tmp_path / "labels.csv", ["file", "label", *columns], rows)
     assert counts(load(file)) == expected
-    table(file, ["file", "label", "is_train", "is_test"], [(*row[:2], 1, n // 29) for n, row in enumerate(rows)])
+    table(
+        file, ["file", "label", "is_train", "is_test"], [(*row[:2], 1, n // 29) for n, row in enumerate(rows)]
+    )
     assert "labels.csv:31 is of train and of test by its columns; mark one split a row" in refusal(file)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.gather import Listed, gather
-from trainer.data.labels import class_names, numbered
+from trainer.data.classified import classified
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.name_classes import classes_of, without_masks
 from trainer.data.raw import Raw
@@ -34,15 +33,10 @@ def read(path: Path, reading: Reading) -> Raw:
     files = without_masks(tree)
     found = classes_of(files)
     parts = _parts(path, found)
-    order, classes = class_names(
-        str(path), np.asarray([found[file] for file in parts.get("train", ())]), reading.classes
-    )
-    listed = {}
-    for split, each in parts.items():
-        labels = np.asarray([found[file] for file in each])
-        numbers = numbered(str(path), labels, order, len(each), of_train=split == "train")
-        listed[split] = Listed(each, numbers.tolist())
-    gathered = gather(path, listed, reading)
+    labels = {split: np.asarray([found[file] for file in each]) for split, each in parts.items()}
+    if "train" not in parts:
+        raise DataError(f"{path} has no train image whose name says a class, such as cat.0.jpg or cat_12.jpg")
+    gathered, classes = classified(path, parts, labels, reading)
     masks = [(MASKED, str(file.relative_to(path))) for file in tree.files() if file not in set(files)]
     unnamed = [("no class in its name", str(file.relative_to(path))) for file in files if file not in found]
     seen = Seen(

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainer.data.classified import classified
 from trainer.data.encoded import Encoded
 from trainer.data.extras import needed
-from trainer.data.gather import Listed, gather
-from trainer.data.labels import class_names, numbered, plain_labels
+from trainer.data.labels import plain_labels
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
@@ -58,16 +58,11 @@ def read(path: Path, reading: Reading) -> Raw:
         shards.setdefault(split or "train", []).append(_shard(file, split, pyarrow, reading))
     if "train" not in shards:
         raise DataError(f"{path} has files of {', '.join(shards)} and none of train")
-    first, place = shards["train"][0], str(path)
+    first = shards["train"][0]
     shards = {split: [_as_first(one, first, reading) for one in each] for split, each in shards.items()}
     labels = {split: np.concatenate([one.labels for one in each]) for split, each in shards.items()}
-    order, classes = class_names(place, labels["train"], reading.classes or first.names)
-    listed = {}
-    for split, each in shards.items():
-        images = [image for one in each for image in one.images]
-        numbers = numbered(place, labels[split], order, len(images), of_train=split == "train")
-        listed[split] = Listed(images, numbers.tolist())
-    gathered = gather(path, listed, reading)
+    images = {split: [image for one in each for image in one.images] for split, each in shards.items()}
+    gathered, classes = classified(path, images, labels, reading, first.names)
     seen = Seen("parquet files", tuple(_origin(shards, split) for split in SPLITS), gathered.pixels)
     return gathered.raw(path, path.resolve().stem, classes, seen)
 

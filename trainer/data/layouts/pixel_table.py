@@ -82,12 +82,16 @@ def _splits(table: Table, label: str, named: str) -> Array:
 def _others(table: Table, taken: Sequence[str]) -> dict[str, list[str]]:
     """Return the columns that are no pixels."""
     known = {*taken, _cells(table)}
-    return {name: table.column(name) for name in table.columns if name not in known and not PIXEL.fullmatch(name)}
+    return {
+        name: table.column(name) for name in table.columns if name not in known and not PIXEL.fullmatch(name)
+    }
 
 
 def _cells(table: Table) -> str | None:
     """Return the column of which each cell holds all pixels of an image."""
-    return next((name for name, cell in zip(table.columns, table.rows[0], strict=True) if holds_pixels(cell)), None)
+    return next(
+        (name for name, cell in zip(table.columns, table.rows[0], strict=True) if holds_pixels(cell)), None
+    )
 
 
 def _label(table: Table, reading: Reading) -> str | None:
@@ -143,7 +147,9 @@ def _of_cells(table: Table, name: str) -> Array:
     rows = [np.asarray(cell.split(), dtype=np.float32) for cell in table.column(name)]
     for place, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise DataError(f"{table.at(place)} has {len(row)} numbers in {name} and the first row {len(rows[0])}")
+            raise DataError(
+                f"{table.at(place)} has {len(row)} numbers in {name} and the first row {len(rows[0])}"
+            )
     return _small(np.stack(rows))
 
 

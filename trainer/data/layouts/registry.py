@@ -46,6 +46,8 @@ class Layout(NamedTuple):
     """The fields of `Reading` that it asks for."""
     extra: str
     """The library that it needs beside the project's own, or nothing."""
+    over: tuple[str, ...]
+    """The layouts that it is taken before, since it says all that they say, and the splits too."""
     fits: Fits
     """Whether a path looks like it; cheap, and true for broken ones too, whose reader says what is wrong."""
     read: Reader
@@ -56,12 +58,19 @@ _REGISTRY: dict[str, Layout] = {}
 
 
 def layout(
-    word: str, *, about: str, splits: str, fits: Fits, answers: Iterable[str], extra: str = ""
+    word: str,
+    *,
+    about: str,
+    splits: str,
+    fits: Fits,
+    answers: Iterable[str],
+    extra: str = "",
+    over: Iterable[str] = (),
 ) -> Callable[[Reader], Reader]:
     """Register the decorated reader as a layout; the arguments are the fields of `Layout`."""
 
     def register(read: Reader) -> Reader:
-        _REGISTRY[word] = Layout(word, about, splits, tuple(answers), extra, fits, read)
+        _REGISTRY[word] = Layout(word, about, splits, tuple(answers), extra, tuple(over), fits, read)
         return read
 
     return register
@@ -148,7 +157,8 @@ def _chosen(path: Path, reading: Reading) -> tuple[Path, Layout]:
 
 
 def _fitting(path: Path, reading: Reading) -> list[Layout]:
-    return [one for one in layouts().values() if one.fits(path, reading)]
+    fitting = [one for one in layouts().values() if one.fits(path, reading)]
+    return [one for one in fitting if not any(one.word in other.over for other in fitting)]
 
 
 def _below(path: Path, reading: Reading, depth: int = 0) -> Path | None:

@@ -9,13 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from tests.trainer.data.kinds.kind import ALL, GREY, HEIGHT, NAMES, WIDTH, WITH_TEST, WITH_VALID, Read, grey, kind, samples, stacked
+from tests.trainer.data.kinds.kind import (
+    ALL,
+    GREY,
+    HEIGHT,
+    NAMES,
+    WIDTH,
+    WITH_TEST,
+    WITH_VALID,
+    Read,
+    grey,
+    kind,
+    samples,
+    stacked,
+)
 
 DIGITS = ("0", "1", "2")
 NUMBERED = {"classes": DIGITS}
 
 
-def parts(*splits: str, names: str, pixels: Any = lambda whole: whole, labels: Any = lambda y: y) -> dict[str, Any]:
+def parts(
+    *splits: str, names: str, pixels: Any = lambda whole: whole, labels: Any = lambda y: y
+) -> dict[str, Any]:
     """Return arrays by name; names: as {split}_x {split}_y."""
     found = {}
     for written in splits:
@@ -40,14 +55,27 @@ def keras_mnist(root: Path) -> Path:
 
 @kind("MedMNIST: train_images, val_images, labels (N, 1)", read=Read(ALL, **NUMBERED))
 def medmnist(root: Path) -> Path:
-    arrays = parts("train", "val=valid", "test", names="{split}_images {split}_labels", labels=lambda y: y[:, None].astype(np.uint8))
+    arrays = parts(
+        "train",
+        "val=valid",
+        "test",
+        names="{split}_images {split}_labels",
+        labels=lambda y: y[:, None].astype(np.uint8),
+    )
     np.savez_compressed(root / "bloodmnist.npz", **arrays)
     return root / "bloodmnist.npz"
 
 
 @kind("MedMNIST in grey, 28x28", read=Read(ALL, **NUMBERED, **GREY))
 def medmnist_grey(root: Path) -> Path:
-    arrays = parts("train", "val=valid", "test", names="{split}_images {split}_labels", pixels=grey, labels=lambda y: y[:, None])
+    arrays = parts(
+        "train",
+        "val=valid",
+        "test",
+        names="{split}_images {split}_labels",
+        pixels=grey,
+        labels=lambda y: y[:, None],
+    )
     np.savez_compressed(root / "pneumoniamnist.npz", **arrays)
     return root / "pneumoniamnist.npz"
 
@@ -73,31 +101,48 @@ def npz_unnamed(root: Path) -> Path:
 
 @kind("channels first, as PyTorch saves", read=Read(WITH_TEST, **NUMBERED))
 def channels_first(root: Path) -> Path:
-    np.savez(root / "mine.npz", **parts("train", "test", names="X_{split} y_{split}", pixels=lambda x: x.transpose(2, 0, 1)))
+    np.savez(
+        root / "mine.npz",
+        **parts("train", "test", names="X_{split} y_{split}", pixels=lambda x: x.transpose(2, 0, 1)),
+    )
     return root / "mine.npz"
 
 
 @kind("floats of 0 to 1", read=Read(WITH_TEST, **NUMBERED))
 def floats(root: Path) -> Path:
-    np.savez(root / "mine.npz", **parts("train", "test", names="x_{split} y_{split}", pixels=lambda x: (x / 255).astype(np.float32)))
+    np.savez(
+        root / "mine.npz",
+        **parts("train", "test", names="x_{split} y_{split}", pixels=lambda x: (x / 255).astype(np.float32)),
+    )
     return root / "mine.npz"
 
 
 @kind("int64 pixels of 0 to 255", read=Read(WITH_TEST, **NUMBERED))
 def wide_integers(root: Path) -> Path:
-    np.savez(root / "mine.npz", **parts("train", "test", names="x_{split} y_{split}", pixels=lambda x: x.astype(np.int64)))
+    np.savez(
+        root / "mine.npz",
+        **parts("train", "test", names="x_{split} y_{split}", pixels=lambda x: x.astype(np.int64)),
+    )
     return root / "mine.npz"
 
 
 @kind("one-hot labels, as Keras' to_categorical writes", read=Read(WITH_TEST, **NUMBERED))
 def one_hot_labels(root: Path) -> Path:
-    np.savez(root / "mine.npz", **parts("train", "test", names="x_{split} y_{split}", labels=lambda y: np.eye(3, dtype=np.float32)[y]))
+    np.savez(
+        root / "mine.npz",
+        **parts(
+            "train", "test", names="x_{split} y_{split}", labels=lambda y: np.eye(3, dtype=np.float32)[y]
+        ),
+    )
     return root / "mine.npz"
 
 
 @kind("labels as texts", read=Read(WITH_TEST))
 def text_labels(root: Path) -> Path:
-    np.savez(root / "mine.npz", **parts("train", "test", names="x_{split} y_{split}", labels=lambda y: np.array(NAMES)[y]))
+    np.savez(
+        root / "mine.npz",
+        **parts("train", "test", names="x_{split} y_{split}", labels=lambda y: np.array(NAMES)[y]),
+    )
     return root / "mine.npz"
 
 
@@ -167,7 +212,9 @@ def npy_in_folders(root: Path) -> None:
         np.save(root / split / "labels.npy", y)
 
 
-@kind("Quick, Draw!: an array of flat drawings for each class", refused="if each is one file a class, join them")
+@kind(
+    "Quick, Draw!: an array of flat drawings for each class", refused="if each is one file a class, join them"
+)
 def quick_draw(root: Path) -> None:
     x, y = stacked(pixels=grey)
     for label, name in enumerate(NAMES):
@@ -207,7 +254,9 @@ def idx_by_parent(root: Path) -> None:
     write_idx(root / "MNIST" / "raw")
 
 
-@kind("torchvision's folder MNIST, with the archives beside the files", read=Read(WITH_TEST, **NUMBERED, **GREY))
+@kind(
+    "torchvision's folder MNIST, with the archives beside the files", read=Read(WITH_TEST, **NUMBERED, **GREY)
+)
 def idx_by_name(root: Path) -> Path:
     write_idx(root / "MNIST" / "raw")
     write_idx(root / "MNIST" / "raw", packed=True)
@@ -275,7 +324,9 @@ def emnist_mat(root: Path) -> Path:
     from scipy.io import savemat
 
     x, y = stacked(pixels=grey)
-    savemat(root / "emnist-letters.mat", {"dataset": {"train": {"images": x.reshape(len(x), -1), "labels": y}}})
+    savemat(
+        root / "emnist-letters.mat", {"dataset": {"train": {"images": x.reshape(len(x), -1), "labels": y}}}
+    )
     return root / "emnist-letters.mat"
 
 
@@ -288,7 +339,10 @@ def oxford_flowers(root: Path) -> None:
     for one in samples():
         save(one.pixels, root / "jpg" / f"image_{one.number + 1:05d}.jpg")
     savemat(root / "imagelabels.mat", {"labels": np.arange(24)[None] % 3 + 1})
-    savemat(root / "setid.mat", {"trnid": np.arange(1, 20), "valid": np.arange(20, 22), "tstid": np.arange(22, 25)})
+    savemat(
+        root / "setid.mat",
+        {"trnid": np.arange(1, 20), "valid": np.arange(20, 22), "tstid": np.arange(22, 25)},
+    )
 
 
 @kind("HDF5 with groups train/ and test/", read=Read(WITH_TEST, **NUMBERED))
@@ -302,7 +356,11 @@ def hdf5_groups(root: Path) -> Path:
     return root / "mine.h5"
 
 
-@kind("Galaxy10: HDF5 with images and ans", refused="say label: ans", read=Read(**NUMBERED, answers={"label": "ans"}))
+@kind(
+    "Galaxy10: HDF5 with images and ans",
+    refused="say label: ans",
+    read=Read(**NUMBERED, answers={"label": "ans"}),
+)
 def galaxy10(root: Path) -> Path:
     import h5py
 
@@ -312,7 +370,10 @@ def galaxy10(root: Path) -> Path:
     return root / "Galaxy10.h5"
 
 
-@kind("a course's train_signs.h5 and test_signs.h5, each with the names of the classes", read=Read(WITH_TEST, **NUMBERED))
+@kind(
+    "a course's train_signs.h5 and test_signs.h5, each with the names of the classes",
+    read=Read(WITH_TEST, **NUMBERED),
+)
 def course_h5(root: Path) -> None:
     import h5py
 
@@ -341,7 +402,9 @@ def with_valid(root: Path) -> Path:
 
 @kind("names of classes in the file", read=Read(WITH_TEST))
 def named_classes(root: Path) -> Path:
-    np.savez(root / "mine.npz", **parts("train", "test", names="x_{split} y_{split}"), classes=np.array(NAMES))
+    np.savez(
+        root / "mine.npz", **parts("train", "test", names="x_{split} y_{split}"), classes=np.array(NAMES)
+    )
     return root / "mine.npz"
 
 

@@ -59,7 +59,9 @@ def shards_with_json(root: Path) -> None:
         entries: dict[str, bytes] = {}
         for one in samples(split):
             entries[f"{one.number:05d}.png"] = png(one.pixels)
-            entries[f"{one.number:05d}.json"] = json.dumps({"label": one.name, "caption": "an animal"}).encode()
+            entries[f"{one.number:05d}.json"] = json.dumps(
+                {"label": one.name, "caption": "an animal"}
+            ).encode()
         pack(root / folder / "00000.tar", entries)
 
 
@@ -98,7 +100,9 @@ def broken_tar(root: Path) -> Path:
     return root / "pets.tar"
 
 
-def write_parquet(file: Path, split: str = "", *, named: bool = True, image: str = "image", label: str = "label") -> None:
+def write_parquet(
+    file: Path, split: str = "", *, named: bool = True, image: str = "image", label: str = "label"
+) -> None:
     """Write a file as Hugging Face's datasets does."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -109,7 +113,9 @@ def write_parquet(file: Path, split: str = "", *, named: bool = True, image: str
     written = pa.table({image: cells, label: labels})
     if named:
         features = {label: {"names": list(NAMES), "_type": "ClassLabel"}, image: {"_type": "Image"}}
-        written = written.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+        written = written.replace_schema_metadata(
+            {"huggingface": json.dumps({"info": {"features": features}})}
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(written, file)
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.trainer.data.kinds.kind import (
-    ALL, ALONE, NAMES, WITH_TEST, WITH_VALID, Read, flat, in_folders, kind, samples, save, table,
+    ALL,
+    NAMES,
+    WITH_TEST,
+    WITH_VALID,
+    Read,
+    flat,
+    in_folders,
+    kind,
+    samples,
+    save,
+    table,
 )
 
 
@@ -102,13 +112,18 @@ def eurosat(root: Path) -> None:
 @kind("Caltech-256: numbered names of classes", read=Read(classes=("001.cat", "002.dog", "003.emu")))
 def caltech_256(root: Path) -> None:
     for one in samples():
-        save(one.pixels, root / "256_ObjectCategories" / f"{one.label + 1:03d}.{one.name}" / f"{one.stem}.jpg")
+        save(
+            one.pixels, root / "256_ObjectCategories" / f"{one.label + 1:03d}.{one.name}" / f"{one.stem}.jpg"
+        )
 
 
 @kind("MNIST as PNG: classes 0, 1, 2", read=Read(WITH_TEST, classes=("0", "1", "2")))
 def mnist_png(root: Path) -> None:
     for one in samples("train", "test"):
-        save(one.pixels, root / ("training" if one.split == "train" else "testing") / str(one.label) / f"{one.stem}.png")
+        save(
+            one.pixels,
+            root / ("training" if one.split == "train" else "testing") / str(one.label) / f"{one.stem}.png",
+        )
 
 
 @kind("names of classes in other scripts and with spaces", read=Read(classes=("chien", "猫 (小)", "鳥")))
@@ -117,7 +132,7 @@ def unicode_names(root: Path) -> None:
         save(one.pixels, root / ("chien", "猫 (小)", "鳥")[one.label] / f"photo {one.number}.png")
 
 
-@kind("Tiny ImageNet, whose valid images lie in one folder", refused="layout: lists", read=Read(WITH_VALID, answers={"layout": "lists"}))
+@kind("Tiny ImageNet, whose valid images lie in one folder", read=Read(WITH_VALID))
 def tiny_imagenet(root: Path) -> None:
     for one in samples("train"):
         save(one.pixels, root / "train" / one.name / "images" / f"{one.name}_{one.number}.JPEG")
@@ -158,8 +173,16 @@ def oxford_pets(root: Path) -> None:
     for one in samples():
         kind_of = ("red", "big", "old")[one.label]
         save(one.pixels, root / "images" / f"{one.name}_{kind_of}_{one.number}.jpg")
-        save(one.pixels[..., 0] // 128, root / "annotations" / "trimaps" / f"{one.name}_{kind_of}_{one.number}.png")
-    table(root / "annotations" / "list.txt", (), [("#Image", "CLASS-ID"), *((f"{one.name}_{one.number}", 1) for one in samples())], " ")
+        save(
+            one.pixels[..., 0] // 128,
+            root / "annotations" / "trimaps" / f"{one.name}_{kind_of}_{one.number}.png",
+        )
+    table(
+        root / "annotations" / "list.txt",
+        (),
+        [("#Image", "CLASS-ID"), *((f"{one.name}_{one.number}", 1) for one in samples())],
+        " ",
+    )
 
 
 @kind(
@@ -209,8 +232,18 @@ def cub(root: Path) -> None:
         save(one.pixels, root / "images" / path)
     numbers = range(1, len(found) + 1)
     table(root / "images.txt", (), list(zip(numbers, paths, strict=True)), " ")
-    table(root / "image_class_labels.txt", (), [(n, one.label + 1) for n, one in zip(numbers, found, strict=True)], " ")
-    table(root / "train_test_split.txt", (), [(n, int(one.split == "train")) for n, one in zip(numbers, found, strict=True)], " ")
+    table(
+        root / "image_class_labels.txt",
+        (),
+        [(n, one.label + 1) for n, one in zip(numbers, found, strict=True)],
+        " ",
+    )
+    table(
+        root / "train_test_split.txt",
+        (),
+        [(n, int(one.split == "train")) for n, one in zip(numbers, found, strict=True)],
+        " ",
+    )
     table(root / "classes.txt", (), [(n + 1, f"{n + 1:03d}.{name}") for n, name in enumerate(NAMES)], " ")
     table(root / "bounding_boxes.txt", (), [(n, 0.0, 0.0, 9.0, 9.0) for n in numbers], " ")
     (root / "attributes").mkdir()
@@ -219,7 +252,7 @@ def cub(root: Path) -> None:
 
 @kind(
     "Food-101: class folders, and lists of splits in meta/",
-    read=Read(WITH_TEST, answers={"layout": "lists"}),
+    read=Read(WITH_TEST),
 )
 def food_101(root: Path) -> None:
     for one in samples("train", "test"):
@@ -242,7 +275,33 @@ def lists_of_numbers(root: Path) -> None:
         table(root / "meta" / f"{name}.txt", (), [(f"{one.stem}.jpg", one.label) for one in found], " ")
 
 
-@kind("LFW: a class of one image", refused="class emu has 1 images; at least 3 are needed for train, valid and test")
+@kind("ImageNet with the lists of MMPretrain: numbers for the folders of train", read=Read(WITH_VALID))
+def imagenet_lists(root: Path) -> None:
+    in_folders(root, "train", suffix=".JPEG")
+    flat(root / "val", "valid", suffix=".JPEG")
+    table(
+        root / "meta" / "train.txt",
+        (),
+        [(f"{one.name}/{one.stem}.JPEG", one.label) for one in samples("train")],
+        " ",
+    )
+    table(root / "meta" / "val.txt", (), [(f"{one.stem}.JPEG", one.label) for one in samples("valid")], " ")
+
+
+@kind("DTD: ten lists of each split beside class folders")
+def dtd(root: Path) -> None:
+    in_folders(root / "images")
+    (root / "labels").mkdir()
+    for number in (1, 2):
+        for split in ("train", "val", "test"):
+            lines = [f"{one.name}/{one.stem}.png" for one in samples()]
+            (root / "labels" / f"{split}{number}.txt").write_text("\n".join(lines))
+
+
+@kind(
+    "LFW: a class of one image",
+    refused="class emu has 1 images; at least 3 are needed for train, valid and test",
+)
 def lfw(root: Path) -> None:
     for one in samples():
         if one.label < 2 or one.number < 3:
@@ -253,7 +312,10 @@ def lfw(root: Path) -> None:
 def omniglot(root: Path) -> None:
     for alphabet in ("Greek", "Latin"):
         for one in samples():
-            save(one.pixels, root / "images_background" / alphabet / f"character{one.label + 1:02d}" / f"{one.stem}.png")
+            save(
+                one.pixels,
+                root / "images_background" / alphabet / f"character{one.label + 1:02d}" / f"{one.stem}.png",
+            )
 
 
 @kind("Stanford dogs: Images/ and boxes in Annotation/ without suffixes")
@@ -265,12 +327,16 @@ def stanford_dogs(root: Path) -> None:
         box.write_text("<annotation><object/></annotation>")
 
 
-@kind("MIT Indoor-67: Images/, and TrainImages.txt and TestImages.txt of a part of them", read=Read(WITH_TEST, answers={"layout": "lists"}))
+@kind(
+    "MIT Indoor-67: Images/, and TrainImages.txt and TestImages.txt of a part of them", read=Read(WITH_TEST)
+)
 def mit_67(root: Path) -> None:
     for one in samples("train", "test", ""):
         save(one.pixels, root / "Images" / one.name / f"{one.stem}.jpg")
     for split in ("train", "test"):
-        (root / f"{split.title()}Images.txt").write_text("\n".join(f"{one.name}/{one.stem}.jpg" for one in samples(split)))
+        (root / f"{split.title()}Images.txt").write_text(
+            "\n".join(f"{one.name}/{one.stem}.jpg" for one in samples(split))
+        )
 
 
 @kind("classes in folders of groups", refused="say classes: [pets, wild]")
@@ -282,7 +348,10 @@ def grouped_classes(root: Path) -> None:
 @kind("images of a class in folders of patients", refused="say classes: [benign, malignant]")
 def breakhis(root: Path) -> None:
     for one in samples():
-        save(one.pixels, root / ("benign", "malignant")[one.number % 2] / f"patient_{one.number % 5}" / f"{one.stem}.png")
+        save(
+            one.pixels,
+            root / ("benign", "malignant")[one.number % 2] / f"patient_{one.number % 5}" / f"{one.stem}.png",
+        )
 
 
 @kind("a class folder for each split below a class", refused="put the splits above the classes, as train/cat")

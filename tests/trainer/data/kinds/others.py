@@ -21,7 +21,9 @@ def coco(root: Path) -> None:
 def roboflow_coco(root: Path) -> None:
     for name in ("train", "valid", "test"):
         flat(root / name, name)
-        (root / name / "_annotations.coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
+        (root / name / "_annotations.coco.json").write_text(
+            '{"images": [], "annotations": [], "categories": []}'
+        )
 
 
 @kind("Pascal VOC: Annotations/, JPEGImages/ and ImageSets/", refused="object detection")
@@ -83,7 +85,10 @@ def pairs(root: Path) -> None:
 
 @kind("captions", refused="which column is the label", read=Read(answers={"label": "animal"}))
 def captions(root: Path) -> None:
-    rows = [(f"{one.stem}.png", f"a {one.name} and number {one.number}", one.name) for one in flat(root / "Images")]
+    rows = [
+        (f"{one.stem}.png", f"a {one.name} and number {one.number}", one.name)
+        for one in flat(root / "Images")
+    ]
     table(root / "captions.csv", ["image", "caption", "animal"], rows)
 
 

@@ -28,7 +28,11 @@ def webp(root: Path) -> None:
 @kind("AVIF among PNG")
 def avif(root: Path) -> None:
     for one in samples():
-        save(one.pixels, root / one.name / f"{one.stem}.{'avif' if one.number % 4 == 0 else 'png'}", **({"quality": 100, "subsampling": "4:4:4"} if one.number % 4 == 0 else {}))
+        save(
+            one.pixels,
+            root / one.name / f"{one.stem}.{'avif' if one.number % 4 == 0 else 'png'}",
+            **({"quality": 100, "subsampling": "4:4:4"} if one.number % 4 == 0 else {}),
+        )
 
 
 @kind("grey pictures", read=Read(**GREY))
@@ -102,7 +106,11 @@ def camera_raw(root: Path) -> None:
     (root / "cat" / "IMG_0001.cr2").write_bytes(b"II*\0")
 
 
-@kind("microscopy: grey TIFF of 16 bits that hold 12", refused="bits: 12", read=Read(**DEEP, answers={"bits": 12}))
+@kind(
+    "microscopy: grey TIFF of 16 bits that hold 12",
+    refused="bits: 12",
+    read=Read(**DEEP, answers={"bits": 12}),
+)
 def microscopy(root: Path) -> None:
     in_folders(root, suffix=".tif", pixels=lambda pixels: (grey(pixels) * (4095 / 255)).astype(np.uint16))
 
@@ -113,17 +121,30 @@ def stacks(root: Path) -> None:
 
     for one in samples():
         (root / one.name).mkdir(exist_ok=True)
-        tifffile.imwrite(root / one.name / f"{one.stem}.tif", np.stack([grey(one.pixels), grey(one.pixels) // 9]), photometric="minisblack")
+        tifffile.imwrite(
+            root / one.name / f"{one.stem}.tif",
+            np.stack([grey(one.pixels), grey(one.pixels) // 9]),
+            photometric="minisblack",
+        )
 
 
-@kind("EuroSAT's thirteen bands", refused="range:", read=Read(input=(13, 12, 16), colours=(250,) * 13, answers={"bits": 12}))
+@kind(
+    "EuroSAT's thirteen bands",
+    refused="range:",
+    read=Read(input=(13, 12, 16), colours=(250,) * 13, answers={"bits": 12}),
+)
 def bands(root: Path) -> None:
     import tifffile
 
     for one in samples():
         (root / one.name).mkdir(exist_ok=True)
         deep = (grey(one.pixels).astype(np.float64) * 4095 / 255).astype(np.uint16)
-        tifffile.imwrite(root / one.name / f"{one.stem}.tif", np.repeat(deep[..., None], 13, 2), photometric="minisblack", planarconfig="contig")
+        tifffile.imwrite(
+            root / one.name / f"{one.stem}.tif",
+            np.repeat(deep[..., None], 13, 2),
+            photometric="minisblack",
+            planarconfig="contig",
+        )
 
 
 @kind("RGB and near infrared", read=Read(input=(4, 12, 16), colours=(250, 120, 10, 120)))
@@ -133,7 +154,9 @@ def rgb_nir(root: Path) -> None:
     for one in samples():
         (root / one.name).mkdir(exist_ok=True)
         pixels = np.dstack([one.pixels, one.pixels[..., 1]])
-        tifffile.imwrite(root / one.name / f"{one.stem}.tif", pixels, photometric="rgb", extrasamples=["unspecified"])
+        tifffile.imwrite(
+            root / one.name / f"{one.stem}.tif", pixels, photometric="rgb", extrasamples=["unspecified"]
+        )
 
 
 @kind("NIfTI volumes", refused="skip: ['*.nii.gz']")

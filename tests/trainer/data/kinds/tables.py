@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from tests.trainer.data.kinds.kind import (
-    ALL, HEIGHT, NAMES, WIDTH, WITH_TEST, WITH_VALID, Read, flat, grey, in_folders, kind, samples, save,
+    ALL,
+    HEIGHT,
+    NAMES,
+    WIDTH,
+    WITH_TEST,
+    WITH_VALID,
+    Read,
+    flat,
+    grey,
+    in_folders,
+    kind,
+    samples,
+    save,
     table,
 )
 
@@ -19,12 +31,20 @@ ROWS = {"input": (1, SQUARE, SQUARE), "colours": (250,), "classes": ("0", "1", "
 
 @kind("a table beside a folder of images")
 def csv_and_images(root: Path) -> None:
-    table(root / "labels.csv", ["file", "label"], [(f"{one.stem}.png", one.name) for one in flat(root / "images")])
+    table(
+        root / "labels.csv",
+        ["file", "label"],
+        [(f"{one.stem}.png", one.name) for one in flat(root / "images")],
+    )
 
 
 @kind("names without suffix, as in dog breeds and blindness on Kaggle")
 def ids(root: Path) -> None:
-    table(root / "train.csv", ["id_code", "diagnosis"], [(one.stem, one.name) for one in flat(root / "train_images")])
+    table(
+        root / "train.csv",
+        ["id_code", "diagnosis"],
+        [(one.stem, one.name) for one in flat(root / "train_images")],
+    )
 
 
 @kind("Kaggle's dog breeds: labels.csv, train/, unlabelled test/, and a sample of a submission")
@@ -54,21 +74,32 @@ def tabs(root: Path) -> None:
     table(root / "labels.tsv", ["file", "label"], [(f"{one.stem}.png", one.name) for one in flat(root)], "\t")
 
 
-@kind("a table in Latin-1", refused="labels.csv:2 is no text in UTF-8; write the file in UTF-8, as with `iconv")
+@kind(
+    "a table in Latin-1", refused="labels.csv:2 is no text in UTF-8; write the file in UTF-8, as with `iconv"
+)
 def latin_1(root: Path) -> None:
     rows = [(f"{one.stem}.png", ("café", "dog", "emu")[one.label]) for one in flat(root / "images")]
-    (root / "labels.csv").write_bytes(table(root / "labels.csv", ["file", "label"], rows).read_text().encode("latin-1"))
+    (root / "labels.csv").write_bytes(
+        table(root / "labels.csv", ["file", "label"], rows).read_text().encode("latin-1")
+    )
 
 
 @kind("a table in UTF-16, as Excel saves Unicode text")
 def utf_16(root: Path) -> None:
-    file = table(root / "labels.csv", ["file", "label"], [(f"{one.stem}.png", one.name) for one in flat(root / "x")], "\t")
+    file = table(
+        root / "labels.csv",
+        ["file", "label"],
+        [(f"{one.stem}.png", one.name) for one in flat(root / "x")],
+        "\t",
+    )
     file.write_text(file.read_text(), encoding="utf-16")
 
 
 @kind("a table with a byte order mark and Windows' ends of lines")
 def windows_csv(root: Path) -> None:
-    file = table(root / "labels.csv", ["file", "label"], [(f"{one.stem}.png", one.name) for one in flat(root / "x")])
+    file = table(
+        root / "labels.csv", ["file", "label"], [(f"{one.stem}.png", one.name) for one in flat(root / "x")]
+    )
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
 
 
@@ -92,7 +123,9 @@ def split_column(root: Path) -> None:
 
 @kind("a column is_train", read=Read(WITH_TEST))
 def is_train(root: Path) -> None:
-    rows = [(f"{one.stem}.png", one.name, int(one.split == "train")) for one in flat(root / "x", "train", "test")]
+    rows = [
+        (f"{one.stem}.png", one.name, int(one.split == "train")) for one in flat(root / "x", "train", "test")
+    ]
     table(root / "labels.csv", ["file", "label", "is_train"], rows)
 
 
@@ -109,7 +142,10 @@ def table_a_split(root: Path) -> None:
         table(root / f"{split}.csv", ["filename", "label"], rows)
 
 
-@kind("GTSRB on Kaggle: Train.csv, Test.csv and Meta.csv with boxes and ClassId", read=Read(WITH_TEST, classes=("0", "1", "2")))
+@kind(
+    "GTSRB on Kaggle: Train.csv, Test.csv and Meta.csv with boxes and ClassId",
+    read=Read(WITH_TEST, classes=("0", "1", "2")),
+)
 def gtsrb(root: Path) -> None:
     for split in ("train", "test"):
         rows = []
@@ -126,7 +162,9 @@ def gtsrb(root: Path) -> None:
 
 @kind("ISIC: one column a class")
 def one_hot(root: Path) -> None:
-    rows = [(one.stem, *(float(one.label == label) for label in range(3))) for one in flat(root / "ISIC_2019")]
+    rows = [
+        (one.stem, *(float(one.label == label) for label in range(3))) for one in flat(root / "ISIC_2019")
+    ]
     table(root / "ISIC_2019_Training_GroundTruth.csv", ["image", *NAMES], rows)
 
 
@@ -139,8 +177,14 @@ def ham10000(root: Path) -> None:
     rows = []
     for one in samples():
         save(one.pixels, root / f"HAM10000_images_part_{one.number % 2 + 1}" / f"ISIC_{one.number:07d}.jpg")
-        rows.append((f"HAM_{one.number:07d}", f"ISIC_{one.number:07d}", one.name, "histo", 40 + one.number, "back"))
-    table(root / "HAM10000_metadata.csv", ["lesion_id", "image_id", "dx", "dx_type", "age", "localization"], rows)
+        rows.append(
+            (f"HAM_{one.number:07d}", f"ISIC_{one.number:07d}", one.name, "histo", 40 + one.number, "back")
+        )
+    table(
+        root / "HAM10000_metadata.csv",
+        ["lesion_id", "image_id", "dx", "dx_type", "age", "localization"],
+        rows,
+    )
     table(
         root / "hmnist_8_8_L.csv",
         [*(f"pixel{n:04d}" for n in range(64)), "label"],
@@ -186,7 +230,9 @@ def mnist_in_csv(root: Path) -> None:
         table(root / f"mnist_{split}.csv", header, rows_of_pixels(split))
 
 
-@kind("EMNIST in CSV: pixels without a header", refused="has no header; write a first line such as label,pixel0")
+@kind(
+    "EMNIST in CSV: pixels without a header", refused="has no header; write a first line such as label,pixel0"
+)
 def emnist_csv(root: Path) -> Path:
     return table(root / "emnist-letters-train.csv", (), rows_of_pixels())
 
@@ -202,7 +248,10 @@ def colour_pixels(root: Path) -> Path:
     return table(root / "hmnist_12_12_RGB.csv", header, rows)
 
 
-@kind("FER-2013: the pixels of an image in one cell", read=Read(ALL, classes=("0", "1", "2"), input=(1, SQUARE, SQUARE), colours=(250,)))
+@kind(
+    "FER-2013: the pixels of an image in one cell",
+    read=Read(ALL, classes=("0", "1", "2"), input=(1, SQUARE, SQUARE), colours=(250,)),
+)
 def fer_2013(root: Path) -> Path:
     usage = {"train": "Training", "valid": "PublicTest", "test": "PrivateTest"}
     rows = [
@@ -212,7 +261,10 @@ def fer_2013(root: Path) -> Path:
     return table(root / "fer2013.csv", ["emotion", "pixels", "Usage"], rows)
 
 
-@kind("FER-2013 as of the challenge: spaces in the header", read=Read(ALL, classes=("0", "1", "2"), input=(1, SQUARE, SQUARE), colours=(250,)))
+@kind(
+    "FER-2013 as of the challenge: spaces in the header",
+    read=Read(ALL, classes=("0", "1", "2"), input=(1, SQUARE, SQUARE), colours=(250,)),
+)
 def icml_faces(root: Path) -> None:
     file = fer_2013(root)
     assert file is not None
@@ -221,7 +273,9 @@ def icml_faces(root: Path) -> None:
     (root / "icml_face_data.csv").write_text(text.replace("emotion,pixels,Usage", "emotion, pixels, Usage"))
 
 
-@kind("pixels in one cell that are no square", refused="190 numbers in pixels, which are no square", read=None)
+@kind(
+    "pixels in one cell that are no square", refused="190 numbers in pixels, which are no square", read=None
+)
 def oblong_cells(root: Path) -> Path:
     rows = [(one.label, " ".join(["9"] * 190)) for one in samples()]
     return table(root / "faces.csv", ["emotion", "pixels"], rows)
@@ -230,19 +284,27 @@ def oblong_cells(root: Path) -> Path:
 @kind("JSON lines with a path and a label", read=Read(WITH_TEST))
 def json_lines(root: Path) -> None:
     for split in ("train", "test"):
-        lines = [json.dumps({"file_name": f"{one.stem}.png", "label": one.name}) for one in flat(root / split, split)]
+        lines = [
+            json.dumps({"file_name": f"{one.stem}.png", "label": one.name})
+            for one in flat(root / split, split)
+        ]
         (root / split / "metadata.jsonl").write_text("\n".join(lines))
 
 
 @kind("a JSON list of objects with a path and a label")
 def json_list(root: Path) -> None:
-    rows = [{"image": f"images/{one.stem}.png", "label": one.name, "size": [9, 9]} for one in flat(root / "images")]
+    rows = [
+        {"image": f"images/{one.stem}.png", "label": one.name, "size": [9, 9]}
+        for one in flat(root / "images")
+    ]
     (root / "labels.json").write_text(json.dumps(rows, indent=1))
 
 
 @kind("a JSON object of labels by file")
 def json_object(root: Path) -> None:
-    (root / "labels.json").write_text(json.dumps({f"{one.stem}.png": one.name for one in flat(root / "images")}))
+    (root / "labels.json").write_text(
+        json.dumps({f"{one.stem}.png": one.name for one in flat(root / "images")})
+    )
 
 
 @kind("Excel", refused="is a workbook; save its sheet as CSV")
@@ -256,7 +318,12 @@ def excel(root: Path) -> Path:
 def imagenette_csv(root: Path) -> None:
     in_folders(root, "train", "val=valid")
     rows = [
-        (f"{'val' if one.split == 'valid' else 'train'}/{one.name}/{one.stem}.png", one.name, "dog", one.split == "valid")
+        (
+            f"{'val' if one.split == 'valid' else 'train'}/{one.name}/{one.stem}.png",
+            one.name,
+            "dog",
+            one.split == "valid",
+        )
         for one in samples("train", "valid")
     ]
     table(root / "noisy_imagenette.csv", ["path", "noisy_labels_0", "noisy_labels_50", "is_valid"], rows)
@@ -269,10 +336,18 @@ def imagenette_csv(root: Path) -> None:
 )
 def contradicting_table(root: Path) -> None:
     in_folders(root)
-    table(root / "labels.csv", ["file", "label"], [(f"{one.stem}.png", NAMES[one.label - 1]) for one in samples()])
+    table(
+        root / "labels.csv",
+        ["file", "label"],
+        [(f"{one.stem}.png", NAMES[one.label - 1]) for one in samples()],
+    )
 
 
-@kind("CelebA: forty attributes an image", refused="say label: Male or label: Young", read=Read(answers={"label": "Hair"}))
+@kind(
+    "CelebA: forty attributes an image",
+    refused="say label: Male or label: Young",
+    read=Read(answers={"label": "Hair"}),
+)
 def celeba(root: Path) -> None:
     rows = [(f"{one.stem}.png", 1, -1, one.name) for one in flat(root / "img_align_celeba")]
     table(root / "list_attr_celeba.csv", ["image_id", "Male", "Young", "Hair"], rows)
@@ -280,11 +355,16 @@ def celeba(root: Path) -> None:
 
 @kind("labels that are measures", refused="labels must be classes, not measures")
 def measures(root: Path) -> None:
-    table(root / "ages.csv", ["file", "age"], [(f"{one.stem}.png", 30.5 + one.number) for one in flat(root / "faces")])
+    table(
+        root / "ages.csv",
+        ["file", "age"],
+        [(f"{one.stem}.png", 30.5 + one.number) for one in flat(root / "faces")],
+    )
 
 
-@kind("a table of addresses on the web, which are not fetched", refused="restore the files, take their rows out")
+@kind(
+    "a table of addresses on the web, which are not fetched", refused="restore the files, take their rows out"
+)
 def addresses(root: Path) -> None:
     rows = [(f"https://example.org/{one.stem}.png", one.name) for one in flat(root / "images")]
     table(root / "labels.csv", ["url", "label"], [*rows, ("https://example.org/other.png", "cat")])
-
