@@ -27,8 +27,8 @@ def _of_boxes(tree: Folder) -> str | None:
     for file in (file for folder in tree.walk() for file in folder.others):
         if form := next((form for form, holds in FORMS.items() if holds(file)), None):
             return (
-                f"{file} has boxes of objects ({form}), which is object detection; here each image is of one class: cut "
-                "the objects out into one folder per class, or name the class of each image in a CSV file"
+                f"{file} has boxes of objects ({form}), which is object detection; here each image is of one class: "
+                "cut the objects out into one folder per class, or name the class of each image in a CSV file"
             )
     return None
 
@@ -39,9 +39,9 @@ def _of_pictures(tree: Folder) -> str | None:
         kinds = [(name.lower() in INPUTS, name.lower() in OUTPUTS) for name in names]
         if sorted(kinds) == [(False, True), (True, False)]:
             return (
-                f"{folder.path} has {names[0]}/ and {names[1]}/, a picture for each picture, which is segmentation or the "
-                "like; here each image is of one class: sort the images into one folder per class, or name the class of "
-                f"each in a CSV file (or say classes: [{', '.join(names)}] if these are the classes)"
+                f"{folder.path} has {names[0]}/ and {names[1]}/, a picture for each picture, which is segmentation or "
+                "the like; here each image is of one class: sort the images into one folder per class, or name the "
+                f"class of each in a CSV file (or say classes: [{', '.join(names)}] if these are the classes)"
             )
     return None
 

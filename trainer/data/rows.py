@@ -83,8 +83,8 @@ def _decoded(file: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{file}:{line} is no text in UTF-8; write the file in UTF-8, as with `iconv -f cp1252 -t utf-8` if it comes "
-            "from Windows or Latin-1"
+            f"{file}:{line} is no text in UTF-8; write the file in UTF-8, as with `iconv -f cp1252 -t utf-8` if it "
+            "comes from Windows or Latin-1"
         ) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 
@@ -18,7 +17,7 @@ NAMES = frozenset({"classes", "classnames", "labelnames", "targetnames"})
 
 
 def split_of(name: str) -> str | None:
-    """Return train, valid or test for a name that says no more than that, such as Train, val, testing_set or val2017."""
+    """Return train, valid or test for a name that says no more than that, as Train, testing_set or val2017."""
     lower = name.lower()
     found = _SPLIT.match(lower)
     if found is None or _TAIL.fullmatch(lower[found.end() :]) is None:
@@ -31,8 +30,10 @@ def splits_of(names: Sequence[str]) -> list[str | None]:
     found = [split_of(name) for name in names]
     if any(found) or len(names) < 2:
         return found
-    begin = re.match(r"(.*[_\- ])?", os.path.commonprefix(names))
-    return [split_of(name[begin.end() if begin else 0 :]) for name in names]
+    alike = [len(set(letters)) == 1 for letters in zip(*names, strict=False)]
+    begin = names[0][: alike.index(False) if False in alike else len(alike)]
+    cut = max(begin.rfind(mark) for mark in "_- ") + 1
+    return [split_of(name[cut:]) for name in names]
 
 
 def split_within(name: str) -> str | None:

@@ -88,8 +88,8 @@ def _is_packed(archive: Path, file: Path) -> bool:
 
 @layout(
     "array_files",
-    about="a folder of files of arrays: .npy, .npz (KMNIST), .h5 (PatchCamelyon) or IDX (MNIST), as train-images.npy and "
-    "train-labels.npy, or train.npz and test.npz with images and labels in each",
+    about="a folder of files of arrays: .npy, .npz (KMNIST), .h5 (PatchCamelyon) or IDX (MNIST), as train-images.npy "
+    "and train-labels.npy, or train.npz and test.npz with images and labels in each",
     splits="names of the files or of their folders: train, val or valid, test; files without one are split here",
     fits=lambda path, _: path.is_dir() and len(_files(path)) > 1,
     answers=OF_ARRAYS,
@@ -136,8 +136,8 @@ def _check_names(path: Path, files: Mapping[str, Path]) -> None:
     if not any(role_of(name)[1] or split_within(name) for name in files):
         listed = ", ".join(file.name for file in list(files.values())[:3])
         raise DataError(
-            f"{path} has {listed}, whose names say neither images nor labels; if each is one file a class, join them into "
-            "train-images.npy (N, H, W) and train-labels.npy (N,)"
+            f"{path} has {listed}, whose names say neither images nor labels; if each is one file a class, join them "
+            "into train-images.npy (N, H, W) and train-labels.npy (N,)"
         )
 
 

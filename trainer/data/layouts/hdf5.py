@@ -57,12 +57,14 @@ def _names(opened: Any, h5py: Any) -> list[str]:
 
 def array_names(path: Path) -> list[str]:
     """Return the names of the data sets of an HDF5 file. Raises DataError."""
-    return _opened(path, _names)
+    names: list[str] = _opened(path, _names)
+    return names
 
 
 def read_array(path: Path, name: str) -> Array:
     """Return a data set of an HDF5 file. Raises DataError."""
-    return _opened(path, lambda opened, h5py: _array(path, opened[name], h5py))
+    array: Array = _opened(path, lambda opened, h5py: _array(path, opened[name], h5py))
+    return array
 
 
 def _opened(path: Path, read: Callable[[Any, Any], Any]) -> Any:

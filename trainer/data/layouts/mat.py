@@ -62,8 +62,8 @@ def _check_splits(path: Path, files: Sequence[Path]) -> None:
     if "train" in splits.values() and None in splits.values():
         odd = next(file.name for file, split in splits.items() if split is None)
         raise DataError(
-            f"{path}: {odd} is of no split beside the files of train; leave it out with skip: ['{odd}'], or put its images "
-            "into the file of train"
+            f"{path}: {odd} is of no split beside the files of train; leave it out with skip: ['{odd}'], or put its "
+            "images into the file of train"
         )
 
 
@@ -101,7 +101,7 @@ def _arrays(file: Path) -> dict[str, Any]:
     arrays = {name: value for name, value in named.items() if value.dtype.kind in "biufU"}
     if named and not arrays:
         raise DataError(
-            f"{file} holds structures ({', '.join(named)}), which are not read; save their arrays of images and labels, as "
-            "with numpy.savez"
+            f"{file} holds structures ({', '.join(named)}), which are not read; save their arrays of images and "
+            "labels, as with numpy.savez"
         )
     return arrays

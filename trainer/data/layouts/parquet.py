@@ -149,9 +149,10 @@ def _check_splits(file: Path, split: str | None, table: Any, taken: Sequence[str
             columns[field.name] = ["" if cell is None else str(cell) for cell in cells]
     about = split_column(columns, taken, lambda row: f"{file}, row {row},")
     if about is not None and set(about.rows) - {split or about.rows[0]}:
+        named, parts = " and ".join(about.columns), " and ".join(sorted(set(about.rows)))
         raise DataError(
-            f"{file} has rows of {' and '.join(sorted(set(about.rows)))} by its column {' and '.join(about.columns)}; write one file for "
-            "each split, such as train.parquet and test.parquet"
+            f"{file} has rows of {parts} by its column {named}; write "
+            "one file for each split, such as train.parquet and test.parquet"
         )
 
 

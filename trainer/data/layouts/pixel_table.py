@@ -30,9 +30,9 @@ def _files(path: Path) -> list[Path]:
 
 @layout(
     "pixel_table",
-    about="a .csv file with the columns label, pixel0, pixel1 .. (Kaggle's digits) or with all pixels of an image in one "
-    "cell (FER-2013), or a folder with one for each split or numbered ones (train_1.csv, train_2.csv) with the same "
-    "columns; images are square",
+    about="a .csv file with the columns label, pixel0, pixel1 .. (Kaggle's digits) or with all pixels of an image in "
+    "one cell (FER-2013), or a folder with one for each split or numbered ones (train_1.csv, train_2.csv) with the "
+    "same columns; images are square",
     splits="names of the files: train, val or valid, test, or a column such as Usage",
     fits=lambda path, _: bool(_files(path)),
     answers=("bits", "channels", "range", "classes", "label"),
@@ -121,8 +121,8 @@ def _pixels(table: Table, reading: Reading) -> Array:
         raise DataError(f"{table.file} has {count} {where}, which are no square; save images as files")
     if reading.channels is None:
         raise DataError(
-            f"{table.file} has {count} pixels a row, {colour_side}x{colour_side} in 3 channels; say channels: last if red, "
-            "green and blue of a pixel stand beside each other, or channels: first if all red ones stand first"
+            f"{table.file} has {count} pixels a row, {colour_side}x{colour_side} in 3 channels; say channels: last if "
+            "red, green and blue of a pixel stand beside each other, or channels: first if all red ones stand first"
         )
     sides = (colour_side, colour_side)
     return flat.reshape(-1, *((3, *sides) if reading.channels == "first" else (*sides, 3)))
@@ -138,7 +138,8 @@ def _of_columns(table: Table) -> Array:
     first, last = numbers[order[0]], numbers[order[-1]]
     if len(first) == 1 and last[0] - first[0] != len(order) - 1:
         raise DataError(
-            f"{table.file} has {len(order)} columns of pixels, numbered from {first[0]} to {last[0]}; one is missing or twice"
+            f"{table.file} has {len(order)} columns of pixels, numbered from {first[0]} to {last[0]}; one is "
+            "missing or there twice"
         )
     return _small(np.asarray([[row[place] for place in order] for row in table.rows], dtype=np.float32))
 

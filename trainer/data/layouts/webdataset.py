@@ -81,8 +81,8 @@ def _apart(name: str) -> tuple[str, str]:
 
 @layout(
     "webdataset",
-    about="a .tar archive with an image and its label side by side, as 0001.jpg and 0001.cls (or label in 0001.json), or a "
-    "folder of such archives (WebDataset)",
+    about="a .tar archive with an image and its label side by side, as 0001.jpg and 0001.cls (or label in 0001.json), "
+    "or a folder of such archives (WebDataset)",
     splits="names of the archives or of their folders: train-0000.tar, val, test",
     fits=lambda path, _: any(map(_is_shard, _files(path))),
     answers=(*OF_PICTURES, "label"),
@@ -121,8 +121,8 @@ def _shard(file: Path, reading: Reading) -> _Shard:
     unlabelled = [one.key for one in with_image if one.label is None]
     if unlabelled:
         raise DataError(
-            f"{file}: {unlabelled[0]} has no label ({len(unlabelled)} of {len(with_image)} images in all); write it beside "
-            f"the image, as {unlabelled[0]}.cls, or say label: KEY for the key of the .json that holds it"
+            f"{file}: {unlabelled[0]} has no label ({len(unlabelled)} of {len(with_image)} images in all); write it "
+            f"beside the image, as {unlabelled[0]}.cls, or say label: KEY for the key of the .json that holds it"
         )
     if not with_image:
         raise DataError(f"{file} holds no images with labels; write 0001.jpg and 0001.cls for each image")
