@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import statistics
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
@@ -14,6 +15,8 @@ FEW = 5  # images of a class
 MOSTLY = 0.8  # share of one class, from which accuracy says little
 DARK = 32  # highest value of 255, from which pixels are hardly scaled
 SHOWN = 5  # classes that are named
+ALIKE = 0.5  # of the distance of other images of a class, below which neighbours are alike
+PAIRS = 64  # neighbours of a class that are compared
 BLOCK = 4096  # images that are looked at together
 
 Sign = Callable[[Data], str | None]
@@ -143,6 +146,48 @@ def partly_grey(data: Data) -> str | None:
 
 def _grey(split: Split) -> int:
     return sum(int((x == x[:, :1]).flatten(1).all(dim=1).sum()) for x in torch.split(split.x, BLOCK))
+
+
+@sign
+def two_values_alone(data: Data) -> str | None:
+    found = sum(_of_two_values(split) for split in splits(data).values())
+    total = sum(map(len, splits(data).values()))
+    if not 0 < found < total / 2:  # where most images are black and white, all may be meant so
+        return None
+    return f"{found:,} of {total:,} images hold two values alone, as masks do; leave masks out with skip: ['*_mask.png']"
+
+
+def _of_two_values(split: Split) -> int:
+    blocks = (x.flatten(1) for x in torch.split(split.x, BLOCK))
+    ends = ((block, block.amin(1, keepdim=True), block.amax(1, keepdim=True)) for block in blocks)
+    return sum(int((((x == low) | (x == high)).all(1) & (low < high)[:, 0]).sum()) for x, low, high in ends)
+
+
+@sign
+def neighbours_are_alike(data: Data) -> str | None:
+    """Files that follow each other may be frames of a film or shots of one scene; images are drawn one by one."""
+    if not any(place.startswith("drawn") and "whole" not in place for place in data.seen.origins):
+        return None
+    near, far = _distances(data.train)
+    if not far or statistics.median(near) > ALIKE * statistics.median(far):
+        return None
+    return (
+        "images that follow each other are more alike than others of their class, as frames of a film are, and the drawn "
+        "splits part them, so accuracy is flattered; name what belongs together with group: COLUMN of a table, or give "
+        "splits of your own"
+    )
+
+
+def _distances(split: Split) -> tuple[list[float], list[float]]:
+    """Return the mean distances of images of one class: of some to the next one, and to the one half a class away."""
+    near, far = [], []
+    for label in split.y.unique().tolist():
+        members = torch.nonzero(split.y == label).flatten()
+        for place in range(0, len(members) - 1, max(1, len(members) // PAIRS)) if len(members) >= 2 * FEW else ():
+            one = split.x[members[place]].float()
+            for found, other in ((near, place + 1), (far, (place + len(members) // 2) % len(members))):
+                found.append(float((one - split.x[members[other]].float()).abs().mean()))
+    return near, far
 
 
 def _listed(names: list[str]) -> str:

@@ -77,7 +77,19 @@ def alike(arrays: dict[str, Any]) -> str:
     return "classes that differ in case or spaces alone: Cat, cat"
 
 
-SPOILT = (alike, one_colour, dark, leaked, two_classes, rare, lacking, mostly, grey)
+def masks(arrays: dict[str, Any]) -> str:
+    arrays["train_x"][:8] = np.where(arrays["train_x"][:8] > 99, 255, 0)
+    return "8 of 120 images hold two values alone, as masks do"
+
+
+def film(arrays: dict[str, Any]) -> str:
+    steps = np.random.default_rng(0).normal(0, 4, (60, 6, 5, 3))
+    arrays["train_x"] = (128 + steps.cumsum(axis=0)).clip(0, 255).astype(np.uint8)
+    arrays["train_y"] = np.arange(60) // 30
+    return "images that follow each other are more alike than others of their class"
+
+
+SPOILT = (alike, one_colour, dark, leaked, two_classes, rare, lacking, mostly, grey, masks, film)
 
 
 @pytest.mark.parametrize("spoil", SPOILT)
@@ -88,6 +100,15 @@ def test_what_is_doubtful_is_told(spoil: Callable[[dict[str, Any]], str], tmp_pa
     found = signs(load(saved(tmp_path, **arrays)))
     assert any(sentence in one for one in found), found
     assert len(SPOILT) == len(SIGNS), "each sign has a test"
+
+
+def test_order_is_no_sign_where_the_owner_split_the_images(tmp_path: Path) -> None:
+    arrays = clean()
+    film(arrays)
+    order = np.random.default_rng(1).permutation(60)
+    shuffled = arrays | {"train_x": arrays["train_x"][order], "train_y": arrays["train_y"][order]}
+    assert not signs(load(saved(tmp_path, **shuffled)))
+    assert not signs(load(saved(tmp_path, **arrays, valid_x=pixels(5, (9, 6, 5, 3)), valid_y=np.arange(9) % 2)))
 
 
 def test_lines_say_all_that_was_understood(tmp_path: Path) -> None:
