@@ -36,11 +36,13 @@ def _folders(tree: Folder, file: Path) -> set[str]:
 
 
 def advice(tree: Folder) -> str | None:
-    """Return what to say where the names of files tell several classes in one folder; None where they do not."""
+    """Return what to say where the names of files tell several classes in one folder; None where they do not.
+
+    """
     filled = max(tree.walk(), key=lambda folder: len(folder.images))
     counts = Counter(classes_of(filled.images).values())
     if len(counts) < 2 or counts.total() < FEWEST * len(counts) or 2 * counts.total() < len(filled.images):
         return None
     names = sorted(counts)
     listed = ", ".join(names[:MOST_SHOWN]) + (" .." if len(names) > MOST_SHOWN else "")
-    return f"say layout: file_names if the class stands in the name of each file ({listed})"
+    return f"the names of files in {filled.path} tell classes ({listed}); say layout: file_names if these are meant"

@@ -16,7 +16,7 @@ MOSTLY = 0.8  # share of one class, from which accuracy says little
 DARK = 32  # highest value of 255, from which pixels are hardly scaled
 SHOWN = 5  # classes that are named
 ALIKE = 0.5  # of the distance of other images of a class, below which neighbours are alike
-PAIRS = 64  # neighbours of a class that are compared
+PAIRS = 1024  # neighbours that are compared
 BLOCK = 4096  # images that are looked at together
 
 Sign = Callable[[Data], str | None]
@@ -181,9 +181,11 @@ def neighbours_are_alike(data: Data) -> str | None:
 def _distances(split: Split) -> tuple[list[float], list[float]]:
     """Return the mean distances of images of one class: of some to the next one, and to the one half a class away."""
     near, far = [], []
-    for label in split.y.unique().tolist():
+    labels = split.y.unique().tolist()
+    for label in labels:
         members = torch.nonzero(split.y == label).flatten()
-        for place in range(0, len(members) - 1, max(1, len(members) // PAIRS)) if len(members) >= 2 * FEW else ():
+        step = max(1, len(members) * len(labels) // PAIRS)
+        for place in range(0, len(members) - 1, step) if len(members) >= 2 * FEW else ():
             one = split.x[members[place]].float()
             for found, other in ((near, place + 1), (far, (place + len(members) // 2) % len(members))):
                 found.append(float((one - split.x[members[other]].float()).abs().mean()))

@@ -71,7 +71,7 @@ def _told_classes(tree: Folder, reading: Reading) -> _Classes:
         return _classes(tree, reading)
     except DataError as error:
         if names := advice(tree):
-            raise DataError(f"{error}; {names}") from None
+            raise DataError(f"{names} (else: {error})") from None
         if said := other_task(tree):
             raise DataError(said) from None
         raise
