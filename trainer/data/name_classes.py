@@ -36,9 +36,7 @@ def _folders(tree: Folder, file: Path) -> set[str]:
 
 
 def advice(tree: Folder) -> str | None:
-    """Return what to say where the names of files tell several classes in one folder; None where they do not.
-
-    """
+    """Return what to say where the names of files tell several classes in one folder; None where they do not."""
     filled = max(tree.walk(), key=lambda folder: len(folder.images))
     counts = Counter(classes_of(filled.images).values())
     if len(counts) < 2 or counts.total() < FEWEST * len(counts) or 2 * counts.total() < len(filled.images):

@@ -154,7 +154,7 @@ def two_values_alone(data: Data) -> str | None:
     total = sum(map(len, splits(data).values()))
     if not 0 < found < total / 2:  # where most images are black and white, all may be meant so
         return None
-    return f"{found:,} of {total:,} images hold two values alone, as masks do; leave masks out with skip: ['*_mask.png']"
+    return f"{found:,} of {total:,} images hold two values alone, as masks do; leave masks out, as with skip: ['*_m.png']"
 
 
 def _of_two_values(split: Split) -> int:
@@ -172,9 +172,9 @@ def neighbours_are_alike(data: Data) -> str | None:
     if not far or statistics.median(near) > ALIKE * statistics.median(far):
         return None
     return (
-        "images that follow each other are more alike than others of their class, as frames of a film are, and the drawn "
-        "splits part them, so accuracy is flattered; name what belongs together with group: COLUMN of a table, or give "
-        "splits of your own"
+        "images that follow each other are more alike than others of their class, as frames of a film are, and the "
+        "drawn splits part them, so accuracy is flattered; name what belongs together with group: COLUMN of a table, "
+        "or give splits of your own"
     )
 
 

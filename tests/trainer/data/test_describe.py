@@ -108,7 +108,9 @@ def test_order_is_no_sign_where_the_owner_split_the_images(tmp_path: Path) -> No
     order = np.random.default_rng(1).permutation(60)
     shuffled = arrays | {"train_x": arrays["train_x"][order], "train_y": arrays["train_y"][order]}
     assert not signs(load(saved(tmp_path, **shuffled)))
-    assert not signs(load(saved(tmp_path, **arrays, valid_x=pixels(5, (9, 6, 5, 3)), valid_y=np.arange(9) % 2)))
+    assert not signs(
+        load(saved(tmp_path, **arrays, valid_x=pixels(5, (9, 6, 5, 3)), valid_y=np.arange(9) % 2))
+    )
 
 
 def test_lines_say_all_that_was_understood(tmp_path: Path) -> None:

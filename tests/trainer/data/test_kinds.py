@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.data.kinds import arrays, containers, folders, others, pictures, tables
+from tests.trainer.data.kinds import arrays, containers, folders, others, pictures, tables, untold_folders
 from tests.trainer.data.kinds.kind import KINDS, Kind, check, loaded
 from tests.trainer.data.made import refusal
 
-FAMILIES = (arrays, containers, folders, others, pictures, tables)  # importing them registers their kinds
+FAMILIES = (
+    arrays,
+    containers,
+    folders,
+    others,
+    pictures,
+    tables,
+    untold_folders,
+)  # importing them registers their kinds
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.make.__name__)

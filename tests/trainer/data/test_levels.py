@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,142 +44,9 @@ def test_three_splits_are_kept(tmp_path: Path) -> None:
     )
 
 
-def colour_variants(root: Path) -> None:
-    for name in ("color", "grayscale", "segmented"):
-        put(root / name)
-
-
-def shards(root: Path) -> None:
-    put(root, ("HAM_images_part_1", "HAM_images_part_2"))
-
-
-def images_and_trimaps(root: Path) -> None:
-    put(root, ("images", "annotations/trimaps"))
-
-
-def flat_train(root: Path) -> None:
-    put(root, ("train", "test1"))
-
-
-def groups(root: Path) -> None:
-    put(root / "animals")
-    put(root / "vehicles", ("bus", "car"))
-
-
-def patients(root: Path) -> None:
-    for name in ("benign", "malignant"):
-        put(root / name, ("p1", "p2"))
-
-
-def splits_below(root: Path) -> None:
-    for name in ("cat", "dog"):
-        put(root / name, ("train", "test"))
-
-
-def flat_images(root: Path) -> None:
-    put(root, ("images",))
-
-
-def yolo(root: Path) -> None:
-    put(root / "images", ("train", "val"))
-    (root / "labels" / "train").mkdir(parents=True)
-    (root / "labels" / "train" / "0.txt").write_text("0 .5 .5 1 1")
-
-
-def unlabelled_test(root: Path) -> None:
-    put(root / "train")
-    put(root, ("test",))
-
-
-def train_alone(root: Path) -> None:
-    put(root / "train")
-    put(root / "extra")
-
-
-def no_train(root: Path) -> None:
-    put(root / "val")
-    put(root / "test")
-
-
-def two_trains(root: Path) -> None:
-    for name in ("train", "Training", "test"):
-        put(root / name)
-
-
-def strange_class(root: Path) -> None:
-    put(root / "train")
-    put(root / "val", ("cat", "emu"))
-
-
-@pytest.mark.parametrize(
-    ("make", "sentence", "mend", "classes"),
-    [
-        (
-            colour_variants,
-            "color/ and grayscale/ and segmented/, and each holds folders such as cat and dog",
-            "color",
-            2,
-        ),
-        (
-            colour_variants,
-            "or say classes: [color, grayscale, segmented]",
-            ["color", "grayscale", "segmented"],
-            3,
-        ),
-        (shards, "look like pieces of one set", ["HAM_images_part_1", "HAM_images_part_2"], 2),
-        (
-            images_and_trimaps,
-            "has annotations/ and images/, a picture for each picture",
-            ["images", "annotations"],
-            2,
-        ),
-        (flat_train, "has train/, which looks like a split, and also test1/", ["train", "test1"], 2),
-        (
-            groups,
-            "classes: [animals, vehicles], or classes: [bus, car, cat, dog]",
-            ["cat", "dog", "bus", "car"],
-            4,
-        ),
-        (groups, "images only in folders below them", ["animals", "vehicles"], 2),
-        (patients, "and each holds folders such as p1 and p2", ["benign", "malignant"], 2),
-        (
-            splits_below,
-            "and each holds test and train; put the splits above the classes, as train/cat",
-            None,
-            0,
-        ),
-        (
-            flat_images,
-            "has 1 subfolders with images; there must be one for each class, at least 2 (images holds 5",
-            None,
-            0,
-        ),
-        (yolo, "labels/train/0.txt has boxes of objects (YOLO), which is object detection", None, 0),
-        (unlabelled_test, "test has 5 images and no class folders, so their classes are not known", None, 0),
-        (
-            train_alone,
-            "has train/, which looks like a split, and also extra/; leave those out with skip",
-            None,
-            0,
-        ),
-        (no_train, "has test/ and val/ and no train/; name the folder of the train images train", None, 0),
-        (two_trains, "has two folders of one split", None, 0),
-        (strange_class, "val has the class emu that", None, 0),
-    ],
-)
-def test_folders_that_may_be_no_classes_are_refused_until_it_is_said(
-    make: Callable[[Path], None], sentence: str, mend: str | list[str] | None, classes: int, tmp_path: Path
-) -> None:
-    make(tmp_path)
-    assert sentence in refusal(tmp_path)
-    if isinstance(mend, str):
-        assert len(load(tmp_path / mend).classes) == classes
-    elif mend is not None:
-        assert load(tmp_path, classes=mend).classes == tuple(mend) and len(mend) == classes
-
-
 def test_what_the_sentence_says_to_skip_can_be_skipped(tmp_path: Path) -> None:
-    unlabelled_test(tmp_path)
+    put(tmp_path / "train")
+    put(tmp_path, ("test",))
     put(tmp_path / "extra")
     data = load(tmp_path, skip=["test/*", "extra/*"])
     assert data.classes == ("cat", "dog") and sum(counts(data)) == 10

@@ -89,16 +89,6 @@ def splits_with_a_prefix(root: Path) -> None:
     in_folders(root, "flowers_train=train", "flowers_test=test")
 
 
-@kind(
-    "PlantVillage: one set three times",
-    refused="give the path",
-    read=Read(path="color"),
-)
-def plant_village(root: Path) -> None:
-    for variant in ("color", "grayscale", "segmented"):
-        in_folders(root / variant)
-
-
 @kind("UC Merced: Images/ below a folder of the archive")
 def uc_merced(root: Path) -> None:
     in_folders(root / "UCMerced_LandUse" / "Images", suffix=".tif")
@@ -146,12 +136,6 @@ def tiny_imagenet(root: Path) -> None:
     (root / "words.txt").write_text("".join(f"{name}\tan animal, {name}\n" for name in NAMES))
 
 
-@kind("ImageNet: valid images in one folder without labels", refused="val has 6 images and no class folders")
-def imagenet(root: Path) -> None:
-    in_folders(root / "ILSVRC" / "Data" / "CLS-LOC", "train")
-    flat(root / "ILSVRC" / "Data" / "CLS-LOC" / "val", "valid")
-
-
 @kind(
     "Kaggle's Dogs vs. Cats: the class in the file name, test1/ without one",
     refused="say layout: file_names",
@@ -193,32 +177,6 @@ def oxford_pets(root: Path) -> None:
 def flat_names(root: Path) -> None:
     for one in samples():
         save(one.pixels, root / f"{one.name}-{one.number:03d}.png")
-
-
-@kind("one folder of images whose names say nothing", refused="name their classes in a CSV file")
-def flat_numbers(root: Path) -> None:
-    for one in samples():
-        save(one.pixels, root / f"{one.number:05d}.png")
-
-
-@kind(
-    "folders of folds",
-    refused="say classes: [cat, dog, emu] to read all of them as one set",
-    read=Read(answers={"classes": list(NAMES)}),
-)
-def folds(root: Path) -> None:
-    for one in samples():
-        save(one.pixels, root / f"fold{one.number // 3 % 5 + 1}" / one.name / f"{one.stem}.png")
-
-
-@kind(
-    "folders of years",
-    refused="say classes: [cat, dog, emu] to read all of them as one set",
-    read=Read(answers={"classes": list(NAMES)}),
-)
-def years(root: Path) -> None:
-    for one in samples():
-        save(one.pixels, root / str(2019 + one.number % 2) / one.name / f"{one.stem}.png")
 
 
 @kind(
@@ -298,26 +256,6 @@ def dtd(root: Path) -> None:
             (root / "labels" / f"{split}{number}.txt").write_text("\n".join(lines))
 
 
-@kind(
-    "LFW: a class of one image",
-    refused="class emu has 1 images; at least 3 are needed for train, valid and test",
-)
-def lfw(root: Path) -> None:
-    for one in samples():
-        if one.label < 2 or one.number < 3:
-            save(one.pixels, root / "lfw" / one.name / f"{one.name}_{one.number:04d}.jpg")
-
-
-@kind("Omniglot: an alphabet above the characters", refused="say classes: [Greek, Latin]")
-def omniglot(root: Path) -> None:
-    for alphabet in ("Greek", "Latin"):
-        for one in samples():
-            save(
-                one.pixels,
-                root / "images_background" / alphabet / f"character{one.label + 1:02d}" / f"{one.stem}.png",
-            )
-
-
 @kind("Stanford dogs: Images/ and boxes in Annotation/ without suffixes")
 def stanford_dogs(root: Path) -> None:
     for one in samples():
@@ -337,27 +275,6 @@ def mit_67(root: Path) -> None:
         (root / f"{split.title()}Images.txt").write_text(
             "\n".join(f"{one.name}/{one.stem}.jpg" for one in samples(split))
         )
-
-
-@kind("classes in folders of groups", refused="say classes: [pets, wild]")
-def grouped_classes(root: Path) -> None:
-    for one in samples():
-        save(one.pixels, root / ("wild" if one.label == 2 else "pets") / one.name / f"{one.stem}.png")
-
-
-@kind("images of a class in folders of patients", refused="say classes: [benign, malignant]")
-def breakhis(root: Path) -> None:
-    for one in samples():
-        save(
-            one.pixels,
-            root / ("benign", "malignant")[one.number % 2] / f"patient_{one.number % 5}" / f"{one.stem}.png",
-        )
-
-
-@kind("a class folder for each split below a class", refused="put the splits above the classes, as train/cat")
-def splits_below_classes(root: Path) -> None:
-    for one in samples("train", "test"):
-        save(one.pixels, root / one.name / one.split / f"{one.stem}.png")
 
 
 @kind("empty class folders beside filled ones")
@@ -389,17 +306,3 @@ def masks_beside(root: Path) -> None:
     in_folders(root)
     for one in samples():
         save(one.pixels[..., 0] // 2, root / one.name / f"{one.stem}_mask.png")
-
-
-@kind("empty folder", refused="has 0 subfolders with images")
-def empty(root: Path) -> None:
-    pass
-
-
-@kind("an archive that is not unpacked in a folder", refused="unpack")
-def archives_in_a_folder(root: Path) -> None:
-    import zipfile
-
-    for name in ("train", "test1"):
-        with zipfile.ZipFile(root / f"{name}.zip", "w") as packed:
-            packed.writestr(f"{name}/cat.0.jpg", b"x")
