@@ -154,7 +154,7 @@ def two_values_alone(data: Data) -> str | None:
     total = sum(map(len, splits(data).values()))
     if not 0 < found < total / 2:  # where most images are black and white, all may be meant so
         return None
-    return f"{found:,} of {total:,} images hold two values alone, as masks do; leave masks out, as with skip: ['*_m.png']"
+    return f"{found:,} of {total:,} images hold two values alone, as masks do; leave these out with skip: ['*_m.png']"
 
 
 def _of_two_values(split: Split) -> int:

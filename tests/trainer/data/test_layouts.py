@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-import textwrap
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -114,34 +115,79 @@ def test_a_name_of_a_data_set_beside_a_path(tmp_path: Path, monkeypatch: pytest.
         load("digits", alpha="white")
 
 
-def test_another_package_adds_a_layout_by_an_entry_point(tmp_path: Path) -> None:
-    """A layout in a package of its own, found as an installed one is."""
-    (tmp_path / "lab").mkdir()
-    (tmp_path / "lab" / "__init__.py").touch()
-    (tmp_path / "lab" / "ones.py").write_text(
-        textwrap.dedent(
-            """
-            import numpy as np
-            from trainer.data.layouts.registry import layout
-            from trainer.data.raw import Part, Raw
+LAB = """
+import numpy as np
+from trainer.data.layouts.registry import layout
+from trainer.data.raw import Part, Raw
 
-            @layout("ones", about="a file", splits="none", fits=lambda path, _: path.suffix == ".ones", answers=())
-            def read(path, reading):
-                x = np.arange(12 * 9, dtype=np.uint8).reshape(12, 1, 3, 3)
-                return Raw("ones", ("a", "b"), Part(x, np.arange(12) % 2), None, None, False, str(path))
-            """
-        )
-    )
-    meta = tmp_path / "lab-1.0.dist-info"
+@layout("ones", about="a file", splits="none", fits=lambda path, _: path.suffix == ".ones", answers=())
+def read(path, reading):
+    x = np.arange(12 * 9, dtype=np.uint8).reshape(12, 1, 3, 3)
+    return Raw("ones", ("a", "b"), Part(x, np.arange(12) % 2), None, None, False, str(path))
+"""
+
+
+def by_hand(folder: Path) -> None:
+    """Lay a package down as installers do: a module, and metadata with the entry point."""
+    (folder / "lab_ones.py").write_text(LAB)
+    meta = folder / "lab-1.0.dist-info"
     meta.mkdir()
     (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: lab\nVersion: 1.0\n")
-    (meta / "entry_points.txt").write_text("[genome.image_layouts]\nones = lab.ones\n")
+    (meta / "entry_points.txt").write_text("[genome.image_layouts]\nones = lab_ones\n")
+
+
+def by_pip(folder: Path) -> None:
+    """Build the package and install it, without a network."""
+    if not (find_spec("pip") and find_spec("setuptools")):
+        pytest.skip("needs pip and setuptools")
+    source = folder.parent / "source"
+    source.mkdir()
+    (source / "lab_ones.py").write_text(LAB)
+    (source / "pyproject.toml").write_text(
+        """
+        [build-system]
+        requires = ["setuptools"]
+        build-backend = "setuptools.build_meta"
+        [project]
+        name = "lab"
+        version = "1.0"
+        [project.entry-points."genome.image_layouts"]
+        ones = "lab_ones"
+        [tool.setuptools]
+        py-modules = ["lab_ones"]
+        """
+    )
+    options = ("--no-index", "--no-deps", "--no-build-isolation", "--quiet", "--target", str(folder))
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True, timeout=100)
+
+
+@pytest.mark.parametrize("install", [by_hand, by_pip])
+def test_another_package_adds_a_layout_by_an_entry_point(
+    install: Callable[[Path], None], tmp_path: Path
+) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    install(packages)
     (tmp_path / "mine.ones").touch()
     code = "import sys; sys.path.insert(0, sys.argv[1]); import trainer; print(trainer.load(sys.argv[2]).classes)"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), str(tmp_path / "mine.ones")],
+        [sys.executable, "-c", code, str(packages), str(tmp_path / "mine.ones")],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],
     )
     assert done.stdout == "('a', 'b')\n", done.stderr
+
+
+def test_the_one_thing_that_has_a_layout_is_found_below(tmp_path: Path) -> None:
+    inner = tmp_path / "set" / "raw"
+    inner.mkdir(parents=True)
+    arrays = {"train_x": np.arange(24 * 9, dtype=np.uint8).reshape(24, 3, 3), "train_y": np.arange(24) % 2}
+    np.savez(inner / "mine.npz", **arrays)
+    (tmp_path / "README.md").write_text("# mine")
+    assert load(tmp_path).digest() == load(inner / "mine.npz").digest()
+    np.savez(inner / "other.npz", **arrays)  # two archives of the same part, neither named by it
+    assert "mine train_x and other train_x may both be the images of train; keep one" in refusal(tmp_path)
+    (inner / "other.npz").unlink()
+    Image.new("L", (3, 3)).save(tmp_path / "photo.png")  # the images may be what is meant
+    assert "has 0 subfolders with images" in refusal(tmp_path)

@@ -98,7 +98,8 @@ def read(path: Path, reading: Reading) -> Raw:
     """Read arrays of several files; an array `classes` of strings names the classes. Raises DataError."""
     files, packed = _one_each(path)
     arrays = _arrays(files)
-    _check_names(path, files)
+    if len(arrays) == len(files):
+        _check_names(path, files)
     found = roles(str(path), list(arrays), reading)
     pairs = {}
     for split in dict.fromkeys(split for split, _ in found.names):

@@ -174,7 +174,7 @@ def parts_of_a_set(root: Path) -> None:
 
 @kind(
     "train/ of class folders and an unlabelled test/",
-    refused="test has 9 images and no class folders, so their classes are not known; put them into one folder per class",
+    refused="test has 9 images and no class folders, so their classes are not known; put them into one",
     read=Read(answers={"skip": ["test/*"]}),
 )
 def unlabelled_test(root: Path) -> None:
@@ -222,7 +222,7 @@ def one_flat_folder(root: Path) -> None:
 
 
 @kind(
-    "train/ and test1/ of images whose names say nothing",
+    "train/ and test1/ of images whose names tell nothing",
     refused="has train/, which looks like a split, and also test1/",
 )
 def flat_splits(root: Path) -> None:
