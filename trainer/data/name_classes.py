@@ -11,8 +11,8 @@ from trainer.data.tree import MASK_FOLDERS, Folder
 
 # cat.0, cat_12, cat (3), cat12 and 12_cat
 FORMS = (
-    re.compile(r"(?P<name>[^\W\d].*?|\d+[^\W\d].*?)[\W_]*\d+\W*"),
-    re.compile(r"\d+[\W_]+(?P<name>[^\W\d].*)"),
+    re.compile(r"(?P<name>\d*[^\W\d_].*?)[\W_]*\d+\W*"),
+    re.compile(r"\d+[\W_]+(?P<name>[^\W\d_].*)"),
 )
 FEWEST = 3  # images of a class on average, from which names tell classes
 MOST_SHOWN = 4
