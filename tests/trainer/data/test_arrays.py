@@ -358,3 +358,16 @@ def test_words_of_roles() -> None:
     )
     assert role_of("labels_train") == ("train", "y") and role_of("label_names") == (None, "classes")
     assert role_of("weights") == (None, None) and role_of("test_data_labels") == ("test", "y")
+
+
+def test_arrays_of_other_names_are_said(tmp_path: Path) -> None:
+    arrays = {"photos": pixels(0, (20, 5, 4, 3)), "kinds": np.arange(20) % 2, "labels": np.arange(20)}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    file = tmp_path / "mine.npz"
+    assert "has no array train_x; " in refusal(
+        file
+    ) and "if one is it, say image: photos or image: kinds" in refusal(file)
+    data = load(file, image="photos", label="kinds")
+    assert data.classes == ("0", "1") and sum(counts(data)) == 20
+    assert [one.example for one in data.seen.skipped] == ["labels"]
+    assert "mine.npz has no array phones; it has photos, kinds, labels" in refusal(file, image="phones")

@@ -256,6 +256,15 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     tiffs(tmp_path, deep(3), photometric="rgb")
     monkeypatch.setitem(__import__("sys").modules, "tifffile", None)
     assert "install tifffile to read it, with `pip install tifffile`" in refusal(tmp_path, bits=12)
+    monkeypatch.setitem(__import__("sys").modules, "pydicom", None)
+    (tmp_path / "cat" / "0.dcm").touch()
+    assert (
+        "0.dcm is DICOM; install pydicom to read it, with `pip install pydicom` or `pip install 'genome"
+        in refusal(tmp_path)
+    )
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    (tmp_path / "cat" / "0.dcm").rename(tmp_path / "cat" / "0.HEIC")
+    assert "0.HEIC is HEIC; install pillow-heif to read it" in refusal(tmp_path)
 
 
 def test_channels_that_differ_are_refused(tmp_path: Path) -> None:

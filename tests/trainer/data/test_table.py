@@ -242,6 +242,52 @@ def test_pixels_in_rows(tmp_path: Path) -> None:
     assert "63 columns of pixels, which are no square" in refusal(file)
 
 
+def test_columns_and_cells_of_pixels_that_are_damaged(tmp_path: Path) -> None:
+    header, rows = (
+        ["label", *(f"pixel{number}" for number in range(65))],
+        [(n % 2, *range(65)) for n in range(20)],
+    )
+    del header[6]
+    file = table(tmp_path / "train.csv", header, [row[:-1] for row in rows])
+    assert "64 columns of pixels, numbered from 0 to 64; one is missing or there twice" in refusal(file)
+    cells = [(" ".join(map(str, pixels(n, (16,)))), n % 2) for n in range(20)]
+    table(file, ["pixels", "emotion"], cells)
+    assert load(file).input == (1, 4, 4)
+    table(file, ["pixels", "emotion"], [*cells[:5], (cells[5][0] + " 9", 1), *cells[6:]])
+    assert "train.csv:7 has 17 numbers in pixels and the first row 16" in refusal(file)
+    table(file, ["pixels", "emotion"], [*cells[:5], (cells[5][0].replace(" ", " x", 1), 1), *cells[6:]])
+    assert "train.csv has a pixel that is no number" in refusal(file)
+    table(file, ["pixels", "emotion", "age"], [(*row, n % 3) for n, row in enumerate(cells)])
+    assert "has no column of labels beside its pixels; say label: COLUMN" in refusal(file)
+    assert load(file, label="emotion").classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('[{"file": "img0.png", "label": "cat"}', "labels.json is no JSON ("),
+        ('[{"file": "img0.png"}, 7]', "labels.json is no list of objects, such as"),
+        ('{"img0.png": "cat", "img1.png": null}', "labels.json:2 has no label (1 rows in all)"),
+        (
+            '{"info": {"year": 2017}, "images": []}',
+            "labels.json is no list of objects with a path and a label each",
+        ),
+    ],
+)
+def test_json_that_is_no_table(content: str, sentence: str, tmp_path: Path) -> None:
+    flat(tmp_path / "images")
+    (tmp_path / "labels.json").write_text(content)
+    assert sentence in refusal(tmp_path / "labels.json")
+
+
+def test_a_column_that_only_counts_the_rows_is_no_column(tmp_path: Path) -> None:
+    rows = [(number, *row) for number, row in enumerate(flat(tmp_path / "images"))]
+    file = table(tmp_path / "labels.csv", ["Unnamed: 0", "file", "species"], rows)
+    assert load(file).classes == LABELS
+    table(file, ["Unnamed: 0", "file", "species"], [*rows[1:], rows[0]])  # it says something else
+    assert "say label: species or label: Unnamed: 0" in refusal(file)
+
+
 def parquet(file: Path, count: int, seed: int) -> list[bytes]:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet as writer
