@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,14 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def is_dicom(file: File) -> bool:
-    """Whether a file begins as DICOM, or is named so."""
+    """Whether a file is named as DICOM."""
+    return PurePath(str(file)).suffix.lower() in SUFFIXES
+
+
+def begins_as_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes, whatever its name."""
     with file.open("rb") as stream:
-        begin = stream.read(MAGIC_AT + len(MAGIC))
-    return begin[MAGIC_AT:] == MAGIC or Path(str(file)).suffix.lower() in SUFFIXES
+        return stream.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC
 
 
 def read_dicom(file: File, reading: Reading) -> Iterator[Array]:

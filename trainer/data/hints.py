@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainer.data.dicom import is_dicom
+from trainer.data.dicom import begins_as_dicom
 
 ARCHIVE = "is an archive; unpack it and give its folder"
 CODE = "may hold code, which is never run; save its arrays with numpy.savez"
@@ -33,7 +33,7 @@ HINTS: Mapping[str, str] = {
 
 def hint_of(file: Path) -> str | None:
     """Return what a file is and what to do with it, as the rest of a sentence, where it is known."""
-    if not file.suffix and is_dicom(file):
+    if not file.suffix and file.is_file() and begins_as_dicom(file):
         return "is DICOM without a suffix; name such files .dcm"
     if ".tfrecord" in file.name.lower():
         return RECORDS

@@ -154,7 +154,7 @@ def _check_containers(root: Folder, folders: Sequence[Folder]) -> None:
 
 
 def _two_levels(path: Path, folders: Sequence[Folder]) -> str:
-    inner = [{one.path.name for one in folder.filled} for folder in folders]
+    inner = [{one.path.name for one in descend(folder).filled} for folder in folders]
     outer = ", ".join(folder.path.name for folder in folders)
     shared = sorted(set.intersection(*inner))
     if len(shared) > 1 and all(split_of(name) for name in shared):
@@ -163,7 +163,7 @@ def _two_levels(path: Path, folders: Sequence[Folder]) -> str:
             f"as {shared[-1]}/{folders[0].path.name}"
         )
     if len(shared) > 1:
-        first = folders[0].path
+        first = descend(folders[0]).path
         return (
             f"{path} has {_listed(folders)}, and each holds folders such as {' and '.join(shared[:2])}; give the path "
             f"{first} if those are the classes, or say classes: [{outer}] if the upper ones are"

@@ -63,9 +63,8 @@ FORMS: Mapping[str, Callable[[Path], bool]] = {"COCO": _is_coco, "Pascal VOC": _
 
 def _begin(file: Path) -> bytes:
     """Return the first lines of a file, none of them cut."""
-    try:
-        with file.open("rb") as stream:
-            begin = stream.read(BEGIN)
-    except OSError:
+    if not file.is_file():
         return b""
+    with file.open("rb") as stream:
+        begin = stream.read(BEGIN)
     return begin if len(begin) < BEGIN else begin[: begin.rfind(b"\n") + 1]

@@ -182,14 +182,18 @@ def is_of_pixels(file: Path) -> bool:
     if file.suffix.lower() in LINES | {".json"}:
         return False
     with file.open(encoding="utf-8-sig", errors="replace") as stream:
-        head, first = (stream.readline() for _ in range(2))
-    names = re.split(r"[,;\t]", head)
-    return sum(bool(PIXEL.fullmatch(name.strip().strip('"'))) for name in names) >= FEWEST_PIXELS or any(
-        holds_pixels(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", first)
-    )
+        names, first = (_plain_cells(stream.readline()) for _ in range(2))
+    columns = sum(bool(PIXEL.fullmatch(name)) for name in names) >= FEWEST_PIXELS
+    return columns or (any(map(holds_pixels, first)) and not any(map(has_suffix, first)))
+
+
+def _plain_cells(line: str) -> list[str]:
+    return [cell.strip().strip('"') for cell in re.split(r"[,;\t]", line)]
 
 
 def holds_pixels(cell: str) -> bool:
-    """Whether a cell is numbers with spaces between them, as the pixels of an image in FER-2013."""
+    """Whether a cell is numbers of 0..255 with spaces between them, as the pixels of an image in FER-2013."""
     numbers = cell.split()
-    return len(numbers) >= FEWEST_PIXELS and all(number.isdigit() for number in numbers)
+    return len(numbers) >= FEWEST_PIXELS and all(
+        number.isdigit() and int(number) <= 255 for number in numbers
+    )

@@ -30,5 +30,5 @@ def test_every_kind_is_read_right_or_refused_with_the_mend(kind: Kind, tmp_path:
 
 
 def test_there_are_many_kinds_and_none_twice() -> None:
-    assert len(KINDS) >= 120
+    assert len(KINDS) >= 190
     assert max(Counter(kind.about for kind in KINDS).values()) == 1

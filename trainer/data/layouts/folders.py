@@ -84,11 +84,21 @@ def _classes(tree: Folder, reading: Reading) -> _Classes:
         return _Classes({"train": said}, {}, notes)
     splits = split_folders(root)
     if splits:
-        parts = {part: _level(folder, reading) for part, folder in splits.items()}
+        parts = {part: _part(part, folder, tree, reading) for part, folder in splits.items()}
         return _Classes(
             parts, {part: f"{splits[part].path.relative_to(tree.path)}/" for part in splits}, notes
         )
     return _Classes({"train": _level(root, reading)}, {}, notes)
+
+
+def _part(part: str, folder: Folder, tree: Folder, reading: Reading) -> Sequence[Folder]:
+    try:
+        return _level(folder, reading)
+    except DataError as error:
+        if part == "train":
+            raise
+        inside = folder.path.relative_to(tree.path).as_posix()
+        raise DataError(f"{error}; or leave this part out with skip: ['{inside}/*']") from None
 
 
 def _level(folder: Folder, reading: Reading) -> Sequence[Folder]:

@@ -12,9 +12,7 @@ import numpy as np
 from tests.trainer.data.kinds.kind import (
     ALL,
     GREY,
-    HEIGHT,
     NAMES,
-    WIDTH,
     WITH_TEST,
     WITH_VALID,
     Read,
@@ -416,4 +414,83 @@ def objects(root: Path) -> Path:
     return root / "mine.npz"
 
 
-assert HEIGHT and WIDTH
+@kind("all sets of EMNIST in one folder", refused="may both be the images of test; keep one")
+def emnist_folder(root: Path) -> None:
+    for name in ("balanced", "letters"):
+        write_idx(root / name)
+        for file in (root / name).iterdir():
+            file.rename(root / f"emnist-{name}-{file.name}")
+        (root / name).rmdir()
+
+
+@kind("USPS: HDF5 with flat images in groups", refused="its images are flat; save them as (N, H, W)")
+def usps(root: Path) -> Path:
+    import h5py
+
+    with h5py.File(root / "usps.h5", "w") as file:
+        for split in ("train", "test"):
+            x, y = stacked(split, grey)
+            file[f"{split}/data"], file[f"{split}/target"] = x.reshape(len(x), -1) / 255, y
+    return root / "usps.h5"
+
+
+@kind(
+    "dSprites: factors in place of classes",
+    refused="if one is it, say label: latents_values or label: latents_classes",
+)
+def dsprites(root: Path) -> Path:
+    factors = np.arange(24 * 6).reshape(24, 6) % 3
+    np.savez(
+        root / "dsprites.npz",
+        imgs=stacked(pixels=grey)[0],
+        latents_values=factors / 2,
+        latents_classes=factors,
+    )
+    return root / "dsprites.npz"
+
+
+@kind(
+    "MNIST-C: a folder of arrays for each corruption",
+    refused="give the folder that holds it",
+    read=Read(WITH_TEST, **NUMBERED, path="fog"),
+)
+def mnist_c(root: Path) -> None:
+    for corruption in ("brightness", "fog"):
+        (root / corruption).mkdir()
+        for split in ("train", "test"):
+            x, y = stacked(split)
+            np.save(root / corruption / f"{split}_images.npy", x)
+            np.save(root / corruption / f"{split}_labels.npy", y)
+
+
+@kind(
+    "So2Sat: two sensors and one-hot labels in HDF5",
+    refused="say image: sen1 or image: sen2",
+    read=Read(
+        classes=DIGITS,
+        input=(10, 12, 16),
+        colours=(250,) * 10,
+        answers={"image": "sen2", "channels": "last", "range": [0, 2.8]},
+    ),
+)
+def so2sat(root: Path) -> Path:
+    import h5py
+
+    x, y = stacked(pixels=grey)
+    with h5py.File(root / "training.h5", "w") as file:
+        file["sen1"] = np.zeros((24, 12, 16, 8))
+        file["sen2"] = np.repeat(x[..., None], 10, 3) * (2.8 / 255)
+        file["label"] = np.eye(3)[y]
+    return root / "training.h5"
+
+
+@kind(
+    "Fashion-MNIST on Kaggle: IDX files and tables of pixels side by side",
+    refused="can be read in 2 ways; say layout: array_files",
+    read=Read(WITH_TEST, **NUMBERED, **GREY, answers={"layout": "array_files"}),
+)
+def fashion_mnist(root: Path) -> None:
+    from tests.trainer.data.kinds.tables import sign_mnist
+
+    write_idx(root)
+    sign_mnist(root)

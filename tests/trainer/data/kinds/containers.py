@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.trainer.data.kinds.kind import ALL, NAMES, WITH_TEST, WITH_VALID, Read, in_folders, kind, samples
+from tests.trainer.data.kinds.kind import ALL, NAMES, WITH_TEST, WITH_VALID, Read, kind, samples
 
 DIGITS = ("0", "1", "2")
 
@@ -172,6 +172,3 @@ def films(root: Path) -> None:
     for one in samples():
         (root / one.name).mkdir(exist_ok=True)
         (root / one.name / f"{one.stem}.mp4").write_bytes(b"\0\0\0\x18ftyp")
-
-
-assert in_folders

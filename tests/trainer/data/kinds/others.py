@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.trainer.data.kinds.kind import Read, flat, grey, in_folders, kind, samples, save, table
+from tests.trainer.data.kinds.kind import Read, flat, grey, kind, save, table
 
 
 @kind("COCO: boxes in annotations/instances_train2017.json", refused="object detection")
@@ -90,6 +90,3 @@ def captions(root: Path) -> None:
         for one in flat(root / "Images")
     ]
     table(root / "captions.csv", ["image", "caption", "animal"], rows)
-
-
-assert in_folders and samples

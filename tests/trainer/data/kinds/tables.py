@@ -368,3 +368,18 @@ def measures(root: Path) -> None:
 def addresses(root: Path) -> None:
     rows = [(f"https://example.org/{one.stem}.png", one.name) for one in flat(root / "images")]
     table(root / "labels.csv", ["url", "label"], [*rows, ("https://example.org/other.png", "cat")])
+
+
+@kind("faces with landmarks in a cell beside the file name", refused="say label: ")
+def landmarks(root: Path) -> None:
+    rows = [(f"{one.stem}.png", " ".join(["7"] * 36), one.name, one.number) for one in flat(root / "faces")]
+    table(root / "faces.csv", ["file", "landmarks", "emotion", "person"], rows)
+
+
+@kind("run-length masks, as of Severstal's steel", refused="names train_00.png again")
+def run_lengths(root: Path) -> None:
+    rows = [
+        (f"{one.stem}.png", one.label, " ".join(["264661 17"] * 9))
+        for one in flat(root / "train_images", "train")
+    ]
+    table(root / "train.csv", ["ImageId", "ClassId", "EncodedPixels"], [rows[0], *rows])

@@ -228,3 +228,54 @@ def one_flat_folder(root: Path) -> None:
 def flat_splits(root: Path) -> None:
     flat(root / "train", "train")
     flat(root / "test1", "test")
+
+
+@kind(
+    "Office-31: domains above images/ above the classes",
+    refused="/amazon/images if those are the classes",
+    read=Read(path="amazon/images"),
+)
+def office_31(root: Path) -> None:
+    for domain in ("amazon", "dslr", "webcam"):
+        in_folders(root / domain / "images", suffix=".jpg")
+
+
+@kind(
+    "ImageNet-C: severities above the classes",
+    refused="/brightness/1 if those are the classes",
+    read=Read(path="brightness/1"),
+)
+def imagenet_c(root: Path) -> None:
+    for severity in range(1, 4):
+        in_folders(root / "brightness" / str(severity), suffix=".JPEG")
+
+
+@kind(
+    "ASL alphabet on Kaggle: one image a class in the test folder",
+    refused="skip: ['asl_alphabet_test/*']",
+    read=Read(answers={"skip": ["asl_alphabet_test/*"]}),
+)
+def asl_alphabet(root: Path) -> None:
+    in_folders(root / "asl_alphabet_train" / "asl_alphabet_train")
+    for one in list(samples("test"))[:3]:
+        save(one.pixels, root / "asl_alphabet_test" / "asl_alphabet_test" / f"{one.name}_test.jpg")
+
+
+@kind("UTKFace: age, sex and a date in the file name", refused="name their classes in a CSV file")
+def utk_face(root: Path) -> None:
+    for one in samples():
+        save(one.pixels, root / f"{20 + one.number}_{one.label}_0_20170109{one.number:06d}.chip.jpg")
+
+
+@kind("cats and dogs of Microsoft: a photo of 0 bytes", refused="Cat/666.jpg cannot be read as an image")
+def pet_images(root: Path) -> None:
+    for one in samples():
+        save(one.pixels, root / "PetImages" / ("Cat", "Dog")[one.number % 2] / f"{one.number}.jpg")
+    (root / "PetImages" / "Cat" / "666.jpg").touch()
+
+
+@kind("DICOM without suffixes", refused="is DICOM without a suffix; name such files .dcm")
+def dicom_without_suffix(root: Path) -> None:
+    for one in samples():
+        (root / one.name).mkdir(exist_ok=True)
+        (root / one.name / f"IM{one.number:05d}").write_bytes(bytes(128) + b"DICM")
