@@ -23,14 +23,16 @@ class Row(NamedTuple):
     label: str | None  # as written; None where the list has paths alone
 
 
-def list_files(tree: Folder, names: ImageNames) -> Mapping[str, Path]:
+def list_files(tree: Folder) -> Mapping[str, Path]:
     """Return the list of each split; none where two lists are of one split."""
+    texts = [file for folder in tree.walk() for file in folder.others if file.suffix.lower() in SUFFIXES]
+    of_splits = [file for file in texts if split_within(file.stem)]
+    if not of_splits:
+        return {}
+    names = ImageNames(tree.path, tree.files())
     found: dict[str, Path] = {}
-    for file in (file for folder in tree.walk() for file in folder.others if file.suffix.lower() in SUFFIXES):
-        split = split_within(file.stem)
-        if split is None or not _is_list(file, names):
-            continue
-        if split in found:
+    for file in (file for file in of_splits if _is_list(file, names)):
+        if (split := split_within(file.stem) or "") in found:
             return {}
         found[split] = file
     return {split: found[split] for split in SPLITS if split in found}

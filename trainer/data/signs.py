@@ -180,8 +180,9 @@ def neighbours_are_alike(data: Data) -> str | None:
 
 def _distances(split: Split) -> tuple[list[float], list[float]]:
     """Return the mean distances of images of one class: of some to the next one, and to the one half a class away."""
-    near, far = [], []
-    labels = split.y.unique().tolist()
+    near: list[float] = []
+    far: list[float] = []
+    labels = torch.unique(split.y).tolist()
     for label in labels:
         members = torch.nonzero(split.y == label).flatten()
         step = max(1, len(members) * len(labels) // PAIRS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -50,6 +52,11 @@ MASKED = "a mask beside its image (skip: [] reads masks too)"
 LOOP = "a link to a folder above it"
 
 
+_KNOWN: ContextVar[dict[tuple[Path, tuple[str, ...] | None], Folder] | None] = ContextVar(
+    "_KNOWN", default=None
+)
+
+
 class Folder(NamedTuple):
     """A folder as a reader sees it, files and folders in the order of their names."""
 
@@ -93,10 +100,10 @@ class _Rule:
     def why(self, path: Path) -> str | None:
         if path.name.startswith(".") or path.name.lower() in SYSTEM:
             return HIDDEN
+        if not self.skip:
+            return None
         inside = path.relative_to(self.root).as_posix()
-        if any(fnmatch(path.name, one) or fnmatch(inside, one) for one in self.skip or ()):
-            return LEFT_OUT
-        return None
+        return LEFT_OUT if any(fnmatch(path.name, one) or fnmatch(inside, one) for one in self.skip) else None
 
 
 def scan(root: Path, skip: tuple[str, ...] | None = None) -> Folder:
@@ -105,7 +112,22 @@ def scan(root: Path, skip: tuple[str, ...] | None = None) -> Folder:
     skip: patterns of names, or of paths below the folder, that are left out.  Raises DataError for a folder that cannot
     be read, a link to nothing, and image files of formats that are not read.
     """
-    return _scan(root, _Rule(root, skip), ())
+    known = _KNOWN.get()
+    if known is None:
+        return _scan(root, _Rule(root, skip), ())
+    if (root, skip) not in known:
+        known[root, skip] = _scan(root, _Rule(root, skip), ())
+    return known[root, skip]
+
+
+@contextmanager
+def listed_once() -> Iterator[None]:
+    """Let `scan` list a folder once, however many layouts look at it: a folder of 100,000 files takes seconds."""
+    before = _KNOWN.set({})
+    try:
+        yield
+    finally:
+        _KNOWN.reset(before)
 
 
 def _scan(path: Path, rule: _Rule, above: tuple[str, ...]) -> Folder:
@@ -137,7 +159,7 @@ def _scan(path: Path, rule: _Rule, above: tuple[str, ...]) -> Folder:
 
 def _entries(path: Path) -> list[Path]:
     try:
-        return sorted(path.iterdir())
+        return [path / name for name in sorted(os.listdir(path))]  # sorting paths takes longer
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -150,9 +172,11 @@ def _is_image(file: Path) -> bool:
             f"{file} is of a format that is not read; convert it to PNG or TIFF, or leave such files out with "
             f"skip: ['*{ending}']"
         )
-    if suffix in SUFFIXES and not file.exists():
+    if suffix not in SUFFIXES or file.is_file():
+        return suffix in SUFFIXES
+    if not file.exists():
         raise DataError(f"{file} is a link to a file that is not there; restore the file or remove the link")
-    return suffix in SUFFIXES and file.is_file()
+    return False
 
 
 def _mask_folders(folders: Sequence[Folder]) -> tuple[Folder, ...]:

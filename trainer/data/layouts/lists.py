@@ -67,8 +67,8 @@ def read(path: Path, reading: Reading) -> Raw:
 
 def _rows(tree: Folder) -> tuple[Rows, Mapping[str, str]]:
     """Return the images of each split, and where they are said. Raises DataError where an image is of two splits."""
-    names = ImageNames(tree.path, tree.files())
-    lists = list_files(tree, names)
+    lists = list_files(tree)
+    names = ImageNames(tree.path, tree.files() if lists else ())
     rows = {split: read_list(file, split, names) for split, file in lists.items()}
     origins = {split: str(file.relative_to(tree.path)) for split, file in lists.items()}
     for folder in tree.filled if rows else ():

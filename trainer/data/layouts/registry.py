@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trainer.data.hints import hint_of
 from trainer.data.named import NAMES
 from trainer.data.reading import Reading
-from trainer.data.tree import scan
+from trainer.data.tree import listed_once, scan
 from trainer.errors import DataError
 
 if TYPE_CHECKING:
@@ -103,9 +103,10 @@ def read_own(name: str, reading: Reading, *, mirror: bool) -> Raw:
     """Read own images at a path. Raises DataError, one sentence."""
     path = _path(name)
     try:
-        path, chosen = _chosen(path, reading)
-        _check_answers(path, reading, chosen)
-        raw = chosen.read(path, reading)
+        with listed_once():
+            path, chosen = _chosen(path, reading)
+            _check_answers(path, reading, chosen)
+            raw = chosen.read(path, reading)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     return replace(raw, mirror=mirror)
