@@ -48,7 +48,7 @@ def read_dicom(file: File, reading: Reading) -> Iterator[Array]:
         check_pages(file, frames, reading)
         _check_decoder(file, found, pydicom)
         for frame in range(frames if reading.pages == "each" else 1):
-            yield _meant(pydicom.pixels.pixel_array(found, index=frame), found, pydicom)
+            yield _interpreted(pydicom.pixels.pixel_array(found, index=frame), found, pydicom)
 
 
 def sides(file: File) -> Size:
@@ -85,7 +85,7 @@ def _check_decoder(file: File, found: Any, pydicom: Any) -> None:
         )
 
 
-def _meant(stored: Array, found: Any, pydicom: Any) -> Array:
+def _interpreted(stored: Array, found: Any, pydicom: Any) -> Array:
     """Return pixels as they are meant: colours of a palette, white above black, and rescaled."""
     kind = found.PhotometricInterpretation
     if kind == "PALETTE COLOR":
@@ -102,5 +102,5 @@ def _inverted(stored: Array, found: Any) -> Array:
     """Return pixels whose zero is white with black as the lowest value, within the bits that are stored."""
     if stored.dtype.kind == "f":
         return -stored
-    lowest_and_highest = -1 if found.PixelRepresentation else 2 ** int(found.BitsStored) - 1  # their sum
-    return (lowest_and_highest - stored.astype(np.int64)).astype(stored.dtype)
+    both_ends = -1 if found.PixelRepresentation else 2 ** int(found.BitsStored) - 1  # lowest value + highest
+    return (both_ends - stored.astype(np.int64)).astype(stored.dtype)

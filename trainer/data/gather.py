@@ -12,7 +12,7 @@ import numpy as np
 
 from trainer.data import dicom
 from trainer.data.encoded import File
-from trainer.data.picture import BrokenPicture, learn_heif, pictures, sized
+from trainer.data.picture import BrokenPicture, register_heif, pictures, sized
 from trainer.data.raw import Images, Labels, Part, Raw
 from trainer.data.reading import Reading, Size
 from trainer.data.seen import Seen
@@ -85,7 +85,7 @@ def _sides(file: File) -> Size:
     try:
         if dicom.is_dicom(file):
             return dicom.sides(file)
-        learn_heif(file)
+        register_heif(file)
         with file.open("rb") as stream, Image.open(stream) as opened:
             return opened.height, opened.width
     except Exception:  # no library can open it: the reader of its pixels has the word

@@ -93,7 +93,7 @@ def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[
             if deep.is_tiff_beyond_pillow(file):
                 yield from deep.read_tiff(file, reading)
                 return
-            learn_heif(file)
+            register_heif(file)
             with file.open("rb") as stream, Image.open(stream) as opened:
                 yield from _frames(opened, file, reading, mode)
     except DataError:
@@ -107,7 +107,7 @@ def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[
         raise BrokenPicture(f"{file} cannot be read as an image ({reason}); replace or remove it") from None
 
 
-def learn_heif(file: File) -> None:
+def register_heif(file: File) -> None:
     """Let Pillow read HEIC where a file is of it. Raises DataError where pillow-heif is not installed."""
     if PurePath(str(file)).suffix.lower() in HEIF:
         needed("pillow_heif", "heic", f"{file} is HEIC", package="pillow-heif").register_heif_opener()

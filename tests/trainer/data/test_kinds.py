@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.data.kinds import arrays, containers, folders, others, pictures, tables, untold_folders
+from tests.trainer.data.kinds import arrays, containers, folders, others, pictures, tables, unclear_folders
 from tests.trainer.data.kinds.kind import KINDS, Kind, check, loaded
 from tests.trainer.data.made import refusal
 
@@ -16,7 +16,7 @@ FAMILIES = (
     others,
     pictures,
     tables,
-    untold_folders,
+    unclear_folders,
 )  # importing them registers their kinds
 
 

@@ -59,6 +59,11 @@ def test_paths_with_spaces_and_what_is_no_list(tmp_path: Path) -> None:
         ("images.txt", "1 gone.jpg\n", "images.txt names gone.jpg, which is not there"),
         ("image_class_labels.txt", "1 1\n2 2\n", "image_class_labels.txt says nothing of image 3 ("),
         ("train_test_split.txt", "1 1\n2 yes\n", "train_test_split.txt says nothing of image 2 ("),
+        (
+            "train_test_split.txt",
+            "".join(f"{n} 0\n" for n in range(1, 34)),
+            "has no train image, which is a line",
+        ),
         ("train_test_split.txt", "1 1\n1 0\n", "train_test_split.txt:2 has the number 1 again"),
         ("image_class_labels.txt", "1 1\n2\n", "image_class_labels.txt:2 has the number 2 without a value"),
     ],

@@ -9,10 +9,10 @@ import numpy as np
 
 from trainer.data.classified import classified
 from trainer.data.layouts.registry import OF_PICTURES, layout
-from trainer.data.raw import Raw
+from trainer.data.raw import Array, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
-from trainer.data.tree import scan
+from trainer.data.tree import Folder, scan
 from trainer.errors import DataError
 
 IMAGES, LABELS, SPLITS, CLASSES = (
@@ -35,12 +35,26 @@ IMAGES, LABELS, SPLITS, CLASSES = (
 def read(path: Path, reading: Reading) -> Raw:
     """Read the images that images.txt numbers. Raises DataError for files and values that are not there."""
     tree = scan(path, reading.skip)
+    files, labels = _parts(path, tree)
+    gathered, classes = classified(path, files, labels, reading)
+    taken = {file for each in files.values() for file in each}
+    beside = [(f"not in {IMAGES}", str(file.relative_to(path))) for file in tree.files() if file not in taken]
+    skipped = [
+        (why, name) for why, name in tree.all_skipped() if name not in (IMAGES, LABELS, SPLITS, CLASSES)
+    ]
+    origins = (SPLITS, "", SPLITS if "test" in files else "")
+    seen = Seen("images by number", origins, gathered.pixels, counted([*skipped, *beside]))
+    return gathered.raw(path, path.resolve().name, classes, seen)
+
+
+def _parts(path: Path, tree: Folder) -> tuple[dict[str, list[Path]], dict[str, Array]]:
+    """Return the files and the labels of each split. Raises DataError for an image of which something is missing."""
     inside, labels, of_train = (_values(path / name) for name in (IMAGES, LABELS, SPLITS))
     names = _values(path / CLASSES) if (path / CLASSES).is_file() else {}
-    known, parts = set(tree.files()), {"train": [], "test": []}  # type: ignore[var-annotated]
+    known = set(tree.files())
+    parts: dict[str, list[tuple[Path, str]]] = {}
     for number, place in inside.items():
-        file = path / "images" / place
-        if file not in known:
+        if path / "images" / place not in known:
             raise DataError(
                 f"{path / IMAGES} names {place}, which is not there; restore it or take its line out"
             )
@@ -48,17 +62,15 @@ def read(path: Path, reading: Reading) -> Raw:
             lacking = LABELS if number not in labels else SPLITS
             raise DataError(f"{path / lacking} says nothing of image {number} ({place}); add its line")
         split = "train" if of_train[number] == "1" else "test"
-        parts[split].append((file, names.get(labels[number], labels[number])))
-    files = {split: [file for file, _ in each] for split, each in parts.items() if each}
-    texts = {split: np.asarray([label for _, label in each]) for split, each in parts.items() if each}
-    gathered, classes = classified(path, files, texts, reading)
-    read_here = {IMAGES, LABELS, SPLITS, CLASSES}
-    taken = {file for each in files.values() for file in each}
-    beside = [(f"not in {IMAGES}", str(file.relative_to(path))) for file in sorted(known - taken)]
-    skipped = [(why, name) for why, name in tree.all_skipped() if name not in read_here]
-    origins = (SPLITS, "", SPLITS if "test" in files else "")
-    seen = Seen("images by number", origins, gathered.pixels, counted([*skipped, *beside]))
-    return gathered.raw(path, path.resolve().name, classes, seen)
+        parts.setdefault(split, []).append(
+            (path / "images" / place, names.get(labels[number], labels[number]))
+        )
+    if "train" not in parts:
+        raise DataError(f"{path / SPLITS} has no train image, which is a line with 1 behind the number")
+    return (
+        {split: [file for file, _ in each] for split, each in parts.items()},
+        {split: np.asarray([label for _, label in each]) for split, each in parts.items()},
+    )
 
 
 def _values(file: Path) -> Mapping[str, str]:
