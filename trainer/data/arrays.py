@@ -44,12 +44,12 @@ def roles(place: str, names: Sequence[str], reading: Reading) -> Roles:
     said = {name: role for name, role in ((reading.image, "x"), (reading.label, "y")) if name}
     if unknown := [name for name in said if name not in names]:
         raise DataError(f"{place} has no array {unknown[0]}; it has {', '.join(names)}")
+    taken = {(role_of(name)[0], role) for name, role in said.items()}
     found: dict[tuple[str, str], str] = {}
     classes, unused = None, []
     for name in names:
-        split, role = (None, said[name]) if name in said else role_of(name)
-        if role in said.values() and name not in said and split is None:
-            role = None  # another array is said to be it
+        split, role = role_of(name)
+        role = said.get(name) or (None if (split, role) in taken else role)
         if role == "classes" and classes is not None:
             raise DataError(f"{place}: {classes} and {name} may both be the names of the classes; keep one")
         if role == "classes":

@@ -12,7 +12,7 @@ import numpy as np
 
 from trainer.data import dicom
 from trainer.data.encoded import File
-from trainer.data.picture import BrokenPicture, register_heif, pictures, sized
+from trainer.data.picture import BrokenPicture, pictures, register_heif, sized
 from trainer.data.raw import Images, Labels, Part, Raw
 from trainer.data.reading import Reading, Size
 from trainer.data.seen import Seen

@@ -15,6 +15,8 @@ from trainer.errors import DataError
 SUFFIXES = frozenset({".txt", ".lst", ".list"})
 NUMBERED = re.compile(r"(.+?)\s+(\d+)")  # a path and the number of a class
 
+ELSE = " (or say layout: folders, which leaves the lists alone)"
+
 
 class Row(NamedTuple):
     """An image of a list."""
@@ -43,10 +45,13 @@ def read_list(file: Path, split: str, names: ImageNames) -> list[Row]:
     rows = []
     for number, line in _lines(file):
         cell, label = _apart(line, names)
-        found = names.find(cell, file.parent, split)
+        try:
+            found = names.find(cell, file.parent, split)
+        except DataError as error:  # several files have the name
+            raise DataError(f"{file}:{number}: {error}{ELSE}") from None
         if found is None:
             raise DataError(
-                f"{file}:{number} names {cell}, which is not there; restore it or take its line out"
+                f"{file}:{number} names {cell}, which is not there; restore it or take its line out{ELSE}"
             )
         rows.append(Row(found, label))
     return rows

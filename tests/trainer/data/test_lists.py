@@ -30,7 +30,10 @@ def test_lists_say_the_splits_of_class_folders(tmp_path: Path) -> None:
     (tmp_path / "test.txt").write_text("\n".join(paths[14:21]))
     assert f"{paths[14]} is of train and of test by its lists" in refusal(tmp_path, layout="lists")
     (tmp_path / "test.txt").write_text("\n".join([*paths[15:21], "emu/gone.png"]))
-    assert "test.txt:7 names emu/gone.png, which is not there" in refusal(tmp_path, layout="lists")
+    assert (
+        "test.txt:7 names emu/gone.png, which is not there; restore it or take its line out (or say layout: folders"
+        in (refusal(tmp_path))
+    )
 
 
 def test_numbers_of_lists_are_the_folders_only_where_each_is_one(tmp_path: Path) -> None:

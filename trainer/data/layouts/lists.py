@@ -10,7 +10,8 @@ import numpy as np
 from trainer.data.classified import classified
 from trainer.data.image_names import ImageNames
 from trainer.data.layouts.registry import OF_PICTURES, layout
-from trainer.data.list_files import Row, list_files, read_list
+from trainer.data.list_files import ELSE, Row, list_files, read_list
+from trainer.data.other_tasks import other_task
 from trainer.data.raw import Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
@@ -22,14 +23,15 @@ Rows = Mapping[str, Sequence[Row]]
 
 
 def _fits(path: Path, reading: Reading) -> bool:
+    """Whether lists say the train images and two classes of them; true for lists that are wrong."""
     if not path.is_dir():
         return False
     tree = scan(path, reading.skip)
     try:
         rows, _ = _rows(tree)
-        return len({row.label for row in _named(rows).get("train", ())}) > 1
     except DataError:
-        return False
+        return other_task(tree) is None
+    return len({row.label for row in _named(rows).get("train", ())}) > 1
 
 
 @layout(
@@ -80,7 +82,7 @@ def _rows(tree: Folder) -> tuple[Rows, Mapping[str, str]]:
         for row in each:
             if seen.setdefault(row.file, split) != split:
                 raise DataError(
-                    f"{row.file} is of {seen[row.file]} and of {split} by its lists; an image has one split"
+                    f"{row.file} is of {seen[row.file]} and of {split} by its lists; an image has one split{ELSE}"
                 )
     return rows, origins
 
