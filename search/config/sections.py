@@ -107,10 +107,8 @@ class DataSection(Section):
         "list of text",
         "masks beside their images",
     )
-    image: Annotated[Any, _read("image")] = _told(
-        "Column of a table with the files, or array of images.", "text"
-    )
-    label: Annotated[Any, _read("label")] = _told("Column of a table, or array, with the labels.", "text")
+    image: Annotated[Any, _read("image")] = _told("Column of files, or array of images.", "text")
+    label: Annotated[Any, _read("label")] = _told("Column or array of labels.", "text")
     group: Annotated[Any, _read("group")] = _told(
         "Column of a table: images of one group, such as a patient, are never in two splits.", "text"
     )

@@ -37,7 +37,7 @@ class Reading:
     classes: tuple[str, ...] | None = None
     # patterns of files that are left out, such as *_mask.png
     skip: tuple[str, ...] | None = None
-    # columns of a table, or arrays of a file: the images and the labels; and the column of what may not be in two splits
+    # columns of a table, or arrays of a file: images and labels; and the column of what may not be in two splits
     image: str | None = None
     label: str | None = None
     group: str | None = None
