@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 from tests.trainer.data.kinds.containers import pack, png, shard
-from tests.trainer.data.kinds.kind import NAMES, picture, samples
+from tests.trainer.data.kinds.kind import NAMES, in_folders, picture, samples
 from tests.trainer.data.made import counts, refusal
 from trainer import load
 
@@ -77,3 +77,12 @@ def test_a_part_without_train_and_a_damaged_picture(tmp_path: Path) -> None:
     assert "has archives of test and none of train" in refusal(tmp_path)
     pack(tmp_path / "pets-train-0.tar", shard("train") | {"000004.png": b"no image"})
     assert "pets-train-0.tar: 000004.png cannot be read as an image" in refusal(tmp_path)
+
+
+def test_an_archive_beside_its_folders_is_left_out(tmp_path: Path) -> None:
+    in_folders(tmp_path)
+    pack(tmp_path / "pets.tgz", {f"{one.name}/{one.stem}.png": png(one.pixels) for one in samples()}, "w:gz")
+    (tmp_path / "part.tar").write_bytes(b"half a download")
+    data = load(tmp_path)
+    assert data.classes == NAMES
+    assert {one.why for one in data.seen.skipped} == {"no image (.tgz)", "no image (.tar)"}

@@ -61,13 +61,18 @@ def _archives(folder: Path) -> list[Path]:
     return [file for file in found if not file.name.startswith(".")]
 
 
-def _is_shard(file: Path) -> bool:
-    """Whether an archive begins with a label beside an image; true for one that cannot be read."""
+def _fits(path: Path, _: Reading) -> bool:
+    """Whether archives begin with a label beside an image; true for a given one that cannot be read."""
+    return any(_is_shard(file, damaged=path.is_file()) for file in _files(path))
+
+
+def _is_shard(file: Path, *, damaged: bool) -> bool:
+    """Whether an archive is a shard; `damaged` is the answer for one that cannot be read."""
     try:
         with tarfile.open(file) as opened:
             names = [entry.name for _, entry in zip(range(LOOKED_AT), opened, strict=False) if entry.isfile()]
     except (tarfile.TarError, OSError, EOFError, zlib.error):
-        return True
+        return damaged
     kinds = {_apart(name)[1] for name in names}
     return bool(kinds & LABELS) and any(f".{kind}" in PICTURES for kind in kinds)
 
@@ -84,7 +89,7 @@ def _apart(name: str) -> tuple[str, str]:
     about="a .tar archive with an image and its label side by side, as 0001.jpg and 0001.cls (or label in 0001.json), "
     "or a folder of such archives (WebDataset)",
     splits="names of the archives or of their folders: train-0000.tar, val, test",
-    fits=lambda path, _: any(map(_is_shard, _files(path))),
+    fits=_fits,
     answers=(*OF_PICTURES, "label"),
 )
 def read(path: Path, reading: Reading) -> Raw:
