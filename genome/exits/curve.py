@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genome.exits.rules import Patience, Rule, Threshold, chosen
-from genome.exits.scores import SCORES
+from genome.exits.scores import SCORES, Numbers
 from genome.exits.shares import levels_of_shares
-from genome.exits.table import Levels, table_of, traded
-from genome.exits.thresholds import solved, thresholds
+from genome.exits.table import Levels, Table, table_of, taken_exits, traded
+from genome.exits.thresholds import levels_of, solved, thresholds
 
 SHARES = tuple(float(one) for one in np.linspace(0.0, 1.0, 51))  # of the images that reach an exit
 
@@ -103,12 +103,33 @@ def outcome(rule: Rule, seen: Seen, costs: Sequence[float]) -> Outcome:
     Raises:
         ValueError: a rule for another number of exits.
     """
-    taken = chosen(rule, seen.logits)
-    hits = np.stack([one.argmax(1) == seen.labels for one in seen.logits])[taken, np.arange(len(taken))]
-    leaving = [hits[taken == exit] for exit in range(len(seen.logits))]
+    hits = np.stack([one.argmax(1) == seen.labels for one in seen.logits])
+    return _outcome(chosen(rule, seen.logits), hits, np.array(costs, float))
+
+
+def outcomes(rules: Sequence[Rule], seen: Seen, costs: Sequence[float]) -> list[Outcome]:
+    """What each rule comes to, as `outcome` says; the scores that several rules share are computed once."""
+    tables: dict[tuple[str, tuple[float, ...]], Table] = {}
+    found = []
+    for rule in rules:
+        if not isinstance(rule, Threshold):
+            found.append(outcome(rule, seen, costs))
+            continue
+        key = rule.score, rule.temperatures
+        if key not in tables:
+            tables[key] = table_of(rule.score, seen.logits, seen.labels, costs, rule.temperatures)
+        taken = taken_exits(tables[key], levels_of(rule.score, rule.thresholds))
+        found.append(_outcome(taken, tables[key].hits, tables[key].costs))
+    return found
+
+
+def _outcome(taken: NDArray[np.int64], right: NDArray[np.bool_], costs: Numbers) -> Outcome:
+    """taken: (n,), the exit of each image.  right: (exits, n), whether the exit names the right class."""
+    hits = right[taken, np.arange(len(taken))]
+    leaving = [hits[taken == exit] for exit in range(len(right))]
     return Outcome(
         float(hits.mean()),
-        float(np.array(costs, float)[taken].mean()),
+        float(costs[taken].mean()),
         tuple([len(own) / len(taken) for own in leaving]),
         tuple([float(own.mean()) if len(own) else None for own in leaving]),
     )

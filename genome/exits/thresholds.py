@@ -44,6 +44,11 @@ def thresholds(word: str, levels: Levels) -> tuple[float, ...]:
     return tuple([SCORES[word].sign * level + 0.0 for level in levels])
 
 
+def levels_of(word: str, limits: Sequence[float]) -> Levels:
+    """The levels of certainty for thresholds of a score."""
+    return tuple([SCORES[word].sign * limit for limit in limits])
+
+
 def _ends(word: str, exits: int) -> list[tuple[float, float]]:
     score = SCORES[word]
     return [(score.sign * score.everybody, score.sign * score.nobody)] * exits

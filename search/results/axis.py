@@ -42,7 +42,14 @@ def axis(name: str, values: Sequence[float]) -> Axis:
         pad = 0.05 * largest if largest > FINEST else 0.05
         low, high = low - pad, high + pad
     room = 0.0 if low == 0.0 else 0.03 * (high - low)
-    return Axis(name, low - room, high + 0.03 * (high - low), False)
+    top = high + 0.03 * (high - low)
+    return Axis(name, low - room, top if largest > _most(name) else min(top, _most(name)), False)
+
+
+def _most(name: str) -> float:
+    """The largest value that there can be: a share of the images is at most 1."""
+    measure = objective.MEASURES.get(name)
+    return 1.0 if measure and measure.perfect == 1.0 else math.inf
 
 
 def ticks(along: Axis) -> list[float]:

@@ -163,7 +163,7 @@ def _spots(record: Record, names: tuple[str, str]) -> Iterator[Spot]:
         told = ", ".join(
             f"{name} {objective.formatted(name, value)}" for name, value in zip(names, (x, y), strict=True)
         )
-        yield Spot(float(x), float(y), f"trial {record.number}: {told}")
+        yield Spot(float(x), float(y), f"trial {record.number}: {told}", f"trial {record.number}")
 
 
 def _axes(objectives: Sequence[Objective]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import genome
+from genome.exits.curve import Seen, outcome, outcomes
 from genome.exits.module import _refuses_one
 from genome.exits.rules import Threshold, chosen, rule_of
 from genome.exits.scores import SCORES
@@ -118,3 +119,14 @@ def test_a_nan_never_leaves_early(seed: int) -> None:
             if leaves:
                 break
         assert (at if leaves else 2) == taken[i], "one image is judged as a batch is"
+
+
+@DRAWS
+@given(SEEDS)
+def test_several_rules_come_to_what_each_of_them_does(seed: int) -> None:
+    rng, draw = np.random.default_rng(seed), Random(seed)
+    logits = [rng.normal(scale=3, size=(40, 5)) for _ in range(int(rng.integers(2, 5)))]
+    logits[0][::9, 0] = np.nan
+    seen, prices = Seen(tuple(logits), rng.integers(5, size=40)), range(1, len(logits) + 1)
+    rules = [drawn_rule([np.nan_to_num(one) for one in logits], draw) for _ in range(6)]
+    assert outcomes(rules, seen, prices) == [outcome(rule, seen, prices) for rule in rules]

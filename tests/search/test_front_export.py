@@ -61,6 +61,8 @@ def test_the_picture_has_the_front_and_the_other_trials(export: Export, finished
     assert len(marks["front"]) == len(chosen) and len(marks["front"]) + len(marks["trial"]) == len(records)
     told = {mark.findtext(f"{SVG}title", "").split(":")[0] for mark in marks["front"]}
     assert told == {f"trial {one['trial']}" for one in chosen}
+    labels = {text.text for text in drawn.findall(f"{SVG}text")} & told
+    assert labels, "a picture without a pointer names trials"
     places = {(mark.get("cx"), mark.get("cy")) for mark in marks["front"]}
     corners = corners_of(drawn)
     assert places < set(corners) and len(corners) == 2 * len(places) - 1
@@ -99,6 +101,12 @@ def test_a_chart_of_few_points_and_of_wide_ranges(spots: list[Spot]) -> None:
     drawn = ET.fromstring(front_svg("a < b", ("macs", "accuracy"), [], spots))
     for mark in drawn.findall(f"{SVG}circle"):
         assert 0 < float(mark.get("cx", "")) < 640 and 0 < float(mark.get("cy", "")) < 360
+
+
+def test_labels_that_would_cover_each_other_are_left_out() -> None:
+    spots = [Spot(x, y, "", word) for x, y, word in ((1.0, 0.5, "a"), (1.01, 0.501, "b"), (9.0, 0.9, "c"))]
+    drawn = ET.fromstring(front_svg("t", ("params", "accuracy"), [], spots))
+    assert [one.text for one in drawn.findall(f"{SVG}text") if one.text in ("a", "b", "c")] == ["a", "c"]
 
 
 def test_an_earlier_front_is_replaced_and_what_a_person_added_stays(export: Export, command: Export) -> None:

@@ -12,6 +12,7 @@ from search.results.axis import Axis, axis, label, ticks
 
 WIDTH, HEIGHT = 640, 360  # pixels
 LEFT, RIGHT, TOP, BOTTOM = 72, 20, 40, 52  # margins around the plot, in pixels
+LABEL_WIDTH = 52  # pixels
 STYLE = (
     "text{font:12px Helvetica,Arial,sans-serif;fill:#333}.title{font-size:15px}.grid{stroke:#ddd}"
     ".trial{fill:#aaa}.front{fill:#0b62a4}.line{fill:none;stroke:#0b62a4}"
@@ -23,7 +24,8 @@ class Spot(NamedTuple):
 
     x: float
     y: float
-    name: str
+    name: str  # text under the pointer
+    label: str = ""  # text beside the mark, where there is room
 
 
 def front_svg(
@@ -53,6 +55,7 @@ def front_svg(
         *(_mark(spot, "trial", 3, across, up) for spot in others),
         *_steps(front, across, up, direction),
         *(_mark(spot, "front", 5, across, up) for spot in front),
+        *_labels(front, across, up),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
@@ -77,6 +80,16 @@ def _grid(across: Axis, up: Axis) -> Iterator[str]:
 def _mark(spot: Spot, kind: str, radius: int, across: Axis, up: Axis) -> str:
     at = f'cx="{_x(across, spot.x):.1f}" cy="{_y(up, spot.y):.1f}" r="{radius}"'
     return f'<circle class="{kind}" {at}><title>{html.escape(spot.name)}</title></circle>'
+
+
+def _labels(front: Sequence[Spot], across: Axis, up: Axis) -> Iterator[str]:
+    """Yield the label above each mark, from left to right; one that would cover the label before it is left out."""
+    taken: list[tuple[float, float]] = []
+    for spot in sorted(front, key=lambda one: one.x):
+        x, y = _x(across, spot.x), _y(up, spot.y) - 9
+        if spot.label and all(abs(x - other) > LABEL_WIDTH or abs(y - above) > 12 for other, above in taken):
+            taken.append((x, y))
+            yield f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{html.escape(spot.label)}</text>'
 
 
 def _steps(front: Sequence[Spot], across: Axis, up: Axis, direction: str | None) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
 from genome.exits.calibration import calibration_error, fitted_temperature
-from genome.exits.curve import Outcome, Point, Seen, Target, TargetError, curve, outcome, picked
+from genome.exits.curve import Outcome, Point, Seen, Target, TargetError, curve, outcome, outcomes, picked
 from genome.exits.segments import costs, segments
 from search import formatting
 from search.errors import StudyError
@@ -45,6 +45,13 @@ class ExitRow:
     error_after: float  # with the temperature
 
 
+class OnCurve(NamedTuple):
+    """A point of the curve that is stored."""
+
+    point: Point  # its cost is that of the target: multiply-adds or seconds
+    valid: Outcome  # on the validation images, in multiply-adds
+
+
 @dataclass(frozen=True)
 class Found:
     """Thresholds with what they come to. Costs are multiply-adds."""
@@ -58,7 +65,7 @@ class Found:
     valid: Outcome
     test: Outcome
     latency: tuple[Latency, ...]
-    points: tuple[Point, ...]  # of the curve; their costs are those of the target: multiply-adds or seconds
+    curve: tuple[OnCurve, ...]  # the cheapest first, the chosen one among them
 
 
 def find(one: Trained, data: Data, word: str, target: Wanted) -> Found:
@@ -91,8 +98,15 @@ def find(one: Trained, data: Data, word: str, target: Wanted) -> Found:
         on_valid,
         outcome(point.rule, test, prices),
         tuple([latency(network, early, sample, size) for size in BATCHES]),
-        points,
+        tuple(_on_curve(points, point, valid, prices)),
     )
+
+
+def _on_curve(
+    points: Sequence[Point], chosen: Point, valid: Seen, prices: Sequence[int]
+) -> Iterator[OnCurve]:
+    kept = sorted({*thinned(points), chosen}, key=lambda one: one.cost)
+    return map(OnCurve, kept, outcomes([one.rule for one in kept], valid, prices))
 
 
 def seen_of(network: Network, one: Trained, split: Split) -> Seen:
@@ -205,9 +219,7 @@ def to_json(one: Trained, data: Data, found: Found) -> dict[str, Any]:
         "valid": _outcome_json(found.valid, found.last[0], len(data.valid)),
         "test": _outcome_json(found.test, found.last[1], len(data.test)),
         "latency": [part.to_json() for part in found.latency],
-        "curve": [
-            {"accuracy": p.accuracy, "cost": p.cost, "rule": p.rule.to_json()} for p in thinned(found.points)
-        ],
+        "curve": [_curve_json(*one) for one in found.curve],
         "curve_unit": "seconds" if found.target.kind == "latency" else "macs",
     }
 
@@ -215,6 +227,12 @@ def to_json(one: Trained, data: Data, found: Found) -> dict[str, Any]:
 def _outcome_json(found: Outcome, last: float, images: int) -> dict[str, Any]:
     plain = {"shares": list(found.shares), "accuracies": list(found.accuracies)}
     return {"accuracy": found.accuracy, "last_exit": last, "macs": found.cost, "images": images, **plain}
+
+
+def _curve_json(point: Point, valid: Outcome) -> dict[str, Any]:
+    by_exit = {"shares": list(valid.shares), "accuracies": list(valid.accuracies)}
+    told = {"accuracy": point.accuracy, "cost": point.cost, "macs": valid.cost}
+    return {**told, **by_exit, "rule": point.rule.to_json()}
 
 
 MOST_POINTS = 100  # of a curve that is stored

@@ -65,6 +65,12 @@ def test_what_is_not_finite_is_left_out() -> None:
     assert chart("t", "params", "accuracy", made[:2]) is None
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9), st.sampled_from(["accuracy", "macro_f1"]))
+def test_an_axis_of_shares_ends_at_one(shown: list[float], name: str) -> None:
+    made = axis(name, shown)
+    assert made.high <= 1.0 and made.low < made.high and all(0 <= made.share(value) <= 1 for value in shown)
+
+
 def test_a_wide_range_of_sizes_is_logarithmic() -> None:
     assert axis("params", [100, 1e6]).is_log and not axis("params", [100, 200]).is_log
     assert axis("params", [100, 1e6]).share(1e4) == pytest.approx(0.5)
