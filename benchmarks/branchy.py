@@ -21,8 +21,9 @@ from search.train.train import train
 from trainer.data.reading import Reading
 
 # the paper's loss is the plain cross entropy, and its thresholds are those of an entropy without smoothed labels;
-# compiling a network of 110 layers takes longer than it saves
-SETTINGS = ("label_smoothing=0", "compile=never")
+# compiling takes longer than it saves
+COMMON = ("label_smoothing=0", "compile=never")
+ADAM = ("optimizer=adamw", "lr=0.002")  # as in the paper, for networks without normalization
 
 
 class Case(NamedTuple):
@@ -32,13 +33,14 @@ class Case(NamedTuple):
     data: str
     images: int | None  # the first ones, to train and validate on; None: all
     epochs: int
+    settings: tuple[str, ...] = ()  # of the recipe, beside COMMON
 
 
 CASES = (
-    Case("branchy-lenet", "fashion-mnist", None, 20),
-    Case("branchy-lenet", "mnist", None, 20),
-    Case("branchy-alexnet", "cifar10", 25_000, 12),
-    Case("branchy-resnet-110", "cifar10", 12_000, 7),
+    Case("branchy-lenet", "fashion-mnist", None, 10, ADAM),
+    Case("branchy-lenet", "mnist", None, 10, ADAM),
+    Case("branchy-alexnet", "cifar10", 20_000, 10, ADAM),
+    Case("branchy-resnet-110", "cifar10", 8_000, 6),
 )
 
 
@@ -50,7 +52,7 @@ def trained_in(case: Case, data: str, root: str | None, folder: Path) -> Path:
         data=where,
         epochs=case.epochs,
         seeds=1,
-        settings=SETTINGS,
+        settings=(*COMMON, *case.settings),
         to=folder / f"{case.network}-{case.data}",
         device="cpu",
         reading=Reading(),

@@ -55,7 +55,7 @@ def exits(
     from search.results.exits.picture import picture
     from search.results.exits.solved import find, to_json
     from search.results.exits.target import checked_rule, wanted
-    from search.results.exits.write import write_exits
+    from search.results.exits.write import write_beside, write_exits
     from search.results.trained import images_of, trained
     from trainer import files
 
@@ -74,9 +74,11 @@ def exits(
         beside |= made
     if one.folder is not None:
         write_exits(one.folder, plain, beside)
+    else:
+        write_beside(one.beside, plain)
     if svg is not None:
         files.write(svg, drawn)
     if as_json:
         print_json(plain)
     else:
-        typer.echo(exits_text(found, one.folder, [name for name in beside if name != CURVE_FILE]))
+        typer.echo(exits_text(found, one, [name for name in beside if name != CURVE_FILE]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from genome.exits.curve import Outcome
 from genome.exits.rules import Patience
@@ -11,6 +10,7 @@ from search import formatting
 from search.results.exits.file import CURVE_FILE, EXITS_FILE
 from search.results.exits.latency import Latency
 from search.results.exits.solved import ExitRow, Found
+from search.results.trained import Trained
 
 HEAD = (
     *("exit", "reads", "params", "macs", "accuracy", "leave", "of those"),
@@ -18,8 +18,8 @@ HEAD = (
 )
 
 
-def exits_text(found: Found, folder: Path | None, onnx: Sequence[str] = ()) -> str:
-    """Return the table and the sentences. folder: of the export that keeps them.  onnx: its files for ONNX."""
+def exits_text(found: Found, one: Trained, onnx: Sequence[str] = ()) -> str:
+    """Return the table and the sentences. one: the network.  onnx: the files for ONNX in its export."""
     rule = found.point.rule
     limits = ["-"] * len(found.rows)
     if not isinstance(rule, Patience):
@@ -32,12 +32,17 @@ def exits_text(found: Found, folder: Path | None, onnx: Sequence[str] = ()) -> s
         _rule_line(found),
         _line("validation", found.valid, found.last[0], found.whole),
         _line("test", found.test, found.last[1], found.whole),
-        *(_latency_line(one) for one in found.latency),
+        *(_latency_line(each) for each in found.latency),
+        _kept(one, onnx),
     ]
-    if folder is not None:
-        kept = ", ".join([EXITS_FILE, CURVE_FILE, *onnx])
-        lines.append(f"{kept} are in {folder}; load_export gives a network that stops")
     return "\n".join([table, *lines])
+
+
+def _kept(one: Trained, onnx: Sequence[str]) -> str:
+    if one.folder is None:
+        return f"{EXITS_FILE} is in {one.beside}; the dashboard shows it on the page of the trial"
+    kept = ", ".join([EXITS_FILE, CURVE_FILE, *onnx])
+    return f"{kept} are in {one.folder}; load_export gives a network that stops"
 
 
 def _cells(row: ExitRow, limit: str) -> list[str]:

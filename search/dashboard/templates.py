@@ -18,9 +18,11 @@ from search import formatting, objective
 from search.dashboard.gene_analysis.statistics import Quantiles
 from search.dashboard.pages.study import metrics_of
 from search.dashboard.plots import learning_curves
+from search.dashboard.plots.exits_chart import exits_chart
 from search.dashboard.plots.svg_chart import Chart
 from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
 from search.dashboard.web.assets import Asset
+from search.dashboard.web.json_values import json_value
 
 LIVE_SECONDS, IDLE_SECONDS = 4, 30  # after which an open page renews itself: during a run, and otherwise
 
@@ -65,6 +67,7 @@ class Templates:
         self._environment.filters |= {
             "along": _along,
             "duration": formatting.seconds,
+            "json": lambda value: json.dumps(json_value(value)),
             "metric": lambda value, name: objective.formatted(name, value),
             "moment": _moment,
             "as_text": _text,
@@ -75,6 +78,7 @@ class Templates:
             "metrics_of": metrics_of,
             "draw_curve": partial(self._rendered, learning_curves.learning),
             "draw_curves": partial(self._rendered, learning_curves.learning_overlaid),
+            "draw_exits": exits_chart,
             "outcome_names": OUTCOMES,
             "limited": LIMITED,
             "form_token": token,

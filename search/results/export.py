@@ -148,11 +148,25 @@ def stored_training(
     store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
 ) -> TrainingFiles:
     """Return the files of the training whose weights a trial's network is handed out with. Raises StudyError."""
-    seed = exported_seed(record, learnt(config.objectives), weights_of)
-    if seed is not None:
-        return read_training(store.seed_folder(record.number, seed), (record.digest, record.number))
-    trial = record.number if record.reused is None else record.reused
-    return read_training(store.trial_folder(trial), (record.digest, trial))
+    trial, _ = training_of(record, learnt(config.objectives), weights_of)
+    return read_training(training_folder(store, config, record, weights_of), (record.digest, trial))
+
+
+def training_folder(
+    store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
+) -> Path:
+    """Return the folder of these files. Raises StudyError, as `exported_seed`."""
+    trial, seed = training_of(record, learnt(config.objectives), weights_of)
+    return store.trial_folder(trial) if seed is None else store.seed_folder(trial, seed)
+
+
+def training_of(record: Record, goal: Objective, weights_of: WeightsOf = "best") -> tuple[int, int | None]:
+    """Return the trial that trained a network, and the seed of the finale, None for the training of the search.
+
+    Raises StudyError, as `exported_seed`.
+    """
+    seed = exported_seed(record, goal, weights_of)
+    return (record.number if seed is not None or record.reused is None else record.reused), seed
 
 
 def exported_seed(record: Record, goal: Objective, weights_of: WeightsOf = "best") -> int | None:

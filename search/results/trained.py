@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 from search.config.dataset import SHAPES, Dataset
 from search.errors import StudyError
-from search.results.export import stored_training
+from search.results.export import stored_training, training_folder
 from search.results.exported import load_network, load_weights
 from search.results.refs import Opened, named, open_study, split_trial
 from search.storage.data_facts import DataFacts
@@ -32,6 +32,7 @@ class Trained(NamedTuple):
     facts: DataFacts
     weights: str  # sha256 of the file of its weights
     folder: Path | None  # of the export
+    beside: Path  # the folder with the weights: that of the export or, within a study, that of the training
     data: Dataset | None  # that it was trained on, as far as this is known
 
 
@@ -70,7 +71,7 @@ def _exported(folder: Path, data_root: str | None) -> Trained:
     name = info.get("data")
     facts = _facts(info)
     data = Dataset(name, data_root) if isinstance(name, str) and name in SHAPES else None
-    return Trained(str(folder), network, plan, facts, info["files"][WEIGHTS_FILE], folder, data)
+    return Trained(str(folder), network, plan, facts, info["files"][WEIGHTS_FILE], folder, folder, data)
 
 
 def _facts(info: Mapping[str, Any]) -> DataFacts:
@@ -92,4 +93,5 @@ def _trial(opened: Opened, number: int, ref: str) -> Trained:
     plan = genome.resolve(genome.loads(text))
     network = genome.build(plan)
     load_weights(network, weights, Path(ref))
-    return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, config.data)
+    beside = training_folder(store, config, record)
+    return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, beside, config.data)

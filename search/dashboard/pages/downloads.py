@@ -15,6 +15,7 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
+from search.results.exits.file import CURVE_FILE, EXITS_FILE
 from search.results.exported import CARD_FILE, FORMAT, USAGE_FILE
 from search.results.model_file import MODEL_FILE, TENSORS_FILE
 from search.space.point import network_of
@@ -31,6 +32,8 @@ SAYS = {
     (EXPORT, MODEL_FILE): "the network in plain PyTorch",
     (EXPORT, TENSORS_FILE): "its weights",
     (EXPORT, CARD_FILE): "the model card",
+    (EXPORT, EXITS_FILE): "the thresholds at which images leave early",
+    (EXPORT, CURVE_FILE): "accuracy over multiply-adds as a picture",
     (EXPORT, USAGE_FILE): "how to use the export",
 }
 CHUNK_BYTES = 1 << 18  # sent at once
@@ -81,13 +84,13 @@ def open_download(snapshot: Snapshot, trial: TrialView, part: str, name: str) ->
     number = trial.record.number
     if part == TRAINED:
         return _plain_file(snapshot.folder, "trials", str(number), name)
-    if not _is_exports(snapshot.folder, trial):
+    if not is_of_export(snapshot.folder, trial):
         raise NotFound(f"the export of study {snapshot.name} is not of trial {number}")
     return _plain_file(snapshot.folder, "best", name)
 
 
-def _is_exports(folder: Path, trial: TrialView) -> bool:
-    """Whether the export in the study's folder is of this trial."""
+def is_of_export(folder: Path, trial: TrialView) -> bool:
+    """Return whether the export in the study's folder is of this trial."""
     try:
         with _plain_file(folder, "best", REPORT_FILE) as file:
             info: Any = json.loads(file.read(LARGEST_REPORT))

@@ -12,6 +12,7 @@ from search.dashboard.genomes.node_costs import cost_charts
 from search.dashboard.genomes.unfolding import query_of, unfolded
 from search.dashboard.pages.downloads import downloads
 from search.dashboard.pages.epochs import epochs_of, report_of
+from search.dashboard.pages.exits import exits_page
 from search.dashboard.pages.lineage import lineage
 from search.dashboard.pages.relatives import relatives
 from search.dashboard.pages.study import row
@@ -28,6 +29,7 @@ def trial_page(snapshot: Snapshot, number: int, motifs: frozenset[str] = frozens
     Raises NotFound where the study has no such trial, QueryError where the genome has no such motif.
     """
     trial = trial_of(snapshot, number)
+    shown = _genome(snapshot, trial, motifs)
     return {
         "study": snapshot.name,
         "study_href": links.study(snapshot.name),
@@ -39,7 +41,8 @@ def trial_page(snapshot: Snapshot, number: int, motifs: frozenset[str] = frozens
         "began_at": trial.began,
         "ended_at": trial.ended,
         "files": downloads(snapshot, trial),
-        **_genome(snapshot, trial, motifs),
+        **shown,
+        "exits": exits_page(snapshot, trial, sum(node["op"] == "exit" for node in shown["nodes"])),
         **_training(snapshot, trial),
         **relatives(snapshot, trial),
         "tree": lineage(snapshot, trial),

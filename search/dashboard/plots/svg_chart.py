@@ -60,10 +60,15 @@ def chart(
     y_name: str,
     points: Sequence[TrialPoint],
     line: Sequence[tuple[float, float]] = (),
+    beside: Sequence[tuple[float, float]] = (),
 ) -> Chart | None:
-    """Return the chart of the finite points and a line, None where there is nothing to draw."""
+    """Return the chart of the finite points and a line, None where there is nothing to draw.
+
+    beside: further places that its axes cover.
+    """
     points = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
-    xs, ys = [p.x for p in points] + [x for x, _ in line], [p.y for p in points] + [y for _, y in line]
+    others = [*line, *beside]
+    xs, ys = [p.x for p in points] + [x for x, _ in others], [p.y for p in points] + [y for _, y in others]
     if not xs:
         return None
     across, up = axis(x_name, xs), axis(y_name, ys)
@@ -77,6 +82,11 @@ def chart(
         [_mark(p, across, up) for p in points],
         corners,
     )
+
+
+def place_of(across: Axis, up: Axis, x: float, y: float) -> tuple[float, float]:
+    """Return the place of two numbers in pixels."""
+    return round(_x(across, x), 1), round(_y(up, y), 1)
 
 
 def overlaid(
@@ -103,7 +113,7 @@ def _written(corners: Sequence[tuple[float, float]]) -> str:
 
 def _mark(point: TrialPoint, across: Axis, up: Axis) -> Mark:
     says = f"trial {point.number}: {up.name} {objective.formatted(up.name, point.y)}, {_labelled(across.name, point.x)}"
-    x, y = round(_x(across, point.x), 1), round(_y(up, point.y), 1)
+    x, y = place_of(across, up, point.x, point.y)
     kind = "front" if point.is_front else point.outcome
     shape = kind if kind in SHAPES else "other"
     return Mark(x, y, point.number, kind, shape, f"{says}, {point.outcome}")

@@ -68,9 +68,7 @@ def _mark(plot: _Plot, x: float, y: float, text: str, kind: str) -> str:
     across, up = plot.at(x, y)
     anchor, shift = ("end", -9) if across > WIDTH / 2 else ("start", 9)
     place = f'x="{across + shift:.1f}" y="{up + 16:.1f}" text-anchor="{anchor}"'
-    return (
-        f'<circle class="{kind}" cx="{across:.1f}" cy="{up:.1f}" r="5"/><text {place}>{html.escape(text)}</text>'
-    )
+    return f'<circle class="{kind}" cx="{across:.1f}" cy="{up:.1f}" r="5"/><text {place}>{html.escape(text)}</text>'
 
 
 def _corners(plot: _Plot, points: Sequence[Point]) -> str:

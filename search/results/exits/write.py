@@ -13,6 +13,11 @@ from search.storage.trial_files import REPORT_FILE
 from trainer import files
 
 
+def write_beside(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write exits.json beside the weights of a trial; the dashboard shows it."""
+    files.write(folder / EXITS_FILE, to_bytes({"format": FORMAT, **about}))
+
+
 def write_exits(folder: Path, about: Mapping[str, Any], files_beside: Mapping[str, bytes]) -> None:
     """Write exits.json and files beside it into an export, whose report lists their sha256.
 

@@ -17,6 +17,7 @@ from search.storage.study import Store, open_to_read
 from tests.command import PATIENCE_SECONDS
 from tests.search.dashboard.kept import add, begin, text_of
 from tests.search.dashboard.server import Server
+from tests.search.dashboard.stopping import add_three, keep_exits
 from tests.search.dashboard.test_hostile import HOSTILE
 
 PAGES = (
@@ -28,6 +29,8 @@ PAGES = (
     "/study/tiny/trial/3",
     "/study/tiny/trial/5",
     "/study/tiny/trial/6?open=s",
+    "/study/stopping/trial/0",
+    "/study/stopping/trial/1",
     "/study/tiny/genes",
     "/study/tiny/compare?trial=5&trial=6&trial=1",
 )
@@ -74,6 +77,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     url = f"sqlite:///{runs.parent}/all.db"
     fill(begin(runs, "tiny", url, trials=20))
     begin(runs, "bare", url)
+    stopping = begin(runs, "stopping", url)
+    for folder in (stopping.trial_folder(add_three(stopping)) for _ in range(2)):
+        if folder.name == "0":
+            keep_exits(folder)
     for name in hostile_names():
         add(
             begin(runs, name, url),
@@ -85,7 +92,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             reason=name,
         )
     server = Server(url, "--runs", runs, "--port", 0)
-    for name in ("tiny", "bare", *hostile_names()):
+    for name in ("tiny", "bare", "stopping", *hostile_names()):
         read(server, name)
     yield Served(server, runs, url)
     server.end()
@@ -261,6 +268,31 @@ def test_a_trial_is_opened_by_the_keyboard_alone(tab: Tab, served: Served) -> No
     )
     page.keyboard.press("Enter")
     page.wait_for_url("**/study/tiny/trial/6")
+
+
+def test_the_sliders_choose_a_point_of_the_curve_of_exits_by_the_keyboard(tab: Tab, served: Served) -> None:
+    """Each position shows what the stored curve says of the best point within the limit."""
+    page = tab()
+    page.goto(f"{served.address}/study/stopping/trial/0")
+    plain = json.loads((served.runs / "stopping/trials/0/exits.json").read_text())
+    points, last = plain["curve"], plain["valid"]["last_exit"]
+    assert len(points) > 2
+    for name, value in (("macs", lambda p: p["macs"]), ("drop", lambda p: last - p["accuracy"])):
+        slider = page.locator(f"#exits-sliders input[name={name}]")
+        low, high = min(map(value, points)), max(map(value, points))
+        for key, share in (("Home", 0.0), ("End", 1.0), ("PageDown", 0.9), ("ArrowLeft", 0.89)):
+            slider.press(key)
+            assert slider.input_value() == str(round(100 * share))
+            meeting = [p for p in points if value(p) <= low + share * (high - low) + 1e-9 * max(1, abs(high))]
+            wanted = meeting[-1] if name == "macs" else meeting[0]  # the cheapest first
+            told = [f"{share:.1%}" for share in wanted["shares"]]
+            expect(page.locator("#exits-table .leaves")).to_have_text(told)
+            those = ["-" if a is None else f"{a:.4f}" for a in wanted["accuracies"]]
+            expect(page.locator("#exits-table .those")).to_have_text(those)
+            expect(page.locator("#exits-says")).to_contain_text(f"accuracy {wanted['accuracy']:.4f}")
+    assert slider.get_attribute("aria-valuetext").endswith("the last exit alone")
+    dot = page.locator("#exits-chosen")
+    assert float(dot.get_attribute("cx")) > 0 and float(dot.get_attribute("cy")) > 0
 
 
 @pytest.mark.parametrize("address", [*PAGES, "/study/none"])
