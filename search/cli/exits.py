@@ -46,7 +46,7 @@ def exits(
     data_root: DataRoot = None,
 ) -> None:
     """Find thresholds at which images leave a network early, by its validation images; an export keeps them."""
-    from search.cli.exits_table import exits_text
+    from search.cli.exits_table import exits_text, kept_text
     from search.cli.log import log_to_terminal
     from search.config.dataset import said_of_images
     from search.errors import StudyError
@@ -72,13 +72,15 @@ def exits(
     if onnx:
         made, plain["onnx"] = onnx_files(one, found.point.rule, images)
         beside |= made
-    if one.folder is not None:
-        write_exits(one.folder, plain, beside)
-    else:
+    if one.folder is None:
+        is_card_changed = False
         write_beside(one.beside, plain)
+    else:
+        is_card_changed = write_exits(one.folder, plain, beside)
     if svg is not None:
         files.write(svg, drawn)
     if as_json:
         print_json(plain)
     else:
-        typer.echo(exits_text(found, one, [name for name in beside if name != CURVE_FILE]))
+        typer.echo(exits_text(found))
+        typer.echo(kept_text(one, beside, is_card_changed))

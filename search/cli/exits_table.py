@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from genome.exits.curve import Outcome
 from genome.exits.rules import Patience
 from search import formatting
-from search.results.exits.file import CURVE_FILE, EXITS_FILE
+from search.results.exits.file import EXITS_FILE
 from search.results.exits.latency import Latency
 from search.results.exits.solved import ExitRow, Found
+from search.results.exported import CARD_FILE
 from search.results.trained import Trained
 
 HEAD = (
@@ -18,8 +19,8 @@ HEAD = (
 )
 
 
-def exits_text(found: Found, one: Trained, onnx: Sequence[str] = ()) -> str:
-    """Return the table and the sentences. one: the network.  onnx: the files for ONNX in its export."""
+def exits_text(found: Found) -> str:
+    """Return the table and the sentences."""
     rule = found.point.rule
     limits = ["-"] * len(found.rows)
     if not isinstance(rule, Patience):
@@ -33,16 +34,20 @@ def exits_text(found: Found, one: Trained, onnx: Sequence[str] = ()) -> str:
         _line("validation", found.valid, found.last[0], found.whole),
         _line("test", found.test, found.last[1], found.whole),
         *(_latency_line(each) for each in found.latency),
-        _kept(one, onnx),
     ]
     return "\n".join([table, *lines])
 
 
-def _kept(one: Trained, onnx: Sequence[str]) -> str:
+def kept_text(one: Trained, beside: Collection[str], is_card_changed: bool) -> str:
+    """Return where the thresholds are kept.
+
+    beside: the names of the files beside exits.json.  is_card_changed: whether a person changed the card.
+    """
     if one.folder is None:
         return f"{EXITS_FILE} is in {one.beside}; the dashboard shows it on the page of the trial"
-    kept = ", ".join([EXITS_FILE, CURVE_FILE, *onnx])
-    return f"{kept} are in {one.folder}; load_export gives a network that stops"
+    card = f"; {CARD_FILE} was changed by hand and does not tell of them" if is_card_changed else ""
+    kept = ", ".join([EXITS_FILE, *beside])
+    return f"{kept} are in {one.folder}; load_export gives a network that stops{card}"
 
 
 def _cells(row: ExitRow, limit: str) -> list[str]:

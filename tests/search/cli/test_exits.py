@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,6 +131,44 @@ def test_the_table(export: Path, command: Callable[..., Said]) -> None:
     assert len(chosen) == 1 and 0 < float(chosen[0].get("cx", 0)) < 640
 
 
+def test_the_axis_of_accuracy_ends_at_one(export: Path, command: Callable[..., Said]) -> None:
+    command("exits", "mine")
+    svg = ET.parse(export / CURVE_FILE).getroot()
+    ends = [one.text for one in svg.iter() if one.get("text-anchor") == "end"]
+    shares = [float(text) for text in ends if text and text[:2] in ("0.", "1")]
+    assert len(shares) > 2 and all(0 <= one <= 1 for one in shares)
+
+
+def test_the_card_tells_of_the_exits_once(export: Path, command: Callable[..., Said]) -> None:
+    before = (export / "README.md").read_text()
+    assert command("exits", "mine", "--macs", "0.9x").status == 0
+    first = (export / "README.md").read_text()
+    said = command("exits", "mine", "--macs", "0.4x")
+    card, found = (export / "README.md").read_text(), json.loads((export / EXITS_FILE).read_text())
+    assert (said.status, "changed by hand" in said.out) == (0, False) and card != first
+    assert card.count("## Early exits") == 1 and card.replace(section_of(card), "") == before
+    for row in found["exits"]:
+        cells = f"| {row['name']} | {row['params']:,} | {row['macs']:,} | {row['accuracy']:.4f} |"
+        assert f"{cells} {row['leaves']:.1%} |" in card
+    for part in ("valid", "test"):
+        assert f"{found[part]['accuracy']:.4f} | {found[part]['last_exit']:.4f} |" in card
+    assert "![Accuracy over mean multiply-adds](exits.svg)" in card and "--macs 0.4x" in card
+    code = re.search(r"```python\n(import search.*?)```", section_of(card), re.DOTALL)
+    assert code is not None
+    ran = subprocess.run([sys.executable, "-c", code[1]], cwd=export, capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stdout.startswith("tensor("), ran.stderr
+    search.load_export(export)  # the sha256 of the card is that in the report
+
+    (export / "README.md").write_text("mine")
+    said = command("exits", "mine")
+    assert "README.md was changed by hand and does not tell of them" in said.out
+    assert (export / "README.md").read_text() == "mine"
+
+
+def section_of(card: str) -> str:
+    return "## Early exits" + card.partition("## Early exits")[2].partition("\n## ")[0] + "\n"
+
+
 @pytest.mark.parametrize("word", RULES)
 def test_every_rule_is_kept_and_read(word: str, export: Path, command: Callable[..., Said]) -> None:
     said = command("exits", "mine", "--rule", word, "--drop", "3%", "--json")
@@ -173,6 +214,9 @@ def test_a_trial_of_a_study(command: Callable[..., Said], written: Callable[...,
     found = json.loads(command("exits", "tiny#0", "--drop", "0%", "--json").out)
     assert found["data"] == "digits" and len(found["exits"]) == 3
     assert command("exits", "runs/tiny/best", "--json").status == 0
+    kept = json.loads(Path("runs/tiny/trials/0/exits.json").read_text())
+    assert kept == {"format": 1, **found}, "the page of the trial shows it"
+    assert "exits.json is in runs/tiny/trials/0" in command("exits", "tiny#0").out
     said = command("exits", "tiny#7")
     assert said.status == 2 and "study tiny has no trial 7" in said.err
 
