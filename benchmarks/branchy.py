@@ -40,7 +40,7 @@ CASES = (
     Case("branchy-lenet", "fashion-mnist", None, 10, ADAM),
     Case("branchy-lenet", "mnist", None, 10, ADAM),
     Case("branchy-alexnet", "cifar10", 20_000, 10, ADAM),
-    Case("branchy-resnet-110", "cifar10", 8_000, 6),
+    Case("branchy-resnet-110", "cifar10", 5_000, 5, ("precision=bf16", "layout=channels_last")),
 )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -66,6 +69,29 @@ def test_stages_are_the_network_and_its_rule(seed: int) -> None:
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
 
 
+def wrong_words(folder: Path) -> Iterator[tuple[tuple[Path, ...], str]]:
+    """Yield arguments that the runner refuses, with a part of its sentence."""
+    found = folder / "found.npz"
+    yield (), "give two files"
+    yield (folder / "none.npy", found), "No such file"
+    made = {
+        "floats": np.zeros((2, 1, 8, 8), np.float32),
+        "wide": np.zeros((2, 1, 9, 8), np.uint8),
+        "one": np.zeros((1, 8, 8), np.uint8),
+    }
+    for name, array in made.items():
+        np.save(folder / f"{name}.npy", array)
+        yield (folder / f"{name}.npy", found), "must be one array of uint8 of the shape (N, 1, 8, 8)"
+    np.savez(folder / "several.npz", x=made["one"])
+    yield (folder / "several.npz", found), "must be one array"
+    (folder / "text.npy").write_text("noise")
+    yield (folder / "text.npy", found), "text.npy is no .npy file of numbers"
+    (folder / "empty.npy").write_bytes(b"")
+    yield (folder / "empty.npy", found), "empty.npy is no .npy file of numbers"
+    np.save(folder / "good.npy", np.zeros((1, 1, 8, 8), np.uint8))
+    yield (folder / "good.npy", folder / "nowhere" / "found.npz"), "No such file"
+
+
 def convs(graph: Any) -> int:
     """Return the convolutions that a graph runs before any of its branches."""
     return sum(node.op_type == "Conv" for node in graph.node)
@@ -101,13 +127,23 @@ def test_the_files_of_an_export_stop_and_decide_as_the_network(
     np.testing.assert_allclose(np.concatenate([one[0] for one in alone]), wanted.logits, atol=1e-4)
     assert np.concatenate([one[1] for one in alone]).tolist() == wanted.exits.tolist()
 
-    names_of: dict[str, Any] = {"__name__": "runner"}
+    names_of: dict[str, Any] = {"__name__": "runner", "__file__": str(export / "exits_runner.py")}
     exec(compile((export / "exits_runner.py").read_text(), "exits_runner.py", "exec"), names_of)
     logits, exits = names_of["StopsEarly"](export)(images)
     np.testing.assert_allclose(logits, wanted.logits, atol=1e-4)
     assert exits.tolist() == wanted.exits.tolist()
     for name in names:
         assert str(Path.home()).encode() + b"/" not in (export / name).read_bytes()
+
+    for words, sentence in wrong_words(export.parent):
+        with pytest.raises((OSError, ValueError), match=re.escape(sentence)):
+            names_of["main"]([*map(str, words)])
+    ran = subprocess.run([sys.executable, export / "exits_runner.py"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (2, "", 1)
+    assert ran.stderr.startswith("exits_runner.py: give two files")
+    np.save(export.parent / "images.npy", images[:0])
+    names_of["main"]([str(export.parent / name) for name in ("images.npy", "found.npz")])
+    assert np.load(export.parent / "found.npz")["logits"].shape == (0, 10)
 
     content = {name: (export / name).read_bytes() for name in names if name.endswith((".onnx", ".py"))}
     other = genome.EarlyExit(early.network, Patience(1))

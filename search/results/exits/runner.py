@@ -22,6 +22,8 @@ class StopsEarly:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         count = len([*folder.glob("exits-*.onnx")])
+        if not count:
+            raise ValueError(f"there is no exits-1.onnx in {folder}; this file belongs beside it")
         files = [str(folder / f"exits-{k + 1}.onnx") for k in range(count)]
         self.stages = [
             onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files
@@ -45,6 +47,31 @@ class StopsEarly:
         return np.concatenate([rows for _, rows in logits])[order], np.concatenate(exits)[order]
 
 
+def read(file: str) -> Any:
+    """Return the array of a file. Raises ValueError for what is no .npy file; nothing in the file is ever run."""
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError):
+        raise ValueError(f"{file} is no .npy file of numbers") from None
+
+
+def main(arguments: list[str]) -> None:
+    """Run the network on the images of a file. Raises ValueError or OSError, one sentence, for what it cannot run."""
+    if len(arguments) != 2:
+        raise ValueError("give two files: IMAGES.npy, which is read, and FOUND.npz, which is written")
+    pixels, network = read(arguments[0]), StopsEarly(Path(__file__).parent)
+    size = network.stages[0].get_inputs()[0].shape[1:]
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or [*pixels.shape[1:]] != size:
+        raise ValueError(
+            f"{arguments[0]} must be one array of uint8 of the shape (N, {', '.join(map(str, size))})"
+        )
+    logits, exits = network(pixels)
+    np.savez(arguments[1], logits=logits, exits=exits)
+
+
 if __name__ == "__main__":
-    found_logits, found_exits = StopsEarly(Path(__file__).parent)(np.load(sys.argv[1]))
-    np.savez(sys.argv[2], logits=found_logits, exits=found_exits)
+    try:
+        main(sys.argv[1:])
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"exits_runner.py: {' '.join(str(error).split())}\n")
+        sys.exit(2)
