@@ -18,24 +18,21 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-import genome
-from benchmarks._rounds import measure, prepare, setting
-from genome.exits.curve import Point, Seen, Target, curve, outcome, picked
-from genome.exits.rules import Rule, Threshold
-from genome.exits.scores import SCORES
-from genome.exits.segments import costs, segments
+from benchmarks._early import DROP, Speed, scored, screening, speed
+from benchmarks._rounds import prepare, setting
+from genome.exits.curve import Seen, curve
+from genome.exits.rules import Threshold
 from genome.exits.shares import levels_of_shares
-from genome.exits.table import table_of, traded
-from genome.exits.thresholds import PAPER, thresholds
-from search.results.exits.solved import _evenly, _normalised, seen_of
+from genome.exits.table import table_of
+from genome.exits.thresholds import thresholds
+from search.results.exits.solved import _evenly, _normalised
 from search.results.trained import Trained, images_of, trained
 from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request
@@ -43,7 +40,6 @@ from search.train.train import train
 from trainer import Data
 from trainer.data.reading import Reading
 
-DROP = 0.003
 IMAGES = 64
 # of the images that reach an exit, in the paper's table: LeNet's first exit, and the first two of AlexNet
 SHARES = {2: (0.943,), 3: (0.656, 0.733)}
@@ -91,23 +87,25 @@ def _digits(folder: Path, epochs: int) -> str:
 
 
 def _network(one: Trained, data: Data, has_goals: bool) -> None:
-    prices = costs(segments(one.plan.steps, one.plan.exits))
-    valid, test = (seen_of(one.network, one, split) for split in (data.valid, data.test))
-    points = curve("entropy", valid, prices)
-    point = picked(points, Target("drop", DROP), valid.accuracies()[-1])
-    on_test = outcome(point.rule, test, prices)
+    found = scored(one, data)
+    rule = found.at(DROP).rule
+    on_test = found.on_test(rule)
     shares = ", ".join(f"{share:.1%}" for share in on_test.shares)
     print(
         f"\n{one.plan.genome.name} on {data.name}: {one.plan.macs:,} macs; test accuracy {on_test.accuracy:.4f}, the "
-        f"last exit alone {test.accuracies()[-1]:.4f}; leave {shares}; {one.plan.macs / on_test.cost:.2f} times fewer "
-        "multiply-adds"
+        f"last exit alone {found.test.accuracies()[-1]:.4f}; leave {shares}; {one.plan.macs / on_test.cost:.2f} times "
+        "fewer multiply-adds"
     )
-    _screening(valid, prices, points)
+    least, median, at_drop = screening(found)
+    print(
+        f"  the paper's screening needs {least:.3f} times the multiply-adds or more, median {median:.3f}; "
+        f"for 0.3 points {at_drop:.3f}; goal 1.000 or more"
+    )
     sample = _evenly(_normalised(one, data.test.x), IMAGES)
-    rules = {"solved thresholds": point.rule, "as many leave as in the paper": _as_in_paper(one, sample)}
-    for (word, rule), (size, share) in product(rules.items(), ((1, 0.9), (IMAGES, 0.75))):
+    rules = {"solved thresholds": rule, "as many leave as in the paper": _as_in_paper(one, sample)}
+    for (word, each), (size, share) in product(rules.items(), ((1, 0.9), (IMAGES, 0.75))):
         print(f"  {word}, batch {size}")
-        _speed(one, rule, sample, size, share if has_goals else None)
+        _speed(speed(one, each, sample, size, share if has_goals else None), size)
 
 
 def _as_in_paper(one: Trained, sample: Tensor) -> Threshold:
@@ -119,49 +117,11 @@ def _as_in_paper(one: Trained, sample: Tensor) -> Threshold:
     return Threshold("entropy", thresholds("entropy", levels_of_shares(table, "entropy", shares)))
 
 
-def _screening(valid: Seen, prices: Sequence[int], points: Sequence[Point]) -> None:
-    """Print how many multiply-adds the paper's screening needs for the accuracies that it reaches, against ours."""
-    table, count, last = (
-        table_of("entropy", valid.logits, valid.labels, prices),
-        len(valid.labels),
-        valid.accuracies()[-1],
-    )
-    theirs = [traded(table, tuple([-one for one in base])) for base in product(PAPER, repeat=len(prices) - 1)]
-    ratios = [
-        one.cost / next(p.cost for p in points if p.accuracy >= one.hits / count - 1e-12) for one in theirs
-    ]
-    enough = [one.cost for one in theirs if one.hits / count >= last - DROP - 1e-12]
-    cheapest, ours = min(enough, default=prices[-1]), picked(points, Target("drop", DROP), last).cost
-    print(
-        f"  the paper's screening needs {min(ratios):.3f} times the multiply-adds or more, median "
-        f"{np.median(ratios):.3f}; for 0.3 points {cheapest / ours:.3f}; goal 1.000 or more"
-    )
-
-
-def _speed(one: Trained, rule: Rule, sample: Tensor, size: int, share: float | None) -> None:
-    early = genome.EarlyExit(one.network, rule)
-    score = SCORES["entropy"]
-    nobody = genome.EarlyExit(one.network, Threshold("entropy", (score.nobody,) * (len(one.plan.exits) - 1)))
-    batches = torch.split(sample, size)
-    with torch.inference_mode():
-        spent = torch.cat([early(batch).macs for batch in batches]).double().mean().item()
-        found = measure(
-            _over(early, batches), {"whole": _over(one.network, batches), "nobody": _over(nobody, batches)}
-        )
-    ratio = one.plan.macs / spent
-    print(f"    these images have    {ratio:7.3f} times fewer multiply-adds")
-    print(f"    whole / early        {found.against('whole', goal=None if share is None else share * ratio)}")
-    cost = found.against("nobody", "whole")
-    goal = "  goal 1.05 or less" if size == 1 else ""
+def _speed(found: Speed, size: int) -> None:
+    print(f"    these images have    {found.macs:7.3f} times fewer multiply-adds")
+    print(f"    whole / early        {found.whole}")
+    cost, goal = found.nobody, "  goal 1.05 or less" if size == 1 else ""
     print(f"    nobody stops / whole {cost.ratio:7.3f}x ({cost.low:.2f}..{cost.high:.2f}){goal}")
-
-
-def _over(network: nn.Module, batches: Sequence[Tensor]) -> Callable[[], None]:
-    def way() -> None:
-        for batch in batches:
-            network(batch)
-
-    return way
 
 
 def _solving(exits: int = 5, images: int = 10_000, rounds: int = 5) -> None:

@@ -48,7 +48,8 @@ def with_weights(network: Genome, file: Path, images: Images | None) -> Trained:
     return Trained(
         name=network.name,
         text=genome.dump(network),
-        weights=safetensors.torch.save(module.state_dict()),
+        # clones, because the passes of a loop share their tensors, which safetensors refuses
+        weights=safetensors.torch.save({name: one.clone() for name, one in module.state_dict().items()}),
         facts=images.facts if images else _numbered(network),
         data=images.data if images else None,
         about=about,

@@ -31,6 +31,19 @@ nodes:
 """
 
 
+LOOP = """\
+genome: loop
+input: [1, 8, 8]
+classes: 10
+nodes:
+  a: {op: conv, in: [image, b], width: 4}
+  b: {op: conv, in: [a], width: 4}
+  out: {op: exit, in: [b]}
+loops:
+  l: {order: [a, b], passes: 2}
+"""
+
+
 @pytest.fixture(scope="session")
 def tensors() -> dict[str, Tensor]:
     return dict(genome.build(genome.loads(TEXT), seed=3).state_dict())
@@ -217,3 +230,18 @@ def test_words_that_do_not_go_together(file: Path, finished: Path, command: Call
         said = command("export", *words, "--to", "mine")
         assert said.status == 2 and sentence in said.err and said.err.count("\n") == 1, (words, said.err)
     assert not Path("mine").exists()
+
+
+def test_a_genome_with_a_loop_is_exported(command: Callable[..., Said], tmp_path: Path) -> None:
+    """The passes of a loop share their tensors."""
+    looped = genome.loads(LOOP)
+    made = genome.build(looped, seed=1)
+    stored = safetensors.torch.save({name: one.clone() for name, one in made.state_dict().items()})
+    (tmp_path / "loop.yaml").write_text(LOOP)
+    (tmp_path / "w.safetensors").write_bytes(stored)
+    said = command("export", "loop.yaml", "--weights", "w.safetensors", "--data", "digits", "--to", "mine")
+    assert (said.status, said.err) == (0, "")
+    network, _ = search.load_export("mine")
+    x = torch.rand(2, 1, 8, 8)
+    with torch.inference_mode():
+        assert torch.equal(network(x)[-1], made.eval()(x)[-1])
