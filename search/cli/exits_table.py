@@ -33,7 +33,7 @@ def exits_text(found: Found) -> str:
         _rule_line(found),
         _line("validation", found.valid, found.last[0], found.whole),
         _line("test", found.test, found.last[1], found.whole),
-        *(_latency_line(each) for each in found.latency),
+        *(_latency_line(one) for one in found.latency),
     ]
     return "\n".join([table, *lines])
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from search.dashboard.pages.downloads import is_of_export
 from search.dashboard.studies.snapshot import Snapshot
@@ -18,6 +17,7 @@ from search.errors import StudyError
 from search.results.exits.file import EXITS_FILE, FORMAT
 from search.results.export import training_of
 from search.storage.trial_files import WEIGHTS_FILE
+from trainer import files
 from trainer.system.folders import open_regular
 
 LARGEST = 1 << 24  # bytes of an exits.json that is read
@@ -98,7 +98,7 @@ def _read(folder: Path, parts: tuple[str, ...], exits: int) -> TrialExits:
         with open_regular(folder, (*parts, EXITS_FILE)) as file:
             plain = json.loads(file.read(LARGEST))
         with open_regular(folder, (*parts, WEIGHTS_FILE)) as file:
-            weights = _sha256(file)
+            weights = files.sha256(file.read())
     except (OSError, ValueError, RecursionError) as error:
         raise StudyError(f"the file cannot be read ({' '.join(str(error).split())[:160]})") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
@@ -112,10 +112,6 @@ def _read(folder: Path, parts: tuple[str, ...], exits: int) -> TrialExits:
     if len(found.exits) != exits:
         raise StudyError(f"the file has {len(found.exits)} exits; the network has {exits}")
     return found
-
-
-def _sha256(file: BinaryIO) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parsed(plain: Mapping[str, Any]) -> TrialExits:
