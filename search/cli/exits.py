@@ -45,7 +45,7 @@ def exits(
     runs: Runs = RUNS,
     data_root: DataRoot = None,
 ) -> None:
-    """Find thresholds at which images leave a network early, by its validation images; its export or its trial keeps them."""
+    """Find thresholds at which images leave a network early, by its validation images; export or trial keep them."""
     from search.cli.exits_table import exits_text, kept_text
     from search.cli.log import log_to_terminal
     from search.config.dataset import said_of_images

@@ -37,7 +37,21 @@ def write_training(folder: Path, text: str, weights: bytes, report: Mapping[str,
     for name, stored in content.items():
         files.write(folder / name, stored)
     whole = {**report, SUMS: {name: files.sha256(stored) for name, stored in content.items()}}
-    files.write(folder / REPORT_FILE, _dumped({**whole, OWN_SUM: files.sha256(_dumped(whole))}))
+    files.write(folder / REPORT_FILE, sealed(whole))
+
+
+def sealed(plain: Mapping[str, Any]) -> bytes:
+    """Return plain values as JSON that has the sha256 of itself."""
+    return _dumped({**plain, OWN_SUM: files.sha256(_dumped(plain))})
+
+
+def unsealed(content: bytes) -> dict[str, Any] | None:
+    """Return the values of `sealed`, None for anything else."""
+    found, known = _parsed(content)
+    try:
+        return found if found is not None and known == files.sha256(_dumped(found)) else None
+    except ValueError:  # a number that JSON does not have
+        return None
 
 
 def read_training(folder: Path, of: tuple[str | None, int] | None = None) -> TrainingFiles:
@@ -75,14 +89,21 @@ def _is_of(report: Mapping[str, Any], digest: str | None, number: int) -> bool:
 def _sealed(folder: Path) -> dict[str, Any] | None:
     """The report in a folder; None where there is none, or where it is not as it was written."""
     try:
-        report = json.loads((folder / REPORT_FILE).read_bytes())
-        if not isinstance(report, dict):
-            return None
-        known = report.pop(OWN_SUM, None)
-        is_earlier = known is None and SUMS not in report
-        return report if is_earlier or known == files.sha256(_dumped(report)) else None
-    except (OSError, ValueError, RecursionError):
+        content = (folder / REPORT_FILE).read_bytes()
+    except OSError:
         return None
+    found, known = _parsed(content)
+    is_earlier = found is not None and known is None and SUMS not in found
+    return found if is_earlier else unsealed(content)
+
+
+def _parsed(content: bytes) -> tuple[dict[str, Any] | None, Any]:
+    """The values and the sum of a file, None for what is no JSON of values by name."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None, None
+    return (found, found.pop(OWN_SUM, None)) if isinstance(found, dict) else (None, None)
 
 
 def _checked(path: Path, known: str | None) -> bytes:

@@ -16,11 +16,11 @@ from search.dashboard.studies.trial_view import TrialView
 from search.errors import StudyError
 from search.results.exits.file import EXITS_FILE, FORMAT
 from search.results.export import training_of
-from search.storage.trial_files import WEIGHTS_FILE
+from search.storage.trial_files import REPORT_FILE, WEIGHTS_FILE, unsealed
 from trainer import files
 from trainer.system.folders import open_regular
 
-LARGEST = 1 << 24  # bytes of an exits.json that is read
+BEST = ("best",)  # the folder of the study's export
 MOST_POINTS = 1000  # of a curve
 
 
@@ -84,7 +84,7 @@ def _files(snapshot: Snapshot, trial: TrialView) -> Iterator[tuple[int, tuple[st
         return
     number, seed = training_of(record, snapshot.goal)
     own = ("trials", str(number), *(("seeds", str(seed)) if seed is not None else ()))
-    for parts in (own, *([("best",)] if is_of_export(folder, trial) else [])):
+    for parts in (own, *([BEST] if is_of_export(folder, trial) else [])):
         try:
             with open_regular(folder, (*parts, EXITS_FILE)) as file:
                 yield os.fstat(file.fileno()).st_mtime_ns, parts
@@ -95,13 +95,13 @@ def _files(snapshot: Snapshot, trial: TrialView) -> Iterator[tuple[int, tuple[st
 def _read(folder: Path, parts: tuple[str, ...], exits: int) -> TrialExits:
     """Return what an exits.json says. Raises StudyError for anything but what this network's weights came to."""
     try:
-        with open_regular(folder, (*parts, EXITS_FILE)) as file:
-            plain = json.loads(file.read(LARGEST))
-        with open_regular(folder, (*parts, WEIGHTS_FILE)) as file:
-            weights = files.sha256(file.read())
-    except (OSError, ValueError, RecursionError) as error:
+        plain = _stored(folder, parts)
+        weights = files.sha256(_bytes(folder, (*parts, WEIGHTS_FILE)))
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(f"the file cannot be read ({' '.join(str(error).split())[:160]})") from None
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+    if plain is None:
+        raise StudyError("the file was changed since it was written (sha256)")
+    if plain.get("format") != FORMAT:
         raise StudyError(f"the file has not the format {FORMAT}")
     if plain.get("weights") != weights:
         raise StudyError("the file has the thresholds of other weights")
@@ -112,6 +112,23 @@ def _read(folder: Path, parts: tuple[str, ...], exits: int) -> TrialExits:
     if len(found.exits) != exits:
         raise StudyError(f"the file has {len(found.exits)} exits; the network has {exits}")
     return found
+
+
+def _stored(folder: Path, parts: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the values of an exits.json, None where it is not as it was written.
+
+    The report of an export has its sha256; beside the weights of a trial it has its own.
+    """
+    content = _bytes(folder, (*parts, EXITS_FILE))
+    if parts != BEST:
+        return unsealed(content)
+    known = json.loads(_bytes(folder, (*parts, REPORT_FILE)))["files"].get(EXITS_FILE)
+    return dict(json.loads(content)) if files.sha256(content) == known else None
+
+
+def _bytes(folder: Path, parts: tuple[str, ...]) -> bytes:
+    with open_regular(folder, parts) as file:
+        return file.read()
 
 
 def _parsed(plain: Mapping[str, Any]) -> TrialExits:

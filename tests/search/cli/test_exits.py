@@ -27,6 +27,7 @@ from search.errors import StudyError
 from search.results.bench import _opened
 from search.results.exits.file import CURVE_FILE, EXITS_FILE
 from search.results.exits.solved import BATCH
+from search.storage.trial_files import unsealed
 from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request
 from search.train.train import train
@@ -214,7 +215,7 @@ def test_a_trial_of_a_study(command: Callable[..., Said], written: Callable[...,
     found = json.loads(command("exits", "tiny#0", "--drop", "0%", "--json").out)
     assert found["data"] == "digits" and len(found["exits"]) == 3
     assert command("exits", "runs/tiny/best", "--json").status == 0
-    kept = json.loads(Path("runs/tiny/trials/0/exits.json").read_text())
+    kept = unsealed(Path("runs/tiny/trials/0/exits.json").read_bytes())
     assert kept == {"format": 1, **found}, "the page of the trial shows it"
     assert "exits.json is in runs/tiny/trials/0" in command("exits", "tiny#0").out
     said = command("exits", "tiny#7")
