@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from genome.exits.segments import needed
 from genome.kept import kept
 from genome.module_names import earlier_name, module_names
 from genome.op import Shape
@@ -38,6 +39,8 @@ class Network(nn.Module):
     """The part of `macs` whose inputs need no gradient."""
     exit_weights: tuple[float, ...]
     """The factors of the exits in the training loss."""
+    early_heads: tuple[str, ...]
+    """The names of the modules that the last exit does not need."""
     joins: dict[int, Paths]
     """The drop-path of the steps that have one."""
     plan_steps: tuple[Step, ...]  # of the plan, in the order of `nodes`
@@ -50,6 +53,8 @@ class Network(nn.Module):
         self.macs, self.image_macs = plan.macs, plan.image_macs
         self.exit_weights = tuple(float(vars(plan.steps[i].node.op)["weight"]) for i in plan.exits)
         self.exits = plan.exits
+        trunk = {*needed(plan.steps, plan.exits[-1])}
+        self.early_heads = tuple([f"nodes.{name}" for i, name in enumerate(names) if i not in trunk])
         drops = _drops(plan)
         self._steps = [
             (name, s.sources, drop) for name, s, drop in zip(names, plan.steps, drops, strict=True)
@@ -89,14 +94,7 @@ class Network(nn.Module):
             KeyError: the expanded genome has no such node, or the node no such pass.
         """
         if (name, turn) not in self._names:
-            own = [t for n, t in self._names if n == name]
-            near = difflib.get_close_matches(name, {n for n, _ in self._names}, n=3)
-            raise KeyError(
-                f"node {name} has the passes {', '.join(map(str, own))}, not {turn}"
-                if own
-                else f"the network has no node {name}"
-                + (f"; did you mean {' or '.join(near)}?" if near else "")
-            )
+            raise KeyError(_absent(name, turn, [*self._names]))
         return unwrapped(self.nodes[self._names[name, turn]])
 
     def names(self) -> tuple[str, ...]:
@@ -209,6 +207,15 @@ def unwrapped(module: nn.Module) -> nn.Module:
     while isinstance(module, Fitted | Concatenated):
         module = module.node
     return module
+
+
+def _absent(name: str, turn: int, known: Sequence[tuple[str, int]]) -> str:
+    """Say that no module is that of a node in a pass. known: the nodes and passes that there are."""
+    own = [str(t) for n, t in known if n == name]
+    if own:
+        return f"node {name} has the passes {', '.join(own)}, not {turn}"
+    near = difflib.get_close_matches(name, {n for n, _ in known}, n=3)
+    return f"the network has no node {name}" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
 def paths_of(module: nn.Module) -> Paths | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trainer.hardware.peak_memory import Peak
     from trainer.hardware.ranks import Ranks
     from trainer.loop.checkpoint import Checkpoint, CheckpointError
-    from trainer.loop.evaluation import Scores, evaluate
+    from trainer.loop.evaluation import Scores, evaluate, exit_logits
     from trainer.loop.fit_loop import fit
     from trainer.loop.loss import exit_loss, exit_weights, exits
     from trainer.recipe import Recipe, RecipeError
@@ -50,6 +50,7 @@ _HOME = {
     "Work": "hardware.flops",
     "device_of": "hardware.devices",
     "evaluate": "loop.evaluation",
+    "exit_logits": "loop.evaluation",
     "exit_loss": "loop.loss",
     "exit_weights": "loop.loss",
     "exits": "loop.loss",
@@ -84,6 +85,7 @@ __all__ = [
     "Work",
     "device_of",
     "evaluate",
+    "exit_logits",
     "exit_loss",
     "exit_weights",
     "exits",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from genome.step import SOURCE, Step
@@ -21,7 +21,7 @@ def segments(steps: Sequence[Step], exits: Sequence[int]) -> tuple[Segment, ...]
     done: set[int] = set()
     parts = []
     for place in exits:
-        own = _needed(steps, place, done)
+        own = needed(steps, place, done)
         done.update(own)
         parts.append(own)
     drops = _drops(steps, [i for own in parts for i in own])
@@ -42,8 +42,8 @@ def costs(parts: Sequence[Segment]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _needed(steps: Sequence[Step], place: int, done: set[int]) -> tuple[int, ...]:
-    """The steps that lead to one step, itself included, without those that are done."""
+def needed(steps: Sequence[Step], place: int, done: Collection[int] = ()) -> tuple[int, ...]:
+    """The steps that lead to one step, itself included, without those that are done. They are indices of a plan."""
     found, ahead = {place}, [place]
     while ahead:
         for source in steps[ahead.pop()].sources:

@@ -39,6 +39,7 @@ def test_defaults_follow_the_optimizer_and_are_written_out() -> None:
         ({"momentum": 0}, "momentum is 0; it must be a number above 0 and below 1"),
         ({"nesterov": 0}, "nesterov is 0; it must be true or false"),
         ({"distil": 1.1}, "distil is 1.1; it must be a number of 0..1"),
+        ({"freeze": 1}, "freeze is 1; it must be a number of 0 or more and below 1"),
         ({"clip": 0}, "clip is 0; it must be a number above 0, or null"),
         ({"crop": -1}, "crop is -1; it must be auto, a whole number of 0..1,024, or null"),
         ({"flip": 1}, "flip is 1; it must be true or false"),
@@ -122,7 +123,7 @@ def test_a_key_that_an_earlier_version_lacked_tells_trainings_apart_only_where_i
     assert Recipe(nesterov=False).identity()["nesterov"] is False
     assert Recipe(distil=0.5).identity()["distil"] == 0.5
     assert Recipe().identity() == {
-        k: v for k, v in Recipe().to_dict().items() if k not in ("nesterov", "distil")
+        k: v for k, v in Recipe().to_dict().items() if k not in ("nesterov", "distil", "freeze")
     }
 
 

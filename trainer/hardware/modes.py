@@ -19,6 +19,17 @@ def mode_kept(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def gradients_kept(module: nn.Module) -> Iterator[None]:
+    """Restore afterwards which parameters need gradients."""
+    before = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
+    try:
+        yield
+    finally:
+        for parameter, needed in before:
+            parameter.requires_grad_(needed)
+
+
+@contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Inside, the module is in eval mode and computes no gradients."""
     # no_grad instead of inference_mode, because a grid that a module caches here must also serve training.

@@ -1,5 +1,7 @@
 """Evaluation: accuracy and loss of a network on a split."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +13,7 @@ from trainer.data.data import Data, Split
 from trainer.hardware.devices import device_of
 from trainer.hardware.modes import evaluating
 from trainer.hardware.precision import Form, usual
-from trainer.loop.loss import exits
+from trainer.loop.loss import Logits, exits
 from trainer.outcome import is_memory
 
 CUDA_BATCH = 1024  # least images of a batch on CUDA; on a CPU large batches leave the cache
@@ -34,6 +36,11 @@ class Scores:
     macro_f1: float = 0.0
     """Mean over the classes of the F1 score of the last exit; classes that are neither there nor said do not count."""
 
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean over the exits of their accuracies."""
+        return sum(self.exits) / len(self.exits)
+
 
 def evaluate(
     module: nn.Module,
@@ -53,23 +60,14 @@ def evaluate(
     predictions: whether the scores hold the class of each image.
     Raises ValueError for an empty split or an absent device, ModuleError for an output that is not logits.
     """
-    if len(split) == 0:
-        raise ValueError("the split is empty; at least one image is needed for scores")
-    place = device_of(device)
-    module.to(place)
-    form = usual(module, place, precision, layout)
-    form.lay_out(module)
-    normalise = Normalise(data, place, form)
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     said_classes: list[Tensor] = []
     tallies: list[Tensor] = []
-    classes = torch.arange(len(data.classes), device=place)
     # No .item() in the loop: the sums stay on the device, so that the host never waits.
-    with evaluating(module), form.autocast(place):
-        for x, labels in zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True):
-            y = labels.to(place)
-            logits = exits(module, normalise(x.to(place)), len(data.classes))
+    with _answers(module, split, data, device, batch, precision, layout) as answers:
+        classes = torch.arange(len(data.classes), device=device)
+        for logits, y in answers:
             losses.append(F.cross_entropy(logits[-1], y, reduction="sum"))
             tallies.append(_tally(logits[-1].argmax(1), y, classes))
             hits.append(torch.stack([(one.argmax(1) == y).sum() for one in logits]))
@@ -87,6 +85,45 @@ def evaluate(
         balanced_accuracy=_mean(right / there, there > 0),
         macro_f1=_mean(2 * right / (said + there), said + there > 0),
     )
+
+
+def exit_logits(
+    module: nn.Module,
+    split: Split,
+    data: Data,
+    device: str | torch.device = "cpu",
+    batch: int = 512,
+    *,
+    precision: str = "auto",
+    layout: str = "auto",
+) -> Logits:
+    """Return the logits of every exit for a split, each float32 (N, classes) on the CPU; otherwise as `evaluate`."""
+    with _answers(module, split, data, device, batch, precision, layout) as answers:
+        parts = [logits for logits, _ in answers]
+        return tuple([torch.cat(of_exit).cpu() for of_exit in zip(*parts, strict=True)])
+
+
+@contextmanager
+def _answers(
+    module: nn.Module,
+    split: Split,
+    data: Data,
+    device: str | torch.device,
+    batch: int,
+    precision: str,
+    layout: str,
+) -> Iterator[Iterator[tuple[Logits, Tensor]]]:
+    """Give the logits of every exit and the labels, batch by batch, on the device; inside, in eval mode."""
+    if len(split) == 0:
+        raise ValueError("the split is empty; at least one image is needed for scores")
+    place = device_of(device)
+    module.to(place)
+    form = usual(module, place, precision, layout)
+    form.lay_out(module)
+    normalise = Normalise(data, place, form)
+    pairs = zip(torch.split(split.x, batch), torch.split(split.y, batch), strict=True)
+    with evaluating(module), form.autocast(place):
+        yield ((exits(module, normalise(x.to(place)), len(data.classes)), y.to(place)) for x, y in pairs)
 
 
 def _tally(said: Tensor, y: Tensor, classes: Tensor) -> Tensor:

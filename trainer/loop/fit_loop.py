@@ -13,7 +13,7 @@ from trainer.data.data import Data
 from trainer.hardware.devices import device_of
 from trainer.hardware.flops import work
 from trainer.hardware.meter import Meter
-from trainer.hardware.modes import mode_kept, seeded
+from trainer.hardware.modes import gradients_kept, mode_kept, seeded
 from trainer.hardware.peak_flops import Precision, device_peak_flops
 from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
@@ -53,6 +53,7 @@ def fit(
     module: forward takes images (B, C, H, W), float32 or bfloat16, and returns logits (B, classes), or a tuple of
     them, one per exit; the loss is their sum weighted by `module.exit_weights` (1 each by default), and the scores are
     those of the last exit. The module is moved to the device and ends with its last weights, in its original mode.
+    A recipe with `freeze` needs `module.early_heads`: the names of the submodules that only earlier exits need.
     on_rung(epoch, {valid_accuracy, valid_loss, .., seconds}): called after the epochs in budget.rungs; True prunes.
     on_epoch(row): called after every epoch. The seconds of both callbacks are not charged; their exceptions propagate.
     started_seconds: seconds already charged, for building the module; they count towards the limits.
@@ -76,7 +77,7 @@ def fit(
     parts = TimeByPart(place)
     parts.seconds["build"] = started_seconds
     context = TrainContext(place, meter, parts, Peak(place), budget, ranks, checkpoint, stop_asked, goal)
-    with _on(place), seeded(recipe.seed, place), mode_kept(module):
+    with _on(place), seeded(recipe.seed, place), mode_kept(module), gradients_kept(module):
         _guarded(lambda: warm_up(place))
         training, ending = _guarded(lambda: Training(module, data, recipe, context))
         if training is not None and training.is_done:  # the checkpoint is of a finished training

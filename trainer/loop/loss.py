@@ -61,7 +61,7 @@ def exit_weights(module: nn.Module, exits: int) -> tuple[float, ...]:
 def exit_loss(
     logits: Logits, batch: Batch, weights: tuple[float, ...], smoothing: float, distil: float = 0.0
 ) -> Tensor:
-    """Return the weighted sum over the exits of their losses, in float32.
+    """Return the weighted sum over the exits of their losses, in float32; exits of weight 0 learn nothing.
 
     The loss of an exit is the mean cross-entropy with smoothed labels. Of every exit but the last, the share `distil`
     is the divergence from the last exit's answers instead, which learn nothing by it. Where pairs of images were mixed
@@ -73,7 +73,8 @@ def exit_loss(
             torch.lerp(loss, _divergence(one, logits[-1].detach()), distil)
             for loss, one in zip(losses, logits[:-1], strict=False)
         ]
-    terms = [weight * loss for weight, loss in zip(weights, losses, strict=True)]
+    pairs = [*zip(weights, losses, strict=True)]
+    terms = [weight * loss for weight, loss in pairs if weight] or [0.0 * losses[-1]]
     return sum(terms[1:], start=terms[0])
 
 

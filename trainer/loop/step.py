@@ -14,6 +14,7 @@ from trainer.hardware.time_by_part import TimeByPart
 from trainer.loop.loss import exit_loss, exit_weights, exits
 from trainer.loop.nan_guard import NanGuard
 from trainer.loop.optimizer import optimizer_of
+from trainer.loop.stages import Stage
 from trainer.loop.weight_average import WeightAverage
 from trainer.recipe import Recipe
 from trainer.recipe.schedules import SCHEDULES
@@ -42,6 +43,7 @@ class Step:
         self.run: Callable[..., Any] = module  # or the compiled module
         self.accumulate = recipe.accumulate  # parts of a batch
         self.taken = 0  # steps done
+        self.stage = Stage(0, recipe.epochs)
         self.guard = NanGuard(device)
         self.average = WeightAverage(module, recipe)
         self._module, self._recipe, self._form = module, recipe, form
@@ -62,12 +64,16 @@ class Step:
     @property
     def is_uniform(self) -> bool:
         """Whether every step consists of the same operations on the device."""
-        return self.accumulate == 1 and self._recipe.average == "none" and self._ranks.size == 1
+        recipe = self._recipe
+        is_single = recipe.average == "none" and not recipe.freeze and self._ranks.size == 1
+        return self.accumulate == 1 and is_single
 
     def set_rate(self) -> None:
         """Set the optimizer's learning rate to the schedule's value for this step."""
         recipe = self._recipe
-        rate = recipe.lr * SCHEDULES[recipe.schedule](self.taken, self._steps, recipe.warmup)
+        each, stage = self._steps // recipe.epochs, self.stage
+        done, steps = self.taken - stage.first * each, stage.epochs * each
+        rate = recipe.lr * SCHEDULES[recipe.schedule](done, steps, recipe.warmup)
         if self._lr is not None:
             self._lr.fill_(rate)
         for group in self.optimizer.param_groups:
@@ -95,7 +101,7 @@ class Step:
         """Return the loss of a forward pass."""
         with self._form.autocast(self._device):
             logits = exits(run or self.run, batch.x, self._classes)
-        weights = exit_weights(self._module, len(logits))
+        weights = self.stage.weights(exit_weights(self._module, len(logits)))
         return exit_loss(logits, batch, weights, self._recipe.label_smoothing, self._recipe.distil)
 
     def _gradient(self, part: Batch, share: float) -> Tensor:

@@ -13,10 +13,10 @@ from trainer.data.data import Data
 from trainer.data.residence import placed
 from trainer.hardware.meter import Pace
 from trainer.hardware.precision import Form
-from trainer.loop.best_weights import better
 from trainer.loop.context import TrainContext
 from trainer.loop.deadline import Deadline
 from trainer.loop.evaluation import Evaluator, Scores
+from trainer.loop.freezing import Freezing
 from trainer.loop.nan_guard import cause_of_nan
 from trainer.loop.precision_probe import fastest_form
 from trainer.loop.progress import Progress
@@ -57,6 +57,7 @@ class Training:
             self._data = placed(data, device)
             self.input = data.input
             module.to(device)
+            self._freezing = Freezing(module, recipe)
             form = None if stored is None else Form(*stored["form"])
             self.form = _form(module, self._data, recipe, context, form)
             self._epochs = _epochs(self._data, recipe, context, self.form)
@@ -87,7 +88,7 @@ class Training:
         progress, patience = self.progress, self._recipe.patience
         if patience is None or progress.epochs == self._recipe.epochs:
             return progress.epochs == self._recipe.epochs
-        return self._context.ranks.agree(progress.epochs_since_best() >= patience)
+        return self._context.ranks.agree(self._freezing.is_settled(progress, patience))
 
     def why_cut(self) -> str:
         """Return the reason of a trial that the budget ended."""
@@ -110,7 +111,7 @@ class Training:
                 row = _row(progress.epochs + 1, trained, scores, self._context.meter.seconds)
                 progress.close(trained.complete)
                 progress.curve.append(row)
-                progress.best = better(self._module, progress.best, row, scores, self._context.goal)
+                progress.best = self._freezing.better(progress, row, scores, self._context.goal)
             self._save_if_due()
         return row
 
@@ -127,7 +128,7 @@ class Training:
     def _train(self) -> Trained:
         """Train the rest of an epoch. Only the pace makes the host wait for a CUDA device here."""
         context, progress = self._context, self.progress
-        self._module.train()
+        self._freezing.enter(progress, self._step)
         start = now = context.meter.read()
         earlier, complete = progress.epoch_seconds, True
         context.parts.begin()

@@ -14,7 +14,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 COMPILE = ("auto", "always", "never")
 CONDITIONAL = ("momentum", "nesterov", "ema_decay")  # keys without effect beside some values of others
-LATER = ("nesterov", "distil")  # keys that came after version 0.1.0; their defaults never change
+LATER = ("nesterov", "distil", "freeze")  # keys that came after version 0.1.0; their defaults never change
 # defaults of version 0.1.0 that have changed
 EARLIER: dict[str, Any] = {"optimizer": "sgd", "crop": None}
 
@@ -53,6 +53,9 @@ class Recipe:
     """Share of the label that is spread evenly over all classes."""
     distil: float = 0.0
     """Share of the loss of every exit but the last that asks for the last exit's answers instead of the labels."""
+    freeze: float = 0.0
+    """Share of the epochs, at the end, in which only the heads of the exits before the last learn, on a frozen trunk;
+    before these, only the last exit and its trunk learn. 0: all exits learn jointly."""
     clip: float | None = 5.0
     """Largest norm of the gradient; null for no clipping."""
     crop: int | str | None = "auto"
@@ -174,6 +177,7 @@ _RULES: dict[str, _Rule] = {
     "warmup": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "label_smoothing": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "distil": _number(lambda v: 0 <= v <= 1, "a number of 0..1"),
+    "freeze": _number(lambda v: 0 <= v < 1, "a number of 0 or more and below 1"),
     "clip": _or_none(_number(lambda v: v > 0, "a number above 0")),
     "crop": _or_none(_or_word("auto", _whole(0, 1024))),
     "flip": _FLAG,
