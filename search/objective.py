@@ -10,6 +10,7 @@ from typing import NamedTuple
 from search.formatting import seconds_in_ms, short, size
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"
+EXPECTED_MACS, EXPECTED_LATENCY = "expected_macs", "expected_latency"
 
 
 class Source(Enum):
@@ -21,6 +22,8 @@ class Source(Enum):
     TRAINING = "training"
     # a measurement of the network before it is trained
     MEASURED = "measured"
+    # the exits of the trained network, at thresholds from the validation images
+    EXITS = "exits"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Measure:
     # those that make sense, the usual one first
     directions: tuple[str, ...]
     source: Source
-    # attribute with the value: of the facts of a plan, of the report of a training, or of that of the whole trial
+    # attribute with the value: of the facts of a plan, of the report of a training, or of that of the whole trial; of
+    # exits the key in `stopped` of the latter
     field: str
     # the value as people read it
     show: Callable[[float], str]
@@ -64,6 +68,9 @@ MEASURES: Mapping[str, Measure] = {
         Measure("macs", (MINIMIZE, MAXIMIZE), Source.PLAN, "macs", short),
         # seconds of a forward pass, as the section `latency` of the study says
         Measure("latency", (MINIMIZE,), Source.MEASURED, "latency", seconds_in_ms),
+        # means over the validation images of a network that stops early, as the section `exits` of the study says
+        Measure(EXPECTED_MACS, (MINIMIZE,), Source.EXITS, EXPECTED_MACS, short, is_usual=False),
+        Measure(EXPECTED_LATENCY, (MINIMIZE,), Source.EXITS, EXPECTED_LATENCY, seconds_in_ms, is_usual=False),
         # bytes to run one image: weights and live activations, in float32
         Measure("memory", (MINIMIZE,), Source.PLAN, "memory_bytes", size),
     )
@@ -94,6 +101,11 @@ class Objective(NamedTuple):
         """Whether it is measured of the built network, before the training."""
         return self.measure.source is Source.MEASURED
 
+    @property
+    def is_of_exits(self) -> bool:
+        """Whether it is what the trained network comes to that stops early."""
+        return self.measure.source is Source.EXITS
+
     def cost(self, value: float) -> float:
         """Return the value as a cost: lower is better."""
         return -value if self.direction == MAXIMIZE else value
@@ -122,6 +134,11 @@ def measured_values(training: object, whole: object) -> dict[str, float]:
     others = [measure for measure in MEASURES.values() if measure.source in places]
     found = {measure.name: getattr(places[measure.source], measure.field) for measure in others}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def values_of_exits(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return those of a trial's metrics, or of its scores at a rung, that are objectives of early exits."""
+    return {name: value for name, value in metrics.items() if name in (EXPECTED_MACS, EXPECTED_LATENCY)}
 
 
 def formatted(name: str, value: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from genome import GenomeError, zoo
 from genome.yaml.source import shown
 from search import objective
+from search.config.exits import share_of
 from search.config.latency import RUNTIMES
 from search.objective import MEASURES, Source
 from search.pruners import registry as pruners
@@ -111,6 +112,12 @@ def latency(value: Any) -> Any:
         raise ValueError(
             f"is {shown(repr(value))}; it must be a time such as 2ms or 0.5s, or seconds above 0"
         ) from None
+
+
+def drop(value: Any) -> Any:
+    """Take points of accuracy."""
+    share_of(value)
+    return value
 
 
 def runtime(word: str) -> str:

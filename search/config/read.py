@@ -16,6 +16,7 @@ from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
 from search.config.dataset import KEYS as READ_KEYS
 from search.config.dataset import Dataset
+from search.config.exits import ExitsSetting
 from search.config.finale import Finale
 from search.config.latency import LatencySetting
 from search.config.rules import HOLES, RULES
@@ -242,6 +243,7 @@ def _filled(
         limits={key: value for key, value in written.limits if value is not None and key != "latency"},
         latency=LatencySetting(**written.latency.model_dump()),
         latency_limit=written.limits.latency,
+        exits=ExitsSetting(**written.exits.model_dump()),
         sampler=sampler.name,
         seed=sampler.seed,
         pruner=written.pruner.name or pruners.default(bool(budget.rungs)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from search.config.exits import ExitsSetting
 from search.config.latency import LatencySetting
 from search.pruners import registry as pruners
 from search.pruners.brackets import is_too_early, usual_rungs
@@ -81,6 +82,12 @@ def _latency_for_nothing(config: StudyConfig) -> str | None:
     )
 
 
+def _exits_for_nothing(config: StudyConfig) -> str | None:
+    if config.stopping or config.exits == ExitsSetting():
+        return None
+    return "exits says how networks stop early, and no objective is of that; add expected_macs, or remove it"
+
+
 RULES = (
     Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
@@ -89,5 +96,6 @@ RULES = (
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "threads"), _too_many_threads),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency",), _latency_for_nothing),
+    Rule(frozenset({"exits", "objectives"}), ("exits",), _exits_for_nothing),
     Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

@@ -14,10 +14,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from genome.zoo.scale import FAMILIES
 from search.config import checks
+from search.config.data_section import DataSection, one_source
 from search.config.sections import (
     BudgetSection,
     Count,
-    DataSection,
+    ExitsSection,
     FinaleSection,
     LatencySection,
     LimitsSection,
@@ -27,7 +28,6 @@ from search.config.sections import (
     Section,
     TrainSection,
     code,
-    one_source,
 )
 from search.config.train_section import ONE_VALUE
 from search.objective import MAXIMIZE, MEASURES
@@ -65,6 +65,11 @@ class Written(Section):
     latency: LatencySection = Field(
         default_factory=LatencySection,
         description="How latency is measured, where it is an objective or a limit ([latency](#latency)).",
+    )
+    exits: ExitsSection = Field(
+        default_factory=ExitsSection,
+        description="How networks stop early, where `expected_macs` or `expected_latency` is an objective "
+        "([early exits](#early-exits)).",
     )
     sampler: Annotated[SamplerSection, BeforeValidator(checks.named)] = Field(
         default_factory=SamplerSection,
@@ -170,6 +175,7 @@ KEYS = {
     ("budget",): list(BudgetSection.model_fields),
     ("limits",): list(LimitsSection.model_fields),
     ("latency",): list(LatencySection.model_fields),
+    ("exits",): list(ExitsSection.model_fields),
     ("sampler",): list(SamplerSection.model_fields),
     ("pruner",): list(PrunerSection.model_fields),
     ("screen",): list(ScreenSection.model_fields),

@@ -13,6 +13,7 @@ from genome.op import Shape
 from genome.yaml.source import Source
 from genome.zoo.scale import FAMILIES
 from search.config.dataset import Dataset
+from search.config.exits import ExitsSetting
 from search.config.finale import Finale
 from search.config.latency import LatencySetting
 from search.objective import Objective
@@ -39,6 +40,8 @@ class StudyConfig:
     # how latency is measured, and the most seconds of a network
     latency: LatencySetting
     latency_limit: float | None
+    # how networks stop early, where that is an objective
+    exits: ExitsSetting
     sampler: str
     seed: int
     pruner: str
@@ -114,6 +117,11 @@ class StudyConfig:
         """Whether the latency of each network is measured: it is an objective or has a limit."""
         return self.latency_limit is not None or any(one.is_measured for one in self.objectives)
 
+    @property
+    def stopping(self) -> tuple[str, ...]:
+        """The objectives that tell what a network comes to that stops early."""
+        return tuple(one.name for one in self.objectives if one.is_of_exits)
+
     def limits_in_full(self) -> dict[str, float]:
         """Return every limit by its name, that of the latency in seconds."""
         latency = {} if self.latency_limit is None else {"latency": self.latency_limit}
@@ -129,6 +137,7 @@ class StudyConfig:
             "budget": {k: v for k, v in budget.items() if v is not None},
             "limits": self.limits_in_full(),
             **({"latency": self.latency.plain()} if self.latency != LatencySetting() else {}),
+            **({"exits": self.exits.plain()} if self.exits != ExitsSetting() else {}),
             "sampler": {"name": self.sampler, "seed": self.seed},
             "pruner": {"name": self.pruner, "curve": True} if self.curve else self.pruner,
             **({"screen": self.screen.plain()} if self.screen else {}),

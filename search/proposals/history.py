@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import genome
 from genome import Genome
 from search.config.candidate import Candidate
-from search.objective import Objective, learnt, planned_values
+from search.objective import Objective, learnt, planned_values, values_of_exits
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
 from search.storage.record import UNFINISHED, Record
@@ -93,12 +93,12 @@ class History:
         self,
         number: int,
         rungs: Mapping[int, float],
-        planned: Mapping[str, float],
+        known: Mapping[str, float],
         end: float | None = None,
     ) -> None:
-        """Store the scores of a trial at its rungs and its end (higher is better), and what was known before it."""
-        costs = [o.cost(planned.get(o.name, 0.0)) for o in self.objectives if not o.is_learnt]
-        self._of(number).climb = Climb(dict(rungs), tuple(costs), math.log1p(planned.get("macs", 0.0)), end)
+        """Store the scores of a trial at its rungs and its end (higher is better), and its other values."""
+        costs = [o.cost(known.get(o.name, 0.0)) for o in self.objectives if not o.is_learnt]
+        self._of(number).climb = Climb(dict(rungs), tuple(costs), math.log1p(known.get("macs", 0.0)), end)
 
     def time(self, number: int, epoch_seconds: float) -> None:
         """Store the device seconds of an epoch of a trial."""
@@ -209,9 +209,9 @@ def _end(record: Record, objectives: Sequence[Objective]) -> float | None:
 
 
 def _known(record: Record) -> dict[str, float]:
-    """Return the values of the objectives that were known before the training."""
+    """Return the values of the objectives that no score of the training tells, those of exits as measured last."""
     measured = {} if record.latency is None else {"latency": record.latency.seconds}
-    return {**planned_values(record), **measured}
+    return {**planned_values(record), **measured, **values_of_exits(record.metrics)}
 
 
 def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
@@ -229,6 +229,6 @@ def _costs(record: Record, objectives: Sequence[Objective]) -> tuple[float, ...]
             found.append(-record.rungs[max(record.rungs)])
         elif value is not None:
             found.append(objective.cost(value))
-        else:  # another value of the training, or a latency that was not measured
+        else:  # another value of the training, or one that was not measured
             return None
     return tuple(found)

@@ -22,7 +22,7 @@ class Climb:
 
     # by epoch, higher is better
     scores: Mapping[int, float]
-    # those known before training, lower is better
+    # of the other objectives, lower is better
     costs: tuple[float, ...] = ()
     # logarithm of the multiply-adds
     size: float = 0.0

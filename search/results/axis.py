@@ -74,8 +74,8 @@ def label(name: str, value: float) -> str:
             return formatting.seconds(value)
         case "memory":
             return formatting.size(value)
-        case "latency":
+        case "latency" | "expected_latency":
             return f"{value * 1000:.3g} ms"
-        case "params" | "macs":
+        case "params" | "macs" | "expected_macs":
             return short(value)
     return f"{value:.4g}"

@@ -17,6 +17,7 @@ from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
 from search.storage.trial_files import TrainingFiles, read_training
+from search.storage.trial_report import STOPPED
 from trainer import files
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _about(
         "seeds": {"study": config.seed, "train": training["seed"]},
         **({"recipe": dict(record.searched)} if record.searched else {}),
         **({"latency": record.latency.to_json()} if record.latency else {}),
+        **({STOPPED: training[STOPPED]} if STOPPED in training else {}),
         **({"over_seeds": record.finale.to_json()} if record.finale else {}),
         "budget": {
             "seconds": sum(one.seconds for one in records),

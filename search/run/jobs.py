@@ -16,7 +16,7 @@ from search.run.references import seconds_left
 from search.samplers.base import ORIGIN, Origin
 from search.storage.record import point_of
 from search.storage.trial_files import REPORT_FILE
-from search.workers.messages import Job, LatencyTask, Screening
+from search.workers.messages import Job, LatencyTask, Screening, StopTask
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill loses, at most
 
@@ -98,6 +98,7 @@ class Jobs:
             folder=str(folder),
             checkpoint_seconds=CHECKPOINT_SECONDS,
             goal=best_epoch_by(learnt(config.objectives)),
+            stops=StopTask(config.stopping, config.exits.share) if config.stopping else None,
         )
 
     def _most_seconds(self, trial: ActiveTrial) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from search.errors import StudyError
+from search.objective import EXPECTED_LATENCY
 from search.proposals.latency_gate import LatencyGate, known_here
 from search.run.context import Context
 from search.storage.latency import LatencyKey
@@ -20,9 +21,9 @@ def latency_gate(run: Context) -> LatencyGate | None:
     Raises StudyError where the study has measured latency on another device: a front of both would compare devices.
     """
     config, store = run.config, run.store
-    if not config.measures_latency:
+    if not config.measures_latency and EXPECTED_LATENCY not in config.stopping:
         return None
-    key = LatencyKey.of(config.latency, run.budget.devices[0])
+    key = LatencyKey.of(config.latency, run.budget.devices[0] if config.measures_latency else "cpu")
     known = store.study.user_attrs.get(DEVICE_ATTR)
     if any(
         "latency" in one.metrics and one.latency is None and one.reused is None for one in store.records()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.objective import values_of_exits
 from search.run import tell
 from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
@@ -61,7 +62,7 @@ class Rungs:
         is_new = epoch not in trial.rungs  # a trial whose worker died may climb from an earlier checkpoint
         earlier = {at: score for at, score in trial.rungs.items() if at < epoch}
         trial.rungs = {**earlier, epoch: -self.pruning.goal.cost(value)}
-        history.reach(trial.number, trial.rungs, trial.known)
+        history.reach(trial.number, trial.rungs, {**trial.known, **values_of_exits(scores)})
         is_over = epoch >= config.recipe.epochs  # pruning a fully trained trial saves nothing
         stop = not is_over and self.pruning.shall_stop(trial.number, epoch)
         # A write takes time: points of the curve between rungs are not stored.

@@ -125,7 +125,8 @@ def reuse(trial: LiveTrial, twin: Record, sampler: str) -> Record:
 
 
 def _metrics(candidate: Candidate, trained: TrialReport) -> dict[str, float]:
-    return {**candidate.planned(), **measured_values(trained.report, trained)}
+    costs = {name: one.cost for name, one in trained.stopped.items()}
+    return {**candidate.planned(), **measured_values(trained.report, trained), **costs}
 
 
 def _end(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from search.storage.trial_files import SUMS, read_report
 from trainer import Report, ReportError
 
+STOPPED = "stopped"  # key of report.json: what the network comes to that stops early
 LIMIT = "limit"  # the kind of a trial whose network was measured to exceed a limit, and so not trained
 
 
@@ -35,6 +36,18 @@ class Charge(NamedTuple):
         return self.job_seconds + self.paid_seconds
 
 
+class Stopped(NamedTuple):
+    """What a network comes to that stops early, on the validation images."""
+
+    cost: float  # mean over the images: multiply-adds, or seconds
+    accuracy: float  # share of the images that the exit which they take classifies correctly
+    shares: tuple[float, ...]  # of the images that leave at each exit
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**self._asdict(), "shares": list(self.shares)}
+
+
 class TrialReport(NamedTuple):
     """The report of one job: the trainer's report, and what the study needs beside it."""
 
@@ -44,6 +57,7 @@ class TrialReport(NamedTuple):
     charge: Charge
     latency: float | None = None  # seconds of a forward pass, where the study measures latency
     inherited: Mapping[str, Any] | None = None  # parent trial and share of the weights it began with
+    stopped: Mapping[str, Stopped] = {}  # by the objective that the study has of it
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as report.json holds them."""
@@ -52,6 +66,9 @@ class TrialReport(NamedTuple):
             "number": self.number,
             "digest": self.digest,
             "latency": self.latency,
+            **(
+                {STOPPED: {name: one.to_json() for name, one in self.stopped.items()}} if self.stopped else {}
+            ),
             "inherited": None if self.inherited is None else dict(self.inherited),
             "seconds": self.charge.seconds,
             "earlier_seconds": self.charge.earlier_seconds,
@@ -69,6 +86,7 @@ class TrialReport(NamedTuple):
                 digest=values.pop("digest"),
                 latency=values.pop("latency", None),
                 inherited=values.pop("inherited", None),
+                stopped={name: _stopped(one) for name, one in values.pop(STOPPED, {}).items()},
                 charge=Charge(
                     float(values["seconds"]),
                     float(values.pop("earlier_seconds", 0.0)),
@@ -77,8 +95,12 @@ class TrialReport(NamedTuple):
                 ),
                 report=Report.from_dict(values),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ReportError(f"this is no report of a trial ({error})") from None
+
+
+def _stopped(plain: Mapping[str, Any]) -> Stopped:
+    return Stopped(float(plain["cost"]), float(plain["accuracy"]), tuple(map(float, plain["shares"])))
 
 
 def stored_report(folder: Path, digest: str | None, number: int) -> TrialReport | None:

@@ -32,6 +32,13 @@ class LatencyTask(NamedTuple):
     limit: float | None  # seconds; a slower network is not trained
 
 
+class StopTask(NamedTuple):
+    """What a worker measures of a network that stops early, at rungs and after its training."""
+
+    objectives: tuple[str, ...]
+    drop: float  # how far it may be below the last exit, as a share of the validation images
+
+
 class Job(NamedTuple):
     """One network to train: building, training and evaluation. Seconds are seconds on the slot."""
 
@@ -54,6 +61,7 @@ class Job(NamedTuple):
     parent: str | None = None  # folder of the trial whose weights the network begins with
     trial: int | None = None  # in the finale: the trial whose network is retrained
     goal: str = "accuracy"  # the score by which an epoch is the best
+    stops: StopTask | None = None  # None: it is not run with early exits
 
     @property
     def key(self) -> tuple[int, int | None]:

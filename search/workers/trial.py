@@ -17,9 +17,10 @@ import genome
 import trainer
 from search.formatting import seconds_in_ms
 from search.storage.trial_files import CHECKPOINT_FILE, write_training
-from search.storage.trial_report import LIMIT, Charge, TrialReport
+from search.storage.trial_report import LIMIT, Charge, Stopped, TrialReport
 from search.workers import latency
 from search.workers.checkpoints import take_over_checkpoint
+from search.workers.early_exits import EarlyExits
 from search.workers.memory_limit import memory_limit
 from search.workers.messages import Job, Measured, Row, Rung, Verdict
 from search.workers.weight_inheritance import Inheritance, inherit, noted_inheritance
@@ -50,6 +51,7 @@ class Trained(NamedTuple):
     report: trainer.Report
     earlier_seconds: float = 0.0  # of the report's seconds, those inside the checkpoint that was resumed
     inherited: Inheritance | None = None  # the weights that the network began with
+    stopped: Mapping[str, Stopped] = {}  # what it comes to where it stops early
 
 
 def run(job: Job, context: WorkerContext) -> TrialReport:
@@ -119,10 +121,12 @@ def _fitted(
             inherited = inherit(module, written, job.parent, job.folder) if job.parent else None
         module = module.to(context.device)
 
-    paused = threading.Event()
+    paused, exits = threading.Event(), _early_exits(job, context)
 
     def on_rung(epoch: int, scores: Mapping[str, float]) -> bool:
-        context.pipe.send(Rung(job.number, epoch, dict(scores)))
+        found = exits.measured(module.state_dict()) if exits else {}
+        told = {**scores, **{name: one.cost for name, one in found.items()}}
+        context.pipe.send(Rung(job.number, epoch, told))
         verdict: Verdict = context.pipe.recv()
         if verdict.pause:
             paused.set()
@@ -142,7 +146,20 @@ def _fitted(
         stop_asked=lambda: paused.is_set() or context.halted.is_set(),
         goal=job.goal,
     )
-    return Trained(report, earlier_seconds, inherited)
+    if exits is None:
+        return Trained(report, earlier_seconds, inherited)
+    weights = report.best_weights if report.outcome != "failed" else None
+    stopped = exits.measured(weights) if weights is not None else {}
+    # its training did not count these seconds
+    return Trained(
+        replace(report, seconds=report.seconds + exits.seconds), earlier_seconds, inherited, stopped
+    )
+
+
+def _early_exits(job: Job, context: WorkerContext) -> EarlyExits | None:
+    if job.stops is None:
+        return None
+    return EarlyExits(job.genome, job.stops, context.data, context.device, 2 * job.recipe.batch)
 
 
 def _budget(job: Job, earlier_seconds: float) -> trainer.Budget:
@@ -210,4 +227,5 @@ def _report(job: Job, trained: Trained, latency_seconds: float | None) -> TrialR
         charge=Charge(report.seconds, trained.earlier_seconds, job.charged_share, job.paid_seconds),
         latency=latency_seconds,
         inherited=trained.inherited.to_json() if trained.inherited else None,
+        stopped=trained.stopped,
     )

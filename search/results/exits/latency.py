@@ -6,10 +6,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genome.exits.rules import Threshold
 from genome.exits.scores import SCORES
+from trainer.hardware.passes import on_the_processor, timed
+from trainer.hardware.quiet import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,24 +53,23 @@ def latency(network: Network, early: EarlyExit, images: Tensor, size: int) -> La
     return Latency(len(batches[0]), whole, stopping)
 
 
-def seconds_of_exits(network: Network, images: Tensor) -> tuple[float, ...]:
-    """Return the seconds until each exit answers for one image."""
+def seconds_of_exits(network: Network, image: Tensor) -> tuple[float, ...]:
+    """Return the processor seconds until each exit answers for one image. image: normalised, (1, C, H, W)."""
+    with quiet(1), one_thread():
+        found = [timed(partial(run, image), on_the_processor).seconds for run in _stopping(network)]
+    # rounding of the clock must not make a later exit cheaper than an earlier one
+    return tuple(accumulate(found, max))
+
+
+def _stopping(network: Network) -> list[Callable[[Tensor], object]]:
+    """Return the network as it stops at each of its exits."""
     from genome import EarlyExit
 
     count, score = len(network.exits), SCORES["entropy"]
-    stops = [
-        EarlyExit(network, Threshold("entropy", (score.nobody,) * k + (score.everybody,) * (count - 1 - k)))
-        for k in range(count)
-    ]
-    batches = [images[i : i + 1] for i in range(min(len(images), 8))]
-    with one_thread():
-        rounds = [*_rounds(stops, batches)]
-    # rounding of the clock must not make a later exit cheaper than an earlier one
-    found, most = [], 0.0
-    for column in zip(*rounds, strict=True):
-        most = max(most, statistics.median(column))
-        found.append(most)
-    return tuple(found)
+    if count == 1:
+        return [network]
+    rules = [(score.nobody,) * k + (score.everybody,) * (count - 1 - k) for k in range(count)]
+    return [EarlyExit(network, Threshold("entropy", rule)) for rule in rules]
 
 
 def _rounds(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
-from genome.exits.calibration import calibration_error, fitted_temperature
+from genome.exits.calibration import calibration_error
 from genome.exits.curve import Outcome, Point, Seen, Target, TargetError, curve, outcome, outcomes, picked
 from genome.exits.segments import costs, segments
 from search import formatting
 from search.errors import StudyError
+from search.results.exits.expected import calibrated
 from search.results.exits.latency import Latency, latency, seconds_of_exits
 from search.results.exits.target import Wanted
 from search.results.trained import Trained
@@ -79,10 +80,9 @@ def find(one: Trained, data: Data, word: str, target: Wanted) -> Found:
     """
     _check(one, data)
     network, prices = one.network, costs(segments(one.plan.steps, one.plan.exits))
-    valid = seen_of(network, one, data.valid)
-    valid = valid._replace(temperatures=tuple([fitted_temperature(z, valid.labels) for z in valid.logits]))
+    valid = calibrated(seen_of(network, one, data.valid))
     sample = _evenly(_normalised(one, data.valid.x), BATCHES[-1])
-    in_unit = seconds_of_exits(network, sample) if target.kind == "latency" else prices
+    in_unit = seconds_of_exits(network, sample[:1]) if target.kind == "latency" else prices
     points = curve(word, valid, in_unit)
     point = _picked(points, target, valid)
     early = genome.EarlyExit(network, point.rule)

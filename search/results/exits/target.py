@@ -6,11 +6,11 @@ import math
 from typing import Literal, NamedTuple
 
 from search import formatting
+from search.config.exits import ExitsSetting, share_of
 from search.errors import StudyError
 
 MULTIPLES = {"k": 1e3, "M": 1e6, "G": 1e9}
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-USUAL = "0.5%"  # the drop where no target is given
 
 
 def checked_rule(word: str) -> None:
@@ -47,9 +47,11 @@ def wanted(drop: str | None, macs: str | None, latency: str | None, whole: int) 
     if latency is not None:
         value = _number(latency, SECONDS, "--latency", "a time such as 2ms")
         return Wanted("latency", value, latency)
-    text = USUAL if drop is None else drop
-    value = _number(text, {"%": 0.01}, "--drop", "points of accuracy such as 0.5%", at_least_zero=True)
-    return Wanted("drop", value, text)
+    text = ExitsSetting().drop if drop is None else drop
+    try:
+        return Wanted("drop", share_of(text), text)
+    except ValueError as error:
+        raise StudyError(f"--drop {error}") from None
 
 
 def _macs(text: str, whole: int) -> float:
@@ -59,12 +61,12 @@ def _macs(text: str, whole: int) -> float:
     )
 
 
-def _number(text: str, units: dict[str, float], option: str, such: str, at_least_zero: bool = False) -> float:
+def _number(text: str, units: dict[str, float], option: str, such: str) -> float:
     unit = next((one for one in sorted(units, key=len, reverse=True) if one and text.endswith(one)), "")
     try:
         value = float(text.removesuffix(unit)) * units[unit]
     except (KeyError, ValueError):
         value = math.nan
-    if not math.isfinite(value) or value < 0 or (value == 0 and not at_least_zero):
+    if not math.isfinite(value) or value <= 0:
         raise StudyError(f"{option} is {text!r}; write {such}")
     return value

@@ -179,7 +179,35 @@ BAD = [
     (
         HEAD + "objectives: [speed]\n" + SPACE,
         "s.yaml:3  objectives names 'speed'; an objective may be accuracy, balanced_accuracy, macro_f1, loss, params, "
-        "macs, latency, memory",
+        "macs, latency, expected_macs, expected_latency, memory",
+    ),
+    (
+        HEAD + "objectives: [accuracy, expected_macs]\nexits: {drop: 0.5}\n" + SPACE,
+        "s.yaml:4  exits.drop is 0.5; write points of accuracy such as 0.5%, from 0% to below 100%",
+    ),
+    (
+        HEAD + "exits: {drop: 100%}\n" + SPACE,
+        "s.yaml:3  exits.drop is '100%'; write points of accuracy such as 0.5%, from 0% to below 100%",
+    ),
+    (
+        HEAD + "exits: {drop: -1%}\n" + SPACE,
+        "s.yaml:3  exits.drop is '-1%'; write points of accuracy such as 0.5%, from 0% to below 100%",
+    ),
+    (
+        HEAD + "exits: {rule: margin}\n" + SPACE,
+        "s.yaml:3  exits has no key rule; allowed: drop",
+    ),
+    (
+        HEAD + "objectives: [expected_macs]\n" + SPACE,
+        "s.yaml:3  objectives is expected_macs; one of accuracy, balanced_accuracy, macro_f1, loss must be among them",
+    ),
+    (
+        HEAD + "objectives: {accuracy: maximize, expected_macs: maximize}\n" + SPACE,
+        "s.yaml:3  objectives would maximize expected_macs and so look for the worst; write expected_macs: minimize",
+    ),
+    (
+        HEAD + "exits: {drop: 1%}\n" + SPACE,
+        "s.yaml:3  exits says how networks stop early, and no objective is of that; add expected_macs, or remove it",
     ),
     (
         HEAD + "objectives: [params]\n" + SPACE,

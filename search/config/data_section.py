@@ -1,0 +1,111 @@
+"""The section `data:` of a study file."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from genome.yaml.source import shown
+from search.config import checks
+from search.config.dataset import SHAPES
+from search.config.sections import Section
+from trainer.data.reading import Reading
+
+
+def _read(key: str) -> AfterValidator:
+    """Let the reader of images judge one key of its own: its sentence is ours."""
+
+    def check(value: Any) -> Any:
+        Reading.parse({key: value})
+        return value
+
+    return AfterValidator(check)
+
+
+def _told(meaning: str, kind: str, unset: str = "told by the files, else refused") -> Any:
+    return Field(default=None, description=meaning, json_schema_extra={"kind": kind, "unset": unset})
+
+
+class DataSection(Section):
+    """`data:`"""
+
+    name: str | None = Field(
+        default=None, description=f"A known data set, one of {', '.join(SHAPES)}; or a path, as in `path`."
+    )
+    path: str | None = Field(
+        default=None,
+        description="Images of your own, in one of the [layouts](data.md): a folder with one subfolder per class, an "
+        "`.npz` file, a CSV file. It is always a path, also `digits`. A relative path is relative to the study file.",
+    )
+    root: str | None = Field(
+        default=None,
+        description="Folder that holds the named data sets; `--data-root` overrides it. Missing sets are downloaded "
+        "into it.",
+        json_schema_extra={"unset": "`GENOME_DATA`, else `~/.cache/genome/data`"},
+    )
+    mirror: bool | None = Field(
+        default=None,
+        description="Whether a mirrored image keeps its class, so that training may flip images.",
+        json_schema_extra={"unset": "known for named sets, `false` for your own images"},
+    )
+    size: Annotated[Any, _read("size")] = _told(
+        "Height and width in pixels to which pictures are resized; `auto` is the median side, at most 96.",
+        "whole number, `[height, width]` or `auto`",
+        "no resizing",
+    )
+    layout: Annotated[Any, _read("layout")] = _told(
+        "How the files lie ([layouts](data.md)).", "a word of the layouts"
+    )
+    channels: Annotated[Any, _read("channels")] = _told(
+        "Which axis of an array of images is the channels.", "`first` or `last`"
+    )
+    alpha: Annotated[Any, _read("alpha")] = _told(
+        "The ground below transparent pixels; `drop` takes the colours that are stored below the transparency.",
+        "`white`, `black` or `drop`",
+    )
+    bits: Annotated[Any, _read("bits")] = _told(
+        "Bits a channel of the pixels, such as 12: the values `0 .. 2**bits - 1` are kept as 8 bits.",
+        "whole number",
+    )
+    range: Annotated[Any, _read("range")] = _told(
+        "The values that are black and white, kept as 8 bits; values outside are clipped.", "`[low, high]`"
+    )
+    pages: Annotated[Any, _read("pages")] = _told(
+        "Of files with several pages or frames: the first alone, or each as an image of the class.",
+        "`first` or `each`",
+    )
+    classes: Annotated[Any, _read("classes")] = _told(
+        "The folders that are the classes; of arrays and tables, the names of the classes by their labels.",
+        "list of text",
+    )
+    skip: Annotated[Any, _read("skip")] = _told(
+        "Patterns of files that are left out, such as `'*_mask.png'`.",
+        "list of text",
+        "masks beside their images",
+    )
+    image: Annotated[Any, _read("image")] = _told("Column of files, or array of images.", "text")
+    label: Annotated[Any, _read("label")] = _told("Column or array of labels.", "text")
+    group: Annotated[Any, _read("group")] = _told(
+        "Column of a table: images of one group, such as a patient, are never in two splits.", "text"
+    )
+
+
+def one_source(data: DataSection) -> DataSection:
+    """Refuse data with no source, with two, or with a name that is not known."""
+    if bool(data.name) == bool(data.path):
+        raise ValueError(
+            "needs one of `name:` (a known data set) and `path:` (a file or folder of images of yours)"
+        )
+    if (
+        data.name
+        and data.name not in SHAPES
+        and not re.search(r"[/\\.~]", data.name)
+        and not checks.exists(data.name)
+    ):
+        known = ", ".join(SHAPES)
+        raise ValueError(
+            f"is {shown(repr(data.name))}; it may be {known} or a path that exists, such as ./images"
+        )
+    return data
