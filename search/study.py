@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # A heap that keeps freed memory has gaps. Under a memory limit below this, a trial may need the memory in the gaps.
 ROOMY_BYTES = 2**30
+CACHE = ".images"  # beside the folders of the studies
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Study:
     @classmethod
     def load(cls, path: Path | str, runs: Path | str = "runs", data_root: str | None = None) -> Study:
         """Read a study file. Raises StudyError or genome.SourceError with `file:line` for each mistake."""
-        file = read_study(path, data_root, is_begun=True)
+        file = read_study(path, data_root, is_begun=True, cache=_cache(Path(runs)))
         check_removed(file, Path(runs))
         return cls(file, Path(runs))
 
@@ -98,7 +99,7 @@ class Study:
         ):
             prepare(config.data.modules())  # the workers import their modules meanwhile
             first = _first(config, runs, best_of)
-            data = _data(config)
+            data = _data(config, runs)
             directions = [objective.direction for objective in config.objectives]
             facts = DataFacts.of(data).to_json()
             identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest(), FACTS_ATTR: facts}
@@ -144,8 +145,13 @@ def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Po
     return {**named, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
 
 
-def _data(config: StudyConfig) -> Data:
-    data = config.data.load()
+def _cache(runs: Path) -> str:
+    """Return the folder of decoded images, which the studies of one folder share."""
+    return str((runs / CACHE).absolute())
+
+
+def _data(config: StudyConfig, runs: Path) -> Data:
+    data = replace(config.data, cache=_cache(runs)).load()
     if (data.input, len(data.classes)) != config.data.shape():
         shape, classes = config.data.shape()
         raise StudyError(
@@ -193,7 +199,7 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
         reason = search.over()
         if reason is not None and (stop_asked() or not finale.is_due()):
             return plan.ending(reason)
-        with worker_pool([_setup(config, device) for device in slots.devices]) as pool:
+        with worker_pool([_setup(config, data, device) for device in slots.devices]) as pool:
             loop = Loop(pool, budget, progress)
             reason = reason or loop.run(search)
             if not stop_asked() and finale.is_due():
@@ -223,11 +229,11 @@ def _bytes(data: Data) -> int:
     return sum(split.x.nbytes + split.y.nbytes for split in (data.train, data.valid, data.test))
 
 
-def _setup(config: StudyConfig, place: str) -> Setup:
+def _setup(config: StudyConfig, images: Data, place: str) -> Setup:
     data = config.data
     memory = config.budget.memory
     roomy = memory is None or memory >= ROOMY_BYTES
-    return Setup(data.name, data.root, data.reading, data.mirror, place, threads=1, keeps_pages=roomy)
+    return Setup(data.name, data.root, data.reading, data.mirror, place, 1, roomy, images.place)
 
 
 def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:

@@ -10,7 +10,11 @@ class OpenQuestion(DataError):
 
     def __init__(self, found: str, answers: str) -> None:
         super().__init__(f"{found}; {answers}")
-        self.found = found
+        self.found, self._answers = found, answers
+
+    def __reduce__(self) -> tuple[type["OpenQuestion"], tuple[str, str]]:
+        """Let it come from another process."""
+        return type(self), (self.found, self._answers)
 
 
 class ModuleError(ValueError):

@@ -1,4 +1,4 @@
-"""The section `data:` of a study file."""
+"""The section `data:` of a study file: which images, and how their files are read."""
 
 from __future__ import annotations
 
@@ -55,6 +55,25 @@ class DataSection(Section):
         "whole number, `[height, width]` or `auto`",
         "no resizing",
     )
+    fit: Annotated[Any, _read("fit")] = _told(
+        "How a picture of other proportions becomes `size`: stretched, its middle cropped, or padded with black.",
+        "`stretch`, `crop` or `pad`",
+        "`stretch`",
+    )
+    draft: Annotated[Any, _read("draft")] = _told(
+        "Whether JPEG files at least four times as large as `size` are decoded at a half, quarter or eighth of theirs: "
+        "faster, by slightly other pixels.",
+        "`true` or `false`",
+        "`false`",
+    )
+    megapixels: Annotated[Any, _read("megapixels")] = _told(
+        "The largest picture that is read, in millions of pixels.", "number", "89, Pillow's limit"
+    )
+    damaged: Annotated[Any, _read("damaged")] = _told(
+        "The share of picture files that may be damaged, such as `1%`: they are named and left out.",
+        "share below 50%",
+        "a damaged file is refused",
+    )
     layout: Annotated[Any, _read("layout")] = _told(
         "How the files lie ([layouts](data.md)).", "a word of the layouts"
     )
@@ -66,11 +85,16 @@ class DataSection(Section):
         "`white`, `black` or `drop`",
     )
     bits: Annotated[Any, _read("bits")] = _told(
-        "Bits a channel of the pixels, such as 12: the values `0 .. 2**bits - 1` are kept as 8 bits.",
+        "Bits a channel of the pixels, such as 12: the values `0 .. 2**bits - 1` are black to white.",
         "whole number",
     )
+    depth: Annotated[Any, _read("depth")] = _told(
+        "Bits a channel in which pixels are kept for the training.",
+        "`8` or `16`",
+        "8 where they hold every value",
+    )
     range: Annotated[Any, _read("range")] = _told(
-        "The values that are black and white, kept as 8 bits; values outside are clipped.", "`[low, high]`"
+        "The values that are black and white; values outside are clipped.", "`[low, high]`"
     )
     pages: Annotated[Any, _read("pages")] = _told(
         "Of files with several pages or frames: the first alone, or each as an image of the class.",

@@ -34,12 +34,16 @@ class Dataset:
     mirror: bool | None = None
     # of own images, where a study has stored it: `shape` then reads none
     known_shape: tuple[tuple[int, int, int], int] | None = None
+    # folder that keeps decoded images, from which processes map them
+    cache: str | None = None
 
     def load(self) -> Data:
         """Read the data on the CPU. Raises trainer.DataError, one sentence."""
         import trainer
 
-        return trainer.load(self.name, root=self.root, mirror=self.mirror, **self.reading.given())
+        return trainer.load(
+            self.name, root=self.root, mirror=self.mirror, cache=self.cache, **self.reading.given()
+        )
 
     def shape(self) -> tuple[tuple[int, int, int], int]:
         """Return (channels, height, width) and the number of classes; own images are read for it once."""

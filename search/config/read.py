@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +17,9 @@ from search.config.dataset import Dataset
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
 from search.config.latency import LatencySetting
+from search.config.removed import report_removed, without_removed
 from search.config.rules import HOLES, RULES
-from search.config.schema import KEYS, REMOVED, Written
+from search.config.schema import KEYS, Written
 from search.config.study import StudyConfig
 from search.config.train_section import TrainSection, check_together, read_train
 from search.errors import StudyError
@@ -34,8 +33,6 @@ from search.space.recipe_space import SECTION, RecipeSpace
 from search.space.space import Space
 from trainer import Budget
 from trainer.data.reading import Reading
-
-log = logging.getLogger("search")
 
 DEFAULT_DEVICE_TIME = 600.0  # seconds, of a study that names neither a time nor a number of trials
 STAND_INS: Mapping[str, Any] = {
@@ -56,12 +53,15 @@ class Draft(NamedTuple):
     mistakes: tuple[str, ...]
 
 
-def read_study(path: Path | str, data_root: str | None = None, is_begun: bool = False) -> StudyConfig:
+def read_study(
+    path: Path | str, data_root: str | None = None, is_begun: bool = False, cache: str | None = None
+) -> StudyConfig:
     """Read a study file. Raises StudyError with a line for each mistake, SourceError where it is no YAML.
 
     `is_begun` says that the study may be stored already: removed keys are then listed in `removed`, not refused.
+    cache: folder that keeps its decoded images.
     """
-    return check_study(read(path), data_root, Path(path).parent, is_begun)
+    return check_study(read(path), data_root, Path(path).parent, is_begun, cache)
 
 
 def parse_study(text: str, path: str, data_root: str | None = None) -> StudyConfig:
@@ -85,7 +85,7 @@ def read_begun(path: Path | str, data_root: str | None = None) -> StudyConfig:
 
 
 def _of_source(source: Source, data_root: str | None, folder: Path | None = None) -> StudyConfig:
-    value, removed = _without_removed(source)
+    value, removed = without_removed(source)
     train = read_train(source)
     try:
         written = Written.model_validate(_with_fixed(value, train))
@@ -112,27 +112,36 @@ def load_space(path: Path | str, data_root: str | None = None) -> Space:
 
 
 def check_study(
-    source: Source, data_root: str | None = None, folder: Path | None = None, is_begun: bool = False
+    source: Source,
+    data_root: str | None = None,
+    folder: Path | None = None,
+    is_begun: bool = False,
+    cache: str | None = None,
 ) -> StudyConfig:
     """Check a study and fill in its defaults; a path to own images may be relative to `folder`.
 
     Raises StudyError with one line for each mistake.
     """
-    draft = read_draft(source, data_root, folder, is_begun)
+    draft = read_draft(source, data_root, folder, is_begun, cache)
     if draft.mistakes:
         raise StudyError("\n".join(draft.mistakes))
     return draft.config
 
 
 def read_draft(
-    source: Source, data_root: str | None = None, folder: Path | None = None, is_begun: bool = False
+    source: Source,
+    data_root: str | None = None,
+    folder: Path | None = None,
+    is_begun: bool = False,
+    cache: str | None = None,
 ) -> Draft:
     """Read a study, and the mistakes in it. Raises SourceError where the text is no study at all."""
-    value, removed = _without_removed(source)
+    value, removed = without_removed(source)
     train = read_train(source)
     written, wrong, found = _validated(source, _with_fixed(value, train), train)
     lines = [*(() if is_begun else removed), *found]
     config = _filled(written, train, source, data_root, folder, removed)
+    config = replace(config, data=replace(config.data, cache=cache))
     lines += _broken_together(config)
     space = None
     if "space" not in wrong:
@@ -166,32 +175,6 @@ def in_order(source: Source, lines: Iterable[str]) -> tuple[str, ...]:
         return int(line.removeprefix(f"{source.path}:").partition(" ")[0])
 
     return tuple(sorted(lines, key=number))
-
-
-def report_removed(config: StudyConfig) -> None:
-    """Log, once for each study, that keys of an earlier version are ignored."""
-    if config.removed:
-        _log_removed(config.name)
-
-
-@cache
-def _log_removed(name: str) -> None:
-    keys = ", ".join(map(".".join, REMOVED))
-    log.warning("study %s: ignoring keys of an earlier version (of %s)", name, keys)
-
-
-def _without_removed(source: Source) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return a study's values without keys of earlier versions, and a sentence with its place for each of these."""
-    if "study" not in source.value:
-        raise source.error((), "study is missing; begin with `study: NAME`")
-    value, lines = dict(source.value), []
-    for (section, key), reason in REMOVED.items():
-        if isinstance(value.get(section), dict) and key in value[section]:
-            value[section] = {name: inner for name, inner in value[section].items() if name != key}
-            lines.append(
-                str(source.error((section, key), f"{section}.{key} was removed: {reason}; take the key out"))
-            )
-    return value, tuple(lines)
 
 
 def _with_fixed(value: Mapping[str, Any], train: TrainSection | None) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def pixels(file: str | Path) -> Tensor:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as opened:
-            if opened.mode not in MODES:
+{limit}        with Image.open(file) as opened:
+{draft}            if opened.mode not in MODES:
                 raise ValueError(f"it has mode {{opened.mode}}, not 8 bits a channel")
             if opened.convert("RGBA").getchannel("A").getextrema()[0] < 255:
                 raise ValueError("it has transparent pixels; save it on a ground")
@@ -63,7 +63,7 @@ def pixels(file: str | Path) -> Tensor:
     except Exception as error:  # Pillow raises many kinds
         raise ValueError(f"{{file}} cannot be read as a picture: {{error}}") from None
     if picture.size != ({width}, {height}):
-        picture = picture.resize(({width}, {height}), Image.Resampling.BILINEAR)
+        picture = {resized}
     flat = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     x = flat.view({height}, {width}, {channels}).permute(2, 0, 1) / 255
     mean, std = (torch.tensor(one).view(-1, 1, 1) for one in (MEAN, STD))
@@ -99,6 +99,14 @@ if __name__ == "__main__":
 '''
 WIDTH = 88  # characters of a line
 PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
+RESIZED = {
+    "stretch": "picture.resize(({width}, {height}), Image.Resampling.BILINEAR)",
+    "crop": "ImageOps.fit(picture, ({width}, {height}), Image.Resampling.BILINEAR)",
+    "pad": "ImageOps.pad(picture, ({width}, {height}), Image.Resampling.BILINEAR)",
+}
+KNOWN = frozenset(
+    {"fit", "draft", "megapixels"}
+)  # what the reader of model.py follows of what is said of pixels
 READ_AS = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
 
 
@@ -122,9 +130,7 @@ def model_files(
         log.warning("%s is not written: %s", MODEL_FILE, error)
         return {}
     channels, height, width = facts.input
-    reads = (
-        channels in READ_AS and not facts.reading
-    )  # its reader knows pictures of 8 bits without alpha rules
+    reads = reads_pictures(facts)
     text = (HEAD + "\n\n{body}" + LOAD + (PICTURES if reads else "")).format(
         name="".join(c for c in name if c.isprintable() and c not in '"\\'),
         params=plan.params,
@@ -143,12 +149,32 @@ def model_files(
         width=width,
         channels=channels,
         mode=READ_AS.get(channels),
+        **_way_in(facts),
         body=made.body,
         layout=CHANNELS_LAST if fold else "",
         last="[-1]" if len(plan.exits) > 1 else "",
     )
     tensors = {key: tensor.contiguous().clone() for key, tensor in made.tensors.items()}
     return {MODEL_FILE: text.encode(), TENSORS_FILE: safetensors.torch.save(tensors)}
+
+
+def reads_pictures(facts: DataFacts) -> bool:
+    """Whether model.py can read pictures as the network was trained on them: of 8 bits, and without rules of alpha."""
+    return facts.input[0] in READ_AS and facts.depth == 8 and set(facts.reading) <= KNOWN
+
+
+def _way_in(facts: DataFacts) -> dict[str, str]:
+    """Return the lines of `pixels` by which a picture becomes the size of the input."""
+    from trainer.data.picture import GAP, MILLION
+
+    _, height, width = facts.input
+    said, side = facts.reading, GAP * max(height, width)
+    pixels = round(said.get("megapixels", 0) * MILLION)
+    return {
+        "limit": f"        Image.MAX_IMAGE_PIXELS = {pixels}\n" if pixels else "",
+        "draft": f"            opened.draft(None, ({side}, {side}))\n" if said.get("draft") else "",
+        "resized": RESIZED[said.get("fit", "stretch")].format(width=width, height=height),
+    }
 
 
 def _listed(name: str, items: Sequence[str]) -> str:

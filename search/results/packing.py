@@ -17,7 +17,7 @@ from search.results.card.hub import hub_files
 from search.results.card.picture import EXAMPLE_FILE, example
 from search.results.exported import CARD_FILE, FORMAT, load_weights
 from search.results.formats import FORMATS_KEY, IMAGES, Format, written
-from search.results.model_file import READ_AS, model_files
+from search.results.model_file import READ_AS, model_files, reads_pictures
 from search.results.scores import class_scores
 from search.storage.data_facts import DataFacts
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
@@ -75,10 +75,12 @@ PLAIN = Options()
 def packed(trained: Trained, options: Options = PLAIN) -> dict[str, bytes]:
     """Return the files of an export by name. The test images are scored here, once, and nowhere else.
 
-    Raises StudyError for weights that are not the genome's.
+    Raises StudyError for weights that are not the genome's, and files that cannot take the images.
     """
     import genome
 
+    if options.formats:
+        trained.facts.check_files()
     read = genome.loads(trained.text)
     plan = genome.resolve(read)
     network = genome.build(plan)
@@ -174,6 +176,7 @@ def _info(plan: Plan, trained: Trained, test: Scores | None, valid: Scores | Non
         "mean": list(facts.mean),
         "std": list(facts.std),
         **({"reading": dict(facts.reading)} if facts.reading else {}),
+        **({"depth": facts.depth} if facts.depth != 8 else {}),
         "images": dict(facts.images),
         "pictures": _pictures(facts),
         "training": trained.training and dict(trained.training),
@@ -184,13 +187,15 @@ def _info(plan: Plan, trained: Trained, test: Scores | None, valid: Scores | Non
 def _pictures(facts: DataFacts) -> dict[str, Any] | None:
     """Return how a picture becomes an input; None for images that no picture can hold."""
     channels, height, width = facts.input
-    if channels not in READ_AS or facts.reading:  # model.py reads pictures of 8 bits without alpha alone
+    if not reads_pictures(facts):
         return None
     return {
         "mode": READ_AS[channels],
         "upright": True,
         "size": [height, width],
         "resize": "bilinear, antialias",
+        "fit": facts.reading.get("fit", "stretch"),
+        "draft": facts.reading.get("draft", False),
         "scale": [0, 1],
     }
 

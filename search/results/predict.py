@@ -99,7 +99,7 @@ def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterato
         scores = iter(())
         if batch:
             with torch.inference_mode():
-                x = (torch.stack(batch) / 255 - mean) / std
+                x = (torch.stack(batch) - mean) / std
                 scores = iter(_probabilities(module, x).tolist())
         for path, one in zip(pictures[start : start + BATCH], read, strict=True):
             yield one if isinstance(one, Unread) else _best(str(path), next(scores), info["classes"], top)
@@ -125,11 +125,12 @@ def _best(picture: str, scores: Sequence[float], classes: Sequence[str], top: in
 
 
 def _read(path: Path, channels: int, size: tuple[int, int], reading: Reading) -> Tensor | Unread:
-    """Return a picture (C, H, W) of 0..255, in the colours and the size of the network."""
+    """Return a picture (C, H, W) of 0..1, in the colours and the size of the network."""
     import torch
 
     from trainer import DataError
     from trainer.data.picture import read_picture
+    from trainer.data.raw import white_of
     from trainer.errors import OpenQuestion
 
     try:
@@ -140,5 +141,5 @@ def _read(path: Path, channels: int, size: tuple[int, int], reading: Reading) ->
         )
     except DataError as error:
         return Unread(str(path), str(error))
-    x = torch.from_numpy(pixels.copy())
+    x = torch.from_numpy(pixels.copy()) / white_of(pixels.dtype)
     return x.permute(2, 0, 1) if x.dim() == 3 else x.unsqueeze(0)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import genome
 from genome import Genome, GenomeError
 from genome.op import Shape
-from search.config.read import parse_study, read_begun, report_removed
+from search.config.read import parse_study, read_begun
+from search.config.removed import report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.space.point import NOTHING_SEARCHED, Searched

@@ -79,7 +79,8 @@ def _facts(info: Mapping[str, Any]) -> DataFacts:
     channels, height, width = info["input"]
     classes, mean, std = (tuple(info[key]) for key in ("classes", "mean", "std"))
     name, digest = str(info.get("data")), str(info.get("data_digest"))
-    return DataFacts(name, digest, (channels, height, width), classes, mean, std, images={})
+    shape, depth = (channels, height, width), int(info.get("depth", 8))
+    return DataFacts(name, digest, shape, classes, mean, std, images={}, depth=depth)
 
 
 def _trial(opened: Opened, number: int, ref: str) -> Trained:

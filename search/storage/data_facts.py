@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.config.study import StudyConfig
+from search.errors import StudyError
 
 if TYPE_CHECKING:
     from trainer import Data
@@ -27,12 +28,28 @@ class DataFacts(NamedTuple):
     std: tuple[float, ...]
     images: Mapping[str, int]  # number of train, valid and test images
     reading: Mapping[str, Any] = NOTHING  # what is said of the pixels of own pictures
+    depth: int = 8  # bits a channel in which the images are kept
 
     @classmethod
     def of(cls, data: Data) -> DataFacts:
         images = {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)}
-        said = data.reading.of_pixels()
-        return cls(data.name, data.digest(), data.input, data.classes, data.mean, data.std, images, said)
+        said, depth = data.reading.of_pixels(), data.white.bit_length()
+        return cls(
+            data.name, data.digest(), data.input, data.classes, data.mean, data.std, images, said, depth
+        )
+
+    @property
+    def white(self) -> int:
+        """The value of white pixels, 255 or 65535."""
+        return int(2**self.depth) - 1
+
+    def check_files(self) -> None:
+        """Raise StudyError where files for other runtimes cannot take the images."""
+        if self.depth != 8:
+            raise StudyError(
+                f"files for other runtimes take pixels of 8 bits, and the images of {self.name} are kept in "
+                f"{self.depth}; train on them with depth: 8 under data, or export without --formats"
+            )
 
     @classmethod
     def of_attrs(cls, attrs: Mapping[str, Any]) -> DataFacts | None:
@@ -51,9 +68,11 @@ class DataFacts(NamedTuple):
             key: list(value) if isinstance(value, tuple) else value for key, value in self._asdict().items()
         }
         plain.pop("reading")
+        plain.pop("depth")
         return {
             **plain,
             "images": dict(self.images),
+            **({"depth": self.depth} if self.depth != 8 else {}),
             **({"reading": dict(self.reading)} if self.reading else {}),
         }
 

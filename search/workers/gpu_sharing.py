@@ -14,9 +14,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 from search.workers.messages import DeviceState
-from search.workers.pool import prepare, without_main
+from search.workers.pool import prepare
 from trainer.hardware.cache import recall, remember
-from trainer.system.processes import start_method, start_process
+from trainer.system.processes import start_method, start_process, without_main
 
 VERSION = 1  # of the benchmark: a new version measures all rates again
 MOST = 4  # workers on one device, at most

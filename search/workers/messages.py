@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Setup(NamedTuple):
     device: str
     threads: int  # of torch, in this worker
     keeps_pages: bool = False  # whether freed memory stays with the process: faster, and somewhat more of it
+    images: Path | None = None  # folder from which the images are mapped; None where each worker reads them
 
 
 class LatencyTask(NamedTuple):

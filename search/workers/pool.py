@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import ModuleType
 from typing import Any
 
 from search.errors import StudyError
 from search.workers.messages import Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
 from trainer.hardware.clock import device_seconds, running_seconds
-from trainer.system.processes import processor_seconds, start_method, start_process
+from trainer.system.processes import processor_seconds, start_method, start_process, without_main
 from trainer.system.signals import stops_blocked
 
 # modules that the fork server imports once: a worker then starts in 0.03 s
@@ -226,17 +224,3 @@ def _cause(exit_code: int | None) -> str:
     hint = {9: " (out of memory?)", 11: " (a crash in native code)"}.get(-exit_code, "")
     name = signal.Signals(-exit_code).name
     return f"killed by signal {-exit_code}, {name}{hint}"
-
-
-@contextmanager
-def without_main() -> Iterator[None]:
-    """Hide the user's script from multiprocessing, which would import the script again in every worker.
-
-    The workers need nothing of the script, and a script without `if __name__ == "__main__"` would run itself.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

@@ -18,8 +18,10 @@ from search.config.dataset import Dataset
 from search.workers.messages import Broken, Finished, Ready, Screening, Setup, Task
 from search.workers.proxies import screen
 from search.workers.trial import WorkerContext, run
+from trainer.data.cached import data_of
 from trainer.data.reading import Reading
 from trainer.data.residence import placed
+from trainer.data.store import opened
 
 WARM_UP_SECONDS = 0.1
 
@@ -39,9 +41,8 @@ def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
         trainer.keep_pages()
     if setup.device != "cpu":
         torch.cuda.set_device(setup.device)
-    dataset = Dataset(setup.data, setup.root, setup.reading or Reading(), setup.mirror)
     try:
-        data = placed(dataset.load(), torch.device(setup.device))
+        data = placed(_images(setup), torch.device(setup.device))
         data.digest()  # checkpoints name it; the data object caches it
         _warm_up(data, setup.device)
     except (ValueError, RuntimeError) as error:
@@ -61,6 +62,14 @@ def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
         pipe.send(finished)
         if finished.report.report.kind == "device":
             return  # a CUDA error persists in its process; the next job gets a new worker
+
+
+def _images(setup: Setup) -> trainer.Data:
+    """Return the images that the coordinator has read, or read them where they are kept in no file."""
+    if setup.images is not None and (found := opened(setup.images, is_checked=True)):
+        data = data_of(found)
+        return data if setup.mirror is None else data.same(mirror=setup.mirror)
+    return Dataset(setup.data, setup.root, setup.reading or Reading(), setup.mirror).load()
 
 
 def _warm_up(data: trainer.Data, device: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from search import load_export
 from search.results.model_file import model_files
 from search.storage.data_facts import DataFacts
 from tests.search.conftest import ONE, Said
+from trainer.data.picture import read_picture
+from trainer.data.reading import Reading
 
 # runs model.py with its arguments in a process where this package cannot be imported
 RUNNER = """
@@ -235,3 +238,33 @@ def test_words_of_people_cannot_become_code() -> None:
     assert "import os" in (ast.get_docstring(tree) or "")
     imported = {name.name for one in ast.walk(tree) if isinstance(one, ast.Import) for name in one.names}
     assert imported == {"sys", "torch", "torch.nn.functional"}
+
+
+SMALL = """
+genome: small
+input: [3, 8, 12]
+classes: 2
+widths: {rule: constant, base: 4}
+nodes:
+  stem: {op: conv, in: [image], kernel: 3}
+  out: {op: exit, in: [stem]}
+"""
+
+
+@pytest.mark.parametrize("said", [{"fit": "crop"}, {"fit": "pad"}, {"fit": "stretch", "draft": True}])
+def test_pictures_become_the_size_of_the_input_as_those_of_the_training(
+    said: dict[str, Any], tmp_path: Path
+) -> None:
+    plan = genome.resolve(genome.loads(SMALL))
+    facts = DataFacts("d", "x", (3, 8, 12), ("a", "b"), (0.0,) * 3, (1.0,) * 3, {}, said)
+    made = model_files(genome.build(plan), plan, facts, "one")
+    (tmp_path / "model.py").write_bytes(made["model.py"])
+    photo, exif = tmp_path / "photo.jpg", Image.Exif()
+    exif[0x0112] = 8  # to be turned by a quarter
+    smooth = Image.fromarray(np.random.default_rng(0).integers(256, size=(9, 7, 3), dtype=np.uint8))
+    smooth.resize((97, 171)).save(photo, exif=exif)
+    x = runpy.run_path(str(tmp_path / "model.py"))["pixels"](photo)
+    wanted = read_picture(photo, (8, 12), "RGB", Reading.parse(said))
+    assert torch.equal(x[0], torch.from_numpy(wanted.copy()).permute(2, 0, 1) / 255)
+    plain = read_picture(photo, (8, 12), "RGB")
+    assert not np.array_equal(wanted, plain)

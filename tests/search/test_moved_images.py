@@ -82,7 +82,7 @@ def test_best_reads_no_image(
     def read(*given: Any, **named: Any) -> Any:
         raise AssertionError("an image was read")
 
-    monkeypatch.setattr("trainer.data.gather.pictures", read)
+    monkeypatch.setattr("trainer.data.decode.pictures", read)
     monkeypatch.setattr("search.config.dataset._shape_of", read)
     for named in ("tiny", study):
         assert command("best", named).status == 0

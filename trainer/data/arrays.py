@@ -9,10 +9,11 @@ import numpy as np
 
 from trainer.data.axes import channels_first, images_first, order_of
 from trainer.data.labels import class_names, numbered, plain_labels
-from trainer.data.raw import Array, Labels, Part, Raw
+from trainer.data.raw import Array, Images, Labels, Part, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
-from trainer.data.values import bounds, check_scale, span, to_bytes, told
+from trainer.data.spool import Rows
+from trainer.data.values import bounds, check_scale, kind_of, scaled, span, told
 from trainer.data.words import SPLITS, role_of
 from trainer.errors import DataError
 
@@ -111,14 +112,14 @@ def raw_of(
 ) -> Raw:
     """Return the data set of pairs by split. Raises DataError for shapes, values or labels that are not understood."""
     images = {split: _first(place, pair) for split, pair in pairs.items()}
-    x, pixels = _pixels(place, pairs, images, reading)
+    x, pixels, scale = _pixels(place, pairs, images, reading)
     y, classes = _labels(
         place, pairs, names or reading.classes, {split: len(one) for split, one in x.items()}
     )
     parts = {split: Part(x[split], y[split]) for split in pairs}
     _check_alike(place, parts)
     origins = tuple(f"{pairs[one].x_name}, {pairs[one].y_name}" if one in pairs else "" for one in SPLITS)
-    seen = about._replace(origins=origins, pixels=pixels)
+    seen = about._replace(origins=origins, pixels=pixels, scale=scale)
     return Raw(name, classes, parts["train"], parts.get("valid"), parts.get("test"), False, place, seen)
 
 
@@ -128,8 +129,8 @@ def _first(place: str, pair: Pair) -> Array:
 
 def _pixels(
     place: str, pairs: Mapping[str, Pair], images: Mapping[str, Array], reading: Reading
-) -> tuple[Mapping[str, Array], str]:
-    """Return images as (N, C, H, W) of 0..255, and their values in words."""
+) -> tuple[Mapping[str, Array], str, tuple[float, float]]:
+    """Return images as (N, C, H, W) of black to white, their values in words, and those that are black and white."""
     orders = {
         split: order_of(f"{place}: {pairs[split].x_name}", one.shape, reading.channels)
         for split, one in images.items()
@@ -149,11 +150,12 @@ def _pixels(
     check_scale(place, {pairs[split].x_name: one for split, one in spans.items()})
     names = " and ".join(dict.fromkeys(pair.x_name for pair in pairs.values()))
     low, high = bounds(f"{place}: {names}", whole, reading, several=len(pairs) > 1)
+    kind = kind_of(whole, low, high, reading)
     x = {
-        split: np.ascontiguousarray(channels_first(to_bytes(one, low, high), orders[split]))
+        split: np.ascontiguousarray(channels_first(scaled(one, low, high, kind), orders[split]))
         for split, one in images.items()
     }
-    return x, told(whole, low, high)
+    return x, told(whole, low, high, kind), (low, high)
 
 
 def _labels(
@@ -179,7 +181,7 @@ def _check_alike(place: str, parts: Mapping[str, Part]) -> None:
             )
 
 
-def _size(x: Array) -> str:
+def _size(x: Images | Rows) -> str:
     return "x".join(str(side) for side in x.shape[1:])
 
 

@@ -1,4 +1,4 @@
-"""Batches of normalised images, made on the device from uint8 images."""
+"""Batches of normalised images, made on the device from images of 8 or 16 bits."""
 
 import random
 from collections.abc import Iterator
@@ -36,13 +36,13 @@ class Batch(NamedTuple):
 
 
 class Normalise:
-    """Converts uint8 images (B, C, H, W) to the form's dtype, with mean 0 and deviation 1 over the train pixels."""
+    """Converts stored images (B, C, H, W) to the form's dtype, with mean 0 and deviation 1 over the train pixels."""
 
     def __init__(self, data: Data, device: torch.device, form: Form) -> None:
         mean, std = (
             torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (data.mean, data.std)
         )
-        self._scale = (1 / (255 * std)).float().to(device)
+        self._scale = (1 / (data.white * std)).float().to(device)
         self._shift = (-mean / std).float().to(device)
         self._form = form
 

@@ -1,7 +1,8 @@
-"""Data: a data set split for a search, as uint8 tensors on the device."""
+"""Data: a data set split for a search, as tensors of 8 or 16 bits a channel on the device."""
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,16 @@ import torch
 from torch import Tensor
 
 from trainer.data.layouts.registry import read_own
+from trainer.data.moments import Tally
 from trainer.data.named import NAMED, read_named
-from trainer.data.raw import Images, Part, Raw
+from trainer.data.raw import Array, Part, Raw
 from trainer.data.reading import Reading, Size
 from trainer.data.seen import Seen
-from trainer.data.split import TEST_SHARE, VALID_SHARE, check_counts, drawn, origins
+from trainer.data.split import Divided, divided
+from trainer.data.spool import blocks
 from trainer.errors import DataError
+
+DIGITS = 16  # of a digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +30,18 @@ class Split:
     """Images and labels."""
 
     x: Tensor
-    """uint8 (N, C, H, W)."""
+    """uint8 (N, C, H, W), or uint16 where the pixels are deeper: 0 is black, and the largest number white."""
     y: Tensor
     """int64 (N,)."""
+    mapped: bool = False
+    """Whether the images lie in a file that processes share; a copy of them would take memory in each."""
 
     def __len__(self) -> int:
         return len(self.y)
 
     def to(self, device: str | torch.device) -> "Split":
-        return Split(self.x.to(device), self.y.to(device))
+        x = self.x.to(device)
+        return Split(x, self.y.to(device), self.mapped and x is self.x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +65,25 @@ class Data:
     """What the user said of the files."""
     seen: Seen = field(default_factory=Seen)
     """What the reader understood of the files."""
+    place: Path | None = None
+    """The folder of the files from which the images are mapped; None where they are in memory alone."""
 
     def to(self, device: str | torch.device) -> "Data":
         """Return the same data on another device; tensors already there are not copied."""
         train, valid, test = (split.to(device) for split in (self.train, self.valid, self.test))
-        return replace(self, train=train, valid=valid, test=test)
+        return self.same(train=train, valid=valid, test=test)
+
+    def same(self, **changes: Any) -> "Data":
+        """Return the same images with other facts, or elsewhere; their digest is not counted again."""
+        made = replace(self, **changes)
+        if "_digest" in self.__dict__:
+            made.__dict__["_digest"] = self._digest
+        return made
+
+    @property
+    def white(self) -> int:
+        """The value of white pixels, 255 or 65535."""
+        return torch.iinfo(self.train.x.dtype).max
 
     def digest(self) -> str:
         """Return sixteen hex digits of the SHA-256 of images, labels, classes and split."""
@@ -69,12 +91,17 @@ class Data:
 
     @cached_property
     def _digest(self) -> str:
-        sha = hashlib.sha256(repr((self.input, self.classes)).encode())
+        sha = hashlib.sha256(digest_head(self.input, self.classes).encode())
         for split in (self.train, self.valid, self.test):
             for tensor in (split.x, split.y):
                 sha.update(repr(tuple(tensor.shape)).encode())
                 sha.update(tensor.cpu().contiguous().numpy().data)
-        return sha.hexdigest()[:16]
+        return sha.hexdigest()[:DIGITS]
+
+
+def digest_head(input: tuple[int, int, int], classes: tuple[str, ...]) -> str:
+    """Return what the digest of a data set begins with."""
+    return repr((input, classes))
 
 
 def load(
@@ -85,6 +112,7 @@ def load(
     size: int | Size | str | None = None,
     mirror: bool | None = None,
     download: bool = True,
+    cache: str | os.PathLike[str] | None = None,
     **answers: Any,
 ) -> Data:
     """Load a data set by its name, or your own images in one of the layouts of docs/data.md, on the CPU.
@@ -98,16 +126,36 @@ def load(
     size: height and width to which pictures are resized, as one number or (height, width), or auto.
     mirror: whether flips keep the class; by default as known for the named sets, False for your own images.
     download: whether to download a named data set that is absent.
+    cache: a folder that keeps decoded images, which processes then share; without it, they are read each time.
     answers: what files leave open, by the fields of `trainer.data.reading.Reading`: alpha="white".
     Raises DataError, one sentence.
     """
     key = os.fspath(name_or_path)
     reading = Reading.parse({"size": size, **answers})
     if key not in NAMED:
-        return replace(_split(read_own(key, reading, mirror=bool(mirror)), seed), reading=reading)
+        own = _own(key, reading, seed, None if cache is None else Path(cache))
+        return own.same(reading=reading, mirror=bool(mirror))
     if said := ", ".join(reading.given()):
         raise DataError(f"{said} is given for {key}; it is for images of your own (./{key} is a path)")
-    return _split(_beside(read_named(key, root, download=download, mirror=mirror)), seed)
+    raw = _beside(read_named(key, root, download=download, mirror=mirror))
+    found = in_memory(divided(raw, seed))
+    return found if cache is None else _shared(Path(cache), found)
+
+
+def _own(name: str, reading: Reading, seed: int, cache: Path | None) -> Data:
+    from trainer.data.cached import cached
+
+    def read() -> Divided:
+        return divided(read_own(name, reading), seed)
+
+    said = {"seed": seed, **reading.given()}
+    return (cached(cache, Path(name), said, read) if cache else None) or in_memory(read())
+
+
+def _shared(cache: Path, data: Data) -> Data:
+    from trainer.data.cached import shared
+
+    return shared(cache, data)
 
 
 def _beside(raw: Raw) -> Raw:
@@ -120,39 +168,29 @@ def _beside(raw: Raw) -> Raw:
     return replace(raw, seen=raw.seen._replace(notes=(*raw.seen.notes, note)))
 
 
-def _split(raw: Raw, seed: int) -> Data:
-    check_counts(raw)
-    rest, test = (raw.train, raw.test) if raw.test else drawn(raw.train, TEST_SHARE, seed, raw.classes)
-    train, valid = (rest, raw.valid) if raw.valid else drawn(rest, VALID_SHARE, seed, raw.classes)
-    mean, std = _mean_std(train.x)
+def in_memory(found: Divided) -> Data:
+    """Return a divided data set as tensors."""
+    x = found.train.x
+    tally = Tally(x.shape[1], x.dtype)
+    train = _tensors(found.train, tally.seen(blocks(x)))
+    mean, std = tally.moments()
     return Data(
-        name=raw.name,
-        input=(train.x.shape[1], train.x.shape[2], train.x.shape[3]),
-        classes=raw.classes,
-        train=_tensors(train),
-        valid=_tensors(valid),
-        test=_tensors(test),
+        name=found.name,
+        input=(x.shape[1], x.shape[2], x.shape[3]),
+        classes=found.classes,
+        train=train,
+        valid=_tensors(found.valid, blocks(found.valid.x)),
+        test=_tensors(found.test, blocks(found.test.x)),
         mean=mean,
         std=std,
-        mirror=raw.mirror,
-        seen=raw.seen._replace(origins=origins(raw)),
+        mirror=found.mirror,
+        seen=found.seen,
     )
 
 
-def _tensors(part: Part) -> Split:
-    return Split(*(torch.from_numpy(np.ascontiguousarray(array)) for array in (part.x, part.y)))
-
-
-def _mean_std(x: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each channel on 0..1, exact, by counting pixel values."""
-    values = np.arange(256, dtype=np.float64) / 255
-    means, stds = [], []
-    for channel in range(x.shape[1]):
-        # In blocks, because bincount widens every pixel to eight bytes.
-        blocks = (x[start : start + 1000, channel].ravel() for start in range(0, len(x), 1000))
-        counts = np.sum([np.bincount(block, minlength=256) for block in blocks], axis=0)
-        mean = float(counts @ values / counts.sum())
-        std = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
-        means.append(mean)
-        stds.append(std or 1.0)  # a channel of one value is not scaled
-    return tuple(means), tuple(stds)
+def _tensors(part: Part, pixels: Iterable[Array]) -> Split:
+    x, start = np.empty(part.x.shape, part.x.dtype), 0
+    for block in pixels:
+        x[start : start + len(block)] = block
+        start += len(block)
+    return Split(torch.from_numpy(x), torch.from_numpy(np.ascontiguousarray(part.y)))

@@ -83,7 +83,16 @@ def read_tiff(file: File, reading: Reading) -> Iterator[Array]:
             yield _page(file, page, reading)
 
 
+def check_limit(pixels: int) -> None:
+    """Raise Pillow's error for an image of more pixels than Pillow would open."""
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None and pixels > Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError(f"it has {pixels} pixels")
+
+
 def _page(file: File, page: Any, reading: Reading) -> Array:
+    check_limit(page.imagelength * page.imagewidth)
     pixels, axes = page.asarray(), page.axes
     if set(axes) - set("YXS"):
         raise DataError(f"{file} has the axes {axes}; volumes (3D) are not supported: save its slices")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from trainer.data.data import Data
 from trainer.data.signs import class_counts, majority, signs, splits
 
+EIGHT_BITS = 255  # white
+MEASURED = 1_000  # images of which percentiles are taken, at least
 LISTED = 10  # classes; of more, only the fewest and the most images are told
 
 
@@ -21,6 +25,8 @@ def _lines(data: Data) -> Iterator[str]:
     total = sum(map(len, splits(data).values()))
     colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
     yield f"{data.name}: {data.seen.layout}; {total:,} images of {height}x{width}, {colour}, {data.seen.pixels}"
+    if data.white != EIGHT_BITS:
+        yield f"train values from the 1st to the 99th percentile, by channel: {', '.join(_percentiles(data))}"
     yield f"splits: {', '.join(_split(data, name, place) for place, name in enumerate(splits(data)))}"
     name, share = majority(data)
     yield f"{_classes(data)}; always answering {name} is right for {share:.1%} of valid"
@@ -29,6 +35,15 @@ def _lines(data: Data) -> Iterator[str]:
     yield from (f"left out: {one.files:,} x {one.why}, such as {one.example}" for one in data.seen.skipped)
     yield from (f"note: {one}" for one in data.seen.notes)
     yield from (f"doubtful: {one}" for one in signs(data))
+
+
+def _percentiles(data: Data) -> Iterator[str]:
+    """Yield where nearly all values of a channel lie, as they are stored, in a choice of the train images."""
+    low, white = data.seen.scale
+    some = data.train.x[:: max(1, len(data.train) // MEASURED)].cpu().numpy()
+    for channel in range(data.input[0]):
+        ends = np.percentile(some[:, channel], (1, 99)) * ((white - low) / data.white) + low
+        yield f"{ends[0]:.4g}..{ends[1]:.4g}"
 
 
 def _split(data: Data, name: str, place: int) -> str:
@@ -54,6 +69,8 @@ def to_json(data: Data) -> dict[str, Any]:
         "digest": data.digest(),
         "input": list(data.input),
         "pixels": data.seen.pixels,
+        "depth": data.white.bit_length(),
+        **({"percentiles": list(_percentiles(data))} if data.white != EIGHT_BITS else {}),
         "said": data.reading.given(),
         "splits": {
             name: {"images": len(split), "from": data.seen.origins[place]}

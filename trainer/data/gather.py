@@ -10,17 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.data import dicom
+from trainer.data.decode import Decoded, all_sides, decoded
 from trainer.data.encoded import File
-from trainer.data.picture import BrokenPicture, pictures, register_heif, sized
-from trainer.data.raw import Images, Labels, Part, Raw
+from trainer.data.raw import Labels, Part, Raw
 from trainer.data.reading import Reading, Size
-from trainer.data.seen import Seen
-from trainer.data.values import Span, bounds, check_scale, span, to_bytes, told
+from trainer.data.seen import Seen, counted
+from trainer.data.spool import Held, Rows
+from trainer.data.values import Span, bounds, check_scale, kind_of, told
 from trainer.errors import DataError
 
 MAX_AUTO = 96  # pixels of a side of `size: auto`
-SHOWN = 3  # broken files that are named
+SHOWN = 10  # broken files that are named
+DAMAGED = "damaged"
 
 
 class Listed(NamedTuple):
@@ -30,27 +31,30 @@ class Listed(NamedTuple):
     labels: Sequence[int]
     groups: Sequence[int] | None = None
 
+    def chosen(self, places: Sequence[int]) -> Listed:
+        """Return some of the files."""
+        groups = None if self.groups is None else [self.groups[place] for place in places]
+        return Listed(
+            [self.files[place] for place in places], [self.labels[place] for place in places], groups
+        )
+
 
 class Gathered(NamedTuple):
     """The parts with their images, and the pixels in words."""
 
     parts: Mapping[str, Part]
     pixels: str
+    scale: tuple[float, float]  # the values that are black and white
+    broken: Sequence[str] = ()  # damaged files, which were left out
 
     def raw(self, path: Path, name: str, classes: tuple[str, ...], seen: Seen) -> Raw:
         """Return the data set of a path. A part that it lacks is drawn."""
         train, valid, test = (self.parts.get(part) for part in ("train", "valid", "test"))
         assert train is not None  # every layout refuses images without it
-        return Raw(name, classes, train, valid, test, mirror=False, place=str(path), seen=seen)
-
-
-class _File(NamedTuple):
-    """What was read of a file."""
-
-    images: tuple[Images, ...]  # (H, W) or (H, W, C); none where nothing says what its values mean
-    spans: tuple[Span, ...]
-    sides: tuple[Size, ...] = ()  # (height, width) of each image as it is stored
-    fault: str | None = None  # why it is no image
+        skipped = (*seen.skipped, *counted((DAMAGED, file) for file in self.broken))
+        notes = (*seen.notes, *([f"damaged: {_listed(self.broken)}"] if self.broken else []))
+        about = seen._replace(skipped=skipped, notes=notes, scale=self.scale)
+        return Raw(name, classes, train, valid, test, mirror=False, place=str(path), seen=about)
 
 
 def gather(place: Path, parts: Mapping[str, Listed], reading: Reading) -> Gathered:
@@ -60,74 +64,85 @@ def gather(place: Path, parts: Mapping[str, Listed], reading: Reading) -> Gather
     differ, and pixels of which nothing says what their values mean.
     """
     size = _size(parts, reading)
-    files = {name: [_decode(file, reading, size) for file in part.files] for name, part in parts.items()}
-    _check_whole([file for each in files.values() for file in each])
+    if size is None and (said := [key for key in ("fit", "draft") if getattr(reading, key)]):
+        raise DataError(
+            f"{said[0]} is given without a size, and no picture is resized; give a size such as 32, or auto"
+        )
+    found = decoded([file for part in parts.values() for file in part.files], reading, size)
+    broken = _broken(parts, found, reading)
+    parts, files = _whole(parts, found)
     spans = [one for each in files.values() for file in each for one in file.spans]
     _check_scale(place, files)
-    pixels = _told(place, spans, reading) + _resized(files, size)
+    pixels, scale = _told(place, spans, reading)
+    pixels += _resized(files, size)
     _check_sizes(parts, files)
     channels = _channels(parts, files)
-    return Gathered({name: _part(parts[name], files[name], channels) for name in parts}, pixels)
+    return Gathered(
+        {name: _part(parts[name], files[name], channels) for name in parts}, pixels, scale, broken
+    )
 
 
 def _size(parts: Mapping[str, Listed], reading: Reading) -> Size | None:
     if not isinstance(reading.size, str):
         return reading.size
-    sides = [side for part in parts.values() for file in part.files for side in _sides(file)]
+    every = [file for part in parts.values() for file in part.files]
+    sides = [side for both in all_sides(every) for side in both]
     side = min(round(statistics.median(sides)), MAX_AUTO) if sides else MAX_AUTO
     return side, side
 
 
-def _sides(file: File) -> Size:
-    """Return the sides that a file states; its pixels are not decoded."""
-    from PIL import Image
-
-    try:
-        if dicom.is_dicom(file):
-            return dicom.sides(file)
-        register_heif(file)
-        with file.open("rb") as stream, Image.open(stream) as opened:
-            return opened.height, opened.width
-    except Exception:  # no library can open it: the reader of its pixels has the word
-        return MAX_AUTO, MAX_AUTO
-
-
-def _decode(file: File, reading: Reading, size: Size | None) -> _File:
-    try:
-        stored = list(pictures(file, reading))
-    except BrokenPicture as error:
-        return _File((), (), fault=str(error))
-    spans = tuple(span(str(file), one) for one in stored)
-    try:
-        ends = [bounds(str(file), one, reading, of_files=True) for one in spans]
-    except DataError:
-        return _File((), spans)  # the values of all files are measured before the user is asked
-    images = tuple(sized(to_bytes(one, *end), size) for one, end in zip(stored, ends, strict=True))
-    return _File(images, spans, tuple((one.shape[0], one.shape[1]) for one in stored))
+def _broken(parts: Mapping[str, Listed], found: Sequence[Decoded], reading: Reading) -> list[str]:
+    """Return the damaged files. Raises DataError, with their names, where they are more than is said."""
+    files = [file for part in parts.values() for file in part.files]
+    broken = [str(file) for file, one in zip(files, found, strict=True) if one.fault]
+    if len(broken) <= (reading.damaged or 0) * len(files):
+        return broken
+    fault = next(one.fault for one in found if one.fault)
+    share = f"{len(broken)} of {len(files):,} files are damaged, {len(broken) / len(files):.2%}"
+    if reading.damaged:
+        raise DataError(f"{share} (damaged: {reading.damaged:.2%} is said): {_listed(broken)}; {fault}")
+    others = f" (so are {_listed(broken[1:])})" if len(broken) > 1 else ""
+    raise DataError(f"{fault}{others}, or leave such files out with damaged: 1% ({share})")
 
 
-def _check_whole(files: Sequence[_File]) -> None:
-    faults = [file.fault for file in files if file.fault]
-    if faults:
-        others = [fault.partition(" cannot be read")[0] for fault in faults[1 : SHOWN + 1]]
-        more = (
-            f" (so are {', '.join(others)}{' ..' if len(faults) > SHOWN + 1 else ''}: {len(faults)} in all)"
-        )
-        raise DataError(faults[0] + (more if others else ""))
+def _listed(files: Sequence[str]) -> str:
+    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
+    return ", ".join(files[:SHOWN]) + more
 
 
-def _told(place: Path, spans: Sequence[Span], reading: Reading) -> str:
-    """Return the pixels in words. Raises DataError where nothing says what their values mean."""
+def _whole(
+    parts: Mapping[str, Listed], found: Sequence[Decoded]
+) -> tuple[Mapping[str, Listed], Mapping[str, Sequence[Decoded]]]:
+    """Return the parts, and what was read of them, without damaged files."""
+    left, files, start = {}, {}, 0
+    for name, part in parts.items():
+        each = found[start : start + len(part.files)]
+        start += len(each)
+        left[name] = part.chosen([place for place, one in enumerate(each) if not one.fault])
+        if not left[name].files:
+            raise DataError(
+                f"all {len(each)} {name} files are damaged, such as {part.files[0]}; replace them"
+            )
+        files[name] = [one for one in each if not one.fault]
+    return left, files
+
+
+def _told(place: Path, spans: Sequence[Span], reading: Reading) -> tuple[str, tuple[float, float]]:
+    """Return the pixels in words, and the values that are black and white.
+
+    Raises DataError where nothing says what their values mean.
+    """
     kinds = sorted({one.kind for one in spans})
     if len(kinds) > 1:
         raise DataError(
             f"{place} has images of {' and of '.join(kinds)}; save all with the same bits a channel"
         )
     whole = reduce(Span.with_, spans)
-    return told(whole, *bounds(str(place), whole, reading, of_files=True))
+    low, high = bounds(str(place), whole, reading, of_files=True)
+    return told(whole, low, high, kind_of(whole, low, high, reading)), (low, high)
 
 
-def _check_scale(place: Path, files: Mapping[str, Sequence[_File]]) -> None:
+def _check_scale(place: Path, files: Mapping[str, Sequence[Decoded]]) -> None:
     """Raise DataError where two parts are on two scales; pixels of 8 bits have one by themselves."""
     spans = {part: [one for file in each for one in file.spans] for part, each in files.items()}
     wholes = {f"the {part} images": reduce(Span.with_, each) for part, each in spans.items() if each}
@@ -135,7 +150,7 @@ def _check_scale(place: Path, files: Mapping[str, Sequence[_File]]) -> None:
         check_scale(str(place), wholes)
 
 
-def _resized(files: Mapping[str, Sequence[_File]], size: Size | None) -> str:
+def _resized(files: Mapping[str, Sequence[Decoded]], size: Size | None) -> str:
     """Return from which sizes images were resized, the smallest and the largest by their area."""
     sides = {one for each in files.values() for file in each for one in file.sides}
     if size is None or sides == {size}:
@@ -145,8 +160,8 @@ def _resized(files: Mapping[str, Sequence[_File]], size: Size | None) -> str:
     return f", resized from {' to '.join(ends)}"
 
 
-def _check_sizes(parts: Mapping[str, Listed], files: Mapping[str, Sequence[_File]]) -> None:
-    first: tuple[File, Images] | None = None
+def _check_sizes(parts: Mapping[str, Listed], files: Mapping[str, Sequence[Decoded]]) -> None:
+    first: tuple[File, Held] | None = None
     for name, part in parts.items():
         for path, file in zip(part.files, files[name], strict=True):
             for image in file.images:
@@ -158,34 +173,32 @@ def _check_sizes(parts: Mapping[str, Listed], files: Mapping[str, Sequence[_File
                     )
 
 
-def _channels(parts: Mapping[str, Listed], files: Mapping[str, Sequence[_File]]) -> int:
+def _channels(parts: Mapping[str, Listed], files: Mapping[str, Sequence[Decoded]]) -> int:
     """Return the channels of all images: grey ones become colour where there are colours."""
     found: dict[int, File] = {}
     for name, part in parts.items():
         for path, file in zip(part.files, files[name], strict=True):
-            found.update({1 if image.ndim == 2 else image.shape[2]: path for image in file.images})
+            found.update({1 if len(image.shape) == 2 else image.shape[2]: path for image in file.images})
     if len(set(found) - {1}) > 1 or (1 in found and max(found) > 3):
         listed = ", ".join(f"{path} has {count}" for count, path in sorted(found.items()))
         raise DataError(f"the numbers of channels differ: {listed}; give all images the same channels")
     return max(found)
 
 
-def _part(listed: Listed, files: Sequence[_File], channels: int) -> Part:
+def _part(listed: Listed, files: Sequence[Decoded], channels: int) -> Part:
     counts = [len(file.images) for file in files]
     images = [image for file in files for image in file.images]
-    x = np.empty((len(images), channels, *images[0].shape[:2]), np.uint8)
-    for place, image in enumerate(images):
-        x[place] = image if image.ndim == 2 else image.transpose(2, 0, 1)  # grey fills every channel
-    groups = listed.groups or (range(len(files)) if max(counts) > 1 else None)
-    kind = "groups" if listed.groups else "files of several pages"
-    return Part(
-        x, _repeated(listed.labels, counts), None if groups is None else _repeated(groups, counts), kind
-    )
+    x = Rows(images, channels, images[0].shape[:2], np.result_type(*{image.dtype for image in images}))
+    y = _repeated(listed.labels, counts)
+    if listed.groups:
+        return Part(x, y, _repeated(listed.groups, counts), "groups")
+    pages = _repeated(range(len(files)), counts) if max(counts) > 1 else None
+    return Part(x, y, pages, "files of several pages")
 
 
 def _repeated(numbers: Sequence[int], counts: Sequence[int]) -> Labels:
     return np.repeat(np.asarray(numbers, dtype=np.int64), counts)
 
 
-def _sided(image: Images) -> str:
+def _sided(image: Held) -> str:
     return f"{image.shape[0]}x{image.shape[1]}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from trainer.data.extras import needed
 from trainer.data.pages import check_pages
 from trainer.data.raw import Array, Images
 from trainer.data.reading import Reading, Size
-from trainer.data.values import bounds, span, to_bytes
+from trainer.data.resize import resized, sized
+from trainer.data.values import Span, bounds, kind_of, scaled, span
 from trainer.errors import DataError, OpenQuestion
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ COLOUR = frozenset({"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"})
 DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 PAGED = frozenset({"TIFF", "GIF", "PNG", "WEBP", "AVIF"})  # further images of a camera's MPO are its previews
 ORIENTATION = 0x0112  # tag of EXIF
+MILLION = 1_000_000
+GAP = 2  # sides of a JPEG that is decoded at a fraction of its size, in those of the image that is made of it
 PLAIN = Reading()
 
 
@@ -71,33 +75,55 @@ class BrokenPicture(DataError):
     """A file that is no whole image."""
 
 
+class Picture(NamedTuple):
+    """One image of a file."""
+
+    pixels: (
+        Array | Image
+    )  # (H, W) or (H, W, C) as they are stored; where they are of 8 bits, Pillow's grey or RGB
+    sides: Size  # (height, width) of the image in the file; a draft has fewer pixels
+
+
 def read_picture(file: File, size: Size | None, mode: str | None = None, reading: Reading = PLAIN) -> Images:
-    """Return one image as (H, W) if grey, else (H, W, C), of 0..255. Raises DataError, one sentence.
+    """Return one image as (H, W) if grey, else (H, W, C), of 8 or 16 bits. Raises DataError, one sentence.
 
     size: (height, width) to which it is resized.  mode: L or RGB; by default that of the file.
     """
-    return sized(as_bytes(file, next(pictures(file, reading, mode)), reading), size)
+    found = next(pictures(file, reading, size, mode)).pixels
+    return fitted(str(file), found, measured(str(file), found), size, reading)
 
 
-def pictures(file: File, reading: Reading, mode: str | None = None) -> Iterator[Array]:
-    """Yield the images of one file, (H, W) or (H, W, C), as they are stored. Raises DataError, one sentence."""
+def pictures(
+    file: File, reading: Reading, size: Size | None = None, mode: str | None = None
+) -> Iterator[Picture]:
+    """Yield the images of one file. Raises DataError, one sentence.
+
+    size: (height, width) to which they will be resized.  mode: L or RGB; by default that of the file.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _limited(reading):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
             if dicom.is_dicom(file):
-                yield from dicom.read_dicom(file, reading)
+                for frame in dicom.read_dicom(file, reading):
+                    yield Picture(frame, (frame.shape[0], frame.shape[1]))
                 return
             if deep.is_tiff_beyond_pillow(file):
-                yield from deep.read_tiff(file, reading)
+                for page in deep.read_tiff(file, reading):
+                    yield Picture(page, (page.shape[0], page.shape[1]))
                 return
             register_heif(file)
             with file.open("rb") as stream, Image.open(stream) as opened:
-                yield from _frames(opened, file, reading, mode)
+                yield from _frames(opened, file, reading, size, mode)
     except DataError:
         raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise DataError(
+            f"{file} has more than {_limit(reading):.3g} megapixels; if it is a photo and no decompression bomb, say "
+            "megapixels: 200 (or as many as it has)"
+        ) from None
     except UnidentifiedImageError:
         raise BrokenPicture(
             f"{file} cannot be read as an image (its first bytes are of no known format); replace or remove it"
@@ -113,37 +139,65 @@ def register_heif(file: File) -> None:
         needed("pillow_heif", "heic", f"{file} is HEIC", package="pillow-heif").register_heif_opener()
 
 
-def as_bytes(file: File, pixels: Array, reading: Reading) -> Images:
-    """Return the pixels of one file as 0..255. Raises DataError where nothing says what their values mean."""
-    found = span(str(file), pixels)
-    return to_bytes(pixels, *bounds(str(file), found, reading, of_files=True))
+def measured(place: str, pixels: Array | Image) -> Span:
+    """Return the values of pixels as they are stored. Raises DataError for what are no numbers."""
+    if isinstance(pixels, np.ndarray):
+        return span(place, pixels)
+    ends = np.asarray(pixels.getextrema()).reshape(-1, 2)
+    return Span("uint8", int(ends[:, 0].min()), int(ends[:, 1].max()), True)
 
 
-def sized(pixels: Images, size: Size | None) -> Images:
-    """Return pixels (H, W) or (H, W, C) resized to (height, width)."""
+def fitted(place: str, pixels: Array | Image, found: Span, size: Size | None, reading: Reading) -> Images:
+    """Return pixels on the scale and in the size of the data set.
+
+    found: their values.  Raises DataError where nothing says what these mean.
+    """
+    low, high = bounds(place, found, reading, of_files=True)
+    kind = kind_of(found, low, high, reading)
+    if not isinstance(pixels, np.ndarray) and kind == np.uint8 and (low, high) == (0.0, 255.0):
+        return np.asarray(resized(pixels, size, reading.fit))
+    return sized(scaled(np.asarray(pixels), low, high, kind), size, reading.fit)
+
+
+@contextmanager
+def _limited(reading: Reading) -> Iterator[None]:
+    """Let Pillow open pictures up to the limit that is said."""
     from PIL import Image
 
-    if size is None or pixels.shape[:2] == tuple(size):
-        return pixels
-
-    def one(plane: Images) -> Images:
-        return np.asarray(Image.fromarray(plane).resize((size[1], size[0]), Image.Resampling.BILINEAR))
-
-    if pixels.ndim == 2 or pixels.shape[2] == 3:
-        return one(pixels)
-    return np.stack([one(np.ascontiguousarray(pixels[..., band])) for band in range(pixels.shape[2])], axis=2)
+    usual = Image.MAX_IMAGE_PIXELS
+    try:
+        if reading.megapixels is not None:
+            Image.MAX_IMAGE_PIXELS = round(reading.megapixels * MILLION)
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = usual
 
 
-def _frames(opened: Image, file: File, reading: Reading, mode: str | None) -> Iterator[Array]:
+def _limit(reading: Reading) -> float:
+    """Return the largest picture that is read, in millions of pixels."""
+    from PIL import Image
+
+    return reading.megapixels or (Image.MAX_IMAGE_PIXELS or 0) / MILLION
+
+
+def _frames(
+    opened: Image, file: File, reading: Reading, size: Size | None, mode: str | None
+) -> Iterator[Picture]:
     frames = getattr(opened, "n_frames", 1) if opened.format in PAGED else 1
     check_pages(file, frames, reading)
     for frame in range(frames if reading.pages == "each" else 1):
         if frames > 1:
             opened.seek(frame)
-        yield _pixels(opened, file, reading, mode)
+        width, height = opened.size
+        if size is not None and reading.draft:
+            opened.draft(None, (GAP * max(size), GAP * max(size)))  # of both sides, as EXIF may turn it
+        pixels = _pixels(opened, file, reading, mode)
+        shape = pixels.shape if isinstance(pixels, np.ndarray) else pixels.size[::-1]
+        turned = (shape[0] > shape[1]) != (height > width)
+        yield Picture(pixels, (width, height) if turned else (height, width))
 
 
-def _pixels(opened: Image, file: File, reading: Reading, mode: str | None) -> Array:
+def _pixels(opened: Image, file: File, reading: Reading, mode: str | None) -> Array | Image:
     if deep.is_deep_png(opened, file):
         return deep.read_png(file, reading)
     if opened.mode in DEEP:
@@ -152,7 +206,11 @@ def _pixels(opened: Image, file: File, reading: Reading, mode: str | None) -> Ar
     if opened.mode not in GREY | COLOUR:
         raise DataError(f"{file} has pixels of mode {opened.mode}; save it with 8 bits a channel")
     kind = mode or ("L" if opened.mode in GREY else "RGB")
-    return np.asarray(_on_ground(_upright(opened), file, reading).convert(kind), dtype=np.uint8)
+    image = _on_ground(_upright(opened), file, reading)
+    is_own = (
+        image is not opened or getattr(opened, "n_frames", 1) == 1
+    )  # the next frame is read into the same image
+    return image if image.mode == kind and is_own else image.convert(kind)
 
 
 def _upright(opened: Image) -> Image:
@@ -173,7 +231,7 @@ def _upright(opened: Image) -> Image:
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }.get(turned if isinstance(turned, int) else 1)
-    return opened.copy() if method is None else opened.transpose(method)
+    return opened if method is None else opened.transpose(method)
 
 
 def _on_ground(image: Image, file: File, reading: Reading) -> Image:

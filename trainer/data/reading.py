@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
@@ -11,6 +12,12 @@ from trainer.errors import DataError
 MAX_PIXELS = 4096  # of a side
 MAX_BITS = 32
 ORDERS, GROUNDS, PAGES = ("first", "last"), ("white", "black", "drop"), ("first", "each")
+DEPTHS = (8, 16)
+FITS = ("stretch", "crop", "pad")
+MAX_MEGAPIXELS = 10_000
+MOST_DAMAGED = 0.5
+# what pictures that come later are read by, too
+OF_PIXELS = ("fit", "draft", "megapixels", "alpha", "bits", "depth", "range", "pages")
 
 Size = tuple[int, int]
 
@@ -23,12 +30,22 @@ class Reading:
     layout: str | None = None
     # (height, width) to which every picture is resized, or auto: the median side
     size: Size | str | None = None
+    # how a picture of other proportions becomes `size`: stretched, its middle cropped, or padded with black
+    fit: str | None = None
+    # whether JPEG files are decoded at a fraction of their size where that is at least twice `size`
+    draft: bool | None = None
+    # of the largest picture that is read, in millions; by default Pillow's limit
+    megapixels: float | None = None
+    # share of picture files that may be damaged and are then left out
+    damaged: float | None = None
     # axis of the channels of an array: first of an image, or last
     channels: str | None = None
     # ground below transparent pixels: white, black, or drop for the colours that stand below the transparency
     alpha: str | None = None
     # bits a channel: the values are 0 .. 2**bits - 1
     bits: int | None = None
+    # bits a channel that are kept, 8 or 16; by default 8 where they hold every value
+    depth: int | None = None
     # (low, high): the values that become black and white; those outside are clipped
     range: tuple[float, float] | None = None
     # of a file with several pages or frames: the first one, or each as an image of its own
@@ -68,9 +85,7 @@ class Reading:
 
     def of_pixels(self) -> dict[str, Any]:
         """Return what is said of pixels: pictures that come later are read by it too."""
-        return {
-            key: value for key, value in self.given().items() if key in ("alpha", "bits", "range", "pages")
-        }
+        return {key: value for key, value in self.given().items() if key in OF_PIXELS}
 
 
 def _word(*allowed: str) -> Any:
@@ -100,9 +115,35 @@ def _size(key: str, value: Any) -> Size | str:
     return sides[0], sides[1]
 
 
+def _switch(key: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise DataError(f"{key} is {value!r}; it may be true or false")
+    return value
+
+
+def _megapixels(key: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value <= MAX_MEGAPIXELS:
+        raise DataError(f"megapixels is {value!r}; it must be a number up to {MAX_MEGAPIXELS}, such as 200")
+    return float(value)
+
+
+def _share(key: str, value: Any) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", value) if isinstance(value, str) else None
+    share = float(found[1]) / 100 if found else value
+    if type(share) not in (int, float) or not 0 <= share < MOST_DAMAGED:
+        raise DataError(f"{key} is {value!r}; it must be a share below {MOST_DAMAGED:.0%}, such as 1%")
+    return float(share)
+
+
 def _bits(key: str, value: Any) -> int:
     if type(value) is not int or not 1 <= value <= MAX_BITS:
         raise DataError(f"bits is {value!r}; it must be 1..{MAX_BITS}, such as 12")
+    return value
+
+
+def _depth(key: str, value: Any) -> int:
+    if type(value) is not int or value not in DEPTHS:
+        raise DataError(f"depth is {value!r}; it may be 8 or 16")
     return value
 
 
@@ -139,9 +180,14 @@ def _classes(key: str, value: Any) -> tuple[str, ...]:
 _CHECKS: Mapping[str, Any] = {
     "layout": _text,
     "size": _size,
+    "fit": _word(*FITS),
+    "draft": _switch,
+    "megapixels": _megapixels,
+    "damaged": _share,
     "channels": _word(*ORDERS),
     "alpha": _word(*GROUNDS),
     "bits": _bits,
+    "depth": _depth,
     "range": _range,
     "pages": _word(*PAGES),
     "classes": _classes,

@@ -10,6 +10,7 @@ from trainer.data.augment import Draws, crop, windows
 from trainer.data.data import Data, Split
 from trainer.system.memory import available_bytes
 
+PAGE = 4096  # bytes, at most those of a page
 SHARE = 0.5  # largest share of the free memory that images may take; the network takes the rest
 
 log = logging.getLogger("trainer")
@@ -19,7 +20,7 @@ class Images(Protocol):
     """The images of a split, from which batches are taken."""
 
     def take(self, chosen: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Return the drawn crops of the chosen images, uint8 (B, C, H, W), and labels (B,), on the device."""
+        """Return the drawn crops of the chosen images, (B, C, H, W) of 8 or 16 bits, and labels (B,), on the device."""
 
 
 class Padded:
@@ -59,6 +60,7 @@ class Streamed:
 def placed(data: Data, device: torch.device, available_bytes: int | None = None) -> Data:
     """Return the data on the device, or unchanged if it would take more than half of the free memory there."""
     if data.train.x.device == device or device.type == "cpu":
+        _touch(data)
         return data.to(device)
     available = free_bytes(device) if available_bytes is None else available_bytes
     needed = sum(_bytes(split) for split in (data.train, data.valid, data.test))
@@ -74,8 +76,22 @@ def placed(data: Data, device: torch.device, available_bytes: int | None = None)
     return data
 
 
+def _touch(data: Data) -> None:
+    """Read the pages of mapped images that fit into the memory, so that no trial is charged for them as its own."""
+    mapped = [split for split in (data.train, data.valid) if split.mapped]
+    available = available_bytes()
+    if mapped and available is not None and sum(map(_bytes, mapped)) <= SHARE * available:
+        for split in mapped:
+            split.x.flatten()[:: PAGE // split.x.itemsize].clone()
+
+
 def images(split: Split, padding: int, device: torch.device, available_bytes: int | None = None) -> Images:
-    """Return the split padded as a whole, or batch by batch if it is not on the device or would not fit there twice."""
+    """Return the split padded as a whole, or batch by batch if it is not on the device or would not fit there twice.
+
+    Mapped images are taken batch by batch too: the processes that share them have no copies.
+    """
+    if split.mapped:
+        return Streamed(split, padding, device)
     available = free_bytes(device) if available_bytes is None else available_bytes
     height, width = split.x.shape[2:]
     needed = _bytes(split) * (1 + 2 * padding / height) * (1 + 2 * padding / width)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 
 class Skipped(NamedTuple):
@@ -23,8 +23,21 @@ class Seen(NamedTuple):
     # of the pixels as they are stored, such as "8 bits" or "uint16 0..4031, of which 0..4095 becomes 0..255"
     pixels: str = "8 bits"
     skipped: tuple[Skipped, ...] = ()
+    # the values, as they are stored, that are black and white
+    scale: tuple[float, float] = (0.0, 255.0)
     # what is doubtful and the reader alone can know
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**self._asdict(), "skipped": [one._asdict() for one in self.skipped]}
+
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any]) -> Seen:
+        """Return what `to_json` gave."""
+        skipped = tuple(Skipped(**one) for one in stored["skipped"])
+        texts = {key: tuple(stored[key]) for key in ("origins", "notes", "scale")}
+        return cls(**{**stored, **texts, "skipped": skipped})
 
 
 def counted(found: Iterable[tuple[str, str]]) -> tuple[Skipped, ...]:

@@ -69,5 +69,6 @@ def _chosen(data: Data, label: int) -> list[int]:
 def _picture(x: np.ndarray) -> Image:
     from PIL import Image
 
-    shown = x[:1] if x.shape[0] < 3 else x[:3]
+    eight = x if x.dtype == np.uint8 else (x // 257).astype(np.uint8)
+    shown = eight[:1] if x.shape[0] < 3 else eight[:3]
     return Image.fromarray(shown[0] if len(shown) == 1 else np.ascontiguousarray(shown.transpose(1, 2, 0)))

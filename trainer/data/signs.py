@@ -13,7 +13,7 @@ from trainer.data.data import Data, Split
 
 FEW = 5  # images of a class
 MOSTLY = 0.8  # share of one class, from which accuracy says little
-DARK = 32  # highest value of 255, from which pixels are hardly scaled
+DARK = 32 / 255  # of white, below which pixels are hardly scaled
 SHOWN = 5  # classes that are named
 ALIKE = 0.5  # of the distance of other images of a class, below which neighbours are alike
 PAIRS = 1024  # neighbours that are compared
@@ -62,15 +62,17 @@ def of_one_colour(data: Data) -> str | None:
 
 def _flat(split: Split) -> int:
     blocks = (x.flatten(2) for x in torch.split(split.x, BLOCK))
-    return sum(int((block.amax(2) == block.amin(2)).all(dim=1).sum()) for block in blocks)
+    return sum(int((block == block[:, :, :1]).all(dim=2).all(dim=1).sum()) for block in blocks)
 
 
 @sign
 def hardly_scaled(data: Data) -> str | None:
-    high = int(data.train.x.max())
-    if high > DARK:
+    high = max(int(block.numpy().max()) for block in torch.split(data.train.x.cpu(), BLOCK))
+    if high > DARK * data.white:
         return None
-    return f"no train pixel is above {high} of 255; say range: [0, {high}] if that is white"
+    low, white = data.seen.scale
+    stored = f"{low + (white - low) * high / data.white:g}"
+    return f"no train pixel is above {stored} of {white:g}; say range: [{low:g}, {stored}] if that is white"
 
 
 @sign
@@ -158,7 +160,9 @@ def two_values_alone(data: Data) -> str | None:
 
 
 def _of_two_values(split: Split) -> int:
-    blocks = (x.flatten(1) for x in torch.split(split.x, BLOCK))
+    # torch has no extremes of uint16
+    kind = torch.uint8 if split.x.dtype == torch.uint8 else torch.int32
+    blocks = (x.flatten(1).to(kind) for x in torch.split(split.x, BLOCK))
     ends = ((block, block.amin(1, keepdim=True), block.amax(1, keepdim=True)) for block in blocks)
     return sum(int((((x == low) | (x == high)).all(1) & (low < high)[:, 0]).sum()) for x, low, high in ends)
 

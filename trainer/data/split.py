@@ -2,14 +2,38 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from trainer.data.raw import Labels, Part, Raw
+from trainer.data.seen import Seen
 from trainer.errors import DataError
 
 TEST_SHARE = 0.20  # of all images, if the data set has no official test part
 VALID_SHARE = 0.15  # of the images that are not test
+
+
+class Divided(NamedTuple):
+    """The three parts of a data set, and what is known of it."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Part
+    valid: Part
+    test: Part
+    mirror: bool
+    seen: Seen
+
+
+def divided(raw: Raw, seed: int) -> Divided:
+    """Return the parts of a data set; those that it lacks are drawn. Raises DataError where it is too small."""
+    check_counts(raw)
+    rest, test = (raw.train, raw.test) if raw.test else drawn(raw.train, TEST_SHARE, seed, raw.classes)
+    train, valid = (rest, raw.valid) if raw.valid else drawn(rest, VALID_SHARE, seed, raw.classes)
+    return Divided(
+        raw.name, raw.classes, train, valid, test, raw.mirror, raw.seen._replace(origins=origins(raw))
+    )
 
 
 def divide(y: Labels, share: float, seed: int) -> tuple[Labels, Labels]:

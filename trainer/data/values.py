@@ -1,15 +1,16 @@
-"""Values: pixels of any number type as 0..255, by bounds that are stated or cannot be mistaken."""
+"""Values: pixels of any number type in 8 or 16 bits, by bounds that are stated or cannot be mistaken."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainer.data.raw import Array, Images
+from trainer.data.raw import Array, Images, white_of
 from trainer.data.reading import Reading
 from trainer.errors import DataError, OpenQuestion
 
 UNLIKE = 64  # ratio of the brightest pixels of two arrays of one set from which on they are of two scales
+NEARLY = 0.05  # from a whole 255th; float16 is that near
 BLOCK = 1 << 22  # values that are converted at a time
 
 
@@ -20,12 +21,13 @@ class Span(NamedTuple):
     low: float
     high: float
     whole: bool  # whether all are whole numbers
+    of_bytes: bool = False  # whether all are whole 255ths, as 8 bits divided by 255 are
 
     def with_(self, other: "Span") -> "Span":
         """Return the span of both."""
         kind = self.kind if self.kind == other.kind else f"{self.kind} and {other.kind}"
         low, high = min(self.low, other.low), max(self.high, other.high)
-        return Span(kind, low, high, self.whole and other.whole)
+        return Span(kind, low, high, self.whole and other.whole, self.of_bytes and other.of_bytes)
 
 
 def span(place: str, array: Array) -> Span:
@@ -39,13 +41,26 @@ def span(place: str, array: Array) -> Span:
     low, high = float(array.min()), float(array.max())
     if not np.isfinite((low, high)).all():
         raise DataError(f"{place} is {array.dtype} and holds NaN or infinite pixels; replace them")
-    return Span(str(array.dtype), low, high, array.dtype.kind != "f" or bool((array == np.rint(array)).all()))
+    if array.dtype.kind != "f":
+        return Span(str(array.dtype), low, high, True)
+    of_bytes = low >= 0 and high <= 1 and _is_whole(array, 255, NEARLY)
+    return Span(str(array.dtype), low, high, _is_whole(array, 1, 0.0), of_bytes)
+
+
+def _is_whole(array: Array, times: int, but: float) -> bool:
+    """Whether all values are whole numbers when they are multiplied, but for a difference."""
+    flat = array.reshape(-1)
+    for start in range(0, len(flat), BLOCK):
+        block = flat[start : start + BLOCK].astype(np.float64) * times
+        if (np.abs(block - np.rint(block)) > but).any():
+            return False
+    return True
 
 
 def bounds(
     place: str, found: Span, reading: Reading, *, of_files: bool = False, several: bool = False
 ) -> tuple[float, float]:
-    """Return the values that become 0 and 255.
+    """Return the values that become black and white.
 
     of_files: the pixels are of picture files, whose number type is a statement of itself: a dark one of 16 bits is not
     one of 8.  several: the place names several arrays.  Raises DataError, with what may be said, where the values leave
@@ -101,21 +116,32 @@ def _question(found: Span) -> str:
     return f"say which values are black and white, such as {measured}"
 
 
-def to_bytes(array: Array, low: float, high: float) -> Images:
-    """Return pixels scaled from low..high to 0..255, rounded; values outside are clipped."""
-    if array.dtype == np.uint8 and (low, high) == (0.0, 255.0):
+def kind_of(found: Span, low: float, high: float, reading: Reading) -> np.dtype[Any]:
+    """Return the number type in which pixels are kept: what is said, else 8 bits where these hold every value."""
+    if reading.depth is not None:
+        return np.dtype(f"uint{reading.depth}")
+    fits = found.kind in ("uint8", "bool") or (found.whole and high - low <= 255)
+    return np.dtype(np.uint8 if fits or (found.of_bytes and (low, high) == (0.0, 1.0)) else np.uint16)
+
+
+def scaled(array: Array, low: float, high: float, dtype: np.dtype[Any]) -> Images:
+    """Return pixels scaled from low..high to black..white of a number type, rounded; values outside are clipped."""
+    white = white_of(dtype)
+    if array.dtype == dtype and (low, high) == (0.0, white):
         return array
-    flat, out = array.reshape(-1), np.empty(array.size, np.uint8)
+    flat, out = array.reshape(-1), np.empty(array.size, dtype)
     for start in range(0, len(flat), BLOCK):
         block = flat[start : start + BLOCK].astype(np.float64)
-        out[start : start + BLOCK] = np.rint((block - low) * (255 / (high - low))).clip(0, 255)
+        out[start : start + BLOCK] = np.rint((block - low) * (white / (high - low))).clip(0, white)
     return out.reshape(array.shape)
 
 
-def told(found: Span, low: float, high: float) -> str:
+def told(found: Span, low: float, high: float, dtype: np.dtype[Any]) -> str:
     """Return the values as they are stored, and what became of them."""
-    stored = f"{found.kind} {found.low:g}..{found.high:g}"
-    if found.kind == "uint8" and (low, high) == (0.0, 255.0):
-        return f"8 bits, {found.low:g}..{found.high:g}"
+    white = white_of(dtype)
+    bits = 8 * dtype.itemsize
+    if found.kind == dtype.name and (low, high) == (0.0, white):
+        return f"{bits} bits, {found.low:g}..{found.high:g}"
     outside = ", values outside are clipped" if found.low < low or found.high > high else ""
-    return f"{stored}, of which {low:g}..{high:g} is kept as 8 bits (0..255){outside}"
+    stored = f"{found.kind} {found.low:g}..{found.high:g}"
+    return f"{stored}, of which {low:g}..{high:g} is kept in {bits} bits (0..{white}){outside}"

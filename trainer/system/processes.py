@@ -4,8 +4,10 @@ import multiprocessing
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -63,6 +65,20 @@ def start_process(target: Callable[..., None], *args: Any) -> BaseProcess:
 def _ignoring_stops(target: Callable[..., None], args: tuple[Any, ...]) -> None:
     ignore_stops()
     target(*args)
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Hide the user's script from multiprocessing, which would import the script again in every worker.
+
+    The workers need nothing of the script, and a script without `if __name__ == "__main__"` would run itself.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def typed(words: Sequence[str]) -> str:

@@ -116,16 +116,25 @@ def _images(info: Mapping[str, Any]) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+FITTED = {
+    "stretch": "nothing is cropped",
+    "crop": "the middle of its proportions, by ImageOps.fit",
+    "pad": "as a whole, with black on two sides, by ImageOps.pad",
+}
+DRAFT = ", a JPEG after it is decoded at the smallest fraction of its size that is twice the larger side (Image.draft)"
+
+
 def _decoding(info: Mapping[str, Any]) -> str:
     how = info["pictures"]
-    scale = "Pixels are divided by 255; then the mean is subtracted, and the result divided by std."
+    white = 2 ** info.get("depth", 8) - 1
+    scale = f"Pixels are divided by {white}; then the mean is subtracted, and the result divided by std."
     if how is None:
         return f"The images are arrays (channels, height, width). {scale}"
     height, width = how["size"]
     colours = "grey" if how["mode"] == "L" else how["mode"]
     return (
         f"A picture is turned upright (EXIF), converted to {colours}, and resized to {height}x{width} (bilinear with "
-        f"antialias, as Pillow does; nothing is cropped). {scale}"
+        f"antialias, as Pillow does; {FITTED[how['fit']]}){DRAFT if how['draft'] else ''}. {scale}"
     )
 
 

@@ -11,6 +11,7 @@ import yaml
 
 CONFIG_FILE = "config.json"
 TASK = "image-classification"
+CROP_MODES = {"stretch": "squash", "crop": "center", "pad": "border"}  # timm's words by ours
 TAGS = (TASK, "pytorch", "neural-architecture-search", "genome-nas")
 
 
@@ -28,7 +29,7 @@ def hub_files(info: Mapping[str, Any], name: str) -> dict[str, bytes]:
             "fixed_input_size": True,
             "interpolation": "bilinear",
             "crop_pct": 1.0,
-            "crop_mode": "squash",
+            "crop_mode": CROP_MODES[(info["pictures"] or {}).get("fit", "stretch")],
             "mean": info["mean"],
             "std": info["std"],
             "num_classes": len(info["classes"]),

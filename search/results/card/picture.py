@@ -25,13 +25,15 @@ class Example(NamedTuple):
 
 
 def example(data: Data | None, test: Scores | None) -> Example | None:
-    """Return the first test image; None where it is missing, or has channels that no picture has.
+    """Return the first test image; None where it is missing, or has channels or a depth that no picture has.
 
     test: the scores of the network on the test images, with the predictions.
     """
     from PIL import Image
 
-    if data is None or test is None or test.predicted is None or data.input[0] not in READ_AS:
+    if data is None or test is None or test.predicted is None:
+        return None
+    if data.input[0] not in READ_AS or data.white != 255:
         return None
     pixels = data.test.x[0].cpu().permute(1, 2, 0).squeeze(2).contiguous().numpy()
     stored = io.BytesIO()

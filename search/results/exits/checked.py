@@ -50,6 +50,7 @@ def onnx_files(one: Trained, rule: Rule, data: Data) -> tuple[dict[str, bytes], 
 
     chosen("onnx")  # raises where the extra is missing
     facts, early = one.facts, genome.EarlyExit(one.network, rule)
+    facts.check_files()
     try:
         # norms are not folded: that would also join convolutions of two stages that read the same map
         whole = Pixels(one.network, one.plan, facts, fold=False)

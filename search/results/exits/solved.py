@@ -193,11 +193,11 @@ def _params(one: Trained) -> list[int]:
 
 
 def _normalised(one: Trained, x: Tensor) -> Tensor:
-    """Return images of uint8 as the network was trained on them, whatever the mean of these ones is."""
+    """Return images as the network was trained on them, whatever the mean of these ones is."""
     import torch
 
     mean, std = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (one.facts.mean, one.facts.std))
-    return x.float() * (1 / (255 * std)).float() + (-mean / std).float()
+    return x.float() * (1 / (one.facts.white * std)).float() + (-mean / std).float()
 
 
 def _evenly(images: Tensor, count: int) -> Tensor:

@@ -45,7 +45,7 @@ def write(path: Path, stored: Any = STORED, **tags: Any) -> Path:
 
 
 def read(path: Path, **said: Any) -> list[Any]:
-    return list(pictures(path, Reading(**said)))
+    return [one.pixels for one in pictures(path, Reading(**said))]
 
 
 def test_numbers_are_those_stored(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def written_png16(folder: Path, channels: int, alpha: int | None = None) -> None
 
 
 def scaled(image: np.ndarray[Any, Any], top: int = 4095) -> bytes:
-    return np.rint(image * (255 / top)).astype(np.uint8).transpose(2, 0, 1).tobytes()
+    return np.rint(image * (65535 / top)).astype(np.uint16).transpose(2, 0, 1).tobytes()
 
 
 def test_colour_png_of_16_bits_is_scaled_by_its_bits(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_colour_png_of_16_bits_is_scaled_by_its_bits(tmp_path: Path) -> None:
     )
     data = load(tmp_path, bits=12)
     assert images_of(data) == {scaled(png16(number, 3)) for number in range(10)}
-    assert "of which 0..4095 is kept as 8 bits" in data.seen.pixels
+    assert "of which 0..4095 is kept in 16 bits (0..65535)" in data.seen.pixels
     assert "values 1..4" in (said := refusal(tmp_path, bits=8)) or "which are not of 8 bits" in said
     assert load(tmp_path, range=[0, 4095]).digest() == data.digest()
 
@@ -273,6 +273,11 @@ def test_channels_that_differ_are_refused(tmp_path: Path) -> None:
     assert "the numbers of channels differ" in refusal(tmp_path)
 
 
-def test_what_is_kept_is_uint8(tmp_path: Path) -> None:
+def test_deep_pictures_are_kept_in_16_bits_or_as_is_said(tmp_path: Path) -> None:
     written_png16(tmp_path, 3)
-    assert load(tmp_path, bits=16).train.x.dtype == torch.uint8
+    deep = load(tmp_path, bits=16)
+    assert deep.train.x.dtype == torch.uint16 and deep.white == 65535 and "16 bits, " in deep.seen.pixels
+    assert images_of(deep) == {png16(number, 3).transpose(2, 0, 1).tobytes() for number in range(10)}
+    flat = load(tmp_path, bits=16, depth=8)
+    assert flat.train.x.dtype == torch.uint8
+    assert torch.equal(flat.train.x, (deep.train.x.double() / 257).round().byte())

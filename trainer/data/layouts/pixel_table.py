@@ -35,7 +35,7 @@ def _files(path: Path) -> list[Path]:
     "same columns; images are square",
     splits="names of the files: train, val or valid, test, or a column such as Usage",
     fits=lambda path, _: bool(_files(path)),
-    answers=("bits", "channels", "range", "classes", "label"),
+    answers=("bits", "channels", "depth", "range", "classes", "label"),
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read rows of pixels. Raises DataError where they are no square."""

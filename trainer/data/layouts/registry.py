@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,8 +26,20 @@ if TYPE_CHECKING:
     Reader = Callable[[Path, Reading], Raw]
 
 # What may be said of picture files and of arrays, whatever the layout.
-OF_PICTURES = ("size", "alpha", "bits", "range", "pages", "classes")
-OF_ARRAYS = ("channels", "bits", "range", "classes", "image", "label")
+OF_PICTURES = (
+    "size",
+    "fit",
+    "draft",
+    "megapixels",
+    "damaged",
+    "alpha",
+    "bits",
+    "depth",
+    "range",
+    "pages",
+    "classes",
+)
+OF_ARRAYS = ("channels", "bits", "depth", "range", "classes", "image", "label")
 
 ENTRY_POINTS = "genome.image_layouts"
 DEPTH = 2  # folders that are looked into for the one thing that has a layout
@@ -99,17 +110,16 @@ def _load() -> None:
             ) from None
 
 
-def read_own(name: str, reading: Reading, *, mirror: bool) -> Raw:
+def read_own(name: str, reading: Reading) -> Raw:
     """Read own images at a path. Raises DataError, one sentence."""
     path = _path(name)
     try:
         with listed_once():
             path, chosen = _chosen(path, reading)
             _check_answers(path, reading, chosen)
-            raw = chosen.read(path, reading)
+            return chosen.read(path, reading)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    return replace(raw, mirror=mirror)
 
 
 def _path(name: str) -> Path:

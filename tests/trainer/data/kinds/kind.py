@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from trainer import Data, load
+from trainer import Data, Split, load
 
 HEIGHT, WIDTH = 12, 16
 NAMES = ("cat", "dog", "emu")
@@ -149,7 +149,10 @@ def table(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]], d
 
 def check(data: Data, read: Read) -> None:
     """Assert that every image of a data set has the label, the split and the colours that its blocks say."""
-    parts = {"train": data.train, "valid": data.valid, "test": data.test}
+    parts = {
+        name: Split((part.x.float() * (255 / data.white)).round(), part.y)
+        for name, part in (("train", data.train), ("valid", data.valid), ("test", data.test))
+    }
     assert [len(part) for part in parts.values()] == list(read.counts)
     assert data.classes == read.classes and data.input == read.input
     height, width = read.input[1:]
