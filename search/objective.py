@@ -61,6 +61,8 @@ MEASURES: Mapping[str, Measure] = {
         ),
         # mean over the classes of the F1 score on the validation images
         Measure("macro_f1", (MAXIMIZE,), Source.TRAINING, "valid_macro_f1", "{:.4f}".format, 1.0, False),
+        # mean over the classes of the area under the ROC curve, each class against all others
+        Measure("auc", (MAXIMIZE,), Source.TRAINING, "valid_auc", "{:.4f}".format, 1.0, False),
         # mean cross-entropy on the validation images
         Measure("loss", (MINIMIZE,), Source.TRAINING, "valid_loss", "{:.4f}".format),
         Measure("params", (MINIMIZE, MAXIMIZE), Source.PLAN, "params", "{:,.0f}".format),
@@ -76,6 +78,8 @@ MEASURES: Mapping[str, Measure] = {
     )
 }
 
+# those that training tells
+LEARNT = tuple(one.name for one in MEASURES.values() if one.source is Source.TRAINING)
 # those that no training tells: what a network costs
 COSTLY = tuple(one.name for one in MEASURES.values() if one.source is not Source.TRAINING)
 

@@ -37,6 +37,7 @@ from search.storage.study import BEST, DATA_ATTR, TEXT_ATTR, Store, claim, open_
 from search.workers.messages import Setup
 from search.workers.pool import prepare, worker_pool
 from search.workers.slots import worker_devices
+from trainer.report import GOALS
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -151,7 +152,15 @@ def _cache(runs: Path) -> str:
 
 
 def _data(config: StudyConfig, runs: Path) -> Data:
+    from trainer.data.balance import check_balance
+    from trainer.loop.best_weights import check_goal
+
     data = replace(config.data, cache=_cache(runs)).load()
+    for balance in config.train.values("balance"):
+        check_balance(replace(config.recipe, balance=balance), data)
+    for one in config.objectives:
+        if one.name in GOALS:
+            check_goal(one.name, data)
     if (data.input, len(data.classes)) != config.data.shape():
         shape, classes = config.data.shape()
         raise StudyError(
@@ -233,7 +242,8 @@ def _setup(config: StudyConfig, images: Data, place: str) -> Setup:
     data = config.data
     memory = config.budget.memory
     roomy = memory is None or memory >= ROOMY_BYTES
-    return Setup(data.name, data.root, data.reading, data.mirror, place, 1, roomy, images.place)
+    given = (data.name, data.root, data.reading, data.mirror)
+    return Setup(*given, place, threads=1, folds=data.folds, keeps_pages=roomy, images=images.place)
 
 
 def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     Weights = dict[str, Tensor]
 
+# Scores by which an epoch may be the best. A row and a report have each as valid_NAME.
+GOALS = ("accuracy", "balanced_accuracy", "macro_f1", "auc")
 OUTCOMES = ("done", "pruned", "cut", "interrupted", "failed")
 _WEIGHTS = ("best_weights", "last_weights")
 
@@ -43,6 +45,8 @@ class Row:
     """Mean over the classes of the share of their valid images that are classified correctly."""
     valid_macro_f1: float | None = None
     """Mean over the classes of the F1 score on the valid images."""
+    valid_auc: float | None = None
+    """Mean over the classes of the area under the ROC curve on the valid images."""
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(self)
@@ -108,6 +112,15 @@ class Report:
     """Mean over the classes of the share of their images that are classified correctly, in the best evaluation."""
     valid_macro_f1: float | None = None
     """Mean over the classes of the F1 score in the best evaluation."""
+    valid_auc: float | None = None
+    """Mean over the classes of the area under the ROC curve in the best evaluation."""
+    by_class: dict[str, list[Any]] = field(default_factory=dict)
+    """For each class in the best evaluation: its `images`, those `predicted` as it, the `right` ones, and its `auc`."""
+    confusion: list[list[int]] | None = None
+    """Valid images by class (rows) and predicted class (columns) in the best evaluation; None for many classes."""
+    folds: list[dict[str, float | None]] = field(default_factory=list)
+    """With K folds, the scores of each in its best evaluation; those of the report are their means, and the weights are
+    those of the first fold."""
     best_weights: "Weights | None" = field(default=None, compare=False, repr=False)
     """State dict of the best evaluation, on the CPU; not in JSON."""
     last_weights: "Weights | None" = field(default=None, compare=False, repr=False)

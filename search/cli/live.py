@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from search import formatting
-from search.cli.tally import Tally, opening, training_name, trial_text
+from search.cli.tally import Tally, opening, training_name
 from search.storage.record import Record
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Rich:
 
         best = self._tally.best
         lines = [f"  {line}" for line in self._active.values()]
-        lines.append(f"best  {trial_text(best)}" if best else "best  none yet")
+        lines.append(f"best  {self._tally.trial(best)}" if best else "best  none yet")
         lines.append(f"spent {self._tally.spending(spent)}{self._time_left(spent)}")
         if self._tally.duplicates:
             lines.append(formatting.duplicates(self._tally.duplicates))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from search import formatting
+from search.objective import learnt
 from search.proposals.warm_start import ref_of
 from search.results.ranking import front
 from search.storage.record import Record
@@ -42,15 +44,30 @@ class Tally:
         between = ", ".join(f"{count} {word}" for word, count in self.unreported.items())
         self.unreported.clear()
         tail = f"[spent {self.spending(spent)}]" + (f"  ({between} before it)" if between else "")
-        return f"{trial_text(record)}  {formatting.seconds(record.seconds)}  {tail}"
+        return f"{self.trial(record)}  {formatting.seconds(record.seconds)}  {tail}"
 
     def seed_line(self, number: int, seed: int, one: SeedResult, spent: float) -> str:
         """Return the line of one training of the finale."""
         result = (
-            f"acc {one.accuracy:.4f}  loss {one.loss:.4f}" if one.is_measured else f"failed ({one.reason})"
+            "  ".join(scores_text(one._asdict(), self.goal)) if one.is_measured else f"failed ({one.reason})"
         )
         seconds = formatting.seconds(one.seconds)
         return f"{training_name(number, seed)}  {result}  {seconds}  [spent {self.spending(spent)}]"
+
+    @property
+    def goal(self) -> str:
+        """The objective that is learnt."""
+        return learnt(self.config.objectives).name if self.config else "accuracy"
+
+    def trial(self, record: Record) -> str:
+        """Return a trial in one line: its number, results and size, and its outcome unless it is `done`."""
+        parts = [f"trial {record.number}" + (f" (reference {record.reference})" if record.reference else "")]
+        parts += scores_text(record.metrics, self.goal)
+        if record.params is not None and record.macs is not None:
+            parts += [f"params {record.params:,}", f"macs {formatting.short(record.macs)}"]
+        if record.outcome != "done":
+            parts.append(record.outcome + (f" ({record.reason})" if record.outcome == "failed" else ""))
+        return "  ".join(parts)
 
     def spending(self, spent: float) -> str:
         budget = self.config.budget.device_time if self.config else None
@@ -69,19 +86,11 @@ def training_name(number: int, seed: int) -> str:
     return f"trial {number}, seed {seed}"
 
 
-def trial_text(record: Record) -> str:
-    """Return a trial in one line: its number, results and size, and its outcome unless it is `done`."""
-    accuracy, loss = record.metrics.get("accuracy"), record.metrics.get("loss")
-    parts = [f"trial {record.number}" + (f" (reference {record.reference})" if record.reference else "")]
-    if accuracy is not None:
-        parts.append(f"acc {accuracy:.4f}")
-    if loss is not None:
-        parts.append(f"loss {loss:.4f}")
-    if record.params is not None and record.macs is not None:
-        parts += [f"params {record.params:,}", f"macs {formatting.short(record.macs)}"]
-    if record.outcome != "done":
-        parts.append(record.outcome + (f" ({record.reason})" if record.outcome == "failed" else ""))
-    return "  ".join(parts)
+def scores_text(scores: Mapping[str, float | None], goal: str) -> list[str]:
+    """Return the goal, accuracy and loss, as far as they are known."""
+    words = {goal: goal, "accuracy": "acc", "loss": "loss"}
+    known = {word: scores.get(name) for name, word in words.items()}
+    return [f"{word} {value:.4f}" for word, value in known.items() if value is not None]
 
 
 def opening(

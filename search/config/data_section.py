@@ -28,6 +28,9 @@ def _told(meaning: str, kind: str, unset: str = "told by the files, else refused
     return Field(default=None, description=meaning, json_schema_extra={"kind": kind, "unset": unset})
 
 
+MOST_FOLDS = 20
+
+
 class DataSection(Section):
     """`data:`"""
 
@@ -104,6 +107,12 @@ class DataSection(Section):
         "The folders that are the classes; of arrays and tables, the names of the classes by their labels.",
         "list of text",
     )
+    multilabel: Annotated[Any, _read("multilabel")] = _told(
+        "Whether an image may have several labels, or none, in place of one class ([several "
+        "labels](data.md#several-labels)).",
+        "`true` or `false`",
+        "`false`",
+    )
     skip: Annotated[Any, _read("skip")] = _told(
         "Patterns of files that are left out, such as `'*_mask.png'`.",
         "list of text",
@@ -112,7 +121,19 @@ class DataSection(Section):
     image: Annotated[Any, _read("image")] = _told("Column of files, or array of images.", "text")
     label: Annotated[Any, _read("label")] = _told("Column or array of labels.", "text")
     group: Annotated[Any, _read("group")] = _told(
-        "Column of a table: images of one group, such as a patient, are never in two splits.", "text"
+        "Images of one group, such as a patient, are never in two splits: a column of a table, or of class folders a "
+        "regular expression that finds it in a file's path.",
+        "text",
+    )
+
+
+class ValidSection(Section):
+    """`valid:`"""
+
+    folds: Annotated[int, Field(ge=2, le=MOST_FOLDS)] | None = Field(
+        default=None,
+        description="Train every network once for each of so many folds; its scores are the means over the folds.",
+        json_schema_extra={"kind": f"whole number 2..{MOST_FOLDS}", "unset": "one split"},
     )
 
 

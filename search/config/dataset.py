@@ -32,6 +32,8 @@ class Dataset:
     reading: Reading = field(default_factory=Reading)
     # whether a mirrored image keeps its class; None is what is known of a named data set
     mirror: bool | None = None
+    # K of K folds in place of one validation part
+    folds: int | None = None
     # of own images, where a study has stored it: `shape` then reads none
     known_shape: tuple[tuple[int, int, int], int] | None = None
     # folder that keeps decoded images, from which processes map them
@@ -42,7 +44,12 @@ class Dataset:
         import trainer
 
         return trainer.load(
-            self.name, root=self.root, mirror=self.mirror, cache=self.cache, **self.reading.given()
+            self.name,
+            root=self.root,
+            mirror=self.mirror,
+            cache=self.cache,
+            folds=self.folds,
+            **self.reading.given(),
         )
 
     def shape(self) -> tuple[tuple[int, int, int], int]:

@@ -19,11 +19,10 @@ from search.config.finale import Finale
 from search.config.latency import LatencySetting
 from search.config.removed import report_removed, without_removed
 from search.config.rules import HOLES, RULES
-from search.config.schema import KEYS, Written
+from search.config.schema import KEYS, Written, objectives_of
 from search.config.study import StudyConfig
 from search.config.train_section import TrainSection, check_together, read_train
 from search.errors import StudyError
-from search.objective import Objective
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
 from search.samplers.base import AUTO, NONE
@@ -220,8 +219,8 @@ def _filled(
     data = written.data
     return StudyConfig(
         name=written.study,
-        data=_dataset(written.data, data_root).found(folder, is_path=bool(data.path)),
-        objectives=tuple(Objective(name, direction) for name, direction in written.objectives.items()),
+        data=_dataset(written.data, data_root, written.valid.folds).found(folder, is_path=bool(data.path)),
+        objectives=objectives_of(written),
         budget=budget,
         limits={key: value for key, value in written.limits if value is not None and key != "latency"},
         latency=LatencySetting(**written.latency.model_dump()),
@@ -250,9 +249,9 @@ def _filled(
     )
 
 
-def _dataset(written: Any, data_root: str | None) -> Dataset:
+def _dataset(written: Any, data_root: str | None, folds: int | None) -> Dataset:
     said = Reading.parse({key: getattr(written, key) for key in READ_KEYS})
-    return Dataset(written.name or written.path, data_root or written.root, said, written.mirror)
+    return Dataset(written.name or written.path, data_root or written.root, said, written.mirror, folds)
 
 
 def _screen(written: Any) -> Screen | None:

@@ -53,6 +53,12 @@ def _no_parents(config: StudyConfig) -> str | None:
     return f"inherit is true, and {config.sampler} makes no genome from those of trials; use sampler: evolve"
 
 
+def _inherits_over_folds(config: StudyConfig) -> str | None:
+    if not config.inherits or config.data.folds is None:
+        return None
+    return "inherit is true with folds; the weights of a parent have seen images of all folds but one, so take one out"
+
+
 def _no_candidates(config: StudyConfig) -> str | None:
     if config.screen is None or samplers.entry(config.sampler).proposes:
         return None
@@ -88,14 +94,25 @@ def _exits_for_nothing(config: StudyConfig) -> str | None:
     return "exits says how networks stop early, and no objective is of that; add expected_macs, or remove it"
 
 
+def _stops_over_labels(config: StudyConfig) -> str | None:
+    if not config.stopping or not config.data.reading.multilabel:
+        return None
+    return (
+        f"objectives has {config.stopping[0]}, and images have several labels (multilabel); the rules of leaving early "
+        "are of one class an image, so take it out"
+    )
+
+
 RULES = (
     Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
+    Rule(frozenset({"inherit", "valid"}), ("inherit",), _inherits_over_folds),
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "threads"), _too_many_threads),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency",), _latency_for_nothing),
     Rule(frozenset({"exits", "objectives"}), ("exits",), _exits_for_nothing),
+    Rule(frozenset({"objectives", "data"}), ("objectives",), _stops_over_labels),
     Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

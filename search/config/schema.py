@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from genome.zoo.scale import FAMILIES
 from search.config import checks
-from search.config.data_section import DataSection, one_source
+from search.config.data_section import DataSection, ValidSection, one_source
 from search.config.sections import (
     BudgetSection,
     Count,
@@ -30,7 +30,7 @@ from search.config.sections import (
     code,
 )
 from search.config.train_section import ONE_VALUE
-from search.objective import MAXIMIZE, MEASURES
+from search.objective import LEARNT, MAXIMIZE, MEASURES, Objective
 from search.samplers import registry as samplers
 from trainer import Recipe
 
@@ -48,11 +48,14 @@ class Written(Section):
         description="The images. The short form `data: NAME` stands for `data: {name: NAME}`.",
         json_schema_extra={"kind": "name, path, or mapping"},
     )
+    valid: ValidSection = Field(
+        default_factory=ValidSection, description="How networks are validated ([folds](#folds))."
+    )
     objectives: Annotated[dict[str, str], BeforeValidator(checks.objectives)] = Field(
         default={"accuracy": MAXIMIZE},
         description="What is optimised: one name, a list of names, or names with `maximize` or `minimize`. Names are "
-        f"{code(MEASURES)}; one of `accuracy`, `balanced_accuracy`, `macro_f1` and `loss` must be among them. "
-        "Several objectives give a Pareto front.",
+        f"{code(MEASURES)}; one of {code(LEARNT)} must be among them. "
+        "Several objectives give a Pareto front. Where images have several labels, the default is `auc`.",
         json_schema_extra={"kind": "name, list, or mapping"},
     )
     budget: BudgetSection = Field(  # type: ignore[valid-type]
@@ -182,3 +185,10 @@ KEYS = {
     ("train",): list(TrainSection.model_fields),
     ("finale",): list(FinaleSection.model_fields),
 }
+
+
+def objectives_of(written: Any) -> tuple[Objective, ...]:
+    """Return the objectives; where none is written, that which suits the labels."""
+    if "objectives" not in written.model_fields_set and written.data.multilabel:
+        return (Objective("auc", MAXIMIZE),)
+    return tuple(Objective(name, direction) for name, direction in written.objectives.items())

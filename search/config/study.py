@@ -133,6 +133,7 @@ class StudyConfig:
         return {
             "study": self.name,
             "data": self.data.identity(),
+            **({"valid": {"folds": self.data.folds}} if self.data.folds else {}),
             "objectives": dict(self.objectives),
             "budget": {k: v for k, v in budget.items() if v is not None},
             "limits": self.limits_in_full(),

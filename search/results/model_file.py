@@ -71,7 +71,7 @@ def pixels(file: str | Path) -> Tensor:
 
 
 def main() -> int:
-    """Print the class of each picture; return 2 if something cannot be read."""
+    """Print the {what} of each picture; return 2 if something cannot be read."""
     if not sys.argv[1:]:
         sys.exit("usage: python model.py PICTURE...")
     try:
@@ -88,15 +88,21 @@ def main() -> int:
             status = 2
             continue
         with torch.inference_mode():
-            scores = network(x){last}.softmax(dim=1)[0]
-        best = int(scores.argmax())
-        print(f"{{file}}: {{CLASSES[best]}} ({{scores[best]:.1%}})")
+{answer}
     return status
 
 
 if __name__ == "__main__":
     sys.exit(main())
 '''
+ONE = """\
+            scores = network(x){last}.softmax(dim=1)[0]
+        best = int(scores.argmax())
+        print(f"{{file}}: {{CLASSES[best]}} ({{scores[best]:.1%}})")"""
+SEVERAL = """\
+            scores = network(x){last}.sigmoid()[0].tolist()
+        said = [f"{{name}} ({{p:.1%}})" for name, p in zip(CLASSES, scores) if p > 0.5]
+        print(f"{{file}}: {{', '.join(said) or 'no label'}}")"""
 WIDTH = 88  # characters of a line
 PILLOW = ", and Pillow for pictures:\n\n    python model.py PICTURE..."
 RESIZED = {
@@ -131,7 +137,8 @@ def model_files(
         return {}
     channels, height, width = facts.input
     reads = reads_pictures(facts)
-    text = (HEAD + "\n\n{body}" + LOAD + (PICTURES if reads else "")).format(
+    pictures = PICTURES.replace("{answer}", SEVERAL if facts.multilabel else ONE)
+    text = (HEAD + "\n\n{body}" + LOAD + (pictures if reads else "")).format(
         name="".join(c for c in name if c.isprintable() and c not in '"\\'),
         params=plan.params,
         macs=plan.macs,
@@ -152,6 +159,7 @@ def model_files(
         **_way_in(facts),
         body=made.body,
         layout=CHANNELS_LAST if fold else "",
+        what="labels" if facts.multilabel else "class",
         last="[-1]" if len(plan.exits) > 1 else "",
     )
     tensors = {key: tensor.contiguous().clone() for key, tensor in made.tensors.items()}

@@ -32,6 +32,9 @@ class Pixels(nn.Module):
         self.outs = tuple(f"exit_{plan.steps[i].node.name}" for i in plan.exits)
         # what files say besides
         self.about = {"classes": json.dumps(list(facts.classes)), "input": json.dumps(list(facts.input))}
+        self.is_multilabel = facts.multilabel
+        if facts.multilabel:
+            self.about["probabilities"] = "sigmoid"  # of each logit
         self.eval()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:

@@ -20,20 +20,27 @@ COLOURS = {1: "L", 3: "RGB"}  # modes of Pillow, by the channels of a network
 
 
 class Prediction(NamedTuple):
-    """The classes of one picture."""
+    """The classes, or the labels, of one picture."""
 
     picture: str
     # with its probability, the most likely first
     classes: tuple[tuple[str, float], ...]
+    # the labels whose probability is above 1/2; None where a picture has one class
+    labels: tuple[str, ...] | None = None
 
     def text(self) -> str:
         """Return it as one line, without characters that a terminal would act on."""
         classes = ", ".join(f"{name} {score:.1%}" for name, score in self.classes)
+        if self.labels is not None:
+            classes = f"{', '.join(self.labels) or 'no label'} ({classes})"
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{self.picture}: {classes}")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         best, probability = self.classes[0]
+        if self.labels is not None:
+            top = [list(one) for one in self.classes]
+            return {"picture": self.picture, "labels": list(self.labels), "top": top}
         return {
             "picture": self.picture,
             "class": best,
@@ -91,7 +98,7 @@ def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterato
     channels, height, width = info["input"]
     if channels not in COLOURS:
         raise StudyError(f"the network of {export} takes images of {channels} channels; pictures have 1 or 3")
-    reading = Reading.parse(info.get("reading", {}))
+    reading, several = Reading.parse(info.get("reading", {})), info.get("multilabel") is True
     mean, std = (torch.tensor(info[key]).view(1, -1, 1, 1) for key in ("mean", "std"))
     for start in range(0, len(pictures), BATCH):
         read = [_read(one, channels, (height, width), reading) for one in pictures[start : start + BATCH]]
@@ -100,28 +107,38 @@ def predictions(export: Path, pictures: Sequence[Path], top: int = 5) -> Iterato
         if batch:
             with torch.inference_mode():
                 x = (torch.stack(batch) - mean) / std
-                scores = iter(_probabilities(module, x).tolist())
+                scores = iter(_probabilities(module, x, several).tolist())
         for path, one in zip(pictures[start : start + BATCH], read, strict=True):
-            yield one if isinstance(one, Unread) else _best(str(path), next(scores), info["classes"], top)
+            yield (
+                one
+                if isinstance(one, Unread)
+                else _best(str(path), next(scores), info["classes"], top, several)
+            )
 
 
-def _probabilities(module: nn.Module, x: Tensor) -> Tensor:
-    """Return the probabilities of an image's exit, with its temperature where the network stops early. (B, classes)"""
+def _probabilities(module: nn.Module, x: Tensor, several: bool) -> Tensor:
+    """Return the probabilities of an image's exit, with its temperature where the network stops early. (B, classes)
+
+    several: whether an image may have several labels, each of which has a probability of its own.
+    """
     import torch
 
     found = module(x)
     logits, temperatures = found[-1], getattr(getattr(module, "rule", None), "temperatures", ())
     if temperatures:
         logits = logits / torch.tensor(temperatures)[found.exits].unsqueeze(1)
-    made: Tensor = logits.softmax(1)
+    made: Tensor = logits.sigmoid() if several else logits.softmax(1)
     return made
 
 
-def _best(picture: str, scores: Sequence[float], classes: Sequence[str], top: int) -> Prediction | Unread:
+def _best(
+    picture: str, scores: Sequence[float], classes: Sequence[str], top: int, several: bool
+) -> Prediction | Unread:
     if not all(map(math.isfinite, scores)):
         return Unread(picture, f"the network's answer to {picture} is not a number")
     ranked = sorted(zip(classes, scores, strict=True), key=lambda pair: -pair[1])
-    return Prediction(picture, tuple(ranked[:top]))
+    labels = tuple(name for name, score in ranked if score > 0.5) if several else None
+    return Prediction(picture, tuple(ranked[:top]), labels)
 
 
 def _read(path: Path, channels: int, size: tuple[int, int], reading: Reading) -> Tensor | Unread:

@@ -1,4 +1,4 @@
-"""What a network reached on a split, class by class: accuracies and the confusion matrix."""
+"""What a network reached on a split, class by class or label by label: accuracies and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ class ClassScores(NamedTuple):
     images: Sequence[int]
     # of these, how many have this class as their prediction
     hits: Sequence[int]
-    # images by class and prediction; None for more than `MOST_CLASSES`
+    # images by class and prediction; None for more than `MOST_CLASSES`, and where images have several labels
     confusion: Sequence[Sequence[int]] | None
+    # area under the ROC curve of each class against all others; None for a class that all images have, or none
+    auc: Sequence[float | None] = ()
+    # how many images have each label as a prediction; empty where images have one class
+    predicted: Sequence[int] = ()
 
     @property
     def accuracy(self) -> list[float | None]:
@@ -34,13 +38,22 @@ class ClassScores(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return what a report has of each class."""
-        return {"images": list(self.images), "accuracy": self.accuracy}
+        areas = {"auc": list(self.auc)} if self.auc else {}
+        if not self.predicted:
+            return {"images": list(self.images), "accuracy": self.accuracy, **areas}
+        precision = [
+            hits / said if said else None for hits, said in zip(self.hits, self.predicted, strict=True)
+        ]
+        return {"images": list(self.images), "recall": self.accuracy, "precision": precision, **areas}
 
 
 def class_scores(scores: Scores, split: Split, classes: int) -> ClassScores:
     """Return the scores of each class. scores: with the predictions for the images of the split."""
     import numpy as np
 
+    if split.y.ndim == 2:
+        counts = scores.by_class
+        return ClassScores(counts["images"], counts["right"], None, counts["auc"], counts["predicted"])
     assert scores.predicted is not None
     wanted, found = split.y.cpu().numpy(), scores.predicted.numpy()
 
@@ -51,4 +64,5 @@ def class_scores(scores: Scores, split: Split, classes: int) -> ClassScores:
     if classes <= MOST_CLASSES:
         cells = np.bincount(wanted * classes + found, minlength=classes * classes)
         confusion = [[int(count) for count in row] for row in cells.reshape(classes, classes)]
-    return ClassScores(counted(wanted), counted(wanted[wanted == found]), confusion)
+    areas = scores.by_class.get("auc", ())
+    return ClassScores(counted(wanted), counted(wanted[wanted == found]), confusion, areas)

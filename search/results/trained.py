@@ -80,7 +80,8 @@ def _facts(info: Mapping[str, Any]) -> DataFacts:
     classes, mean, std = (tuple(info[key]) for key in ("classes", "mean", "std"))
     name, digest = str(info.get("data")), str(info.get("data_digest"))
     shape, depth = (channels, height, width), int(info.get("depth", 8))
-    return DataFacts(name, digest, shape, classes, mean, std, images={}, depth=depth)
+    several = info.get("multilabel") is True
+    return DataFacts(name, digest, shape, classes, mean, std, images={}, depth=depth, multilabel=several)
 
 
 def _trial(opened: Opened, number: int, ref: str) -> Trained:

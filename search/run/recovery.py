@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.config.candidate import Candidate, candidate
 from search.config.study import StudyConfig
+from search.objective import LEARNT, MEASURES
 from search.proposals.ask import FIXED
 from search.run.ownership import SETTLE_SECONDS, heartbeat_of, is_abandoned, owner
 from search.run.retries import clear
@@ -166,12 +167,10 @@ def result_of(trained: TrialReport, searched: Record) -> SeedResult:
         return SeedResult("interrupted", epochs)
     if report.outcome == "failed" or report.valid_accuracy is None or report.valid_loss is None:
         return SeedResult("failed", epochs, kind=report.kind or "error", reason=report.reason)
-    accuracy, loss = report.valid_accuracy, report.valid_loss
+    scores = {name: getattr(report, MEASURES[name].field) for name in LEARNT}
     is_short = report.outcome == "cut" and report.epochs < (searched.epochs or 0)
     outcome = "short" if is_short else report.outcome
-    return SeedResult(outcome, epochs, kind=report.kind, accuracy=accuracy, loss=loss)._replace(
-        balanced_accuracy=report.valid_balanced_accuracy, macro_f1=report.valid_macro_f1
-    )
+    return SeedResult(outcome, epochs, kind=report.kind)._replace(**scores)
 
 
 def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:

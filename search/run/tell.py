@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.config.candidate import Candidate
-from search.objective import Objective, measured_values
+from search.objective import LEARNT, MEASURES, Objective, measured_values
 from search.proposals.history import OWN_FAULTS
 from search.samplers import registry
 from search.storage.record import RESULT, Record
 from search.storage.trial import LiveTrial
 from search.storage.trial_report import LIMIT, TrialReport
+from trainer import Report
 
 
 def refuse(trial: LiveTrial, kind: str, reason: str) -> Record:
@@ -67,6 +68,7 @@ def finish(
         "metrics": metrics,
         "inherited": trained.inherited,
         "seconds": seconds,
+        "folds": folds_of(report) or None,
     }
     if report.outcome == "pruned":
         return _end(trial, "PRUNED", result)
@@ -115,6 +117,7 @@ def reuse(trial: LiveTrial, twin: Record, sampler: str) -> Record:
         "epochs": twin.epochs,
         "planned_epochs": twin.planned_epochs,
         "metrics": dict(twin.metrics),
+        "folds": {name: list(each) for name, each in twin.folds.items()} or None,
         "reused": twin.number,
     }
     if twin.values is not None:
@@ -122,6 +125,16 @@ def reuse(trial: LiveTrial, twin: Record, sampler: str) -> Record:
     if twin.outcome == "failed" and registry.entry(sampler).takes_constraints:
         trial.set_constraint("trainable", 1.0)
     return _end(trial, "PRUNED", result)
+
+
+def folds_of(report: Report) -> dict[str, list[float]]:
+    """Return the score of each fold, by objective; empty without folds."""
+    found: dict[str, list[float]] = {}
+    for name in LEARNT if report.folds else ():
+        scores = [score for one in report.folds if (score := one[MEASURES[name].field]) is not None]
+        if len(scores) == len(report.folds):
+            found[name] = scores
+    return found
 
 
 def _metrics(candidate: Candidate, trained: TrialReport) -> dict[str, float]:

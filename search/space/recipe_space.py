@@ -34,6 +34,10 @@ class RecipeSpace:
         """The recipe with the first value of each hole."""
         return self.recipe(self.decode(lambda _, domain: first(domain)))
 
+    def values(self, key: str) -> tuple[Any, ...]:
+        """Return what a key may be: its value, the choices of its hole, or the ends of its range."""
+        return ends(self.holes[key].domain) if key in self.holes else (getattr(self.base, key),)
+
     def recipe(self, searched: Searched) -> Recipe:
         """Return the recipe of these values. Raises RecipeError for values that a recipe refuses."""
         return Recipe.parse({**self.fixed, **searched})

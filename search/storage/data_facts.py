@@ -29,14 +29,14 @@ class DataFacts(NamedTuple):
     images: Mapping[str, int]  # number of train, valid and test images
     reading: Mapping[str, Any] = NOTHING  # what is said of the pixels of own pictures
     depth: int = 8  # bits a channel in which the images are kept
+    multilabel: bool = False  # whether an image may have several of the classes, or none
 
     @classmethod
     def of(cls, data: Data) -> DataFacts:
         images = {"train": len(data.train), "valid": len(data.valid), "test": len(data.test)}
         said, depth = data.reading.of_pixels(), data.white.bit_length()
-        return cls(
-            data.name, data.digest(), data.input, data.classes, data.mean, data.std, images, said, depth
-        )
+        described = data.name, data.digest(), data.input, data.classes, data.mean, data.std
+        return cls(*described, images, said, depth, data.is_multilabel)
 
     @property
     def white(self) -> int:
@@ -67,13 +67,14 @@ class DataFacts(NamedTuple):
         plain = {
             key: list(value) if isinstance(value, tuple) else value for key, value in self._asdict().items()
         }
-        plain.pop("reading")
-        plain.pop("depth")
+        for name in ("reading", "depth", "multilabel"):
+            del plain[name]
         return {
             **plain,
             "images": dict(self.images),
             **({"depth": self.depth} if self.depth != 8 else {}),
             **({"reading": dict(self.reading)} if self.reading else {}),
+            **({"multilabel": True} if self.multilabel else {}),
         }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import genome
 from search.formatting import milliseconds
-from search.objective import formatted
+from search.objective import LEARNT, formatted
 from search.samplers.base import ORIGIN, Origin
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.storage.latency import MeasuredLatency
@@ -78,6 +79,8 @@ class Record:
     proxies: Mapping[str, float] | None = None
     # seconds, noise, and what they depend on; None where none was measured
     latency: MeasuredLatency | None = None
+    # with K folds: the score of each, by objective; the metrics are their means
+    folds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     # results of retraining the network
     finale: SeedResults | None = None
 
@@ -167,6 +170,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         retry_of=attrs.get(RETRY_OF),
         origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
         inherited=result.get("inherited"),
+        folds=result.get("folds", {}),
         violation=sum(max(0.0, excess) for excess in trial.constraints.values()),
         proxies=attrs.get(PROXIES),
         latency=MeasuredLatency.of_json(attrs.get(LATENCY)),
@@ -180,9 +184,7 @@ def _with_search(finale: SeedResults, result: Mapping[str, Any]) -> SeedResults:
     if outcome not in ("done", "cut") or not {"accuracy", "loss"} <= set(metrics):
         return finale
     epochs = result.get("planned_epochs") or result.get("epochs") or 0
-    search = SeedResult(outcome, epochs, accuracy=metrics["accuracy"], loss=metrics["loss"])
-    others = {name: metrics.get(name) for name in ("balanced_accuracy", "macro_f1")}
-    search = search._replace(**others)
+    search = SeedResult(outcome, epochs)._replace(**{name: metrics.get(name) for name in LEARNT})
     is_compared = outcome == "done" and result.get("inherited") is None
     return replace(finale, search=search, is_search_compared=is_compared)
 
@@ -208,11 +210,18 @@ def _outcome(trial: StoredTrial, result: Mapping[str, Any]) -> str:
 
 
 def shown(record: Record, name: str) -> str:
-    """Return the value of a metric of a trial as people read it, a latency with its noise."""
-    text = formatted(name, record.metrics.get(name))
+    """Return the value of a metric of a trial as people read it, a latency with its noise, a mean of folds with its
+    deviation."""
+    text = formatted(name, record.metrics.get(name)) + fold_spread(record, name)
     if name != "latency" or record.latency is None:
         return text
     return f"{text} ± {milliseconds(record.latency.noise)}"
+
+
+def fold_spread(record: Record, name: str) -> str:
+    """Return the standard deviation of a metric over the folds, such as ± 0.0123; nothing without folds."""
+    scores = record.folds.get(name, ())
+    return f" ± {statistics.stdev(scores):.4f}" if len(scores) > 1 else ""
 
 
 def spread_over_seeds(record: Record, name: str) -> str:

@@ -37,6 +37,7 @@ class SeedResult(NamedTuple):
     seen_at: float | None = None
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
+    auc: float | None = None
 
     @property
     def is_measured(self) -> bool:

@@ -168,6 +168,7 @@ def _train_seed(
         checkpoint=checkpoint,
         stop_asked=stop_asked,
         ranks=ranks,
+        goal="auc" if request.data.is_multilabel else "accuracy",
     )
     if report.outcome == "interrupted":
         return None

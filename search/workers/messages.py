@@ -25,6 +25,7 @@ class Setup(NamedTuple):
     threads: int  # of torch, in this worker
     keeps_pages: bool = False  # whether freed memory stays with the process: faster, and somewhat more of it
     images: Path | None = None  # folder from which the images are mapped; None where each worker reads them
+    folds: int | None = None  # K of K folds
 
 
 class LatencyTask(NamedTuple):

@@ -21,6 +21,7 @@ from search.storage.trial_report import LIMIT, Charge, Stopped, TrialReport
 from search.workers import latency
 from search.workers.checkpoints import take_over_checkpoint
 from search.workers.early_exits import EarlyExits
+from search.workers.folds import trained_folds
 from search.workers.memory_limit import memory_limit
 from search.workers.messages import Job, Measured, Row, Rung, Verdict
 from search.workers.weight_inheritance import Inheritance, inherit, noted_inheritance
@@ -111,7 +112,33 @@ def _fitted(
     checkpoint: trainer.Checkpoint,
     earlier_seconds: float,
 ) -> Trained:
-    """Build and train."""
+    """Build and train, with K folds once for each."""
+    folds = context.data.folds
+    if not folds:
+        return _fitted_on(context.data, job, context, meter, checkpoint, earlier_seconds)
+    trained: list[Trained] = []
+
+    def train(fold: int, own: trainer.Checkpoint) -> trainer.Report:
+        only = job if fold == 0 else job._replace(rungs=(), parent=None)
+        trained.append(_fitted_on(folds[fold], only, context, meter, own, earlier_seconds, is_told=fold == 0))
+        meter.add(trained[-1].report.seconds - meter.seconds)  # the limits are those of all folds
+        return trained[-1].report
+
+    report = trained_folds(len(folds), checkpoint, job.checkpoint_seconds, bool(earlier_seconds), train)
+    return trained[0]._replace(report=report)
+
+
+def _fitted_on(
+    data: trainer.Data,
+    job: Job,
+    context: WorkerContext,
+    meter: trainer.Meter,
+    checkpoint: trainer.Checkpoint,
+    earlier_seconds: float,
+    *,
+    is_told: bool = True,
+) -> Trained:
+    """Build and train on one split. is_told: whether the coordinator hears of every epoch."""
     with meter:
         written = genome.loads(job.genome)
         module = genome.build(written, seed=job.recipe.seed)
@@ -134,12 +161,12 @@ def _fitted(
 
     report = trainer.fit(
         module,
-        context.data,
+        data,
         _budget(job, earlier_seconds),
         on_rung,
         recipe=job.recipe,
         device=context.device,
-        on_epoch=lambda row: context.pipe.send(Row(job.number, asdict(row))),
+        on_epoch=(lambda row: context.pipe.send(Row(job.number, asdict(row)))) if is_told else None,
         started_seconds=meter.seconds,
         predicted_bytes=job.predicted_bytes,
         checkpoint=checkpoint,

@@ -43,7 +43,8 @@ def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
         torch.cuda.set_device(setup.device)
     try:
         data = placed(_images(setup), torch.device(setup.device))
-        data.digest()  # checkpoints name it; the data object caches it
+        for one in (data, *data.folds):
+            one.digest()  # checkpoints name it; the data object caches it
         _warm_up(data, setup.device)
     except (ValueError, RuntimeError) as error:
         pipe.send(Broken(str(error)))
@@ -69,7 +70,7 @@ def _images(setup: Setup) -> trainer.Data:
     if setup.images is not None and (found := opened(setup.images, is_checked=True)):
         data = data_of(found)
         return data if setup.mirror is None else data.same(mirror=setup.mirror)
-    return Dataset(setup.data, setup.root, setup.reading or Reading(), setup.mirror).load()
+    return Dataset(setup.data, setup.root, setup.reading or Reading(), setup.mirror, setup.folds).load()
 
 
 def _warm_up(data: trainer.Data, device: str) -> None:

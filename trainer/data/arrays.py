@@ -9,6 +9,7 @@ import numpy as np
 
 from trainer.data.axes import channels_first, images_first, order_of
 from trainer.data.labels import class_names, numbered, plain_labels
+from trainer.data.multilabel import marks
 from trainer.data.raw import Array, Images, Labels, Part, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
@@ -114,7 +115,7 @@ def raw_of(
     images = {split: _first(place, pair) for split, pair in pairs.items()}
     x, pixels, scale = _pixels(place, pairs, images, reading)
     y, classes = _labels(
-        place, pairs, names or reading.classes, {split: len(one) for split, one in x.items()}
+        place, pairs, names or reading.classes, {split: len(one) for split, one in x.items()}, reading
     )
     parts = {split: Part(x[split], y[split]) for split in pairs}
     _check_alike(place, parts)
@@ -159,8 +160,14 @@ def _pixels(
 
 
 def _labels(
-    place: str, pairs: Mapping[str, Pair], names: tuple[str, ...] | None, images: Mapping[str, int]
+    place: str,
+    pairs: Mapping[str, Pair],
+    names: tuple[str, ...] | None,
+    images: Mapping[str, int],
+    reading: Reading,
 ) -> tuple[Mapping[str, Labels], tuple[str, ...]]:
+    if reading.multilabel:
+        return _several(place, pairs, names, images)
     plain = {split: plain_labels(f"{place}: {pair.y_name}", pair.y, names) for split, pair in pairs.items()}
     order, classes = class_names(f"{place}: {pairs['train'].y_name}", plain["train"], names)
     y = {
@@ -170,6 +177,16 @@ def _labels(
         for split, one in plain.items()
     }
     return y, classes
+
+
+def _several(
+    place: str, pairs: Mapping[str, Pair], names: tuple[str, ...] | None, images: Mapping[str, int]
+) -> tuple[Mapping[str, Labels], tuple[str, ...]]:
+    _, known = marks(f"{place}: {pairs['train'].y_name}", pairs["train"].y, images["train"], names)
+    y = {
+        split: marks(f"{place}: {one.y_name}", one.y, images[split], known)[0] for split, one in pairs.items()
+    }
+    return y, known
 
 
 def _check_alike(place: str, parts: Mapping[str, Part]) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.augment import Augment, Draws, cut_out, draw, flip
+from trainer.data.balance import balanced_order
 from trainer.data.data import Data, Split
 from trainer.data.residence import Images, images
 from trainer.hardware.precision import Form
@@ -19,9 +20,9 @@ class Batch(NamedTuple):
     x: Tensor
     """Images (B, C, H, W)."""
     y: Tensor
-    """Labels (B,)."""
+    """Classes (B,), or labels (B, K) of 0 and 1."""
     other: Tensor | None = None
-    """Labels (B,) of the images that were mixed in."""
+    """Classes or labels of the images that were mixed in, likewise."""
     share: Tensor | None = None
     """Share of `y` in the mix, () float32; the rest is of `other`."""
 
@@ -57,6 +58,7 @@ class Epochs:
 
     Order and draws depend on seed and epoch alone, so that an epoch can be resumed in its middle. The last batch may be
     smaller; it is dropped if it would hold a single image, which batch norm cannot take.
+    balanced: whether an epoch has as many images of each class.
     rank, ranks: each of several processes takes its share of every batch.
     """
 
@@ -69,6 +71,7 @@ class Epochs:
         seed: int,
         *,
         mixup: float = 0.0,
+        balanced: bool = False,
         device: torch.device | None = None,
         rank: int = 0,
         ranks: int = 1,
@@ -77,6 +80,7 @@ class Epochs:
         self._device = split.x.device if device is None else device
         self._images: Images = images(split, augment.padding, self._device)
         self._seed, self._mixup, self._rank, self._ranks = seed, mixup, rank, ranks
+        self._is_balanced = balanced
         self._bounds = bounds(len(split), batch, ranks)
         self._mirrored = self._first_mirrored() if augment.flip else None
 
@@ -105,10 +109,15 @@ class Epochs:
         """Return the order of the images in an epoch (N,), and the draws of each in that order."""
         generator = self._generator(number + 1)
         height, width = self._split.x.shape[2:]
-        order = torch.randperm(len(self._split), generator=generator, device=generator.device)
+        order = self._order(generator)
         mirrored = None if self._mirrored is None else self._mirrored[order] ^ bool(number % 2)
         draws = draw(len(self._split), height, width, self._augment, generator, mirrored)
         return order, draws.to(self._device)
+
+    def _order(self, generator: torch.Generator) -> Tensor:
+        if self._is_balanced:
+            return balanced_order(self._split.y, generator)
+        return torch.randperm(len(self._split), generator=generator, device=generator.device)
 
     def _batch(self, chosen: Tensor, draws: Draws) -> Batch:
         x, y = self._images.take(chosen, draws)

@@ -10,6 +10,7 @@ import numpy as np
 
 from trainer.data.image_names import ImageNames, common_parts, has_suffix
 from trainer.data.label_texts import check_texts, whole_numbers
+from trainer.data.multilabel import parted
 from trainer.data.raw import Array
 from trainer.data.reading import Reading
 from trainer.data.rows import Table
@@ -19,6 +20,7 @@ from trainer.errors import DataError
 LOOKED_AT = 200  # rows by which the column of file names is found
 LABELS = ("label", "labels", "class", "class_name", "classname", "category", "target", "y")
 LABEL_NUMBERS = ("classid", "class_id", "labelid", "label_id")  # where no column has a name of `LABELS`
+MARKS = {"0": False, "1": True, "0.0": False, "1.0": True}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -26,10 +28,12 @@ class Labelled(NamedTuple):
     """What a table says of each row."""
 
     images: str  # name of the column
-    labels: Array  # (N,) whole numbers or strings
+    labels: (
+        Array | Sequence[tuple[str, ...]]
+    )  # (N,) whole numbers or strings; with multilabel, all labels of each row
     label: str  # name of the column, or of the columns of a one-hot table
     splits: Sequence[str] | None  # train, valid or test, of each row
-    classes: tuple[str, ...] | None  # of a one-hot table
+    classes: tuple[str, ...] | None  # of a table with a column for each class
 
 
 def image_column(table: Table, names: ImageNames, reading: Reading) -> str | None:
@@ -77,6 +81,8 @@ def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
     rest = [name for name in table.columns if name not in taken]
     known = [name for name in rest if name in known]
     label = reading.label or (known[0] if len(known) == 1 else rest[0] if len(rest) == 1 else None)
+    if reading.multilabel:
+        return _several(table, images, label, rest, splits, reading)
     if label is not None:
         if label not in table.columns:
             return None
@@ -92,6 +98,37 @@ def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
     raise DataError(f"{table.file} does not say which column is the label; say label: {_few(table, rest)}")
 
 
+def _several(
+    table: Table,
+    images: str,
+    label: str | None,
+    rest: Sequence[str],
+    splits: Sequence[str] | None,
+    reading: Reading,
+) -> Labelled | None:
+    """Return the labels in the cells of a column, or of columns of 0 and 1, one a label."""
+    if label is not None:
+        if label not in table.columns:
+            return None
+        return Labelled(images, parted(table.column(label), label, table.at), label, splits, None)
+    names = reading.classes or tuple(name for name in rest if _is_marks(table.column(name)))
+    if len(names) < 2:
+        raise DataError(
+            f"{table.file} has {len(names)} columns of 0 and 1; with multilabel: true, say label: COLUMN for a column "
+            "with all labels of an image, or have a column of 0 and 1 for each label"
+        )
+    cells = {name: table.column(name) for name in names}
+    if wrong := next((name for name in names if not _is_marks(cells[name])), None):
+        odd = next(row for row, cell in enumerate(cells[wrong]) if cell not in MARKS)
+        raise DataError(f"{table.at(odd)} has {cells[wrong][odd] or 'nothing'} in {wrong}; it must be 0 or 1")
+    marked = [tuple(name for name in names if MARKS[cells[name][row]]) for row in range(len(table.rows))]
+    return Labelled(images, marked, f"{names[0]} .. {names[-1]}", splits, tuple(names))
+
+
+def _is_marks(cells: Sequence[str]) -> bool:
+    return all(cell in MARKS for cell in cells)
+
+
 def _few(table: Table, names: Sequence[str]) -> str:
     """Return the columns with the fewest different texts, as what may be said."""
     return " or label: ".join(sorted(names, key=lambda name: len(set(table.column(name))))[:6])
@@ -105,7 +142,7 @@ def _splits(table: Table, taken: Sequence[str | None], known: Sequence[str]) -> 
 def _one_hot(table: Table, names: Sequence[str]) -> Array | None:
     """Return the marks (N, K) of columns of which each row marks one, else None."""
     cells = [table.column(name) for name in names]
-    if len(cells) < 2 or not all(cell in ("0", "1", "0.0", "1.0") for column in cells for cell in column):
+    if len(cells) < 2 or not all(map(_is_marks, cells)):
         return None
     marks: Array = np.asarray(cells, dtype=np.float64).T == 1
     return marks if (marks.sum(axis=1) == 1).all() else None

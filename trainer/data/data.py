@@ -18,7 +18,7 @@ from trainer.data.named import NAMED, read_named
 from trainer.data.raw import Array, Part, Raw
 from trainer.data.reading import Reading, Size
 from trainer.data.seen import Seen
-from trainer.data.split import Divided, divided
+from trainer.data.split import Divided, divided, folded
 from trainer.data.spool import blocks
 from trainer.errors import DataError
 
@@ -32,12 +32,16 @@ class Split:
     x: Tensor
     """uint8 (N, C, H, W), or uint16 where the pixels are deeper: 0 is black, and the largest number white."""
     y: Tensor
-    """int64 (N,)."""
+    """int64: the class of each image (N,), or for each image and label whether it has it, 0 or 1 (N, K)."""
     mapped: bool = False
     """Whether the images lie in a file that processes share; a copy of them would take memory in each."""
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def has(self, label: int) -> Tensor:
+        """Return whether each image is of a class, or has a label, bool (N,)."""
+        return self.y[:, label] == 1 if self.y.ndim == 2 else self.y == label
 
     def to(self, device: str | torch.device) -> "Split":
         x = self.x.to(device)
@@ -67,11 +71,19 @@ class Data:
     """What the reader understood of the files."""
     place: Path | None = None
     """The folder of the files from which the images are mapped; None where they are in memory alone."""
+    folds: tuple["Data", ...] = ()
+    """With K folds, the data once for each, of which the first is this split: valid is the fold, train all others."""
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image may have several labels, or none, in place of one class."""
+        return self.train.y.ndim == 2
 
     def to(self, device: str | torch.device) -> "Data":
         """Return the same data on another device; tensors already there are not copied."""
         train, valid, test = (split.to(device) for split in (self.train, self.valid, self.test))
-        return self.same(train=train, valid=valid, test=test)
+        folds = tuple(one.to(device) for one in self.folds)
+        return self.same(train=train, valid=valid, test=test, folds=folds)
 
     def same(self, **changes: Any) -> "Data":
         """Return the same images with other facts, or elsewhere; their digest is not counted again."""
@@ -113,6 +125,7 @@ def load(
     mirror: bool | None = None,
     download: bool = True,
     cache: str | os.PathLike[str] | None = None,
+    folds: int | None = None,
     **answers: Any,
 ) -> Data:
     """Load a data set by its name, or your own images in one of the layouts of docs/data.md, on the CPU.
@@ -126,30 +139,42 @@ def load(
     size: height and width to which pictures are resized, as one number or (height, width), or auto.
     mirror: whether flips keep the class; by default as known for the named sets, False for your own images.
     download: whether to download a named data set that is absent.
-    cache: a folder that keeps decoded images, which processes then share; without it, they are read each time.
+    cache: a folder that keeps decoded images, which processes then share; without it, they are read each time. Folds
+        are not kept in it.
+    folds: K for K folds of the images that are no test images, in place of one validation part: `Data.folds`.
     answers: what files leave open, by the fields of `trainer.data.reading.Reading`: alpha="white".
     Raises DataError, one sentence.
     """
     key = os.fspath(name_or_path)
     reading = Reading.parse({"size": size, **answers})
     if key not in NAMED:
-        own = _own(key, reading, seed, None if cache is None else Path(cache))
-        return own.same(reading=reading, mirror=bool(mirror))
+        own = _own(key, reading, seed, folds, None if cache is None else Path(cache))
+        facts = {"reading": reading, "mirror": bool(mirror)}
+        return own.same(**facts, folds=tuple(one.same(**facts) for one in own.folds))
     if said := ", ".join(reading.given()):
         raise DataError(f"{said} is given for {key}; it is for images of your own (./{key} is a path)")
     raw = _beside(read_named(key, root, download=download, mirror=mirror))
+    if folds is not None:
+        return _folded(raw, seed, folds)
     found = in_memory(divided(raw, seed))
     return found if cache is None else _shared(Path(cache), found)
 
 
-def _own(name: str, reading: Reading, seed: int, cache: Path | None) -> Data:
+def _own(name: str, reading: Reading, seed: int, folds: int | None, cache: Path | None) -> Data:
     from trainer.data.cached import cached
 
     def read() -> Divided:
         return divided(read_own(name, reading), seed)
 
+    if folds is not None:
+        return _folded(read_own(name, reading), seed, folds)
     said = {"seed": seed, **reading.given()}
     return (cached(cache, Path(name), said, read) if cache else None) or in_memory(read())
+
+
+def _folded(raw: Raw, seed: int, count: int) -> Data:
+    each = tuple(map(in_memory, folded(raw, count, seed)))
+    return replace(each[0], folds=each)
 
 
 def _shared(cache: Path, data: Data) -> Data:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 from trainer.data.data import Data
 from trainer.data.signs import class_counts, majority, signs, splits
@@ -28,8 +29,7 @@ def _lines(data: Data) -> Iterator[str]:
     if data.white != EIGHT_BITS:
         yield f"train values from the 1st to the 99th percentile, by channel: {', '.join(_percentiles(data))}"
     yield f"splits: {', '.join(_split(data, name, place) for place, name in enumerate(splits(data)))}"
-    name, share = majority(data)
-    yield f"{_classes(data)}; always answering {name} is right for {share:.1%} of valid"
+    yield f"{_classes(data)}; {_guess(data)}"
     if said := data.reading.given():
         yield f"as you said: {', '.join(f'{key}: {value}' for key, value in said.items())}"
     yield from (f"left out: {one.files:,} x {one.why}, such as {one.example}" for one in data.seen.skipped)
@@ -51,13 +51,24 @@ def _split(data: Data, name: str, place: int) -> str:
     return f"{len(splits(data)[name]):,} {name}" + (f" ({origin})" if origin else "")
 
 
+def _guess(data: Data) -> str:
+    """Return what saying always the same is right for; of several labels, how many an image has."""
+    if not data.is_multilabel:
+        name, share = majority(data)
+        return f"always answering {name} is right for {share:.1%} of valid"
+    labels = torch.cat([split.y.cpu().sum(1) for split in splits(data).values()])
+    bare = int((labels == 0).sum())
+    return f"{labels.double().mean():.2f} labels an image, {bare:,} of {len(labels):,} images have none"
+
+
 def _classes(data: Data) -> str:
+    kind = "labels" if data.is_multilabel else "classes"
     counts = sum(class_counts(data, split) for split in splits(data).values())
     pairs = list(zip(data.classes, counts.tolist(), strict=True))  # type: ignore[union-attr]
     if len(pairs) <= LISTED:
-        return f"{len(pairs)} classes: {', '.join(f'{name} {count:,}' for name, count in pairs)}"
+        return f"{len(pairs)} {kind}: {', '.join(f'{name} {count:,}' for name, count in pairs)}"
     fewest, most = min(pairs, key=lambda one: one[1]), max(pairs, key=lambda one: one[1])
-    return f"{len(pairs)} classes of {fewest[1]:,} ({fewest[0]}) to {most[1]:,} ({most[0]}) images"
+    return f"{len(pairs)} {kind} of {fewest[1]:,} ({fewest[0]}) to {most[1]:,} ({most[0]}) images"
 
 
 def to_json(data: Data) -> dict[str, Any]:
@@ -80,8 +91,14 @@ def to_json(data: Data) -> dict[str, Any]:
             one: {name: each[place] for name, each in counts.items()}
             for place, one in enumerate(data.classes)
         },
-        "majority": dict(zip(("class", "share"), majority(data), strict=True)),
+        **_json_guess(data),
         "left_out": [one._asdict() for one in data.seen.skipped],
         "notes": list(data.seen.notes),
         "doubtful": list(signs(data)),
     }
+
+
+def _json_guess(data: Data) -> dict[str, Any]:
+    if data.is_multilabel:
+        return {"multilabel": True}
+    return {"majority": dict(zip(("class", "share"), majority(data), strict=True))}

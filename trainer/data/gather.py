@@ -25,10 +25,10 @@ DAMAGED = "damaged"
 
 
 class Listed(NamedTuple):
-    """Files of one part, the number of the class of each, and of its group where there are groups."""
+    """Files of one part, the number of the class of each or its labels, and of its group where there are groups."""
 
     files: Sequence[File]
-    labels: Sequence[int]
+    labels: Sequence[int | Sequence[int]]
     groups: Sequence[int] | None = None
 
     def chosen(self, places: Sequence[int]) -> Listed:
@@ -196,8 +196,8 @@ def _part(listed: Listed, files: Sequence[Decoded], channels: int) -> Part:
     return Part(x, y, pages, "files of several pages")
 
 
-def _repeated(numbers: Sequence[int], counts: Sequence[int]) -> Labels:
-    return np.repeat(np.asarray(numbers, dtype=np.int64), counts)
+def _repeated(numbers: Sequence[int | Sequence[int]], counts: Sequence[int]) -> Labels:
+    return np.repeat(np.asarray(numbers, dtype=np.int64), counts, axis=0)
 
 
 def _sided(image: Held) -> str:

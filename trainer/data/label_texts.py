@@ -34,8 +34,8 @@ def check_texts(
         _refuse(texts, missing, at, f"has no {name}", "label or remove these rows")
     several = {text for text in different - said if _is_several(text, different)}
     if several:
-        mend = "so give one class for each (or all classes by classes: [..] if these are names)"
-        _refuse(texts, several, at, "has several labels", f"which are not supported, {mend}", name)
+        mend = "say multilabel: true, or give one class for each (or all by classes: [..] if these are names)"
+        _refuse(texts, several, at, "has several labels", mend, name)
 
 
 def _refuse(

@@ -52,8 +52,8 @@ def _of_one_hot(place: str, array: Array) -> Array:
     if (marks != 1).any():
         row = int(np.flatnonzero(marks != 1)[0])
         raise DataError(
-            f"{place} marks {int(marks[row])} classes of image {row}; several labels an image are not supported, "
-            "so give one class for each"
+            f"{place} marks {int(marks[row])} classes of image {row}; say multilabel: true if an image may have "
+            "several labels or none, or give one class for each"
         )
     return np.asarray(array.argmax(axis=1), dtype=np.int64)
 

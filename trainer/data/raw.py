@@ -25,7 +25,7 @@ def white_of(dtype: np.dtype[Any]) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Images (N, C, H, W) of 0..255, or of uint16 0..65535, and labels (N,)."""
+    """Images (N, C, H, W) of 0..255, or of uint16 0..65535, and classes (N,) or labels (N, K) of 0 and 1."""
 
     x: Images | Rows
     y: Labels

@@ -52,9 +52,12 @@ class Reading:
     pages: str | None = None
     # folders that are the classes; of arrays and tables the names of the classes in the order of their labels
     classes: tuple[str, ...] | None = None
+    # whether an image may have several labels, or none, in place of one class
+    multilabel: bool | None = None
     # patterns of files that are left out, such as *_mask.png
     skip: tuple[str, ...] | None = None
-    # columns of a table, or arrays of a file: images and labels; and the column of what may not be in two splits
+    # columns of a table, or arrays of a file: images and labels; and what may not be in two splits, as a patient:
+    # a column of a table, or of class folders a regular expression that finds it in a file's path, as patient(\d+)
     image: str | None = None
     label: str | None = None
     group: str | None = None
@@ -177,6 +180,12 @@ def _classes(key: str, value: Any) -> tuple[str, ...]:
     return words
 
 
+def _flag(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise DataError(f"{key} is {value!r}; it must be true or false")
+    return value
+
+
 _CHECKS: Mapping[str, Any] = {
     "layout": _text,
     "size": _size,
@@ -191,6 +200,7 @@ _CHECKS: Mapping[str, Any] = {
     "range": _range,
     "pages": _word(*PAGES),
     "classes": _classes,
+    "multilabel": _flag,
     "skip": _texts,
     "image": _text,
     "label": _text,

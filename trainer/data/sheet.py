@@ -35,7 +35,7 @@ def sheet(data: Data) -> bytes:
     for label in range(rows):
         top = GAP + label * row_height
         chosen = _chosen(data, label)
-        count = int((data.train.y == label).sum())
+        count = int(data.train.has(label).sum())
         draw.text((GAP, top), f"{data.classes[label]}: {count:,} train images", fill="white")
         for place, number in enumerate(chosen):
             image = _picture(data.train.x[number].cpu().numpy()).resize(
@@ -59,7 +59,7 @@ def shown(data: Data) -> str:
 
 def _chosen(data: Data, label: int) -> list[int]:
     """Return images of a class, evenly over their order."""
-    members = torch.nonzero(data.train.y.cpu() == label).flatten()
+    members = torch.nonzero(data.train.has(label).cpu()).flatten()
     if len(members) == 0:
         return []
     spots = np.linspace(0, len(members) - 1, min(EACH, len(members))).round().astype(int)

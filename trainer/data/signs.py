@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,7 +41,9 @@ def splits(data: Data) -> Mapping[str, Split]:
 
 
 def class_counts(data: Data, split: Split) -> Tensor:
-    """Return the images of each class, (K,)."""
+    """Return the images of each class, or with each label, (K,)."""
+    if data.is_multilabel:
+        return split.y.cpu().sum(0)
     return torch.bincount(split.y.cpu(), minlength=len(data.classes))
 
 
@@ -89,12 +92,13 @@ def equal_in_two_splits(data: Data) -> str | None:
 
 @sign
 def equal_in_two_classes(data: Data) -> str | None:
-    labels: dict[bytes, int] = {}
+    labels: dict[bytes, Any] = {}
     found = sum(labels.setdefault(key, label) != label for key, label in _hashes(data.train))
-    return f"{found:,} train images are equal to one of another class" if found else None
+    what = "with other labels" if data.is_multilabel else "of another class"
+    return f"{found:,} train images are equal to one {what}" if found else None
 
 
-def _hashes(split: Split) -> Iterator[tuple[bytes, int]]:
+def _hashes(split: Split) -> Iterator[tuple[bytes, Any]]:
     for x, y in zip(split.x.cpu().numpy(), split.y.tolist(), strict=True):
         yield hashlib.blake2b(x.tobytes(), digest_size=16).digest(), y
 
@@ -103,7 +107,8 @@ def _hashes(split: Split) -> Iterator[tuple[bytes, int]]:
 def classes_of_few_images(data: Data) -> str | None:
     counts = class_counts(data, data.train).tolist()
     few = [f"{name} ({count})" for name, count in zip(data.classes, counts, strict=True) if count < FEW]
-    return f"classes with fewer than {FEW} train images: {_listed(few)}" if few else None
+    kind = "labels" if data.is_multilabel else "classes"
+    return f"{kind} with fewer than {FEW} train images: {_listed(few)}" if few else None
 
 
 @sign
@@ -127,12 +132,21 @@ def classes_that_differ_in_case_alone(data: Data) -> str | None:
 @sign
 def mostly_one_class(data: Data) -> str | None:
     name, share = majority(data)
-    if share < MOSTLY:
+    if share < MOSTLY or data.is_multilabel:
         return None
     return (
         f"{share:.1%} of the validation images are {name}: a network that always says so has accuracy {share:.4f}, so "
-        "take balanced_accuracy or macro_f1 as the objective"
+        "take balanced_accuracy, macro_f1 or auc as the objective"
     )
+
+
+@sign
+def labels_that_every_image_has(data: Data) -> str | None:
+    if not data.is_multilabel:
+        return None
+    counts = class_counts(data, data.train).tolist()
+    always = [name for name, count in zip(data.classes, counts, strict=True) if count == len(data.train)]
+    return f"labels that every train image has: {_listed(always)}" if always else None
 
 
 @sign

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from trainer.data.data import Data
+from trainer.errors import DataError
 from trainer.loop.evaluation import Scores
-from trainer.report import Row
+from trainer.report import GOALS, Row
 
 Weights = dict[str, Tensor]
-GOALS = ("accuracy", "balanced_accuracy", "macro_f1")  # fields of scores by which an epoch may be the best
 
 
 class Best(NamedTuple):
@@ -17,6 +18,18 @@ class Best(NamedTuple):
     epoch: int
     scores: Scores
     weights: Weights
+
+
+def check_goal(goal: str, data: Data) -> None:
+    """Raise ValueError for a goal that is no score, DataError for one that these validation images do not have."""
+    if goal not in GOALS:
+        raise ValueError(f"goal is {goal!r}; it may be {', '.join(GOALS)}")
+    of_each = [data.valid.has(label).double().mean().item() for label in range(len(data.classes))]
+    if goal == "auc" and not any(0 < share < 1 for share in of_each):
+        raise DataError(
+            f"no class of {data.name} has validation images both of it and of others, so they have no AUC; take "
+            "another objective, or other validation images"
+        )
 
 
 def copy_weights(module: nn.Module) -> Weights:

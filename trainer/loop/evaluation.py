@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.data.batches import Normalise
@@ -13,8 +13,10 @@ from trainer.data.data import Data, Split
 from trainer.hardware.devices import device_of
 from trainer.hardware.modes import evaluating
 from trainer.hardware.precision import Form, usual
-from trainer.loop.loss import Logits, exits
+from trainer.loop.loss import Logits, exits, summed_loss
+from trainer.loop.tally import ByClass, Tally, answers, hit
 from trainer.outcome import is_memory
+from trainer.report import GOALS
 
 CUDA_BATCH = 1024  # least images of a batch on CUDA; on a CPU large batches leave the cache
 
@@ -24,17 +26,30 @@ class Scores:
     """How well a network does on a split."""
 
     accuracy: float
-    """Share of the images that the last exit classifies correctly."""
+    """Share of the images that the last exit classifies correctly; of several labels an image, all must be right."""
     loss: float
-    """Mean cross-entropy of the last exit, labels not smoothed."""
+    """Mean cross-entropy of the last exit, labels not smoothed; of several labels, the mean of their binary ones."""
     exits: tuple[float, ...]
     """The accuracy of every exit."""
     predicted: Tensor | None = field(default=None, compare=False, repr=False)
-    """int64 (N,), the class that the last exit gives each image, on the CPU; where it was asked for."""
+    """int64 (N,), the class that the last exit gives each image, or its labels (N, K) of 0 and 1, on the CPU; where it
+    was asked for."""
     balanced_accuracy: float = 0.0
-    """Mean over the classes of the share of their images that the last exit classifies correctly."""
+    """Mean over the classes of the share of their images that the last exit classifies correctly; of several labels,
+    the mean over the labels and over the images with and without it."""
     macro_f1: float = 0.0
     """Mean over the classes of the F1 score of the last exit; classes that are neither there nor said do not count."""
+    auc: float | None = None
+    """Mean over the classes of the area under the ROC curve of each against all others (`trainer.loop.auc`); None where
+    all images are of one class, and for splits of very many logits where it was not asked for."""
+    by_class: ByClass = field(default_factory=dict, compare=False, repr=False)
+    """For each class: `images`, `predicted`, `right`, and `auc`, as in a report."""
+    confusion: list[list[int]] | None = field(default=None, compare=False, repr=False)
+    """Images by class (rows) and predicted class (columns); None for many classes."""
+
+    def as_valid(self) -> dict[str, Any]:
+        """Return the scores by which an epoch may be the best, by their names in a row and a report."""
+        return {f"valid_{name}": getattr(self, name) for name in GOALS}
 
     @property
     def mean_accuracy(self) -> float:
@@ -52,38 +67,39 @@ def evaluate(
     precision: str = "auto",
     layout: str = "auto",
     predictions: bool = False,
+    auc: bool = False,
 ) -> Scores:
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
 
     The module is moved to the device and into the layout; its train or eval mode is restored.
     precision, layout: as in a recipe; auto is what suits most networks.
     predictions: whether the scores hold the class of each image.
+    auc: whether the AUC is computed however many logits the split has; it is for fewer than 67 million.
     Raises ValueError for an empty split or an absent device, ModuleError for an output that is not logits.
     """
     losses: list[Tensor] = []
     hits: list[Tensor] = []
-    said_classes: list[Tensor] = []
-    tallies: list[Tensor] = []
+    said: list[Tensor] = []
+    tally = Tally(split, len(data.classes), device_of(device), rank=auc)
     # No .item() in the loop: the sums stay on the device, so that the host never waits.
-    with _answers(module, split, data, device, batch, precision, layout) as answers:
-        classes = torch.arange(len(data.classes), device=device)
-        for logits, y in answers:
-            losses.append(F.cross_entropy(logits[-1], y, reduction="sum"))
-            tallies.append(_tally(logits[-1].argmax(1), y, classes))
-            hits.append(torch.stack([(one.argmax(1) == y).sum() for one in logits]))
+    with _batches(module, split, data, device, batch, precision, layout) as batches:
+        for logits, y in batches:
+            losses.append(summed_loss(logits[-1], y))
+            tally.add(logits[-1], y)
+            hits.append(torch.stack([hit(one, y).sum() for one in logits]))
             if predictions:
-                said_classes.append(logits[-1].argmax(1))
+                said.append(answers(logits[-1], y))
         loss = torch.stack(losses).cpu().double().sum().item() / len(split)
         correct = torch.stack(hits).sum(0).tolist()
-        right, said, there = torch.stack(tallies).sum(0).cpu().double()
     accuracies = tuple(count / len(split) for count in correct)
     return Scores(
         accuracies[-1],
         loss,
         accuracies,
-        torch.cat(said_classes).cpu() if predictions else None,
-        balanced_accuracy=_mean(right / there, there > 0),
-        macro_f1=_mean(2 * right / (said + there), said + there > 0),
+        torch.cat(said).cpu() if predictions else None,
+        by_class=tally.by_class(),
+        confusion=tally.confusion(),
+        **tally.scores(),
     )
 
 
@@ -98,13 +114,13 @@ def exit_logits(
     layout: str = "auto",
 ) -> Logits:
     """Return the logits of every exit for a split, each float32 (N, classes) on the CPU; otherwise as `evaluate`."""
-    with _answers(module, split, data, device, batch, precision, layout) as answers:
-        parts = [logits for logits, _ in answers]
+    with _batches(module, split, data, device, batch, precision, layout) as batches:
+        parts = [logits for logits, _ in batches]
         return tuple([torch.cat(of_exit).cpu() for of_exit in zip(*parts, strict=True)])
 
 
 @contextmanager
-def _answers(
+def _batches(
     module: nn.Module,
     split: Split,
     data: Data,
@@ -126,23 +142,20 @@ def _answers(
         yield ((exits(module, normalise(x.to(place)), len(data.classes)), y.to(place)) for x, y in pairs)
 
 
-def _tally(said: Tensor, y: Tensor, classes: Tensor) -> Tensor:
-    """Return, for each class, how many images are of it and are said to be, are said to be, and are of it: (3, K)."""
-    # Comparisons in place of bincount, for which the host would wait.
-    says, has = said[:, None] == classes, y[:, None] == classes
-    return torch.stack([(says & has).sum(0), says.sum(0), has.sum(0)])
-
-
-def _mean(values: Tensor, counts: Tensor) -> float:
-    """Return the mean of the values that count."""
-    return values[counts].mean().item()
-
-
 class Evaluator:
     """Scores one module on the valid images; after running out of memory, in batches of half the size."""
 
-    def __init__(self, module: nn.Module, data: Data, device: torch.device, form: Form, batch: int) -> None:
-        self._module, self._data, self._device, self._form = module, data, device, form
+    def __init__(
+        self,
+        module: nn.Module,
+        data: Data,
+        device: torch.device,
+        form: Form,
+        batch: int,
+        *,
+        auc: bool = False,
+    ) -> None:
+        self._module, self._data, self._device, self._form, self._auc = module, data, device, form, auc
         self._batch = max(batch, CUDA_BATCH) if device.type == "cuda" else batch
 
     def __call__(self) -> Scores:
@@ -165,4 +178,5 @@ class Evaluator:
             self._batch,
             precision=form.precision,
             layout=form.layout,
+            auc=self._auc,
         )

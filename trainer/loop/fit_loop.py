@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from trainer.budget import Budget
+from trainer.data.balance import check_balance
 from trainer.data.data import Data
 from trainer.hardware.devices import device_of
 from trainer.hardware.flops import work
@@ -19,13 +20,13 @@ from trainer.hardware.peak_memory import Peak
 from trainer.hardware.ranks import Ranks
 from trainer.hardware.time_by_part import TimeByPart
 from trainer.hardware.warm_up import warm_up
-from trainer.loop.best_weights import GOALS, copy_weights
+from trainer.loop.best_weights import check_goal, copy_weights
 from trainer.loop.checkpoint import Checkpoint, CheckpointError
 from trainer.loop.context import TrainContext
 from trainer.loop.training import Training
 from trainer.outcome import Outcome, of_error, with_memory
 from trainer.recipe import Recipe
-from trainer.report import Report, Row, torch_facts
+from trainer.report import GOALS, Report, Row, torch_facts
 
 OnRung = Callable[[int, Mapping[str, float]], bool]
 OnEpoch = Callable[[Row], object]
@@ -51,8 +52,9 @@ def fit(
     """Train a module by the recipe until it is done, pruned, out of budget, stopped or failed, and report.
 
     module: forward takes images (B, C, H, W), float32 or bfloat16, and returns logits (B, classes), or a tuple of
-    them, one per exit; the loss is their sum weighted by `module.exit_weights` (1 each by default), and the scores are
-    those of the last exit. The module is moved to the device and ends with its last weights, in its original mode.
+    them, one per exit. Their softmax are the probabilities, or their sigmoid where images have several labels. The loss
+    is the sum over the exits weighted by `module.exit_weights` (1 each by default), the scores are those of the last
+    exit. The module is moved to the device and ends with its last weights, in its original mode.
     A recipe with `freeze` needs `module.early_heads`: the names of the submodules that only earlier exits need.
     on_rung(epoch, {valid_accuracy, valid_loss, .., seconds}): called after the epochs in budget.rungs; True prunes.
     on_epoch(row): called after every epoch. The seconds of both callbacks are not charged; their exceptions propagate.
@@ -62,16 +64,17 @@ def fit(
     equals that of an uninterrupted training bit for bit. It is not deleted at the end.
     stop_asked: polled before every step; once it returns True the outcome is interrupted.
     ranks: this process among several that train the same network together (trainer.Ranks).
-    goal: the score by which an epoch is the best: accuracy, balanced_accuracy or macro_f1.
+    goal: the score by which an epoch is the best: accuracy, balanced_accuracy, macro_f1 or auc.
 
     When the device runs out of memory, the step is repeated with its batch in two halves, gradients added, and so are
     all later steps. Any other exception of the module or the device becomes an outcome of the report; only
     KeyboardInterrupt and the like propagate. On the CPU, equal module, data, recipe, threads and form (precision and
     layout) give equal weights bit for bit, and the global random state is restored.
-    Raises DeviceError for an absent device, CheckpointError for a checkpoint of another training.
+    Raises DeviceError for an absent device, CheckpointError for a checkpoint of another training, DataError for a
+    recipe that does not suit the labels.
     """
-    if goal not in GOALS:
-        raise ValueError(f"goal is {goal!r}; it may be {', '.join(GOALS)}")
+    check_goal(goal, data)
+    check_balance(recipe, data)
     place = device_of(device)
     meter = Meter(place, started_seconds)
     parts = TimeByPart(place)
@@ -131,10 +134,8 @@ def _ask(row: Row, budget: Budget, on_rung: OnRung | None, ending: Outcome | Non
     if on_rung is None or not row.complete or row.epoch not in budget.rungs or row.valid_loss is None:
         return ending
     numbers = {
-        "valid_accuracy": row.valid_accuracy,
+        **{f"valid_{name}": getattr(row, f"valid_{name}") or 0.0 for name in GOALS},
         "valid_loss": row.valid_loss,
-        "valid_balanced_accuracy": row.valid_balanced_accuracy or 0.0,
-        "valid_macro_f1": row.valid_macro_f1 or 0.0,
         "seconds": row.seconds,
     }
     if on_rung(row.epoch, numbers) and ending is None:
@@ -170,17 +171,17 @@ def _report(
         reason=reason,
         epochs=progress.epochs,
         best_epoch=best.epoch if best else None,
-        valid_accuracy=best.scores.accuracy if best else None,
         valid_loss=best.scores.loss if best else None,
         exits=best.scores.exits if best else (),
-        valid_balanced_accuracy=best.scores.balanced_accuracy if best else None,
-        valid_macro_f1=best.scores.macro_f1 if best else None,
+        by_class=best.scores.by_class if best else {},
+        confusion=best.scores.confusion if best else None,
         curve=tuple(progress.curve),
         recipe=recipe.to_dict(),
         seed=recipe.seed,
         best_weights=best.weights if best else None,
         # Weights that are not finite are of no use, and a broken device cannot give them.
         last_weights=copy_weights(module) if ending.outcome != "failed" else None,
+        **(best.scores.as_valid() if best else {"valid_accuracy": None}),
         **measured,
         **torch_facts(),
         **_speed(module, training, ending, context),

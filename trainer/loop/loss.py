@@ -59,18 +59,25 @@ def exit_weights(module: nn.Module, exits: int) -> tuple[float, ...]:
 
 
 def exit_loss(
-    logits: Logits, batch: Batch, weights: tuple[float, ...], smoothing: float, distil: float = 0.0
+    logits: Logits,
+    batch: Batch,
+    weights: tuple[float, ...],
+    smoothing: float,
+    distil: float = 0.0,
+    class_weights: Tensor | None = None,
 ) -> Tensor:
     """Return the weighted sum over the exits of their losses, in float32; exits of weight 0 learn nothing.
 
-    The loss of an exit is the mean cross-entropy with smoothed labels. Of every exit but the last, the share `distil`
-    is the divergence from the last exit's answers instead, which learn nothing by it. Where pairs of images were mixed
-    (mixup), the losses of the two labels are mixed by the same share.
+    The loss of an exit is the mean cross-entropy with smoothed labels; of several labels an image, the mean over the
+    labels of their binary cross-entropy. Of every exit but the last, the share `distil` is the divergence from the last
+    exit's answers instead, which learn nothing by it. Where pairs of images were mixed (mixup), the losses of the two
+    labels are mixed by the same share.
+    class_weights: of `trainer.data.balance`; each image's loss is multiplied by the weight of its class.
     """
-    losses = [_loss(one, batch, smoothing) for one in logits]
+    losses = [_loss(one, batch, smoothing, class_weights) for one in logits]
     if distil:
         losses[:-1] = [
-            torch.lerp(loss, _divergence(one, logits[-1].detach()), distil)
+            torch.lerp(loss, _divergence(one, logits[-1].detach(), batch.y.ndim == 2), distil)
             for loss, one in zip(losses, logits[:-1], strict=False)
         ]
     pairs = [*zip(weights, losses, strict=True)]
@@ -78,17 +85,39 @@ def exit_loss(
     return sum(terms[1:], start=terms[0])
 
 
-def _divergence(logits: Tensor, teacher: Tensor) -> Tensor:
+def summed_loss(logits: Tensor, y: Tensor) -> Tensor:
+    """Return the sum over the images of their losses, labels neither smoothed nor weighted."""
+    if y.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits, y.float(), reduction="sum") / y.shape[1]
+    return F.cross_entropy(logits, y, reduction="sum")
+
+
+def _divergence(logits: Tensor, teacher: Tensor, multilabel: bool) -> Tensor:
     """The mean Kullback-Leibler divergence of softened answers, on the scale of a cross-entropy's gradient.
 
     Source: Hinton, Vinyals and Dean, arXiv:1503.02531; between the exits of one network Phuong and Lampert, ICCV 2019.
     """
+    if multilabel:  # the sigmoid of z is the softmax of (z, 0): each label is a problem of two classes
+        logits, teacher = (
+            torch.stack((one, torch.zeros_like(one)), -1).flatten(0, 1) for one in (logits, teacher)
+        )
     soft, wanted = (F.log_softmax(one / SOFTNESS, dim=1) for one in (logits, teacher))
     return F.kl_div(soft, wanted, reduction="batchmean", log_target=True) * SOFTNESS**2
 
 
-def _loss(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:
-    first = F.cross_entropy(logits, batch.y, label_smoothing=smoothing)
+def _loss(logits: Tensor, batch: Batch, smoothing: float, class_weights: Tensor | None) -> Tensor:
+    first = _mean(logits, batch.y, smoothing, class_weights)
     if batch.other is None or batch.share is None:
         return first
-    return torch.lerp(F.cross_entropy(logits, batch.other, label_smoothing=smoothing), first, batch.share)
+    return torch.lerp(_mean(logits, batch.other, smoothing, class_weights), first, batch.share)
+
+
+def _mean(logits: Tensor, y: Tensor, smoothing: float, class_weights: Tensor | None) -> Tensor:
+    if y.ndim == 2:
+        weights = None if class_weights is None else torch.where(y == 1, class_weights[1], class_weights[0])
+        wanted = y.float() * (1 - smoothing) + smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, wanted, weights)
+    if class_weights is None:
+        return F.cross_entropy(logits, y, label_smoothing=smoothing)
+    each = F.cross_entropy(logits, y, label_smoothing=smoothing, reduction="none")
+    return (each * class_weights[y]).mean()

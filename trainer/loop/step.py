@@ -25,7 +25,7 @@ SAMPLES = 3  # first steps whose memory is sampled
 class Step:
     """Forward, loss, backward, clip, update, average: no operation waits for the device.
 
-    steps: steps of the whole schedule.
+    steps: steps of the whole schedule.  class_weights: of `trainer.data.balance`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Step:
         parts: TimeByPart,
         ranks: Ranks,
         peak: Peak | None = None,
+        class_weights: Tensor | None = None,
     ) -> None:
         self.run: Callable[..., Any] = module  # or the compiled module
         self.accumulate = recipe.accumulate  # parts of a batch
@@ -49,6 +50,7 @@ class Step:
         self._module, self._recipe, self._form = module, recipe, form
         self._classes, self._steps, self._device = classes, steps, device
         self._parts, self._peak, self._ranks = parts, peak, ranks
+        self._class_weights = None if class_weights is None else class_weights.to(device)
         # On CUDA a tensor, so that a captured step reads the current rate.
         self._lr = torch.tensor(recipe.lr, device=device) if device.type == "cuda" else None
         self.optimizer = optimizer_of(module, recipe, self._lr)
@@ -102,7 +104,8 @@ class Step:
         with self._form.autocast(self._device):
             logits = exits(run or self.run, batch.x, self._classes)
         weights = self.stage.weights(exit_weights(self._module, len(logits)))
-        return exit_loss(logits, batch, weights, self._recipe.label_smoothing, self._recipe.distil)
+        recipe = self._recipe
+        return exit_loss(logits, batch, weights, recipe.label_smoothing, recipe.distil, self._class_weights)
 
     def _gradient(self, part: Batch, share: float) -> Tensor:
         loss = self.loss(part)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from trainer.data.augment import Augment
+from trainer.data.balance import class_weights
 from trainer.data.batches import Batch, Epochs, Normalise
 from trainer.data.data import Data
 from trainer.data.residence import placed
@@ -62,14 +63,15 @@ class Training:
             self.form = _form(module, self._data, recipe, context, form)
             self._epochs = _epochs(self._data, recipe, context, self.form)
             self._steps = recipe.epochs * self._epochs.steps
-            self._step = _step(module, recipe, self.form, len(data.classes), self._steps, context)
+            self._step = _step(module, recipe, self.form, data, self._steps, context)
             self._runner = Runner(module, self._step, recipe, context)
             self.progress = Progress(torch.zeros((), device=device))
             if stored is not None:
                 self.progress = restore(stored, module, self._step, context)
                 if stored["compiled"]:
                     self._runner.use_compiled(next(self._epochs.epoch(0)))
-        self._evaluator = Evaluator(module, self._data, device, self.form, 2 * recipe.batch)
+        batch, is_ranked = 2 * recipe.batch, context.goal == "auc"
+        self._evaluator = Evaluator(module, self._data, device, self.form, batch, auc=is_ranked)
         self._deadline = Deadline(context.budget, len(data.valid) / min(recipe.batch, len(data.train)))
         self._pace = Pace(device)
         self.is_stopped = False  # by the user
@@ -218,18 +220,19 @@ def _form(module: nn.Module, data: Data, recipe: Recipe, context: TrainContext, 
 
 
 def _step(
-    module: nn.Module, recipe: Recipe, form: Form, classes: int, steps: int, context: TrainContext
+    module: nn.Module, recipe: Recipe, form: Form, data: Data, steps: int, context: TrainContext
 ) -> Step:
     return Step(
         module,
         recipe,
         form,
-        classes,
+        len(data.classes),
         steps,
         context.device,
         context.parts,
         context.ranks,
         context.peak,
+        class_weights(recipe, data),
     )
 
 
@@ -241,6 +244,7 @@ def _epochs(data: Data, recipe: Recipe, context: TrainContext, form: Form) -> Ep
         recipe.batch,
         recipe.seed,
         mixup=recipe.mixup,
+        balanced=recipe.balance == "sampling",
         device=context.device,
         rank=context.ranks.rank,
         ranks=context.ranks.size,
@@ -253,9 +257,7 @@ def _row(epoch: int, trained: Trained, scores: Scores, seconds: float) -> Row:
         complete=trained.complete,
         train_loss=finite(trained.loss),
         valid_loss=finite(scores.loss),
-        valid_accuracy=scores.accuracy,
         seconds=seconds,
         images_per_second=trained.images / max(trained.seconds, 1e-9),
-        valid_balanced_accuracy=scores.balanced_accuracy,
-        valid_macro_f1=scores.macro_f1,
+        **scores.as_valid(),
     )

@@ -14,7 +14,13 @@ PRECISIONS = ("auto", "fp32", "bf16")
 LAYOUTS = ("auto", "contiguous", "channels_last")
 COMPILE = ("auto", "always", "never")
 CONDITIONAL = ("momentum", "nesterov", "ema_decay")  # keys without effect beside some values of others
-LATER = ("nesterov", "distil", "freeze")  # keys that came after version 0.1.0; their defaults never change
+BALANCE = ("none", "weights", "sampling")
+LATER = (
+    "nesterov",
+    "distil",
+    "freeze",
+    "balance",
+)  # keys that came after version 0.1.0; their defaults never change
 # defaults of version 0.1.0 that have changed
 EARLIER: dict[str, Any] = {"optimizer": "sgd", "crop": None}
 
@@ -67,6 +73,9 @@ class Recipe:
     """Side in pixels of a square that is set to the mean; 0 for none."""
     mixup: float = 0.0
     """Alpha of the beta distribution by which pairs of images are mixed; 0 for none."""
+    balance: str = "none"
+    """How rare classes count like frequent ones: by weights of the loss (`weights`), by drawing as many images of each
+    class in an epoch (`sampling`), or not at all (`none`)."""
     average: str = "none"
     """Weights that are evaluated and stored: of the last step (`none`), moving average (`ema`) or `lookahead`."""
     ema_decay: float = 0.999
@@ -183,6 +192,7 @@ _RULES: dict[str, _Rule] = {
     "flip": _FLAG,
     "cutout": _whole(0, 1024),
     "mixup": _number(lambda v: 0 <= v <= 100, "a number of 0..100"),
+    "balance": _among(BALANCE),
     "average": _among(AVERAGES),
     "ema_decay": _number(lambda v: 0 < v < 1, "a number between 0 and 1"),
     "patience": _or_none(_whole(1, 100_000)),

@@ -38,6 +38,7 @@ class Images(NamedTuple):
     fewest: ClassSize  # of all images
     most: ClassSize
     grey: int  # images of three channels that are all alike
+    multilabel: bool = False  # whether an image may have several labels
 
     @property
     def total(self) -> int:
@@ -65,6 +66,7 @@ def look(place: str, reading: Reading = PLAIN, root: str | None = None) -> Image
         fewest=ordered[0],
         most=ordered[-1],
         grey=_grey(data),
+        multilabel=data.is_multilabel,
     )
 
 
@@ -88,10 +90,9 @@ def path_from(place: str, folder: Path) -> str:
 
 
 def _counts(data: Data) -> list[ClassSize]:
-    import torch
+    from trainer.data.signs import class_counts
 
-    labels = torch.cat([split.y for split in (data.train, data.valid, data.test)])
-    counts = torch.bincount(labels, minlength=len(data.classes)).tolist()
+    counts = sum(class_counts(data, split) for split in (data.train, data.valid, data.test)).tolist()  # type: ignore[union-attr]
     return [ClassSize(*one) for one in zip(data.classes, counts, strict=True)]
 
 

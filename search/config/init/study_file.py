@@ -68,10 +68,11 @@ def seen(images: Images) -> str:
     """Return a sentence that describes the images."""
     channels, height, width = images.input
     colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    kind = "labels" if images.multilabel else "classes"
     few, many = images.fewest.images, images.most.images
     each = f"{few:,}" if few == many else f"{few:,} ({images.fewest.name}) to {many:,} ({images.most.name})"
     return (
-        f"{images.name}: {images.total:,} images, {height}x{width}, {colour}; {images.classes} classes of {each}; "
+        f"{images.name}: {images.total:,} images, {height}x{width}, {colour}; {images.classes} {kind} of {each}; "
         f"{images.train:,} to train, {images.valid:,} to validate, {images.test:,} to test"
     )
 
@@ -108,7 +109,7 @@ def warnings(found: FirstStudy) -> list[str]:
     if images.grey:
         some = "all" if images.grey == images.total else f"{images.grey:,} of {images.total:,}"
         lines.append(f"{some} images are grey and are read as colour; store all of them as grey, or none")
-    if images.most.images > 3 * images.fewest.images:
+    if images.most.images > 3 * images.fewest.images and not images.multilabel:
         always = images.most.images / images.total
         lines.append(
             f"the classes are of unequal size: always answering {images.most.name} is right {always:.0%}"
@@ -128,15 +129,16 @@ def _data(images: Images, folder: Path) -> list[str]:
 
 
 def _objectives(found: FirstStudy) -> list[str]:
+    goal = "auc" if found.images.multilabel else "accuracy"
     if found.wishes.latency is None:
-        return [_line("objectives: {accuracy: maximize}", "or with `macs: minimize`, for a Pareto front")]
+        return [_line(f"objectives: {{{goal}: maximize}}", "or with `macs: minimize`, for a Pareto front")]
     most = formatting.seconds_in_ms(found.wishes.latency)
     return [
         *_remark(
             f"Latency is measured before a network is trained, and one slower than {most} is not trained. The limits "
             "of params and macs below are an estimate of what is so fast. The result is a Pareto front."
         ),
-        "objectives: {accuracy: maximize, latency: minimize}",
+        f"objectives: {{{goal}: maximize, latency: minimize}}",
     ]
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
+from search.objective import LEARNT, MEASURES
 from search.storage.trial_files import read_report
 
 # what is shown of an epoch
 CURVE = (
-    *("epoch", "complete", "train_loss", "valid_loss", "valid_accuracy", "seconds", "images_per_second"),
-    *("valid_balanced_accuracy", "valid_macro_f1"),
+    *("epoch", "complete", "train_loss", "seconds", "images_per_second"),
+    *(MEASURES[name].field for name in LEARNT),
 )
 
 

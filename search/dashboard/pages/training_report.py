@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from search.objective import LEARNT, MEASURES
+
 GROUPS = {
     "Result": (
-        *(
-            "epochs",
-            "best_epoch",
-            "valid_accuracy",
-            "valid_balanced_accuracy",
-            "valid_macro_f1",
-            "valid_loss",
-        ),
+        *("epochs", "best_epoch"),
+        *(MEASURES[name].field for name in LEARNT),
         *("exits", "latency"),
     ),
     "Speed": ("seconds", "earlier_seconds", "images_per_second", "step_seconds", "mfu"),

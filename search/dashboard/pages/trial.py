@@ -10,6 +10,7 @@ from genome.totals import totals
 from genome.yaml.source import SourceError
 from search.dashboard.genomes.node_costs import cost_charts
 from search.dashboard.genomes.unfolding import query_of, unfolded
+from search.dashboard.pages.class_results import class_rows, confusion_cells
 from search.dashboard.pages.downloads import downloads
 from search.dashboard.pages.epochs import epochs_of, report_of
 from search.dashboard.pages.exits import exits_page
@@ -21,6 +22,7 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
+from search.storage.record import fold_spread
 
 
 def trial_page(snapshot: Snapshot, number: int, motifs: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -37,6 +39,9 @@ def trial_page(snapshot: Snapshot, number: int, motifs: frozenset[str] = frozens
         **trial.record.to_json(),
         **row(snapshot, trial),
         "latency_of": trial.record.latency.to_json() if trial.record.latency else None,
+        "fold_spreads": {
+            name: spread for name in trial.record.folds if (spread := fold_spread(trial.record, name))
+        },
         "planned_epochs": trial.record.planned_epochs,
         "began_at": trial.began,
         "ended_at": trial.ended,
@@ -104,4 +109,7 @@ def _training(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
         "report_groups": groups(report),
         "seconds_by_part": seconds_by_part(report),
         "curve": epochs_of(snapshot, trial),
+        "by_class": [one._asdict() for one in class_rows(report, snapshot.attrs.classes)],
+        "classes": list(snapshot.attrs.classes),
+        "confusion": [[cell._asdict() for cell in cells] for cells in confusion_cells(report)],
     }

@@ -1,4 +1,5 @@
-"""The attributes of a study that the dashboard uses: stars and notes of trials, the last stop request, the last launch.
+"""The attributes of a study that the dashboard uses: stars and notes of trials, the last stop request, the last launch,
+the names of the classes.
 
 Optuna forbids writes to a finished trial. Each star and each note is therefore one attribute of the study, whose
 name holds the number of the trial.
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.run.launch import Launch
 from search.run.stop import STOP
+from search.storage.data_facts import DataFacts
 
 if TYPE_CHECKING:
     from search.storage.study import Store
@@ -29,6 +31,7 @@ class StudyAttrs:
     notes: Mapping[int, str] = field(default_factory=dict)  # by number of the trial
     stop_at: float | None = None  # unix seconds of the last stop request
     begun: Launch | None = None  # how the last run was launched
+    classes: tuple[str, ...] = ()  # of the images
 
     @staticmethod
     def of_attrs(attrs: Mapping[str, Any]) -> StudyAttrs:
@@ -42,7 +45,9 @@ class StudyAttrs:
                 notes[int(match[2])] = value[:LONGEST_NOTE]
         at = attrs.get(STOP)
         stop_at = float(at) if isinstance(at, int | float) else None
-        return StudyAttrs(frozenset(stars), notes, stop_at, Launch.of_attrs(attrs))
+        facts = DataFacts.of_attrs(attrs)
+        classes = tuple(map(str, facts.classes)) if facts else ()
+        return StudyAttrs(frozenset(stars), notes, stop_at, Launch.of_attrs(attrs), classes)
 
 
 def set_star(store: Store, number: int, is_starred: bool) -> None:

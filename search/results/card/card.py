@@ -22,8 +22,12 @@ import search, torch
 module, info = search.load_export(".")  # checks the sha256 of what it reads
 x = torch.rand(1, *info["input"])  # pixels in 0..1, (batch, channels, height, width)
 mean, std = (torch.tensor(info[k]).view(1, -1, 1, 1) for k in ("mean", "std"))
-print(info["classes"][module((x - mean) / std)[-1].argmax()])
+{answer}
 ```"""
+ONE = 'print(info["classes"][module((x - mean) / std)[-1].argmax()])'
+SEVERAL = """\
+probabilities = module((x - mean) / std)[-1].sigmoid()[0]
+print([name for name, p in zip(info["classes"], probabilities) if p > 0.5])"""
 PLAIN = """\
 `model.py` is the network in plain PyTorch, and needs torch and safetensors, not Genome:
 
@@ -49,7 +53,7 @@ def card(info: Mapping[str, Any], name: str, files: Collection[str], is_for_hub:
         ("Use", lambda: _use(info, files)),
         ("Images", lambda: _images(info)),
         ("Accuracy", lambda: accuracy(info)),
-        ("Accuracy by class", lambda: by_class(info)),
+        ("By label" if info.get("multilabel") else "Accuracy by class", lambda: by_class(info)),
         ("Confusion matrix", lambda: confusion(info)),
         ("Cost", lambda: _cost(info)),
         ("Latency", lambda: _latency(info)),
@@ -70,9 +74,12 @@ def _what(info: Mapping[str, Any]) -> str:
     )
     on = f" on {plain(info['data'])}" if info["training"] else ""
     came = f" It is {found}, trained{on}." if found else f" It was trained{on}." if on else ""
+    pixels = f"images of {height}x{width} pixels and {formatting.some(channels, 'channel')}"
+    does = f"puts {pixels} into {len(info['classes'])} classes"
+    if info.get("multilabel"):
+        does = f"says of {pixels} which of {len(info['classes'])} labels they have"
     return (
-        f"A network that puts images of {height}x{width} pixels and {formatting.some(channels, 'channel')} into "
-        f"{len(info['classes'])} classes: {info['params']:,} params, {formatting.short(info['macs'])} multiply-adds "
+        f"A network that {does}: {info['params']:,} params, {formatting.short(info['macs'])} multiply-adds "
         f"for one image.{came}"
     )
 
@@ -86,9 +93,10 @@ def _use(info: Mapping[str, Any], files: Collection[str]) -> str:
     if MODEL_FILE in files:
         parts.append(PLAIN)
         if info["pictures"]:
-            shell = "python model.py PICTURE...    # prints the class of each picture"
+            what = "labels" if info.get("multilabel") else "class"
+            shell = f"python model.py PICTURE...    # prints the {what} of each picture"
             parts.append(f"It reads pictures, too, where Pillow is installed:\n\n```sh\n{shell}\n```")
-    parts.append(USAGE)
+    parts.append(USAGE.replace("{answer}", SEVERAL if info.get("multilabel") else ONE))
     if info["pictures"]:
         parts.append("```sh\ngenome predict . PICTURE...\n```")
     return "\n\n".join(parts)
@@ -100,7 +108,8 @@ def _images(info: Mapping[str, Any]) -> str:
     channels = zip(info["mean"], info["std"], strict=True)
     rows = [(str(i), f"{mean:.6g}", f"{std:.6g}") for i, (mean, std) in enumerate(channels)]
     parts = [
-        f"Classes, in the order of the logits: {', '.join(words[:MOST_LISTED])}{more}.",
+        f"{'Labels' if info.get('multilabel') else 'Classes'}, in the order of the logits: "
+        f"{', '.join(words[:MOST_LISTED])}{more}.",
         _decoding(info),
         table(("channel", "mean", "std"), rows),
     ]

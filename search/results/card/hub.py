@@ -48,18 +48,20 @@ def architecture(name: str) -> str:
     return word if word[:1].isalpha() else f"network_{word}".rstrip("_")
 
 
-def front_matter(info: Mapping[str, Any], name: str) -> str:
+def front_matter(info: Mapping[str, Any], title: str) -> str:
     """Return the YAML between two lines of dashes; it has no licence, which only the owner can name."""
     head: dict[str, Any] = {"tags": list(TAGS), "pipeline_tag": TASK, "library_name": "pytorch"}
+    several = info.get("multilabel")
+    key, metric, name = ("auc", "roc_auc", "mean AUC") if several else ("accuracy",) * 3
     results = [
         {
             "task": {"type": TASK},
             "dataset": {"type": info["data"], "name": info["data"], "split": split},
-            "metrics": [{"type": "accuracy", "value": value, "name": "accuracy"}],
+            "metrics": [{"type": metric, "value": value, "name": name}],
         }
-        for split, value in (("test", info["accuracy"]["test"]), ("validation", info["accuracy"]["valid"]))
+        for split, value in (("test", info[key]["test"]), ("validation", info[key]["valid"]))
         if value is not None
     ]
     if results:
-        head["model-index"] = [{"name": name, "results": results}]
+        head["model-index"] = [{"name": title, "results": results}]
     return f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---\n\n"

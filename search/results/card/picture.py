@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from search.results.model_file import READ_AS
@@ -19,7 +20,7 @@ class Example(NamedTuple):
 
     # in the size and the colours of the network's input, before it is normalised
     png: bytes
-    # its class, and the one that the network gives it
+    # its class or labels, and what the network gives it
     wanted: str
     predicted: str
 
@@ -38,5 +39,12 @@ def example(data: Data | None, test: Scores | None) -> Example | None:
     pixels = data.test.x[0].cpu().permute(1, 2, 0).squeeze(2).contiguous().numpy()
     stored = io.BytesIO()
     Image.fromarray(pixels).save(stored, format="PNG")
-    wanted, predicted = int(data.test.y[0]), int(test.predicted[0])
-    return Example(stored.getvalue(), data.classes[wanted], data.classes[predicted])
+    wanted, predicted = (_named(one[0].tolist(), data.classes) for one in (data.test.y, test.predicted))
+    return Example(stored.getvalue(), wanted, predicted)
+
+
+def _named(found: int | list[int], classes: Sequence[str]) -> str:
+    """Return the name of a class, or the names of the labels that are marked with 1."""
+    if isinstance(found, int):
+        return classes[found]
+    return ", ".join(name for name, mark in zip(classes, found, strict=True) if mark) or "no label"

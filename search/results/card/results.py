@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,13 +12,28 @@ MOST_ROWS = 50  # classes that are listed; of more, those with the lowest accura
 MOST_CONFUSED = 20  # classes of a confusion matrix
 
 UNTOLD = "-"
+# title and key of what a report has of each class; of a label, recall and precision
+CELLS = (
+    ("", "accuracy"),
+    (" recall", "recall"),
+    (" precision", "precision"),
+    (" AUC", "auc"),
+    (" images", "images"),
+)
 
 
 def accuracy(info: Mapping[str, Any]) -> str:
     """Return the accuracy and the loss on the test and the validation images."""
+    several = info.get("multilabel")
+    words = (
+        ("all labels of an image right" if several else "accuracy", "accuracy"),
+        ("AUC, mean of the labels" if several else "AUC, mean of the classes", "auc"),
+        ("binary cross-entropy, mean of the labels" if several else "cross-entropy", "loss"),
+    )
     rows = [
         (name, *(_number(info[key][part]) for part in ("test", "valid")))
-        for name, key in (("accuracy", "accuracy"), ("cross-entropy", "loss"))
+        for name, key in words
+        if any(value is not None for value in info.get(key, {}).values())
     ]
     exits = {part: info["exits"][part] or [] for part in ("test", "valid")}
     if (count := max(map(len, exits.values()))) > 1:
@@ -39,6 +55,15 @@ def _remarks(info: Mapping[str, Any]) -> list[str]:
         found.append("No search and no training has seen the test images.")
     else:
         found.append("Whether the weights were trained on the test images is not known.")
+    if folds := (info["training"] or {}).get("folds"):
+        scores = [fold["valid_accuracy"] for fold in folds]
+        found.append(
+            f"The validation column is the mean over {len(folds)} folds; the standard deviation of its accuracy is "
+            f"{statistics.stdev(scores):.4f}. The weights are those of the first fold, which were trained on all "
+            "images but its own and the test images; the validation columns below are of that fold alone."
+            if len(folds) > 1
+            else "The budget ended after the first fold, of which the validation column is."
+        )
     if over := info.get("over_seeds"):
         spread = over.get("accuracy")
         if spread and spread["deviation"] is not None:
@@ -52,16 +77,18 @@ def by_class(info: Mapping[str, Any]) -> str:
     parts = {part: one for part, one in info["per_class"].items() if one}
     if not parts:
         return ""
-    rows = []
-    for i, word in enumerate(info["classes"]):
-        cells = [
-            cell for one in parts.values() for cell in (_number(one["accuracy"][i]), str(one["images"][i]))
-        ]
-        rows.append((plain(word), *cells))
-    head = ("class", *(title for part in parts for title in (part, f"{part} images")))
+    columns = {
+        f"{part}{title}": one[key] for part, one in parts.items() for title, key in CELLS if key in one
+    }
+    rows = [
+        (plain(word), *(_cell(column[i]) for column in columns.values()))
+        for i, word in enumerate(info["classes"])
+    ]
+    head = ("label" if info.get("multilabel") else "class", *columns)
     if len(rows) <= MOST_ROWS:
         return table(head, rows)
-    order = _worst_first(next(iter(parts.values()))["accuracy"])
+    first = next(iter(parts.values()))
+    order = _worst_first(first.get("accuracy") or first["recall"])
     return f"The {MOST_ROWS} classes with the lowest accuracy:\n\n{table(head, [rows[i] for i in order[:MOST_ROWS]])}"
 
 
@@ -77,6 +104,10 @@ def confusion(info: Mapping[str, Any]) -> str:
     words = [plain(word) for word in info["classes"]]
     cells = [(f"**{word}**", *map(str, row)) for word, row in zip(words, rows, strict=True)]
     return f"Test images by their class (rows) and the predicted class (columns):\n\n{table(('', *words), cells)}"
+
+
+def _cell(value: float | int | None) -> str:
+    return str(value) if isinstance(value, int) else _number(value)
 
 
 def _number(value: float | None) -> str:

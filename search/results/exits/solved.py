@@ -124,6 +124,11 @@ def _check(one: Trained, data: Data) -> None:
     facts = one.facts
     if len(one.plan.exits) < 2:
         raise StudyError(f"{one.name} has one exit; stopping early needs a network with two or more")
+    if facts.multilabel:
+        raise StudyError(
+            f"{one.name} says several labels of an image; the rules of leaving early are of one class an image, so its "
+            "exits run as a whole"
+        )
     if data.input != facts.input:
         theirs, ours = (genome.Shape(*shape) for shape in (data.input, facts.input))
         raise StudyError(f"the images of {data.name} are {theirs}; {one.name} takes {ours}")

@@ -50,12 +50,17 @@ def checked_file(
         "is_kept": is_kept,
         **({} if is_kept else {"why": f"its logits {told(error)}"}),
         "largest_difference": error if np.isfinite(error) else None,
-        "same_predictions": float(np.mean(found[-1].argmax(1) == wanted[-1].argmax(1))),
+        "same_predictions": float(np.mean(_answers(module, found) == _answers(module, wanted))),
         "images": len(images),
         "bytes": sum(map(len, stored.values())),
         "images_per_call": one.batch,
         **seen,
     }
+
+
+def _answers(module: Pixels, logits: Sequence[Any]) -> Any:
+    """Return the class of each image by the last exit, or each of its labels."""
+    return logits[-1] > 0 if module.is_multilabel else logits[-1].argmax(1)
 
 
 def largest_difference(found: Sequence[Any], wanted: Sequence[Any]) -> float:

@@ -178,8 +178,8 @@ BAD = [
     ),
     (
         HEAD + "objectives: [speed]\n" + SPACE,
-        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, balanced_accuracy, macro_f1, loss, params, "
-        "macs, latency, expected_macs, expected_latency, memory",
+        "s.yaml:3  objectives names 'speed'; an objective may be accuracy, balanced_accuracy, macro_f1, auc, loss, "
+        "params, macs, latency, expected_macs, expected_latency, memory",
     ),
     (
         HEAD + "objectives: [accuracy, expected_macs]\nexits: {drop: 0.5}\n" + SPACE,
@@ -199,7 +199,8 @@ BAD = [
     ),
     (
         HEAD + "objectives: [expected_macs]\n" + SPACE,
-        "s.yaml:3  objectives is expected_macs; one of accuracy, balanced_accuracy, macro_f1, loss must be among them",
+        "s.yaml:3  objectives is expected_macs; one of accuracy, balanced_accuracy, macro_f1, auc, loss must be "
+        "among them",
     ),
     (
         HEAD + "objectives: {accuracy: maximize, expected_macs: maximize}\n" + SPACE,
@@ -211,7 +212,7 @@ BAD = [
     ),
     (
         HEAD + "objectives: [params]\n" + SPACE,
-        "s.yaml:3  objectives is params; one of accuracy, balanced_accuracy, macro_f1, loss must be among them",
+        "s.yaml:3  objectives is params; one of accuracy, balanced_accuracy, macro_f1, auc, loss must be among them",
     ),
     (
         HEAD + "limits: {latency: fast}\n" + SPACE,

@@ -135,7 +135,13 @@ def test_combinations_of_holes_are_checked() -> None:
 def test_every_key_of_a_recipe_is_a_hole_or_says_why_not() -> None:
     assert set(ONE_VALUE) < set(KEYS)
     usual = {"optimizer": "adamw", "schedule": "cosine", "average": "ema", "precision": "fp32"}
-    usual |= {"layout": "contiguous", "compile": "never", "nesterov": "false", "flip": "false"}
+    usual |= {
+        "layout": "contiguous",
+        "compile": "never",
+        "balance": "weights",
+        "nesterov": "false",
+        "flip": "false",
+    }
     for key in set(KEYS) - set(ONE_VALUE):
         first = usual.get(key, "0.5")
         if key in ("batch", "accumulate", "crop", "cutout"):

@@ -134,6 +134,13 @@ REPORT = {"number": 0, "digest": "d" * 32, "curve": [{"epoch": 1, "valid_accurac
         {**REPORT, "curve": [{"epoch": "<b>", "valid_accuracy": "<b>"}, {"epoch": 1e400}, 3, None, "x", []]},
         {**REPORT, "curve": "<script>"},
         {**REPORT, "curve": {"a": 1}},
+        {**REPORT, "by_class": "<b>", "confusion": {"<b>": 1}},
+        {**REPORT, "by_class": {"images": ["<b>"], "predicted": [1], "right": [1]}, "confusion": [["<b>"]]},
+        {
+            **REPORT,
+            "by_class": {"images": [1, 2], "predicted": [3, 0], "right": [1, 0], "auc": ["<b>", {}]},
+            "confusion": [[1, -1], [1]],
+        },
     ],
 )
 def test_what_a_report_holds_is_shown_as_it_is(tmp_path: Path, report: dict[str, Any]) -> None:

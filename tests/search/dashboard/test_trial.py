@@ -13,10 +13,12 @@ from starlette.testclient import TestClient
 
 import genome
 from search.dashboard.genomes import picture as pictures
+from search.dashboard.pages.class_results import MOST_ROWS, class_rows, confusion_cells
 from search.dashboard.pages.downloads import CHUNK_BYTES, chunks, open_download, size_of
 from search.dashboard.pages.training_report import seconds_by_part
 from search.dashboard.studies.library import Library
 from search.dashboard.web.guard import POLICY
+from search.storage.data_facts import FACTS_ATTR
 from search.storage.study import Store
 from tests.search.dashboard.kept import Page, add, begin, client
 from tests.search.dashboard.test_hostile import HOSTILE
@@ -367,3 +369,54 @@ def test_the_curve_of_a_trial_that_runs_is_what_the_storage_has(tmp_path: Path) 
     page = web.get("/study/tiny/trial/0").text
     assert len(page.partition('<polyline class="line" points="')[2].partition('"')[0].split()) == 3
     assert "was stored during the training" in page
+
+
+def test_the_page_shows_every_class_and_the_confusion_matrix(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store, plan={"digest": "d"})
+    names = ["cat", "<b>dog</b>", "owl"]
+    facts = {
+        "name": "x",
+        "digest": "",
+        "input": [1, 8, 8],
+        "classes": names,
+        "mean": [0],
+        "std": [1],
+        "images": {},
+    }
+    store.study.set_user_attr(FACTS_ATTR, facts)
+    counts = {"images": [4, 6, 0], "predicted": [5, 4, 1], "right": [3, 4, 0], "auc": [0.75, 0.9, None]}
+    report = {
+        "number": 0,
+        "digest": "d",
+        "curve": [],
+        "by_class": counts,
+        "confusion": [[3, 0, 1], [2, 4, 0], [0, 0, 0]],
+    }
+    put(store, 0, report__json=json.dumps(report).encode())
+    web = client(tmp_path)
+    page = Page(web.get("/study/tiny/trial/0").text)
+    assert page.is_harmless()
+    cells = " ".join(text.strip() for text in page.texts if text.strip())
+    assert "cat 4 0.7500 0.6000 0.7500 <b>dog</b> 6 0.6667 1.0000 0.9000 owl 0 - 0.0000 -" in cells
+    assert "cat <b>dog</b> owl cat 3 0 1 <b>dog</b> 2 4 0 owl 0 0 0" in cells
+    values = web.get("/study/tiny/trial/0.json").json()
+    assert [[cell["shade"] for cell in row] for row in values["confusion"]] == [
+        [4, 0, 2],
+        [2, 4, 0],
+        [0, 0, 0],
+    ]
+
+
+def test_of_many_classes_the_page_lists_the_worst(tmp_path: Path) -> None:
+    many = MOST_ROWS + 3
+    counts = {"images": [many] * many, "predicted": [many] * many, "right": list(range(many))[::-1]}
+    rows = class_rows({"by_class": counts}, [])
+    assert [row.name for row in rows] == [str(k) for k in range(many - 1, many - 1 - MOST_ROWS, -1)]
+    assert confusion_cells({"confusion": [[1] * many] * many}) == []
+
+
+def test_the_page_shows_the_spread_over_the_folds(tmp_path: Path) -> None:
+    add(begin(tmp_path), accuracy=0.5, folds={"accuracy": [0.4, 0.5, 0.6], "loss": [0.5]})
+    page = Page(client(tmp_path).get("/study/tiny/trial/0").text)
+    assert "0.5000 ± 0.1000 (3 folds)" in page.text and "loss0.5000 (1 folds)" not in page.text

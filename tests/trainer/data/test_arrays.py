@@ -115,8 +115,11 @@ def test_labels_of_any_usual_form(labels: Any, classes: tuple[str, ...], tmp_pat
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        (np.arange(24).reshape(12, 2) % 2, "marks 0 classes of image 0; several labels"),
-        (np.ones((12, 3)), "marks 3 classes of image 0; several labels an image are not supported"),
+        (np.arange(24).reshape(12, 2) % 2, "marks 0 classes of image 0; say multilabel: true if"),
+        (
+            np.ones((12, 3)),
+            "marks 3 classes of image 0; say multilabel: true if an image may have several labels",
+        ),
         (np.arange(36).reshape(12, 3), "is not one-hot"),
         (np.linspace(0, 1, 12), "labels must be whole numbers or strings"),
         (np.arange(12) % 3 - 1, "holds the label -1; take the images that have no label out"),

@@ -84,7 +84,7 @@ def test_columns_that_mark_a_split(
 
 
 def test_two_columns_of_splits(tmp_path: Path) -> None:
-    rows = [(*row, ("train", "test")[n % 2], n % 5) for n, row in enumerate(flat(tmp_path / "images"))]
+    rows = [(*row, ("train", "test")[n % 2], n % 10) for n, row in enumerate(flat(tmp_path / "images"))]
     file = table(tmp_path / "labels.csv", ["file", "label", "split", "fold"], rows)
     assert sum(counts(load(file))[:2]) == counts(load(file))[2] == 15  # folds below an official test part
     assert images_of(load(file, group="fold")) == images_of(load(file))
@@ -212,7 +212,10 @@ def test_names_of_classes_in_another_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ([["cat", "dog"], ["cat"]], "holds a list for each image; several labels an image are not supported"),
+        (
+            [["cat", "dog"], ["cat"]],
+            "holds a list for each image; several labels an image are read from a table",
+        ),
         (["cat", None], "row 1 has no label (10 rows in all)"),
         ([True, None], "row 1 has no label (10 rows in all)"),
         ([1, None], "row 1 has no label (10 rows in all)"),

@@ -51,8 +51,10 @@ class After:
         replace(FULL, optimizer="adamw", average="ema", ema_decay=0.9),
         replace(FULL, average="lookahead", schedule="cosine", accumulate=2),
         replace(FULL, optimizer="muon"),
+        replace(FULL, balance="sampling"),
+        replace(FULL, balance="weights"),
     ],
-    ids=["sgd", "adamw-ema", "lookahead", "muon"],
+    ids=["sgd", "adamw-ema", "lookahead", "muon", "sampling", "weights"],
 )
 def test_stopped_anywhere_it_goes_on_to_the_bit(
     digits: Data, net: Make, tmp_path: Path, recipe: Recipe

@@ -212,6 +212,7 @@ def test_rungs_are_asked_and_can_prune(digits: Data, net: Make) -> None:
         "valid_loss": row.valid_loss,
         "valid_balanced_accuracy": row.valid_balanced_accuracy,
         "valid_macro_f1": row.valid_macro_f1,
+        "valid_auc": row.valid_auc,
         "seconds": row.seconds,
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trainer.data.gather import Listed, gather
+from trainer.data.groups import groups_of_files, numbered_groups
 from trainer.data.layouts.registry import OF_PICTURES, layout
 from trainer.data.levels import check_level, descend, said_classes, split_folders
 from trainer.data.name_classes import advice
@@ -43,7 +44,7 @@ def fits(path: Path, reading: Reading) -> bool:
     about="a folder with one subfolder per class, each with image files, at any depth",
     splits="folders train, val and test (training, valid, Test ..) above the class folders",
     fits=fits,
-    answers=(*OF_PICTURES, "skip"),
+    answers=(*OF_PICTURES, "skip", "group"),
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read class folders; files of the system, masks beside images and what is no image are passed over and counted.
@@ -54,7 +55,7 @@ def read(path: Path, reading: Reading) -> Raw:
     found = _told_classes(tree, reading)
     names = reading.classes or tuple(sorted({folder.path.name for folder in found.parts["train"]}))
     _check_names(tree.path, found, names)
-    listed = {part: _listed(folders, names) for part, folders in found.parts.items()}
+    listed = _grouped(path, reading, {part: _listed(each, names) for part, each in found.parts.items()})
     gathered = gather(path, listed, reading)
     seen = Seen(
         layout="class folders",
@@ -118,6 +119,15 @@ def _check_names(path: Path, found: _Classes, names: Sequence[str]) -> None:
         if strange:
             where, train = found.origins[part].rstrip("/"), found.origins["train"].rstrip("/")
             raise DataError(f"{path / where} has the class {strange[0]} that {path / train} has not")
+
+
+def _grouped(root: Path, reading: Reading, listed: Mapping[str, Listed]) -> Mapping[str, Listed]:
+    """Return the files with the groups that their paths name, where the user says how."""
+    if reading.group is None:
+        return listed
+    names = {part: groups_of_files(root, one.files, reading.group) for part, one in listed.items()}
+    numbers = numbered_groups(root, names)
+    return {part: one._replace(groups=numbers[part]) for part, one in listed.items()}
 
 
 def _listed(folders: Sequence[Folder], names: Sequence[str]) -> Listed:

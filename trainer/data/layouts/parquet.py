@@ -128,8 +128,8 @@ def _labels(file: Path, table: Any, label: str, reading: Reading) -> Array:
         )
     if any(isinstance(cell, list | dict) for cell in cells):
         raise DataError(
-            f"{file}: {label} holds a list for each image; several labels an image are not supported, so give one "
-            "class for each"
+            f"{file}: {label} holds a list for each image; several labels an image are read from a table or from "
+            "arrays (multilabel: true), so write them there, or give one class for each"
         )
     if not all(isinstance(cell, bool | int | float | str) for cell in cells):
         raise DataError(

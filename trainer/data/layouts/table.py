@@ -10,11 +10,13 @@ import numpy as np
 
 from trainer.data.columns import Labelled, image_column, labelled
 from trainer.data.gather import Listed, gather
+from trainer.data.groups import numbered_groups
 from trainer.data.image_names import ImageNames, common_parts
 from trainer.data.labels import class_names, numbered
 from trainer.data.layouts import folders
 from trainer.data.layouts.registry import OF_PICTURES, layout
-from trainer.data.raw import Array, Raw
+from trainer.data.multilabel import of_lists
+from trainer.data.raw import Labels, Raw
 from trainer.data.reading import Reading
 from trainer.data.rows import Table, is_of_pixels, is_table, read_table
 from trainer.data.seen import Seen, counted
@@ -37,7 +39,7 @@ class _Row(NamedTuple):
     """One image of a table."""
 
     file: Path
-    label: int | str
+    label: int | str | tuple[str, ...]
     group: str
     place: str
 
@@ -93,7 +95,7 @@ def _repeats_folders(table: Table, images: str, names: ImageNames) -> bool:
     "or a folder that has one",
     splits="a column split, or names of the tables or of their folders: train, val or valid, test",
     fits=_fits,
-    answers=(*OF_PICTURES, "skip", "image", "label", "group"),
+    answers=(*OF_PICTURES, "multilabel", "skip", "image", "label", "group"),
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read the images that tables name. Raises DataError for files that are not there, and for what is left open."""
@@ -103,11 +105,13 @@ def read(path: Path, reading: Reading) -> Raw:
     listings, passed = _listings(path, names, reading)
     rows = _rows(listings, names, reading)
     place = str(listings[0].table.file)
-    order, classes = class_names(
-        place, np.asarray([row.label for row in rows["train"]]), reading.classes or listings[0].about.classes
-    )
-    groups = _groups(rows) if reading.group else None
-    listed = {split: _listed(place, each, order, split, groups) for split, each in rows.items()}
+    known = reading.classes or listings[0].about.classes
+    labels, classes = (_several if reading.multilabel else _single)(place, rows, known)
+    groups = _groups(Path(place), rows) if reading.group else {}
+    listed = {
+        split: Listed([row.file for row in each], labels[split].tolist(), groups.get(split))
+        for split, each in rows.items()
+    }
     gathered = gather(root, listed, reading)
     seen = Seen(
         layout=_said(listings[0]),
@@ -210,18 +214,30 @@ def _rows_of(listing: _Listing, names: ImageNames, reading: Reading) -> list[tup
     return found
 
 
-def _groups(rows: Mapping[str, Sequence[_Row]]) -> Mapping[str, int]:
-    names = sorted({row.group for each in rows.values() for row in each})
-    return {name: number for number, name in enumerate(names)}
+def _groups(place: Path, rows: Mapping[str, Sequence[_Row]]) -> Mapping[str, list[int]]:
+    return numbered_groups(place, {split: [row.group for row in each] for split, each in rows.items()})
 
 
-def _listed(
-    place: str, rows: Sequence[_Row], order: Array, split: str, groups: Mapping[str, int] | None
-) -> Listed:
-    found = np.asarray([row.label for row in rows])
-    labels = numbered(place, found, order, len(rows), of_train=split == "train")
-    numbers = None if groups is None else [groups[row.group] for row in rows]
-    return Listed([row.file for row in rows], labels.tolist(), numbers)
+def _single(
+    place: str, rows: Mapping[str, Sequence[_Row]], names: tuple[str, ...] | None
+) -> tuple[Mapping[str, Labels], tuple[str, ...]]:
+    """Return the class of each image, by part, and the names of the classes."""
+    found = {split: np.asarray([row.label for row in each]) for split, each in rows.items()}
+    order, classes = class_names(place, found["train"], names)
+    return {
+        split: numbered(place, one, order, len(one), of_train=split == "train")
+        for split, one in found.items()
+    }, classes
+
+
+def _several(
+    place: str, rows: Mapping[str, Sequence[_Row]], names: tuple[str, ...] | None
+) -> tuple[Mapping[str, Labels], tuple[str, ...]]:
+    """Return the labels of each image, by part, and the names of the labels."""
+    lists = {
+        split: [row.label for row in each if isinstance(row.label, tuple)] for split, each in rows.items()
+    }
+    return of_lists(place, lists, names)
 
 
 def _beside(tree: Folder, rows: Mapping[str, Sequence[_Row]]) -> list[tuple[str, str]]:
