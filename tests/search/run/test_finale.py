@@ -91,7 +91,7 @@ def trained(result: Result) -> dict[tuple[int, int], SeedResult]:
 
 
 def spent(result: Result) -> None:
-    """change and submit are one moment"""
+    """Check that the budget is the sum of the trials, and each seed what its report says."""
     assert result.spent_seconds == pytest.approx(sum(r.seconds for r in result.records))
     for (number, seed), one in trained(result).items():
         report = report_of(result, number, seed)
