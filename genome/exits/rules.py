@@ -144,4 +144,7 @@ def chosen(rule: Rule, logits: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False

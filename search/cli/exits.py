@@ -60,7 +60,7 @@ def exits(
     from trainer import files
 
     checked_rule(rule)
-    wanted(drop, macs, latency, 1)  # before anything is read
+    wanted(drop, macs, latency)  # before anything is read
     one = trained(ref, runs, data_root)
     if onnx and one.folder is None:
         raise StudyError(f"--onnx writes into an export; run `genome export {ref} --to DIR` and name DIR")

@@ -57,14 +57,14 @@ def load_network(path: Path) -> tuple[Network, dict[str, Any]]:
     return module.eval(), info
 
 
-def checked_bytes(path: Path, name: str, info: Mapping[str, Any]) -> bytes:
+def checked_bytes(path: Path, name: str, info: Mapping[str, Any], mend: str = "export again") -> bytes:
     """Return a file of an export. Raises StudyError unless it is as its report says (sha256)."""
     try:
         content = (path / name).read_bytes()
     except OSError as error:
-        raise StudyError(f"{path / name} cannot be read ({error.strerror}); export again") from None
+        raise StudyError(f"{path / name} cannot be read ({error.strerror}); {mend}") from None
     if files.sha256(content) != info["files"].get(name):
-        raise StudyError(f"{path / name} was changed since it was exported (sha256); export again")
+        raise StudyError(f"{path / name} was changed since it was exported (sha256); {mend}")
     return content
 
 
@@ -79,11 +79,12 @@ def early_exit(path: Path, network: Network, info: Mapping[str, Any]) -> EarlyEx
                 f"`genome exits {path}`"
             )
         return None
-    rule = read_rule(path / EXITS_FILE, checked_bytes(path, EXITS_FILE, info), info)
+    again = f"run `genome exits {path}` again"
+    rule = read_rule(path / EXITS_FILE, checked_bytes(path, EXITS_FILE, info, again), info)
     try:
         return genome.EarlyExit(network, rule)
     except ValueError as error:
-        raise StudyError(f"{path / EXITS_FILE}: {error}; run `genome exits {path}` again") from None
+        raise StudyError(f"{path / EXITS_FILE}: {error}; {again}") from None
 
 
 def _check_images(info: Mapping[str, Any], plan: Plan, path: Path) -> None:
@@ -159,8 +160,9 @@ def read_report(folder: Path) -> dict[str, Any]:
         info = json.loads(path.read_bytes(), parse_constant=_no_number, parse_float=_finite)
     except FileNotFoundError:
         mend = "a folder that `genome export` wrote"
-        if inside := sorted(folder.glob(f"trial-*/{REPORT_FILE}")):
-            mend = f"one network of this front, such as {inside[0].parent}"
+        for kind, whole in (("trial", "front"), ("seed", "training")):
+            if inside := sorted(folder.glob(f"{kind}-*/{REPORT_FILE}")):
+                mend = f"one network of this {whole}, such as {inside[0].parent}"
         raise StudyError(f"{folder} has no {REPORT_FILE}; name {mend}") from None
     except NotADirectoryError:
         raise StudyError(f"{folder} is a file; name a folder that `genome export` wrote") from None

@@ -41,7 +41,7 @@ def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
 
     Raises StudyError for a genome without weights, and whatever reading it raises.
     """
-    if (Path(ref) / REPORT_FILE).exists():
+    if (Path(ref) / REPORT_FILE).exists() or any(Path(ref).glob(f"*-*/{REPORT_FILE}")):
         return _exported(Path(ref), data_root)
     study, number = split_trial(ref) if "#" in ref else (ref, None)
     if number is None:

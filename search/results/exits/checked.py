@@ -50,7 +50,7 @@ def onnx_files(one: Trained, rule: Rule, data: Data) -> tuple[dict[str, bytes], 
 
     chosen("onnx")  # raises where the extra is missing
     facts, early = one.facts, genome.EarlyExit(one.network, rule)
-    facts.check_files()
+    _check_depth(one, data)
     try:
         # norms are not folded: that would also join convolutions of two stages that read the same map
         whole = Pixels(one.network, one.plan, facts, fold=False)
@@ -63,6 +63,12 @@ def onnx_files(one: Trained, rule: Rule, data: Data) -> tuple[dict[str, bytes], 
         RUNNER_FILE: RUNNER.read_bytes(),
     }
     return content, _checked(content, early, facts, data.valid.x[:IMAGES].numpy())
+
+
+def _check_depth(one: Trained, data: Data) -> None:
+    for name, depth in ((one.name, one.facts.depth), (data.name, data.white.bit_length())):
+        if depth != 8:
+            raise StudyError(f"ONNX files take pixels of 8 bits, and those of {name} have {depth}; leave --onnx out")
 
 
 def _bytes(model: Any) -> bytes:

@@ -129,6 +129,8 @@ def _check(one: Trained, data: Data) -> None:
             f"{one.name} says several labels of an image; the rules of leaving early are of one class an image, so its "
             "exits run as a whole"
         )
+    if data.is_multilabel:
+        raise StudyError(f"the images of {data.name} have several labels, and {one.name} names one class of an image")
     if data.input != facts.input:
         theirs, ours = (genome.Shape(*shape) for shape in (data.input, facts.input))
         raise StudyError(f"the images of {data.name} are {theirs}; {one.name} takes {ours}")
@@ -198,11 +200,11 @@ def _params(one: Trained) -> list[int]:
 
 
 def _normalised(one: Trained, x: Tensor) -> Tensor:
-    """Return images as the network was trained on them, whatever the mean of these ones is."""
+    """Return images as the network was trained on them, whatever the mean and the depth of these ones are."""
     import torch
 
     mean, std = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (one.facts.mean, one.facts.std))
-    return x.float() * (1 / (one.facts.white * std)).float() + (-mean / std).float()
+    return x.float() * (1 / (torch.iinfo(x.dtype).max * std)).float() + (-mean / std).float()
 
 
 def _evenly(images: Tensor, count: int) -> Tensor:

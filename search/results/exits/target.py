@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
-from search import formatting
 from search.config.exits import ExitsSetting, share_of
 from search.errors import StudyError
 
@@ -33,8 +32,8 @@ class Wanted(NamedTuple):
         return {"kind": self.kind, "value": self.value, "text": self.text}
 
 
-def wanted(drop: str | None, macs: str | None, latency: str | None, whole: int) -> Wanted:
-    """Return the target of the options. whole: multiply-adds of the whole network.
+def wanted(drop: str | None, macs: str | None, latency: str | None, whole: int | None = None) -> Wanted:
+    """Return the target of the options. whole: multiply-adds of the whole network; None only checks what is written.
 
     Raises StudyError for two targets, or for one that is no number above 0 (a drop may be 0) with its unit.
     """
@@ -54,11 +53,9 @@ def wanted(drop: str | None, macs: str | None, latency: str | None, whole: int) 
         raise StudyError(f"--drop {error}") from None
 
 
-def _macs(text: str, whole: int) -> float:
-    units = {"x": float(whole), "": 1.0, **MULTIPLES}
-    return _number(
-        text, units, "--macs", f"a part of the whole ({formatting.short(whole)}) such as 0.4x, or 1.2M"
-    )
+def _macs(text: str, whole: int | None) -> float:
+    units = {"x": float(whole or 1), "": 1.0, **MULTIPLES}
+    return _number(text, units, "--macs", "a part of the whole such as 0.4x, or 1.2M")
 
 
 def _number(text: str, units: dict[str, float], option: str, such: str) -> float:

@@ -245,7 +245,7 @@ def test_predict_stops_early(export: Path, command: Callable[..., Said], tmp_pat
         (["mine", "--drop", "0.5"], "--drop is '0.5'; write points of accuracy such as 0.5%"),
         (["mine", "--drop", "-1%"], "--drop is '-1%'; write points"),
         (["mine", "--macs", "0x"], "--macs is '0x'; write a part of the whole"),
-        (["mine", "--macs", "nan"], "--macs is 'nan'; write a part of the whole"),
+        (["mine", "--macs", "nan"], "--macs is 'nan'; write a part of the whole such as 0.4x, or 1.2M"),
         (["mine", "--latency", "2"], "--latency is '2'; write a time such as 2ms"),
         (["mine", "--macs", "1M", "--drop", "1%"], "--drop and --macs are two targets; give one"),
         (
@@ -310,6 +310,40 @@ def test_other_images_of_the_same_classes_are_told(
     assert said.status == 0 and "are not those that mine was trained on" in said.err
 
 
+def test_images_of_another_depth_are_normalised_by_their_own_white(
+    export: Path, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    digits = trainer.load("digits")
+    parts = {"train": digits.train, "val": digits.valid, "test": digits.test}
+    deep = {f"{part}_x": (split.x.numpy().astype(np.uint16) * 257) for part, split in parts.items()}
+    labels = {f"{part}_y": split.y.numpy() for part, split in parts.items()}
+    np.savez(tmp_path / "deep.npz", **deep, **labels)
+    same = command("exits", "mine")
+    read = ("--read", "bits=16", "--read", "depth=16")
+    said = command("exits", "mine", "--data", tmp_path / "deep.npz", *read)
+    assert said.status == 0 and "are not those that mine was trained on" in said.err
+    assert _table(said) == _table(same), "the same brightness"
+    before = (export / EXITS_FILE).read_bytes()
+    said = command("exits", "mine", "--data", tmp_path / "deep.npz", *read, "--onnx")
+    assert said.status == 2
+    assert said.err.endswith("ONNX files take pixels of 8 bits, and those of deep have 16; leave --onnx out\n")
+    assert (export / EXITS_FILE).read_bytes() == before
+
+
+def _table(said: Said) -> list[str]:
+    return said.out.split("latency")[0].splitlines()
+
+
+def test_images_of_several_labels_are_refused(
+    export: Path, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (200, 1, 8, 8), dtype=np.uint8), rng.integers(0, 2, (200, 10), dtype=np.uint8)
+    np.savez(tmp_path / "several.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    said = command("exits", "mine", "--data", tmp_path / "several.npz", "--read", "multilabel=true")
+    assert said.status == 2 and "the images of several have several labels, and mine names one class" in said.err
+
+
 def test_a_network_of_one_exit(command: Callable[..., Said], written: Callable[..., Path]) -> None:
     assert command("search", written(space=ONE, trials=1)).status == 0
     said = command("exits", "runs/tiny/best")
@@ -337,6 +371,7 @@ RULE = {"rule": "entropy", "thresholds": [0.1], "temperatures": []}
         ({"rule": RULE}, "the rule has 1 thresholds; a network of 3 exits needs 2; run `genome exits"),
         ({"rule": {**RULE, "thresholds": ["a", 1]}}, "each must be a finite number"),
         ({"rule": None}, "cannot be read"),
+        ({"rule": {**RULE, "thresholds": [10**400, 1]}}, "each must be a finite number"),
     ],
 )
 def test_what_are_no_thresholds_of_this_network_is_refused(
@@ -359,8 +394,21 @@ def test_a_changed_and_a_foreign_file_are_refused(export: Path, command: Callabl
         search.load_export(export)
     assert command("exits", "mine").status == 0
     (export / EXITS_FILE).write_text((export / EXITS_FILE).read_text() + " ")
-    with pytest.raises(StudyError, match=r"was changed since it was exported \(sha256\)"):
+    with pytest.raises(StudyError, match=r"was changed since it was exported \(sha256\); run `genome exits"):
         search.load_export(export)
+    (export / EXITS_FILE).unlink()
+    with pytest.raises(StudyError, match=r"cannot be read \(No such file or directory\); run `genome exits"):
+        search.load_export(export)
+    assert command("exits", "mine").status == 0, "the command writes it anew"
+
+
+def test_the_folder_of_a_training_names_its_seeds(
+    trained: Path, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    shutil.copytree(trained.parent, tmp_path / "training")
+    said = command("exits", "training")
+    assert said.status == 2
+    assert said.err == "training has no report.json; name one network of this training, such as training/seed-0\n"
 
 
 def test_a_file_outside_the_export_is_not_touched(export: Path, command: Callable[..., Said]) -> None:

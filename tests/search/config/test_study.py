@@ -208,7 +208,7 @@ BAD = [
     ),
     (
         HEAD + "exits: {drop: 1%}\n" + SPACE,
-        "s.yaml:3  exits says how networks stop early, and no objective is of that; add expected_macs, or remove it",
+        "s.yaml:3  exits has no effect without the objective expected_macs or expected_latency; add one of them, or remove exits",
     ),
     (
         HEAD + "objectives: [params]\n" + SPACE,

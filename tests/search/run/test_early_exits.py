@@ -109,6 +109,9 @@ def test_table_and_export_have_them(ended: Result, command: Callable[..., Said])
     trainings = [json.loads(path.read_text()) for path in trial.rglob("report.json")]
     assert len(trainings) == 2  # of the search and of the finale
     assert [one["stopped"] for one in trainings if one["seed"] == info["seeds"]["train"]] == [info["stopped"]]
+    told, card = info["stopped"]["expected_macs"], (ended.folder / "best" / "README.md").read_text()
+    shown = f"{round(told['cost']):,}, accuracy {told['accuracy']:.4f}"
+    assert f"| mean multiply-adds where images leave early, valid | {shown} |" in card
 
 
 def test_pages_show_them(ended: Result) -> None:
@@ -117,6 +120,8 @@ def test_pages_show_them(ended: Result) -> None:
     for page in ("/study/tiny", "/study/tiny?cost=expected_macs", f"/study/tiny/trial/{first.number}"):
         shown = web.get(page)
         assert shown.status_code == 200 and "expected_macs" in shown.text and said in shown.text
+    two = next(one for one in ended.records if exits_of(one) == 2)
+    assert f"genome exits tiny#{two.number} --drop 2%" in web.get(f"/study/tiny/trial/{two.number}").text
 
 
 def test_measuring_changes_no_training(run: Callable[..., Result]) -> None:
