@@ -91,7 +91,9 @@ def _latency_for_nothing(config: StudyConfig) -> str | None:
 def _exits_for_nothing(config: StudyConfig) -> str | None:
     if config.stopping or config.exits == ExitsSetting():
         return None
-    return "exits says how networks stop early, and no objective is of that; add expected_macs, or remove it"
+    return (
+        "exits has no effect without the objective expected_macs or expected_latency; add one, or remove it"
+    )
 
 
 def _stops_over_labels(config: StudyConfig) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from search.config.exits import ExitsSetting
 from search.dashboard.pages.downloads import is_of_export
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
@@ -57,14 +58,18 @@ class TrialExits(NamedTuple):
 
 
 def exits_page(snapshot: Snapshot, trial: TrialView, exits: int) -> dict[str, Any] | None:
-    """Return the values of the section of exits, None for a network of one exit.
+    """Return the values of the section of exits, None for a network of one exit or of several labels an image.
 
     exits: of the network.
     """
-    if exits < 2:
+    if exits < 2 or snapshot.config.data.reading.multilabel:
         return None
-    command = f"genome exits {shlex.quote(snapshot.name)}#{trial.record.number}"
-    told: dict[str, Any] = {"command": command, "where": None, "trouble": None, "found": None}
+    told: dict[str, Any] = {
+        "command": _command(snapshot, trial),
+        "where": None,
+        "trouble": None,
+        "found": None,
+    }
     newest = max(_files(snapshot, trial), default=None, key=lambda one: one[0])
     if newest is None:
         return told
@@ -75,6 +80,13 @@ def exits_page(snapshot: Snapshot, trial: TrialView, exits: int) -> dict[str, An
         return {**told, "where": where, "found": _read(snapshot.folder, parts, exits)}
     except StudyError as error:
         return {**told, "where": where, "trouble": str(error)}
+
+
+def _command(snapshot: Snapshot, trial: TrialView) -> str:
+    """Return the command that finds thresholds, those of the study's objective where it has one."""
+    command, config = f"genome exits {shlex.quote(snapshot.name)}#{trial.record.number}", snapshot.config
+    differs = config.stopping and config.exits != ExitsSetting()
+    return f"{command} --drop {shlex.quote(config.exits.drop)}" if differs else command
 
 
 def _files(snapshot: Snapshot, trial: TrialView) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from search import formatting
+from search.objective import EXPECTED_LATENCY, EXPECTED_MACS
 from search.results.card.hub import front_matter
 from search.results.card.markdown import plain, table
 from search.results.card.origin import lineage, training
@@ -147,6 +148,13 @@ def _decoding(info: Mapping[str, Any]) -> str:
     )
 
 
+# by the objective: what is told of a network that stops early, and its number as text
+STOPPED: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    EXPECTED_MACS: ("mean multiply-adds", lambda cost: f"{round(cost):,}"),
+    EXPECTED_LATENCY: ("mean time of an image", formatting.seconds_in_ms),
+}
+
+
 def _cost(info: Mapping[str, Any]) -> str:
     rows = [
         ("params", f"{info['params']:,}"),
@@ -156,6 +164,10 @@ def _cost(info: Mapping[str, Any]) -> str:
     if one := MeasuredLatency.of_json(info.get("latency")):
         noise = formatting.milliseconds(one.noise)
         rows.append((f"latency of {one.key.setting}", f"{formatting.seconds_in_ms(one.seconds)} ± {noise}"))
+    for objective, one in (info.get("stopped") or {}).items():
+        what, cost = STOPPED[objective]
+        accuracy = f"accuracy {one['accuracy']:.4f}"
+        rows.append((f"{what} where images leave early, valid", f"{cost(one['cost'])}, {accuracy}"))
     if budget := info.get("budget"):
         rows += [
             ("device time of its trainings", formatting.seconds(budget["trial_seconds"])),

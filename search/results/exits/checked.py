@@ -68,7 +68,9 @@ def onnx_files(one: Trained, rule: Rule, data: Data) -> tuple[dict[str, bytes], 
 def _check_depth(one: Trained, data: Data) -> None:
     for name, depth in ((one.name, one.facts.depth), (data.name, data.white.bit_length())):
         if depth != 8:
-            raise StudyError(f"ONNX files take pixels of 8 bits, and those of {name} have {depth}; leave --onnx out")
+            raise StudyError(
+                f"ONNX files take pixels of 8 bits, and those of {name} have {depth}; leave --onnx out"
+            )
 
 
 def _bytes(model: Any) -> bytes:

@@ -130,7 +130,9 @@ def _check(one: Trained, data: Data) -> None:
             "exits run as a whole"
         )
     if data.is_multilabel:
-        raise StudyError(f"the images of {data.name} have several labels, and {one.name} names one class of an image")
+        raise StudyError(
+            f"the images of {data.name} have several labels, and {one.name} names one class of an image"
+        )
     if data.input != facts.input:
         theirs, ours = (genome.Shape(*shape) for shape in (data.input, facts.input))
         raise StudyError(f"the images of {data.name} are {theirs}; {one.name} takes {ours}")

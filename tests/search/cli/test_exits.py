@@ -326,7 +326,9 @@ def test_images_of_another_depth_are_normalised_by_their_own_white(
     before = (export / EXITS_FILE).read_bytes()
     said = command("exits", "mine", "--data", tmp_path / "deep.npz", *read, "--onnx")
     assert said.status == 2
-    assert said.err.endswith("ONNX files take pixels of 8 bits, and those of deep have 16; leave --onnx out\n")
+    assert said.err.endswith(
+        "ONNX files take pixels of 8 bits, and those of deep have 16; leave --onnx out\n"
+    )
     assert (export / EXITS_FILE).read_bytes() == before
 
 
@@ -341,7 +343,9 @@ def test_images_of_several_labels_are_refused(
     x, y = rng.integers(0, 256, (200, 1, 8, 8), dtype=np.uint8), rng.integers(0, 2, (200, 10), dtype=np.uint8)
     np.savez(tmp_path / "several.npz", train_x=x, train_y=y, test_x=x, test_y=y)
     said = command("exits", "mine", "--data", tmp_path / "several.npz", "--read", "multilabel=true")
-    assert said.status == 2 and "the images of several have several labels, and mine names one class" in said.err
+    assert (
+        said.status == 2 and "the images of several have several labels, and mine names one class" in said.err
+    )
 
 
 def test_a_network_of_one_exit(command: Callable[..., Said], written: Callable[..., Path]) -> None:
@@ -408,7 +412,10 @@ def test_the_folder_of_a_training_names_its_seeds(
     shutil.copytree(trained.parent, tmp_path / "training")
     said = command("exits", "training")
     assert said.status == 2
-    assert said.err == "training has no report.json; name one network of this training, such as training/seed-0\n"
+    assert (
+        said.err
+        == "training has no report.json; name one network of this training, such as training/seed-0\n"
+    )
 
 
 def test_a_file_outside_the_export_is_not_touched(export: Path, command: Callable[..., Said]) -> None:

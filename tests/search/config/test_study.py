@@ -208,7 +208,7 @@ BAD = [
     ),
     (
         HEAD + "exits: {drop: 1%}\n" + SPACE,
-        "s.yaml:3  exits has no effect without the objective expected_macs or expected_latency; add one of them, or remove exits",
+        "s.yaml:3  exits has no effect without the objective expected_macs or expected_latency; add one, or remove it",
     ),
     (
         HEAD + "objectives: [params]\n" + SPACE,

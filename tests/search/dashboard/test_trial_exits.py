@@ -71,6 +71,12 @@ def test_where_there_is_none_the_command_is_said(tmp_path: Path) -> None:
     assert 'id="exits"' not in web.get("/study/tiny/trial/1").text
 
 
+def test_a_network_that_says_several_labels_has_no_command(tmp_path: Path) -> None:
+    store = begin(tmp_path, data={"path": "several.npz", "multilabel": True})
+    add_three(store)
+    assert exits_of(client(tmp_path)) is None, "`genome exits` refuses it"
+
+
 def test_a_duplicate_shows_what_its_twin_has(web: TestClient, store: Store) -> None:
     add(store, text=genome.dump(genome.loads(THREE)), reused=0)
     assert exits_of(web, "/study/tiny/trial/1")["where"] == "trials/0/exits.json"
