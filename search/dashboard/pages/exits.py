@@ -65,7 +65,7 @@ def exits_page(snapshot: Snapshot, trial: TrialView, exits: int) -> dict[str, An
     if exits < 2 or snapshot.config.data.reading.multilabel:
         return None
     told: dict[str, Any] = {
-        "command": _command(snapshot, trial),
+        "command": _command(snapshot, trial) + _drop(snapshot),
         "where": None,
         "trouble": None,
         "found": None,
@@ -77,16 +77,21 @@ def exits_page(snapshot: Snapshot, trial: TrialView, exits: int) -> dict[str, An
     where = "/".join((*parts, EXITS_FILE))
     try:
         assert snapshot.folder is not None  # a file was found below it
-        return {**told, "where": where, "found": _read(snapshot.folder, parts, exits)}
+        found = _read(snapshot.folder, parts, exits)
+        return {**told, "command": _command(snapshot, trial), "where": where, "found": found}
     except StudyError as error:
         return {**told, "where": where, "trouble": str(error)}
 
 
 def _command(snapshot: Snapshot, trial: TrialView) -> str:
-    """Return the command that finds thresholds, those of the study's objective where it has one."""
-    command, config = f"genome exits {shlex.quote(snapshot.name)}#{trial.record.number}", snapshot.config
-    differs = config.stopping and config.exits != ExitsSetting()
-    return f"{command} --drop {shlex.quote(config.exits.drop)}" if differs else command
+    return f"genome exits {shlex.quote(snapshot.name)}#{trial.record.number}"
+
+
+def _drop(snapshot: Snapshot) -> str:
+    """Return the option for what the study's objective may lose, empty where that is the default."""
+    exits = snapshot.config.exits
+    differs = snapshot.config.stopping and exits != ExitsSetting()
+    return f" --drop {shlex.quote(exits.drop)}" if differs else ""
 
 
 def _files(snapshot: Snapshot, trial: TrialView) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -53,6 +53,8 @@ def test_the_page_shows_the_chosen_point_without_scripts(web: TestClient, kept: 
     page, told = Page(web.get(PAGE).text), exits_of(web)
     assert told["where"] == "trials/0/exits.json" and told["trouble"] is None and page.is_harmless()
     assert "hidden" in next(attrs for tag, attrs in page.elements if attrs.get("id") == "exits-sliders")
+    assert told["command"] == "genome exits tiny#0"
+    assert "target --drop 1%" in page.text and "genome exits tiny#0 with another rule or target" in page.text
     chosen = told["found"]["points"][told["found"]["chosen"]]
     assert chosen["shares"] == plain["valid"]["shares"] and chosen["accuracy"] == plain["valid"]["accuracy"]
     for row in plain["exits"]:
