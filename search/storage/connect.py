@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10  # in which a server must answer
 PATIENCE_SECONDS = 30.0  # that a running search waits for a server that restarts
 AGAIN_SECONDS = 0.5  # between two attempts to connect
+FIXED = "mode=ro&immutable=1"  # query of SQLite for a file that does not change
 LOCK_SECONDS = 60  # that SQLite waits for a reader, such as `genome best`, to release its lock
 
 
@@ -33,8 +34,9 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
     """
     import optuna
 
-    file = None if makes_tables else sqlite_file(url)
-    place = url if file is None else _uri_url(file, reading_query(file))
+    file, place = sqlite_file(url), url
+    if file is not None and not makes_tables and reading_query(file) == FIXED:
+        place = _uri_url(file, FIXED)
     # with the cache that optuna.create_study puts around a URL, which reads finished trials once
     return optuna.storages.get_storage(_open(place, url, LOCK_SECONDS, makes_tables))
 
@@ -195,7 +197,7 @@ def reading_query(file: Path) -> str:
     Without a write-ahead log, SQLite would make one there; such a file is taken not to change.
     """
     log = file.with_name(file.name + "-wal")
-    return "mode=ro" if log.exists() or os.access(file.parent, os.W_OK) else "mode=ro&immutable=1"
+    return "mode=ro" if log.exists() or os.access(file.parent, os.W_OK) else FIXED
 
 
 def without_password(url: str) -> str:

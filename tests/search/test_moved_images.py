@@ -52,7 +52,7 @@ def test_results_are_read_without_the_images(
     found = json.loads((tmp_path / "with" / "report.json").read_text())
     report = json.loads((tmp_path / "without" / "report.json").read_text())
     assert found["accuracy"].pop("test") is not None and report["accuracy"].pop("test") is None
-    for key in ("loss", "exits", "confusion"):
+    for key in ("loss", "auc", "exits", "confusion"):
         assert found[key].pop("test") is not None and report[key].pop("test") is None
     for key in ("per_class", "example", "files"):
         assert found.pop(key) is not None
