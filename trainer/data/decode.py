@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from trainer.data import dicom
+from trainer.data import deep, dicom
 from trainer.data.encoded import File
-from trainer.data.picture import BrokenPicture, fitted, measured, pictures, register_heif
+from trainer.data.picture import BrokenPicture, fitted, limited, measured, pictures, register_heif
 from trainer.data.reading import Reading, Size
 from trainer.data.spool import Held, kept, spool_folder
 from trainer.data.values import Span
@@ -48,9 +48,9 @@ def decoded(files: Sequence[File], reading: Reading, size: Size | None) -> list[
     return list(_each(partial(_decode, reading, size, spool_folder()), files, "decoding"))
 
 
-def all_sides(files: Sequence[File]) -> list[Size]:
-    """Return (height, width) of each file that Pillow opens; its pixels are not decoded."""
-    return [one for one in _each(_sides, files, "measuring") if one is not None]
+def all_sides(files: Sequence[File], reading: Reading) -> list[Size]:
+    """Return (height, width) of each file that is an image; its pixels are not decoded."""
+    return [one for one in _each(partial(_sides, reading), files, "measuring") if one is not None]
 
 
 def _each(one: Callable[[File], Out], files: Sequence[File], doing: str) -> Iterator[Out]:
@@ -113,14 +113,17 @@ def _decode(reading: Reading, size: Size | None, folder: Path | None, file: File
     return Decoded(kept(images, folder), spans, tuple(one.sides for one in found))
 
 
-def _sides(file: File) -> Size | None:
+def _sides(reading: Reading, file: File) -> Size | None:
     from PIL import Image
 
     try:
         if dicom.is_dicom(file):
             return dicom.sides(file)
-        register_heif(file)
-        with file.open("rb") as stream, Image.open(stream) as opened:
-            return opened.height, opened.width
+        with limited(reading):
+            if deep.is_tiff_beyond_pillow(file):
+                return deep.sides(file)
+            register_heif(file)
+            with file.open("rb") as stream, Image.open(stream) as opened:
+                return opened.height, opened.width
     except Exception:  # no library can open it: the reader of its pixels has the word
         return None

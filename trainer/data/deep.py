@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from trainer.data.encoded import File
 from trainer.data.extras import needed
 from trainer.data.pages import check_pages
 from trainer.data.raw import Array
-from trainer.data.reading import Reading
+from trainer.data.reading import Reading, Size
 from trainer.errors import DataError, OpenQuestion
 
 if TYPE_CHECKING:
@@ -54,11 +56,22 @@ def is_tiff_beyond_pillow(file: File) -> bool:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with file.open("rb") as stream, Image.open(stream) as opened:
+        with _quiet_pillow(), file.open("rb") as stream, Image.open(stream) as opened:
             tags: Any = getattr(opened, "tag_v2", {})
             return _is_beyond(tags)
     except UnidentifiedImageError:
         return True
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Keep Pillow from logging an error for each file of more bands than it knows: another library reads them."""
+    log = logging.getLogger("PIL.TiffImagePlugin")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _is_beyond(tags: Any) -> bool:
@@ -76,11 +89,21 @@ def _is_beyond(tags: Any) -> bool:
 
 def read_tiff(file: File, reading: Reading) -> Iterator[Array]:
     """Yield the pages of a TIFF as (H, W) or (H, W, C). Raises DataError where tifffile is not installed."""
-    tifffile = needed("tifffile", "deep", f"{file} is a TIFF of deep, signed or many channels")
-    with file.open("rb") as stream, tifffile.TiffFile(stream) as opened:
+    with file.open("rb") as stream, _tifffile(file).TiffFile(stream) as opened:
         check_pages(file, len(opened.pages), reading)
         for page in list(opened.pages)[: None if reading.pages == "each" else 1]:
             yield _page(file, page, reading)
+
+
+def sides(file: File) -> Size:
+    """Return (height, width) of a TIFF's first page without decoding it. Raises what tifffile raises."""
+    with file.open("rb") as stream, _tifffile(file).TiffFile(stream) as opened:
+        page = opened.pages[0]
+        return page.imagelength, page.imagewidth
+
+
+def _tifffile(file: File) -> Any:
+    return needed("tifffile", "deep", f"{file} is a TIFF of deep, signed or many channels")
 
 
 def check_limit(pixels: int) -> None:

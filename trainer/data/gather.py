@@ -86,7 +86,7 @@ def _size(parts: Mapping[str, Listed], reading: Reading) -> Size | None:
     if not isinstance(reading.size, str):
         return reading.size
     every = [file for part in parts.values() for file in part.files]
-    sides = [side for both in all_sides(every) for side in both]
+    sides = [side for both in all_sides(every, reading) for side in both]
     side = min(round(statistics.median(sides)), MAX_AUTO) if sides else MAX_AUTO
     return side, side
 

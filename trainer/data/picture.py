@@ -103,7 +103,7 @@ def pictures(
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings(), _limited(reading):
+        with warnings.catch_warnings(), limited(reading):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
             if dicom.is_dicom(file):
@@ -160,7 +160,7 @@ def fitted(place: str, pixels: Array | Image, found: Span, size: Size | None, re
 
 
 @contextmanager
-def _limited(reading: Reading) -> Iterator[None]:
+def limited(reading: Reading) -> Iterator[None]:
     """Let Pillow open pictures up to the limit that is said."""
     from PIL import Image
 

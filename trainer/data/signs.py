@@ -17,6 +17,7 @@ MOSTLY = 0.8  # share of one class, from which accuracy says little
 DARK = 32 / 255  # of white, below which pixels are hardly scaled
 SHOWN = 5  # classes that are named
 ALIKE = 0.5  # of the distance of other images of a class, below which neighbours are alike
+DRAWN = ("drawn", "the first of")  # begins of where a split comes from that the owner has not made
 PAIRS = 1024  # neighbours that are compared
 BLOCK = 4096  # images that are looked at together
 
@@ -184,26 +185,30 @@ def _of_two_values(split: Split) -> int:
 @sign
 def neighbours_are_alike(data: Data) -> str | None:
     """Files that follow each other may be frames of a film or shots of one scene; images are drawn one by one."""
-    if not any(place.startswith("drawn") and "whole" not in place for place in data.seen.origins):
+    if not any(place.startswith(DRAWN) and "whole" not in place for place in data.seen.origins):
         return None
     near, far = _distances(data.train)
     if not far or statistics.median(near) > ALIKE * statistics.median(far):
         return None
+    kind = "of their labels" if data.is_multilabel else "of their class"
     return (
-        "images that follow each other are more alike than others of their class, as frames of a film are, and the "
-        "drawn splits part them, so accuracy is flattered; name what belongs together with group: COLUMN of a table, "
-        "or give splits of your own"
+        f"images that follow each other are more alike than others {kind}, as frames of a film are, and the drawn "
+        "splits part them, so accuracy is flattered; say with group what belongs together (a column of a table, or a "
+        "regular expression of the paths in class folders), or give splits of your own"
     )
 
 
 def _distances(split: Split) -> tuple[list[float], list[float]]:
-    """Return the mean distances of images of one class: of some to the next one, and to the one half a class away."""
+    """Return mean distances of images of one class, or of the same labels.
+
+    They are those of some images to the next one, and to the one half a class away.
+    """
     near: list[float] = []
     far: list[float] = []
-    labels = torch.unique(split.y).tolist()
-    for label in labels:
-        members = torch.nonzero(split.y == label).flatten()
-        step = max(1, len(members) * len(labels) // PAIRS)
+    kinds, kind_of = torch.unique(split.y.cpu(), dim=0, return_inverse=True)
+    for kind in range(len(kinds)):
+        members = torch.nonzero(kind_of == kind).flatten()
+        step = max(1, len(members) * len(kinds) // PAIRS)
         for place in range(0, len(members) - 1, step) if len(members) >= 2 * FEW else ():
             one = split.x[members[place]].float()
             for found, other in ((near, place + 1), (far, (place + len(members) // 2) % len(members))):

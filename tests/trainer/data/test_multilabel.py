@@ -18,6 +18,7 @@ from trainer.data.describe import lines, to_json
 from trainer.data.multilabel_split import divide_labels
 from trainer.data.raw import Part
 from trainer.data.sheet import sheet
+from trainer.data.signs import signs
 
 NAMES = ("fluid", "mass", "nodule")
 
@@ -212,3 +213,15 @@ def test_every_label_is_drawn_in_its_share(
         assert not set(groups[rest]) & set(groups[chosen])
     again = divide_labels(part, 0.2, seed, "abcde")
     assert np.array_equal(again[0], rest)
+
+
+def test_neighbours_are_compared_with_images_of_the_same_labels(tmp_path: Path) -> None:
+    steps = np.random.default_rng(0).normal(0, 4, (120, 6, 5, 3))
+    film = (128 + steps.cumsum(axis=0)).clip(0, 255).astype(np.uint8)
+    labels = np.stack([np.arange(120) // 60, np.ones(120, int), np.arange(120) % 60 < 30], axis=1)
+    told = {}
+    for name, images in (("film", film), ("shuffled", np.random.default_rng(1).permutation(film))):
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=labels)
+        told[name] = "\n".join(signs(load(tmp_path / f"{name}.npz", multilabel=True)))
+    sentence = "images that follow each other are more alike than others"
+    assert sentence in told["film"] and sentence not in told["shuffled"]

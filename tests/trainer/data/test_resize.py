@@ -124,3 +124,25 @@ def test_damaged_files_are_left_out_up_to_a_share(tmp_path: Path) -> None:
 
 def test_a_share_is_a_percentage_or_a_number() -> None:
     assert Reading.parse({"damaged": "1%"}) == Reading.parse({"damaged": 0.01})
+
+
+def test_auto_is_the_median_side_of_pictures_that_pillow_cannot_open(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number, side in enumerate((20, 22, 24, 24, 24, 30)):
+        for name in ("field", "town"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            bands = np.full((side, side, 8), 100 * number, np.uint16)
+            file = tmp_path / name / f"{number}.tif"
+            tifffile.imwrite(file, bands, photometric="minisblack", planarconfig="contig")
+    assert load(tmp_path, size="auto", bits=12).input == (8, 24, 24)
+    assert capfd.readouterr() == ("", ""), "Pillow says a line for each such file"
+
+
+def test_auto_measures_pictures_as_large_as_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            Image.new("L", (50, 50), 60 * number).save(tmp_path / name / f"{number}.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1_000)
+    assert load(tmp_path, size="auto", megapixels=0.0025).input == (1, 50, 50)
