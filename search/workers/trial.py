@@ -116,16 +116,20 @@ def _fitted(
     folds = context.data.folds
     if not folds:
         return _fitted_on(context.data, job, context, meter, checkpoint, earlier_seconds)
-    trained: list[Trained] = []
+    trained: dict[int, Trained] = {}
 
     def train(fold: int, own: trainer.Checkpoint) -> trainer.Report:
-        only = job if fold == 0 else job._replace(rungs=(), parent=None)
-        trained.append(_fitted_on(folds[fold], only, context, meter, own, earlier_seconds, is_told=fold == 0))
-        meter.add(trained[-1].report.seconds - meter.seconds)  # the limits are those of all folds
-        return trained[-1].report
+        only = job if fold == 0 else job._replace(rungs=(), parent=None, stops=None)
+        made = _fitted_on(folds[fold], only, context, meter, own, earlier_seconds, is_told=fold == 0)
+        meter.add(made.report.seconds - meter.seconds)  # the limits are those of all folds
+        trained[fold] = made
+        return made.report
 
     report = trained_folds(len(folds), checkpoint, job.checkpoint_seconds, bool(earlier_seconds), train)
-    return trained[0]._replace(report=report)
+    begun, whole = min(trained.items())
+    whole = whole._replace(report=report)
+    # what stops early is the first fold, which may have been trained before an interruption
+    return whole if begun == 0 else _stopping(whole, _early_exits(job, context))
 
 
 def _fitted_on(
@@ -173,14 +177,18 @@ def _fitted_on(
         stop_asked=lambda: paused.is_set() or context.halted.is_set(),
         goal=job.goal,
     )
+    return _stopping(Trained(report, earlier_seconds, inherited), exits)
+
+
+def _stopping(trained: Trained, exits: EarlyExits | None) -> Trained:
+    """Measure what the weights come to where they stop early."""
     if exits is None:
-        return Trained(report, earlier_seconds, inherited)
+        return trained
+    report = trained.report
     weights = report.best_weights if report.outcome != "failed" else None
     stopped = exits.measured(weights) if weights is not None else {}
     # its training did not count these seconds
-    return Trained(
-        replace(report, seconds=report.seconds + exits.seconds), earlier_seconds, inherited, stopped
-    )
+    return trained._replace(report=replace(report, seconds=report.seconds + exits.seconds), stopped=stopped)
 
 
 def _early_exits(job: Job, context: WorkerContext) -> EarlyExits | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -15,6 +17,8 @@ import search
 import search.storage.study
 import trainer
 from search.workers.folds import trained_folds
+from search.workers.messages import Job, StopTask
+from search.workers.trial import WorkerContext, run
 from tests.search.conftest import Said
 from trainer import Data, Recipe, Report
 
@@ -130,3 +134,45 @@ def test_a_fold_that_fails_fails_the_trial(thirds: Data, tmp_path: Path) -> None
         return replace(whole, folds=[], outcome="failed" if fold == 1 else "done")
 
     assert trained_folds(3, trainer.Checkpoint(tmp_path / "b"), 0.0, False, train).outcome == "failed"
+
+
+TEXT = """genome: two
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], kernel: 3, width: 6}
+  early: {op: exit, in: [stem], pool: flatten}
+  body: {op: conv, in: [stem], kernel: 3, width: 8, stride: 2}
+  out: {op: exit, in: [body], pool: flatten}
+"""
+
+
+class After(Event):
+    """It is set from the moment at which it was asked so many times."""
+
+    def __init__(self, asked: int) -> None:
+        super().__init__()
+        self._is_over = after(asked)
+
+    def is_set(self) -> bool:
+        return self._is_over()
+
+
+def test_what_stops_early_is_the_first_fold_also_after_an_interruption(
+    thirds: Data, tmp_path: Path
+) -> None:
+    job = Job(
+        number=0, genome=TEXT, digest="-", recipe=RECIPE, rungs=(), trial_seconds=None, left_seconds=None,
+        charged_share=1.0, memory_bytes=None, predicted_bytes=1, latency=None, folder=str(tmp_path / "whole"),
+        checkpoint_seconds=0.0, stops=StopTask(("expected_macs",), 0.005),
+    )  # fmt: skip
+    ours, theirs = Pipe()  # nobody reads: the messages fit into the pipe
+    with ours, theirs:
+        whole = run(job, WorkerContext(thirds, "cpu", ours, Event()))
+        steps = 2 * -(-len(thirds.train) // RECIPE.batch)  # of a fold
+        begun = job._replace(number=1, folder=str(tmp_path / "begun"))
+        assert run(begun, WorkerContext(thirds, "cpu", ours, After(steps + 2))).report.outcome == "interrupted"
+        again = job._replace(number=2, folder=str(tmp_path / "again"), earlier=(begun.folder,))
+        told = run(again, WorkerContext(thirds, "cpu", ours, Event()))
+    assert told.report.outcome == "done" and scores(told.report) == scores(whole.report)
+    assert whole.stopped and told.stopped == whole.stopped
