@@ -208,7 +208,7 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
         reason = search.over()
         if reason is not None and (stop_asked() or not finale.is_due()):
             return plan.ending(reason)
-        with worker_pool([_setup(config, data, device) for device in slots.devices]) as pool:
+        with worker_pool([_setup(study, data, device) for device in slots.devices]) as pool:
             loop = Loop(pool, budget, progress)
             reason = reason or loop.run(search)
             if not stop_asked() and finale.is_due():
@@ -238,12 +238,15 @@ def _bytes(data: Data) -> int:
     return sum(split.x.nbytes + split.y.nbytes for split in (data.train, data.valid, data.test))
 
 
-def _setup(config: StudyConfig, images: Data, place: str) -> Setup:
-    data = config.data
-    memory = config.budget.memory
+def _setup(study: Study, images: Data, place: str) -> Setup:
+    data = study.config.data
+    memory = study.config.budget.memory
     roomy = memory is None or memory >= ROOMY_BYTES
     given = (data.name, data.root, data.reading, data.mirror)
-    return Setup(*given, place, threads=1, folds=data.folds, keeps_pages=roomy, images=images.place)
+    cache = _cache(study.runs) if images.folds else None
+    return Setup(
+        *given, place, threads=1, folds=data.folds, keeps_pages=roomy, images=images.place, cache=cache
+    )
 
 
 def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:

@@ -26,6 +26,7 @@ class Setup(NamedTuple):
     keeps_pages: bool = False  # whether freed memory stays with the process: faster, and somewhat more of it
     images: Path | None = None  # folder from which the images are mapped; None where each worker reads them
     folds: int | None = None  # K of K folds
+    cache: str | None = None  # folder that keeps decoded images
 
 
 class LatencyTask(NamedTuple):

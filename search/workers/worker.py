@@ -70,7 +70,8 @@ def _images(setup: Setup) -> trainer.Data:
     if setup.images is not None and (found := opened(setup.images, is_checked=True)):
         data = data_of(found)
         return data if setup.mirror is None else data.same(mirror=setup.mirror)
-    return Dataset(setup.data, setup.root, setup.reading or Reading(), setup.mirror, setup.folds).load()
+    said = (setup.root, setup.reading or Reading(), setup.mirror, setup.folds)
+    return Dataset(setup.data, *said, cache=setup.cache).load()
 
 
 def _warm_up(data: trainer.Data, device: str) -> None:

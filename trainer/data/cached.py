@@ -13,7 +13,7 @@ from trainer.data import store
 from trainer.data.data import DIGITS, Data, Split, digest_head
 from trainer.data.fingerprint import fingerprint
 from trainer.data.moments import Tally
-from trainer.data.raw import Part
+from trainer.data.raw import Part, Raw
 from trainer.data.seen import Seen
 from trainer.data.split import Divided
 from trainer.data.spool import SpoolError, blocks, spooled
@@ -30,24 +30,35 @@ def cached(folder: Path, path: Path, said: Mapping[str, Any], read: Callable[[],
 
     path: of the images.  said: what shapes the reading, as plain values.  read: reads them. Raises what `read` raises.
     """
+    found = _kept(folder, path, said, lambda place: _write(place, read()))
+    return None if found is None else data_of(found)
+
+
+def cached_raw(folder: Path, path: Path, said: Mapping[str, Any], read: Callable[[], Raw]) -> Raw | None:
+    """Return own images that are not split yet, as `cached` does: one folder is for any number of folds."""
+    found = _kept(folder, path, {"split": False, **said}, lambda place: _write_raw(place, read()))
+    return None if found is None else _raw_of(found)
+
+
+def _kept(folder: Path, path: Path, said: Mapping[str, Any], write: Callable[[Path], None]) -> Entry | None:
+    """Return what lies in the folder, where `write` puts it first if it is not there; None if that fails."""
     try:
         place = folder / fingerprint(path.expanduser(), said)
     except (OSError, ValueError, RuntimeError):
         return None  # the reader says what is wrong with the path
     try:
-        found = store.opened(place) or _put(place, read)
+        return store.opened(place) or _put(place, write)
     except (OSError, SpoolError) as error:
         log.warning("%s cannot keep decoded images (%s): each process has them in its memory", folder, error)
         return None
-    return data_of(found)
 
 
-def _put(place: Path, read: Callable[[], Divided]) -> Entry:
+def _put(place: Path, write: Callable[[Path], None]) -> Entry:
     with store.alone(place):
         if found := store.opened(place):  # another process was faster
             return found
         with spooled(place):
-            _write(place, read())
+            write(place)
         store.forget_old(place.parent)
     return _read_back(place)
 
@@ -68,6 +79,34 @@ def _write(place: Path, found: Divided) -> None:
         return {**known, "mean": mean, "std": std, "seen": found.seen.to_json()}
 
     store.write(place, digest_head(shape, found.classes), columns, facts)
+
+
+def _write_raw(place: Path, raw: Raw) -> None:
+    columns, kinds = {}, {}
+    for name, part in zip(NAMES, (raw.train, raw.valid, raw.test), strict=True):
+        if part is None:
+            continue
+        kinds[name] = part.grouped
+        columns[f"{name}_x"] = Column(blocks(part.x), part.x.shape, part.x.dtype)
+        columns[f"{name}_y"] = Column([part.y], part.y.shape, part.y.dtype)
+        if part.groups is not None:
+            columns[f"{name}_groups"] = Column([part.groups], part.groups.shape, part.groups.dtype)
+    known = {"name": raw.name, "classes": raw.classes, "mirror": raw.mirror, "place": raw.place}
+    facts = {**known, "grouped": kinds, "seen": raw.seen.to_json()}
+    store.write(place, "not split", columns, lambda: facts)
+
+
+def _raw_of(found: Entry) -> Raw:
+    facts, arrays = found.facts, found.arrays
+    train, valid, test = (
+        Part(arrays[f"{name}_x"], arrays[f"{name}_y"], arrays.get(f"{name}_groups"), facts["grouped"][name])
+        if name in facts["grouped"]
+        else None
+        for name in NAMES
+    )
+    assert train is not None  # every data set has it
+    known = facts["name"], tuple(facts["classes"])
+    return Raw(*known, train, valid, test, facts["mirror"], facts["place"], Seen.of_json(facts["seen"]))
 
 
 def _read_back(place: Path) -> Entry:

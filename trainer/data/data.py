@@ -139,8 +139,8 @@ def load(
     size: height and width to which pictures are resized, as one number or (height, width), or auto.
     mirror: whether flips keep the class; by default as known for the named sets, False for your own images.
     download: whether to download a named data set that is absent.
-    cache: a folder that keeps decoded images, which processes then share; without it, they are read each time. Folds
-        are not kept in it.
+    cache: a folder that keeps decoded images, which processes then share; without it, they are read each time. Of
+        folds, whose images are parted anew, each process has copies in memory.
     folds: K for K folds of the images that are no test images, in place of one validation part: `Data.folds`.
     answers: what files leave open, by the fields of `trainer.data.reading.Reading`: alpha="white".
     Raises DataError, one sentence.
@@ -161,19 +161,22 @@ def load(
 
 
 def _own(name: str, reading: Reading, seed: int, folds: int | None, cache: Path | None) -> Data:
-    from trainer.data.cached import cached
+    from trainer.data.cached import cached, cached_raw
 
-    def read() -> Divided:
-        return divided(read_own(name, reading), seed)
+    def read() -> Raw:
+        return read_own(name, reading)
 
+    path, said = Path(name), reading.given()
     if folds is not None:
-        return _folded(read_own(name, reading), seed, folds)
-    said = {"seed": seed, **reading.given()}
-    return (cached(cache, Path(name), said, read) if cache else None) or in_memory(read())
+        raw = (cached_raw(cache, path, said, read) if cache else None) or read()
+        return _folded(raw, seed, folds)
+    kept = cached(cache, path, {"seed": seed, **said}, lambda: divided(read(), seed)) if cache else None
+    return kept or in_memory(divided(read(), seed))
 
 
 def _folded(raw: Raw, seed: int, count: int) -> Data:
-    each = tuple(map(in_memory, folded(raw, count, seed)))
+    made = tuple(map(in_memory, folded(raw, count, seed)))
+    each = tuple(replace(one, test=made[0].test) for one in made)
     return replace(each[0], folds=each)
 
 

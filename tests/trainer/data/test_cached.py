@@ -59,6 +59,21 @@ def test_files_are_decoded_once(pets: Path, tmp_path: Path, monkeypatch: pytest.
         load(pets, size=4, cache=tmp_path / "cache")
 
 
+@pytest.mark.parametrize("said", [{}, {"group": r"(\d)\."}, {"size": 5, "fit": "crop"}])
+def test_folds_are_decoded_once_too(
+    said: dict[str, Any], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = {folds: load(pets, folds=folds, **said) for folds in (2, 3)}
+    load(pets, folds=2, cache=tmp_path / "cache", **said)
+    monkeypatch.setattr(decode, "_decode", None)
+    for folds, wanted in plain.items():
+        kept = load(pets, folds=folds, cache=tmp_path / "cache", **said)
+        assert kept.digest() == wanted.digest() and kept.reading == wanted.reading
+        assert all(same(*pair) for pair in zip(kept.folds, wanted.folds, strict=True))
+        assert len({fold.test.x.data_ptr() for fold in kept.folds}) == 1, "one copy of what no fold divides"
+    assert len(entries(tmp_path / "cache")) == 1
+
+
 def changed(pets: Path) -> None:
     Image.fromarray(pixels(77)).save(pets / "cat" / "0.png")
 
