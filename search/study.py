@@ -37,6 +37,7 @@ from search.storage.study import BEST, DATA_ATTR, TEXT_ATTR, Store, claim, open_
 from search.workers.messages import Setup
 from search.workers.pool import prepare, worker_pool
 from search.workers.slots import worker_devices
+from trainer.data.tree import CACHE
 from trainer.report import GOALS
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 # A heap that keeps freed memory has gaps. Under a memory limit below this, a trial may need the memory in the gaps.
 ROOMY_BYTES = 2**30
-CACHE = ".images"  # beside the folders of the studies
 
 
 @dataclass(frozen=True)

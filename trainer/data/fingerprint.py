@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data.rows import SUFFIXES as TABLES
+from trainer.data.tree import holds_studies
 
 READERS = ("genome-nas", "pillow", "tifffile", "numpy")  # other versions may read other pixels
 
@@ -41,6 +42,8 @@ def _below(folder: str, inside: str, above: tuple[str, ...]) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = f"{inside}/{entry.name}"
+            if holds_studies(entry.path):
+                continue
             if entry.is_dir():
                 yield f"{name}/\n"
                 yield from _below(entry.path, name, (*above, here))

@@ -50,6 +50,8 @@ PACKED = (".nii.gz", ".svgz")
 HIDDEN, NO_IMAGE, LEFT_OUT = "hidden or of the system", "no image", "left out by skip"
 MASKED = "a mask beside its image (skip: [] reads masks too)"
 LOOP = "a link to a folder above it"
+STUDIES = "a folder of studies"
+CACHE = ".images"  # in every folder of studies: decoded images
 
 
 _KNOWN: ContextVar[dict[tuple[Path, tuple[str, ...] | None], Folder] | None] = ContextVar(
@@ -100,10 +102,17 @@ class _Rule:
     def why(self, path: Path) -> str | None:
         if path.name.startswith(".") or path.name.lower() in SYSTEM:
             return HIDDEN
+        if holds_studies(path):
+            return STUDIES
         if not self.skip:
             return None
         inside = path.relative_to(self.root).as_posix()
         return LEFT_OUT if any(fnmatch(path.name, one) or fnmatch(inside, one) for one in self.skip) else None
+
+
+def holds_studies(path: Path | str) -> bool:
+    """Whether a search keeps its studies in a folder: pictures that it writes there are no images of the data set."""
+    return os.path.isdir(os.path.join(path, CACHE))
 
 
 def scan(root: Path, skip: tuple[str, ...] | None = None) -> Folder:

@@ -259,3 +259,18 @@ def test_facts_of_a_folder_are_plain(pets: Path, tmp_path: Path) -> None:
     (entry,) = entries(tmp_path / "cache")
     assert json.loads((entry / store.FACTS_FILE).read_text())["facts"]["facts"]["classes"] == ["cat", "dog"]
     assert multiprocessing.active_children() == []
+
+
+def test_studies_beside_the_images_are_none_of_them(pets: Path) -> None:
+    """A table, or class folders, where `genome search` is called: what it writes there is not read."""
+    cache = pets / "runs" / ".images"
+    first = load(pets, cache=cache)
+    made = pets / "runs" / "mine" / "best"
+    made.mkdir(parents=True)
+    (made / "architecture.svg").write_text("<svg/>")
+    Image.fromarray(pixels(0)).save(made / "example.png")
+    again = load(pets, cache=cache)
+    assert again.digest() == first.digest() and again.place == first.place
+    afresh = load(pets)
+    assert afresh.digest() == first.digest()
+    assert ("a folder of studies", 1, "runs") in afresh.seen.skipped
