@@ -105,6 +105,15 @@ def _stops_over_labels(config: StudyConfig) -> str | None:
     )
 
 
+def _samples_over_labels(config: StudyConfig) -> str | None:
+    if not config.data.reading.multilabel or "sampling" not in config.train.values("balance"):
+        return None
+    return (
+        "train.balance has sampling, and images have several labels (multilabel), so that no order shows all of them "
+        "equally often; balance: weights weighs them"
+    )
+
+
 RULES = (
     Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
@@ -116,5 +125,6 @@ RULES = (
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency",), _latency_for_nothing),
     Rule(frozenset({"exits", "objectives"}), ("exits",), _exits_for_nothing),
     Rule(frozenset({"objectives", "data"}), ("objectives",), _stops_over_labels),
+    Rule(frozenset({"train", "data", HOLES}), ("train", "balance"), _samples_over_labels),
     Rule(frozenset({"sampler", "objectives", "space", "data", HOLES}), ("sampler",), _unfit_sampler),
 )

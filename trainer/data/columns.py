@@ -95,7 +95,11 @@ def labelled(table: Table, images: str, reading: Reading) -> Labelled | None:
         return Labelled(images, chosen, f"{rest[0]} .. {rest[-1]}", splits, tuple(columns))
     if not rest:
         return None
-    raise DataError(f"{table.file} does not say which column is the label; say label: {_few(table, rest)}")
+    marked = [name for name in rest if _is_marks(table.column(name))]
+    several = f"multilabel: true for all of {', '.join(marked)}, or " if len(marked) > 1 else ""
+    raise DataError(
+        f"{table.file} does not say which column is the label; say {several}label: {_few(table, rest)}"
+    )
 
 
 def _several(
@@ -111,7 +115,7 @@ def _several(
         if label not in table.columns:
             return None
         return Labelled(images, parted(table.column(label), label, table.at), label, splits, None)
-    names = reading.classes or tuple(name for name in rest if _is_marks(table.column(name)))
+    names = reading.classes or tuple(name for name in rest if _is_mostly_marks(table.column(name)))
     if len(names) < 2:
         raise DataError(
             f"{table.file} has {len(names)} columns of 0 and 1; with multilabel: true, say label: COLUMN for a column "
@@ -120,13 +124,21 @@ def _several(
     cells = {name: table.column(name) for name in names}
     if wrong := next((name for name in names if not _is_marks(cells[name])), None):
         odd = next(row for row, cell in enumerate(cells[wrong]) if cell not in MARKS)
-        raise DataError(f"{table.at(odd)} has {cells[wrong][odd] or 'nothing'} in {wrong}; it must be 0 or 1")
+        mend = "" if reading.classes else f"; where {wrong} is no label, name those that are: classes: [a, b]"
+        raise DataError(
+            f"{table.at(odd)} has {cells[wrong][odd] or 'nothing'} in {wrong}; it must be 0 or 1{mend}"
+        )
     marked = [tuple(name for name in names if MARKS[cells[name][row]]) for row in range(len(table.rows))]
     return Labelled(images, marked, f"{names[0]} .. {names[-1]}", splits, tuple(names))
 
 
 def _is_marks(cells: Sequence[str]) -> bool:
     return all(cell in MARKS for cell in cells)
+
+
+def _is_mostly_marks(cells: Sequence[str]) -> bool:
+    """Whether a column is one of 0 and 1, perhaps with gaps or other signs, which must not be passed over."""
+    return 2 * sum(cell in MARKS for cell in cells) > len(cells)
 
 
 def _few(table: Table, names: Sequence[str]) -> str:

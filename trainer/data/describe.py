@@ -31,10 +31,17 @@ def _lines(data: Data) -> Iterator[str]:
     yield f"splits: {', '.join(_split(data, name, place) for place, name in enumerate(splits(data)))}"
     yield f"{_classes(data)}; {_guess(data)}"
     if said := data.reading.given():
-        yield f"as you said: {', '.join(f'{key}: {value}' for key, value in said.items())}"
+        yield f"as you said: {', '.join(f'{key}: {_shown(value)}' for key, value in said.items())}"
     yield from (f"left out: {one.files:,} x {one.why}, such as {one.example}" for one in data.seen.skipped)
     yield from (f"note: {one}" for one in data.seen.notes)
     yield from (f"doubtful: {one}" for one in signs(data))
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a study file has it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _percentiles(data: Data) -> Iterator[str]:

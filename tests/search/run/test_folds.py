@@ -158,9 +158,7 @@ class After(Event):
         return self._is_over()
 
 
-def test_what_stops_early_is_the_first_fold_also_after_an_interruption(
-    thirds: Data, tmp_path: Path
-) -> None:
+def test_what_stops_early_is_the_first_fold_also_after_an_interruption(thirds: Data, tmp_path: Path) -> None:
     job = Job(
         number=0, genome=TEXT, digest="-", recipe=RECIPE, rungs=(), trial_seconds=None, left_seconds=None,
         charged_share=1.0, memory_bytes=None, predicted_bytes=1, latency=None, folder=str(tmp_path / "whole"),
@@ -171,7 +169,9 @@ def test_what_stops_early_is_the_first_fold_also_after_an_interruption(
         whole = run(job, WorkerContext(thirds, "cpu", ours, Event()))
         steps = 2 * -(-len(thirds.train) // RECIPE.batch)  # of a fold
         begun = job._replace(number=1, folder=str(tmp_path / "begun"))
-        assert run(begun, WorkerContext(thirds, "cpu", ours, After(steps + 2))).report.outcome == "interrupted"
+        assert (
+            run(begun, WorkerContext(thirds, "cpu", ours, After(steps + 2))).report.outcome == "interrupted"
+        )
         again = job._replace(number=2, folder=str(tmp_path / "again"), earlier=(begun.folder,))
         told = run(again, WorkerContext(thirds, "cpu", ours, Event()))
     assert told.report.outcome == "done" and scores(told.report) == scores(whole.report)

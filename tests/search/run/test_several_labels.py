@@ -131,11 +131,10 @@ def test_what_is_of_one_class_is_refused(finished: Path, command: Callable[..., 
     study = json.loads((finished / "study.yaml").read_text())
     study |= {"study": "other", "train": {"epochs": 1, "balance": {"one_of": ["none", "sampling"]}}}
     (finished / "other.yaml").write_text(json.dumps(study))
-    said = command("search", finished / "other.yaml")
-    assert (
-        said.status == 2
-        and "balance is sampling, but an image of patches may have several labels" in said.err
-    )
+    for verb in ("check", "search"):
+        said = command(verb, finished / "other.yaml")
+        assert said.status == 2 and "other.yaml:" in said.err
+        assert "train.balance has sampling, and images have several labels (multilabel)" in said.err
 
 
 def test_objectives_of_leaving_early_are_refused(finished: Path, command: Callable[..., Said]) -> None:

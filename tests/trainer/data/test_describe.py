@@ -117,7 +117,9 @@ def test_order_is_no_sign_where_the_owner_split_the_images(tmp_path: Path) -> No
 def test_folds_part_neighbours_too(tmp_path: Path) -> None:
     arrays = clean()
     film(arrays)
-    assert signs(load(saved(tmp_path, **arrays), folds=3)), "the owner split off the test images, not the folds"
+    assert signs(load(saved(tmp_path, **arrays), folds=3)), (
+        "the owner split off the test images, not the folds"
+    )
 
 
 def test_lines_say_all_that_was_understood(tmp_path: Path) -> None:

@@ -225,3 +225,24 @@ def test_neighbours_are_compared_with_images_of_the_same_labels(tmp_path: Path) 
         told[name] = "\n".join(signs(load(tmp_path / f"{name}.npz", multilabel=True)))
     sentence = "images that follow each other are more alike than others"
     assert sentence in told["film"] and sentence not in told["shuffled"]
+
+
+def test_columns_of_marks_that_may_be_several_labels_say_so(tmp_path: Path) -> None:
+    rows = ["file,mass,nodule", *(f"{number}.png,{number % 2},{number % 3 == 0:d}" for number in range(12))]
+    folder = photos(tmp_path / "chest", [""] * 12)
+    (folder / "labels.csv").write_text("\n".join(rows))
+    assert "say multilabel: true for all of mass, nodule, or label: mass or label: nodule" in refusal(folder)
+
+
+@pytest.mark.parametrize(("cell", "told"), [("-1", "-1"), ("", "nothing")])
+def test_a_column_of_marks_with_a_gap_is_not_passed_over(tmp_path: Path, cell: str, told: str) -> None:
+    """CheXpert writes -1 for what is uncertain, and nothing where a label is not mentioned."""
+    rows = ["file,mass,nodule,age,fluid"]
+    rows += [f"{n}.png,{n % 2},{n % 3 == 0:d},{n},{cell if n == 5 else n % 2}" for n in range(12)]
+    folder = photos(tmp_path / "chest", [""] * 12)
+    (folder / "labels.csv").write_text("\n".join(rows))
+    said = refusal(folder, multilabel=True)
+    assert f"has {told} in fluid; it must be 0 or 1; where fluid is no label" in said
+    data = load(folder, multilabel=True, classes=["mass", "nodule"])
+    assert data.classes == ("mass", "nodule")
+    assert "as you said: classes: [mass, nodule], multilabel: true" in lines(data)
