@@ -120,8 +120,9 @@ def _images(info: Mapping[str, Any]) -> str:
         one = info["example"]
         parts.append(
             '<img src="example.png" width="128" alt="A test image">\n\n'
-            "`example.png` is the first test image as the network sees it before it is normalised: of class "
-            f"{plain(one['class'])}, taken for {plain(one['predicted'])}."
+            "`example.png` is the first test image as the network sees it before it is normalised: "
+            f"{'labels' if info.get('multilabel') else 'of class'} {plain(one['class'])}, taken for "
+            f"{plain(one['predicted'])}."
         )
     return "\n\n".join(filter(None, parts))
 

@@ -93,6 +93,7 @@ def test_the_card_says_what_accuracy_means(finished: Path) -> None:
     assert "| all labels of an image right |" in card and "## By label" in card and "Confusion" not in card
     assert "says of images of 8x8 pixels and 1 channel which of 3 labels they have" in card
     assert "test recall | test precision | test AUC" in card and "sigmoid" in card
+    assert "before it is normalised: labels " in card and "of class" not in card
 
 
 def test_pictures_get_the_probability_of_each_label(
