@@ -17,7 +17,7 @@ MOSTLY = 0.8  # share of one class, from which accuracy says little
 DARK = 32 / 255  # of white, below which pixels are hardly scaled
 SHOWN = 5  # classes that are named
 ALIKE = 0.5  # of the distance of other images of a class, below which neighbours are alike
-DRAWN = ("drawn", "the first of")  # begins of where a split comes from that the owner has not made
+DRAWN = ("drawn", "the first of")  # how the origin of a split begins that the owner has not made
 PAIRS = 1024  # neighbours that are compared
 BLOCK = 4096  # images that are looked at together
 
