@@ -52,8 +52,10 @@ class ReferenceSuggestions:
         """Whether the references' share of the budget pays for a whole training, by the cost of those before."""
         left = seconds_left(self.run)
         trained = [record for record in records if record.epochs and record.macs and record.reused is None]
-        if left is None or not trained:
-            return left is None or left > 0
+        if left is None:
+            return True
+        if not trained:  # one that was cut within its first epoch took the share
+            return left > 0 and not any(record.search_seconds for record in records)
         operations = sum((record.macs or 0) * (record.epochs or 0) for record in trained)
         rate = sum(record.search_seconds for record in trained) / operations
         macs = genome.resolve(one.point.genome).macs

@@ -202,6 +202,18 @@ def test_one_begins_where_the_seconds_of_those_before_promise_that_it_ends(tmp_p
         source.suggested.add(found[number + 1].name)
 
 
+def test_none_follows_one_that_was_cut_in_its_first_epoch(tmp_path: Path) -> None:
+    changes = {**LIGHT, "budget": {"device_time": 100.0}, "trials": None}
+    config, store = config_of(**changes), begin(tmp_path, **changes)
+    found, history = references.stored(store, config), History(config.objectives, config.recipe.epochs)
+    run = Context(config, store, Budget(store, 100.0, ["cpu"]), Silent(), lambda: False, history)
+    refused = Record(0, "refused", origin=found[0].origin, macs=1000)
+    history.add(refused)
+    assert ReferenceSuggestions(run, None, found, True)._next() == found[1]  # type: ignore[arg-type]
+    history.add(Record(1, "cut", origin=found[1].origin, epochs=0, macs=1000, seconds=9.9))
+    assert ReferenceSuggestions(run, None, found, True)._next() is None  # type: ignore[arg-type]
+
+
 def test_a_study_that_was_begun_without_them_gets_none(tmp_path: Path) -> None:
     changes = {**LIGHT, "trials": None}
     store = begin(tmp_path, **changes)
