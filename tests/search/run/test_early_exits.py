@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -93,9 +94,9 @@ def test_the_front_is_of_these_costs(ended: Result) -> None:
     assert {(one.metrics["accuracy"], -one.metrics["expected_macs"]) for one in ended.best} == unbeaten
 
 
-def test_genome_exits_finds_the_same(ended: Result, command: Callable[..., Said]) -> None:
+def test_genome_exits_finds_the_same(ended: Result, command: Callable[..., Said], tmp_path: Path) -> None:
     one = next(r for r in ended.records if exits_of(r) == 2 and r.finale is None and r.values)
-    runs = ended.folder.parent
+    runs = shutil.copytree(ended.folder.parent, tmp_path / "copy")  # the command writes beside the weights
     said = command("exits", f"tiny#{one.number}", "--drop", "2%", "--json", "--runs", runs)
     assert said.status == 0, said.err
     assert json.loads(said.out)["valid"]["macs"] == pytest.approx(one.metrics["expected_macs"], rel=1e-6)
