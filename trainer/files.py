@@ -1,16 +1,20 @@
-"""Atomic writes of files: temporary name, fsync, rename."""
+"""Atomic writes of files (temporary name, fsync, rename), and checksums of what is in them."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from trainer.system import folders
+
+OWN_SUM = "sha256"  # key of sealed JSON: the sum of the rest
 
 
 def write(path: Path, data: bytes) -> None:
@@ -85,6 +89,25 @@ def _told_of(path: Path) -> Iterator[None]:
         if error.errno is None or not any(part.startswith(f".{path.name}.") for part in parts):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def sealed(plain: Mapping[str, Any]) -> bytes:
+    """Return plain values as JSON that has the SHA-256 of itself. Raises ValueError for an infinite number or NaN."""
+    return _dumped({**plain, OWN_SUM: sha256(_dumped(plain))})
+
+
+def unsealed(content: bytes) -> dict[str, Any] | None:
+    """Return the values of `sealed`, None for anything else."""
+    try:
+        found = json.loads(content)
+        known = found.pop(OWN_SUM, None) if isinstance(found, dict) else None
+        return found if known is not None and known == sha256(_dumped(found)) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _dumped(plain: Mapping[str, Any]) -> bytes:
+    return json.dumps(plain, allow_nan=False).encode()
 
 
 def sha256(data: bytes) -> str:

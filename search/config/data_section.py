@@ -1,4 +1,4 @@
-"""The section `data:` of a study file: which images, and how their files are read."""
+"""The sections `data:` and `valid:` of a study file: the images, how their files are read, and folds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from search.config.dataset import SHAPES
 from search.config.sections import Section
 from trainer.data.reading import Reading
 
+MOST_FOLDS = 20
+
 
 def _read(key: str) -> AfterValidator:
     """Let the reader of images judge one key of its own: its sentence is ours."""
@@ -26,9 +28,6 @@ def _read(key: str) -> AfterValidator:
 
 def _told(meaning: str, kind: str, unset: str = "told by the files, else refused") -> Any:
     return Field(default=None, description=meaning, json_schema_extra={"kind": kind, "unset": unset})
-
-
-MOST_FOLDS = 20
 
 
 class DataSection(Section):

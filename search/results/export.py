@@ -150,15 +150,18 @@ def stored_training(
     store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
 ) -> TrainingFiles:
     """Return the files of the training whose weights a trial's network is handed out with. Raises StudyError."""
-    trial, _ = training_of(record, learnt(config.objectives), weights_of)
-    return read_training(training_folder(store, config, record, weights_of), (record.digest, trial))
+    trial, seed = training_of(record, learnt(config.objectives), weights_of)
+    return read_training(_folder(store, trial, seed), (record.digest, trial))
 
 
 def training_folder(
     store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
 ) -> Path:
     """Return the folder of these files. Raises StudyError, as `exported_seed`."""
-    trial, seed = training_of(record, learnt(config.objectives), weights_of)
+    return _folder(store, *training_of(record, learnt(config.objectives), weights_of))
+
+
+def _folder(store: Store, trial: int, seed: int | None) -> Path:
     return store.trial_folder(trial) if seed is None else store.seed_folder(trial, seed)
 
 

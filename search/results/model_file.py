@@ -110,9 +110,7 @@ RESIZED = {
     "crop": "ImageOps.fit(picture, ({width}, {height}), Image.Resampling.BILINEAR)",
     "pad": "ImageOps.pad(picture, ({width}, {height}), Image.Resampling.BILINEAR)",
 }
-KNOWN = frozenset(
-    {"fit", "draft", "megapixels"}
-)  # what the reader of model.py follows of what is said of pixels
+KNOWN = frozenset({"fit", "draft", "megapixels"})  # answers about pixels that the reader of model.py follows
 READ_AS = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels come from arrays alone
 
 

@@ -94,6 +94,6 @@ def _trial(opened: Opened, number: int, ref: str) -> Trained:
     facts = DataFacts.of_attrs(store.study.user_attrs) or DataFacts.of(config.data.load())
     plan = genome.resolve(genome.loads(text))
     network = genome.build(plan)
-    load_weights(network, weights, Path(ref))
     beside = training_folder(store, config, record)
+    load_weights(network, weights, beside / WEIGHTS_FILE)
     return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, beside, config.data)

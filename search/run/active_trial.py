@@ -45,9 +45,8 @@ class ActiveTrial:
     is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
     paused_record: Record | None = None  # its record when it paused
     has_died: bool = False  # its worker died once in this run
-    paid_seconds: float = (
-        0.0  # device seconds charged before this job: screening, until it paused or its worker died
-    )
+    # device seconds charged before this job: for screening, until it paused, or until its worker died
+    paid_seconds: float = 0.0
     curve: dict[int, float] = field(default_factory=dict)
     curve_stored_at: float = 0.0  # time.monotonic()
     heartbeat_at: float = 0.0  # time.monotonic()

@@ -68,7 +68,7 @@ def finish(
         "metrics": metrics,
         "inherited": trained.inherited,
         "seconds": seconds,
-        "folds": folds_of(report) or None,
+        "folds": _folds(report) or None,
     }
     if report.outcome == "pruned":
         return _end(trial, "PRUNED", result)
@@ -127,7 +127,7 @@ def reuse(trial: LiveTrial, twin: Record, sampler: str) -> Record:
     return _end(trial, "PRUNED", result)
 
 
-def folds_of(report: Report) -> dict[str, list[float]]:
+def _folds(report: Report) -> dict[str, list[float]]:
     """Return the score of each fold, by objective; empty without folds."""
     found: dict[str, list[float]] = {}
     for name in LEARNT if report.folds else ():

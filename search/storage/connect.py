@@ -35,7 +35,7 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
     import optuna
 
     file, place = sqlite_file(url), url
-    if file is not None and not makes_tables and reading_query(file) == FIXED:
+    if file is not None and not makes_tables and is_fixed(file):
         place = _uri_url(file, FIXED)
     # with the cache that optuna.create_study puts around a URL, which reads finished trials once
     return optuna.storages.get_storage(_open(place, url, LOCK_SECONDS, makes_tables))
@@ -191,13 +191,9 @@ def _uri_url(file: Path, query: str) -> str:
     return f"sqlite:///{quote(file.absolute().as_uri())}?{query}&uri=true"
 
 
-def reading_query(file: Path) -> str:
-    """Return the query with which SQLite reads a file, also in a folder that this process cannot write.
-
-    Without a write-ahead log, SQLite would make one there; such a file is taken not to change.
-    """
-    log = file.with_name(file.name + "-wal")
-    return "mode=ro" if log.exists() or os.access(file.parent, os.W_OK) else FIXED
+def is_fixed(file: Path) -> bool:
+    """Whether SQLite must take a file not to change, since it cannot make a write-ahead log beside it to read it."""
+    return not (file.with_name(file.name + "-wal").exists() or os.access(file.parent, os.W_OK))
 
 
 def without_password(url: str) -> str:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
-from search.storage.connect import connecting, first_line, reading_query, sqlite_file, without_password
+from search.storage.connect import FIXED, connecting, first_line, is_fixed, sqlite_file, without_password
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -68,7 +68,7 @@ def open_tables(url: str, lock_seconds: float) -> Iterator[Query]:
     if file is None:
         opened = _server(url)
     elif file.is_file():
-        opened = _file(f"{file.absolute().as_uri()}?{reading_query(file)}", lock_seconds)
+        opened = _file(f"{file.absolute().as_uri()}?{FIXED if is_fixed(file) else 'mode=ro'}", lock_seconds)
     else:
         raise StudyError(f"there is no storage {without_password(url)}")
     with _as_sentences(url), opened as ask:

@@ -15,10 +15,7 @@ from trainer import files
 
 GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
 CHECKPOINT_FILE = "checkpoint"  # deleted when the trial, or the trial that retries it, has ended
-SUMS, OWN_SUM = (
-    "files",
-    "sha256",
-)  # keys of a report: of the other files by name, and of the rest of the report
+SUMS = "files"  # key of a report: the sums of the other files by name
 
 
 class TrainingFiles(NamedTuple):
@@ -37,21 +34,7 @@ def write_training(folder: Path, text: str, weights: bytes, report: Mapping[str,
     for name, stored in content.items():
         files.write(folder / name, stored)
     whole = {**report, SUMS: {name: files.sha256(stored) for name, stored in content.items()}}
-    files.write(folder / REPORT_FILE, sealed(whole))
-
-
-def sealed(plain: Mapping[str, Any]) -> bytes:
-    """Return plain values as JSON that has the sha256 of itself."""
-    return _dumped({**plain, OWN_SUM: files.sha256(_dumped(plain))})
-
-
-def unsealed(content: bytes) -> dict[str, Any] | None:
-    """Return the values of `sealed`, None for anything else."""
-    found, known = _parsed(content)
-    try:
-        return found if found is not None and known == files.sha256(_dumped(found)) else None
-    except ValueError:  # a number that JSON does not have
-        return None
+    files.write(folder / REPORT_FILE, files.sealed(whole))
 
 
 def read_training(folder: Path, of: tuple[str | None, int] | None = None) -> TrainingFiles:
@@ -60,7 +43,7 @@ def read_training(folder: Path, of: tuple[str | None, int] | None = None) -> Tra
     Raises:
         StudyError: a file that is missing, or was changed since it was written (sha256), or is of another training.
     """
-    report = _sealed(folder)
+    report = _whole_report(folder)
     if report is None:
         raise StudyError(f"{folder / REPORT_FILE} is missing, or was changed since it was written")
     if of is not None and not _is_of(report, *of):
@@ -78,7 +61,7 @@ def read_report(folder: Path, digest: str | None, number: int) -> dict[str, Any]
 
     None where it does not exist, was changed since it was written, or is of another network or trial.
     """
-    report = _sealed(folder)
+    report = _whole_report(folder)
     return report if report is not None and _is_of(report, digest, number) else None
 
 
@@ -86,24 +69,22 @@ def _is_of(report: Mapping[str, Any], digest: str | None, number: int) -> bool:
     return digest is not None and (report.get("digest"), report.get("number")) == (digest, number)
 
 
-def _sealed(folder: Path) -> dict[str, Any] | None:
+def _whole_report(folder: Path) -> dict[str, Any] | None:
     """The report in a folder; None where there is none, or where it is not as it was written."""
     try:
         content = (folder / REPORT_FILE).read_bytes()
     except OSError:
         return None
-    found, known = _parsed(content)
-    is_earlier = found is not None and known is None and SUMS not in found
-    return found if is_earlier else unsealed(content)
+    return files.unsealed(content) or _earlier(content)
 
 
-def _parsed(content: bytes) -> tuple[dict[str, Any] | None, Any]:
-    """The values and the sum of a file, None for what is no JSON of values by name."""
+def _earlier(content: bytes) -> dict[str, Any] | None:
+    """The report of an earlier version, which has no sums."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
-        return None, None
-    return (found, found.pop(OWN_SUM, None)) if isinstance(found, dict) else (None, None)
+        return None
+    return found if isinstance(found, dict) and not {SUMS, files.OWN_SUM} & set(found) else None
 
 
 def _checked(path: Path, known: str | None) -> bytes:
@@ -114,7 +95,3 @@ def _checked(path: Path, known: str | None) -> bytes:
     if known is not None and files.sha256(content) != known:
         raise StudyError(f"{path} was changed since it was written (sha256)")
     return content
-
-
-def _dumped(report: Mapping[str, Any]) -> bytes:
-    return json.dumps(report, allow_nan=False).encode()

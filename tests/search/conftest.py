@@ -24,6 +24,20 @@ SPACE: dict[str, Any] = {
         "out": {"op": "exit", "in": ["body"]},
     }
 }
+# a network of three exits
+THREE = """\
+genome: three
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], width: 8, stride: 2}
+  early: {op: exit, in: [stem], pool: flatten}
+  s1: {op: conv, in: [stem], width: 16}
+  mid: {op: exit, in: [s1], pool: flatten}
+  s2: {op: conv, in: [s1], width: 32}
+  out: {op: exit, in: [s2], pool: flatten}
+"""
+
 ONE = {
     "nodes": {
         "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [1, 3]}, "width": 4},

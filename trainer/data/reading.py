@@ -120,7 +120,7 @@ def _size(key: str, value: Any) -> Size | str:
 
 def _switch(key: str, value: Any) -> bool:
     if type(value) is not bool:
-        raise DataError(f"{key} is {value!r}; it may be true or false")
+        raise DataError(f"{key} is {value!r}; it must be true or false")
     return value
 
 
@@ -180,12 +180,6 @@ def _classes(key: str, value: Any) -> tuple[str, ...]:
     return words
 
 
-def _flag(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise DataError(f"{key} is {value!r}; it must be true or false")
-    return value
-
-
 _CHECKS: Mapping[str, Any] = {
     "layout": _text,
     "size": _size,
@@ -200,7 +194,7 @@ _CHECKS: Mapping[str, Any] = {
     "range": _range,
     "pages": _word(*PAGES),
     "classes": _classes,
-    "multilabel": _flag,
+    "multilabel": _switch,
     "skip": _texts,
     "image": _text,
     "label": _text,

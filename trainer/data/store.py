@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -46,19 +45,18 @@ def opened(folder: Path, *, is_checked: bool = False) -> Entry | None:
     is_checked: the arrays are known to be whole, and are not read for their digest.
     """
     try:
-        written = json.loads((folder / FACTS_FILE).read_bytes())
-        if written["sha256"] != files.sha256(_plain(written["facts"])):
+        written = files.unsealed((folder / FACTS_FILE).read_bytes())
+        if written is None:
             return None
-        kinds = {name: (tuple(shape), np.dtype(kind)) for name, shape, kind in written["facts"]["arrays"]}
-        head = written["facts"]["head"]
-        if not is_checked and written["facts"]["digest"] != _digest(folder, head, kinds):
+        kinds = {name: (tuple(shape), np.dtype(kind)) for name, shape, kind in written["arrays"]}
+        if not is_checked and written["digest"] != _digest(folder, written["head"], kinds):
             return None
         arrays = {name: _mapped(folder / f"{name}.bin", *kind) for name, kind in kinds.items()}
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
         os.utime(folder / FACTS_FILE)
-    return Entry(folder, arrays, written["facts"]["facts"], written["facts"]["digest"])
+    return Entry(folder, arrays, written["facts"], written["digest"])
 
 
 def write(
@@ -74,8 +72,7 @@ def write(
             _write_blocks(fresh / f"{name}.bin", column, sha)
         kinds = [(name, column.shape, column.dtype.str) for name, column in columns.items()]
         body = {"head": head, "arrays": kinds, "digest": sha.hexdigest(), "facts": dict(facts())}
-        plain = json.loads(_plain(body))
-        files.write(fresh / FACTS_FILE, _plain({"facts": plain, "sha256": files.sha256(_plain(plain))}))
+        files.write(fresh / FACTS_FILE, files.sealed(body))
 
 
 @contextmanager
@@ -129,7 +126,3 @@ def _mapped(file: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if 0 in shape:
         return np.empty(shape, dtype)
     return np.memmap(file, dtype, "c", shape=shape)
-
-
-def _plain(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()

@@ -90,9 +90,12 @@ def path_from(place: str, folder: Path) -> str:
 
 
 def _counts(data: Data) -> list[ClassSize]:
+    import torch
+
     from trainer.data.signs import class_counts
 
-    counts = sum(class_counts(data, split) for split in (data.train, data.valid, data.test)).tolist()  # type: ignore[union-attr]
+    each = [class_counts(data, split) for split in (data.train, data.valid, data.test)]
+    counts = torch.stack(each).sum(0).tolist()
     return [ClassSize(*one) for one in zip(data.classes, counts, strict=True)]
 
 

@@ -17,7 +17,7 @@ from search.dashboard.studies.trial_view import TrialView
 from search.errors import StudyError
 from search.results.exits.file import EXITS_FILE, FORMAT
 from search.results.export import training_of
-from search.storage.trial_files import REPORT_FILE, WEIGHTS_FILE, unsealed
+from search.storage.trial_files import REPORT_FILE, WEIGHTS_FILE
 from trainer import files
 from trainer.system.folders import open_regular
 
@@ -138,7 +138,7 @@ def _stored(folder: Path, parts: tuple[str, ...]) -> dict[str, Any] | None:
     """
     content = _bytes(folder, (*parts, EXITS_FILE))
     if parts != BEST:
-        return unsealed(content)
+        return files.unsealed(content)
     known = json.loads(_bytes(folder, (*parts, REPORT_FILE)))["files"].get(EXITS_FILE)
     return dict(json.loads(content)) if files.sha256(content) == known else None
 

@@ -10,13 +10,13 @@ from search.errors import StudyError
 from search.results.card.exits import with_exits
 from search.results.exits.file import EXITS_FILE, FORMAT, PREFIX, to_bytes
 from search.results.exported import CARD_FILE, read_report
-from search.storage.trial_files import REPORT_FILE, sealed
+from search.storage.trial_files import REPORT_FILE
 from trainer import files
 
 
 def write_beside(folder: Path, about: Mapping[str, Any]) -> None:
     """Write exits.json, with the sha256 of itself, beside the weights of a trial; the dashboard shows it."""
-    files.write(folder / EXITS_FILE, sealed({"format": FORMAT, **about}))
+    files.write(folder / EXITS_FILE, files.sealed({"format": FORMAT, **about}))
 
 
 def write_exits(folder: Path, about: Mapping[str, Any], files_beside: Mapping[str, bytes]) -> bool:

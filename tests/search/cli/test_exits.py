@@ -27,34 +27,20 @@ from search.errors import StudyError
 from search.results.bench import _opened
 from search.results.exits.file import CURVE_FILE, EXITS_FILE
 from search.results.exits.solved import BATCH
-from search.storage.trial_files import unsealed
 from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request
 from search.train.train import train
-from tests.search.conftest import ONE, Said
+from tests.search.conftest import ONE, THREE, Said
 from trainer import files
 from trainer.data.reading import Reading
-
-TWO = """\
-genome: two
-input: [1, 8, 8]
-classes: 10
-nodes:
-  stem: {op: conv, in: [image], width: 8, stride: 2}
-  early: {op: exit, in: [stem], pool: flatten}
-  s1: {op: conv, in: [stem], width: 16}
-  mid: {op: exit, in: [s1], pool: flatten}
-  s2: {op: conv, in: [s1], width: 32}
-  out: {op: exit, in: [s2], pool: flatten}
-"""
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The export of a network of three exits, trained on digits for some seconds."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "two.yaml").write_text(TWO)
-    ref, to = str(folder / "two.yaml"), folder / "out"
+    (folder / "three.yaml").write_text(THREE)
+    ref, to = str(folder / "three.yaml"), folder / "out"
     options = TrainOptions(ref, "digits", 4, 1, (), to, "cpu", Reading(), folder, None)
     train(read_request(options), PlainEpochs(), lambda: False)
     return to / "seed-0"
@@ -119,7 +105,7 @@ def test_the_table(export: Path, command: Callable[..., Said]) -> None:
     assert said.status == 0
     head, *rows = said.out.splitlines()
     assert head.split()[:4] == ["exit", "reads", "params", "macs"]
-    plan = genome.resolve(genome.loads(TWO))
+    plan = genome.resolve(genome.loads(THREE))
     assert rows[2].split()[2] == f"{plan.params:,}" and rows[0].split()[1] == "stem"
     for word in ("validation: accuracy", "test: accuracy", "latency of 1 image", "latency of 64 images"):
         assert sum(line.startswith(word) for line in rows) == 1
@@ -215,7 +201,7 @@ def test_a_trial_of_a_study(command: Callable[..., Said], written: Callable[...,
     found = json.loads(command("exits", "tiny#0", "--drop", "0%", "--json").out)
     assert found["data"] == "digits" and len(found["exits"]) == 3
     assert command("exits", "runs/tiny/best", "--json").status == 0
-    kept = unsealed(Path("runs/tiny/trials/0/exits.json").read_bytes())
+    kept = files.unsealed(Path("runs/tiny/trials/0/exits.json").read_bytes())
     assert kept == {"format": 1, **found}, "the page of the trial shows it"
     assert "exits.json is in runs/tiny/trials/0" in command("exits", "tiny#0").out
     said = command("exits", "tiny#7")
@@ -236,7 +222,7 @@ def test_predict_stops_early(export: Path, command: Callable[..., Said], tmp_pat
     best = float((found.logits / temperature).softmax(1).max())
     assert said.out.endswith(f" {best:.1%}\n"), "calibrated as the exit that it takes"
     network, plan, _ = _opened("mine", tmp_path)
-    assert isinstance(network, Network) and plan.genome.name == "two", "bench measures the whole network"
+    assert isinstance(network, Network) and plan.genome.name == "three", "bench measures the whole network"
 
 
 @pytest.mark.parametrize(

@@ -15,21 +15,9 @@ from search.results.trained import Trained
 from search.storage.data_facts import DataFacts
 from search.storage.study import Store
 from search.storage.trial_files import WEIGHTS_FILE
+from tests.search.conftest import THREE
 from tests.search.dashboard.kept import add
 from trainer import files
-
-THREE = """\
-genome: three
-input: [1, 8, 8]
-classes: 10
-nodes:
-  stem: {op: conv, in: [image], width: 8, stride: 2}
-  early: {op: exit, in: [stem], pool: flatten}
-  s1: {op: conv, in: [stem], width: 16}
-  mid: {op: exit, in: [s1], pool: flatten}
-  s2: {op: conv, in: [s1], width: 32}
-  out: {op: exit, in: [s2], pool: flatten}
-"""
 
 
 def add_three(store: Store) -> int:

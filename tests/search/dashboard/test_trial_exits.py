@@ -15,7 +15,6 @@ import genome
 from search.dashboard.pages.exits import TrialExits, _parsed
 from search.dashboard.plots.exits_chart import exits_chart
 from search.storage.study import Store
-from search.storage.trial_files import sealed, unsealed
 from tests.search.dashboard.kept import Page, add, begin, client
 from tests.search.dashboard.stopping import THREE, add_three, keep_exits
 from trainer import files
@@ -87,9 +86,9 @@ def test_a_duplicate_shows_what_its_twin_has(web: TestClient, store: Store) -> N
 def rewrite(store: Store, **values: Any) -> None:
     """Change values of exits.json, and its sha256."""
     file = store.trial_folder(0) / "exits.json"
-    plain = unsealed(file.read_bytes())
+    plain = files.unsealed(file.read_bytes())
     assert plain is not None
-    file.write_bytes(sealed({**plain, **values}))
+    file.write_bytes(files.sealed({**plain, **values}))
 
 
 def test_a_file_that_was_changed_is_not_shown(web: TestClient, store: Store) -> None:

@@ -257,7 +257,7 @@ def test_processes_that_decode_end_with_the_one_that_is_killed(tmp_path: Path) -
 def test_facts_of_a_folder_are_plain(pets: Path, tmp_path: Path) -> None:
     load(pets, cache=tmp_path / "cache")
     (entry,) = entries(tmp_path / "cache")
-    assert json.loads((entry / store.FACTS_FILE).read_text())["facts"]["facts"]["classes"] == ["cat", "dog"]
+    assert json.loads((entry / store.FACTS_FILE).read_text())["facts"]["classes"] == ["cat", "dog"]
     assert multiprocessing.active_children() == []
 
 

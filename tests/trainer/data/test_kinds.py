@@ -5,19 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.data.kinds import arrays, containers, folders, others, pictures, tables, unclear_folders
-from tests.trainer.data.kinds.kind import KINDS, Kind, check, loaded
-from tests.trainer.data.made import refusal
-
-FAMILIES = (
-    arrays,
+from tests.trainer.data.kinds import (
+    archives,
+    array_files,
     containers,
     folders,
+    matlab_hdf5,
     others,
     pictures,
     tables,
     unclear_folders,
-)  # importing them registers their kinds
+)
+from tests.trainer.data.kinds.kind import KINDS, Kind, check, loaded
+from tests.trainer.data.made import refusal
+
+# importing them registers their kinds
+FAMILIES = (
+    archives,
+    array_files,
+    containers,
+    folders,
+    matlab_hdf5,
+    others,
+    pictures,
+    tables,
+    unclear_folders,
+)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.make.__name__)

@@ -93,7 +93,7 @@ def test_a_deep_picture_above_the_limit_is_refused_too(
     ("answers", "told"),
     [
         ({"fit": "squash"}, "fit is 'squash'; it may be stretch, crop, pad"),
-        ({"draft": 1}, "draft is 1; it may be true or false"),
+        ({"draft": 1}, "draft is 1; it must be true or false"),
         ({"megapixels": 0}, "megapixels is 0; it must be a number up to"),
         ({"damaged": "60%"}, "damaged is '60%'; it must be a share below 50%, such as 1%"),
         ({"damaged": "few"}, "damaged is 'few'; it must be a share"),

@@ -11,9 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.trainer.data.kinds.kind import ALL, NAMES, WITH_TEST, WITH_VALID, Read, kind, samples
-
-DIGITS = ("0", "1", "2")
+from tests.trainer.data.kinds.kind import ALL, DIGITS, NAMES, WITH_TEST, WITH_VALID, Read, kind, samples
 
 
 def png(pixels: Any) -> bytes:

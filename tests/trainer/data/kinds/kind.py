@@ -111,6 +111,8 @@ def grey(pixels: Any) -> Any:
     return pixels[..., 0]
 
 
+DIGITS = ("0", "1", "2")
+NUMBERED = {"classes": DIGITS}
 GREY = {"input": (1, HEIGHT, WIDTH), "colours": COLOUR[:1]}  # what is read of it
 
 

@@ -1,4 +1,4 @@
-"""Kinds of image files, in class folders unless it is said."""
+"""Kinds of image files, most of them in class folders."""
 
 from __future__ import annotations
 
