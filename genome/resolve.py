@@ -19,7 +19,7 @@ def resolve(genome: Genome) -> Plan:
 
     Raises:
         GenomeError: as `expand` and `genome.order.visits`; a node without a width; an image below 1x1; a loop whose
-            members change their shape from pass to pass.
+            members change their shape from pass to pass; a last exit that the loss leaves out.
     """
     whole = expand(genome)
     walk = visits(whole)
@@ -45,6 +45,7 @@ def resolve(genome: Genome) -> Plan:
     if len(exits) > 1:  # the order of evaluation may differ from the written order
         written = {node.name: i for i, node in enumerate(whole.nodes)}
         exits.sort(key=lambda i: written[steps[i].node.name])
+    _check_last(steps[exits[-1]].node)
     return Plan(
         whole,
         tuple(steps),
@@ -52,6 +53,16 @@ def resolve(genome: Genome) -> Plan:
         _params(steps, floors.loop_of),
         sum(s.info.cost.macs for s in steps),
     )
+
+
+def _check_last(node: Node) -> None:
+    """The scores of a network are those of its last exit: what the loss leaves out there is never trained."""
+    if vars(node.op).get("weight") == 0:
+        raise GenomeError(
+            f"{node.name}.weight is 0 and {node.name} is the last exit, whose accuracy is that of the network;"
+            " give it a weight above 0",
+            node.name,
+        )
 
 
 def _params(steps: list[Step], looped: Collection[str]) -> int:

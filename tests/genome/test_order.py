@@ -13,6 +13,7 @@ import genome
 from genome.graph import GenomeError, Loop
 from genome.order import visits
 from genome.testing.measure import check_plan
+from genome.yaml.source import SourceError
 
 HEAD = """\
 genome: g
@@ -95,6 +96,21 @@ def test_exits_keep_the_written_order_whatever_is_evaluated_first() -> None:
         module.node(name).register_forward_hook(lambda _m, _i, out, name=name: kept.update({name: out}))
     late, early = module(torch.randn(2, 3, 8, 8))
     assert late is kept["late"] and early is kept["early"]
+
+
+def test_the_last_exit_counts_in_the_loss() -> None:
+    """Its accuracy is that of the network: seen was a training that left it as it was drawn, in silence."""
+    text = (
+        HEAD
+        + """\
+  a: {op: conv, in: [image]}
+  early: {op: exit, in: [a], weight: EARLY}
+  out: {op: exit, in: [a], weight: LAST}
+"""
+    )
+    genome.resolve(genome.loads(text.replace("EARLY", "0").replace("LAST", "1")))
+    with pytest.raises(SourceError, match=r":8  out\.weight is 0 and out is the last exit"):
+        genome.resolve(genome.loads(text.replace("EARLY", "1").replace("LAST", "0")))
 
 
 # --- loops
