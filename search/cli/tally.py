@@ -10,7 +10,7 @@ from search import formatting
 from search.objective import learnt
 from search.proposals.warm_start import ref_of
 from search.results.ranking import front
-from search.storage.record import Record
+from search.storage.record import Record, shown
 from trainer.system.memory import limits_growth
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from search.storage.seed_results import SeedResult
     from search.storage.study import Store
     from search.workers.slots import WorkerDevices
+
+SCORES = {"accuracy": "acc", "loss": "loss"}  # of every trial, by the word for it
 
 
 @dataclass
@@ -65,9 +67,16 @@ class Tally:
         parts += scores_text(record.metrics, self.goal)
         if record.params is not None and record.macs is not None:
             parts += [f"params {record.params:,}", f"macs {formatting.short(record.macs)}"]
+        parts += [f"{name} {shown(record, name)}" for name in self._other_objectives(record)]
         if record.outcome != "done":
             parts.append(record.outcome + (f" ({record.reason})" if record.outcome == "failed" else ""))
         return "  ".join(parts)
+
+    def _other_objectives(self, record: Record) -> list[str]:
+        """The objectives of the study that the line of every trial lacks, as far as the trial has them."""
+        usual = {*SCORES, self.goal, "params", "macs"}
+        objectives = self.config.objectives if self.config else ()
+        return [one.name for one in objectives if one.name not in usual and one.name in record.metrics]
 
     def spending(self, spent: float) -> str:
         budget = self.config.budget.device_time if self.config else None
@@ -88,7 +97,7 @@ def training_name(number: int, seed: int) -> str:
 
 def scores_text(scores: Mapping[str, float | None], goal: str) -> list[str]:
     """Return the goal, accuracy and loss, as far as they are known."""
-    words = {goal: goal, "accuracy": "acc", "loss": "loss"}
+    words = {goal: goal} | SCORES
     known = {word: scores.get(name) for name, word in words.items()}
     return [f"{word} {value:.4f}" for word, value in known.items() if value is not None]
 
