@@ -238,6 +238,8 @@ def _as_yaml(value: Any) -> str:
             return "{" + ", ".join(f"{key}: {_as_yaml(inner)}" for key, inner in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(_as_yaml, value)) + "]"
+        case str() if not value.strip():
+            return f"'{value}'"
         case _:
             return str(value)
 

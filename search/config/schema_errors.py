@@ -37,8 +37,14 @@ def lines(
 
 
 def _in_file(source: Source, loc: Sequence[str | int]) -> tuple[str | int, ...]:
-    """Drop the parts of a location that pydantic adds for its own unions and validators."""
-    return tuple(part for part in loc if not (isinstance(part, str) and "[" in part))
+    """Drop the parts of a location that pydantic adds for its own unions and validators; a key may look like one."""
+    found, here = list[str | int](), source.value
+    for part in loc:
+        is_key = isinstance(here, Mapping) and part in here
+        if is_key or not (isinstance(part, str) and "[" in part):
+            found.append(part)
+            here = here[part] if is_key or isinstance(part, int) and isinstance(here, list) else None
+    return tuple(found)
 
 
 def _line_number(source: Source, address: tuple[str | int, ...]) -> int:

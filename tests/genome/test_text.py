@@ -149,6 +149,7 @@ GENES = "kernel, stride, dilation, groups, padding, bias, order, norm, eps, acti
         ("{op: cnov, in: [image]}", f"a.op is cnov (conv?); it may be {WORDS}"),
         ("{op: 3, in: [image]}", f"a.op is 3; it may be {WORDS}"),
         ("{op: , in: [image]}", f"a.op is empty; it may be {WORDS}"),
+        ("{op: '', in: [image]}", f"a.op is ''; it may be {WORDS}"),
         ("{op: [conv], in: [image]}", f"a.op is [conv]; it may be {WORDS}"),
         ("{op: {one_of: [conv]}, in: [image]}", f"a.op is {{one_of: [conv]}}; it may be {WORDS}"),
         ("{in: [image]}", "a has no op; write {op: conv, ..}"),

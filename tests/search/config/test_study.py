@@ -164,6 +164,10 @@ BAD = [
         "s.yaml:3  budgets is not a key of a study; did you mean budget?",
     ),
     (
+        HEAD + "bu[dget: {}\n" + SPACE,
+        "s.yaml:3  bu[dget is not a key of a study; did you mean budget?",
+    ),
+    (
         "study: tiny\ndata: digit\n" + SPACE,
         "s.yaml:2  data is 'digit'; it may be digits, fashion-mnist, mnist, cifar10, cifar100, svhn or a path that"
         " exists, such as ./images",

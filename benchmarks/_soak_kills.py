@@ -1,0 +1,215 @@
+"""Studies whose processes are killed with -9 at random moments, and what is left of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import psutil
+import yaml
+
+from search.errors import StudyError
+from search.storage.record import UNFINISHED, Record
+from search.storage.study import open_to_read
+
+NAME = "soak"
+SPACE = {
+    "widths": {"rule": "add", "base": {"int": [4, 12]}, "alpha": {"float": [0, 8]}},
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [1, 3, 5]}},
+        "s1": {
+            "op": "stack",
+            "in": ["stem"],
+            "depth": {"int": [1, 3]},
+            "body": {"op": {"one_of": ["conv", "separable", "residual"]}},
+        },
+        "out": {"op": "exit", "in": ["s1"]},
+    },
+}
+BETWEEN_SECONDS = 4.0  # mean, of the time between two kills
+STARTING_SECONDS = 6.0  # in which a study is made and its first trial begins
+PATIENCE_SECONDS = 1800.0  # for the end of a study
+# each with its share of the kills
+VICTIMS = {"a worker": 4, "the coordinator": 3, "the whole group": 2, "the process that forks workers": 1}
+COMMAND = "from search.cli.app import main; main()"
+
+
+class Found(NamedTuple):
+    """What is left of a study after its kills."""
+
+    kills: Mapping[str, int]
+    trials: int
+    changed: int
+    twice: int
+    gaps: int
+    unpaired: int
+    open: int
+    left: int
+    difference: float
+    bad_ends: int
+
+
+def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
+    """Run one study to its end while its processes are killed so many times."""
+    path = _written(folder, f"{kills * BETWEEN_SECONDS:g}s", None, storage)
+    rng, counted = Random(f"kills/{seed}"), Counter[str]()
+    known: dict[int, tuple[object, ...]] = {}
+    changed = set[int]()
+    with closing(_Command(path, folder)) as command:
+        while counted.total() < kills:
+            time.sleep(rng.expovariate(1 / BETWEEN_SECONDS))
+            if command.now.poll() is not None:
+                break  # the budget is used up, or it failed
+            victim = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
+            counted[victim] += _killed(command.now, victim, rng)
+            if command.now.poll() is not None:
+                changed |= _compared(folder, known)
+                command.begin()
+        bad_ends = int(command.now.wait(PATIENCE_SECONDS) != 0)
+    changed |= _compared(folder, known)
+    store = open_to_read(NAME, folder / "runs")
+    return _judged(store.records(), store.spent_seconds(), folder, counted, len(changed), bad_ends)
+
+
+def makings(folder: Path, studies: int, seed: int) -> int:
+    """Kill studies once while they are made, and run each to its end; return how many are not whole then."""
+    rng, broken = Random(f"making/{seed}"), 0
+    for number in range(studies):
+        mine = folder / str(number)
+        mine.mkdir()
+        path = _written(mine, None, 2, None)
+        with closing(_Command(path, mine)) as command:
+            time.sleep(STARTING_SECONDS * rng.random())
+            _killed(command.now, "the whole group", rng)
+            command.begin()
+            status = command.now.wait(PATIENCE_SECONDS)
+        records = open_to_read(NAME, mine / "runs").records()
+        counted = [one for one in records if one.is_counted]
+        is_whole = status == 0 and len(counted) == 2 and (mine / "runs" / NAME / "best").is_dir()
+        broken += not is_whole
+    return broken
+
+
+def _written(folder: Path, device_time: str | None, trials: int | None, storage: str | None) -> Path:
+    content: dict[str, Any] = {
+        "study": NAME,
+        "data": "digits",
+        "sampler": {"name": "evolve", "seed": 0},
+        "train": {"epochs": 8, "batch": 32},
+        "budget": {"rungs": [1, 3]} | ({"device_time": device_time} if device_time else {}),
+        "pruner": "halving",
+        "finale": {"share": 0.2, "top": 2, "seeds": 2},
+        "references": "none",
+        "workers": 2,
+        "device": "cpu",
+        "space": SPACE,
+    }
+    content |= ({"trials": trials} if trials else {}) | ({"storage": storage} if storage else {})
+    path = folder / f"{NAME}.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+class _Command:
+    """The command of a study, given again and again."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self._words = [sys.executable, "-c", COMMAND, "search", str(path), "--runs", str(folder / "runs")]
+        self._log = (folder / "log").open("ab")
+        self._begun = list[subprocess.Popen[bytes]]()
+        self.begin()
+
+    @property
+    def now(self) -> subprocess.Popen[bytes]:
+        return self._begun[-1]
+
+    def begin(self) -> None:
+        """Give the command again. What its last run left behind goes on beside it, if it does."""
+        self._begun.append(
+            subprocess.Popen(self._words, stdout=self._log, stderr=self._log, start_new_session=True)
+        )
+
+    def close(self) -> None:
+        """Kill all that is left of all runs."""
+        for one in self._begun:
+            with suppress(ProcessLookupError):
+                os.killpg(one.pid, signal.SIGKILL)
+            one.wait()
+        self._log.close()
+
+
+def _killed(process: subprocess.Popen[bytes], victim: str, rng: Random) -> bool:
+    """Kill some processes of a run with -9; return whether there were any."""
+    coordinator = psutil.Process(process.pid)
+    below = coordinator.children(recursive=True)
+    forking = [one for one in below if _is_forking(one)]
+    workers = [child for one in forking for child in one.children()]
+    chosen = {
+        "the coordinator": [coordinator],
+        "the whole group": [coordinator, *below],
+        "the process that forks workers": forking,
+        "a worker": rng.sample(workers, min(len(workers), 1)),
+    }[victim]
+    for one in chosen:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    if coordinator in chosen:
+        process.wait()
+    return bool(chosen)
+
+
+def _is_forking(process: psutil.Process) -> bool:
+    """Whether a process is the parent of workers, which have the same words."""
+    try:
+        return "forkserver" in " ".join(process.cmdline()) and any(process.children())
+    except psutil.Error:
+        return False
+
+
+def _compared(folder: Path, known: dict[int, tuple[object, ...]]) -> set[int]:
+    """Return the numbers of the ended trials that are not what they were, and remember those that have ended."""
+    try:
+        records = {one.number: one for one in open_to_read(NAME, folder / "runs").records()}
+    except StudyError:
+        return {*known}  # nothing is there: right before the study was made, and the loss of all afterwards
+    told = {number: _told(one) for number, one in records.items() if one.outcome not in UNFINISHED}
+    changed = {number for number, before in known.items() if told.get(number) != before}
+    known |= told
+    return changed
+
+
+def _told(one: Record) -> tuple[object, ...]:
+    """Return what never changes of a trial that has ended; a finale may add to the charge."""
+    return (one.outcome, one.values, one.digest, one.genome, one.origin)
+
+
+def _judged(
+    records: list[Record], spent: float, folder: Path, kills: Mapping[str, int], changed: int, bad_ends: int
+) -> Found:
+    trained = Counter(
+        one.digest for one in records if one.outcome in ("done", "pruned", "cut") and one.reused is None
+    )
+    interrupted = {one.number for one in records if one.outcome == "interrupted"}
+    repeated = Counter(one.retry_of for one in records if one.retry_of is not None)
+    seconds = sum(one.seconds for one in records)
+    return Found(
+        kills,
+        len(records),
+        changed,
+        sum(count > 1 for count in trained.values()),
+        sum(one.number != number for number, one in enumerate(records)),
+        len(interrupted ^ set(repeated)) + sum(count > 1 for count in repeated.values()),
+        sum(one.outcome in UNFINISHED for one in records),
+        sum(one.name.startswith(".") for one in (folder / "runs" / NAME).rglob("*")),
+        100 * abs(spent - seconds) / max(seconds, 1e-9),
+        bad_ends,
+    )

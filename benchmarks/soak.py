@@ -1,0 +1,114 @@
+"""What a study loses: processes killed at any moment, bits flipped in what is stored, texts that are no study.
+
+- kills: one study of short trials, evolution and a finale; coordinators, workers, the process that forks workers and
+  whole groups are killed with -9 at random moments, the first and the last included, and the command is given again.
+- making: studies of two trials, each killed once within its first seconds, then run to its end.
+- bits: one bit flipped in a file of a finished study or of its export; then everything that the file is read for.
+- texts: texts of studies, genomes and reports, changed at random or random altogether; each is read or refused.
+
+Each part prints its figures; those that must be 0 end the command with 1 where they are not.
+
+    python -m benchmarks.soak [kills making bits texts] [--kills 200] [--storage postgresql://..] [--flips 400]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import _soak_bits, _soak_kills, _soak_texts
+
+
+class Figure(NamedTuple):
+    """What a part found of something."""
+
+    what: str
+    found: float
+    most: float | None = None  # None: told, not judged
+
+    @property
+    def is_missed(self) -> bool:
+        return self.most is not None and self.found > self.most
+
+
+def kills(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Kill one study many times."""
+    found = _soak_kills.study(folder, given.kills, given.seed, given.storage)
+    for victim, count in found.kills.items():
+        yield Figure(f"kills of {victim}", count)
+    yield Figure("trials", found.trials)
+    yield Figure("trials whose result changed or was lost", found.changed, 0)
+    yield Figure("networks trained twice", found.twice, 0)
+    yield Figure("numbers missing or used twice", found.gaps, 0)
+    yield Figure("interrupted trials that were not repeated exactly once", found.unpaired, 0)
+    yield Figure("trials without an outcome at the end", found.open, 0)
+    yield Figure("temporary files left", found.left, 0)
+    yield Figure("seconds charged, against those of the trials: difference in %", found.difference, 1)
+    yield Figure("ends of the command with another status than 0", found.bad_ends, 0)
+
+
+def making(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Kill many studies while they are made."""
+    yield Figure("studies killed while they are made", given.makings)
+    broken = _soak_kills.makings(folder, given.makings, given.seed)
+    yield Figure("studies that did not end whole", broken, 0)
+
+
+def bits(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Flip bits in stored files."""
+    found = _soak_bits.flips(folder, given.flips, given.seed)
+    yield Figure("bits flipped", given.flips)
+    for word in ("refused", "the same"):
+        yield Figure(word, found[word])
+    for word in ("another result", "traceback"):
+        yield Figure(word, found[word], 0)
+
+
+def texts(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Read broken texts."""
+    found = _soak_texts.read_all(folder, given.texts, given.seed)
+    yield Figure("texts", found.texts)
+    yield Figure("read", found.read)
+    yield Figure("refused", found.refused)
+    yield Figure("tracebacks", found.tracebacks, 0)
+    yield Figure("the slowest, s", found.slowest, 1)
+    yield Figure("growth of the memory, MiB", found.growth_mib, 200)
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace, Path], Iterator[Figure]]] = {
+    "kills": kills,
+    "making": making,
+    "bits": bits,
+    "texts": texts,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--storage", help="URL of an empty database for the part kills; default: SQLite")
+    parser.add_argument("--makings", type=int, default=20, help="studies that are killed while they are made")
+    parser.add_argument("--flips", type=int, default=400)
+    parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    is_missed = False
+    for part in given.parts:
+        with tempfile.TemporaryDirectory(prefix="genome-soak-") as folder:
+            print(f"{part}, seed {given.seed}", flush=True)
+            for figure in PARTS[part](given, Path(folder)):
+                is_missed |= figure.is_missed
+                goal = "" if figure.most is None else f"  (goal: at most {figure.most:g})"
+                print(f"  {figure.what}: {figure.found:g}{goal}{'  MISSED' * figure.is_missed}", flush=True)
+    sys.exit(is_missed)
+
+
+if __name__ == "__main__":
+    main()
