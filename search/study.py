@@ -29,6 +29,7 @@ from search.run.loop import Loop
 from search.run.ownership import SILENT_SECONDS
 from search.run.progress import Progress, Silent
 from search.run.recovery import recover, recover_seeds
+from search.run.retention import tidy
 from search.run.stop import StopRequest, stop_signals
 from search.samplers.base import Proposer
 from search.storage.data_facts import FACTS_ATTR, DataFacts
@@ -193,6 +194,7 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
     config = study.config
     recovered = recover(store, config)
     recover_seeds(store)
+    tidy(store)
     slots = worker_devices(config.device, config.workers, _bytes(data), config.budget.memory)
     budget = Budget(store, config.budget.device_time, slots.devices, _reserved_seconds(config, store))
     history = History(config.objectives, config.recipe.epochs)
@@ -211,6 +213,8 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
         with worker_pool([_setup(study, data, device) for device in slots.devices]) as pool:
             loop = Loop(pool, budget, progress)
             reason = reason or loop.run(search)
+            if told := search.retention.told():
+                progress.said(told)
             if not stop_asked() and finale.is_due():
                 _retrain(finale, loop)
         return plan.ending(reason)

@@ -135,7 +135,7 @@ def _export_trained(asked: Request, options: Options) -> None:
         )
         return
     folder = write(store, config, first, asked.to, weights_of=asked.weights, options=options)  # type: ignore[arg-type]
-    training = exported_weights(first, config.objectives, asked.weights)  # type: ignore[arg-type]
+    training = exported_weights(first, config.objectives, folder)
     typer.echo(f"trial {first.number} is in {folder}" + (f", {training}" if training else ""))
     if options.formats:
         typer.echo(formats_table(folder))

@@ -62,6 +62,7 @@ def best(
     from search.proposals import latency_gate, screening
     from search.results.ranking import front
     from search.results.refs import open_study
+    from search.results.removed import removed_weights
 
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
@@ -70,7 +71,11 @@ def best(
         print_json([record.to_json() for record in listed])
     elif listed:
         typer.echo(best_table(listed, opened.config.objectives))
-        for line in (screening.summary(records, opened.config.objectives), latency_gate.summary(records)):
+        for line in (
+            screening.summary(records, opened.config.objectives),
+            latency_gate.summary(records),
+            removed_weights(opened.store, records),
+        ):
             if line:
                 typer.echo(f"\n{line}")
     if not listed:

@@ -15,7 +15,6 @@ from search import formatting
 from search.objective import MEASURES, Objective, learnt
 from search.proposals import latency_gate, screening
 from search.results.bench import Latency
-from search.results.export import WeightsOf, exported_seed
 from search.results.formats import FORMATS, FORMATS_KEY
 from search.results.reference_text import reference_lines
 from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
@@ -130,10 +129,10 @@ def best_table(records: Sequence[Record], objectives: Sequence[Objective]) -> st
     return formatting.table(("trial", *finale, *names, "epochs", "seconds", *recipe, "outcome"), rows)
 
 
-def exported_weights(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf = "best") -> str:
-    """Return which weights an export of a trial has; empty for a trial without a finale and a searched recipe."""
+def exported_weights(record: Record, objectives: Sequence[Objective], folder: Path) -> str:
+    """Return which weights the export of a trial in a folder has; empty without a finale and a searched recipe."""
     recipe = f"recipe {told_recipe(record.searched)}" if record.searched else ""
-    return "; ".join(filter(None, [_exported_training(record, objectives, weights_of), recipe]))
+    return "; ".join(filter(None, [_exported_training(record, objectives, folder), recipe]))
 
 
 def formats_table(folder: Path) -> str:
@@ -175,12 +174,12 @@ def _latency(milliseconds: Mapping[str, Mapping[str, float]]) -> tuple[str, str]
     return f"{milliseconds['1']['p50']:.2f}", f"{milliseconds['64']['p50']:.1f}"
 
 
-def _exported_training(record: Record, objectives: Sequence[Objective], weights_of: WeightsOf) -> str:
+def _exported_training(record: Record, objectives: Sequence[Objective], folder: Path) -> str:
     goal = learnt(objectives)
     if record.finale is None or not record.finale.measured:
         return ""
-    seed = exported_seed(record, goal, weights_of)
-    of = "in the search" if seed is None else f"with seed {seed} of its finale"
+    seed = json.loads((folder / REPORT_FILE).read_bytes())["seeds"]["train"]
+    of = f"with seed {seed} of its finale" if seed in record.finale.measured else "in the search"
     return f"trained {of}; {goal.name} over seeds {record.finale.spread(goal.name)}"
 
 
@@ -218,7 +217,7 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
             lines.append(line)
     lines += reference_lines(result.records, result.best, objectives)
     if result.exported:
-        weights = exported_weights(result.best[0], objectives)
+        weights = exported_weights(result.best[0], objectives, result.exported)
         lines.append(f"the best network is in {result.exported}" + (f", {weights}" if weights else ""))
     if result.is_interrupted:
         lines.append(f"resume with: {command}")

@@ -16,6 +16,7 @@ from search.config.dataset import KEYS as READ_KEYS
 from search.config.dataset import Dataset
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
+from search.config.keep import Keep
 from search.config.latency import LatencySetting
 from search.config.removed import report_removed, without_removed
 from search.config.rules import HOLES, RULES
@@ -238,6 +239,7 @@ def _filled(
         device=written.device,
         trials=written.trials,
         finale=_finale(written.finale, budget),
+        keep=_keep(written.keep),
         storage=written.storage,
         references=_references(
             written.references, written.trials, budget, "references" in written.model_fields_set
@@ -256,6 +258,10 @@ def _dataset(written: Any, data_root: str | None, folds: int | None) -> Dataset:
 
 def _screen(written: Any) -> Screen | None:
     return Screen(tuple(written.proxies), written.keep) if written else None
+
+
+def _keep(written: Any) -> Keep | None:
+    return Keep(written.front == "all", written.top, written.rest == "all") if written else None
 
 
 def _references(

@@ -59,6 +59,12 @@ def _inherits_over_folds(config: StudyConfig) -> str | None:
     return "inherit is true with folds; the weights of a parent have seen images of all folds but one, so take one out"
 
 
+def _removes_parents(config: StudyConfig) -> str | None:
+    if not config.inherits or config.keep is None or config.keep.rest:
+        return None
+    return "keep removes weights, and inherit is true, so that any trial may be a parent; take keep or inherit out"
+
+
 def _no_candidates(config: StudyConfig) -> str | None:
     if config.screen is None or samplers.entry(config.sampler).proposes:
         return None
@@ -119,6 +125,7 @@ RULES = (
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
     Rule(frozenset({"inherit", "valid"}), ("inherit",), _inherits_over_folds),
+    Rule(frozenset({"inherit", "keep"}), ("keep",), _removes_parents),
     Rule(frozenset({"screen", "sampler"}), ("screen",), _no_candidates),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "threads"), _too_many_threads),

@@ -20,6 +20,7 @@ from search.config.sections import (
     Count,
     ExitsSection,
     FinaleSection,
+    KeepSection,
     LatencySection,
     LimitsSection,
     PrunerSection,
@@ -149,6 +150,12 @@ class Written(Section):
         "the study file.",
         json_schema_extra={"kind": "`auto`, `none`, or path"},
     )
+    keep: KeepSection | None = Field(
+        default=None,
+        description="Whose weights are kept ([disk space](#disk-space)); those of other trials are removed when "
+        "they have ended.",
+        json_schema_extra={"unset": "the weights of every trial are kept"},
+    )
     storage: Annotated[str, AfterValidator(checks.database_url)] | None = Field(
         default=None,
         description="Database URL of the study's storage ([several machines](#several-machines)).",
@@ -184,6 +191,7 @@ KEYS = {
     ("screen",): list(ScreenSection.model_fields),
     ("train",): list(TrainSection.model_fields),
     ("finale",): list(FinaleSection.model_fields),
+    ("keep",): list(KeepSection.model_fields),
 }
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from search.config import checks
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
+from search.config.keep import Keep
 from search.config.latency import RUNTIMES, LatencySetting
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
@@ -151,6 +152,20 @@ class FinaleSection(Section):
     )
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
         default=Finale().seeds, description="Number of seeds that each of these networks is retrained with."
+    )
+
+
+class KeepSection(Section):
+    """`keep:`"""
+
+    front: Literal["all", "none"] = Field(
+        default="all", description="Whether the weights of the Pareto front are kept."
+    )
+    top: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=Keep().top, description="Number of the best trials whose weights are kept."
+    )
+    rest: Literal["all", "none"] = Field(
+        default="none", description="Whether the weights of all other trials are kept."
     )
 
 

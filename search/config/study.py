@@ -15,6 +15,7 @@ from genome.zoo.scale import FAMILIES
 from search.config.dataset import Dataset
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
+from search.config.keep import Keep
 from search.config.latency import LatencySetting
 from search.objective import Objective
 from search.pruners import registry as pruners
@@ -60,6 +61,8 @@ class StudyConfig:
     # None is as many as the budget pays for
     trials: int | None
     finale: Finale | None
+    # whose weights are kept; None keeps all
+    keep: Keep | None
     # URL; None is a file in the folder of the study
     storage: str | None
     # published networks to train first: families, or zoo:NAME
@@ -150,6 +153,7 @@ class StudyConfig:
             **({"trials": self.trials} if self.trials else {}),
             "finale": self.finale._asdict() if self.finale else "none",
             "references": self._plain_references(),
+            **({"keep": self.keep.plain()} if self.keep else {}),
             **({"experience": self.experience} if self.experience != "auto" else {}),
             **({"start": list(self.start)} if self.start else {}),
             "space": self.source_in_full.value["space"],

@@ -16,7 +16,7 @@ from search.results.packing import PLAIN, Options, Trained, packed
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
-from search.storage.trial_files import TrainingFiles, read_training
+from search.storage.trial_files import RemovedWeights, TrainingFiles, read_training
 from search.storage.trial_report import STOPPED
 from trainer import files
 
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("search")
 
 WeightsOf: TypeAlias = Literal["best", "search", "finale"]
+
+
+class StoredTraining(NamedTuple):
+    """A training whose weights can be handed out."""
+
+    folder: Path
+    files: TrainingFiles
 
 
 class Images(NamedTuple):
@@ -87,7 +94,9 @@ def trained_of(
 ) -> Trained:
     """Return a trial's network and what is known of it. records: all trials of the study. Raises StudyError."""
     try:
-        text, weights, training = stored_training(store, config, record, weights_of)
+        _, (text, weights, training) = stored_training(store, config, record, weights_of)
+    except RemovedWeights as rule:
+        raise StudyError(told_removed(config, record, rule)) from None
     except StudyError as error:
         raise StudyError(
             f"trial {record.number} of study {config.name} has no weights: {error}; "
@@ -96,6 +105,14 @@ def trained_of(
     about = _about(config, record, records, training)
     name = f"{config.name}, trial {record.number}"
     return Trained(name, text, weights, images.facts, images.data, about, training)
+
+
+def told_removed(config: StudyConfig, record: Record, rule: RemovedWeights) -> str:
+    """Return that the weights of a trial were removed, and how to get some."""
+    has_finale = record.finale is not None and record.finale.measured
+    again = f"train it again with `genome train {config.name}#{record.number} --data {config.data.name}`"
+    mend = "give those of the finale with --weights finale" if has_finale else again
+    return f"the weights of trial {record.number} of study {config.name} were removed by its rule `{rule}`; {mend}"
 
 
 def _about(
@@ -148,21 +165,20 @@ def images_of(store: Store, config: StudyConfig) -> Images:
 
 def stored_training(
     store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
-) -> TrainingFiles:
-    """Return the files of the training whose weights a trial's network is handed out with. Raises StudyError."""
+) -> StoredTraining:
+    """Return the training whose weights a trial's network is handed out with.
+
+    Where the best weights are those of the search, and were removed, these are the best of the finale, if there are
+    any. Raises StudyError.
+    """
     trial, seed = training_of(record, learnt(config.objectives), weights_of)
-    return read_training(_folder(store, trial, seed), (record.digest, trial))
-
-
-def training_folder(
-    store: Store, config: StudyConfig, record: Record, weights_of: WeightsOf = "best"
-) -> Path:
-    """Return the folder of these files. Raises StudyError, as `exported_seed`."""
-    return _folder(store, *training_of(record, learnt(config.objectives), weights_of))
-
-
-def _folder(store: Store, trial: int, seed: int | None) -> Path:
-    return store.trial_folder(trial) if seed is None else store.seed_folder(trial, seed)
+    folder = store.trial_folder(trial) if seed is None else store.seed_folder(trial, seed)
+    try:
+        return StoredTraining(folder, read_training(folder, (record.digest, trial)))
+    except RemovedWeights:
+        if weights_of != "best" or record.finale is None or not record.finale.measured:
+            raise
+    return stored_training(store, config, record, "finale")
 
 
 def training_of(record: Record, goal: Objective, weights_of: WeightsOf = "best") -> tuple[int, int | None]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import genome
 from search.config.dataset import SHAPES, Dataset
 from search.errors import StudyError
-from search.results.export import stored_training, training_folder
+from search.results.export import stored_training, told_removed
 from search.results.exported import load_network, load_weights
 from search.results.refs import Opened, named, open_study, split_trial
 from search.storage.data_facts import DataFacts
-from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
+from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, RemovedWeights
 from trainer import files
 from trainer.data.reading import Reading
 
@@ -88,12 +88,13 @@ def _trial(opened: Opened, number: int, ref: str) -> Trained:
     store, config = opened
     record = opened.trial(number)
     try:
-        text, weights, _ = stored_training(store, config, record)
+        beside, (text, weights, _) = stored_training(store, config, record)
+    except RemovedWeights as rule:
+        raise StudyError(told_removed(config, record, rule)) from None
     except StudyError as error:
         raise StudyError(f"{ref} has no weights: {error}; name a trial that was finished here") from None
     facts = DataFacts.of_attrs(store.study.user_attrs) or DataFacts.of(config.data.load())
     plan = genome.resolve(genome.loads(text))
     network = genome.build(plan)
-    beside = training_folder(store, config, record)
     load_weights(network, weights, beside / WEIGHTS_FILE)
     return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, beside, config.data)

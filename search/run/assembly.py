@@ -23,6 +23,7 @@ from search.run.peers import Peers
 from search.run.promotion import Promotion
 from search.run.pruning import Pruning
 from search.run.references import ReferenceSuggestions
+from search.run.retention import Retention
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
 from search.samplers import registry
@@ -55,8 +56,11 @@ def assembled(
     peers = Peers(run, promotion)
     peers.catch_up()
     run.budget.refresh()
+    retention = Retention(run)
+    retention.sweep()
     limits = Limits(run, active, promotion, peers, _screener(config, source))
-    return Coordinator(run, active, rungs, Scheduler(run, active, rungs, limits, first), release)
+    scheduler = Scheduler(run, active, rungs, limits, first)
+    return Coordinator(run, active, rungs, scheduler, retention, release)
 
 
 def _suggestion_source(

@@ -10,6 +10,7 @@ from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.loop import TURN_SECONDS
 from search.run.recovery import interrupt
+from search.run.retention import Retention
 from search.run.retries import KILLED, clear
 from search.run.rungs import Rungs
 from search.run.scheduler import Scheduler
@@ -27,6 +28,7 @@ class Coordinator:
     active: ActiveTrials
     rungs: Rungs
     scheduler: Scheduler
+    retention: Retention
     release: Callable[
         [], bool
     ]  # frees seconds reserved for the finale and not needed; returns whether any were freed
@@ -159,6 +161,7 @@ class Coordinator:
     def _record_end(self, record: Record) -> None:
         self.run.history.add(record)
         clear(self.run.store, record)
+        self.retention.sweep()
         self.run.progress.ended(record, self.run.budget.spent_seconds())
 
     def _is_last(self) -> bool:

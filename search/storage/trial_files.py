@@ -1,12 +1,14 @@
 """The files of one training, in the folder of its trial or seed: genome, weights and report; the report is the last.
 
 The report has the sha256 of the other files and of itself. Reports of earlier versions have none and are read.
+Where the weights were removed, the report says so: it is written anew before they go, so that a kill in between leaves
+weights that are removed later, and never a training that looks damaged.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,11 @@ from trainer import files
 GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
 CHECKPOINT_FILE = "checkpoint"  # deleted when the trial, or the trial that retries it, has ended
 SUMS = "files"  # key of a report: the sums of the other files by name
+REMOVED = "removed"  # key of a report: the rule by which the weights beside it were removed
+
+
+class RemovedWeights(StudyError):
+    """Weights that are no longer there, by the rule of their study; the message is the rule."""
 
 
 class TrainingFiles(NamedTuple):
@@ -42,18 +49,58 @@ def read_training(folder: Path, of: tuple[str | None, int] | None = None) -> Tra
 
     Raises:
         StudyError: a file that is missing, or was changed since it was written (sha256), or is of another training.
+        RemovedWeights: a training whose weights were removed.
     """
     report = _whole_report(folder)
     if report is None:
         raise StudyError(f"{folder / REPORT_FILE} is missing, or was changed since it was written")
     if of is not None and not _is_of(report, *of):
         raise StudyError(f"{folder / REPORT_FILE} is of another training")
+    if REMOVED in report:
+        raise RemovedWeights(str(report[REMOVED]))
     sums = report.pop(SUMS, {})
     text, weights = (_checked(folder / name, sums.get(name)) for name in (GENOME_FILE, WEIGHTS_FILE))
     try:
         return TrainingFiles(text.decode(), weights, report)
     except UnicodeDecodeError:
         raise StudyError(f"{folder / GENOME_FILE} is no text") from None
+
+
+def remove_weights(folder: Path, rule: str) -> int:
+    """Remove the weights of a training by a rule, which its report says from then on; return the bytes that are freed.
+
+    A training whose report is missing or damaged is left as it is.
+    """
+    found = list(_weights_in(folder))
+    report = _whole_report(folder) if found else None
+    if report is None or "digest" not in report:
+        return 0
+    if REMOVED not in report:
+        sums = {name: known for name, known in report.pop(SUMS, {}).items() if name != WEIGHTS_FILE}
+        files.write(folder / REPORT_FILE, files.sealed({**report, SUMS: sums, REMOVED: rule}))
+    size = sum(file.stat().st_size for file in found)
+    for file in found:
+        file.unlink(missing_ok=True)
+    return size
+
+
+def has_removed_weights(folder: Path) -> bool:
+    """Whether a training is stored in a folder without its weights."""
+    return (folder / REPORT_FILE).exists() and not (folder / WEIGHTS_FILE).exists()
+
+
+def delete_temporary(folder: Path) -> None:
+    """Delete the files that a process had begun to write when it was killed."""
+    for name in (GENOME_FILE, WEIGHTS_FILE, REPORT_FILE):
+        for file in folder.glob(f".{name}.*"):
+            file.unlink(missing_ok=True)
+
+
+def _weights_in(folder: Path) -> Iterator[Path]:
+    """Yield the weights of a training, where they are there, and what was left of writing them."""
+    yield from folder.glob(f".{WEIGHTS_FILE}.*")
+    if (folder / WEIGHTS_FILE).exists():
+        yield folder / WEIGHTS_FILE
 
 
 def read_report(folder: Path, digest: str | None, number: int) -> dict[str, Any] | None:

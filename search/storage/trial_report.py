@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from search.storage.trial_files import SUMS, read_report
+from search.storage.trial_files import REMOVED, SUMS, read_report
 from trainer import Report, ReportError, files
 
 STOPPED = "stopped"  # key of report.json: what the network comes to that stops early
@@ -79,7 +79,7 @@ class TrialReport(NamedTuple):
     @classmethod
     def of_json(cls, plain: Mapping[str, Any]) -> TrialReport:
         """Read the values of a report.json. Raises trainer.ReportError where they are no report of a trial."""
-        values = {name: value for name, value in plain.items() if name not in (SUMS, files.OWN_SUM)}
+        values = {name: value for name, value in plain.items() if name not in (SUMS, REMOVED, files.OWN_SUM)}
         try:
             return cls(
                 number=values.pop("number"),
