@@ -35,8 +35,9 @@ from search.samplers.base import Proposer
 from search.storage.data_facts import FACTS_ATTR, DataFacts
 from search.storage.record import Record
 from search.storage.study import BEST, DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
+from search.workers.local import prepare
 from search.workers.messages import Setup
-from search.workers.pool import prepare, worker_pool
+from search.workers.pool import worker_pool
 from search.workers.slots import worker_devices
 from trainer.data.tree import CACHE
 from trainer.report import GOALS

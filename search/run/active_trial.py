@@ -44,7 +44,8 @@ class ActiveTrial:
     bracket: int = 0
     is_pausing: bool = False  # its worker was told to pause and writes the checkpoint
     paused_record: Record | None = None  # its record when it paused
-    has_died: bool = False  # its worker died once in this run
+    was_lost: bool = False  # its worker died in this run, and may have left a checkpoint
+    has_died: bool = False  # .. once, and not because its machine went away
     # device seconds charged before this job: for screening, until it paused, or until its worker died
     paid_seconds: float = 0.0
     curve: dict[int, float] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class ActiveTrial:
 
     def checkpoint_owners(self) -> list[int]:
         """Return the numbers of the trials in whose folders the checkpoint to resume may be."""
-        own = [self.number] if self.has_died or self.paused_record else []
+        own = [self.number] if self.was_lost or self.paused_record else []
         return own + [record.number for record in self.retried]
 
     def store_charge(self, seconds: float) -> None:

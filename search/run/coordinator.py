@@ -109,18 +109,19 @@ class Coordinator:
     def _lose(self, trial: ActiveTrial, died: Died) -> None:
         """Train a trial again whose worker died; it fails the second time, or where the worker hung.
 
-        The first death says more about the machine than about the network. Where the whole run is being ended, the
-        trial was interrupted.
+        The first death says more about the machine than about the network, and one with its machine nothing about the
+        network. Where the whole run is being ended, the trial was interrupted.
         """
         trial.paid_seconds = self.run.budget.charged.get(trial.key, 0.0)
         trial.store_charge(trial.paid_seconds)
         if self.run.stop_asked():
             self.active.enter(trial, State.HALTED)
-        elif died.hung or trial.has_died:
+        elif died.hung or (trial.has_died and not died.by_machine):
             self.active.leave(trial.number)
             self._conclude(tell.fail(trial.live, KILLED, died.reason, self.run.config.sampler))
         else:
-            trial.has_died, trial.is_pausing = True, False
+            trial.was_lost, trial.is_pausing = True, False
+            trial.has_died = trial.has_died or not died.by_machine
             self.active.enter(trial, State.WAITING)
             self.run.progress.said(
                 f"trial {trial.number}: the worker died, {died.reason}; it is trained again"

@@ -14,7 +14,7 @@ from search.run.jobs import Jobs
 from search.run.loop import TURN_SECONDS
 from search.run.ownership import owner
 from search.run.recovery import result_of
-from search.run.retries import KILLED
+from search.run.retries import KILLED, LOST
 from search.storage.charge_file import delete_charge
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
@@ -137,8 +137,8 @@ class FinaleWork:
                 training = self.trainings.pop(number)
                 self.run.budget.charge(training.key, report.charge.device_seconds)
                 self._conclude(training, result_of(report, training.task.record))
-            case Died(number, reason):
-                self._lose(self.trainings.pop(number), reason)
+            case Died(number):
+                self._lose(self.trainings.pop(number), event)
 
     def turn(self, pool: WorkerPool) -> None:
         """Nothing is due between events."""
@@ -154,13 +154,13 @@ class FinaleWork:
         pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device, limit))
         self.run.progress.seed_began(task.record.number, task.seed)
 
-    def _lose(self, training: SeedTraining, reason: str) -> None:
+    def _lose(self, training: SeedTraining, died: Died) -> None:
         """Conclude a training whose worker died; the first time it is trained again."""
-        lost = self._conclude(training, _lost(training, reason, self.run.stop_asked()))
+        lost = self._conclude(training, _lost(training, died, self.run.stop_asked()))
         if lost.kind and not lost.is_over:
             self.queue.insert(0, training.task._replace(known=lost))
             name = f"trial {training.task.record.number}, seed {training.task.seed}"
-            self.run.progress.said(f"{name}: the worker died, {reason}; it is trained again")
+            self.run.progress.said(f"{name}: the worker died, {died.reason}; it is trained again")
 
     def _conclude(self, training: SeedTraining, reached: SeedResult) -> SeedResult:
         record, seed, _ = training.task
@@ -189,14 +189,17 @@ class FinaleWork:
         return max(training.expected_seconds - charged, 0.0)
 
 
-def _lost(training: SeedTraining, reason: str, is_stopping: bool) -> SeedResult:
+def _lost(training: SeedTraining, died: Died, is_stopping: bool) -> SeedResult:
     """Return the result of a training whose worker died: failed after two deaths in a row.
 
-    The first death says more about the machine than about the network, and a network that failed cannot win.
+    The first death says more about the machine than about the network, one with its machine says nothing about the
+    network, and a network that failed cannot win.
     """
     lost = SeedResult("interrupted", training.epochs)
     if is_stopping:
         return lost
     known = training.task.known
     has_died = known is not None and not known.is_over and known.kind == KILLED
-    return lost._replace(outcome="failed" if has_died else "interrupted", kind=KILLED, reason=reason)
+    if died.by_machine:
+        return lost._replace(kind=KILLED if has_died else LOST, reason=died.reason)
+    return lost._replace(outcome="failed" if has_died else "interrupted", kind=KILLED, reason=died.reason)

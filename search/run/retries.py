@@ -8,6 +8,7 @@ from search.storage.study import Store
 from search.workers.checkpoints import delete_checkpoint
 
 KILLED = "killed"  # the kind of failure of a training whose worker died
+LOST = "lost"  # the kind of an interruption: the machine of its worker went away
 
 
 def ancestors(store: Store, retry_of: int | None) -> list[Record]:

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
+from search.workers.local import prepare
 from search.workers.messages import DeviceState
-from search.workers.pool import prepare
 from trainer.hardware.cache import recall, remember
 from trainer.system.processes import start_method, start_process, without_main
 

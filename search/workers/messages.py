@@ -154,6 +154,8 @@ class Died(NamedTuple):
     reason: str
     # whether the pool killed it because it did not stop at its limit
     hung: bool = False
+    # whether its machine went away, which says nothing about the job
+    by_machine: bool = False
 
 
 class DeviceState(NamedTuple):

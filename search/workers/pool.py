@@ -1,63 +1,31 @@
-"""The pool of workers: warm processes, one for each device slot. What kills a worker fails its trial alone."""
+"""The pool of workers: one for each device slot. What kills a worker fails its trial alone."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any
 
 from search.errors import StudyError
+from search.workers.engine import Engine, Lost, Message, Worker
+from search.workers.local import Local
 from search.workers.messages import Broken, Died, Event, Finished, Ready, Screened, Setup, Task, Verdict
-from trainer.hardware.clock import device_seconds, running_seconds
-from trainer.system.processes import processor_seconds, start_method, start_process, without_main
-from trainer.system.signals import stops_blocked
 
-# modules that the fork server imports once: a worker then starts in 0.03 s
-PRELOAD = ("torch", "search.workers.worker", "search.workers.fork_server")
 GRACE_SECONDS = 15.0  # a worker that is over its limit by so much hangs
-STOP_SECONDS = 3.0
-LOSSES_IN_A_ROW = 5  # workers that die one after another, before any report: the machine is to blame
 
 
 @dataclass
 class Slot:
-    """A place on a device, its worker process and the job that the worker does."""
+    """A place on a device, its worker and the job that the worker does."""
 
     setup: Setup
-    process: BaseProcess
-    pipe: Connection
-    halts: Connection  # see `worker.serve`
+    worker: Worker
     job: Task | None = None
-    # running_seconds() when the worker got the job, or had read its data if that was later
-    began: float = 0.0
-    # processor seconds of the worker at that moment, and now
-    worked_before: float = 0.0
-    worked: float = 0.0
     is_ready: bool = False  # whether the worker has read its data
-
-    def begin(self) -> None:
-        """Start the clock of a job."""
-        self.began = running_seconds()
-        self.worked_before = self.worked = self._processor_seconds()
 
     def elapsed_seconds(self) -> float:
         """Return the seconds on this slot of the job so far, as `trainer.Meter` counts them in the worker."""
-        running = running_seconds() - self.began
-        if self.setup.device != "cpu":
-            return running
-        self.worked = self._processor_seconds()
-        return device_seconds(running, (self.worked - self.worked_before) / self.setup.threads)
-
-    def _processor_seconds(self) -> float:
-        """Return the processor seconds of the worker, the last known ones where it has died."""
-        number = self.process.pid
-        seconds = None if number is None else processor_seconds(number)
-        return self.worked if seconds is None else seconds
+        return self.worker.elapsed_seconds()
 
     def is_overdue(self) -> bool:
         """Whether the worker hangs. A start is no hang: without a fork server it alone may take longer than a trial."""
@@ -69,11 +37,13 @@ class Slot:
 class WorkerPool:
     """The slots of one coordinator."""
 
-    slots: list[Slot]
-    losses: int = field(default=0)  # workers that died since the last report
+    engine: Engine
+    slots: list[Slot] = field(default_factory=list)
+    losses: int = 0  # workers that died since the last report
 
     def free(self) -> list[Slot]:
-        return [slot for slot in self.slots if slot.job is None]
+        """Return the slots that can get a job."""
+        return [slot for slot in self.slots if slot.job is None and slot.worker.is_placed]
 
     def busy(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.job is not None]
@@ -85,142 +55,85 @@ class WorkerPool:
     def slot_of(self, number: int) -> Slot:
         return next(slot for slot in self.slots if slot.job and slot.job.number == number)
 
+    def start(self, setup: Setup) -> None:
+        """Add a slot, whose worker starts."""
+        self.slots.append(Slot(setup, self.engine.start(setup)))
+
     def give(self, slot: Slot, job: Task) -> None:
         """Give a free slot a job; a worker that died meanwhile is replaced first."""
-        if not slot.process.is_alive():
+        if not slot.worker.is_alive():
             self._replace(slot)
         slot.job = job
-        slot.begin()
-        with suppress(OSError):  # of a worker that dies at this moment: the next `wait` reports its death
-            slot.pipe.send(job)
+        slot.worker.send(job)
 
     def answer(self, number: int, verdict: Verdict) -> None:
         """Send the verdict to the worker of a trial that waits at a rung."""
-        with suppress(OSError):  # as in `give`
-            self.slot_of(number).pipe.send(verdict)
+        self.slot_of(number).worker.send(verdict)
 
     def halt(self) -> None:
         """Ask the workers to write their checkpoints and stop; `wait` returns their reports."""
         for slot in self.at_work():
-            with suppress(OSError):  # as in `give`
-                slot.halts.send(None)
+            slot.worker.halt()
 
     def wait(self, timeout_seconds: float) -> list[Event]:
         """Return the events of the workers, after at most `timeout_seconds`.
 
         Raises StudyError where a worker cannot work at all.
         """
-        pipes = {slot.pipe: slot for slot in self.slots}
+        slots = {id(slot.worker): slot for slot in self.slots}
         events: list[Event] = []
-        for pipe in wait(list(pipes), timeout_seconds):
-            event = self._receive(pipes[pipe])  # type: ignore[index]
-            if event is not None:
-                events.append(event)
+        for worker in self.engine.wait([slot.worker for slot in self.slots], timeout_seconds):
+            events.extend(self._receive(slots[id(worker)]))
         events.extend(self._kill(slot) for slot in self.busy() if slot.is_overdue())
         return events
 
-    def _receive(self, slot: Slot) -> Event | None:
+    def _receive(self, slot: Slot) -> list[Event]:
         try:
-            message: Any = slot.pipe.recv()
-        except (EOFError, OSError):
-            return self._died(slot)
+            messages = slot.worker.receive()
+        except Lost as lost:
+            died = self._lose(slot, lost)
+            return [died] if died else []
+        return [event for message in messages if (event := self._understood(slot, message)) is not None]
+
+    def _understood(self, slot: Slot, message: Message) -> Event | None:
         match message:
             case Ready():
-                # reading data is not charged to the job
                 slot.is_ready = True
-                slot.begin()
                 return None
             case Broken(reason):
                 raise StudyError(reason)
-        if isinstance(message, Finished | Screened):
-            slot.job, self.losses = None, 0
-        return message  # type: ignore[no-any-return]
+            case Finished() | Screened():
+                slot.job, self.losses = None, 0
+        return message
 
-    def _died(self, slot: Slot) -> Event | None:
+    def _lose(self, slot: Slot, lost: Lost) -> Died | None:
         """Replace a worker that died; its death is the outcome of its job, if it had one."""
-        slot.process.join(STOP_SECONDS)
-        reason, job = _cause(slot.process.exitcode), slot.job
+        job = slot.job
         self.losses += 1
-        if self.losses >= LOSSES_IN_A_ROW:
-            raise StudyError(f"{self.losses} workers died one after another, the last {reason}; see `dmesg`")
+        if self.losses >= self.engine.losses_in_a_row:
+            raise StudyError(f"{self.losses} workers died one after another, the last {lost}; see `dmesg`")
         self._replace(slot)
-        return Died(job.number, reason) if job else None
+        return Died(job.number, str(lost), by_machine=lost.by_machine) if job else None
 
     def _kill(self, slot: Slot) -> Event:
         assert slot.job is not None
         number, seconds = slot.job.number, slot.elapsed_seconds()
-        stop([slot])
         self._replace(slot)
         return Died(number, f"killed after {seconds:.0f} s: it did not stop at its limit", hung=True)
 
     def _replace(self, slot: Slot) -> None:
-        _hang_up(slot)
-        new = start(slot.setup)
-        slot.process, slot.pipe, slot.halts = new.process, new.pipe, new.halts
+        self.engine.end([slot.worker])
+        slot.worker = self.engine.start(slot.setup)
         slot.job, slot.is_ready = None, False
 
 
-def prepare(more: Sequence[str] = ()) -> None:
-    """Begin to start the fork server, which imports torch and `more` meanwhile, so that `worker_pool` need not wait.
-
-    A process has one fork server as long as it lives: a second call changes nothing. Without one nothing is prepared.
-    """
-    if start_method() != "forkserver":
-        return
-    from multiprocessing import forkserver
-
-    multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOAD, *more])
-    with without_main(), stops_blocked():
-        forkserver.ensure_running()
-
-
 @contextmanager
-def worker_pool(setups: Sequence[Setup]) -> Iterator[WorkerPool]:
-    """Start one worker for each setup; all of them have ended when the block ends."""
-    pool = WorkerPool([])
+def worker_pool(setups: Sequence[Setup], engine: Engine | None = None) -> Iterator[WorkerPool]:
+    """Start one worker for each setup, on this machine by default; all of them have ended when the block ends."""
+    pool = WorkerPool(engine or Local())
     try:
-        pool.slots.extend(start(setup) for setup in setups)
+        for setup in setups:
+            pool.start(setup)
         yield pool
     finally:
-        stop(pool.slots)
-
-
-def start(setup: Setup) -> Slot:
-    """Start a worker that loads its data and then waits for jobs."""
-    prepare()
-    context = multiprocessing.get_context(start_method())
-    ours, theirs = context.Pipe()
-    receives, halts = context.Pipe(duplex=False)
-    with without_main():
-        process = start_process(_serve, theirs, receives, setup)
-    theirs.close()
-    receives.close()
-    return Slot(setup, process, ours, halts)
-
-
-def _serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
-    from search.workers.worker import serve  # imports torch: in the fork server, never in the coordinator
-
-    serve(pipe, halts, setup)
-
-
-def stop(slots: Sequence[Slot]) -> None:
-    """End workers at once."""
-    for slot in slots:
-        slot.process.kill()
-    for slot in slots:
-        slot.process.join()
-        _hang_up(slot)
-
-
-def _hang_up(slot: Slot) -> None:
-    slot.pipe.close()
-    slot.halts.close()
-
-
-def _cause(exit_code: int | None) -> str:
-    if exit_code is None or exit_code >= 0:
-        return f"ended by itself with status {exit_code}"
-    hint = {9: " (out of memory?)", 11: " (a crash in native code)"}.get(-exit_code, "")
-    name = signal.Signals(-exit_code).name
-    return f"killed by signal {-exit_code}, {name}{hint}"
+        pool.engine.end([slot.worker for slot in pool.slots])

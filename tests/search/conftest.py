@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from search.storage.record import Record
 from search.storage.study import Store, open_to_read
 from search.storage.trial_report import TrialReport
 from search.study import Result, Study
+from search.workers.local import LocalWorker
+from search.workers.pool import Slot
 
 SPACE: dict[str, Any] = {
     "nodes": {
@@ -112,6 +115,12 @@ def run(tmp_path: Path, written: Callable[..., Path]) -> Callable[..., Result]:
         return Study.load(written(**changes), tmp_path / "runs").run(progress or Silent())
 
     return go
+
+
+def process_of(slot: Slot) -> BaseProcess:
+    """Return the process of a worker on this machine."""
+    assert isinstance(slot.worker, LocalWorker)
+    return slot.worker.process
 
 
 class Said:

@@ -25,7 +25,7 @@ from search.storage.record import Record
 from search.study import Result
 from search.workers.messages import Screening, Task
 from search.workers.pool import Slot, WorkerPool
-from tests.search.conftest import study_of
+from tests.search.conftest import process_of, study_of
 from tests.search.run.test_resume import STOP, Told
 
 ACCURACY = Objective("accuracy", "maximize")
@@ -169,7 +169,7 @@ def test_a_child_that_is_killed_while_it_screens_costs_no_trial(
     give, killed = WorkerPool.give, []
 
     def give_and_kill(crew: WorkerPool, slot: Slot, task: Task) -> None:
-        pid = slot.process.pid
+        pid = process_of(slot).pid
         if isinstance(task, Screening) and not killed and pid is not None:
             killed.append(pid)
             os.kill(pid, signal.SIGSTOP)  # the process must not answer first

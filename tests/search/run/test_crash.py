@@ -22,7 +22,7 @@ from search.study import Result, Study
 from search.workers.messages import Died, Finished, Job, Setup
 from search.workers.pool import worker_pool
 from tests.command import PATIENCE_SECONDS, Command, commands, frozen, killed, members, until
-from tests.search.conftest import trials_in
+from tests.search.conftest import process_of, trials_in
 from trainer import Recipe
 
 LONG = {"trials": 60}
@@ -289,7 +289,7 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
     with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
         while not hands.slots[0].is_ready:
             hands.wait(0.2)
-        child = hands.slots[0].process
+        child = process_of(hands.slots[0])
         assert child.pid is not None
         os.kill(child.pid, signal.SIGSTOP)  # a process that cannot react
         hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=0.2))
@@ -299,7 +299,7 @@ def test_a_child_that_does_not_stop_at_its_limit_is_killed(
         (event,) = events
         assert isinstance(event, Died) and event.number == 7
         assert event.reason.endswith("it did not stop at its limit")
-        assert hands.slots[0].process.pid != child.pid and hands.free()
+        assert process_of(hands.slots[0]).pid != child.pid and hands.free()
 
 
 def test_a_child_that_still_reads_its_images_is_not_overdue(
@@ -324,7 +324,7 @@ def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Pat
         slot = hands.slots[0]
         while not slot.is_ready:
             hands.wait(0.2)
-        child = slot.process.pid
+        child = process_of(slot).pid
         reports = []
         for number, text in enumerate((WIDE, HANGS)):
             hands.give(slot, job_of(number, text, tmp_path / str(number), memory_bytes=300 * 2**20))
@@ -336,7 +336,7 @@ def test_memory_that_runs_out_is_an_outcome_and_the_child_lives_on(tmp_path: Pat
             ("failed", "out-of-memory"),
             ("done", None),
         ]
-        assert slot.process.pid == child
+        assert process_of(slot).pid == child
         assert not (tmp_path / "0").exists() and (tmp_path / "1" / "weights.safetensors").exists()
 
 

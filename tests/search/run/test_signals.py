@@ -177,7 +177,7 @@ def test_a_signal_during_screening_leaves_no_trial_behind(started: Start, run: R
 
 OTHERS = """
 import multiprocessing, time
-from search.workers.pool import prepare
+from search.workers.local import prepare
 prepare()
 process = multiprocessing.get_context("forkserver").Process(target=time.sleep, args=(600,))
 process.start()

@@ -11,6 +11,7 @@ import genome
 from search.workers.messages import Died, Screened, Screening, Setup
 from search.workers.pool import WorkerPool, worker_pool
 from search.workers.proxies import IMAGES, screen, spread
+from tests.search.conftest import process_of
 from trainer import Data, load
 from trainer.proxies import PROXIES
 
@@ -53,7 +54,7 @@ def told(hands: WorkerPool, job: Screening) -> Any:
 
 
 def test_a_child_measures_candidates_one_after_another_and_goes_on(hands: WorkerPool) -> None:
-    child = hands.slots[0].process.pid
+    child = process_of(hands.slots[0]).pid
     said = told(hands, task(NARROW, COLOURED, FAT, WIDE, memory_bytes=300 * 2**20))
     assert isinstance(said, Screened) and said.number == 7 and said.seconds > 0
     narrow, coloured, fat, wide = said.rows
@@ -62,11 +63,11 @@ def test_a_child_measures_candidates_one_after_another_and_goes_on(hands: Worker
     assert narrow["params"] == genome.resolve(genome.loads(NARROW)).params
     assert narrow["synflow"] < wide["synflow"]
     assert hands.free() and told(hands, task(NARROW)).rows == (narrow,)
-    assert hands.slots[0].process.pid == child
+    assert process_of(hands.slots[0]).pid == child
 
 
 def test_a_child_that_is_killed_while_it_screens_says_whose_candidates_they_were(hands: WorkerPool) -> None:
-    child = hands.slots[0].process.pid
+    child = process_of(hands.slots[0]).pid
     assert child is not None
     os.kill(child, signal.SIGSTOP)
     hands.give(hands.slots[0], task(NARROW))
