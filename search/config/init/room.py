@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,10 +66,8 @@ def suited(name: str, shape: Shape, classes: int, inside: Inside) -> Room:
 def drawn(name: str, shape: Shape, classes: int, highest: int, inside: Inside) -> Room:
     """Draw genomes from a preset whose base reaches up to `highest` channels."""
     stages = min(preset.usual_stages(shape), preset.most_stages(name))
-    widths = widths_of(name, highest)
-    space = _space(name, shape, classes, stages, widths)
-    plans = tuple(_plans(space))
-    return Room(name, stages, widths, plans, sum(map(inside, plans)) / DRAWS)
+    plans = _plans(name, shape, classes, stages, highest)
+    return Room(name, stages, widths_of(name, highest), plans, sum(map(inside, plans)) / DRAWS)
 
 
 def widths_of(name: str, highest: int) -> dict[str, Any]:
@@ -84,11 +83,16 @@ def _space(name: str, shape: Shape, classes: int, stages: int, widths: dict[str,
     return space_of(source, ("space",), name, shape, classes)
 
 
-def _plans(space: Space) -> list[Plan]:
-    rng, found = Random(0), []
+@lru_cache(
+    maxsize=10
+)  # other limits ask for the same plans: two searches by halving look at about so many widths
+def _plans(name: str, shape: Shape, classes: int, stages: int, highest: int) -> tuple[Plan, ...]:
+    space = _space(name, shape, classes, stages, widths_of(name, highest))
+    rng = Random(0)
+    found: list[Plan] = []
     for _ in range(DRAWS):
         try:
             found.append(genome.resolve(space.sample(rng)))
         except GenomeError:  # refused in a search too: not inside
             continue
-    return found
+    return tuple(found)

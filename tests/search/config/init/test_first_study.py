@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from genome import GenomeError
 from genome.yaml.source import parse
 from genome.zoo.resnet import resnet
 from search.config.candidate import candidate, measured
+from search.config.init import room
 from search.config.init.device import Device, probe
 from search.config.init.images import ClassSize, Images, look, path_from, study_name
 from search.config.init.limits import FEWEST, MOST, nice
@@ -34,8 +36,9 @@ GIB = 2**30
 LAPTOP = Device("cpu", 2, 2, 16 * GIB, 2_700.0, 747_136, 2e-4, 2.5e-10, 4e-5)
 GPU = Device("cuda", 16, 1, 80 * GIB, 40_000.0, 747_136, 3e-4, 5e-13, 5e-5)
 IMAGES = {"digits": 1_222, "fashion-mnist": 51_000, "cifar10": 42_500}  # to train
+DEVICES = {"laptop": LAPTOP, "gpu": GPU}
 each_data = pytest.mark.parametrize("name", IMAGES)
-each_device = pytest.mark.parametrize("device", [LAPTOP, GPU], ids=["laptop", "gpu"])
+each_device = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
 
 
 def device_of(name: str, device: Device) -> Device:
@@ -68,18 +71,40 @@ def share_inside(config: StudyConfig, draws: int = 150) -> float:
     return inside / draws
 
 
-@each_data
-@each_device
-@pytest.mark.parametrize("name_of_preset", preset.names())
-def test_the_limits_leave_a_choice(name: str, device: Device, name_of_preset: str) -> None:
-    config = study_of(Wishes(preset=name_of_preset), name, device)
+# a third of the product: each preset with each device and two data sets, each data set with each device
+PRODUCT = [(*pair, device) for pair in product(IMAGES, preset.names()) for device in DEVICES]
+PAIRS = {
+    ("digits", "stages", "laptop"),
+    ("digits", "tiny", "laptop"),
+    ("digits", "unusual", "gpu"),
+    ("fashion-mnist", "classic", "laptop"),
+    ("fashion-mnist", "tiny", "gpu"),
+    ("cifar10", "classic", "gpu"),
+    ("cifar10", "stages", "gpu"),
+    ("cifar10", "unusual", "laptop"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "name_of_preset", "device"),
+    [pytest.param(*one, marks=[] if one in PAIRS else pytest.mark.slow) for one in PRODUCT],
+)
+def test_the_limits_leave_a_choice(name: str, name_of_preset: str, device: str) -> None:
+    config = study_of(Wishes(preset=name_of_preset), name, DEVICES[device])
     assert FEWEST <= share_inside(config) <= MOST
     assert config.budget.device_time == 600 and config.recipe.epochs == config.budget.rungs[-1]
 
 
-@each_data
+WISHES = [Wishes(params=150_000), Wishes("2h", macs=4_000_000), Wishes(latency=0.002)]
+
+
 @pytest.mark.parametrize(
-    "wished", [Wishes(params=150_000), Wishes("2h", macs=4_000_000), Wishes(latency=0.002)]
+    ("name", "wished"),
+    [
+        pytest.param(name, wished, marks=[] if i == j else pytest.mark.slow)
+        for i, name in enumerate(IMAGES)
+        for j, wished in enumerate(WISHES)
+    ],
 )
 def test_the_limits_of_the_user_stand_in_the_file(name: str, wished: Wishes) -> None:
     config = study_of(wished, name, LAPTOP)
@@ -94,21 +119,23 @@ def test_the_limits_of_the_user_stand_in_the_file(name: str, wished: Wishes) -> 
 
 
 @each_data
-def test_the_space_in_full_is_the_space_of_the_preset(name: str) -> None:
-    short, full = (study_of(Wishes(params=100_000), name, LAPTOP, is_full) for is_full in (False, True))
-    assert short.plain() == full.plain()
-
-
-@each_data
 @each_device
-def test_the_same_facts_give_the_same_short_file(name: str, device: Device) -> None:
-    texts = {
-        study_text(first_study(Wishes(), images_of(name), device_of(name, device)), Path(), False)
-        for _ in range(2)
-    }
+def test_the_file_is_short_and_its_space_in_full_is_that_of_the_preset(name: str, device: Device) -> None:
+    wished = Wishes(params=100_000, preset="stages" if device is GPU else "tiny")
+    study = first_study(wished, images_of(name), device_of(name, device))
+    short, full = (study_text(study, Path(), is_full) for is_full in (False, True))
+    assert check_study(parse(short, "a.yaml")).plain() == check_study(parse(full, "b.yaml")).plain()
+    assert len(short.splitlines()) <= 35 and max(map(len, short.splitlines())) <= 120
+
+
+@each_device
+def test_the_same_facts_give_the_same_file(device: Device) -> None:
+    """Also in a process that has not drawn the networks of that space before."""
+    texts = set()
+    for _ in range(2):
+        room._plans.cache_clear()
+        texts.add(study_text(first_study(Wishes(preset="tiny"), images_of("digits"), device), Path(), False))
     assert len(texts) == 1
-    (text,) = texts
-    assert len(text.splitlines()) <= 35 and max(map(len, text.splitlines())) <= 120
 
 
 def test_a_faster_device_and_a_longer_budget_allow_more() -> None:
