@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from genome.expand import Parts, expand, unfold
 from genome.graph import IMAGE, Genome
 from genome.op import words
-from genome.picture.columns import columns
+from genome.picture.columns import TALLEST, columns
 from genome.picture.figure import figure, unfolded_figure
 from genome.picture.layout import place
 from genome.picture.ring import collapsed, restored
@@ -32,12 +32,17 @@ def draw(drawn: Genome | Plan, folded: bool = True) -> str:
     return svg(what, columns(place(what)))
 
 
-def draw_unfolded(drawn: Genome, names: Collection[str], address: Callable[[Collection[str]], str]) -> str:
+def draw_unfolded(
+    drawn: Genome,
+    names: Collection[str],
+    address: Callable[[Collection[str]], str],
+    tallest: float = TALLEST,
+) -> str:
     """The picture of a genome with the motifs of these names unfolded, as an SVG document with links.
 
     Every motif links to the picture in which it is unfolded, or folded again together with the motifs inside it.
     `address` gives the URL of a picture for the names that are unfolded in it. A small loop is drawn as a ring. The
-    boxes of `picture_words()[i]` have the CSS class `wi`.
+    boxes of `picture_words()[i]` have the CSS class `wi`. A picture of more than `tallest` pixels is set in columns.
 
     Raises:
         GenomeError: as `draw` and `unfold`.
@@ -48,7 +53,7 @@ def draw_unfolded(drawn: Genome, names: Collection[str], address: Callable[[Coll
     motifs |= {name: address(without(names, name, shown.parts)) for name in shown.motifs}
     what = unfolded_figure(shown, plan)
     small = collapsed(what)
-    whole, layout = restored(what, small, columns(place(small.figure)))
+    whole, layout = restored(what, small, columns(place(small.figure), tallest))
     return svg(whole, layout, Links(motifs, picture_words()))
 
 

@@ -21,6 +21,7 @@ _STYLE = """
 .genome .op{{font-size:{op}px}}
 .genome .size{{font-size:{size}px;fill:{muted}}}
 .genome .label{{font-size:{label}px;fill:{muted}}}
+.genome .label{{paint-order:stroke;stroke:{frame};stroke-width:5px;stroke-linejoin:round}}
 .genome .frame{{fill:{frame};stroke:{line};stroke-width:.8}}
 .genome .arrow path{{fill:none;stroke:{arrow}}}
 .genome .arrow polygon{{fill:{arrow}}}

@@ -33,13 +33,13 @@ class Column(NamedTuple):
         return point[0] + self.dx, point[1] + self.dy
 
 
-def columns(layout: Layout) -> Layout:
+def columns(layout: Layout, tallest: float = TALLEST) -> Layout:
     """The same layout in as many columns as give it about the desired aspect ratio.
 
-    A low layout, or one that can't be cut, is returned unchanged.
+    A layout of at most `tallest` pixels, or one that can't be cut, is returned unchanged.
     """
     count = round(math.sqrt(ASPECT * layout.height / (layout.width + GAP)))
-    possible = dict(_cuts(layout)) if layout.height > TALLEST and count > 1 else {}
+    possible = dict(_cuts(layout)) if layout.height > tallest and count > 1 else {}
     if not possible:
         return layout
     ideal = [layout.height * k / count for k in range(1, count)]

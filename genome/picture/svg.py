@@ -48,8 +48,9 @@ def svg(figure: Figure, layout: Layout, links: Links | None = None) -> str:
         f'<text class="summary" x="{MARGIN:g}" y="{MARGIN + 34:g}">{_text(figure.summary)}</text>',
         *legend,
         f'<g transform="translate({_n(left)} {_n(MARGIN + head)})">',
-        *(_frame(f, r, motifs) for f, r in zip(figure.frames, layout.frames, strict=True)),
+        *(f'<rect class="frame" {_place(r)} rx="8"/>' for r in layout.frames),
         *(_arrow(a, c) for a, c in zip(figure.arrows, layout.arrows, strict=True)),
+        *(_title(f, r, motifs) for f, r in zip(figure.frames, layout.frames, strict=True)),
         *(_box(b, r, words, links) for b, r in zip(figure.boxes, layout.boxes, strict=True)),
         *(_label(a.label, c.label) for a, c in zip(figure.arrows, layout.arrows, strict=True) if c.label),
         "</g>",
@@ -89,11 +90,12 @@ def _legend(figure: Figure, words: list[str], width: float) -> Iterator[str]:
     yield "".join(made)
 
 
-def _frame(frame: Frame, at: Rect, motifs: Mapping[str, str]) -> str:
+def _title(frame: Frame, at: Rect, motifs: Mapping[str, str]) -> str:
+    """The title of a frame, over the arrows that cross it."""
     label = f'<text class="label" x="{_n(at.x + 8)}" y="{_n(at.y + 14)}">{_text(frame.label)}</text>'
     if frame.name in motifs:
-        label = _linked(frame.name, motifs, f"<title>{_text(*frame.tip, 'click to fold it')}</title>{label}")
-    return f'<rect class="frame" {_place(at)} rx="8"/>{label}'
+        return _linked(frame.name, motifs, f"<title>{_text(*frame.tip, 'click to fold it')}</title>{label}")
+    return label
 
 
 def _box(box: Box, at: Rect, words: list[str], links: Links | None) -> str:

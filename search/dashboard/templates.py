@@ -20,10 +20,12 @@ from search.dashboard.pages.study import metrics_of
 from search.dashboard.plots import learning_curves
 from search.dashboard.plots.exits_chart import exits_chart
 from search.dashboard.plots.svg_chart import Chart
+from search.dashboard.studies.score import scored
 from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
 from search.dashboard.web.assets import Asset
 from search.dashboard.web.json_values import json_value
 
+NAMED_BY_NUMBER = ("seed", "epoch", "best_epoch")  # numbers that count nothing
 LIVE_SECONDS, IDLE_SECONDS = 4, 30  # after which an open page renews itself: during a run, and otherwise
 
 
@@ -70,14 +72,16 @@ class Templates:
             "json": lambda value: json.dumps(json_value(value)),
             "metric": lambda value, name: objective.formatted(name, value),
             "moment": _moment,
+            "scored": scored,
             "as_text": _text,
             "title": _title,
         }
         self._environment.globals |= {
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
             "metrics_of": metrics_of,
-            "draw_curve": partial(self._rendered, learning_curves.learning),
-            "draw_curves": partial(self._rendered, learning_curves.learning_overlaid),
+            "draw_scores": partial(self._rendered, learning_curves.learning),
+            "draw_losses": partial(self._rendered, learning_curves.losses),
+            "draw_valid_losses": partial(self._rendered, learning_curves.valid_losses),
             "draw_exits": exits_chart,
             "outcome_names": OUTCOMES,
             "limited": LIMITED,
@@ -125,7 +129,7 @@ def _text(value: Any, name: str = "") -> str:
         case int() | float() if name.endswith("seconds"):
             return f"{value:.3g} s" if value < 1 else formatting.seconds(value)
         case int():
-            return f"{value:,}"
+            return str(value) if name in NAMED_BY_NUMBER else f"{value:,}"
         case float():
             return f"{value:.4g}"
         case list():

@@ -14,7 +14,7 @@ from search.run.context import Context
 from search.run.promotion import Promotion
 from search.run.pruning import Pruning
 from search.run.recovery import taken_over
-from search.storage.record import CURVE, RUNGS, Record
+from search.storage.record import CURVE, LOSSES, RUNGS, Record
 from search.storage.trial_report import TrialReport
 from search.workers.messages import Rung, Verdict
 
@@ -79,9 +79,11 @@ class Rungs:
         trial, value, now = self.active[number], self.pruning.value(row), time.monotonic()
         if value is not None:  # finite
             trial.curve[row["epoch"]] = value
+            trial.losses[row["epoch"]] = row["train_loss"], row["valid_loss"]
         if trial.curve and now - trial.curve_stored_at >= CURVE_SECONDS:
             trial.curve_stored_at = now
             trial.live.set_attr(CURVE, {str(epoch): value for epoch, value in trial.curve.items()})
+            trial.live.set_attr(LOSSES, {str(epoch): pair for epoch, pair in trial.losses.items()})
 
     def pause(self, trial: ActiveTrial, report: TrialReport) -> list[Record]:
         """Store a trial that pauses at its rung, end paused trials that are too far behind, return their records."""

@@ -26,6 +26,7 @@ RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
 CURVE = (
     "curve"  # {"epoch": accuracy or loss on the validation images}, stored from time to time during training
 )
+LOSSES = "losses"  # {"epoch": [loss on the training images, on the validation images]}, stored with `CURVE`
 PROXIES = "proxies"  # {"proxy": value before training, higher promises better}, where the study screens
 LATENCY = "latency"  # as `MeasuredLatency.to_json` gives it, where the study measures latency
 RETRY_OF = "retry_of"  # number of the interrupted trial that the trial retries
@@ -68,6 +69,8 @@ class Record:
     rungs: Mapping[int, float] = field(default_factory=dict)
     # epoch -> accuracy or loss, some epochs of a running training; the report has all epochs
     curve: Mapping[int, float] = field(default_factory=dict)
+    # epoch -> loss on the training and on the validation images, of the same epochs
+    losses: Mapping[int, Sequence[float | None]] = field(default_factory=dict)
     # number of the interrupted trial that the trial retries
     retry_of: int | None = None
     origin: Origin | None = None
@@ -112,7 +115,8 @@ class Record:
         shown["latency"] = self.latency.to_json() if self.latency else None
         shown["origin"] = self.origin.to_json() if self.origin else None
         shown["finale"] = self.finale.to_json() if self.finale else None
-        by_epoch = {name: {str(e): s for e, s in getattr(self, name).items()} for name in ("rungs", "curve")}
+        shown_by_epoch = ("rungs", "curve", "losses")
+        by_epoch = {name: {str(e): s for e, s in getattr(self, name).items()} for name in shown_by_epoch}
         return {**shown, **by_epoch, "metrics": dict(self.metrics)}
 
 
@@ -167,6 +171,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         metrics=result.get("metrics", {}),
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
         curve={int(epoch): value for epoch, value in attrs.get(CURVE, {}).items()},
+        losses={int(epoch): pair for epoch, pair in attrs.get(LOSSES, {}).items()},
         retry_of=attrs.get(RETRY_OF),
         origin=Origin.of_json(attrs[ORIGIN]) if ORIGIN in attrs else None,
         inherited=result.get("inherited"),

@@ -12,6 +12,8 @@ from genome.draw import draw_unfolded
 from genome.yaml.source import SourceError
 from search.dashboard.genomes.unfolding import query_of, unfolded
 
+TALLEST = 900.0  # pixels of a picture in one column on a wide page
+NARROW = 1e6  # pixels: a narrow page has one column
 KEPT = 256  # cached pictures
 MOST_NODES = 300  # more boxes are hard to read, and take Graphviz many seconds to place
 one_at_a_time = Lock()
@@ -23,8 +25,10 @@ EMPTY = (
 
 
 @lru_cache(maxsize=KEPT)
-def genome_picture(text: str, names: frozenset[str] = frozenset()) -> str:
+def genome_picture(text: str, names: frozenset[str] = frozenset(), is_narrow: bool = False) -> str:
     """Return the picture of a genome with the motifs of these names unfolded, as an SVG document.
+
+    A tall picture is set in columns, unless the page is narrow.
 
     A genome that cannot be drawn yields a picture of the reason. Raises QueryError for a name that is no motif.
     """
@@ -35,7 +39,7 @@ def genome_picture(text: str, names: frozenset[str] = frozenset()) -> str:
                 f"{nodes} nodes are too many for one picture (at most {MOST_NODES}); fold some motifs"
             )
         with one_at_a_time:
-            return draw_unfolded(genome.loads(text), names, _address)
+            return draw_unfolded(genome.loads(text), names, _address, NARROW if is_narrow else TALLEST)
     except (genome.GenomeError, SourceError) as error:
         return _message(str(error))
 

@@ -44,4 +44,10 @@ class GeneralHandlers:
             return JSONResponse({"error": message}, status, headers)
         if "hx-request" in request.headers:  # a script shows the sentence in the header of the open page
             return PlainTextResponse(message, status, headers)
-        return HTMLResponse(page("error.html", {"status": status, "message": message}), status, headers)
+        values = {"status": status, "message": message, "is_awaited": _is_awaited(request, error)}
+        return HTMLResponse(page("error.html", values), status, headers)
+
+
+def _is_awaited(request: Request, error: Exception) -> bool:
+    """Whether a request asked for the page of a study that may still begin."""
+    return isinstance(error, NotFound) and set(request.path_params) == {"name"}

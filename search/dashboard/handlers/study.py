@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from search.dashboard.gene_analysis.analysis import GeneAnalysis
 from search.dashboard.handlers.errors import NO_PAGE
 from search.dashboard.handlers.site import TWIN, Site, is_twin, take_no_query
-from search.dashboard.pages.compare import compare_page, difference_picture, parse_compared, parse_pair
+from search.dashboard.pages.compare import (
+    FEWEST,
+    MOST,
+    checked,
+    compare_page,
+    difference_picture,
+    parse_compared,
+    parse_pair,
+)
 from search.dashboard.pages.genes import genes_page
 from search.dashboard.pages.study import PARTS, front_plot, study_page, study_part
 from search.dashboard.plots.study_plots import PLOTS
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
-from search.dashboard.studies.trial_query import Query, merged
+from search.dashboard.studies.trial_query import MOST_PICKED, Query, merged
 from search.dashboard.web import links
 from search.dashboard.web.guard import PICTURE_POLICY
 from search.dashboard.web.json_values import json_value
@@ -79,12 +88,21 @@ class StudyHandlers:
             return JSONResponse(json_value(front_plot(snapshot, query)))
         if name not in PLOTS:
             raise NotFound(NO_PAGE)
-        return JSONResponse(json_value(PLOTS[name](snapshot)))
+        return JSONResponse(json_value(PLOTS[name](snapshot, query.y)))
 
     def compare(self, request: Request) -> Response:
         snapshot = self.site.page_snapshot(request)
-        values = compare_page(snapshot, parse_compared(request.query_params.multi_items()))
-        return self.site.answer("compare.html", values, is_twin(request))
+        numbers = parse_compared(request.query_params.multi_items())
+        if not is_twin(request) and not FEWEST <= len(numbers) <= MOST:
+            return self._back_to_picks(snapshot, numbers)
+        return self.site.answer("compare.html", compare_page(snapshot, checked(numbers)), is_twin(request))
+
+    def _back_to_picks(self, snapshot: Snapshot, numbers: Sequence[int]) -> Response:
+        """Lead back to the table, which keeps the picks and says how many a comparison takes."""
+        address = Query().picking(numbers[:MOST_PICKED]).address
+        return RedirectResponse(
+            f"{links.study(snapshot.name) or '/'}{'?' if address else ''}{address}#compare", 303
+        )
 
     def difference(self, request: Request) -> Response:
         snapshot = self.site.snapshot(request)
@@ -118,8 +136,11 @@ def _set_address(
     answer: Response, request: Request, snapshot: Snapshot, part: str, parameters: list[tuple[str, str]]
 ) -> None:
     """Tell htmx the address of the page after one of its parts was asked for anew."""
-    now = urlsplit(request.headers.get("hx-current-url", "")).query
-    address = Query.parse(merged(part, parse_qsl(now), parameters)).address
-    # the limit is asked for while a person types: none of these steps is a page to come back to
-    how = "hx-replace-url" if part == "best" else "hx-push-url"
+    now = parse_qsl(urlsplit(request.headers.get("hx-current-url", "")).query)
+    query = Query.parse(merged(part, now, parameters))
+    address = query.address
+    # the limit is asked for while a person types, trials are picked one by one: no step is a page to come back to
+    before = Query.parse(merged("", now, []))
+    is_pick = query != before and query.picking(()) == before.picking(())
+    how = "hx-replace-url" if part == "best" or is_pick else "hx-push-url"
     answer.headers[how] = f"{links.study(snapshot.name)}{'?' if address else ''}{address}"

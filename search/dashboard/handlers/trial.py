@@ -15,6 +15,7 @@ from search.dashboard.pages.trial import trial_of, trial_page
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.web.guard import PICTURE_POLICY
 
+NARROW = ("narrow", "yes")  # parameter of a picture's address: in one column
 BYTES = "application/octet-stream"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -36,10 +37,12 @@ class TrialHandlers:
         return Response(text, headers=_saved_as(name, f"{number}.yaml"), media_type="text/plain")
 
     def picture(self, request: Request) -> Response:
-        motifs = parse_open(request.query_params.multi_items())
+        given = request.query_params.multi_items()
+        motifs = parse_open([pair for pair in given if pair != NARROW])
         _, _, text = self._genome(request)
         headers = {"content-security-policy": PICTURE_POLICY}
-        return Response(genome_picture(text, motifs), headers=headers, media_type="image/svg+xml")
+        picture = genome_picture(text, motifs, NARROW in given)
+        return Response(picture, headers=headers, media_type="image/svg+xml")
 
     def download(self, request: Request) -> Response:
         asked = request.path_params

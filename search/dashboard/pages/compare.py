@@ -16,6 +16,7 @@ from search.dashboard.pages.epochs import epochs_of
 from search.dashboard.pages.study import row
 from search.dashboard.pages.trial import trial_of
 from search.dashboard.studies.errors import NotFound
+from search.dashboard.studies.score import Score, scored
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.studies.trial_view import TrialView
@@ -31,7 +32,7 @@ NEITHER = ("epochs",)  # no value is better than another
 
 
 def parse_compared(given: Iterable[tuple[str, str]]) -> tuple[int, ...]:
-    """Read the parameters of an address: the numbers of two to four trials. Raises QueryError."""
+    """Read the parameters of an address: the numbers of trials, each once. Raises QueryError."""
     numbers = []
     for name, text in given:
         if name != "trial":
@@ -41,7 +42,11 @@ def parse_compared(given: Iterable[tuple[str, str]]) -> tuple[int, ...]:
         if not _NUMBER.fullmatch(text):
             raise QueryError(f"trial is {text[:40]!r}; it may be the number of a trial")
         numbers.append(int(text))
-    distinct = tuple(dict.fromkeys(numbers))
+    return tuple(dict.fromkeys(numbers))
+
+
+def checked(distinct: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the numbers of two to four trials. Raises QueryError for more or fewer."""
     if not FEWEST <= len(distinct) <= MOST:
         raise QueryError(f"{len(distinct)} trials are given; choose {FEWEST} to {MOST} to compare")
     return distinct
@@ -61,6 +66,7 @@ def compare_page(snapshot: Snapshot, numbers: Sequence[int]) -> dict[str, Any]:
     return {
         "study": snapshot.name,
         "study_href": links.study(snapshot.name),
+        "goal": snapshot.goal.name,
         "href": links.compare(snapshot.name, numbers),
         "trials": [row(snapshot, trial) for trial in trials],
         "costs": _costs(snapshot, trials),
@@ -90,21 +96,24 @@ def _costs(snapshot: Snapshot, trials: Sequence[TrialView]) -> list[dict[str, An
     ways = {name: MAXIMIZE if name in HIGHER else MINIMIZE for name in ROWS} | dict(
         snapshot.config.objectives
     )
-    made = []
+    goal, scores = snapshot.goal.name, [snapshot.score(trial.record) for trial in trials]
+    has_means = any(score and score.seeds > 1 for score in scores)
+    made = [_over_seeds(goal, scores, ways[goal])] if has_means else []
     for name in ROWS:
         values = [_value(trial, name) for trial in trials]
-        known = [value for value in values if value is not None]
-        if known:
-            made.append(
-                {"name": name, "values": values, "best": _best(values, ways[name], name not in NEITHER)}
-            )
-    if any(trial.record.finale for trial in trials):
-        spreads = [trial.record.finale and trial.record.finale.spread(snapshot.goal.name) for trial in trials]
-        means = [spread.mean if spread else None for spread in spreads]
-        texts = [str(spread) if spread else None for spread in spreads]
-        best = _best(means, ways[snapshot.goal.name])
-        made.insert(0, {"name": f"{snapshot.goal.name} over seeds", "values": texts, "best": best})
+        if any(value is not None for value in values):
+            is_luck = name == goal and has_means  # the means say which is better
+            best = _best(values, ways[name], name not in NEITHER and not is_luck)
+            title = f"{name} in the search (one score)" if is_luck else name
+            made.append({"name": title, "measure": name, "values": values, "best": best})
     return made
+
+
+def _over_seeds(goal: str, scores: Sequence[Score | None], way: str) -> dict[str, Any]:
+    """The row of the means over seeds; a network without one shows its single score, which is no mean to compare."""
+    means = [score.value if score and score.seeds > 1 else None for score in scores]
+    texts = [scored(score, goal) if score else None for score in scores]
+    return {"name": f"{goal} over seeds", "measure": goal, "values": texts, "best": _best(means, way)}
 
 
 def _value(trial: TrialView, name: str) -> float | None:

@@ -86,13 +86,18 @@ def open_download(snapshot: Snapshot, trial: TrialView, part: str, name: str) ->
         return _plain_file(snapshot.folder, "trials", str(number), name)
     if not is_of_export(snapshot.folder, trial):
         raise NotFound(f"the export of study {snapshot.name} is not of trial {number}")
-    return _plain_file(snapshot.folder, "best", name)
+    return open_export(snapshot.folder, name)
+
+
+def open_export(folder: Path, name: str) -> BinaryIO:
+    """Return a file of the export in a study's folder, open. Raises NotFound."""
+    return _plain_file(folder, "best", name)
 
 
 def is_of_export(folder: Path, trial: TrialView) -> bool:
     """Return whether the export in the study's folder is of this trial."""
     try:
-        with _plain_file(folder, "best", REPORT_FILE) as file:
+        with open_export(folder, REPORT_FILE) as file:
             info: Any = json.loads(file.read(LARGEST_REPORT))
     except (NotFound, OSError, ValueError):
         return False

@@ -27,11 +27,11 @@ def report_of(snapshot: Snapshot, trial: TrialView) -> Mapping[str, Any]:
 
 def epochs_of(snapshot: Snapshot, trial: TrialView) -> list[dict[str, Any]]:
     """Return the epochs of a trial from its report; without a report, the epochs that the storage has."""
-    return _reported(report_of(snapshot, trial)) or _stored(snapshot, trial)
+    return epochs_in(report_of(snapshot, trial)) or _stored(snapshot, trial)
 
 
-def _reported(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The epochs of a report, without malformed rows."""
+def epochs_in(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the epochs of a report, without malformed rows."""
     rows = report.get("curve")
     if not isinstance(rows, Sequence):
         return []
@@ -39,6 +39,15 @@ def _reported(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _stored(snapshot: Snapshot, trial: TrialView) -> list[dict[str, Any]]:
-    """The epochs that were stored during the training, with one value each."""
+    """The epochs that were stored during the training: what the objective reached, and the losses where they are."""
     goal, unknown = f"valid_{snapshot.goal.name}", dict.fromkeys(CURVE)
-    return [{**unknown, "epoch": epoch, goal: value} for epoch, value in sorted(trial.record.curve.items())]
+    known = snapshot.learnt_so_far(trial.record)
+    return [
+        {**unknown, **_losses(trial, epoch), "epoch": epoch, goal: value}
+        for epoch, value in sorted(known.items())
+    ]
+
+
+def _losses(trial: TrialView, epoch: int) -> dict[str, Any]:
+    found = trial.record.losses.get(epoch, (None, None))
+    return dict(zip(("train_loss", "valid_loss"), found, strict=False))

@@ -48,11 +48,13 @@ def study_summary(snapshot: Snapshot) -> dict[str, Any]:
 def _best(snapshot: Snapshot) -> dict[str, Any] | None:
     if not snapshot.best:
         return None
-    number, goal = snapshot.best[0].number, snapshot.goal.name
+    first = snapshot.best[0]
+    score = snapshot.score(first)
     return {
-        "number": number,
-        "href": links.trial(snapshot.name, number),
-        goal: snapshot.best[0].metrics.get(goal),
+        "number": first.number,
+        "href": links.trial(snapshot.name, first.number),
+        snapshot.goal.name: score.value if score else None,
+        "score": score,
     }
 
 

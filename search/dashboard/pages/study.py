@@ -8,6 +8,7 @@ from typing import Any
 from search.dashboard.pages.failures import failures
 from search.dashboard.pages.size_limit import best_within
 from search.dashboard.pages.studies import study_summary
+from search.dashboard.pages.test_images import test_result
 from search.dashboard.plots import study_plots
 from search.dashboard.plots.plot import Plot
 from search.dashboard.studies.snapshot import Snapshot
@@ -18,6 +19,7 @@ from search.results.reference_text import reference_lines
 from search.storage.record import Record, spread_over_seeds
 
 MOST_BEST = 20  # trials of a front that are listed
+FIRST_BEST = 5  # of these, the trials that are shown at once
 
 
 def study_page(snapshot: Snapshot, query: Query) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def metrics_of(objectives: Iterable[str], has_latency: bool = False) -> list[str
 
 def front_plot(snapshot: Snapshot, query: Query) -> Plot | None:
     """Return the plot of the learnt objective against the cost of the query."""
-    return study_plots.front(snapshot, _cost(snapshot, query))
+    return study_plots.front(snapshot, _cost(snapshot, query), query.y, query.pick)
 
 
 def _common(snapshot: Snapshot, query: Query) -> dict[str, Any]:
@@ -66,7 +68,18 @@ def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "epochs": config.recipe.epochs,
         "limits": config.limits_in_full(),
         "finale_seconds": _finale_seconds(snapshot),
+        "test": test_result(snapshot),
+        "highest": _highest(snapshot),
     }
+
+
+def _highest(snapshot: Snapshot) -> dict[str, Any] | None:
+    """The best single score of the search where the best network has a mean over seeds; it is partly luck."""
+    score = snapshot.score(snapshot.best[0]) if snapshot.best else None
+    if score is None or score.seeds == 1 or not snapshot.improvements:
+        return None
+    found = snapshot.improvements[-1]
+    return {"number": found.number, "href": links.trial(snapshot.name, found.number), "value": found.value}
 
 
 def _act(snapshot: Snapshot, query: Query) -> dict[str, Any]:
@@ -76,7 +89,7 @@ def _act(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 
 def _best(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     return {
-        "front": {"count": len(snapshot.best), "rows": _front(snapshot)},
+        "front": {"count": len(snapshot.best), "rows": _front(snapshot), "first": FIRST_BEST},
         "references": reference_lines(snapshot.records, snapshot.best, snapshot.config.objectives),
         "finale_seconds": _finale_seconds(snapshot),
         "within": best_within(snapshot, query),
@@ -103,7 +116,11 @@ def _failed(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 
 def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     page: TrialPage = query.of(snapshot.starred if query.starred else snapshot.trials)
+    here = {trial.record.number for trial in page.trials}
+    picked = [number for number in query.pick if number in snapshot.by_number]
     table = {
+        "picked": picked,
+        "picked_elsewhere": [number for number in picked if number not in here],
         "sort": query.sort,
         "outcome": query.outcome,
         "op": query.op,
@@ -135,14 +152,26 @@ def row(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
         "href": links.trial(snapshot.name, made.number),
         "outcome": trial.outcome,
         **{name: column_value(trial, name) for name in METRICS},
+        "score": snapshot.score(made),
+        "so_far": _so_far(snapshot, trial),
         "epochs": made.epochs,
-        "seconds": made.seconds,
+        "seconds": made.search_seconds,
+        "finale_seconds": made.finale.seconds if made.finale else 0.0,
         "by": made.origin.by if made.origin else None,
         "reason": made.reason,
         "starred": made.number in snapshot.attrs.stars,
         "note": snapshot.attrs.notes.get(made.number),
         **({"recipe": dict(made.searched)} if made.searched else {}),
     }
+
+
+def _so_far(snapshot: Snapshot, trial: TrialView) -> dict[str, Any] | None:
+    """The last value that a trial without a result has reached in its training, None where none is stored yet."""
+    stored = snapshot.learnt_so_far(trial.record)
+    if trial.record.metrics or not stored:
+        return None
+    epoch = max(stored)
+    return {"epoch": epoch, "value": stored[epoch]}
 
 
 def _cost(snapshot: Snapshot, query: Query) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import genome
 from genome.draw import picture_words
+from genome.op import Op
+from genome.text import flow, written_op
 from genome.totals import totals
 from genome.yaml.source import SourceError
 from search.dashboard.genomes.node_costs import cost_charts
@@ -16,7 +19,9 @@ from search.dashboard.pages.epochs import epochs_of, report_of
 from search.dashboard.pages.exits import exits_page
 from search.dashboard.pages.lineage import lineage
 from search.dashboard.pages.relatives import relatives
+from search.dashboard.pages.seed_trainings import seed_trainings
 from search.dashboard.pages.study import row
+from search.dashboard.pages.test_images import test_result_of
 from search.dashboard.pages.training_report import REPORT, groups, seconds_by_part
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
@@ -38,6 +43,9 @@ def trial_page(snapshot: Snapshot, number: int, motifs: frozenset[str] = frozens
         "is_running": snapshot.is_running and trial.outcome in ("running", "paused", "waiting"),
         **trial.record.to_json(),
         **row(snapshot, trial),
+        "goal": snapshot.goal.name,
+        "seeds": seed_trainings(snapshot, trial),
+        "test": test_result_of(snapshot, trial),
         "latency_of": trial.record.latency.to_json() if trial.record.latency else None,
         "fold_spreads": {
             name: spread for name in trial.record.folds if (spread := fold_spread(trial.record, name))
@@ -93,6 +101,7 @@ def _nodes(text: str | None, motifs: frozenset[str]) -> tuple[list[dict[str, Any
             "op": node.op.word,
             "colour": colour[node.op.word],
             "in": list(node.ins),
+            "genes": _genes(node.op),
             "shape": str(costs[node.name].out) if costs[node.name].out else None,
             "params": costs[node.name].params,
             "macs": costs[node.name].macs,
@@ -101,15 +110,47 @@ def _nodes(text: str | None, motifs: frozenset[str]) -> tuple[list[dict[str, Any
     ], None
 
 
+def _genes(op: Op) -> list[dict[str, Any]]:
+    """Every gene of a node type, those at their default too, which a picture leaves out."""
+    values = written_op(op)
+    return [
+        {
+            "name": gene.name,
+            "value": flow(values[gene.name]),
+            "is_default": getattr(op, gene.name) == gene.default,
+        }
+        for gene in op.genes
+        if gene.name in values
+    ]
+
+
 def _training(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
     """The values of the page that show the report of the training."""
-    report = report_of(snapshot, trial)
+    report, tested, curve = (
+        report_of(snapshot, trial),
+        test_result_of(snapshot, trial),
+        epochs_of(snapshot, trial),
+    )
     return {
+        "test_confusion": [
+            [cell._asdict() for cell in cells]
+            for cells in confusion_cells({"confusion": tested.confusion if tested else None})
+        ],
         "report": {name: report[name] for name in REPORT if report.get(name) is not None},
         "report_groups": groups(report),
         "seconds_by_part": seconds_by_part(report),
-        "curve": epochs_of(snapshot, trial),
+        "curve": curve,
+        "unfinished_epoch": next((row["epoch"] for row in curve if row["complete"] is False), None),
+        "slot_share": _slot_share(snapshot, report),
+        "limit_seconds": snapshot.config.budget.per_trial,
         "by_class": [one._asdict() for one in class_rows(report, snapshot.attrs.classes)],
         "classes": list(snapshot.attrs.classes),
         "confusion": [[cell._asdict() for cell in cells] for cells in confusion_cells(report)],
     }
+
+
+def _slot_share(snapshot: Snapshot, report: Mapping[str, Any]) -> float | None:
+    """The share of its device that the worker of a limited trial had; None where it had all of it."""
+    share = report.get("charged_share")
+    is_part = isinstance(share, float | int) and 0 < share < 1
+    return float(share or 0.0) if is_part and snapshot.config.budget.per_trial is not None else None

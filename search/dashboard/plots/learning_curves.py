@@ -4,27 +4,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
-from search.dashboard.plots.svg_chart import Chart, chart, overlaid
+from search import objective
+from search.dashboard.plots.svg_chart import Chart, overlaid
+from search.results.axis import Axis, axis, error_axis
 
-LEARNING = "accuracy on the validation images after each epoch"
+GOOD = 0.9  # of a best share, from which on the axis shows the error
+WIDE = 8.0  # ratio of losses from which on their axis is logarithmic
+LOSSES = ("train_loss", "valid_loss")
 
-
-def learning(rows: Sequence[Mapping[str, Any]]) -> Chart | None:
-    """Return the validation accuracy after each epoch, without values that are no numbers."""
-    return chart(LEARNING, "epoch", "accuracy", [], _corners(rows))
-
-
-def learning_overlaid(curves: Sequence[Mapping[str, Any]]) -> Chart | None:
-    """Return the validation accuracy of several trials after each epoch."""
-    return overlaid(LEARNING, "epoch", "accuracy", [_corners(one["rows"]) for one in curves])
+Rows = Sequence[Mapping[str, Any]]
 
 
-def _corners(rows: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
-    pairs = [(row["epoch"], row["valid_accuracy"]) for row in rows]
+def learning(curves: Sequence[Rows], goal: str) -> Chart | None:
+    """Return what several trainings reached on the validation images after each epoch, without malformed values.
+
+    goal: the learnt objective; of a loss, the accuracy is drawn, where it is known.
+    """
+    name = goal if objective.MEASURES[goal].perfect == 1.0 else "accuracy"
+    lines = [_corners(rows, f"valid_{name}") for rows in curves]
+    return overlaid(f"{name} on the validation images", "epoch", name, lines, _share_axis)
+
+
+def losses(rows: Rows) -> Chart | None:
+    """Return the loss of one training on the training and on the validation images."""
+    return overlaid(
+        "loss on the training and the validation images",
+        "epoch",
+        "loss",
+        [_corners(rows, key) for key in LOSSES],
+        _loss_axis,
+    )
+
+
+def valid_losses(curves: Sequence[Rows]) -> Chart | None:
+    """Return the loss of several trainings on the validation images."""
+    lines = [_corners(rows, "valid_loss") for rows in curves]
+    return overlaid("loss on the validation images", "epoch", "loss", lines, _loss_axis)
+
+
+def _share_axis(name: str, values: Sequence[float]) -> Axis:
+    return error_axis(name, values) if max(values) >= GOOD else axis(name, values)
+
+
+def _loss_axis(name: str, values: Sequence[float]) -> Axis:
+    low, high = min(values), max(values)
+    return Axis(name, low / 1.1, high * 1.1, True) if low > 0 and high > WIDE * low else axis(name, values)
+
+
+def _corners(rows: Rows, key: str) -> list[tuple[float, float]]:
+    pairs = [(row.get("epoch"), row.get(key)) for row in rows]
     return [(float(x), float(y)) for x, y in pairs if _is_number(x) and _is_number(y)]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)

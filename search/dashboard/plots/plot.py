@@ -1,14 +1,18 @@
-"""Plots as values: the server thins out the points, the browser draws them."""
+"""Plots as values: the server thins out very many points, the browser draws them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from search.dashboard.studies.points import TrialPoint
+from search.objective import Objective
 
-ACROSS, UP = 90, 60  # cells of a plot, of whose points only the newest is drawn
+MOST_DRAWN = 3_000  # points that are all drawn
+ACROSS, UP = 90, 60  # cells of a plot of more points, of each of which only the newest is drawn
+GOOD = 0.9  # of a best share of the images, from which on an axis of shares shows the error
+WIDE = 20.0  # ratio of values from which on an axis of another score is logarithmic
 MOST_CORNERS = 400  # of a line
 
 
@@ -16,7 +20,10 @@ class Scale(NamedTuple):
     """An axis."""
 
     name: str
-    kind: str = "number"  # number, log, or date (texts in ISO 8601, local time)
+    # number, log, date (texts in ISO 8601, local time), or error: a share, of which what is missing to 1 has a
+    # logarithmic axis, the best at its top
+    kind: str = "number"
+    floor: float = 0.0  # smallest error that is drawn; those below it stand there
 
 
 class Series(NamedTuple):
@@ -30,6 +37,8 @@ class Series(NamedTuple):
     trials: Sequence[int] = ()  # the trial of each point, where the points are links
     symbol: str = "circle"  # the meaning of the colour, for readers without colour vision
     dash: str = "solid"  # likewise, for lines
+    size: int = 7  # of points, in pixels
+    deviations: Sequence[float] = ()  # of y, drawn as bars
 
 
 class Plot(NamedTuple):
@@ -49,18 +58,32 @@ def finite(points: Iterable[TrialPoint]) -> list[TrialPoint]:
     return [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
 
 
-def thinned(points: Sequence[TrialPoint], is_log: bool) -> list[TrialPoint]:
-    """Return the newest point of each cell and all points of the front: the cloud of points keeps its shape.
+def score_scale(goal: Objective, values: Collection[float], asked: str = "") -> Scale:
+    """Return the axis of a learnt objective. asked: error or linear; empty for the one that suits the values."""
+    known = [value for value in values if math.isfinite(value)]
+    if not known or asked == "linear":
+        return Scale(goal.name)
+    if goal.measure.perfect == 1.0:
+        errors = [1.0 - value for value in known if value < 1.0]
+        is_shown = bool(errors) and min(known) >= 0.0 and (asked == "error" or max(known) >= GOOD)
+        return Scale(goal.name, "error", min(errors) / 2) if is_shown else Scale(goal.name)
+    is_wide = min(known) > 0 and (asked == "error" or max(known) > WIDE * min(known))
+    return Scale(goal.name, "log" if is_wide else "number")
 
-    `is_log`: the x axis is logarithmic, and every x is above 0.
+
+def thinned(points: Sequence[TrialPoint], is_log: bool, kept: Collection[int] = ()) -> list[TrialPoint]:
+    """Return all points; of very many the newest of each cell, and all of the front and of the trials `kept`.
+
+    The cloud of points keeps its shape. `is_log`: the x axis is logarithmic, and every x is above 0.
     """
-    if not points:
-        return []
+    if len(points) <= MOST_DRAWN:
+        return list(points)
+    always = set(kept)
     xs = [math.log(p.x) if is_log else p.x for p in points]
     columns = _cells(xs, ACROSS)
     rows = _cells([p.y for p in points], UP)
     newest = {
-        (column, row, p.number if p.is_front else None): p
+        (column, row, p.number if p.is_front or p.number in always else None): p
         for column, row, p in zip(columns, rows, points, strict=True)
     }
     return list(newest.values())

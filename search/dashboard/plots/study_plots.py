@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from search import formatting, objective
-from search.dashboard.plots.plot import Plot, Scale, Series, finite, sparse, thinned
+from search.dashboard.plots.plot import Plot, Scale, Series, finite, score_scale, sparse, thinned
 from search.dashboard.studies.points import TrialPoint
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
@@ -21,44 +21,70 @@ from search.storage.trial_files import read_report
 TOP, RUNNING = 5, 6  # trials whose curves are drawn
 KEPT = 512  # cached learning curves
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
-SYMBOLS = {"done": "circle", "cut": "square", "pruned": "triangle-up", "other": "x-thin-open"}
-ROLES = {"done": "good", "cut": "warm", "pruned": "muted", "other": "bad"}
+RETRAINED = "retrained"
+SYMBOLS = {
+    "done": "circle",
+    "cut": "square",
+    "pruned": "triangle-up",
+    "other": "x-thin-open",
+    RETRAINED: "hexagon2",
+}
+ROLES = {"done": "good", "cut": "warm", "pruned": "muted", "other": "bad", RETRAINED: "cool"}
+RINGS = {"starred": "star-open", "picked": "circle-open"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
-def front(snapshot: Snapshot, cost: str) -> Plot | None:
-    """Return the learnt objective against a cost, with a line through the points of the Pareto front."""
-    goal, points = snapshot.goal.name, finite(snapshot.against(cost))
+def front(snapshot: Snapshot, cost: str, scale: str = "", picked: Collection[int] = ()) -> Plot | None:
+    """Return the learnt objective against a cost, with a line through the points of the Pareto front.
+
+    A retrained network stands at its mean over the seeds. The best network and those that are starred or picked have
+    marks of their own. scale: of the objective's axis, as `score_scale` takes it.
+    """
+    goal, points = snapshot.goal, finite(snapshot.against(cost))
     if not points:
         return None
     low, high = min(p.x for p in points), max(p.x for p in points)
     is_log = low > 0 and (cost in LOGARITHMIC or cost == "seconds") and high > WIDE / 3 * low
-    drawn = thinned(points, is_log)
+    best = {record.number for record in snapshot.best[:1]}
+    marked = {"starred": snapshot.attrs.stars, "picked": frozenset(picked)}
+    drawn = thinned(points, is_log, best.union(*marked.values()))
     groups: dict[str, list[TrialPoint]] = {}
     for p in drawn:
-        groups.setdefault(p.outcome if p.outcome in SYMBOLS else "other", []).append(p)
-    best = sorted((p for p in drawn if p.is_front), key=lambda p: (p.x, p.y))
-    series = [_points(word, groups[word], ROLES[word], SYMBOLS[word]) for word in SYMBOLS if word in groups]
-    line = Series("the Pareto front", "steps", "front", *_columns(best), symbol="diamond")
+        word = RETRAINED if p.seeds > 1 else p.outcome if p.outcome in SYMBOLS else "other"
+        groups.setdefault(word, []).append(p)
+    line = sorted((p for p in drawn if p.is_front), key=lambda p: (p.x, p.y))
+    rings = {name: [p for p in drawn if p.number in numbers] for name, numbers in marked.items()}
+    winner = [p for p in drawn if p.number in best]
+    series = [
+        *(_points(word, groups[word], ROLES[word], SYMBOLS[word]) for word in SYMBOLS if word in groups),
+        Series("the Pareto front", "steps", "front", *_columns(line), symbol="diamond"),
+        *(_points(name, ones, "text", RINGS[name], 15) for name, ones in rings.items() if ones),
+        *([_points(f"best: trial {winner[0].number}", winner, "front", "star", 16)] if winner else []),
+    ]
     few = f", {len(drawn):,} drawn" if len(drawn) < len(points) else ""
     return Plot(
-        f"{goal} against {cost}",
+        f"{goal.name} against {cost}",
         Scale(cost, "log" if is_log else "number"),
-        Scale(goal),
-        [*series, line],
-        f"{len(points):,} trained networks{few}; {len(best)} on the Pareto front",
+        score_scale(goal, [p.y for p in drawn], scale),
+        series,
+        f"{len(points):,} trained networks{few}; {len(line)} on the Pareto front{_said_of_means(groups)}",
         href=links.study(snapshot.name),
     )
 
 
-def progress(snapshot: Snapshot) -> Plot | None:
-    """Return the best value so far against the device time spent."""
+def _said_of_means(groups: Mapping[str, Sequence[TrialPoint]]) -> str:
+    count = len(groups.get(RETRAINED, ()))
+    return f"; {count} retrained, at their mean over seeds; all others have one score" if count else ""
+
+
+def progress(snapshot: Snapshot, scale: str = "") -> Plot | None:
+    """Return the best single score of the search so far against the device time spent."""
     improvements, goal = snapshot.improvements, snapshot.goal.name
     if not improvements:
         return None
     unit, length = _unit(improvements[-1].seconds)
     line = Series(
-        f"best {goal}",
+        f"best single {goal}",
         "steps",
         "front",
         [step.seconds / length for step in improvements],
@@ -67,11 +93,21 @@ def progress(snapshot: Snapshot) -> Plot | None:
     )
     found = f"{objective.formatted(goal, improvements[-1].value)} by trial {improvements[-1].number}"
     note = f"{found}, found after {formatting.seconds(improvements[-2 if len(improvements) > 1 else -1].seconds)}"
-    across = Scale(f"device time, {unit}")
-    return Plot(f"best {goal} so far", across, Scale(goal), [line], note, href=links.study(snapshot.name))
+    across, up = Scale(f"device time, {unit}"), score_scale(snapshot.goal, line.y, scale)
+    title = f"best single {goal} of the search so far"
+    return Plot(title, across, up, [line], note + _over_seeds(snapshot), href=links.study(snapshot.name))
 
 
-def budget(snapshot: Snapshot) -> Plot | None:
+def _over_seeds(snapshot: Snapshot) -> str:
+    """What the finale says beside the best single score, which is partly luck."""
+    score = snapshot.score(snapshot.best[0]) if snapshot.best else None
+    if score is None or score.deviation is None:
+        return ""
+    mean, name = objective.formatted(snapshot.goal.name, score.value), snapshot.best[0].number
+    return f"; over {score.seeds} seeds the best is trial {name} with a mean of {mean}"
+
+
+def budget(snapshot: Snapshot, scale: str = "") -> Plot | None:
     """Return the device time spent against the date, and the budget as a horizontal line."""
     ended = sorted((trial.ended, trial.record.search_seconds) for trial in snapshot.trials if trial.ended)
     if not ended or snapshot.began_at is None:
@@ -98,7 +134,7 @@ def budget(snapshot: Snapshot) -> Plot | None:
     )
 
 
-def curves(snapshot: Snapshot) -> Plot | None:
+def curves(snapshot: Snapshot, scale: str = "") -> Plot | None:
     """Return the learning curves of the running trials and of the best trials in one plot."""
     running = [trial for trial in snapshot.trials if trial.outcome == "running"][-RUNNING:]
     top = [snapshot.by_number[r.number] for r in snapshot.ranked[:TOP]]
@@ -115,18 +151,20 @@ def curves(snapshot: Snapshot) -> Plot | None:
     title = f"learning curves of the best {len(top)}" + (" and the running trials" if running else "")
     note = f"{snapshot.goal.name} on the validation images after each epoch"
     across, href = Scale("epoch"), links.study(snapshot.name)
-    return Plot(title, across, Scale(snapshot.goal.name), drawn, note, href=href)
+    up = score_scale(snapshot.goal, [y for one in drawn for y in one.y], scale)
+    return Plot(title, across, up, drawn, note, href=href)
 
 
-PLOTS: Mapping[str, Callable[[Snapshot], Plot | None]] = {
+PLOTS: Mapping[str, Callable[[Snapshot, str], Plot | None]] = {
     "progress": progress,
     "budget": budget,
     "curves": curves,
 }
 
 
-def _points(name: str, points: list[TrialPoint], role: str, symbol: str) -> Series:
-    return Series(name, "points", role, *_columns(points), symbol=symbol)
+def _points(name: str, points: list[TrialPoint], role: str, symbol: str, size: int = 7) -> Series:
+    spread = [p.deviation or 0.0 for p in points] if name == RETRAINED else []
+    return Series(name, "points", role, *_columns(points), symbol=symbol, size=size, deviations=spread)
 
 
 def _columns(points: list[TrialPoint]) -> tuple[list[float], list[float], list[int]]:
@@ -151,11 +189,8 @@ def _curve(snapshot: Snapshot, trial: TrialView, role: str, dash: str, more: str
         if folder and is_over
         else ()
     )
-    turn = 1.0 if snapshot.goal.cost(1.0) < 0 else -1.0  # scores at rungs are higher where better
-    kept_rows = {epoch: turn * score for epoch, score in trial.record.rungs.items()} | dict(
-        trial.record.curve
-    )
-    rows = rows or tuple((float(epoch), value) for epoch, value in sorted(kept_rows.items()))
+    stored = snapshot.learnt_so_far(trial.record)
+    rows = rows or tuple((float(epoch), value) for epoch, value in sorted(stored.items()))
     if not rows:
         return None
     xs, ys = [x for x, _ in rows], [y for _, y in rows]

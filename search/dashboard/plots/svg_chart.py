@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from search import formatting, objective
 from search.dashboard.studies.points import TrialPoint
 from search.results.axis import Axis, axis, label, ticks
 
-WIDTH, HEIGHT = 640.0, 320.0  # of the chart, in pixels
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 12.0, 44.0  # margins around the plot, in pixels
+WIDTH, HEIGHT = 460.0, 280.0  # of the chart, in pixels: it must be legible on a phone
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 12.0, 44.0  # margins around the plot, in pixels
 DASH = 5.0  # half the length of the dash that stands for a line of one point, in pixels
 SHAPES = ("done", "cut", "pruned", "front")
 
@@ -73,15 +73,7 @@ def chart(
         return None
     across, up = axis(x_name, xs), axis(y_name, ys)
     corners = " ".join(f"{_x(across, x):.1f},{_y(up, y):.1f}" for x, y in line)
-    return Chart(
-        title,
-        x_name,
-        y_name,
-        [Tick(round(_x(across, value), 1), label(x_name, value)) for value in ticks(across)],
-        [Tick(round(_y(up, value), 1), label(y_name, value)) for value in ticks(up)],
-        [_mark(p, across, up) for p in points],
-        corners,
-    )
+    return _empty(title, across, up)._replace(marks=[_mark(p, across, up) for p in points], line=corners)
 
 
 def place_of(across: Axis, up: Axis, x: float, y: float) -> tuple[float, float]:
@@ -90,16 +82,31 @@ def place_of(across: Axis, up: Axis, x: float, y: float) -> tuple[float, float]:
 
 
 def overlaid(
-    title: str, x_name: str, y_name: str, lines: Sequence[Sequence[tuple[float, float]]]
+    title: str,
+    x_name: str,
+    y_name: str,
+    lines: Sequence[Sequence[tuple[float, float]]],
+    scale: Callable[[str, Sequence[float]], Axis] = axis,
 ) -> Chart | None:
-    """Return the chart of several lines, in their order; None where no line has a point."""
+    """Return the chart of several lines, in their order; None where no line has a point. scale: of the y axis."""
     every = [corner for line in lines for corner in line]
-    empty = chart(title, x_name, y_name, [], every)
-    if empty is None:
+    if not every:
         return None
-    across, up = axis(x_name, [x for x, _ in every]), axis(y_name, [y for _, y in every])
-    return empty._replace(
-        line="", lines=[_written([(_x(across, x), _y(up, y)) for x, y in one]) for one in lines]
+    across, up = axis(x_name, [x for x, _ in every]), scale(y_name, [y for _, y in every])
+    return _empty(title, across, up)._replace(
+        lines=[_written([(_x(across, x), _y(up, y)) for x, y in one]) for one in lines]
+    )
+
+
+def _empty(title: str, across: Axis, up: Axis) -> Chart:
+    return Chart(
+        title,
+        across.name,
+        up.name,
+        [Tick(round(_x(across, value), 1), label(across.name, value)) for value in ticks(across)],
+        [Tick(round(_y(up, value), 1), label(up.name, value)) for value in ticks(up)],
+        [],
+        "",
     )
 
 

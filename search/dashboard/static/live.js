@@ -10,9 +10,9 @@ async function look() {
   if (document.hidden) return;
   try {
     const answer = await fetch(location.href.split("#")[0], { credentials: "same-origin" });
-    if ("waits" in main.dataset && answer.status !== 202) location.reload();
+    if ("waits" in main.dataset && answer.status !== Number(main.dataset.waits)) location.reload();
     else if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    lost.hidden = answer.ok;
+    lost.hidden = answer.ok || answer.status === Number(main.dataset.waits);
   } catch {
     lost.hidden = false;
   }
@@ -58,21 +58,57 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 if (every) setTimeout(again, every);
 
+// paper shows what is folded on the screen
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open]):not(.controls):not(.controls *)")];
+  for (const one of folded) one.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const one of folded) one.open = false;
+});
+
 // htmx renews parts of a page, but neither in a hidden tab nor in a part that a person uses.
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, sourceEvent } = event.detail.ctx;
   const polls = sourceEvent?.type === "every" || sourceEvent?.type === "renewed";
-  const busy = marks(sourceElement) || sourceElement.querySelector(":checked:not(option)");
-  if (polls && (document.hidden || busy)) event.preventDefault();
+  if (polls && (document.hidden || marks(sourceElement))) event.preventDefault();
 });
 document.addEventListener("htmx:after:request", (event) => {
-  if (event.detail.ctx.response.status < 400) lost.hidden = true;
+  const { response, sourceElement } = event.detail.ctx;
+  if (response.status >= 400) return;
+  lost.hidden = true;
+  const answer = document.getElementById(sourceElement?.dataset.answer);
+  if (answer?.classList.contains("trouble")) tell(answer, "");
 });
 document.addEventListener("htmx:response:error", (event) => {
-  const { response, text } = event.detail.ctx;
-  complain(response.status < 500 ? text : gone);
+  const { response, text, sourceElement } = event.detail.ctx;
+  // a form whose value is wrong shows the sentence in the place of its former answer
+  const answer = response.status === 400 && document.getElementById(sourceElement?.dataset.answer);
+  if (answer) tell(answer, text);
+  else complain(response.status < 500 ? text : gone);
 });
+
+function tell(place, text) {
+  place.className = "trouble";
+  place.textContent = text;
+}
 document.addEventListener("htmx:error", () => complain(gone));
+
+// The picks for a comparison stand in the address of the page, so that they last over the pages of the table.
+document.addEventListener("change", (event) => {
+  const box = event.target, form = box.form;
+  if (form?.id !== "compare" || !window.htmx) return;
+  const picked = form.dataset.picked.split(",").filter((number) => number && number !== box.value);
+  const asked = new URLSearchParams(location.search);
+  asked.set("pick", [...picked, ...(box.checked ? [box.value] : [])].join(","));
+  const address = `${location.pathname}/part/table?${asked}`;
+  htmx.ajax("GET", address, { source: "#table", target: "#table", swap: "outerMorph" });
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id !== "table") return;
+  for (const box of document.querySelectorAll("#table .pick input")) box.checked = box.hasAttribute("checked");
+});
 
 function complain(said) {
   lost.textContent = said;

@@ -3,22 +3,25 @@
 
 const holder = document.getElementById("picture");
 const trouble = document.getElementById("picture-trouble");
+const NARROW = 640; // pixels, below which a picture has one column
 const card = document.createElement("div");
 card.className = "tip";
 card.hidden = true;
 card.setAttribute("aria-hidden", "true"); // a screen reader reads the same text as the name of the focused element
 
-let asked = 0;
+let turns = 0;
 
 async function unfold(address, node) {
-  const turn = ++asked;
+  const turn = ++turns;
   holder.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(address, { credentials: "same-origin" });
+    const asked = new URL(address, location.href);
+    if (holder.clientWidth < NARROW) asked.searchParams.set("narrow", "yes");
+    const answer = await fetch(asked, { credentials: "same-origin" });
     // the colours stand in a style sheet of the page; the security policy forbids a style element
     const text = (await answer.text()).replace(/<style>[^]*?<\/style>/, "");
     const drawn = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-    if (turn !== asked) return false;
+    if (turn !== turns) return false;
     const is_picture = answer.ok && drawn.classList.contains("genome");
     trouble.textContent = is_picture ? "" : drawn.textContent.trim() || holder.dataset.lost;
     if (is_picture) put(drawn, address, node);
@@ -35,7 +38,8 @@ function put(drawn, address, node) {
   for (const title of drawn.querySelectorAll("title")) name(title);
   for (const link of drawn.querySelectorAll("a")) link.dataset.leads = new URL(link.getAttribute("href"), new URL(address, location.href)).href;
   const at = [holder.scrollLeft, holder.scrollTop];
-  holder.replaceChildren(document.importNode(drawn, true), card);
+  holder.replaceChildren(document.importNode(drawn, true));
+  holder.after(card); // below the picture, so that it covers no node
   [holder.scrollLeft, holder.scrollTop] = at;
   card.hidden = true;
   const all = nodes();
@@ -69,15 +73,6 @@ function tell(event) {
   head.textContent = first;
   card.replaceChildren(head, ...rest.map((line) => Object.assign(document.createElement("div"), { textContent: line })));
   card.hidden = false;
-  const box = one.getBoundingClientRect();
-  const frame = holder.getBoundingClientRect();
-  const left = box.left - frame.left + holder.scrollLeft;
-  const most = holder.scrollLeft + holder.clientWidth - card.offsetWidth - 8;
-  card.style.left = `${Math.max(holder.scrollLeft + 4, Math.min(left, most))}px`;
-  const below = box.bottom - frame.top + holder.scrollTop + 6;
-  const above = box.top - frame.top + holder.scrollTop - card.offsetHeight - 6;
-  const fits = below + card.offsetHeight < holder.scrollTop + holder.clientHeight || above < holder.scrollTop;
-  card.style.top = `${fits ? below : above}px`;
 }
 
 function hide() {

@@ -3,6 +3,7 @@
 
 const card = document.getElementById("card");
 const noHover = matchMedia("(hover: none)");
+const PAPER = 680; // pixels
 const SHOW_AFTER = 120, HIDE_AFTER = 250; // milliseconds
 let soon = 0;
 
@@ -10,7 +11,9 @@ const colour = (role) => getComputedStyle(document.documentElement).getPropertyV
 
 async function draw(figure) {
   const canvas = figure.querySelector(".canvas");
-  const answer = await fetch(figure.dataset.plot, { credentials: "same-origin" }).catch(() => null);
+  const picked = figure.id === "plot-against" ? new URLSearchParams(location.search).get("pick") : null;
+  const address = figure.dataset.plot + (picked ? `&pick=${encodeURIComponent(picked)}` : "");
+  const answer = await fetch(address, { credentials: "same-origin" }).catch(() => null);
   if (!answer?.ok) return;
   const plot = await answer.json();
   const note = figure.querySelector(".note");
@@ -32,13 +35,13 @@ async function paint(figure) {
   canvas.dataset.ready = "yes";
   canvas.on("plotly_hover", ({ points, event }) => {
     const at = points.find((point) => point.customdata !== undefined);
-    if (at) appear(figure.plot, at, event);
+    if (at) appear(figure.plot, at, canvas, event);
   });
   canvas.on("plotly_unhover", () => vanish(HIDE_AFTER));
   canvas.on("plotly_click", ({ points }) => {
     const at = points.find((point) => point.customdata !== undefined);
     // on a touch screen, a tap shows the card, which has the link
-    if (at && !noHover.matches) location.assign(`${figure.plot.href}/trial/${at.customdata}`);
+    if (at && !noHover.matches) location.assign(`${figure.plot.href}/trial/${at.customdata[0]}`);
   });
 }
 
@@ -47,13 +50,15 @@ function traces(plot) {
     type: "scatter",
     name: one.name,
     x: one.x,
-    y: one.y,
-    customdata: one.trials.length ? one.trials : undefined,
+    y: one.y.map((value) => placed(plot.y, value)),
+    customdata: one.trials.length ? one.trials.map((number, i) => [number, one.y[i], one.deviations[i]]) : undefined,
+    ...(one.deviations.length ? { error_y: bars(plot, one) } : {}),
     mode: one.kind === "points" ? "markers" : one.x.length > 1 && !one.trials.length ? "lines" : "lines+markers",
     line: { color: colour(one.role), width: 2, dash: one.dash, shape: one.kind === "steps" ? "hv" : "linear" },
     marker: {
-      symbol: one.symbol, color: colour(one.role), size: one.symbol === "diamond" ? 9 : 7,
-      opacity: one.kind === "points" ? 0.7 : 1, line: { width: 1, color: colour(one.role) },
+      symbol: one.symbol, color: colour(one.role), size: one.symbol === "diamond" ? 9 : one.size,
+      opacity: one.kind === "points" && one.size < 10 ? 0.7 : 1,
+      line: { width: one.symbol.endsWith("-open") ? 2 : 1, color: colour(one.role) },
     },
     hoverinfo: one.trials.length ? "none" : "x+y",
   }));
@@ -66,16 +71,40 @@ function traces(plot) {
   return made;
 }
 
+// On an axis of errors, a share stands at what it lacks to 1.
+function placed(scale, value) {
+  return scale.kind === "error" ? Math.max(1 - value, scale.floor) : value;
+}
+
+// On an axis of errors a bar ends at the floor.
+function bars(plot, one) {
+  const isError = plot.y.kind === "error";
+  const below = one.y.map((value, i) => isError ? Math.min(one.deviations[i], placed(plot.y, value) - plot.y.floor) : one.deviations[i]);
+  return { type: "data", symmetric: false, array: one.deviations, arrayminus: below, color: colour(one.role), thickness: 1.5, width: 4 };
+}
+
+// The ticks of an axis of errors are named by the shares: 0.9, 0.95, 0.98, 0.99 ..
+function errorTicks(floor, isPerfect) {
+  const values = [];
+  for (let power = 0; power > -7 && 10 ** power > floor / 10; power--) {
+    for (const factor of power ? [5, 2, 1] : [1]) values.push(Number((factor * 10 ** power).toPrecision(1)));
+  }
+  const apart = values.filter((value) => value > (isPerfect ? 1.8 : 1) * floor); // labels do not overlap
+  const text = apart.map((value) => String(Number((1 - value).toFixed(8))));
+  return { tickmode: "array", tickvals: [...apart, floor], ticktext: [...text, isPerfect ? "1" : ""] };
+}
+
 function layout(plot, address) {
   const axis = (scale) => ({
     title: { text: scale.name, standoff: 6 },
-    type: { log: "log", date: "date", number: "linear" }[scale.kind],
+    type: { log: "log", date: "date", number: "linear", error: "log" }[scale.kind],
+    ...(scale.kind === "error" ? { autorange: "reversed", ...errorTicks(scale.floor, plot.series.some((one) => one.y.includes(1))) } : {}),
     gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"),
     automargin: true, ...(scale.kind === "log" ? { tickformat: "~s", dtick: decades(plot) > 3 ? 1 : "D2" } : {}),
   });
   return {
     xaxis: axis(plot.x),
-    yaxis: { ...axis(plot.y), ...(plot.level ? { rangemode: "tozero" } : around(plot)) },
+    yaxis: { ...axis(plot.y), ...(plot.level ? { rangemode: "tozero" } : range(plot)) },
     font: { family: "inherit", color: colour("muted"), size: 12 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 48, r: 12, t: 28, b: 40 },
@@ -88,11 +117,13 @@ function layout(plot, address) {
   };
 }
 
-// a single value has no range: the axis shows a little to each side of it
-function around(plot) {
+// A single value has no range: the axis shows a little to each side of it. A share of the images ends at 1.
+function range(plot) {
+  if (plot.y.kind !== "number") return {};
   const ys = plot.series.flatMap((one) => one.y), low = Math.min(...ys), high = Math.max(...ys);
   const room = 0.02 * Math.abs(low) || 1;
-  return low === high ? { range: [low - room, high + room] } : {};
+  if (low === high) return { range: [low - room, high + room] };
+  return high <= 1 && low >= 0 && high > 0.9 ? { range: [low - 0.05 * (high - low), Math.min(1, high + 0.05 * (high - low))] } : {};
 }
 
 function decades(plot) {
@@ -100,26 +131,34 @@ function decades(plot) {
   return Math.log10(Math.max(...xs) / Math.min(...xs));
 }
 
-function appear(plot, at, event) {
+function appear(plot, at, canvas, event) {
   clearTimeout(soon);
   soon = setTimeout(() => {
-    const number = at.customdata, href = `${plot.href}/trial/${number}`;
+    const [number, value, deviation] = at.customdata, href = `${plot.href}/trial/${number}`;
     const picture = Object.assign(new Image(), { src: `${href}/picture.svg`, alt: "" });
     const link = Object.assign(document.createElement("a"), { href, textContent: `trial ${number}` });
-    const said = (name, value) => `${name} ${value.toLocaleString("en", { maximumFractionDigits: 4 })}`;
+    const said = (name, what) => `${name} ${what.toLocaleString("en", { maximumFractionDigits: 4 })}`;
+    const spread = deviation === undefined ? "" : ` ± ${deviation.toFixed(4)}`;
     const text = document.createElement("p");
-    text.append(link, `, ${at.data.name}: ${said(plot.y.name, at.y)}, ${said(plot.x.name, at.x)}`);
+    text.append(link, `, ${at.data.name}: ${said(plot.y.name, value)}${spread}, ${said(plot.x.name, at.x)}`);
     card.replaceChildren(picture, text);
     card.hidden = false;
-    place(event.clientX, event.clientY);
-    picture.onload = () => place(event.clientX, event.clientY);
+    place(canvas, event);
+    picture.onload = () => place(canvas, event);
   }, SHOW_AFTER);
 }
 
-function place(x, y) {
-  const left = x + 16 + card.offsetWidth < innerWidth ? x + 16 : Math.max(4, x - 16 - card.offsetWidth);
-  card.style.left = `${Math.min(left, Math.max(4, innerWidth - card.offsetWidth - 4))}px`;
-  card.style.top = `${Math.max(4, Math.min(y + 12, innerHeight - card.offsetHeight - 4))}px`;
+// The card stands beside its chart, or below or above it, and so covers none of its points.
+function place(canvas, event) {
+  const box = canvas.getBoundingClientRect(), wide = card.offsetWidth, high = card.offsetHeight;
+  const level = Math.max(4, Math.min(event.clientY - high / 2, innerHeight - high - 4));
+  const along = Math.max(4, Math.min(event.clientX - wide / 2, innerWidth - wide - 4));
+  const [left, top] = box.right + wide + 8 < innerWidth ? [box.right + 4, level]
+    : box.left - wide - 8 > 0 ? [box.left - wide - 4, level]
+    : box.bottom + high < innerHeight ? [along, box.bottom]
+    : [along, Math.max(4, box.top - high)];
+  card.style.left = `${left}px`;
+  card.style.top = `${top}px`;
 }
 
 function vanish(after) {
@@ -141,6 +180,13 @@ document.addEventListener("htmx:after:swap", (event) => {
     drawAll();
     htmx.trigger(document.body, "renewed");
   }
-  if (id === "against") draw(document.getElementById("plot-against"));
+  if (id === "against" || id === "table") draw(document.getElementById("plot-against"));
 });
 drawAll();
+
+// a chart is as wide as its column of the screen; on paper it is as wide as a sheet
+function resize(size) {
+  for (const canvas of document.querySelectorAll(".canvas[data-ready]")) Plotly.relayout(canvas, size);
+}
+addEventListener("beforeprint", () => resize({ width: PAPER }));
+addEventListener("afterprint", () => resize({ width: null, autosize: true }));

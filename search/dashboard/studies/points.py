@@ -14,6 +14,8 @@ class TrialPoint(NamedTuple):
     number: int  # of the trial
     outcome: str
     is_front: bool = False
+    deviation: float | None = None  # of y, over the seeds
+    seeds: int = 1  # of which y is the mean; 1 for a single score
 
 
 def front_of(points: Sequence[TrialPoint], x_rises: bool, y_rises: bool) -> list[TrialPoint]:

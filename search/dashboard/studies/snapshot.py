@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from search.config.study import StudyConfig
 from search.dashboard.studies.points import TrialPoint, front_of
+from search.dashboard.studies.score import Score, score_of
 from search.dashboard.studies.state import StudyState, study_state
 from search.dashboard.studies.study_attrs import StudyAttrs
 from search.dashboard.studies.trial_query import column_value
@@ -22,7 +23,6 @@ from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.results.ranking import front
 from search.storage.record import Record
 
-MOST_POINTS = 10_000  # newest trials that are drawn
 WHOLE = ("done", "cut")  # outcomes of trials that were trained to their end
 _marks = itertools.count(time.time_ns())
 
@@ -75,13 +75,17 @@ class Snapshot:
 
     @cached_property
     def ranked(self) -> list[Record]:
-        """The networks that were trained to their end, each once, the best first."""
+        """The networks that were trained to their end, each once, the best first: by means, then by single scores."""
         trained = {r.digest or r.number: r for r in self.records if r.values is not None and r.reused is None}
-        known = [r for r in trained.values() if self.goal.name in r.metrics]
-        cost = self.goal.cost
-        return sorted(
-            known, key=lambda r: (cost(r.metrics[self.goal.name]), r.metrics.get("loss", 0.0), r.number)
-        )
+        scores = {r.number: score for r in trained.values() if (score := self.score(r))}
+        known = [r for r in trained.values() if r.number in scores]
+
+        def place(record: Record) -> tuple[float, ...]:
+            score = scores[record.number]
+            loss = record.metrics.get("loss", 0.0)
+            return score.seeds == 1, score.is_failed, self.goal.cost(score.value), loss, record.number
+
+        return sorted(known, key=place)
 
     @cached_property
     def spent_seconds(self) -> float:
@@ -107,6 +111,15 @@ class Snapshot:
                 found.setdefault(number, []).append(trial)
         return found
 
+    def score(self, record: Record) -> Score | None:
+        """Return what a network reached by the goal: the mean over its seeds, or its single score."""
+        return score_of(record, self.goal.name)
+
+    def learnt_so_far(self, record: Record) -> dict[int, float]:
+        """Return what a training has reached by the goal after each epoch, as far as the storage has it."""
+        turn = 1.0 if self.goal.direction == MAXIMIZE else -1.0  # scores at rungs are higher where better
+        return {epoch: turn * score for epoch, score in record.rungs.items()} | dict(record.curve)
+
     def against(self, cost: str) -> tuple[TrialPoint, ...]:
         """Return the trained networks as points: their cost as x, their learnt value as y, the Pareto front marked.
 
@@ -122,10 +135,11 @@ class Snapshot:
 
     def _against(self, cost: str) -> tuple[TrialPoint, ...]:
         goal, made = self.goal, list[TrialPoint]()
-        for trial in self.trials[-MOST_POINTS:]:
-            x, y = column_value(trial, cost), trial.record.metrics.get(goal.name)
-            if x is not None and y is not None and trial.record.reused is None:
-                made.append(TrialPoint(x, y, trial.record.number, trial.outcome))
+        for trial in self.trials:
+            x, reached = column_value(trial, cost), self.score(trial.record)
+            if x is not None and reached is not None and trial.record.reused is None:
+                spread = reached.deviation, reached.seeds
+                made.append(TrialPoint(x, reached.value, trial.record.number, trial.outcome, False, *spread))
         whole = [point for point in made if point.outcome in WHOLE]
         best = front_of(
             whole, Objective(cost, MAXIMIZE) in self.config.objectives, goal.direction == MAXIMIZE

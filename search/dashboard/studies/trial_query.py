@@ -23,14 +23,19 @@ OUTCOMES = (
 )
 # the parameters of the address that belong to each part of the page
 OWN: Mapping[str, frozenset[str]] = {
-    "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page"}),
-    "against": frozenset({"cost"}),
+    "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page", "pick"}),
+    "against": frozenset({"cost", "y"}),
     "best": frozenset({"at_most", "size"}),
 }
 LONGEST = 40  # characters of a wrong value that an error message repeats
 DEFAULT_SORT = "-number"
-_COUNT = re.compile(r"(\d{1,15}(?:\.\d{0,15})?)([kKmM]?)", re.ASCII)
-_TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
+_AMOUNT = re.compile(
+    r"([+-]?(?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:e[+-]?\d{1,3})?)([kmg%]?)", re.ASCII | re.IGNORECASE
+)
+_TIMES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
+_PICKS = re.compile(r"\d{1,9}(?:,\d{1,9})*", re.ASCII)
+MOST_PICKED = 50
+SCALES = ("error", "linear")  # of the axis of a score
 COSTS = ("params", "macs", "seconds")  # costs that the front can always be drawn against
 LIMITED = ("params", "macs")  # sizes that the search for the best small network can limit
 
@@ -61,6 +66,8 @@ class Query:
     cost: str = ""  # cost that the front is drawn against; empty for the study's own
     at_most: float | None = None  # limit of the best small network
     size: str = LIMITED[0]  # size that `at_most` limits
+    pick: tuple[int, ...] = ()  # trials picked for a comparison, on whatever page of the table they stand
+    y: str = ""  # scale of the axes of a score; empty for the one that suits the values
 
     @classmethod
     def parse(cls, given: Iterable[tuple[str, str]]) -> Query:
@@ -76,7 +83,7 @@ class Query:
 
     def _with(self, name: str, text: str) -> Query:
         if name in ENDS:
-            return replace(self, ends={**self.ends, name: _number(name, text)})
+            return replace(self, ends={**self.ends, name: _amount(name, text)})
         match name:
             case "page":
                 return replace(self, page=_page(text))
@@ -89,12 +96,17 @@ class Query:
             case "cost":
                 return replace(self, cost=_one_of((*COSTS, *COSTLY), name, text, text))
             case "at_most":
-                return replace(self, at_most=_count(name, text))
+                return replace(self, at_most=_amount(name, text, least=0.0))
             case "size":
                 return replace(self, size=_one_of(LIMITED, name, text, text))
+            case "pick":
+                return replace(self, pick=_picks(text))
+            case "y":
+                return replace(self, y=_one_of(SCALES, name, text, text))
             case "starred":
                 return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
-        known = ", ".join(("sort", "outcome", "op", "starred", *ENDS, "page", "cost", "at_most", "size"))
+        named = ("sort", "outcome", "op", "starred", *ENDS, "page", "pick", "cost", "y", "at_most", "size")
+        known = ", ".join(named)
         raise QueryError(f"{_quoted(name)} is no parameter of this page; the parameters are {known}")
 
     def turned(self, column: str) -> Query:
@@ -109,6 +121,14 @@ class Query:
         """Return the same query with another cost of the front."""
         return replace(self, cost=cost)
 
+    def picking(self, numbers: Iterable[int]) -> Query:
+        """Return the same query with these trials picked."""
+        return replace(self, pick=tuple(dict.fromkeys(numbers)))
+
+    def scaled(self, scale: str) -> Query:
+        """Return the same query with another scale of the axes of scores."""
+        return replace(self, y=scale)
+
     @property
     def address(self) -> str:
         """The parameters of the address, without those that have their default."""
@@ -120,7 +140,7 @@ class Query:
         }
         given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
         given["page"] = str(self.page) if self.page > 1 else ""
-        given["cost"] = self.cost
+        given |= {"pick": ",".join(map(str, self.pick)), "cost": self.cost, "y": self.y}
         if self.at_most is not None:
             given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}
         return urlencode({name: text for name, text in given.items() if text})
@@ -173,6 +193,8 @@ def column_value(one: TrialView, column: str) -> float | None:
     """Return the value of a trial in a column of the table, None where the trial has none."""
     if column in METRICS:
         return one.metric(column)
+    if column == "seconds":  # without the finale, so that trials can be compared
+        return one.record.search_seconds
     value: float | None = getattr(one.record, column)
     return value
 
@@ -195,22 +217,23 @@ def _op(text: str) -> str:
     return text
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise QueryError(f"{name} is {_quoted(text)}; it may be a number, such as 0.95 or 100000")
+def _amount(name: str, text: str, least: float = -math.inf) -> float:
+    """A number as people write it, such as 0.95, 95%, 1e5, 100,000, 100k or 1.5M."""
+    found = _AMOUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    value = float(found[1]) * _TIMES[found[2].lower()] if found else math.nan
+    if not math.isfinite(value) or value < least:
+        raise QueryError(
+            f"{name} is {_quoted(text)}; it may be a number, such as 0.95, 100000, 1e5, 100k or 1.5M"
+        )
     return value
 
 
-def _count(name: str, text: str) -> float:
-    """A count as people write it, such as 100000, 100,000, 100k or 1.5M."""
-    found = _COUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
-    if not found or not (value := float(found[1]) * _TIMES[found[2].lower()]) < math.inf:
-        raise QueryError(f"{name} is {_quoted(text)}; it may be a count, such as 100000, 100k or 1.5M")
-    return value
+def _picks(text: str) -> tuple[int, ...]:
+    if not _PICKS.fullmatch(text) or text.count(",") >= MOST_PICKED:
+        raise QueryError(
+            f"pick is {_quoted(text)}; it may be up to {MOST_PICKED} numbers of trials, such as 3,12"
+        )
+    return tuple(dict.fromkeys(map(int, text.split(","))))
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from search.dashboard.plots import svg_chart as charts
 from search.dashboard.plots.svg_chart import axis, chart, ticks
 from search.dashboard.studies.points import TrialPoint, front_of
+from search.results.axis import error_axis
 
 values = st.floats(-1e9, 1e9).filter(lambda value: value == 0 or abs(value) > 1e-9)
 
@@ -69,6 +70,21 @@ def test_what_is_not_finite_is_left_out() -> None:
 def test_an_axis_of_shares_ends_at_one(shown: list[float], name: str) -> None:
     made = axis(name, shown)
     assert made.high <= 1.0 and made.low < made.high and all(0 <= made.share(value) <= 1 for value in shown)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
+def test_an_axis_of_errors_keeps_the_order_and_stretches_the_top(shown: list[float]) -> None:
+    made = error_axis("accuracy", shown)
+    places = [made.share(value) for value in sorted(shown)]
+    assert places == sorted(places) and all(-1e-9 <= place <= 1 + 1e-9 for place in places)
+    assert len(ticks(made)) <= 16 and ticks(made) == sorted(set(ticks(made)))
+
+
+def test_equal_steps_of_the_error_are_equally_far_apart() -> None:
+    made = error_axis("accuracy", [0.5, 0.9, 0.99, 0.999])
+    steps = [made.share(0.99) - made.share(0.9), made.share(0.999) - made.share(0.99)]
+    assert steps[0] == pytest.approx(steps[1])
+    assert 0.99 in ticks(made) and 0.9 in ticks(made)
 
 
 def test_a_wide_range_of_sizes_is_logarithmic() -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.dashboard.plots.plot import ACROSS, MOST_CORNERS, UP, sparse, thinned
+from search.dashboard.plots.plot import ACROSS, MOST_CORNERS, MOST_DRAWN, UP, score_scale, sparse, thinned
 from search.dashboard.studies.points import TrialPoint
+from search.objective import Objective
 from tests.search.dashboard.kept import add, begin, client
 
 points = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1), st.booleans()), max_size=50)
@@ -31,9 +32,33 @@ def test_a_thinned_cloud_has_its_front_and_its_ends(
         assert {p.outcome for p in kept} == {"done"}
 
 
-def test_thousands_of_points_become_few() -> None:
+def test_thousands_of_points_become_few_and_none_that_matters_is_lost() -> None:
     made = [TrialPoint(1 + i % 97, i * 0.61803 % 1, i, "done") for i in range(20_000)]
-    assert len(thinned(made, False)) <= ACROSS * UP
+    kept = {3, 5, 7}
+    few = thinned(made, False, kept)
+    assert len(few) <= ACROSS * UP + len(kept) and kept <= {p.number for p in few}
+
+
+def test_some_thousand_points_are_all_drawn() -> None:
+    made = [TrialPoint(1.0, 0.5, i, "done") for i in range(MOST_DRAWN)]
+    assert thinned(made, False) == made
+
+
+@pytest.mark.parametrize(
+    ("values", "asked", "kind"),
+    [
+        ([0.2, 0.95], "", "error"),
+        ([0.2, 0.5], "", "number"),
+        ([0.2, 0.5], "error", "error"),
+        ([0.2, 0.95], "linear", "number"),
+        ([1.0], "error", "number"),  # no error can be told
+        ([], "", "number"),
+    ],
+)
+def test_the_scale_of_a_score_suits_its_values(values: list[float], asked: str, kind: str) -> None:
+    scale = score_scale(Objective("accuracy", "maximize"), values, asked)
+    assert scale.kind == kind and (scale.floor > 0) == (kind == "error")
+    assert score_scale(Objective("loss", "minimize"), [0.01, 5.0]).kind == "log"
 
 
 @given(st.integers(0, 5_000))
@@ -67,9 +92,10 @@ def test_accuracy_against_each_cost(tmp_path: Path) -> None:
     def front(cost: str) -> list[int]:
         found = plot(tmp_path, f"against.json?cost={cost}")
         assert found["x"]["name"] == cost and found["href"] == "/study/tiny"
-        assert sum(len(one["trials"]) for one in found["series"][:-1]) == 5
-        numbers: list[int] = found["series"][-1]["trials"]
-        return numbers
+        drawn: dict[str, list[int]] = {one["name"]: one["trials"] for one in found["series"]}
+        assert sum(len(drawn[name]) for name in ("done", "pruned")) == 5
+        assert drawn["best: trial 3"] == [3]
+        return drawn["the Pareto front"]
 
     assert front("params") == [0, 1, 3] and front("macs") == [3] and front("seconds") == [0, 1, 3]
     by_word = {one["name"]: one for one in plot(tmp_path, "against.json?cost=params")["series"]}

@@ -367,8 +367,8 @@ def test_the_curve_of_a_trial_that_runs_is_what_the_storage_has(tmp_path: Path) 
         (10, 0.75, None),
     ]
     page = web.get("/study/tiny/trial/0").text
-    assert len(page.partition('<polyline class="line" points="')[2].partition('"')[0].split()) == 3
-    assert "was stored during the training" in page
+    assert len(page.partition('<polyline class="line line-0" points="')[2].partition('"')[0].split()) == 3
+    assert "This machine has no report" not in page
 
 
 def test_the_page_shows_every_class_and_the_confusion_matrix(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""The trainings of a network that the finale retrained, one for each seed, with the report that this machine has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.dashboard.pages.epochs import epochs_in
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trial_view import TrialView
+from search.objective import LEARNT
+from search.storage.record import Record
+from search.storage.seed_results import SeedResult
+from search.storage.trial_files import read_report
+
+SEEDS = "seeds"  # folder of the finale's trainings, in the folder of the trial
+
+
+def seed_trainings(snapshot: Snapshot, trial: TrialView) -> list[dict[str, Any]]:
+    """Return a row for each training of a retrained network; the seed of the search's own training is None."""
+    finale = trial.record.finale
+    if finale is None:
+        return []
+    search = [_row(snapshot, trial.record, None, finale.search)] if finale.search else []
+    return search + [_row(snapshot, trial.record, seed, one) for seed, one in finale.seeds.items()]
+
+
+def _row(snapshot: Snapshot, record: Record, seed: int | None, one: SeedResult) -> dict[str, Any]:
+    report = _report(snapshot, record, seed)
+    return {
+        "seed": seed,
+        "outcome": one.outcome,
+        **{name: getattr(one, name) for name in LEARNT},
+        "epochs": one.epochs,
+        "best_epoch": report.get("best_epoch"),
+        "seconds": record.search_seconds if seed is None else one.seconds,
+        "reason": one.reason,
+        "curve": epochs_in(report),
+    }
+
+
+def _report(snapshot: Snapshot, record: Record, seed: int | None) -> dict[str, Any]:
+    if snapshot.folder is None:
+        return {}
+    folder = snapshot.folder / "trials" / str(record.number)
+    at = folder if seed is None else folder / SEEDS / str(seed)
+    return read_report(at, record.digest, record.number) or {}
