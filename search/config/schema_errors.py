@@ -43,7 +43,7 @@ def _in_file(source: Source, loc: Sequence[str | int]) -> tuple[str | int, ...]:
         is_key = isinstance(here, Mapping) and part in here
         if is_key or not (isinstance(part, str) and "[" in part):
             found.append(part)
-            here = here[part] if is_key or isinstance(part, int) and isinstance(here, list) else None
+            here = here[part] if is_key or (isinstance(part, int) and isinstance(here, list)) else None
     return tuple(found)
 
 
