@@ -46,6 +46,7 @@ EXAMPLES = """Examples:
   genome experience digits --to mine.json.gz   what later studies begin with
 
   genome dashboard digits                    a study's results in the browser
+  genome report digits --to report.html      the same as one file, to print and to send
 """
 
 app = typer.Typer(
@@ -95,6 +96,7 @@ for verb, example in (
     (study_verbs.predict, "genome predict mine photos/new --top 3"),
     (study_verbs.experience, "genome experience photos flowers --to mine.json.gz"),
     (study_verbs.dashboard, "genome dashboard studies/digits.yaml"),
+    (study_verbs.report, "genome report digits --to report.html"),
 ):
     app.command(epilog=f"Example: {example}")(verb)
 

@@ -1,4 +1,4 @@
-"""The verbs about studies: search, best, predict, experience, dashboard."""
+"""The verbs about studies: search, best, predict, experience, dashboard, report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from search.cli.options import INTERRUPTED, RUNS, AsJson, AsPlain, DataRoot, Runs
 from search.cli.output import print_json, remark
+from search.formatting import size
 
 StudyName = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study's name in --runs, or its YAML file.")
@@ -155,15 +156,40 @@ def dashboard(
 
     The pages can stop and resume a study, and add networks to its queue.
     """
+    _need_dashboard("the dashboard")
+    from search.dashboard.serve import serve, target
+
+    serve(target(study, runs, data_root), host, port, lambda line: typer.echo(line), optuna)
+
+
+def report(
+    study: StudyName,
+    to: Annotated[Path, typer.Option(metavar="FILE.html", help="The file; an earlier one is replaced.")],
+    runs: Runs = RUNS,
+    data_root: DataRoot = None,
+) -> None:
+    """Write a study to one HTML file, to print and to send: headline, charts, tables, pictures of the best networks.
+
+    The file needs no server, no network and no script.
+    """
+    _need_dashboard("the report")
+    from search.dashboard.serve import target
+    from search.dashboard.studies.library import Library
+    from search.dashboard.take_away.report import write_report
+
+    what = target(study, runs, data_root)
+    written = write_report(Library(what.runs, what.url), what.study or study, to)
+    typer.echo(f"the report is in {written} ({size(written.stat().st_size)})")
+
+
+def _need_dashboard(what: str) -> None:
+    """Raise StudyError where the packages of the dashboard are not installed."""
     from importlib.util import find_spec
 
     from search.errors import StudyError
 
     if missing := [name for name in ("starlette", "jinja2", "uvicorn") if find_spec(name) is None]:
         raise StudyError(
-            f"the dashboard needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`, "
+            f"{what} needs {' and '.join(missing)}; install it with `pip install 'genome-nas[dashboard]'`, "
             "in a clone with `make dashboard`"
         )
-    from search.dashboard.serve import serve, target
-
-    serve(target(study, runs, data_root), host, port, lambda line: typer.echo(line), optuna)

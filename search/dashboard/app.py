@@ -44,6 +44,7 @@ def create_app(
         Route(f"/study/{{name}}/genes{TWIN}", study.genes),
         Route("/study/{name}/part/{part}", study.part),
         Route("/study/{name}/plot/{plot}.json", study.plot),
+        Route("/study/{name}/trials.{form}", study.trials),
         Route("/study/{name}/compare", study.compare),
         Route(f"/study/{{name}}/compare{TWIN}", study.compare),
         Route("/study/{name}/compare/{numbers}/{side}/picture.svg", study.difference),

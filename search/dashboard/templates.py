@@ -17,7 +17,7 @@ import genome
 from search import formatting, objective
 from search.dashboard.gene_analysis.statistics import Quantiles
 from search.dashboard.pages.study import metrics_of
-from search.dashboard.plots import learning_curves
+from search.dashboard.plots import learning_curves, report_charts
 from search.dashboard.plots.exits_chart import exits_chart
 from search.dashboard.plots.svg_chart import Chart
 from search.dashboard.studies.score import scored
@@ -80,6 +80,8 @@ class Templates:
             "asset": lambda name: f"/static/{name}?{assets[name].digest}",
             "metrics_of": metrics_of,
             "draw_scores": partial(self._rendered, learning_curves.learning),
+            "draw_front": partial(self._rendered, report_charts.front),
+            "draw_progress": partial(self._rendered, report_charts.progress),
             "draw_losses": partial(self._rendered, learning_curves.losses),
             "draw_valid_losses": partial(self._rendered, learning_curves.valid_losses),
             "draw_exits": exits_chart,
@@ -92,7 +94,9 @@ class Templates:
         for name in self._environment.list_templates():
             self._environment.get_template(name)  # compiled now, not in the first request
 
-    def _rendered(self, make: Callable[..., Chart | None], href: str, *given: Any) -> RenderedChart | None:
+    def _rendered(
+        self, make: Callable[..., Chart | None], href: str | None, *given: Any
+    ) -> RenderedChart | None:
         chart = make(*given)
         if chart is None:
             return None

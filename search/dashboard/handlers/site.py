@@ -20,6 +20,7 @@ from search.dashboard.web.assets import assets
 from search.dashboard.web.json_values import json_value
 
 TWIN = ".json"  # suffix of the address of a page's JSON twin
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -69,3 +70,8 @@ def number_of(text: str) -> int:
     if not _NUMBER.fullmatch(text):
         raise NotFound(NO_PAGE)
     return int(text)
+
+
+def saved_as(study: str, file: str) -> dict[str, str]:
+    """Return the header by which a browser saves an answer under a name of letters, digits, dots, - and _."""
+    return {"content-disposition": f'attachment; filename="{_UNSAFE.sub("_", study)}-{file}"'}

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from search.dashboard.gene_analysis.analysis import GeneAnalysis
 from search.dashboard.handlers.errors import NO_PAGE
-from search.dashboard.handlers.site import TWIN, Site, is_twin, take_no_query
+from search.dashboard.handlers.site import TWIN, Site, is_twin, saved_as, take_no_query
 from search.dashboard.pages.compare import (
     FEWEST,
     MOST,
@@ -28,6 +28,7 @@ from search.dashboard.plots.study_plots import PLOTS
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import MOST_PICKED, Query, merged
+from search.dashboard.take_away.trial_table import as_csv, parse_columns, rows
 from search.dashboard.web import links
 from search.dashboard.web.guard import PICTURE_POLICY
 from search.dashboard.web.json_values import json_value
@@ -103,6 +104,18 @@ class StudyHandlers:
         return RedirectResponse(
             f"{links.study(snapshot.name) or '/'}{'?' if address else ''}{address}#compare", 303
         )
+
+    def trials(self, request: Request) -> Response:
+        """Return all trials that the table of an address has, as CSV or JSON, with the columns that it names."""
+        columns, query = parse_columns(request.query_params.multi_items())
+        snapshot, form = self.site.snapshot(request), request.path_params["form"]
+        if form not in ("csv", "json"):
+            raise NotFound(NO_PAGE)
+        found = rows(snapshot, columns, query)
+        headers = saved_as(snapshot.name, f"trials.{form}")
+        if form == "json":
+            return JSONResponse(found, headers=headers)
+        return Response(as_csv(columns, found), headers=headers, media_type="text/csv")
 
     def difference(self, request: Request) -> Response:
         snapshot = self.site.snapshot(request)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from search.dashboard.genomes.picture import genome_picture
 from search.dashboard.genomes.unfolding import parse_open
-from search.dashboard.handlers.site import TWIN, Site, is_twin, number_of
+from search.dashboard.handlers.site import TWIN, Site, is_twin, number_of, saved_as
 from search.dashboard.pages.downloads import chunks, open_download, size_of
 from search.dashboard.pages.trial import trial_of, trial_page
 from search.dashboard.studies.errors import NotFound
@@ -17,7 +15,6 @@ from search.dashboard.web.guard import PICTURE_POLICY
 
 NARROW = ("narrow", "yes")  # parameter of a picture's address: in one column
 BYTES = "application/octet-stream"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class TrialHandlers:
@@ -34,7 +31,7 @@ class TrialHandlers:
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._genome(request)
-        return Response(text, headers=_saved_as(name, f"{number}.yaml"), media_type="text/plain")
+        return Response(text, headers=saved_as(name, f"{number}.yaml"), media_type="text/plain")
 
     def picture(self, request: Request) -> Response:
         given = request.query_params.multi_items()
@@ -48,7 +45,7 @@ class TrialHandlers:
         asked = request.path_params
         snapshot, number = self.site.snapshot(request), number_of(asked["number"])
         file = open_download(snapshot, trial_of(snapshot, number), asked["part"], asked["file"])
-        saved = _saved_as(snapshot.name, f"{number}-{asked['file']}")
+        saved = saved_as(snapshot.name, f"{number}-{asked['file']}")
         headers = {**saved, "content-length": str(size_of(file))}
         if request.method == "HEAD":
             file.close()
@@ -62,8 +59,3 @@ class TrialHandlers:
         if text is None:
             raise NotFound(f"no genome is stored for trial {number}")
         return name, number, text
-
-
-def _saved_as(study: str, file: str) -> dict[str, str]:
-    """The header by which a browser saves an answer under a name of letters, digits, dots, - and _."""
-    return {"content-disposition": f'attachment; filename="{_UNSAFE.sub("_", study)}-{file}"'}

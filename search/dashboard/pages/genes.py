@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.dashboard.gene_analysis.analysis import GeneAnalysis, GeneFindings
+from search.dashboard.gene_analysis.analysis import PATIENCE, GeneAnalysis, GeneFindings
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.web import links
 
 
-def genes_page(snapshot: Snapshot, analysis: GeneAnalysis) -> dict[str, Any]:
-    """Return the values of the page. `is_ready` is false while the genomes are read for the first time."""
-    found = analysis.findings(snapshot)
+def genes_page(snapshot: Snapshot, analysis: GeneAnalysis, patience: float = PATIENCE) -> dict[str, Any]:
+    """Return the values of the page. `is_ready` is false while the genomes are read for the first time.
+
+    patience: seconds to wait for the analysis.
+    """
+    found = analysis.findings(snapshot, patience)
     read, total, trouble = analysis.progress
     return {
         "name": snapshot.name,

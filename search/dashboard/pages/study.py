@@ -14,6 +14,7 @@ from search.dashboard.plots.plot import Plot
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import COSTS, METRICS, Query, TrialPage, column_value
 from search.dashboard.studies.trial_view import TrialView
+from search.dashboard.take_away.trial_table import USUAL
 from search.dashboard.web import links
 from search.results.reference_text import reference_lines
 from search.storage.record import Record, spread_over_seeds
@@ -131,7 +132,7 @@ def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "found": page.found,
         "rows": [row(snapshot, trial) for trial in page.trials],
     }
-    return {"trials": len(snapshot.trials), "ops": snapshot.ops, "table": table}
+    return {"trials": len(snapshot.trials), "ops": snapshot.ops, "table": table, "columns": list(USUAL)}
 
 
 PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {

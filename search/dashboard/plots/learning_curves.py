@@ -24,7 +24,7 @@ def learning(curves: Sequence[Rows], goal: str) -> Chart | None:
     """
     name = goal if objective.MEASURES[goal].perfect == 1.0 else "accuracy"
     lines = [_corners(rows, f"valid_{name}") for rows in curves]
-    return overlaid(f"{name} on the validation images", "epoch", name, lines, _share_axis)
+    return overlaid(f"{name} on the validation images", "epoch", name, lines, share_axis)
 
 
 def losses(rows: Rows) -> Chart | None:
@@ -44,8 +44,10 @@ def valid_losses(curves: Sequence[Rows]) -> Chart | None:
     return overlaid("loss on the validation images", "epoch", "loss", lines, _loss_axis)
 
 
-def _share_axis(name: str, values: Sequence[float]) -> Axis:
-    return error_axis(name, values) if max(values) >= GOOD else axis(name, values)
+def share_axis(name: str, values: Sequence[float]) -> Axis:
+    """Return the axis of a score: of the error, on a logarithmic scale, where it is a share and good."""
+    is_share = name in objective.MEASURES and objective.MEASURES[name].perfect == 1.0
+    return error_axis(name, values) if is_share and max(values) >= GOOD else axis(name, values)
 
 
 def _loss_axis(name: str, values: Sequence[float]) -> Axis:

@@ -61,17 +61,18 @@ def chart(
     points: Sequence[TrialPoint],
     line: Sequence[tuple[float, float]] = (),
     beside: Sequence[tuple[float, float]] = (),
+    scale: Callable[[str, Sequence[float]], Axis] = axis,
 ) -> Chart | None:
     """Return the chart of the finite points and a line, None where there is nothing to draw.
 
-    beside: further places that its axes cover.
+    beside: further places that its axes cover. scale: of the y axis.
     """
     points = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
     others = [*line, *beside]
     xs, ys = [p.x for p in points] + [x for x, _ in others], [p.y for p in points] + [y for _, y in others]
     if not xs:
         return None
-    across, up = axis(x_name, xs), axis(y_name, ys)
+    across, up = axis(x_name, xs), scale(y_name, ys)
     corners = " ".join(f"{_x(across, x):.1f},{_y(up, y):.1f}" for x, y in line)
     return _empty(title, across, up)._replace(marks=[_mark(p, across, up) for p in points], line=corners)
 

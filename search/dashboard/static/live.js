@@ -72,7 +72,8 @@ addEventListener("afterprint", () => {
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, sourceEvent } = event.detail.ctx;
   const polls = sourceEvent?.type === "every" || sourceEvent?.type === "renewed";
-  if (polls && (document.hidden || marks(sourceElement))) event.preventDefault();
+  const busy = marks(sourceElement) || sourceElement.querySelector("#take-away[open]");
+  if (polls && (document.hidden || busy)) event.preventDefault();
 });
 document.addEventListener("htmx:after:request", (event) => {
   const { response, sourceElement } = event.detail.ctx;

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from search import objective
+from search.objective import Objective
 from search.results.ranking import LEAST_SEEDS
 from search.storage.record import Record
 
@@ -29,6 +31,18 @@ def score_of(record: Record, name: str) -> Score | None:
             return Score(statistics.fmean(values), statistics.stdev(values), len(values))
     value = record.metrics.get(name)
     return None if value is None else Score(value, None, 1, bool(finale and finale.is_failed))
+
+
+def by_score(records: Iterable[Record], goal: Objective) -> list[Record]:
+    """Return the networks that were trained to their end, each once: by means over seeds, then by single scores."""
+    trained = {r.digest or r.number: r for r in records if r.values is not None and r.reused is None}
+    scores = {r.number: score for r in trained.values() if (score := score_of(r, goal.name))}
+
+    def place(record: Record) -> tuple[float, ...]:
+        score, loss = scores[record.number], record.metrics.get("loss", 0.0)
+        return score.seeds == 1, score.is_failed, goal.cost(score.value), loss, record.number
+
+    return sorted((r for r in trained.values() if r.number in scores), key=place)
 
 
 def scored(score: Score | None, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from search.config.study import StudyConfig
 from search.dashboard.studies.points import TrialPoint, front_of
-from search.dashboard.studies.score import Score, score_of
+from search.dashboard.studies.score import Score, by_score, score_of
 from search.dashboard.studies.state import StudyState, study_state
 from search.dashboard.studies.study_attrs import StudyAttrs
 from search.dashboard.studies.trial_query import column_value
@@ -76,16 +76,7 @@ class Snapshot:
     @cached_property
     def ranked(self) -> list[Record]:
         """The networks that were trained to their end, each once, the best first: by means, then by single scores."""
-        trained = {r.digest or r.number: r for r in self.records if r.values is not None and r.reused is None}
-        scores = {r.number: score for r in trained.values() if (score := self.score(r))}
-        known = [r for r in trained.values() if r.number in scores]
-
-        def place(record: Record) -> tuple[float, ...]:
-            score = scores[record.number]
-            loss = record.metrics.get("loss", 0.0)
-            return score.seeds == 1, score.is_failed, self.goal.cost(score.value), loss, record.number
-
-        return sorted(known, key=place)
+        return by_score(self.records, self.goal)
 
     @cached_property
     def spent_seconds(self) -> float:

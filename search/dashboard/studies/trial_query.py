@@ -132,6 +132,11 @@ class Query:
     @property
     def address(self) -> str:
         """The parameters of the address, without those that have their default."""
+        return urlencode(self.pairs)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """These parameters, each with its value as text."""
         given = {
             "sort": self.sort if self.sort != DEFAULT_SORT else "",
             "outcome": self.outcome,
@@ -143,7 +148,7 @@ class Query:
         given |= {"pick": ",".join(map(str, self.pick)), "cost": self.cost, "y": self.y}
         if self.at_most is not None:
             given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}
-        return urlencode({name: text for name, text in given.items() if text})
+        return [(name, text) for name, text in given.items() if text]
 
     def keeps(self, one: TrialView) -> bool:
         """Return whether a trial satisfies the filters; a trial without a value is in no range of this value."""
@@ -160,10 +165,14 @@ class Query:
 
     def of(self, trials: Iterable[TrialView]) -> TrialPage:
         """Return the page of this query, or the last page where there are fewer pages."""
-        found = self._sorted([one for one in trials if self.keeps(one)])
+        found = self.all_of(trials)
         pages = max(1, -(-len(found) // PAGE))
         number = min(self.page, pages)
         return TrialPage(found[(number - 1) * PAGE : number * PAGE], number, pages, len(found))
+
+    def all_of(self, trials: Iterable[TrialView]) -> list[TrialView]:
+        """Return the trials of all pages of this query, in order."""
+        return self._sorted([one for one in trials if self.keeps(one)])
 
     def _sorted(self, trials: list[TrialView]) -> list[TrialView]:
         """The trials in order; trials without a value come last, trials of equal value by number."""
