@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search.run.budget import Key
 from search.run.context import Context
-from search.run.finale_plan import HEADROOM, FinalePlan, Task, claimed
+from search.run.finale_plan import HEADROOM, FinalePlan, Task, claimed, give_back
 from search.run.jobs import Jobs
 from search.run.loop import TURN_SECONDS
 from search.run.ownership import owner
@@ -122,6 +122,8 @@ class FinaleWork:
         if task is None:
             return True
         if not self._can_pay(task):
+            if self.run.store.shared:
+                give_back(self.run.store, task, self.run.config.recipe.epochs)
             self.queue.clear()  # a cheaper network of lower rank must not win because it alone was retrained
             return False
         self._start(task, free[0], pool)

@@ -224,6 +224,13 @@ def claimed(store: Store, task: Task, epochs: int) -> Task | None:
     return task._replace(known=known) if now is not None and now.owner == owner() else None
 
 
+def give_back(store: Store, task: Task, epochs: int) -> None:
+    """Settle a task that was claimed and is not trained: what was known of it stands."""
+    store.store_seed(
+        task.record.number, task.seed, task.known or SeedResult("interrupted", epochs, owner=owner())
+    )
+
+
 def _known(store: Store, task: Task) -> SeedResult | None:
     found = read_seed_results(store.study.user_attrs).get(task.record.number)
     return found.seeds.get(task.seed) if found else None

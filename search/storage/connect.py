@@ -16,13 +16,10 @@ from search.errors import StudyError
 
 if TYPE_CHECKING:
     import optuna
-    import sqlalchemy
 
     from search.storage.transactions import DatabaseStorage
 
 CONNECT_SECONDS = 10  # in which a server must answer
-PATIENCE_SECONDS = 30.0  # that a running search waits for a server that restarts
-AGAIN_SECONDS = 0.5  # between two attempts to connect
 FIXED = "mode=ro&immutable=1"  # query of SQLite for a file that does not change
 LOCK_SECONDS = 60  # that SQLite waits for a reader, such as `genome best`, to release its lock
 
@@ -112,29 +109,6 @@ def reading(url: str, done: str = "read") -> Iterator[None]:
         if "no such table" in reason:
             reason = "it is empty, or no study was begun in it"
         raise StudyError(f"the study's storage {without_password(url)} cannot be {done} ({reason})") from None
-
-
-def be_patient(engine: sqlalchemy.Engine) -> None:
-    """Retry failed connections for a while, so that a search survives a restart of its server."""
-    import sqlalchemy
-
-    left = PATIENCE_SECONDS
-
-    def connect(dialect: Any, record: Any, args: Any, settings: Any) -> Any:
-        nonlocal left
-        while True:
-            try:
-                connection = dialect.connect(*args, **settings)
-            except dialect.dbapi.OperationalError:
-                if left <= 0:
-                    raise
-                left -= AGAIN_SECONDS
-                time.sleep(AGAIN_SECONDS)
-            else:
-                left = PATIENCE_SECONDS
-                return connection
-
-    sqlalchemy.event.listen(engine, "do_connect", connect)
 
 
 def connecting(url: str) -> dict[str, Any]:

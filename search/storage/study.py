@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
 from search.storage.connect import (
-    be_patient,
     check_writable,
     open_storage,
     reading,
@@ -111,10 +110,6 @@ def open_to_run(claimed: Claim, directions: Sequence[str], identity: Mapping[str
         use_write_ahead_log(file)
     with reading(claimed.url, "used"):
         study = _open(claimed, directions, identity)
-    if claimed.shared:
-        from search.storage.transactions import database_storage
-
-        be_patient(database_storage(study).engine)
     return Store(claimed.name, claimed.folder, study, claimed.shared)
 
 
@@ -197,6 +192,10 @@ def _open(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]
     from optuna.study import StudyDirection
 
     name, storage = claimed.name, open_storage(claimed.url)
+    if claimed.shared:
+        from search.storage.transactions import backend
+
+        backend(storage).be_patient()
     is_new = name not in optuna.get_all_study_names(storage)
     if is_new and (old := [one for one in (TRIALS, BEST) if (claimed.folder / one).exists()]):
         raise StudyError(

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from search.storage.study import TEXT_ATTR, Store, open_to_read
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
 from search.study import Result
-from search.workers.messages import Event, Job, Rung, Verdict
-from search.workers.pool import WorkerPool
+from search.workers.messages import Event, Job, Rung, Setup, Verdict
+from search.workers.pool import Slot, WorkerPool
 from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import add, begin, text_of
@@ -232,6 +233,25 @@ def test_a_finale_that_is_due_twice_still_trains_further_seeds(tmp_path: Path) -
     work = FinaleWork(run, FinalePlan(run))
     assert [work.is_due(), work.is_due()] == [True, True]
     assert work.has_rounds_only
+
+
+def test_a_training_that_was_claimed_and_cannot_be_paid_is_given_back(tmp_path: Path) -> None:
+    finale = {"finale": {"share": 0.9, "top": 1, "seeds": 2}, "budget": {"device_time": 100}}
+    file = parse_study(yaml.safe_dump(study_of(**finale)), "<test>")
+    store = replace(begin(tmp_path, **finale), shared=True)
+    number = add(store, text=text_of(), seconds=10.0, epochs=1, planned_epochs=1)
+    budget = Budget(store, 100.0, ["cpu"], reserved_seconds=90.0)
+    budget.refresh()
+    run = Context(file, store, budget, Silent(), lambda: False, History(file.objectives, 1))
+    work = FinaleWork(run, FinalePlan(run))
+    assert work.is_due()
+    add(store, text=text_of(kernel=1), accuracy=0.4, seconds=85.0)  # of another coordinator, meanwhile
+    ours, theirs = multiprocessing.Pipe()
+    setup = Setup("digits", None, None, None, "cpu", 1)
+    assert not work.fill(WorkerPool([Slot(setup, multiprocessing.current_process(), ours, theirs)]))
+    seeds = store.records()[number].finale
+    assert seeds is not None and [one.outcome for one in seeds.seeds.values()] == ["interrupted"]
+    assert work.over() == "the finale is over"
 
 
 def test_a_purse_that_cannot_pay_a_training_says_so(run: Run, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from search.errors import StudyError
-from search.storage import connect
+from search.storage import connect, patience
 from search.storage.record import UNFINISHED, Record
 from search.storage.study import open_to_read
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands
@@ -203,7 +203,7 @@ def test_two_that_share_a_purse_spend_it_once(postgres: Server, tmp_path: Path, 
 def test_a_server_that_is_restarted_is_waited_for(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connect, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     store = begin(tmp_path, url=postgres.fresh())
     add(store)
     postgres.stop()
@@ -220,7 +220,7 @@ def test_a_server_that_stays_away_ends_a_search_that_can_be_resumed(
 ) -> None:
     url = postgres.fresh()
     study = {"trials": 500, "train": {"epochs": 8, "batch": 32}}
-    code = f"from search.storage import connect; connect.PATIENCE_SECONDS = 1.0; {MAIN}"
+    code = f"from search.storage import patience; patience.PATIENCE_SECONDS = 1.0; {MAIN}"
     first = started("first", url, **study, code=code)
     until_line(first, "trial 0")
     postgres.stop()
