@@ -25,21 +25,22 @@ from search.run.budget import Budget
 from search.run.context import Context
 from search.run.finale import FinaleWork
 from search.run.finale_plan import FinalePlan
+from search.run.joining import alone, await_study, check_shared, joined
 from search.run.loop import Loop
 from search.run.ownership import SILENT_SECONDS
 from search.run.progress import Progress, Silent
 from search.run.recovery import recover, recover_seeds
 from search.run.retention import tidy
+from search.run.setups import cache, data_bytes, setups
 from search.run.stop import StopRequest, stop_signals
 from search.samplers.base import Proposer
 from search.storage.data_facts import FACTS_ATTR, DataFacts
 from search.storage.record import Record
 from search.storage.study import BEST, DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
+from search.workers.engines import opened_engine
 from search.workers.local import prepare
-from search.workers.messages import Setup
 from search.workers.pool import worker_pool
-from search.workers.slots import worker_devices
-from trainer.data.tree import CACHE
+from trainer.budget import parse_seconds
 from trainer.report import GOALS
 
 if TYPE_CHECKING:
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 
     from search.space.point import Point
     from trainer import Data
-
-# A heap that keeps freed memory has gaps. Under a memory limit below this, a trial may need the memory in the gaps.
-ROOMY_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,7 @@ class Study:
     config: StudyConfig
     runs: Path = Path("runs")  # folder of studies, each in a folder of its name
     sampler: Proposer | BaseSampler | None = None  # in place of the one that the study file names
+    grace_seconds: float | None = None  # for the checkpoints after a stop; None: two seconds
 
     def __post_init__(self) -> None:
         """Raise StudyError for a sampler that is neither a proposer nor a sampler of Optuna."""
@@ -80,11 +79,20 @@ class Study:
             check_sampler(self.sampler)
 
     @classmethod
-    def load(cls, path: Path | str, runs: Path | str = "runs", data_root: str | None = None) -> Study:
-        """Read a study file. Raises StudyError or genome.SourceError with `file:line` for each mistake."""
-        file = read_study(path, data_root, is_begun=True, cache=_cache(Path(runs)))
+    def load(
+        cls,
+        path: Path | str,
+        runs: Path | str = "runs",
+        data_root: str | None = None,
+        grace: str | float | None = None,
+    ) -> Study:
+        """Read a study file. Raises StudyError or genome.SourceError with `file:line` for each mistake.
+
+        grace: time for the checkpoints after a stop, such as 20s or seconds; raises BudgetError where it is none.
+        """
+        file = read_study(path, data_root, is_begun=True, cache=cache(Path(runs)))
         check_removed(file, Path(runs))
-        return cls(file, Path(runs))
+        return cls(file, Path(runs), grace_seconds=None if grace is None else parse_seconds(grace, "--grace"))
 
     def run(self, progress: Progress | None = None, best_of: str | None = None) -> Result:
         """Run the study, or resume it, until its budget is spent.
@@ -94,23 +102,37 @@ class Study:
         Raises StudyError where the study cannot run: another coordinator runs it, its file or its data has changed,
         or start genomes do not fit the space. Raises trainer.DataError where the data is missing.
         """
-        shown, config, runs, began = progress or Silent(), self.config, Path(self.runs), time.time()
+        return self._run(progress or Silent(), lambda: _first(self.config, self.runs, best_of), joins=False)
+
+    def join(self, progress: Progress | None = None, wait_seconds: float = 0.0) -> Result:
+        """Work on a study that another process has begun, until the study ends; any number of processes may join.
+
+        wait_seconds: how long to wait for the study to be begun. A signal ends this process alone, in order.
+        Raises StudyError for an embedded study, for one that nobody has begun, and as `run`.
+        """
+        check_shared(self.config)
+        await_study(self.config, self.runs, wait_seconds)
+        return self._run(progress or Silent(), dict, joins=True)
+
+    def _run(self, shown: Progress, first_genomes: Callable[[], dict[str, Point]], joins: bool) -> Result:
+        config, runs, began = self.config, Path(self.runs), time.time()
         with (
             shown,
             stop_signals() as by_signal,
             claim(config.name, runs, config.storage) as claimed,
         ):
             prepare(config.data.modules())  # the workers import their modules meanwhile
-            first = _first(config, runs, best_of)
+            first = first_genomes()
             data = _data(config, runs)
             directions = [objective.direction for objective in config.objectives]
             facts = DataFacts.of(data).to_json()
             identity = {TEXT_ATTR: config.text(), DATA_ATTR: data.digest(), FACTS_ATTR: facts}
             store = open_to_run(claimed, directions, identity)
             with closing(store), _storage_errors(store):
-                config = _as_begun(store, config, data)
-                warm_start.store_genomes(store, first)
-                launch.store_launch(store, config)
+                config = _as_begun(store, config, data, joins)
+                if not joins:
+                    warm_start.store_genomes(store, first)
+                    launch.store_launch(store, config)
                 stop_asked = StopRequest(store, by_signal, began)
                 stop = _train(replace(self, config=config), store, data, shown, stop_asked)
                 return _result(config, store, data, stop, stop_asked())
@@ -148,16 +170,11 @@ def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Po
     return {**named, **(warm_start.best_of(best_of, config, runs) if best_of else {})}
 
 
-def _cache(runs: Path) -> str:
-    """Return the folder of decoded images, which the studies of one folder share."""
-    return str((runs / CACHE).absolute())
-
-
 def _data(config: StudyConfig, runs: Path) -> Data:
     from trainer.data.balance import check_balance
     from trainer.loop.best_weights import check_goal
 
-    data = replace(config.data, cache=_cache(runs)).load()
+    data = replace(config.data, cache=cache(runs)).load()
     for balance in config.train.values("balance"):
         check_balance(replace(config.recipe, balance=balance), data)
     for one in config.objectives:
@@ -172,15 +189,21 @@ def _data(config: StudyConfig, runs: Path) -> Data:
     return data
 
 
-def _as_begun(store: Store, file: StudyConfig, data: Data) -> StudyConfig:
-    """Return the file with the defaults that its study was begun with; raise StudyError where it is another study."""
+def _as_begun(store: Store, file: StudyConfig, data: Data, joins: bool) -> StudyConfig:
+    """Return the file with the defaults that its study was begun with; raise StudyError where it is another study.
+
+    joins: the study stays as it is stored, also where the file asks for more.
+    """
     attrs = store.study.user_attrs
-    config = changes.resumed(parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root), file)
+    stored = parse_study(attrs[TEXT_ATTR], f"{file.name} as begun", file.data.root)
+    config = joined(stored, file) if joins else changes.resumed(stored, file)
     if attrs[DATA_ATTR] != data.digest():
         raise StudyError(
             f"the images of {data.name} differ from those that study {config.name} began with; "
             "restore the data, or give the study another name"
         )
+    if joins:
+        return config
     if attrs[TEXT_ATTR] != config.text():
         store.study.set_user_attr(TEXT_ATTR, config.text())
     if DataFacts.of_attrs(attrs) is None:
@@ -189,38 +212,39 @@ def _as_begun(store: Store, file: StudyConfig, data: Data) -> StudyConfig:
 
 
 def _train(study: Study, store: Store, data: Data, progress: Progress, stop_asked: Callable[[], bool]) -> str:
-    """Recover trials of earlier runs, then run the search and the finale; return why the study ended."""
+    """Run the search and the finale on the engine of the study; return why the study ended."""
     from trainer.data.describe import lines
 
     config = study.config
-    recovered = recover(store, config)
-    recover_seeds(store)
-    tidy(store)
-    slots = worker_devices(config.device, config.workers, _bytes(data), config.budget.memory)
-    budget = Budget(store, config.budget.device_time, slots.devices, _reserved_seconds(config, store))
-    history = History(config.objectives, config.recipe.epochs)
-    run = Context(config, store, budget, progress, stop_asked, history)
-    plan = FinalePlan(run)
-    finale = FinaleWork(run, plan)
-    search = assembled(run, study.sampler, plan.release)
-    progress.opened(config, store, recovered, budget.spent_seconds(), slots)
-    for line in lines(data):
-        progress.said(line)
-    try:
-        search.rungs.adopt(recovered.paused)
-        reason = search.over()
-        if reason is not None and (stop_asked() or not finale.is_due()):
+    asked = (config.engine, config.device, config.workers)
+    with opened_engine(*asked, store.folder, data_bytes(data), config.budget.memory) as (engine, slots):
+        recovered = recover(store, config)
+        recover_seeds(store)
+        tidy(store)
+        budget = Budget(store, config.budget.device_time, slots.devices, _reserved_seconds(config, store))
+        history = History(config.objectives, config.recipe.epochs)
+        run = Context(config, store, budget, progress, stop_asked, history)
+        plan = FinalePlan(run)
+        finale = FinaleWork(run, plan)
+        search = assembled(run, study.sampler, plan.release)
+        progress.opened(config, store, recovered, budget.spent_seconds(), slots)
+        for line in lines(data):
+            progress.said(line)
+        try:
+            search.rungs.adopt(recovered.paused)
+            reason = search.over()
+            if reason is not None and (stop_asked() or not finale.is_due()):
+                return plan.ending(reason)
+            with worker_pool(setups(config, study.runs, data, slots.devices), engine) as pool:
+                loop = Loop(pool, budget, progress, stop_asked, study.grace_seconds)
+                reason = reason or loop.run(search)
+                if told := search.retention.told():
+                    progress.said(told)
+                if not stop_asked() and finale.is_due():
+                    _retrain(finale, loop)
             return plan.ending(reason)
-        with worker_pool([_setup(study, data, device) for device in slots.devices]) as pool:
-            loop = Loop(pool, budget, progress)
-            reason = reason or loop.run(search)
-            if told := search.retention.told():
-                progress.said(told)
-            if not stop_asked() and finale.is_due():
-                _retrain(finale, loop)
-        return plan.ending(reason)
-    finally:
-        search.give_up()
+        finally:
+            search.give_up()
 
 
 def _retrain(finale: FinaleWork, loop: Loop) -> None:
@@ -239,28 +263,14 @@ def _reserved_seconds(config: StudyConfig, store: Store) -> float:
     return max(config.finale.share * config.budget.device_time - spent, 0.0)
 
 
-def _bytes(data: Data) -> int:
-    return sum(split.x.nbytes + split.y.nbytes for split in (data.train, data.valid, data.test))
-
-
-def _setup(study: Study, images: Data, place: str) -> Setup:
-    data = study.config.data
-    memory = study.config.budget.memory
-    roomy = memory is None or memory >= ROOMY_BYTES
-    given = (data.name, data.root, data.reading, data.mirror)
-    cache = _cache(study.runs) if images.folds else None
-    return Setup(
-        *given, place, threads=1, folds=data.folds, keeps_pages=roomy, images=images.place, cache=cache
-    )
-
-
 def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interrupted: bool) -> Result:
     records = store.records()
     best = front(records, config.objectives)
     exported = None
     if best and not is_interrupted:
         try:
-            exported = export(store, config, best[0], store.folder / BEST, data)
+            with alone(store):
+                exported = export(store, config, best[0], store.folder / BEST, data)
         except StudyError as error:  # the weights are on another machine, which does not harm the study
             stop = f"{stop}; {error}"
     spent = sum(record.seconds for record in records)

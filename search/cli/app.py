@@ -14,6 +14,7 @@ from search.cli.export import export
 from search.cli.init import init
 from search.cli.output import print_error, print_json, user_errors
 from search.cli.streams import prepare_streams
+from search.cli.worker import worker
 
 EXAMPLES = """Examples:
 
@@ -24,6 +25,8 @@ EXAMPLES = """Examples:
   genome search studies/digits.yaml          start a study, or resume it
 
   genome search mine.yaml --from digits      start from the best of another
+
+  genome worker mine.yaml                    one more machine on a shared study
 
   genome check studies/*.yaml                report mistakes with file and line
 
@@ -85,6 +88,7 @@ for verb, example in (
     (init, "genome init photos --budget 1h --params 150k"),
     (data, "genome data photos --sheet photos.png"),
     (study_verbs.search, "genome search studies/digits.yaml"),
+    (worker, "srun genome worker mine.yaml --grace 25s"),
     (genome_verbs.check, "genome check studies/*.yaml"),
     (genome_verbs.show, "genome show digits#12 --expand --svg twelve.svg"),
     (genome_verbs.zoo, "genome zoo --json"),

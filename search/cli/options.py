@@ -32,3 +32,11 @@ Read = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsPlain = Annotated[bool, typer.Option("--plain", help="Print plain lines, even on a terminal.")]
 Ref = Annotated[str, typer.Argument(metavar="REF", help="A YAML file, zoo:NAME, or STUDY#TRIAL.")]
+Grace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="How long trials may take to write their checkpoints after a stop, such as 20s.  [default: 2s]",
+        show_default=False,
+    ),
+]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.cli.options import INTERRUPTED, RUNS, AsJson, AsPlain, DataRoot, Runs
+from search.cli.options import RUNS, AsJson, AsPlain, DataRoot, Grace, Runs
 from search.cli.output import print_json, remark
 from search.formatting import size
 
@@ -27,26 +27,33 @@ def search(
             help="Start with the best networks of another study, or with one trial of it.",
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="local or ray.  [default: what the study says]", show_default=False
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the Ray cluster: host:port, ray://host:port, auto or local.", show_default=False
+        ),
+    ] = None,
+    grace: Grace = None,
     runs: Runs = RUNS,
     data_root: DataRoot = None,
     plain: AsPlain = False,
 ) -> None:
     """Start or resume a study; the search runs until the budget is spent."""
-    from search.cli.live import Rich
-    from search.cli.log import log_to_terminal
-    from search.cli.progress import Plain
-    from search.cli.tables import result_text
+    from search.cli.running import finish, run_shown
     from search.study import Study
-    from trainer.system.processes import typed
 
-    loaded = Study.load(study, runs, data_root)
-    live = sys.stdout.isatty() and not plain
-    with log_to_terminal():
-        result = loaded.run(Rich() if live else Plain(), best_of)
-    again = typed(["genome", "search", str(study), *(["--runs", str(runs)] if runs != RUNS else [])])
-    typer.echo(result_text(result, loaded.config.objectives, again))
-    if result.is_interrupted:
-        raise typer.Exit(INTERRUPTED)
+    loaded = Study.load(study, runs, data_root, grace)
+    loaded = replace(
+        loaded, config=replace(loaded.config, engine=loaded.config.engine.instead(engine, address))
+    )
+    result = run_shown(lambda progress: loaded.run(progress, best_of), plain)
+    finish(result, loaded.config.objectives, ["genome", "search", str(study)], runs)
     if not result.best:
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ from typing import Any
 from genome import GenomeError, zoo
 from genome.yaml.source import shown
 from search import objective
+from search.config.engine import ENGINES, LOCAL, address_complaint
 from search.config.exits import share_of
 from search.config.latency import RUNTIMES
 from search.objective import MEASURES, Source
@@ -63,6 +64,24 @@ def device(word: str) -> str:
     if not DEVICE.fullmatch(word):
         raise ValueError(f"is {shown(repr(word))}; it may be auto, cpu, cuda or cuda:N")
     return word
+
+
+def engine(value: Any) -> Any:
+    """Take the name of an engine in place of a mapping; give a mapping."""
+    if isinstance(value, dict) and len(value) <= 1:
+        return {name: {} if inner is None else inner for name, inner in value.items()}
+    if value not in ENGINES:
+        raise ValueError(
+            f"is {shown(repr(value))}; it may be {', '.join(ENGINES)}, or such as {{ray: {{gpus: 0.5}}}}"
+        )
+    return {} if value == LOCAL else {value: {}}
+
+
+def ray_address(address: str) -> str:
+    """Refuse what is no address of a Ray cluster."""
+    if wrong := address_complaint(address):
+        raise ValueError(wrong)
+    return address
 
 
 def workers(value: Any) -> Any:

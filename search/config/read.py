@@ -14,6 +14,7 @@ from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
 from search.config.dataset import KEYS as READ_KEYS
 from search.config.dataset import Dataset
+from search.config.engine import RAY, EngineSetting
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
 from search.config.keep import Keep
@@ -237,6 +238,7 @@ def _filled(
         inherits=written.inherit,
         workers=None if written.workers == "auto" else written.workers,
         device=written.device,
+        engine=_engine(written.engine),
         trials=written.trials,
         finale=_finale(written.finale, budget),
         keep=_keep(written.keep),
@@ -254,6 +256,10 @@ def _filled(
 def _dataset(written: Any, data_root: str | None, folds: int | None) -> Dataset:
     said = Reading.parse({key: getattr(written, key) for key in READ_KEYS})
     return Dataset(written.name or written.path, data_root or written.root, said, written.mirror, folds)
+
+
+def _engine(written: Any) -> EngineSetting:
+    return EngineSetting(RAY, **written.ray.model_dump()) if written.ray else EngineSetting()
 
 
 def _screen(written: Any) -> Screen | None:

@@ -18,12 +18,14 @@ from search.config.data_section import DataSection, ValidSection, one_source
 from search.config.sections import (
     BudgetSection,
     Count,
+    EngineSection,
     ExitsSection,
     FinaleSection,
     KeepSection,
     LatencySection,
     LimitsSection,
     PrunerSection,
+    RaySection,
     SamplerSection,
     ScreenSection,
     Section,
@@ -120,6 +122,12 @@ class Written(Section):
         "`cuda:N`: that GPU alone.",
         json_schema_extra={"kind": "`auto`, `cpu`, `cuda` or `cuda:N`"},
     )
+    engine: Annotated[EngineSection, BeforeValidator(checks.engine)] = Field(
+        default_factory=EngineSection,
+        description="What runs the workers: `local`, processes of this machine, or `ray`, a Ray cluster "
+        "([engines](engines.md)).",
+        json_schema_extra={"kind": "`local`, `ray`, or mapping", "unset": "`local`"},
+    )
     trials: Count | None = Field(
         default=None,
         description="Number of trials after which the search ends. Refused networks and duplicates count, "
@@ -192,6 +200,8 @@ KEYS = {
     ("train",): list(TrainSection.model_fields),
     ("finale",): list(FinaleSection.model_fields),
     ("keep",): list(KeepSection.model_fields),
+    ("engine",): list(EngineSection.model_fields),
+    ("engine", "ray"): list(RaySection.model_fields),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from search.config import checks
+from search.config.engine import EngineSetting
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
 from search.config.keep import Keep
@@ -137,6 +138,35 @@ class ExitsSection(Section):
         description="Points of accuracy on the validation images by which a network that stops early may be below its "
         "last exit.",
         json_schema_extra={"kind": "points such as `0.5%`"},
+    )
+
+
+class RaySection(Section):
+    """`engine: {ray: ..}`"""
+
+    address: Annotated[str, AfterValidator(checks.ray_address)] | None = Field(
+        default=None,
+        description="Address of the cluster: `host:port`, `ray://host:port`, `auto` for the one that runs on this "
+        "machine, or `local` for one that begins and ends with the search.",
+        json_schema_extra={"unset": "`RAY_ADDRESS`, else `local`"},
+    )
+    cpus: Annotated[float, Field(gt=0, le=1024)] = Field(
+        default=EngineSetting().cpus, description="CPU cores that each worker reserves; may be a fraction."
+    )
+    gpus: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="Share of a GPU that each worker reserves; with 0.25 four workers share one.",
+        json_schema_extra={"unset": "1 where the cluster has GPUs and `device` allows them, else 0"},
+    )
+
+
+class EngineSection(Section):
+    """`engine:`"""
+
+    ray: RaySection | None = Field(
+        default=None,
+        description="A Ray cluster, and what each worker reserves of it.",
+        json_schema_extra={"unset": "`local`"},
     )
 
 

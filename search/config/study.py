@@ -13,6 +13,7 @@ from genome.op import Shape
 from genome.yaml.source import Source
 from genome.zoo.scale import FAMILIES
 from search.config.dataset import Dataset
+from search.config.engine import EngineSetting
 from search.config.exits import ExitsSetting
 from search.config.finale import Finale
 from search.config.keep import Keep
@@ -58,6 +59,8 @@ class StudyConfig:
     # None is one for each device slot
     workers: int | None
     device: str
+    # what runs them
+    engine: EngineSetting
     # None is as many as the budget pays for
     trials: int | None
     finale: Finale | None

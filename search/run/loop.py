@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from search.workers.pool import WorkerPool
 from trainer.hardware.clock import running_seconds
 
 TURN_SECONDS = 0.2  # longest time until Ctrl-C, an empty budget and overdue workers are noticed
-HALT_SECONDS = 2.0  # in which interrupted trainings may write their checkpoints
+HALT_SECONDS = 2.0  # in which interrupted trainings may write their checkpoints, unless the user gives more
 
 
 class Work(Protocol):
@@ -52,6 +52,8 @@ class Loop:
     pool: WorkerPool
     budget: Budget
     progress: Progress
+    stop_asked: Callable[[], bool]
+    grace_seconds: float | None = None  # in place of HALT_SECONDS, after a stop
 
     def run(self, work: Work) -> str:
         """Do the work until it is over, and return why it is. Trainings that still run are interrupted."""
@@ -72,7 +74,8 @@ class Loop:
     def _halt(self, work: Work) -> None:
         """Give the running trainings some seconds to write their checkpoints."""
         self.pool.halt()
-        until = running_seconds() + HALT_SECONDS
+        given = self.grace_seconds if self.stop_asked() else None
+        until = running_seconds() + (HALT_SECONDS if given is None else given)
         while self.pool.at_work() and (left := until - running_seconds()) > 0:
             self._listen(work, min(left, TURN_SECONDS))
 

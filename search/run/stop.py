@@ -57,10 +57,10 @@ class StopRequest:
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether SIGINT, SIGTERM or SIGHUP came; restore the former handlers at the end.
+    """Yield a function that returns whether one of `STOPS` came; restore the former handlers at the end.
 
     The handler sets a flag and does not raise, so that a signal does not break a transaction. Only a second Ctrl-C
-    raises KeyboardInterrupt. SIGHUP stays ignored under `nohup`.
+    raises KeyboardInterrupt. SIGHUP stays ignored under `nohup`, and SIGUSR1 stays a script's that handles it.
     """
     received = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -79,7 +79,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
         elif number == signal.SIGINT and time.monotonic() - first > SAME_SECONDS:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, receive) for number in STOPS if not _is_by_nohup(number)}
+    before = {number: signal.signal(number, receive) for number in STOPS if not _is_taken(number)}
     try:
         yield received.is_set
     finally:
@@ -95,6 +95,11 @@ def _discard_output(closed: Sequence[int]) -> None:
         os.close(nowhere)
 
 
-def _is_by_nohup(number: signal.Signals) -> bool:
-    """Whether the run shall outlive its terminal. A shell ignores SIGINT, too, for what it starts in the background."""
-    return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN
+def _is_taken(number: signal.Signals) -> bool:
+    """Whether a signal has another meaning here: the run shall outlive its terminal, or a script uses the signal.
+
+    A shell ignores SIGINT, too, for what it starts in the background.
+    """
+    handler = signal.getsignal(number)
+    is_nohup = number.name == "SIGHUP" and handler is signal.SIG_IGN
+    return is_nohup or (number.name == "SIGUSR1" and handler is not signal.SIG_DFL)

@@ -42,24 +42,24 @@ class Key(NamedTuple):
 
 def study_keys() -> list[Key]:
     """Return every key of a study file, nested ones as `section.key`; those of `train` are the recipe's."""
-    return list(_study_keys(Written.model_json_schema()))
+    schema = Written.model_json_schema()
+    return list(_keys(schema, schema["$defs"]))
 
 
-def _study_keys(schema: Mapping[str, Any]) -> Iterator[Key]:
-    required = schema["required"]
+def _keys(schema: Mapping[str, Any], sections: Mapping[str, Any], before: str = "") -> Iterator[Key]:
+    """Yield the keys of a mapping and of those below it. before: its own address, with a dot."""
     for name, field in schema["properties"].items():
-        section = _section(schema, field)
-        yield _key(name, field, section is not None, name in required)
+        section = _section(field, sections)
+        yield _key(before + name, field, section is not None, not before and name in schema["required"])
         if section is not None and name != "train":
-            for inner, nested in section["properties"].items():
-                yield _key(f"{name}.{inner}", nested, False, False)
+            yield from _keys(section, sections, f"{before}{name}.")
 
 
-def _section(schema: Mapping[str, Any], field: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _section(field: Mapping[str, Any], sections: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the schema of a mapping with keys of its own, None for a plain value."""
     for one in (field, *field.get("anyOf", ())):
         if "$ref" in one:
-            found: Mapping[str, Any] = schema["$defs"][one["$ref"].rpartition("/")[2]]
+            found: Mapping[str, Any] = sections[one["$ref"].rpartition("/")[2]]
             return found
     return None
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 
-# Ctrl-C; `kill`, `timeout`, systemd and batch systems; a terminal that closes (unknown to Windows)
-STOPS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Ctrl-C; `kill`, `timeout`, systemd and batch systems; a terminal that closes, and what batch systems send ahead of a
+# time limit or a preemption (both unknown to Windows)
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+STOPS = tuple(signal.Signals[name] for name in NAMES if hasattr(signal, name))
 
 
 def ignore_stops() -> None:

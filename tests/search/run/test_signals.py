@@ -65,7 +65,10 @@ def outcomes(records: list[Record]) -> set[str]:
     return {record.outcome for record in records}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGHUP, signal.SIGUSR1))],
+)
 def test_a_signal_to_the_group_interrupts_the_trials(started: Start, tmp_path: Path, number: int) -> None:
     command = started(**ENDLESS)
     until(lambda: len(in_training(tmp_path / "runs")) == 2, command)
@@ -77,6 +80,47 @@ def test_a_signal_to_the_group_interrupts_the_trials(started: Start, tmp_path: P
     assert interrupted == [record.retry_of for record in records if record.outcome == "waiting"]
     folder = tmp_path / "runs" / "tiny" / "trials"
     assert all((folder / str(trial) / CHECKPOINT_FILE).exists() for trial in interrupted)
+
+
+def test_a_batch_system_gives_grace_and_the_run_goes_on(written: Callable[..., Path], tmp_path: Path) -> None:
+    """A worker that is busy for longer than the usual two seconds writes its checkpoint within the grace."""
+    with commands() as start:
+        runs = tmp_path / "runs"
+        command = start("search", written(**ENDLESS), "--runs", runs, "--grace", "60s")
+        until(lambda: len(in_training(runs)) == 2, command)
+        processes = members(command.pid)
+        children = [one for one, parent in processes.items() if parent in processes and parent != command.pid]
+        for child in children:
+            os.kill(child, signal.SIGSTOP)  # as in a long step
+        os.killpg(command.pid, signal.SIGUSR1)
+        time.sleep(3.0)
+        assert command.poll() is None
+        for child in children:
+            os.kill(child, signal.SIGCONT)
+        assert "stopped by hand" in ended(command)
+        checkpoints = [*(runs / "tiny" / "trials").glob(f"*/{CHECKPOINT_FILE}")]
+        assert len(checkpoints) == 2
+        again = start("search", written(**ENDLESS), "--runs", runs, "--grace", "60s")  # as after a requeue
+        until(lambda: len(in_training(runs)) == 2, again)
+        os.kill(again.pid, signal.SIGUSR1)
+        ended(again)
+    records = trials_in(runs)
+    retried = [
+        record for record in records if record.retry_of is not None and record.outcome == "interrupted"
+    ]
+    assert {record.retry_of for record in retried} == {int(file.parent.name) for file in checkpoints}
+    assert not any(file.exists() for file in checkpoints), "the trials that retry them go on from them"
+
+
+def test_sigusr1_stays_with_a_script_that_handles_it() -> None:
+    got = list[int]()
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: got.append(number))
+    try:
+        with stop_signals() as is_asked:
+            signal.raise_signal(signal.SIGUSR1)
+            assert got == [signal.SIGUSR1] and not is_asked()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.slow
