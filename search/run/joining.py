@@ -63,6 +63,7 @@ def joined(stored: StudyConfig, file: StudyConfig) -> StudyConfig:
         trials=stored.trials,
         train=replace(file.train, fixed=recipe),
         finale=stored.finale,
+        keep=stored.keep,
         references=stored.references,
         start=stored.start,
     )
