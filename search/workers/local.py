@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from search.errors import StudyError
 from search.workers.engine import Lost, Message
 from search.workers.messages import Job, Ready, Screening, Setup, Task, Verdict
 from trainer.hardware.clock import device_seconds, running_seconds
@@ -21,6 +23,7 @@ from trainer.system.signals import stops_blocked
 PRELOAD = ("torch", "search.workers.worker", "search.workers.fork_server")
 STOP_SECONDS = 3.0
 LOSSES_IN_A_ROW = 5
+ATTEMPTS, AGAIN_SECONDS = 5, 0.3  # to start a worker
 
 
 @dataclass
@@ -88,6 +91,17 @@ class Local:
     losses_in_a_row = LOSSES_IN_A_ROW
 
     def start(self, setup: Setup) -> LocalWorker:
+        """Start a worker, also where the fork server dies meanwhile. Raises StudyError where it dies each time."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._start(setup)
+            except (EOFError, ConnectionError):
+                time.sleep(AGAIN_SECONDS)  # its death may not be known yet
+        raise StudyError(
+            "no worker can be started: the process that starts them is killed each time (out of memory?); see `dmesg`"
+        )
+
+    def _start(self, setup: Setup) -> LocalWorker:
         prepare()
         context = multiprocessing.get_context(start_method())
         ours, theirs = context.Pipe()

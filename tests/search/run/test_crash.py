@@ -4,7 +4,9 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ from search.storage.record import RETRY_OF, Record
 from search.storage.study import Store, open_to_read
 from search.storage.trial_report import stored_report
 from search.study import Result, Study
+from search.workers.local import prepare
 from search.workers.messages import Died, Finished, Job, Setup
 from search.workers.pool import worker_pool
 from tests.command import PATIENCE_SECONDS, Command, commands, frozen, killed, members, until
 from tests.search.conftest import process_of, trials_in
 from trainer import Recipe
+from trainer.system.processes import start_method
 
 LONG = {"trials": 60}
 
@@ -310,6 +314,19 @@ def test_a_child_that_still_reads_its_images_is_not_overdue(
         hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=1e-3))
         while not hands.slots[0].is_ready:
             assert hands.wait(0.01) == []
+
+
+@pytest.mark.skipif(start_method() != "forkserver", reason="this system has no fork server")
+def test_a_fork_server_that_is_killed_while_a_worker_starts_is_started_anew() -> None:
+    prepare()
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(server, signal.SIGSTOP)  # it cannot answer
+    killer = threading.Timer(1.0, os.kill, (server, signal.SIGKILL))
+    killer.start()
+    with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
+        while not hands.slots[0].is_ready:
+            assert hands.wait(0.2) == []
+    killer.join()
 
 
 WIDE = (
