@@ -45,7 +45,11 @@ def started(file_of: Callable[..., Path]) -> Iterator[Started]:
 
 
 def test_a_worker_trains_for_a_study_and_leaves_it_as_it_is(
-    postgres: Server, tmp_path: Path, started: Started
+    postgres: Server,
+    tmp_path: Path,
+    started: Started,
+    file_of: Callable[..., Path],
+    command: Callable[..., Said],
 ) -> None:
     url, go = postgres.fresh(), tmp_path / "go"
     study = {"storage": url, "trials": 4, "workers": 1}
@@ -68,11 +72,9 @@ def test_a_worker_trains_for_a_study_and_leaves_it_as_it_is(
     assert {record.outcome for record in records} == {"done"} and len(records) == 4
     assert owners[0] == str(first.pid) and owners.count(str(second.pid)) >= 2
     assert [attrs[key] for key in (TEXT_ATTR, LAUNCH)] == [before[key] for key in (TEXT_ATTR, LAUNCH)]
-    late = started("worker", "third", **study)  # the study has ended
-    said, _ = late.communicate(timeout=PATIENCE_SECONDS)
-    assert (
-        late.returncode == 0 and "all 4 trials were made" in said and "export where it was trained" in said
-    ), said
+    late = command("worker", file_of("third", **study))  # the study has ended
+    assert late.status == 0 and "all 4 trials were made" in late.out, late.err
+    assert "export where it was trained" in late.out
 
 
 def test_a_worker_begins_no_study(
