@@ -34,4 +34,8 @@ def opened_engine(
     with ray_cluster.connected(setting.address):
         gpus = ray_cluster.reserved_gpus(setting, device)
         slots = ray_cluster.cluster_devices(setting.cpus, gpus, workers)
-        yield Ray(setting.cpus, gpus, folder, len(slots.devices)), slots
+        engine = Ray(setting.cpus, gpus, folder, len(slots.devices))
+        try:
+            yield engine, slots
+        finally:
+            engine.mark.unlink(missing_ok=True)

@@ -15,8 +15,6 @@ from search.workers.engine import Lost, Message
 from search.workers.local import Local
 from search.workers.messages import Broken, Job, Screening, Setup, Task, Verdict
 
-MARK = ".cluster"  # file in a study's folder, by which a node knows that it sees the folder
-
 
 class Taken(NamedTuple):
     """What an actor answers: what its worker has sent, and the clock of the job."""
@@ -33,15 +31,15 @@ class Taken(NamedTuple):
 class RayActor:
     """One worker on a node, with the answers to a coordinator elsewhere. Its methods run in several threads."""
 
-    def __init__(self, setup: Setup, folder: str, mark: str) -> None:
-        """folder, mark: the folder of the study, and the text that its file `.cluster` holds."""
+    def __init__(self, setup: Setup, mark: str) -> None:
+        """mark: a file in the folder of the study, by which a node knows that it sees the folder."""
         import ray
 
         self.node: str = ray.get_runtime_context().get_node_id()
         self.engine = Local()
         self.begun = 0
         self.lock = threading.Lock()  # of the clock
-        self.broken = _unseen(folder, mark)
+        self.broken = _unseen(Path(mark))
         if self.broken is None:
             self.worker = self.engine.start(setup)
 
@@ -68,17 +66,13 @@ class RayActor:
             return Taken(messages, self.node, self.begun, self.worker.elapsed_seconds())
 
 
-def _unseen(folder: str, mark: str) -> Broken | None:
+def _unseen(mark: Path) -> Broken | None:
     """Return why this node cannot train for the study: what it wrote would be on its own disk alone."""
     import ray
 
-    try:
-        if Path(folder, MARK).read_text() == mark:
-            return None
-        found = "is another folder"
-    except OSError as error:
-        found = f"is not there ({error.strerror})"
+    if mark.exists():
+        return None
     return Broken(
-        f"{folder} {found} on node {ray.util.get_node_ip_address()} of the Ray cluster; put the folder of studies on a "
-        "file system that all nodes share at one path, and name it with --runs"
+        f"{mark.parent} of the coordinator is not on node {ray.util.get_node_ip_address()} of the Ray cluster; put the "
+        "folder of studies on a file system that all nodes share at one path, and name it with --runs"
     )

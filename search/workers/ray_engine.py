@@ -16,7 +16,7 @@ from uuid import uuid4
 from search.errors import StudyError
 from search.workers.engine import Lost, Message
 from search.workers.messages import Job, Screening, Setup, Task, Verdict
-from search.workers.ray_actor import MARK, RayActor, Taken
+from search.workers.ray_actor import RayActor, Taken
 
 POLL_SECONDS = 0.5  # after which an actor answers although its worker has sent nothing: the clock is so late
 THREADS = 4  # of an actor: one waits for the worker, one gives it a message
@@ -83,8 +83,8 @@ class Ray:
             "scheduling_strategy": "SPREAD",
         }
         self._device = "cuda:0" if gpus else "cpu"  # Ray shows an actor its own GPUs alone
-        self._folder, self._mark = folder.absolute(), uuid4().hex
-        (self._folder / MARK).write_text(self._mark)
+        self.mark = folder.absolute() / f".cluster-{uuid4().hex}"  # see `RayActor`; of this coordinator alone
+        self.mark.touch()
 
     def start(self, setup: Setup) -> RayWorker:
         import ray
@@ -96,7 +96,7 @@ class Ray:
             cache=setup.cache and os.path.abspath(setup.cache),
         )
         actor = ray.remote(RayActor).options(**self._options)
-        return RayWorker(actor.remote(there, str(self._folder), self._mark))
+        return RayWorker(actor.remote(there, str(self.mark)))
 
     def wait(self, workers: Sequence[RayWorker], timeout_seconds: float) -> Sequence[RayWorker]:
         import ray

@@ -19,7 +19,6 @@ from search.study import Result
 from search.workers import ray_cluster
 from search.workers.messages import Setup
 from search.workers.pool import worker_pool
-from search.workers.ray_actor import MARK
 from tests.search.conftest import Said, study_of
 
 ray = pytest.importorskip("ray", reason="Ray comes with the ray extra")
@@ -71,7 +70,8 @@ def test_a_study_ends_whole_though_its_workers_are_killed(run: Run, tmp_path: Pa
     assert kills.epochs[0] == [1, 1, 2], "it was killed at its rung, before a checkpoint"
     spent = sum(record.seconds for record in result.records)
     assert result.spent_seconds == pytest.approx(spent) and 0 < spent < 60
-    assert not [*(tmp_path / "runs").rglob(f"*{CHECKPOINT_FILE}*")] and not actors()
+    left = [*(tmp_path / "runs").rglob(f"*{CHECKPOINT_FILE}*"), *(tmp_path / "runs").rglob(".cluster*")]
+    assert not left and not actors()
     # a study goes from one engine to another
     more = run(**{**changes, "trials": 4})
     assert [record.outcome for record in more.records] == ["done"] * 4
@@ -96,9 +96,9 @@ def test_a_node_that_does_not_see_the_folder_of_the_study_is_named(tmp_path: Pat
     from search.workers.ray_engine import Ray
 
     engine = Ray(1.0, 0.0, tmp_path, 1)
-    (tmp_path / MARK).write_text("of another")
+    engine.mark.unlink()
     setup = Setup("digits", None, None, None, "CPU of here", 1)
-    said = r"is another folder on node .* file system that all nodes share"
+    said = r"of the coordinator is not on node .* file system that all nodes share"
     with worker_pool([setup], engine) as pool, pytest.raises(StudyError, match=said):
         while True:
             assert pool.wait(1.0) == []
