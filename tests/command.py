@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from tests.template import Forked
+
 ROOT = Path(__file__).parents[1]
 MAIN = "from search.cli.app import main; main()"
 
@@ -22,16 +24,19 @@ T = TypeVar("T")
 
 
 @contextmanager
-def commands() -> Iterator[Callable[..., Command]]:
+def commands(is_forked: bool = sys.platform == "linux") -> Iterator[Callable[..., Command]]:
     """A function that starts `genome WORDS`, each in its own session; at the end all commands are killed.
 
+    is_forked: fork a process that has imported the command, instead of starting Python, which takes seconds.
     code: what Python runs instead of the command.  stderr: None joins it with the output.
     """
     begun: list[Command] = []
 
     def start(*words: object, code: str = MAIN, stderr: int | None = subprocess.PIPE) -> Command:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, *map(str, words)],
+        line = [code, *map(str, words)]
+        popen, line = (Forked, line) if is_forked else (subprocess.Popen, [sys.executable, "-c", *line])
+        process = popen(
+            line,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if stderr is None else stderr,
@@ -49,6 +54,9 @@ def commands() -> Iterator[Callable[..., Command]]:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            with suppress(ChildProcessError):
+                while is_forked:  # its children, which have become those of this process
+                    os.waitpid(-process.pid, 0)
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()

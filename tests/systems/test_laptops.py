@@ -76,7 +76,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(system: str, study: Path) -> Path:
     """The folder of the runs of a study whose first run was killed in the middle of a trial."""
     runs = study.parent / system
-    with pytest.MonkeyPatch.context() as patch, commands() as start:
+    with pytest.MonkeyPatch.context() as patch, commands(False) as start:
         enter(system, patch)
         first = start("search", study, "--runs", runs, "--plain")
         until(lambda: list(runs.glob("tiny/trials/*/charged")), first)
@@ -138,7 +138,7 @@ def test_a_killed_search_is_resumed_and_its_best_network_exported(system: str, f
 
 def test_the_dashboard_shows_a_study(system: str, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     enter(system, monkeypatch)
-    with commands() as start:
+    with commands(False) as start:
         shown = start("dashboard", "tiny", "--runs", finished, "--port", 0, code=UNBUFFERED)
         assert shown.stdout is not None
         address = shown.stdout.readline().split()[-1]
@@ -211,22 +211,22 @@ def files_with_links(folder: Path) -> None:
     os.mkfifo(folder / "trials" / "0" / "pipe")
 
 
-@pytest.mark.parametrize(
-    "path", ["trials/0/link", "trials/1/plain", "trials/0/pipe", "trials/0", "trials/0/none"]
-)
-def test_links_and_pipes_are_not_opened(tmp_path: Path, path: str, system: str) -> None:
+def test_links_and_pipes_are_not_opened(tmp_path: Path, system: str) -> None:
     files_with_links(tmp_path)
     code = f"""
     from pathlib import Path
     from trainer.system.folders import open_regular
     with open_regular(Path({str(tmp_path)!r}), ("trials", "0", "plain")) as file:
         print(file.read())
-    try:
-        open_regular(Path({str(tmp_path)!r}), {tuple(path.split("/"))!r})
-    except OSError:
-        print("refused")
+    for path in ("trials/0/link", "trials/1/plain", "trials/0/pipe", "trials/0", "trials/0/none"):
+        try:
+            open_regular(Path({str(tmp_path)!r}), tuple(path.split("/")))
+        except OSError:
+            print("refused")
+        else:
+            print(path)
     """
-    assert ran(system, code).splitlines() == [repr(b"\r\n\x1a"), "refused"]
+    assert ran(system, code).splitlines() == [repr(b"\r\n\x1a"), *["refused"] * 5]
 
 
 def test_windows_waits_for_a_reader_before_it_replaces_a_file(

@@ -32,13 +32,17 @@ from trainer.system.processes import start_method
 LONG = {"trials": 60}
 
 
+def training(epochs: int) -> dict[str, Any]:
+    return {"epochs": epochs, "batch": 32, "compile": "never"}  # to compile a long training takes a minute
+
+
 @pytest.fixture
 def started(tmp_path: Path, written: Callable[..., Path]) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` on a long study, in its own session."""
     with commands() as start:
         yield lambda epochs=6: start(
             "search",
-            written(**LONG, train={"epochs": epochs, "batch": 32}),
+            written(**LONG, train=training(epochs)),
             "--runs",
             tmp_path / "runs",
         )
@@ -131,7 +135,7 @@ def in_training(runs: Path) -> list[int]:
 def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(
     run: Callable[..., Result], started: Callable[..., Command], tmp_path: Path
 ) -> None:
-    run(trials=1, train={"epochs": 1, "batch": 32})
+    run(trials=1, train=training(1))
     command = started(epochs=100_000)  # no trial reaches its end
     until(lambda: in_training(tmp_path / "runs"), command)
     os.killpg(command.pid, signal.SIGINT)  # a terminal sends the signal to the whole group
