@@ -23,6 +23,13 @@ GENES: dict[str, dict[str, Any]] = {
     "perturb": {"masks": 4, "order": "act-mix"},
     "stack": {"depth": 1},
 }
+EVALUATED = (
+    "active",
+    "conv",
+    "dense",
+    "exit",
+    "fractal",
+)  # the others compute in training what they do afterwards
 DROPPING = """\
 genome: g
 input: [3, 8, 8]
@@ -68,8 +75,13 @@ def compare(plan: genome.Plan, backend: str, training: bool, exact: float = 1e-4
                 torch.testing.assert_close(ours, theirs, rtol=exact, atol=exact)
 
 
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    ("word", "training"),
+    [
+        *((word, True) for word in WORDS),
+        *(pytest.param(word, False, marks=[] if word in EVALUATED else pytest.mark.slow) for word in WORDS),
+    ],
+)
 def test_compiled_is_eager(word: str, training: bool) -> None:
     inputs = 3 if word in ("add", "mean", "concat", "exit", "conv") else 1
     compare(genome.resolve(around(genome.lookup(word)(**GENES.get(word, {})), inputs)), "aot_eager", training)
