@@ -16,6 +16,7 @@ from torchvision.ops import deform_conv2d
 import genome
 from genome.op import Op, Shape
 from genome.ops._active import Active, Rule, Watch
+from tests.pairwise import pairs
 
 IMAGE = Shape(4, 7, 6)
 TRUE = {"normalize": False, "rate": 1.0, "warmup": 0}  # with these genes the gradient is the derivative
@@ -104,12 +105,14 @@ def scatter(module: Active, how: str) -> None:
         position.clamp_(-module.bound, module.bound - 0.01)
 
 
-@pytest.mark.parametrize("how", ["start", "apart", "lattice", "mixed"])
-@pytest.mark.parametrize("padding", [0, 1, 2, 3, 5, 64])
-@pytest.mark.parametrize("stride", [1, 2, 8, (2, 1)])
 @pytest.mark.parametrize(
-    ("kernel", "groups", "shape"),
-    [(3, 1, IMAGE), (5, 2, IMAGE), (3, 2, Shape(4, 1, 3)), (7, 1, Shape(2, 3, 9))],
+    ("kernel", "groups", "shape", "stride", "padding", "how"),
+    pairs(
+        [(3, 1, IMAGE), (5, 2, IMAGE), (3, 2, Shape(4, 1, 3)), (7, 1, Shape(2, 3, 9))],
+        [1, 2, 8, (2, 1)],
+        [0, 1, 2, 3, 5, 64],
+        ["start", "apart", "lattice", "mixed"],
+    ),
 )
 def test_any_padding(kernel: int, groups: int, shape: Shape, stride: Any, padding: int, how: str) -> None:
     if min(shape[1:]) + 2 * padding < kernel:
@@ -125,19 +128,21 @@ def test_any_padding(kernel: int, groups: int, shape: Shape, stride: Any, paddin
     torch.testing.assert_close(widest, expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("reference", [gathered, deformed])
-@pytest.mark.parametrize("how", ["start", "apart", "lattice", "mixed"])
-@pytest.mark.parametrize("stride", [1, 2, 3, (1, 2)])
 @pytest.mark.parametrize(
-    ("kernel", "groups", "shape"),
-    [
-        (3, 1, IMAGE),
-        (3, 2, IMAGE),
-        (5, 3, IMAGE),
-        (3, 2, Shape(2, 1, 1)),
-        (3, 1, Shape(2, 2, 9)),
-        (7, 1, Shape(1, 3, 4)),
-    ],
+    ("kernel", "groups", "shape", "stride", "how", "reference"),
+    pairs(
+        [
+            (3, 1, IMAGE),
+            (3, 2, IMAGE),
+            (5, 3, IMAGE),
+            (3, 2, Shape(2, 1, 1)),
+            (3, 1, Shape(2, 2, 9)),
+            (7, 1, Shape(1, 3, 4)),
+        ],
+        [1, 2, 3, (1, 2)],
+        ["start", "apart", "lattice", "mixed"],
+        [gathered, deformed],
+    ),
 )
 def test_outputs_and_all_gradients_are_the_definitions(
     kernel: int, groups: int, shape: Shape, stride: int, how: str, reference: Any

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import genome
 from genome.op import Op, Shape
+from tests.pairwise import pairs
 
 IMAGE = Shape(4, 7, 6)
 ORDERS = genome.lookup("conv").genes[6].legal.choices  # type: ignore[union-attr]
@@ -98,9 +99,7 @@ def test_a_group_norm_has_up_to_eight_groups_that_divide_the_channels(channels: 
     assert isinstance(norm, nn.GroupNorm) and norm.num_groups == groups
 
 
-@pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("dilation", [1, 2])
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(("kernel", "dilation", "stride"), pairs([1, 2, 3, 4, 5], [1, 2], [1, 2, 3]))
 def test_same_padding_gives_the_size_over_the_stride(kernel: int, dilation: int, stride: int) -> None:
     """The window of an output pixel begins (k - 1) * d // 2 before the pixel; the odd pixel is padded at the end."""
     module = made("conv", [IMAGE], 2, order="conv", kernel=kernel, dilation=dilation, stride=stride)

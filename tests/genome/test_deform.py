@@ -16,6 +16,7 @@ from torchvision.ops import deform_conv2d
 import genome
 from genome.op import Op, Shape
 from genome.ops._deform import Deform
+from tests.pairwise import pairs
 
 IMAGE = Shape(4, 7, 6)
 
@@ -53,11 +54,13 @@ def gradients(out: Tensor, x: Tensor, module: nn.Module) -> list[Tensor]:
     return [*torch.autograd.grad(out, [x, *module.parameters()], noise(*out.shape, seed=2))]
 
 
-@pytest.mark.parametrize("modulation", ["none", "unit", "half"])
-@pytest.mark.parametrize("groups", [1, 2, 8])
 @pytest.mark.parametrize(
-    ("kernel", "stride", "dilation", "shape"),
-    [(3, 1, 1, IMAGE), (3, 2, 1, IMAGE), (5, 3, 2, IMAGE), (1, 1, 1, IMAGE), (3, 2, 2, Shape(4, 1, 1))],
+    ("kernel", "stride", "dilation", "shape", "groups", "modulation"),
+    pairs(
+        [(3, 1, 1, IMAGE), (3, 2, 1, IMAGE), (5, 3, 2, IMAGE), (1, 1, 1, IMAGE), (3, 2, 2, Shape(4, 1, 1))],
+        [1, 2, 8],
+        ["none", "unit", "half"],
+    ),
 )
 def test_outputs_and_all_gradients_are_torchvisions(
     kernel: int, stride: int, dilation: int, shape: Shape, groups: int, modulation: str

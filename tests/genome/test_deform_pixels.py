@@ -15,6 +15,7 @@ from torch import Tensor
 import genome
 from genome.op import Shape
 from genome.ops._deform import Deform
+from tests.pairwise import pairs
 
 deform_conv2d = pytest.importorskip("torchvision.ops").deform_conv2d
 
@@ -79,10 +80,10 @@ def image(height: int, width: int) -> Tensor:
     return drawn.double().requires_grad_()
 
 
-@pytest.mark.parametrize("offsets", ["none", "whole", "fractional"])
-@pytest.mark.parametrize("modulation", ["none", "unit"])
-@pytest.mark.parametrize("genes", PLACES, ids=str)
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(
+    ("side", "genes", "modulation", "offsets"),
+    pairs(SIDES, PLACES, ["none", "unit"], ["none", "whole", "fractional"]),
+)
 def test_outputs_and_all_gradients_are_torchvisions(
     side: int, genes: dict[str, Any], modulation: str, offsets: str
 ) -> None:

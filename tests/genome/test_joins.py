@@ -14,6 +14,7 @@ import genome
 from genome.op import Shape
 from genome.testing.measure import check_plan
 from tests.by_hand import classified, image, network, run
+from tests.pairwise import pairs
 
 
 def made(word: str, ins: Sequence[Shape], width: int = 0, **genes: Any) -> tuple[nn.Module, Shape]:
@@ -34,10 +35,9 @@ def same(ours: Tensor, theirs: Tensor) -> None:
 # --- pool
 
 
-@pytest.mark.parametrize("ceil", [False, True])
-@pytest.mark.parametrize("padding", [0, 1, 2])
-@pytest.mark.parametrize("size", [1, 2, 3, 5])
-@pytest.mark.parametrize("kind", ["max", "avg"])
+@pytest.mark.parametrize(
+    ("kind", "size", "padding", "ceil"), pairs(["max", "avg"], [1, 2, 3, 5], [0, 1, 2], [False, True])
+)
 def test_a_pool_is_torchs_for_every_size_and_stride(kind: str, size: int, padding: int, ceil: bool) -> None:
     pooled = F.max_pool2d if kind == "max" else F.avg_pool2d
     pad = min(padding, size // 2)

@@ -20,6 +20,7 @@ from genome.ops.perturb import Perturb
 from genome.testing import Case, around
 from genome.testing.measure import check_peak_memory, check_plan, saved_bytes
 from genome.testing.variants import INPUT
+from tests.pairwise import pairs
 from tests.variants import variants
 
 SOURCE, WIDTH = Shape(6, 9, 8), 4
@@ -93,10 +94,9 @@ def assert_obvious(op: Any, last: bool = False) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("mix", ["dense", "grouped"])
-@pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("masks", [1, 5])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("order", "masks", "shared", "mix"), pairs(ORDERS, [1, 5], [False, True], ["dense", "grouped"])
+)
 def test_output_and_gradients_are_those_of_the_definition(
     order: str, masks: int, shared: bool, mix: str
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -28,6 +27,7 @@ from search.config.read import check_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.space import preset
+from tests.pairwise import pairs
 from tests.search.conftest import Said
 from trainer import BudgetError
 from trainer.data.named import NAMED
@@ -71,23 +71,8 @@ def share_inside(config: StudyConfig, draws: int = 150) -> float:
     return inside / draws
 
 
-# a third of the product: each preset with each device and two data sets, each data set with each device
-PRODUCT = [(*pair, device) for pair in product(IMAGES, preset.names()) for device in DEVICES]
-PAIRS = {
-    ("digits", "stages", "laptop"),
-    ("digits", "tiny", "laptop"),
-    ("digits", "unusual", "gpu"),
-    ("fashion-mnist", "classic", "laptop"),
-    ("fashion-mnist", "tiny", "gpu"),
-    ("cifar10", "classic", "gpu"),
-    ("cifar10", "stages", "gpu"),
-    ("cifar10", "unusual", "laptop"),
-}
-
-
 @pytest.mark.parametrize(
-    ("name", "name_of_preset", "device"),
-    [pytest.param(*one, marks=[] if one in PAIRS else pytest.mark.slow) for one in PRODUCT],
+    ("name", "name_of_preset", "device"), pairs(list(IMAGES), preset.names(), list(DEVICES))
 )
 def test_the_limits_leave_a_choice(name: str, name_of_preset: str, device: str) -> None:
     config = study_of(Wishes(preset=name_of_preset), name, DEVICES[device])
