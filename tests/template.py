@@ -21,6 +21,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -107,13 +108,16 @@ def serve(number: int) -> None:
         if not asked:
             os._exit(0)
         middle = os.fork()
-        if middle == 0 and os.fork() == 0:
-            _run(_begun(theirs, asked, fds))
         if middle == 0:
-            os._exit(0)
+            parent = os.getpid()
+            if os.fork():
+                os._exit(0)
+            while os.getppid() == parent:  # until this is a child of the process that asked
+                time.sleep(0.001)
+            _run(_begun(theirs, asked, fds))
         for end in fds:
             os.close(end)
-        os.waitpid(middle, 0)  # from here on the command is a child of the process that asked
+        os.waitpid(middle, 0)
 
 
 def _import_all() -> None:
