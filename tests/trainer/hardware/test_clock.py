@@ -68,9 +68,9 @@ def test_one_call_that_takes_long_is_counted(work: str) -> None:
     counted, wall, processor = measured(work)
     if "sleep" not in work and processor < 2 * BUSY_SHARE * wall:
         pytest.skip("the machine is so busy that a process at work looks like one that is suspended")
-    assert wall > 1.5 and counted == pytest.approx(wall, abs=0.1)
+    assert wall > 1.5 and counted == pytest.approx(wall, abs=0.5)
 
 
 def test_a_short_pause_is_counted() -> None:
     counted, wall, _ = measured("time.sleep(1)", 0.8)
-    assert counted == pytest.approx(wall, abs=0.1)
+    assert counted == pytest.approx(wall, abs=0.4)
