@@ -29,6 +29,7 @@ from search.run.joining import alone, await_study, check_shared, joined
 from search.run.loop import Loop
 from search.run.ownership import SILENT_SECONDS
 from search.run.progress import Progress, Silent
+from search.run.publish import publish_missing, with_artifacts
 from search.run.recovery import recover, recover_seeds
 from search.run.retention import tidy
 from search.run.setups import cache, data_bytes, setups
@@ -130,6 +131,8 @@ class Study:
             store = open_to_run(claimed, directions, identity)
             with closing(store), _storage_errors(store):
                 config = _as_begun(store, config, data, joins)
+                store = with_artifacts(store, config.artifacts)
+                publish_missing(store)
                 if not joins:
                     warm_start.store_genomes(store, first)
                     launch.store_launch(store, config)
@@ -273,6 +276,10 @@ def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interru
                 exported = export(store, config, best[0], store.folder / BEST, data)
         except StudyError as error:  # the weights are on another machine, which does not harm the study
             stop = f"{stop}; {error}"
+    try:
+        publish_missing(store)
+    except StudyError as error:
+        stop = f"{stop}; {error}"
     spent = sum(record.seconds for record in records)
     return Result(
         config.name, store.folder, stop, is_interrupted, tuple(records), tuple(best), spent, exported

@@ -24,6 +24,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 DATABASE_URL = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://")
 DATABASES = ("sqlite", "postgresql")
+ARTIFACT_SCHEMES = ("s3", "gs", "file")
 SQLITE_FILE_URL = re.compile(r"[a-z0-9_+]+:///(?!:memory:)[^?]+")
 
 
@@ -57,6 +58,24 @@ def database_url(url: str) -> str:
     if url.startswith("sqlite") and not SQLITE_FILE_URL.match(url):
         raise ValueError("names no file; the URL of an SQLite file has three slashes: sqlite:///study.db")
     return url
+
+
+def artifacts_url(url: str) -> str:
+    """Refuse what is no folder. The message does not repeat the text, which may hold a key."""
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme not in ARTIFACT_SCHEMES:
+        raise ValueError(
+            "is no place for files; write s3://bucket/prefix, gs://bucket/prefix or file:///folder, or leave it out"
+        )
+    if "@" in rest or "?" in rest:
+        raise ValueError(
+            "holds a key or options; take them out, and give keys by the environment of the process"
+        )
+    if scheme == "file" and not rest.startswith("/"):
+        raise ValueError("names no folder; the URL of a folder has three slashes: file:///nfs/studies")
+    if not rest.strip("/"):
+        raise ValueError("names no bucket or folder; write it behind the slashes")
+    return url.rstrip("/")
 
 
 def device(word: str) -> str:

@@ -243,6 +243,7 @@ def _filled(
         finale=_finale(written.finale, budget),
         keep=_keep(written.keep),
         storage=written.storage,
+        artifacts=written.artifacts,
         references=_references(
             written.references, written.trials, budget, "references" in written.model_fields_set
         ),

@@ -169,6 +169,12 @@ class Written(Section):
         description="Database URL of the study's storage ([several machines](#several-machines)).",
         json_schema_extra={"unset": "SQLite, `runs/<study>/study.db`"},
     )
+    artifacts: Annotated[str, AfterValidator(checks.artifacts_url)] | None = Field(
+        default=None,
+        description="URL of a folder that every machine reaches, which gets a copy of all weights and checkpoints "
+        "([artifacts](#artifacts)): `s3://bucket/prefix`, `gs://bucket/prefix` or `file:///folder`.",
+        json_schema_extra={"unset": "they stay on the machine that trained them"},
+    )
     start: Annotated[list[str], BeforeValidator(checks.listed)] = Field(
         default_factory=list,
         description="Genomes to train first: files relative to the study file, `zoo:NAME` or `STUDY#TRIAL` "

@@ -68,6 +68,8 @@ class StudyConfig:
     keep: Keep | None
     # URL; None is a file in the folder of the study
     storage: str | None
+    # URL of the folder of weights and checkpoints that all machines reach; None leaves them where they were trained
+    artifacts: str | None
     # published networks to train first: families, or zoo:NAME
     references: tuple[str, ...]
     # of other images: auto for that of the package, none, or the path of a file

@@ -16,7 +16,7 @@ from search.results.packing import PLAIN, Options, Trained, packed
 from search.storage.data_facts import DataFacts
 from search.storage.record import Record
 from search.storage.study import DATA_ATTR, Store
-from search.storage.trial_files import RemovedWeights, TrainingFiles, read_training
+from search.storage.trial_files import RemovedWeights, TrainingFiles
 from search.storage.trial_report import STOPPED
 from trainer import files
 
@@ -172,9 +172,9 @@ def stored_training(
     any. Raises StudyError.
     """
     trial, seed = training_of(record, learnt(config.objectives), weights_of)
-    folder = store.trial_folder(trial) if seed is None else store.seed_folder(trial, seed)
+    place = store.place(trial, seed)
     try:
-        return StoredTraining(folder, read_training(folder, (record.digest, trial)))
+        return StoredTraining(place.folder, place.read((record.digest, trial)))
     except RemovedWeights:
         if weights_of != "best" or record.finale is None or not record.finale.measured:
             raise

@@ -170,7 +170,7 @@ class FinaleWork:
         if one.outcome == "failed":
             self.plan.failed.add(record.number)
         if one.is_over:
-            delete_checkpoint(training.folder)
+            delete_checkpoint(self.run.store.place(record.number, seed))
             delete_charge(training.folder)
             self.run.progress.seed_ended(record.number, seed, one, self.run.budget.spent_seconds())
         return one

@@ -15,7 +15,6 @@ from search.run.finale_plan import Task
 from search.run.references import seconds_left
 from search.samplers.base import ORIGIN, Origin
 from search.storage.record import point_of
-from search.storage.trial_files import REPORT_FILE
 from search.workers.messages import Job, LatencyTask, Screening, StopTask
 
 CHECKPOINT_SECONDS = 15.0  # of training that a kill loses, at most
@@ -54,7 +53,7 @@ class Jobs:
         resumes = task.known is not None and not task.known.is_over
         if not resumes:
             # the folder may hold the report of a shorter training, or of another study of that name
-            (folder / REPORT_FILE).unlink(missing_ok=True)
+            self.run.store.place(record.number, task.seed).forget_report()
         left = self.run.budget.trial_seconds()
         return self._job(network, folder, device)._replace(
             number=number,
@@ -99,6 +98,7 @@ class Jobs:
             checkpoint_seconds=CHECKPOINT_SECONDS,
             goal=best_epoch_by(learnt(config.objectives)),
             stops=StopTask(config.stopping, config.exits.share) if config.stopping else None,
+            artifacts=self.run.store.artifacts,
         )
 
     def _most_seconds(self, trial: ActiveTrial) -> float | None:

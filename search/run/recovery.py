@@ -32,7 +32,7 @@ from search.storage.record import (
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
 from search.storage.trial import LiveTrial, reopen
-from search.storage.trial_report import TrialReport, stored_report
+from search.storage.trial_report import TrialReport, reported
 from search.workers.checkpoints import delete_checkpoint
 
 if TYPE_CHECKING:
@@ -138,14 +138,14 @@ def recover_seeds(store: Store) -> None:
             if one.is_over or not is_abandoned(store, one.owner, one.seen_at):
                 continue
             folder = store.seed_folder(trial.number, seed)
-            report = stored_report(folder, trial.digest, trial.number)
+            report = reported(store.place(trial.number, seed).report(trial.digest, trial.number))
             charged = read_charge(folder)
             if report is not None:
                 earlier = one.earlier_seconds
                 seconds = round(earlier + report.charge.job_seconds, 6)
                 done = result_of(report, trial)._replace(seconds=seconds, earlier_seconds=earlier)
                 store.store_seed(trial.number, seed, done)
-                delete_checkpoint(folder)
+                delete_checkpoint(store.place(trial.number, seed))
                 delete_charge(folder)
             elif one.outcome == "running" and charged > one.seconds:
                 store.store_seed(trial.number, seed, one._replace(seconds=round(charged, 6)))
@@ -180,7 +180,7 @@ def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
 def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -> bool:
     """End a trial by its report, if its worker wrote one before the coordinator died. Return whether it did."""
     digest = trial.user_attrs.get(PLAN, {}).get("digest")
-    report = stored_report(store.trial_folder(trial.number), digest, trial.number)
+    report = reported(store.place(trial.number).report(digest, trial.number))
     if report is None:
         return False
     live = reopen(store.study, trial)

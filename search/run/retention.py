@@ -11,9 +11,10 @@ from search.objective import Objective
 from search.results.ranking import as_found, front, ranking
 from search.run.context import Context
 from search.storage.charge_file import delete_charge
+from search.storage.place import Place
 from search.storage.record import UNFINISHED, Record
 from search.storage.study import Store
-from search.storage.trial_files import delete_temporary, remove_weights
+from search.storage.trial_files import delete_temporary
 from search.workers.checkpoints import delete_checkpoint
 
 
@@ -45,7 +46,7 @@ class Retention:
         self.rivals |= {r.number: r for r in ended}
         for number in set(self.rivals) - kept(list(self.rivals.values()), self.run.config.objectives, keep):
             del self.rivals[number]
-            freed = remove_weights(self.run.store.trial_folder(number), str(keep))
+            freed = self.run.store.place(number).remove_weights(str(keep))
             self.trials, self.bytes = self.trials + (freed > 0), self.bytes + freed
 
     def told(self) -> str:
@@ -75,7 +76,7 @@ def tidy(store: Store) -> None:
     for number, record in records.items():
         folder = store.trial_folder(number)
         if record.outcome not in UNFINISHED and number not in needed and folder.exists():
-            delete_checkpoint(folder)
+            delete_checkpoint(Place(folder))
             delete_charge(folder)
             delete_temporary(folder)
 

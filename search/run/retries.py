@@ -26,5 +26,5 @@ def ancestors(store: Store, retry_of: int | None) -> list[Record]:
 def clear(store: Store, record: Record) -> None:
     """Delete the checkpoints and charge files of a trial that has ended and of the trials that it retries."""
     for trial in (record, *ancestors(store, record.retry_of)):
-        delete_checkpoint(store.trial_folder(trial.number))
+        delete_checkpoint(store.place(trial.number))
         delete_charge(store.trial_folder(trial.number))

@@ -69,6 +69,7 @@ def finish(
         "inherited": trained.inherited,
         "seconds": seconds,
         "folds": _folds(report) or None,
+        "files": dict(trained.files) or None,
     }
     if report.outcome == "pruned":
         return _end(trial, "PRUNED", result)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
+from search.storage.artifacts import ARTIFACTS_ATTR, Artifacts
 from search.storage.connect import (
     check_writable,
     open_storage,
@@ -21,6 +22,7 @@ from search.storage.connect import (
     use_write_ahead_log,
 )
 from search.storage.lock import hold, holder
+from search.storage.place import Place
 from search.storage.record import Record, record
 from search.storage.seed_results import SeedResult, read_seed_results, seed_key
 
@@ -45,6 +47,8 @@ class Store:
     study: optuna.Study
     # whether other coordinators may work on the study at the same time
     shared: bool
+    # where all machines reach weights and checkpoints; None where each machine has its own
+    artifacts: Artifacts | None = None
 
     def close(self) -> None:
         """Close the connections to the database; the next query opens a connection again."""
@@ -72,6 +76,11 @@ class Store:
     def seed_folder(self, number: int, seed: int) -> Path:
         """Return the folder of a trial's network, retrained in the finale with one seed."""
         return self.trial_folder(number) / "seeds" / str(seed)
+
+    def place(self, number: int, seed: int | None = None) -> Place:
+        """Return the place of the files of one trial, or of one seed of it in the finale."""
+        folder = self.trial_folder(number) if seed is None else self.seed_folder(number, seed)
+        return Place(folder, self.artifacts)
 
 
 class Claim(NamedTuple):
@@ -173,7 +182,8 @@ def _found(
             study = optuna.load_study(study_name=name, storage=opened(place))
         except KeyError:
             raise StudyError(f"the storage holds no study {name}; start it with `genome search`") from None
-    return Store(name, folder, study, shared=file is None)
+    url = study.user_attrs.get(ARTIFACTS_ATTR)
+    return Store(name, folder, study, file is None, Artifacts(url, str(folder)) if url else None)
 
 
 def check_format(attrs: Mapping[str, Any], name: str) -> None:

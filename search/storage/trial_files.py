@@ -8,7 +8,7 @@ weights that are removed later, and never a training that looks damaged.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from trainer import files
 
 GENOME_FILE, WEIGHTS_FILE, REPORT_FILE = "genome.yaml", "weights.safetensors", "report.json"
 CHECKPOINT_FILE = "checkpoint"  # deleted when the trial, or the trial that retries it, has ended
+# beside the checkpoint of a trial that inherited weights, and deleted with the checkpoint
+NOTE_FILE = f"{CHECKPOINT_FILE}.inherited"
 SUMS = "files"  # key of a report: the sums of the other files by name
 REMOVED = "removed"  # key of a report: the rule by which the weights beside it were removed
 
@@ -35,13 +37,14 @@ class TrainingFiles(NamedTuple):
     report: dict[str, Any]
 
 
-def write_training(folder: Path, text: str, weights: bytes, report: Mapping[str, Any]) -> None:
-    """Write the files of a training; a folder with a report is complete."""
+def write_training(folder: Path, text: str, weights: bytes, report: Mapping[str, Any]) -> dict[str, str]:
+    """Write the files of a training; a folder with a report is complete. Return the sha256 of genome and weights."""
     content = {GENOME_FILE: text.encode(), WEIGHTS_FILE: weights}
     for name, stored in content.items():
         files.write(folder / name, stored)
-    whole = {**report, SUMS: {name: files.sha256(stored) for name, stored in content.items()}}
-    files.write(folder / REPORT_FILE, files.sealed(whole))
+    sums = {name: files.sha256(stored) for name, stored in content.items()}
+    files.write(folder / REPORT_FILE, files.sealed({**report, SUMS: sums}))
+    return sums
 
 
 def read_training(folder: Path, of: tuple[str | None, int] | None = None) -> TrainingFiles:
@@ -51,19 +54,41 @@ def read_training(folder: Path, of: tuple[str | None, int] | None = None) -> Tra
         StudyError: a file that is missing, or was changed since it was written (sha256), or is of another training.
         RemovedWeights: a training whose weights were removed.
     """
-    report = _whole_report(folder)
+
+    def stored(name: str, _: str | None) -> bytes:
+        try:
+            return (folder / name).read_bytes()
+        except OSError as error:
+            raise StudyError(f"{folder / name} cannot be read: {error.strerror}") from None
+
+    return checked_training(str(folder), _whole_report(folder), stored, of)
+
+
+def checked_training(
+    where: str,
+    report: dict[str, Any] | None,
+    stored: Callable[[str, str | None], bytes],
+    of: tuple[str | None, int] | None,
+) -> TrainingFiles:
+    """Return the files of a training in any place, checked. Raises as `read_training`.
+
+    where: the place, for messages.  stored: the content of a file, by its name and the sha256 that the report has.
+    """
     if report is None:
-        raise StudyError(f"{folder / REPORT_FILE} is missing, or was changed since it was written")
-    if of is not None and not _is_of(report, *of):
-        raise StudyError(f"{folder / REPORT_FILE} is of another training")
+        raise StudyError(f"{where}/{REPORT_FILE} is missing, or was changed since it was written")
+    if of is not None and not is_report_of(report, *of):
+        raise StudyError(f"{where}/{REPORT_FILE} is of another training")
     if REMOVED in report:
         raise RemovedWeights(str(report[REMOVED]))
-    sums = report.pop(SUMS, {})
-    text, weights = (_checked(folder / name, sums.get(name)) for name in (GENOME_FILE, WEIGHTS_FILE))
+    sums, content = report.pop(SUMS, {}), dict[str, bytes]()
+    for name in (GENOME_FILE, WEIGHTS_FILE):
+        content[name], known = stored(name, sums.get(name)), sums.get(name)
+        if known is not None and files.sha256(content[name]) != known:
+            raise StudyError(f"{where}/{name} was changed since it was written (sha256)")
     try:
-        return TrainingFiles(text.decode(), weights, report)
+        return TrainingFiles(content[GENOME_FILE].decode(), content[WEIGHTS_FILE], report)
     except UnicodeDecodeError:
-        raise StudyError(f"{folder / GENOME_FILE} is no text") from None
+        raise StudyError(f"{where}/{GENOME_FILE} is no text") from None
 
 
 def remove_weights(folder: Path, rule: str) -> int:
@@ -76,12 +101,17 @@ def remove_weights(folder: Path, rule: str) -> int:
     if report is None or "digest" not in report:
         return 0
     if REMOVED not in report:
-        sums = {name: known for name, known in report.pop(SUMS, {}).items() if name != WEIGHTS_FILE}
-        files.write(folder / REPORT_FILE, files.sealed({**report, SUMS: sums, REMOVED: rule}))
+        files.write(folder / REPORT_FILE, without_weights(report, rule))
     size = sum(file.stat().st_size for file in found)
     for file in found:
         file.unlink(missing_ok=True)
     return size
+
+
+def without_weights(report: Mapping[str, Any], rule: str) -> bytes:
+    """Return the content of the report of a training whose weights are removed by a rule."""
+    sums = {name: known for name, known in report.get(SUMS, {}).items() if name != WEIGHTS_FILE}
+    return files.sealed({**report, SUMS: sums, REMOVED: rule})
 
 
 def has_removed_weights(folder: Path) -> bool:
@@ -109,10 +139,11 @@ def read_report(folder: Path, digest: str | None, number: int) -> dict[str, Any]
     None where it does not exist, was changed since it was written, or is of another network or trial.
     """
     report = _whole_report(folder)
-    return report if report is not None and _is_of(report, digest, number) else None
+    return report if report is not None and is_report_of(report, digest, number) else None
 
 
-def _is_of(report: Mapping[str, Any], digest: str | None, number: int) -> bool:
+def is_report_of(report: Mapping[str, Any], digest: str | None, number: int) -> bool:
+    """Whether a report is of this network and this trial."""
     return digest is not None and (report.get("digest"), report.get("number")) == (digest, number)
 
 
@@ -132,13 +163,3 @@ def _earlier(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and not {SUMS, files.OWN_SUM} & set(found) else None
-
-
-def _checked(path: Path, known: str | None) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StudyError(f"{path} cannot be read: {error.strerror}") from None
-    if known is not None and files.sha256(content) != known:
-        raise StudyError(f"{path} was changed since it was written (sha256)")
-    return content

@@ -58,6 +58,7 @@ class TrialReport(NamedTuple):
     latency: float | None = None  # seconds of a forward pass, where the study measures latency
     inherited: Mapping[str, Any] | None = None  # parent trial and share of the weights it began with
     stopped: Mapping[str, Stopped] = {}  # by the objective that the study has of it
+    files: Mapping[str, str] = {}  # sha256 of genome and weights by name, where they were written
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as report.json holds them."""
@@ -87,6 +88,7 @@ class TrialReport(NamedTuple):
                 latency=values.pop("latency", None),
                 inherited=values.pop("inherited", None),
                 stopped={name: _stopped(one) for name, one in values.pop(STOPPED, {}).items()},
+                files=dict(plain.get(SUMS, {})),
                 charge=Charge(
                     float(values["seconds"]),
                     float(values.pop("earlier_seconds", 0.0)),
@@ -105,7 +107,11 @@ def _stopped(plain: Mapping[str, Any]) -> Stopped:
 
 def stored_report(folder: Path, digest: str | None, number: int) -> TrialReport | None:
     """Return the report in a trial's folder, None where there is none of this network and this trial."""
-    plain = read_report(folder, digest, number)
+    return reported(read_report(folder, digest, number))
+
+
+def reported(plain: Mapping[str, Any] | None) -> TrialReport | None:
+    """Return the report that a report.json holds, None where it holds none."""
     if plain is None:
         return None
     try:

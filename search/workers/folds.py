@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import trainer
@@ -20,8 +19,10 @@ Train = Callable[[int, trainer.Checkpoint], trainer.Report]
 class FoldCheckpoint(trainer.Checkpoint):
     """The checkpoint of a trial while it trains one fold; it holds the folds that were trained before."""
 
-    def __init__(self, path: Path, every_seconds: float, done: Sequence[trainer.Report]) -> None:
-        super().__init__(path, every_seconds)
+    def __init__(
+        self, whole: trainer.Checkpoint, every_seconds: float, done: Sequence[trainer.Report]
+    ) -> None:
+        super().__init__(whole.path, every_seconds, whole.on_save)
         self._done = len(done)
         self._kept = {
             "reports": [report.to_json() for report in done],
@@ -56,7 +57,7 @@ def trained_folds(
     state = checkpoint.load() if resumes else None
     done = done_in(state) if state else []
     while True:
-        report = train(len(done), FoldCheckpoint(checkpoint.path, every_seconds, done))
+        report = train(len(done), FoldCheckpoint(checkpoint, every_seconds, done))
         if report.outcome != "done" or len(done) + 1 == count:
             return joined([*done, report])
         done.append(report)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from search.config.latency import LatencySetting
+    from search.storage.artifacts import Artifacts
     from search.storage.latency import MeasuredLatency
     from search.storage.trial_report import TrialReport
     from trainer import Recipe
@@ -66,6 +67,7 @@ class Job(NamedTuple):
     trial: int | None = None  # in the finale: the trial whose network is retrained
     goal: str = "accuracy"  # the score by which an epoch is the best
     stops: StopTask | None = None  # None: it is not run with early exits
+    artifacts: Artifacts | None = None  # receive a copy of all files; None: the folder alone has them
 
     @property
     def key(self) -> tuple[int, int | None]:

@@ -16,10 +16,10 @@ import torch
 import genome
 import trainer
 from search.formatting import seconds_in_ms
-from search.storage.trial_files import CHECKPOINT_FILE, write_training
+from search.storage.place import Place
 from search.storage.trial_report import LIMIT, Charge, Stopped, TrialReport
 from search.workers import latency
-from search.workers.checkpoints import take_over_checkpoint
+from search.workers.checkpoints import checkpoint_at, take_over_checkpoint
 from search.workers.early_exits import EarlyExits
 from search.workers.folds import trained_folds
 from search.workers.memory_limit import memory_limit
@@ -64,8 +64,9 @@ def run(job: Job, context: WorkerContext) -> TrialReport:
     spent = measured.seconds if measured else 0.0
     meter = trainer.Meter(context.device, spent)
     peak = trainer.Peak(torch.device(context.device))
-    checkpoint = trainer.Checkpoint(Path(job.folder) / CHECKPOINT_FILE, job.checkpoint_seconds)
-    earlier_seconds = take_over_checkpoint(checkpoint, job.earlier)
+    place = Place(Path(job.folder), job.artifacts)
+    checkpoint = checkpoint_at(place, job.checkpoint_seconds)
+    earlier_seconds = take_over_checkpoint(checkpoint, job.earlier, job.artifacts)
     try:
         if unfit is not None:
             trained = Trained(_unfit(job, unfit, meter, context.device))
@@ -77,7 +78,8 @@ def run(job: Job, context: WorkerContext) -> TrialReport:
     report = _report(job, trained, measured.latency.seconds if measured else None)
     weights = trained.report.best_weights
     if weights is not None and trained.report.outcome != "interrupted":
-        write_training(Path(job.folder), job.genome, safetensors.torch.save(weights), report.to_json())
+        written = place.write(job.genome, safetensors.torch.save(weights), report.to_json())
+        report = report._replace(files=written)
     return report
 
 
@@ -149,7 +151,9 @@ def _fitted_on(
         if earlier_seconds:
             inherited = noted_inheritance((job.folder, *job.earlier))
         else:
-            inherited = inherit(module, written, job.parent, job.folder) if job.parent else None
+            inherited = (
+                inherit(module, written, job.parent, job.folder, job.artifacts) if job.parent else None
+            )
         module = module.to(context.device)
 
     paused, exits = threading.Event(), _early_exits(job, context)

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
-from search.storage.trial_files import CHECKPOINT_FILE, read_training
+from search.storage.place import Place
+from search.storage.trial_files import NOTE_FILE
 from trainer import files
 
 if TYPE_CHECKING:
     from genome import Genome
     from genome.network import Network
+    from search.storage.artifacts import Artifacts
 
 log = logging.getLogger("search")
-
-# beside the checkpoint of a trial that inherited weights, and deleted with the checkpoint
-NOTE_FILE = f"{CHECKPOINT_FILE}.inherited"
 
 
 class Inheritance(NamedTuple):
@@ -38,7 +37,9 @@ class Inheritance(NamedTuple):
         return {"from": self.parent, "share": round(self.share, 4)}
 
 
-def transfer_weights(network: Network, written: Genome, folder: str) -> Inheritance | None:
+def transfer_weights(
+    network: Network, written: Genome, folder: str, artifacts: Artifacts | None = None
+) -> Inheritance | None:
     """Copy the weights in its parent's folder to a network.
 
     Returns None, logs the reason and leaves the network as it was where the weights are missing or damaged.
@@ -49,7 +50,7 @@ def transfer_weights(network: Network, written: Genome, folder: str) -> Inherita
     from genome.transfer import transfer
 
     try:
-        text, weights, report = read_training(Path(folder))
+        text, weights, report = Place(Path(folder), artifacts).read()
         number = int(report["number"])
         parent = genome.resolve(genome.loads(text))
         found = transfer(parent, safetensors.torch.load(weights), genome.resolve(written), network)
@@ -59,9 +60,11 @@ def transfer_weights(network: Network, written: Genome, folder: str) -> Inherita
     return Inheritance(number, found.share)
 
 
-def inherit(network: Network, written: Genome, parent: str, folder: str) -> Inheritance | None:
+def inherit(
+    network: Network, written: Genome, parent: str, folder: str, artifacts: Artifacts | None = None
+) -> Inheritance | None:
     """Do `transfer_weights`, and store what was inherited in the trial's folder, for a resumed training."""
-    found = transfer_weights(network, written, parent)
+    found = transfer_weights(network, written, parent, artifacts)
     files.write(Path(folder, NOTE_FILE), json.dumps(found.to_json() if found else None).encode())
     return found
 

@@ -22,8 +22,11 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """A file that is replaced every few seconds of a training; the state is plain values and tensors."""
 
-    def __init__(self, path: Path, every_seconds: float = EVERY_SECONDS) -> None:
-        self.path, self._every, self._last = path, every_seconds, time.monotonic()
+    def __init__(
+        self, path: Path, every_seconds: float = EVERY_SECONDS, on_save: Callable[[float], None] | None = None
+    ) -> None:
+        """on_save(seconds): called when a state was written, with the seconds of the training so far."""
+        self.path, self._every, self._last, self.on_save = path, every_seconds, time.monotonic(), on_save
 
     @property
     def is_due(self) -> bool:
@@ -37,6 +40,8 @@ class Checkpoint:
         torch.save({**state, "format": FORMAT}, content)
         payload = content.getvalue()
         files.write(self.path, _MAGIC + files.sha256(payload).encode() + b"\n" + payload)
+        if self.on_save is not None:
+            self.on_save(float(state["seconds"]))
         self._last = time.monotonic()
 
     def load_of(
