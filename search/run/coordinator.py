@@ -29,9 +29,8 @@ class Coordinator:
     rungs: Rungs
     scheduler: Scheduler
     retention: Retention
-    release: Callable[
-        [], bool
-    ]  # frees seconds reserved for the finale and not needed; returns whether any were freed
+    # frees seconds reserved for the finale and not needed; returns whether any were freed
+    release: Callable[[], bool]
 
     @property
     def trainings(self) -> Mapping[int, ActiveTrial]:
