@@ -54,7 +54,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def searching(tmp_path: Path, patient: None) -> Iterator[Callable[..., Command]]:
     """A function that starts `genome search` of a long study in tmp_path/runs, in its own session."""
-    with commands() as launch:
+    with commands(False) as launch:
 
         def start(**changes: Any) -> Command:
             path = tmp_path / "tiny.yaml"

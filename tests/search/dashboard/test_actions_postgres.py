@@ -28,7 +28,7 @@ def search(tmp_path: Path, postgres: Server) -> Iterator[tuple[Command, str]]:
     """A long search that runs, and the URL of its storage."""
     path, url = tmp_path / "tiny.yaml", postgres.fresh()
     path.write_text(yaml.safe_dump(study_of(**LONG, storage=url), sort_keys=False))
-    with commands() as start:
+    with commands(False) as start:
         process = start("search", path, "--runs", tmp_path / "runs", code=ATTENTIVE, stderr=None)
         until_trial(process)
         yield process, url
