@@ -1,5 +1,6 @@
 """Tiny studies on real digits, of some seconds each, with the real storage and real child processes."""
 
+import runpy
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -146,6 +147,26 @@ def command(
         return Said(code if isinstance(code, int) else 0, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def called(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """A function that runs model.py in this process, which has imported torch."""
+
+    def call(folder: Path, *words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["model.py", *map(str, words)])
+        capsys.readouterr()
+        status: Any = 0
+        try:
+            runpy.run_path(str(folder / "model.py"), run_name="__main__")
+        except SystemExit as end:
+            status = end.code or 0
+        said = capsys.readouterr()
+        if isinstance(status, str):  # Python prints it, and ends with 1
+            return Said(1, said.out, f"{said.err}{status}\n")
+        return Said(status, said.out, said.err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import trainer
 from search.results.card.hub import architecture
 from tests.command import ROOT
 from tests.search.conftest import Said
-from tests.search.test_model_file import RUNNER, run
+from tests.search.test_model_file import RUNNER
 
 EXAMPLES = ROOT / "examples"
 
@@ -74,12 +74,12 @@ def test_a_name_becomes_a_word(name: str, word: str) -> None:
     assert architecture(name) == word
 
 
-def test_a_model_of_timm(mine: Path, pictures: Path) -> None:
+def test_a_model_of_timm(mine: Path, pictures: Path, called: Callable[..., Said]) -> None:
     pytest.importorskip("timm")
     files = sorted(pictures.rglob("*.png"))
     done = example("timm_model.py", mine, *files)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == run(mine, *files).stdout, "timm reads pictures as model.py does"
+    assert done.stdout == called(mine, *files).out, "timm reads pictures as model.py does"
 
 
 def test_a_model_of_timm_gets_a_new_classifier(mine: Path) -> None:
@@ -99,7 +99,9 @@ print(*a(x).shape, *b(x).shape, *other)
     assert done.stdout.split() == ["2", "10", "2", "3", "out.weight", "out.bias"], done.stderr
 
 
-def test_in_a_lightning_module(mine: Path, pictures: Path, tmp_path: Path) -> None:
+def test_in_a_lightning_module(
+    mine: Path, pictures: Path, called: Callable[..., Said], tmp_path: Path
+) -> None:
     pytest.importorskip("lightning")
     done = example("lightning_module.py", mine, pictures, tmp_path / "tuned.safetensors")
     assert done.returncode == 0, done.stderr
@@ -112,4 +114,4 @@ def test_in_a_lightning_module(mine: Path, pictures: Path, tmp_path: Path) -> No
     accuracy = float(done.stdout.split("accuracy in the last epoch ")[1].split(";")[0])
     assert 0 <= accuracy <= 1
     (mine / "model.safetensors").write_bytes((tmp_path / "tuned.safetensors").read_bytes())
-    assert run(mine, mine / "example.png").returncode == 0
+    assert called(mine, mine / "example.png").status == 0

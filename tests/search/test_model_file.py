@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from genome import zoo
 from search import load_export
 from search.results.model_file import model_files
 from search.storage.data_facts import DataFacts
-from tests.search.conftest import ONE, Said
+from tests.search.conftest import Said
 from trainer.data.picture import read_picture
 from trainer.data.reading import Reading
 
@@ -87,13 +88,14 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run model.py as a person does."""
     return subprocess.run(
         [sys.executable, "-c", RUNNER, folder / "model.py", *map(str, words)], capture_output=True, text=True
     )
 
 
 def test_it_names_the_class_of_pictures_as_the_network_does(
-    pictures: Path, command: Callable[..., Said], tmp_path: Path
+    pictures: Path, command: Callable[..., Said], called: Callable[..., Said], tmp_path: Path
 ) -> None:
     study = {**STUDY, "data": {"path": str(pictures), "size": 16}}
     Path("pictures.yaml").write_text(yaml.safe_dump(study))
@@ -120,12 +122,12 @@ def test_it_names_the_class_of_pictures_as_the_network_does(
     assert command("export", "pictures", "--to", "folded", "--fold").status == 0
     text = Path("folded/model.py").read_text()
     assert "BatchNorm2d" in (best / "model.py").read_text() and "BatchNorm2d" not in text
-    assert run(Path("folded").resolve(), own, turned).stdout == done.stdout
+    assert called(Path("folded"), own, turned).out == done.stdout
     load_export("folded")
 
 
 def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
-    pictures: Path, command: Callable[..., Said], tmp_path: Path
+    pictures: Path, command: Callable[..., Said], called: Callable[..., Said], tmp_path: Path
 ) -> None:
     study = {**STUDY, "data": {"path": str(pictures), "size": 12}}
     Path("pictures.yaml").write_text(yaml.safe_dump(study))
@@ -142,15 +144,15 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
         assert Path("mine", name).read_bytes() == Path("again", name).read_bytes()
     text = Path("mine/model.py").read_text()
     assert str(tmp_path) not in text and "(1, 3, 12, 12)" in text
-    asked = run(Path("mine"))
-    assert asked.returncode == 1 and asked.stderr == "usage: python model.py PICTURE...\n"
+    asked = called(Path("mine"))
+    assert asked.status == 1 and asked.err == "usage: python model.py PICTURE...\n"
     Image.fromarray(np.full((12, 12), 40_000, dtype=np.uint16)).save("deep.png")
     Path("cut.png").write_bytes((pictures / "red" / "1.png").read_bytes()[:200])
     red, blue = (Image.new("RGB", (12, 12), color) for color in ("red", "blue"))
     red.save("film.gif", save_all=True, append_images=[blue])
     red.save("camera.jpg", "MPO", save_all=True, append_images=[blue])  # its second image is a preview
-    assert run(Path("mine"), "camera.jpg").stdout.startswith("camera.jpg: ")
-    told = run(
+    assert called(Path("mine"), "camera.jpg").out.startswith("camera.jpg: ")
+    told = called(
         Path("mine"),
         "deep.png",
         "film.gif",
@@ -159,8 +161,8 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
         pictures / "red" / "2.png",
         "gone.png",
     )
-    assert told.returncode == 2 and told.stdout.startswith(f"{pictures / 'red' / '2.png'}: red (")
-    deep, film, text, cut, gone = told.stderr.splitlines()
+    assert told.status == 2 and told.out.startswith(f"{pictures / 'red' / '2.png'}: red (")
+    deep, film, text, cut, gone = told.err.splitlines()
     assert film == "film.gif cannot be read as a picture: it has several frames; save one of them"
     assert deep == "deep.png cannot be read as a picture: it has mode I;16, not 8 bits a channel"
     for line, name in ((text, "mine/report.json"), (cut, "cut.png"), (gone, "gone.png")):
@@ -169,18 +171,18 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
 
 @pytest.mark.parametrize("stored", [None, b"", b"\x80\x02}q\x00.", 100])
 def test_tensors_that_are_missing_or_damaged_are_one_sentence(
-    stored: bytes | int | None, command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
+    stored: bytes | int | None, finished: Path, called: Callable[..., Said], tmp_path: Path
 ) -> None:
-    assert command("search", written(space=ONE, trials=1)).status == 0
-    best = tmp_path / "runs" / "tiny" / "best"
+    best = tmp_path / "best"
+    shutil.copytree(finished / "tiny" / "best", best)
     tensors = best / "model.safetensors"
     whole = tensors.read_bytes()
     tensors.unlink()
     if stored is not None:
         tensors.write_bytes(whole[:stored] if isinstance(stored, int) else stored)
-    told = run(best, best / "example.png")
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr == f"{tensors} is missing, damaged or of another network\n"
+    told = called(best, best / "example.png")
+    assert (told.status, told.out) == (2, "")
+    assert told.err == f"{tensors} is missing, damaged or of another network\n"
 
 
 def test_what_a_person_added_to_an_export_stays(
@@ -207,7 +209,7 @@ def test_what_a_person_added_to_an_export_stays(
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_arrays_of_other_channels_than_pictures_have(
-    channels: int, command: Callable[..., Said], tmp_path: Path
+    channels: int, command: Callable[..., Said], called: Callable[..., Said], tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(1)
     x, y = rng.integers(0, 255, (60, 8, 8, channels), dtype=np.uint8), np.arange(60) % 3
@@ -217,7 +219,7 @@ def test_arrays_of_other_channels_than_pictures_have(
     text = Path("runs/pictures/best/model.py").read_text()
     assert ("def pixels" in text) == (channels == 1)
     assert ("Pillow" in text) == (channels == 1)
-    assert run(Path("runs/pictures/best")).returncode == (1 if channels == 1 else 0)  # it asks for a picture
+    assert called(Path("runs/pictures/best")).status == (1 if channels == 1 else 0)  # it asks for a picture
     checked = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,I,UP", "runs/pictures/best"],
         capture_output=True,
