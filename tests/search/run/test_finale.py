@@ -430,7 +430,7 @@ def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
     run: Run, written: Callable[..., Path], tmp_path: Path
 ) -> None:
     trials = tmp_path / "runs" / "tiny" / "trials"
-    with commands() as start:
+    with commands(False) as start:
         command = start(written(**LONG), tmp_path / "runs", code=KILLED)
         command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == -signal.SIGKILL

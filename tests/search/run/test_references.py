@@ -239,7 +239,7 @@ def test_one_that_was_killed_is_resumed_though_the_space_does_not_hold_it(
     run: Run, written: Callable[..., Path], tmp_path: Path
 ) -> None:
     changes = {**LIGHT, "references": ["zoo:resnet-20"], "train": {"epochs": 60, "batch": 128}, "trials": 1}
-    with commands() as start:
+    with commands(False) as start:
         command = start(written(**changes, workers=1), tmp_path / "runs", code=KILLED)
         command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == -signal.SIGKILL

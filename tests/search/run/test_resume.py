@@ -92,7 +92,7 @@ def test_killed_twice_it_goes_on_each_time_and_is_paid_once(
     trials, changes = tmp_path / "runs" / "tiny" / "trials", {**LONG, "budget": {"rungs": [3, 9]}}
     states, noted = [], []
     for number, epochs in ((0, 3), (1, 9)):
-        with commands() as start:
+        with commands(False) as start:
             command = start(written(**changes), tmp_path / "runs", epochs, code=KILLED)
             command.communicate(timeout=PATIENCE_SECONDS)
         assert command.returncode == -signal.SIGKILL
@@ -336,7 +336,7 @@ def test_ctrl_c_in_a_long_epoch_keeps_the_steps_that_were_done(
     write_images(tmp_path / "many.npz", 20_000)
     changes = {"space": WIDE, "train": {"epochs": 3, "batch": 32}, "data": {"path": "many.npz"}}
     checkpoint = Checkpoint(tmp_path / "runs" / "tiny" / "trials" / "0" / CHECKPOINT_FILE)
-    with commands() as start:
+    with commands(False) as start:
         study = written(**{**LONG, **changes, "budget": None})
         command = start("search", study, "--runs", tmp_path / "runs", code=PATIENT)
         until(checkpoint.load, command)

@@ -186,7 +186,7 @@ def test_a_killed_trial_resumes_with_its_recipe(
 ) -> None:
     changes = {**SEARCHES, "train": {**TRAIN, "epochs": 8}, "trials": 1, "workers": 1, "sampler": sampler}
     changes |= {"budget": {"rungs": [STOP]}, "objectives": "accuracy"}
-    with commands() as start:
+    with commands(False) as start:
         command = start(written(**changes), tmp_path / "runs", STOP, code=KILLED)
         command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == -signal.SIGKILL
