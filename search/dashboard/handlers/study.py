@@ -28,7 +28,7 @@ from search.dashboard.plots.study_plots import PLOTS
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import MOST_PICKED, Query, merged
-from search.dashboard.take_away.trial_table import as_csv, parse_columns, rows
+from search.dashboard.take_away.trial_table import FORM, as_csv, parse_columns, rows
 from search.dashboard.web import links
 from search.dashboard.web.guard import PICTURE_POLICY
 from search.dashboard.web.json_values import json_value
@@ -89,7 +89,7 @@ class StudyHandlers:
             return JSONResponse(json_value(front_plot(snapshot, query)))
         if name not in PLOTS:
             raise NotFound(NO_PAGE)
-        return JSONResponse(json_value(PLOTS[name](snapshot, query.y)))
+        return JSONResponse(json_value(PLOTS[name](snapshot, query)))
 
     def compare(self, request: Request) -> Response:
         snapshot = self.site.page_snapshot(request)
@@ -108,7 +108,10 @@ class StudyHandlers:
     def trials(self, request: Request) -> Response:
         """Return all trials that the table of an address has, as CSV or JSON, with the columns that it names."""
         columns, query = parse_columns(request.query_params.multi_items())
-        snapshot, form = self.site.snapshot(request), request.path_params["form"]
+        snapshot, form = (
+            self.site.snapshot(request),
+            request.query_params.get(FORM) or request.path_params["form"],
+        )
         if form not in ("csv", "json"):
             raise NotFound(NO_PAGE)
         found = rows(snapshot, columns, query)

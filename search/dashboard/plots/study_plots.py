@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, TypeGuard
 
 from search import formatting, objective
+from search.dashboard.plots.curve_plot import curves
 from search.dashboard.plots.plot import Plot, Scale, Series, finite, score_scale, sparse, thinned
 from search.dashboard.studies.points import TrialPoint
 from search.dashboard.studies.snapshot import Snapshot
-from search.dashboard.studies.trial_view import TrialView
+from search.dashboard.studies.trial_query import Query
 from search.dashboard.web import links
 from search.results.axis import LOGARITHMIC, WIDE
-from search.storage.trial_files import read_report
 
-TOP, RUNNING = 5, 6  # trials whose curves are drawn
-KEPT = 512  # cached learning curves
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 RETRAINED = "retrained"
 SYMBOLS = {
@@ -31,7 +25,6 @@ SYMBOLS = {
 }
 ROLES = {"done": "good", "cut": "warm", "pruned": "muted", "other": "bad", RETRAINED: "cool"}
 RINGS = {"starred": "star-open", "picked": "circle-open"}
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def front(snapshot: Snapshot, cost: str, scale: str = "", picked: Collection[int] = ()) -> Plot | None:
@@ -77,7 +70,7 @@ def _said_of_means(groups: Mapping[str, Sequence[TrialPoint]]) -> str:
     return f"; {count} retrained, at their mean over seeds; all others have one score" if count else ""
 
 
-def progress(snapshot: Snapshot, scale: str = "") -> Plot | None:
+def progress(snapshot: Snapshot, query: Query) -> Plot | None:
     """Return the best single score of the search so far against the device time spent."""
     improvements, goal = snapshot.improvements, snapshot.goal.name
     if not improvements:
@@ -93,7 +86,7 @@ def progress(snapshot: Snapshot, scale: str = "") -> Plot | None:
     )
     found = f"{objective.formatted(goal, improvements[-1].value)} by trial {improvements[-1].number}"
     note = f"{found}, found after {formatting.seconds(improvements[-2 if len(improvements) > 1 else -1].seconds)}"
-    across, up = Scale(f"device time, {unit}"), score_scale(snapshot.goal, line.y, scale)
+    across, up = Scale(f"device time, {unit}"), score_scale(snapshot.goal, line.y, query.y)
     title = f"best single {goal} of the search so far"
     return Plot(title, across, up, [line], note + _over_seeds(snapshot), href=links.study(snapshot.name))
 
@@ -107,7 +100,7 @@ def _over_seeds(snapshot: Snapshot) -> str:
     return f"; over {score.seeds} seeds the best is trial {name} with a mean of {mean}"
 
 
-def budget(snapshot: Snapshot, scale: str = "") -> Plot | None:
+def budget(snapshot: Snapshot, query: Query) -> Plot | None:
     """Return the device time spent against the date, and the budget as a horizontal line."""
     ended = sorted((trial.ended, trial.record.search_seconds) for trial in snapshot.trials if trial.ended)
     if not ended or snapshot.began_at is None:
@@ -134,28 +127,7 @@ def budget(snapshot: Snapshot, scale: str = "") -> Plot | None:
     )
 
 
-def curves(snapshot: Snapshot, scale: str = "") -> Plot | None:
-    """Return the learning curves of the running trials and of the best trials in one plot."""
-    running = [trial for trial in snapshot.trials if trial.outcome == "running"][-RUNNING:]
-    top = [snapshot.by_number[r.number] for r in snapshot.ranked[:TOP]]
-    series = [
-        *(
-            _curve(snapshot, trial, "cool", DASHES[i % len(DASHES)], ", running")
-            for i, trial in enumerate(running)
-        ),
-        *(_curve(snapshot, trial, f"c{i}", DASHES[i % len(DASHES)], "") for i, trial in enumerate(top)),
-    ]
-    drawn = [trial for trial in series if trial is not None]
-    if not drawn:
-        return None
-    title = f"learning curves of the best {len(top)}" + (" and the running trials" if running else "")
-    note = f"{snapshot.goal.name} on the validation images after each epoch"
-    across, href = Scale("epoch"), links.study(snapshot.name)
-    up = score_scale(snapshot.goal, [y for one in drawn for y in one.y], scale)
-    return Plot(title, across, up, drawn, note, href=href)
-
-
-PLOTS: Mapping[str, Callable[[Snapshot, str], Plot | None]] = {
+PLOTS: Mapping[str, Callable[[Snapshot, Query], Plot | None]] = {
     "progress": progress,
     "budget": budget,
     "curves": curves,
@@ -178,35 +150,3 @@ def _unit(seconds: float) -> tuple[str, float]:
 
 def _moment(at: float) -> str:
     return datetime.fromtimestamp(at).isoformat(sep=" ", timespec="seconds")
-
-
-def _curve(snapshot: Snapshot, trial: TrialView, role: str, dash: str, more: str) -> Series | None:
-    """The learning curve of a trial from its report; without a report, from the storage."""
-    folder = snapshot.folder / "trials" / str(trial.record.number) if snapshot.folder else None
-    is_over = trial.record.values is not None
-    rows = (
-        _reported(folder, trial.record.digest, trial.record.number, snapshot.goal.name)
-        if folder and is_over
-        else ()
-    )
-    stored = snapshot.learnt_so_far(trial.record)
-    rows = rows or tuple((float(epoch), value) for epoch, value in sorted(stored.items()))
-    if not rows:
-        return None
-    xs, ys = [x for x, _ in rows], [y for _, y in rows]
-    name = f"trial {trial.record.number}{more}"
-    return Series(name, "line", role, xs, ys, [trial.record.number] * len(rows), dash=dash)
-
-
-@lru_cache(maxsize=KEPT)
-def _reported(folder: Path, digest: str | None, number: int, goal: str) -> tuple[tuple[float, float], ...]:
-    """The learning curve in the report of a trial that has ended; empty where there is no report here."""
-    rows = (read_report(folder, digest, number) or {}).get("curve")
-    if not isinstance(rows, list):
-        return ()
-    pairs = [(row.get("epoch"), row.get(f"valid_{goal}")) for row in rows if isinstance(row, dict)]
-    return tuple((float(x), float(y)) for x, y in pairs if _is_number(x) and _is_number(y))
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and math.isfinite(value)

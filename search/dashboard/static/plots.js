@@ -11,7 +11,7 @@ const colour = (role) => getComputedStyle(document.documentElement).getPropertyV
 
 async function draw(figure) {
   const canvas = figure.querySelector(".canvas");
-  const picked = figure.id === "plot-against" ? new URLSearchParams(location.search).get("pick") : null;
+  const picked = ["plot-against", "plot-curves"].includes(figure.id) ? new URLSearchParams(location.search).get("pick") : null;
   const address = figure.dataset.plot + (picked ? `&pick=${encodeURIComponent(picked)}` : "");
   const answer = await fetch(address, { credentials: "same-origin" }).catch(() => null);
   if (!answer?.ok) return;
@@ -181,6 +181,7 @@ document.addEventListener("htmx:after:swap", (event) => {
     htmx.trigger(document.body, "renewed");
   }
   if (id === "against" || id === "table") draw(document.getElementById("plot-against"));
+  if (id === "table") draw(document.getElementById("plot-curves"));
 });
 drawAll();
 

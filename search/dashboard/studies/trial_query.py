@@ -24,7 +24,7 @@ OUTCOMES = (
 # the parameters of the address that belong to each part of the page
 OWN: Mapping[str, frozenset[str]] = {
     "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page", "pick"}),
-    "against": frozenset({"cost", "y"}),
+    "against": frozenset({"cost", "y", "curve", "by"}),
     "best": frozenset({"at_most", "size"}),
 }
 LONGEST = 40  # characters of a wrong value that an error message repeats
@@ -35,6 +35,10 @@ _AMOUNT = re.compile(
 _TIMES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
 _PICKS = re.compile(r"\d{1,9}(?:,\d{1,9})*", re.ASCII)
 MOST_PICKED = 50
+CURVES, ALONG = (
+    ("score", "valid_loss", "train_loss"),
+    ("epoch", "seconds"),
+)  # of learning curves; the first is usual
 SCALES = ("error", "linear")  # of the axis of a score
 COSTS = ("params", "macs", "seconds")  # costs that the front can always be drawn against
 LIMITED = ("params", "macs")  # sizes that the search for the best small network can limit
@@ -67,6 +71,8 @@ class Query:
     at_most: float | None = None  # limit of the best small network
     size: str = LIMITED[0]  # size that `at_most` limits
     pick: tuple[int, ...] = ()  # trials picked for a comparison, on whatever page of the table they stand
+    curve: str = CURVES[0]  # what the learning curves show
+    by: str = ALONG[0]  # against what
     y: str = ""  # scale of the axes of a score; empty for the one that suits the values
 
     @classmethod
@@ -103,9 +109,14 @@ class Query:
                 return replace(self, pick=_picks(text))
             case "y":
                 return replace(self, y=_one_of(SCALES, name, text, text))
+            case "curve":
+                return replace(self, curve=_one_of(CURVES, name, text, text))
+            case "by":
+                return replace(self, by=_one_of(ALONG, name, text, text))
             case "starred":
                 return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
-        named = ("sort", "outcome", "op", "starred", *ENDS, "page", "pick", "cost", "y", "at_most", "size")
+        named = ("sort", "outcome", "op", "starred", *ENDS, "page", "pick", "cost", "y", "curve", "by")
+        named += ("at_most", "size")
         known = ", ".join(named)
         raise QueryError(f"{_quoted(name)} is no parameter of this page; the parameters are {known}")
 
@@ -124,6 +135,10 @@ class Query:
     def picking(self, numbers: Iterable[int]) -> Query:
         """Return the same query with these trials picked."""
         return replace(self, pick=tuple(dict.fromkeys(numbers)))
+
+    def curving(self, curve: str = "", by: str = "") -> Query:
+        """Return the same query with other learning curves."""
+        return replace(self, curve=curve or self.curve, by=by or self.by)
 
     def scaled(self, scale: str) -> Query:
         """Return the same query with another scale of the axes of scores."""
@@ -146,6 +161,10 @@ class Query:
         given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
         given["page"] = str(self.page) if self.page > 1 else ""
         given |= {"pick": ",".join(map(str, self.pick)), "cost": self.cost, "y": self.y}
+        given |= {
+            "curve": self.curve if self.curve != CURVES[0] else "",
+            "by": self.by if self.by != ALONG[0] else "",
+        }
         if self.at_most is not None:
             given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}
         return [(name, text) for name, text in given.items() if text]

@@ -14,6 +14,7 @@ from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web.json_values import json_value
 
 COLUMN = "column"  # parameter of the address, once for each column
+FORM = "form"  # parameter of the address: csv or json, whatever its path says
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of texts that a spreadsheet would run
 
 Cell = Callable[[Snapshot, TrialView], Any]
@@ -70,7 +71,7 @@ def parse_columns(given: Iterable[tuple[str, str]]) -> tuple[Sequence[str], Quer
     asked = list(dict.fromkeys(text for name, text in pairs if name == COLUMN))
     if wrong := next((text for text in asked if text not in COLUMNS), None):
         raise QueryError(f"column is {wrong[:40]!r}; it may be {', '.join(COLUMNS)}")
-    return asked or USUAL, Query.parse([pair for pair in pairs if pair[0] != COLUMN])
+    return asked or USUAL, Query.parse([pair for pair in pairs if pair[0] not in (COLUMN, FORM)])
 
 
 def rows(snapshot: Snapshot, columns: Sequence[str], query: Query) -> list[dict[str, Any]]:

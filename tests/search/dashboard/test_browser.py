@@ -180,7 +180,7 @@ def test_the_table_is_sorted_and_filtered(tab: Tab, served: Served) -> None:
         page.locator(f'#table th[aria-sort="{way}"]', has_text="accuracy").wait_for()
     shows(page, [5, 2, 6, 0, 1, 3, 4])
     # each answer arrives before the next request, which would replace it
-    page.get_by_label("outcome").select_option("done")
+    page.locator('#filter select[name="outcome"]').select_option("done")
     page.get_by_text("5 of 7 trials").wait_for()
     page.get_by_label("with any node type").select_option("conv")
     page.get_by_text("4 of 7 trials").wait_for()

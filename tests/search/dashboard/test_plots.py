@@ -153,3 +153,36 @@ def _date(study: optuna.Study, number: int, began: datetime, ended: datetime) ->
             text("update trials set datetime_start = :b, datetime_complete = :e where number = :n"),
             {"b": began, "e": ended, "n": number},
         )
+
+
+def test_curves_of_losses_by_device_seconds_and_of_picked_trials(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    for number in range(7):
+        add(store, accuracy=0.5 + number / 100, plan={"digest": str(number)})
+        folder = store.trial_folder(number)
+        folder.mkdir(parents=True)
+        curve = [
+            {
+                "epoch": i,
+                "valid_accuracy": 0.1 * i,
+                "train_loss": 4.0 / i,
+                "valid_loss": 2.0 / i,
+                "seconds": 3.0 * i,
+            }
+            for i in (1, 2)
+        ]
+        (folder / "report.json").write_text(
+            json.dumps({"number": number, "digest": str(number), "curve": curve})
+        )
+    trial = store.study.ask()
+    trial.set_user_attr("curve", {"1": 0.3})
+    trial.set_user_attr("losses", {"1": [1.5, None], "2": [1.25, 0.75]})
+    found = plot(tmp_path, "curves.json?curve=train_loss&by=seconds&pick=2,99")
+    assert [(one["name"], one["x"], one["y"]) for one in found["series"]] == [
+        ("trial 2", [3.0, 6.0], [4.0, 2.0])
+    ]
+    assert found["x"]["name"] == "device seconds" and found["title"] == "learning curves of the 1 picked"
+    found = plot(tmp_path, "curves.json?curve=valid_loss")
+    assert found["series"][0]["name"] == "trial 7, running" and found["series"][0]["y"] == [0.75]
+    assert len(found["series"]) == 6 and found["series"][1]["y"] == [2.0, 1.0]
+    assert client(tmp_path).get("/study/tiny/plot/curves.json?curve=beauty").status_code == 400

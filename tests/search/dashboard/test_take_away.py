@@ -73,7 +73,9 @@ def test_the_form_of_the_page_leads_to_the_file_of_its_filter(tmp_path: Path) ->
     page = Page(web.get("/study/tiny?outcome=done&sort=-accuracy&pick=0&cost=macs").text)
     hidden = {one["name"]: one["value"] for tag, one in page.elements if tag == "input" and "type" in one}
     assert "/study/tiny/trials.csv" in page.all("form", "action") and hidden["outcome"] == "done"
-    assert "/study/tiny/trials.json" in page.all("button", "formaction")
+    assert {"csv", "json"} <= set(page.all("button", "value"))
+    assert web.get("/study/tiny/trials.csv?form=json&column=number").json() == [{"number": 0}]
+    assert web.get("/study/tiny/trials.csv?form=exe").status_code == 404
     boxes = [one["value"] for tag, one in page.elements if tag == "input" and one.get("name") == "column"]
     assert set(boxes) == set(COLUMNS)
 
