@@ -100,7 +100,7 @@ function layout(plot, address) {
     type: { log: "log", date: "date", number: "linear", error: "log" }[scale.kind],
     ...(scale.kind === "error" ? { autorange: "reversed", ...errorTicks(scale.floor, plot.series.some((one) => one.y.includes(1))) } : {}),
     gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"),
-    automargin: true, ...(scale.kind === "log" ? { tickformat: "~s", dtick: decades(plot) > 3 ? 1 : "D2" } : {}),
+    automargin: true, ...(scale.kind === "log" ? logTicks(plot.series.flatMap((one) => scale === plot.x ? one.x : one.y)) : {}),
   });
   return {
     xaxis: axis(plot.x),
@@ -126,9 +126,10 @@ function range(plot) {
   return high <= 1 && low >= 0 && high > 0.9 ? { range: [low - 0.05 * (high - low), Math.min(1, high + 0.05 * (high - low))] } : {};
 }
 
-function decades(plot) {
-  const xs = plot.series.flatMap((one) => one.x);
-  return Math.log10(Math.max(...xs) / Math.min(...xs));
+// 10k and 2M, but 0.5 and not 500m
+function logTicks(values) {
+  const low = Math.min(...values), high = Math.max(...values);
+  return { tickformat: high < 1000 ? "~g" : "~s", dtick: Math.log10(high / low) > 3 ? 1 : "D2" };
 }
 
 function appear(plot, at, canvas, event) {
