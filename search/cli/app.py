@@ -12,7 +12,7 @@ from search.cli.data import data
 from search.cli.exits import exits
 from search.cli.export import export
 from search.cli.init import init
-from search.cli.output import print_error, print_json, user_errors
+from search.cli.output import print_error, print_json, remark, undecoded_name, user_errors
 from search.cli.streams import prepare_streams
 from search.cli.worker import worker
 
@@ -33,6 +33,8 @@ EXAMPLES = """Examples:
   genome show best.yaml --svg best.svg       a genome as table and picture
 
   genome zoo --json                          the published networks
+
+  genome stop digits                         end its runs, on any machine
 
   genome best digits                         the best networks of a study
 
@@ -92,6 +94,7 @@ for verb, example in (
     (genome_verbs.check, "genome check studies/*.yaml"),
     (genome_verbs.show, "genome show digits#12 --expand --svg twelve.svg"),
     (genome_verbs.zoo, "genome zoo --json"),
+    (study_verbs.stop, "genome stop studies/digits.yaml"),
     (study_verbs.best, "genome best digits --json"),
     (export, "genome export digits --to mine"),
     (genome_verbs.train, "genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3"),
@@ -110,6 +113,11 @@ def main() -> None:
     prepare_streams()
     try:
         app()
+    except UnicodeEncodeError as error:
+        if (name := undecoded_name(error)) is None:
+            raise
+        remark(f"the name {name} is not UTF-8, which no file of text can hold; rename it")
+        sys.exit(2)
     except Exception as error:
         if not isinstance(error, user_errors()):
             raise

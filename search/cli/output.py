@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 import typer
+
+# a word with bytes that are not UTF-8, which Python keeps as lone surrogates
+UNDECODED = re.compile("[^\\s/'\"]*[\udc80-\udcff]+[^\\s/'\"]*")
 
 
 def user_errors() -> tuple[type[Exception], ...]:
@@ -19,6 +23,12 @@ def user_errors() -> tuple[type[Exception], ...]:
 
     ours = (StudyError, SourceError, GenomeError, SpaceError)
     return (*ours, BudgetError, CheckpointError, DataError, RecipeError, OSError)
+
+
+def undecoded_name(error: UnicodeEncodeError) -> str | None:
+    """Return the name of a file that is not UTF-8, in a text that cannot be encoded; None where there is none."""
+    found = UNDECODED.search(error.object)
+    return None if found is None else repr(os.fsencode(found[0]))[1:]
 
 
 def print_error(error: Exception) -> None:

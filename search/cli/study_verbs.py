@@ -68,17 +68,22 @@ def best(
     """List the best network of a study, or its Pareto front."""
     from search.cli.tables import best_table, counts
     from search.proposals import latency_gate, screening
+    from search.results import target
     from search.results.ranking import front
     from search.results.refs import open_study
     from search.results.removed import removed_weights
+    from search.results.statement import statement
 
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
     listed = records if every else front(records, opened.config.objectives)
+    budget = statement(opened.config, records, opened.store.ledger.sums())
     if as_json:
-        print_json([record.to_json() for record in listed])
+        print_json({"trials": [record.to_json() for record in listed], "budget": budget.to_json()})
     elif listed:
         typer.echo(best_table(listed, opened.config.objectives))
+        found = target.reached(records, opened.config)
+        typer.echo("\n" + (f"{target.sentence(found, opened.config)}; " if found else "") + budget.sentence())
         for line in (
             screening.summary(records, opened.config.objectives),
             latency_gate.summary(records),
@@ -89,6 +94,16 @@ def best(
     if not listed:
         remark(f"study {opened.config.name} has no finished trial yet; {counts(records)}")
         raise typer.Exit(1)
+
+
+def stop(study: StudyName, runs: Runs = RUNS, data_root: DataRoot = None) -> None:
+    """End all runs of a study, as Ctrl-C does: its trials write their checkpoints, and it can be resumed."""
+    from search.run.end_runs import end_runs
+
+    name = end_runs(study, runs, data_root)
+    typer.echo(
+        f"study {name} was asked to stop: its trials write their checkpoints, and `genome search` resumes it"
+    )
 
 
 def predict(

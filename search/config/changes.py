@@ -13,7 +13,7 @@ from search.errors import StudyError
 from trainer.recipe.recipe import EARLIER
 
 # free to change: they say how the study is run; new genomes under `start` are trained next
-FREE = ("workers", "device", "start", "finale", "keep", "references", "experience")
+FREE = ("workers", "device", "start", "finale", "keep", "references", "experience", "until")
 # may grow, and be lifted altogether by leaving them out
 GROWING = (
     ("budget", "device_time"),
@@ -63,8 +63,8 @@ def check_same(stored: StudyConfig, now: StudyConfig) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            "name (only budget, trials, epochs, finale, keep, references, experience, workers, device and start "
-            "may change):\n"
+            "name (only budget, trials, until, epochs, finale, keep, references, experience, workers, device and "
+            "start may change):\n"
             f"{_shown(before, after)}"
         )
 

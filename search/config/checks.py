@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,16 @@ def objectives(value: Any) -> Any:
     if not set(names) & set(told):
         raise ValueError(f"is {', '.join(names)}; one of {', '.join(told)} must be among them")
     return names
+
+
+def until(value: Any) -> Any:
+    """Refuse targets that are no numbers."""
+    if not isinstance(value, dict) or not value:
+        raise ValueError("must be a mapping of objectives to values, such as {accuracy: 0.99}")
+    for name, target in value.items():
+        if isinstance(target, bool) or not isinstance(target, int | float) or not math.isfinite(target):
+            raise ValueError(f"has {name}: {shown(repr(target))}; a target is a number, such as 0.99")
+    return {str(name): float(target) for name, target in value.items()}
 
 
 def named(value: Any) -> Any:

@@ -251,6 +251,7 @@ def _filled(
         start=tuple(written.start),
         source=source,
         removed=removed,
+        until=dict(written.until),
     )
 
 

@@ -102,6 +102,13 @@ def _exits_for_nothing(config: StudyConfig) -> str | None:
     )
 
 
+def _foreign_target(config: StudyConfig) -> str | None:
+    names = [objective.name for objective in config.objectives]
+    if not (wrong := [name for name in config.until if name not in names]):
+        return None
+    return f"until has {wrong[0]}, which is no objective of the study; it may have {', '.join(names)}"
+
+
 def _stops_over_labels(config: StudyConfig) -> str | None:
     if not config.stopping or not config.data.reading.multilabel:
         return None
@@ -130,6 +137,7 @@ RULES = (
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "runtime"), _missing_runtime),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency", "threads"), _too_many_threads),
     Rule(frozenset({"latency", "limits", "objectives"}), ("latency",), _latency_for_nothing),
+    Rule(frozenset({"until", "objectives"}), ("until",), _foreign_target),
     Rule(frozenset({"exits", "objectives"}), ("exits",), _exits_for_nothing),
     Rule(frozenset({"objectives", "data"}), ("objectives",), _stops_over_labels),
     Rule(frozenset({"train", "data", HOLES}), ("train", "balance"), _samples_over_labels),

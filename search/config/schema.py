@@ -134,6 +134,12 @@ class Written(Section):
         "interrupted trials do not.",
         json_schema_extra={"unset": "no limit"},
     )
+    until: Annotated[dict[str, float], BeforeValidator(checks.until)] = Field(
+        default_factory=dict,
+        description="Values of objectives, such as `{accuracy: 0.99}`: the search ends when one trial has reached all "
+        "of them; the finale still runs.",
+        json_schema_extra={"kind": "mapping of objectives to numbers", "unset": "no target"},
+    )
     finale: Annotated[FinaleSection, BeforeValidator(checks.finale)] | None = Field(
         default=None,  # as the budget has it
         description="Retrain the best networks from scratch at the end of the study ([finale](#finale)).",

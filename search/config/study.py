@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -79,6 +79,8 @@ class StudyConfig:
     source: Source
     # a sentence for each key in the text that this version no longer has, and that was ignored
     removed: tuple[str, ...] = ()
+    # values of objectives at which the search ends, when one trial has reached all of them
+    until: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def space(self) -> Space:
@@ -156,6 +158,7 @@ class StudyConfig:
             "workers": self.workers or "auto",
             "device": self.device,
             **({"trials": self.trials} if self.trials else {}),
+            **({"until": dict(self.until)} if self.until else {}),
             "finale": self.finale._asdict() if self.finale else "none",
             "references": self._plain_references(),
             **({"keep": self.keep.plain()} if self.keep else {}),

@@ -43,6 +43,9 @@ class History:
         self.digests: set[str] = set()  # of every network that has a trial, and its recipe
         self.repeats = 0  # how many of the last networks in a row had a trial before
         self.counted = 0  # trials that count towards the cap of the study
+        self.valued: list[
+            Record
+        ] = []  # trials that were trained to their end, in the order in which they came
         self._trials: dict[int, Entry] = {}
         self._trained: dict[str, Record] = {}  # by digest, the first trial whose result can be reused
 
@@ -78,6 +81,8 @@ class History:
         known = self._of(record.number)
         self.counted += record.is_counted - (known.record is not None and known.record.is_counted)
         known.record = record
+        if record.values is not None:
+            self.valued.append(record)
         if known.individual is not None or record.genome is not None:
             known.individual = self._individual(record, known.individual)
             if record.digest is not None:

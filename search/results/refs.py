@@ -14,6 +14,7 @@ from search.config.removed import report_removed
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.space.point import NOTHING_SEARCHED, Searched
+from search.storage.damage import damage_of
 from search.storage.data_facts import with_stored_shape
 from search.storage.record import Record
 from search.storage.study import TEXT_ATTR, Store, check_format, open_to_read
@@ -60,15 +61,21 @@ class Opened(NamedTuple):
 
 def open_study(name: str, runs: Path, data_root: str | None = None) -> Opened:
     """Open a study by its name in `runs`, or by its YAML file, to read it; it may be running meanwhile."""
-    url = None
-    if is_file(name):
-        config = read_begun(name, data_root)
-        name, url = config.name, config.storage
+    name, url = place_of(name, data_root)
     store = open_to_read(name, runs, url)
-    attrs = store.study.user_attrs
-    check_format(attrs, name)
-    config = parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root)
+    with damage_of(name):
+        attrs = store.study.user_attrs
+        check_format(attrs, name)
+        config = parse_study(attrs[TEXT_ATTR], f"{name} as begun", data_root)
     return Opened(store, with_stored_shape(config, attrs))
+
+
+def place_of(study: str, data_root: str | None = None) -> tuple[str, str | None]:
+    """Return the name of a study, and the URL of its storage where its file names one."""
+    if not is_file(study):
+        return study, None
+    config = read_begun(study, data_root)
+    return config.name, config.storage
 
 
 def check_removed(config: StudyConfig, runs: Path) -> None:

@@ -9,10 +9,10 @@ from enum import Enum
 from pathlib import Path
 
 from search.config.candidate import Candidate
-from search.run.budget import Key
 from search.samplers.base import ORIGIN, Origin
 from search.storage.latency import MeasuredLatency
-from search.storage.record import CHARGED, LATENCY, SEEN_AT, Record
+from search.storage.ledger import SEARCH, Key
+from search.storage.record import LATENCY, SEEN_AT, Record
 from search.storage.study import Store
 from search.storage.trial import LiveTrial
 
@@ -65,6 +65,10 @@ class ActiveTrial:
         return (self.number, None)
 
     @property
+    def phase(self) -> str:
+        return SEARCH
+
+    @property
     def folder(self) -> Path:
         return self.store.trial_folder(self.number)
 
@@ -91,17 +95,12 @@ class ActiveTrial:
         own = [self.number] if self.was_lost or self.paused_record else []
         return own + [record.number for record in self.retried]
 
-    def store_charge(self, seconds: float) -> None:
-        self.live.set_attr(CHARGED, round(seconds, 6))
-        if self.store.shared:
-            self.live.set_attr(SEEN_AT, time.time())
-
     def store_heartbeat(self) -> None:
         """Store a heartbeat from time to time on a shared storage, while the trial is not being trained."""
         now = time.monotonic()
         if self.store.shared and now - self.heartbeat_at >= HEARTBEAT_SECONDS:
             self.heartbeat_at = now
-            self.live.set_attr(SEEN_AT, time.time())
+            self.live.set_attr(SEEN_AT, self.store.ledger.now())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from search.run.promotion import Promotion
 from search.run.retries import ancestors
 from search.samplers import registry
 from search.storage.latency import MeasuredLatency
-from search.storage.record import CHARGED, OWNER, PLAN, PROXIES, RETRY_OF, Record, point_attrs
+from search.storage.record import OWNER, PLAN, PROXIES, RETRY_OF, SEEN_AT, Record, point_attrs
 from search.storage.trial import LiveTrial
 
 
@@ -35,9 +35,10 @@ class Admission:
         self, suggestion: Suggestion, screened: ScreenedSuggestion | None = None
     ) -> ActiveTrial | Record:
         """Begin the trial of a suggestion, perhaps screened; return its record where the trial needs no training."""
-        attrs: dict[str, Any] = {OWNER: owner()} if self.run.store.shared else {}
+        store = self.run.store
+        attrs: dict[str, Any] = {OWNER: owner(), SEEN_AT: store.ledger.now()} if store.shared else {}
         if screened:
-            attrs |= {PROXIES: screened.proxies, CHARGED: screened.charged_seconds}
+            attrs |= {PROXIES: screened.proxies}
         network, illegal = self._candidate(suggestion)
         if network is None:
             return self._refuse_illegal(suggestion, attrs, illegal)

@@ -50,6 +50,8 @@ class Coordinator:
             return None
         if any(limits.may_begin(trial) for trial in self.active.waiting()):
             return None
+        if limits.is_reached():
+            return reason  # paused trials stay paused: with another target the search goes on
         if scheduler.next_up() is not None or self.release():
             return None
         for number in list(self.active.paused()):
@@ -74,7 +76,7 @@ class Coordinator:
                 self.run.progress.epoch(number, row, self.run.config.recipe.epochs)
                 self.rungs.follow(number, row)
             case Rung(number):
-                pool.answer(number, self.rungs.judge(event, self._share(number, pool), self._is_last))
+                pool.answer(number, self.rungs.judge(event, _share(number, pool), self._is_last))
             case Finished(number, report):
                 self._finish(self.active[number], report)
             case Screened():
@@ -91,13 +93,13 @@ class Coordinator:
         self._conclude_untrained()
         for trial in self.active.of(State.PAUSED, State.WAITING):
             trial.store_heartbeat()
-        if self.scheduler.limits.peers.is_overspent():
+        if self.run.budget.is_overdrawn() or self.scheduler.is_decided():
             pool.halt()
 
     def give_up(self) -> None:
         """End every trial but paused ones as interrupted; their retries come first when the study resumes."""
         for trial in self.active.running().values():
-            trial.store_charge(self.run.budget.charged.get(trial.key, 0.0))
+            self.run.budget.settle(trial.key)
         trials = self.active.of(State.RUNNING, State.WAITING, State.HALTED)
         numbers = {trial.number for trial in trials}
         stored = self.run.store.study.get_trials(deepcopy=False)
@@ -112,12 +114,14 @@ class Coordinator:
         network. Where the whole run is being ended, the trial was interrupted.
         """
         trial.paid_seconds = self.run.budget.charged.get(trial.key, 0.0)
-        trial.store_charge(trial.paid_seconds)
+        self.run.budget.settle(trial.key)
         if self.run.stop_asked():
             self.active.enter(trial, State.HALTED)
         elif died.hung or (trial.has_died and not died.by_machine):
             self.active.leave(trial.number)
-            self._conclude(tell.fail(trial.live, KILLED, died.reason, self.run.config.sampler))
+            self._conclude(
+                tell.fail(trial.live, KILLED, died.reason, self.run.config.sampler, trial.paid_seconds)
+            )
         else:
             trial.was_lost, trial.is_pausing = True, False
             trial.has_died = trial.has_died or not died.by_machine
@@ -129,8 +133,8 @@ class Coordinator:
     def _finish(self, trial: ActiveTrial, trained: TrialReport) -> None:
         run, outcome = self.run, trained.report.outcome
         run.budget.charge(trial.key, trained.charge.device_seconds)
+        run.budget.settle(trial.key)
         if outcome == "interrupted":
-            trial.store_charge(run.budget.charged[trial.key])
             if not trial.is_pausing:
                 self.active.enter(trial, State.HALTED)
                 return
@@ -168,6 +172,7 @@ class Coordinator:
         """Whether the running trial is the only one, and no other will begin."""
         return len(self.active.running()) <= 1 and self.scheduler.limits.reason_to_stop() is not None
 
-    def _share(self, number: int, pool: WorkerPool) -> float:
-        job = pool.slot_of(number).job
-        return job.charged_share if isinstance(job, Job) else 1.0
+
+def _share(number: int, pool: WorkerPool) -> float:
+    job = pool.slot_of(number).job
+    return job.charged_share if isinstance(job, Job) else 1.0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from search.run.budget import Key
 from search.run.context import Context
 from search.run.finale_plan import HEADROOM, FinalePlan, Task, claimed, give_back
 from search.run.jobs import Jobs
@@ -15,7 +13,7 @@ from search.run.loop import TURN_SECONDS
 from search.run.ownership import owner
 from search.run.recovery import result_of
 from search.run.retries import KILLED, LOST
-from search.storage.charge_file import delete_charge
+from search.storage.ledger import FINALE, Key
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
 from search.workers.checkpoints import delete_checkpoint
@@ -42,14 +40,15 @@ class SeedTraining:
     def folder(self) -> Path:
         return self.store.seed_folder(self.task.record.number, self.task.seed)
 
-    def store_charge(self, seconds: float) -> None:
-        self.store_result(SeedResult("running", self.epochs), seconds)
+    @property
+    def phase(self) -> str:
+        return FINALE
 
     def store_result(self, reached: SeedResult, seconds: float) -> SeedResult:
         """Store the result so far, with all the device seconds that were charged for the training."""
         one = reached._replace(seconds=round(seconds, 6), earlier_seconds=self.task.paid_seconds)
         if self.store.shared:
-            one = one._replace(owner=owner(), seen_at=time.time())
+            one = one._replace(owner=owner(), seen_at=self.store.ledger.now())
         self.store.store_seed(self.task.record.number, self.task.seed, one)
         return one
 
@@ -87,6 +86,7 @@ class FinaleWork:
         """Store the running trainings as interrupted."""
         for training in self.trainings.values():
             seconds = self.run.budget.charged[training.key]
+            self.run.budget.settle(training.key)
             training.store_result(SeedResult("interrupted", training.epochs), seconds)
 
     # --- the work of the loop
@@ -150,10 +150,11 @@ class FinaleWork:
         store, epochs = self.run.store, self.run.config.recipe.epochs
         training = SeedTraining(task, store, epochs, self.plan.price(task))
         self.trainings[number] = training
-        self.run.budget.start(training, task.paid_seconds)
-        training.store_charge(task.paid_seconds)
-        limit = self.plan.limit_seconds(task.record)
-        pool.give(slot, Jobs(self.run).seed(number, task, slot.setup.device, limit))
+        device, limit = slot.setup.device, self.plan.limit_seconds(task.record)
+        job = Jobs(self.run).seed(number, task, device, limit)
+        self.run.budget.start(training, task.paid_seconds, device, job.limit_seconds())
+        training.store_result(SeedResult("running", epochs), task.paid_seconds)
+        pool.give(slot, job)
         self.run.progress.seed_began(task.record.number, task.seed)
 
     def _lose(self, training: SeedTraining, died: Died) -> None:
@@ -166,12 +167,12 @@ class FinaleWork:
 
     def _conclude(self, training: SeedTraining, reached: SeedResult) -> SeedResult:
         record, seed, _ = training.task
+        self.run.budget.settle(training.key)
         one = training.store_result(reached, self.run.budget.charged[training.key])
         if one.outcome == "failed":
             self.plan.failed.add(record.number)
         if one.is_over:
             delete_checkpoint(self.run.store.place(record.number, seed))
-            delete_charge(training.folder)
             self.run.progress.seed_ended(record.number, seed, one, self.run.budget.spent_seconds())
         return one
 

@@ -11,10 +11,10 @@ from search import formatting
 from search.results.ranking import LEAST_SEEDS, is_decided_by_finale
 from search.run.context import Context
 from search.run.finalists import by_means, by_results
-from search.run.ownership import SETTLE_SECONDS, is_abandoned, owner
+from search.run.ownership import SETTLE_SECONDS, Heartbeats, owner
 from search.run.retries import ancestors
 from search.storage.record import Record
-from search.storage.seed_results import SeedResult, read_seed_results
+from search.storage.seed_results import SeedResult
 from search.storage.study import Store
 
 HEADROOM = 1.1  # of the expected seconds must be left: two trainings never take the same time
@@ -217,7 +217,7 @@ def claimed(store: Store, task: Task, epochs: int) -> Task | None:
     if known is not None and known.epochs == epochs and (known.is_over or _is_taken(store, known)):
         return None
     before = known or SeedResult("interrupted", epochs)
-    claim = before._replace(outcome="running", owner=owner(), seen_at=time.time(), epochs=epochs)
+    claim = before._replace(outcome="running", owner=owner(), seen_at=store.ledger.now(), epochs=epochs)
     store.store_seed(task.record.number, task.seed, claim)
     time.sleep(SETTLE_SECONDS)
     now = _known(store, task)
@@ -232,9 +232,9 @@ def give_back(store: Store, task: Task, epochs: int) -> None:
 
 
 def _known(store: Store, task: Task) -> SeedResult | None:
-    found = read_seed_results(store.study.user_attrs).get(task.record.number)
+    found = store.seed_results().get(task.record.number)
     return found.seeds.get(task.seed) if found else None
 
 
 def _is_taken(store: Store, one: SeedResult) -> bool:
-    return one.outcome == "running" and not is_abandoned(store, one.owner, one.seen_at)
+    return one.outcome == "running" and not Heartbeats.of(store).is_abandoned(one.owner, one.seen_at)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from search import formatting
 from search.proposals.screening import Screener
+from search.results import target
 from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.peers import Peers
 from search.run.promotion import Promotion
 from search.space.members import is_used_up, members
+from search.storage.record import Record
 
 # trials in a row without training, after which the networks of a small space are counted, and of any space is left
 DOUBTFUL, FRUITLESS = 3, 500
@@ -26,12 +28,16 @@ class Limits:
     peers: Peers
     screener: Screener | None = None  # where the study screens candidates
     fruitless: int = 0  # trials in a row without training
+    reached: Record | None = None  # the first trial that reached the target of the study
+    compared: int = 0  # how many results were compared with the target
 
     def reason_to_stop(self) -> str | None:
         """Return why no further trial begins, None where one may."""
         run = self.run
         if run.stop_asked():
             return "stopped by hand"
+        if self.is_reached() and self.reached:
+            return target.sentence(self.reached, run.config)
         if run.budget.is_empty() or self.promotion.is_late():
             return run.budget.why_empty()
         begun = len(self.active.of(State.RUNNING, State.WAITING, State.PAUSED)) + self.screenings()
@@ -49,10 +55,18 @@ class Limits:
             )
         return None
 
+    def is_reached(self) -> bool:
+        """Whether a trial has reached the target of the study."""
+        valued, config = self.run.history.valued, self.run.config
+        if self.reached is None and config.until:
+            self.reached = target.reached(valued[self.compared :], config)
+            self.compared = len(valued)
+        return self.reached is not None
+
     def may_begin(self, trial: ActiveTrial) -> bool:
         """Whether a trial that waits may be trained now."""
         run = self.run
-        if run.budget.is_empty() or self.promotion.is_late() or run.stop_asked():
+        if run.budget.is_empty() or self.promotion.is_late() or run.stop_asked() or self.is_reached():
             return False
         running = len(self.active.running())
         is_too_many = self.peers.is_one_too_many(trial.number, run.history.counted, running)

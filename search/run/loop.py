@@ -9,7 +9,7 @@ from typing import Protocol
 from search.run.budget import Budget, Charged
 from search.run.progress import Progress
 from search.workers.messages import Event, Job
-from search.workers.pool import WorkerPool
+from search.workers.pool import Slot, WorkerPool
 from trainer.hardware.clock import running_seconds
 
 TURN_SECONDS = 0.2  # longest time until Ctrl-C, an empty budget and overdue workers are noticed
@@ -84,5 +84,12 @@ class Loop:
         for slot in self.pool.at_work():
             job = slot.job
             if isinstance(job, Job) and (training := work.trainings.get(job.number)):
-                self.budget.meter(training, job.paid_seconds + slot.elapsed_seconds() * job.charged_share)
+                self.budget.meter(training, job.paid_seconds + charged_seconds(slot, job) * job.charged_share)
+        self.budget.store_charges()
         self.progress.tick(self.budget.spent_seconds())
+
+
+def charged_seconds(slot: Slot, job: Job) -> float:
+    """Return the seconds of a job on its slot; a worker that does not stop at its limit is not charged for that."""
+    limit = job.limit_seconds()
+    return slot.elapsed_seconds() if limit is None else min(slot.elapsed_seconds(), limit)

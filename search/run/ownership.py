@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import time
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from search.storage.record import SEEN_AT
+from search.storage.record import OWNER, SEEN_AT
 from search.storage.study import Store
 from trainer.system.processes import is_same_start, started_at
 
@@ -29,22 +29,49 @@ def _own_start() -> float:
     return started_at(os.getpid()) or 0.0
 
 
-def is_abandoned(store: Store, owned_by: str | None, seen_at: float | None) -> bool:
-    """Whether no living coordinator has a trial: certain for an embedded study, whose lock this process holds.
+class Heartbeats(NamedTuple):
+    """When each coordinator of a shared storage was last seen, by the clock of the database, and what it shows now.
 
-    owned_by, seen_at: the name of the trial's coordinator, and the unix seconds of its last heartbeat.
+    The clocks of the machines play no part: one that jumps, or is wrong, makes no coordinator look dead.
     """
-    return not store.shared or is_gone(owned_by, seen_at)
+
+    shared: bool
+    now: float  # unix seconds
+    seen: Mapping[str, float]  # by coordinator; each meters its trainings several times a second
+
+    @classmethod
+    def of(cls, store: Store) -> Heartbeats:
+        """Read the heartbeats. An embedded study needs none: this process holds its lock."""
+        if not store.shared:
+            return cls(False, 0.0, {})
+        return cls(True, store.ledger.now(), store.ledger.heartbeats())
+
+    def is_abandoned(self, owned_by: str | None, seen_at: float | None) -> bool:
+        """Whether no living coordinator has a trial: certain for an embedded study.
+
+        owned_by, seen_at: the name of the trial's coordinator, and the last heartbeat that the trial itself stores.
+        """
+        return not self.shared or is_gone(owned_by, self.last(owned_by, seen_at), self.now)
+
+    def last(self, owned_by: str | None, seen_at: float | None) -> float:
+        """Return the last heartbeat of a coordinator."""
+        return max(seen_at or 0.0, self.seen.get(owned_by or "", 0.0))
+
+    def has_left(self, trial: FrozenTrial) -> bool:
+        """Whether no living coordinator has this trial."""
+        return self.is_abandoned(trial.user_attrs.get(OWNER), heartbeat_of(trial))
 
 
-def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
+def is_gone(owned_by: str | None, seen_at: float | None, now: float) -> bool:
     """Whether a coordinator on a shared storage is dead: by its process on this machine, else by its heartbeat.
+
+    now: unix seconds by the clock that the heartbeat is of.
 
     A process that has the number of the coordinator and began at another time is another one. The clock of the system
     may have been set since, though: then the coordinator counts as dead only if it sent no heartbeat either.
     """
     host, number, start = (*(owned_by or "").split(":"), "", "")[:3]
-    is_silent = time.time() - (seen_at or 0.0) > SILENT_SECONDS
+    is_silent = now - (seen_at or 0.0) > SILENT_SECONDS
     if host != socket.gethostname() or not number.isdecimal():
         return is_silent
     if int(number) == os.getpid():
@@ -54,6 +81,11 @@ def is_gone(owned_by: str | None, seen_at: float | None) -> bool:
 
 
 def heartbeat_of(trial: FrozenTrial) -> float:
-    """Return when the coordinator of a trial last wrote to the trial, in unix seconds."""
+    """Return when the coordinator of a trial last wrote to the trial, in unix seconds.
+
+    Trials of earlier versions may have no heartbeat but the times that Optuna stores.
+    """
+    if SEEN_AT in trial.user_attrs:
+        return float(trial.user_attrs[SEEN_AT])
     moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
-    return float(max([trial.user_attrs.get(SEEN_AT, 0.0), *moments]))
+    return max(moments, default=0.0)

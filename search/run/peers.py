@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from search.run.context import Context
-from search.run.ownership import heartbeat_of, is_abandoned, owner
+from search.run.ownership import Heartbeats, heartbeat_of, owner
 from search.run.promotion import Promotion
 from search.run.recovery import recover
 from search.storage.record import OWNER, PLAN, SHARE, UNFINISHED, record
@@ -18,7 +18,6 @@ from search.storage.study import Store
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-SPENDING_SECONDS = 5.0  # from one reading of the charges of all coordinators to the next, while trials run
 RECOVER_SECONDS = 10.0  # from one search for trials of dead coordinators to the next
 
 
@@ -59,12 +58,12 @@ def peer_trials(store: Store) -> PeerTrials:
     """Read the unfinished trials of other coordinators; an embedded study has none."""
     if not store.shared:
         return PeerTrials()
-    trials = store.study.get_trials(deepcopy=False)
+    trials, beats = store.study.get_trials(deepcopy=False), Heartbeats.of(store)
     of_peers = [trial for trial in trials if _is_of_a_peer(trial)]
-    abandoned = frozenset(trial.number for trial in of_peers if _is_abandoned(store, trial))
+    abandoned = frozenset(trial.number for trial in of_peers if beats.has_left(trial))
     active = [t for t in of_peers if t.number not in abandoned and record(t).outcome != "paused"]
     trained = [trial for trial in active if SHARE in trial.user_attrs]
-    busy = dict.fromkeys(_alive(store, trials), 0.0)
+    busy = dict.fromkeys(_alive(store, trials, beats), 0.0)
     for trial in trained:
         busy[trial.user_attrs[OWNER]] = busy.get(trial.user_attrs[OWNER], 0.0) + trial.user_attrs[SHARE]
     return PeerTrials(
@@ -81,16 +80,12 @@ def _is_of_a_peer(trial: FrozenTrial) -> bool:
     return trial.state.name == "RUNNING" and trial.user_attrs.get(OWNER) != owner()
 
 
-def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
-    return is_abandoned(store, trial.user_attrs.get(OWNER), heartbeat_of(trial))
-
-
-def _alive(store: Store, trials: list[FrozenTrial]) -> list[str]:
+def _alive(store: Store, trials: list[FrozenTrial], beats: Heartbeats) -> list[str]:
     """Return the other coordinators with a recent heartbeat, through a trial or in the finale."""
     seen: dict[str, float] = {}
     for coordinator, at in _heartbeats(store, trials):
         seen[coordinator] = max(at, seen.get(coordinator, 0.0))
-    return [name for name, at in seen.items() if name != owner() and not is_abandoned(store, name, at)]
+    return [name for name, at in seen.items() if name != owner() and not beats.is_abandoned(name, at)]
 
 
 def _heartbeats(store: Store, trials: list[FrozenTrial]) -> Iterator[tuple[str, float]]:
@@ -110,7 +105,7 @@ class Peers:
     run: Context
     promotion: Promotion
     trials: PeerTrials = field(default_factory=PeerTrials)
-    spending_at: float = 0.0  # time.monotonic()
+    updated_at: float = field(default_factory=time.monotonic)
     recovered_at: float = field(default_factory=time.monotonic)
 
     def recovered_paused(self) -> Collection[int]:
@@ -120,10 +115,15 @@ class Peers:
         self.recovered_at = time.monotonic()
         return recover(self.run.store, self.run.config).paused
 
+    def is_due(self) -> bool:
+        """Whether the trials of other coordinators were not read for a while."""
+        return self.run.store.shared and time.monotonic() - self.updated_at >= RECOVER_SECONDS
+
     def update(self, own: Container[int]) -> None:
         """Read the trials of other coordinators. own: the trials that this coordinator runs."""
         if not self.run.store.shared:
             return
+        self.updated_at = time.monotonic()
         found = peer_trials(self.run.store)
         self.catch_up(own)
         # a trial that ended between the two readings must not be counted twice
@@ -140,18 +140,6 @@ class Peers:
             history.add(stored)
             if stored.outcome not in UNFINISHED:
                 self.promotion.learn(stored)
-
-    def is_overspent(self) -> bool:
-        """Whether all coordinators together have spent more than the budget; read from time to time.
-
-        The limits of running trials do not account for a coordinator that joined after they started.
-        """
-        if not self.run.store.shared or time.monotonic() - self.spending_at < SPENDING_SECONDS:
-            return False
-        self.spending_at = time.monotonic()
-        self.run.budget.refresh()
-        left = self.run.budget.left_seconds()
-        return left is not None and left < 0
 
     def is_one_too_many(self, number: int, counted: int, running: int) -> bool:
         """Whether the trial of this number exceeds the cap on trials, because others began trials at the same time."""

@@ -11,7 +11,7 @@ from search.config.candidate import Candidate, candidate
 from search.config.study import StudyConfig
 from search.objective import LEARNT, MEASURES
 from search.proposals.ask import FIXED
-from search.run.ownership import SETTLE_SECONDS, heartbeat_of, is_abandoned, owner
+from search.run.ownership import SETTLE_SECONDS, Heartbeats, owner
 from search.run.retries import clear
 from search.run.tell import finish
 from search.samplers.base import ORIGIN
@@ -52,12 +52,14 @@ def recover(store: Store, config: StudyConfig) -> Recovered:
     from optuna.trial import TrialState
 
     trials = store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    abandoned = _claimed(store, [t for t in trials if _is_abandoned(store, t)])
+    beats = Heartbeats.of(store)
+    abandoned = _claimed(store, [trial for trial in trials if beats.has_left(trial)])
     finished = [t.number for t in abandoned if _finish_from_report(store, config, t)]
     paused = [t.number for t in abandoned if t.number not in finished and _is_paused(t, config)]
     retried = [t for t in abandoned if t.number not in (*finished, *paused)]
     for trial in retried:
         _charge_from_file(store, trial)
+    store.ledger.settle({(trial.number, None): None for trial in abandoned if trial.number not in finished})
     interrupt(store, retried)
     return Recovered(tuple(finished), tuple(t.number for t in retried), tuple(paused))
 
@@ -79,7 +81,7 @@ def _claimed(store: Store, abandoned: list[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def _charge_from_file(store: Store, trial: FrozenTrial) -> None:
-    """Charge a trial the seconds in its charge file, where these are more than those in the database."""
+    """Charge a trial of an earlier version the seconds in its charge file, if they exceed those in the database."""
     seconds = read_charge(store.trial_folder(trial.number))
     if seconds > trial.user_attrs.get(CHARGED, 0.0):
         reopen(store.study, trial).set_attr(CHARGED, round(seconds, 6))
@@ -128,27 +130,31 @@ def _retry_attrs(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def recover_seeds(store: Store) -> None:
-    """Settle every training of the finale whose coordinator is dead: by its report, or charged by its charge file."""
+    """Settle every training of the finale whose coordinator is dead: by its report, or as interrupted."""
+    beats = Heartbeats.of(store)
     for trial in store.records():
         for seed, one in trial.finale.seeds.items() if trial.finale else ():
             if _is_lost_to_sigterm(one):
                 store.store_seed(
                     trial.number, seed, one._replace(outcome="interrupted", kind=None, reason=None)
                 )
-            if one.is_over or not is_abandoned(store, one.owner, one.seen_at):
+            if one.is_over or not beats.is_abandoned(one.owner, one.seen_at):
                 continue
-            folder = store.seed_folder(trial.number, seed)
+            folder, key = store.seed_folder(trial.number, seed), (trial.number, seed)
             report = reported(store.place(trial.number, seed).report(trial.digest, trial.number))
-            charged = read_charge(folder)
+            charged = read_charge(folder)  # of an earlier version
             if report is not None:
                 earlier = one.earlier_seconds
                 seconds = round(earlier + report.charge.job_seconds, 6)
                 done = result_of(report, trial)._replace(seconds=seconds, earlier_seconds=earlier)
+                store.ledger.settle({key: seconds})
                 store.store_seed(trial.number, seed, done)
                 delete_checkpoint(store.place(trial.number, seed))
                 delete_charge(folder)
-            elif one.outcome == "running" and charged > one.seconds:
-                store.store_seed(trial.number, seed, one._replace(seconds=round(charged, 6)))
+            elif one.outcome == "running":
+                store.ledger.settle({key: None})
+                seconds = round(max(charged, one.seconds), 6)
+                store.store_seed(trial.number, seed, one._replace(outcome="interrupted", seconds=seconds))
 
 
 def _is_lost_to_sigterm(one: SeedResult) -> bool:
@@ -173,10 +179,6 @@ def result_of(trained: TrialReport, searched: Record) -> SeedResult:
     return SeedResult(outcome, epochs, kind=report.kind)._replace(**scores)
 
 
-def _is_abandoned(store: Store, trial: FrozenTrial) -> bool:
-    return is_abandoned(store, trial.user_attrs.get(OWNER), heartbeat_of(trial))
-
-
 def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -> bool:
     """End a trial by its report, if its worker wrote one before the coordinator died. Return whether it did."""
     digest = trial.user_attrs.get(PLAN, {}).get("digest")
@@ -185,7 +187,10 @@ def _finish_from_report(store: Store, config: StudyConfig, trial: FrozenTrial) -
         return False
     live = reopen(store.study, trial)
     network = _network(trial, config)
-    seconds = round(max(report.charge.device_seconds, trial.user_attrs.get(CHARGED, 0.0)), 6)
+    key = (trial.number, None)
+    charged = store.ledger.charges().get(key, trial.user_attrs.get(CHARGED, 0.0))
+    seconds = round(max(report.charge.device_seconds, charged), 6)
+    store.ledger.settle({key: seconds})
     clear(store, finish(live, network, report, config.objectives, config.sampler, seconds))
     return True
 

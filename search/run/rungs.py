@@ -88,7 +88,7 @@ class Rungs:
     def pause(self, trial: ActiveTrial, report: TrialReport) -> list[Record]:
         """Store a trial that pauses at its rung, end paused trials that are too far behind, return their records."""
         trial.is_pausing, trial.paid_seconds = False, self.run.budget.charged[trial.key]
-        trial.paused_record = tell.pause(trial.live, trial.candidate, report)
+        trial.paused_record = tell.pause(trial.live, trial.candidate, report, trial.paid_seconds)
         self.run.history.add(trial.paused_record)
         self.active.enter(trial, State.PAUSED)
         self.run.progress.paused(trial.number)

@@ -52,7 +52,7 @@ class Scheduler:
 
     def next_up(self) -> int | None:
         """Return the paused trial that a free slot should resume."""
-        if self.run.budget.is_empty() or self.run.stop_asked():
+        if self.run.budget.is_empty() or self.run.stop_asked() or self.limits.is_reached():
             return None
         is_closing = not self.active.running() and self.limits.reason_to_stop() is not None
         return self.rungs.promotion.next_up(is_closing)
@@ -78,6 +78,12 @@ class Scheduler:
         assert self.limits.screener is not None
         rows, seconds = self.limits.screener.unmeasured(number)
         self.screened(Screened(number, tuple(rows), seconds), pool)
+
+    def is_decided(self) -> bool:
+        """Whether a trial has reached the target of the study, here or, looked up at times, at another coordinator."""
+        if self.run.config.until and self.limits.peers.is_due():
+            self.update()
+        return self.limits.is_reached()
 
     def update(self) -> None:
         """Read the trials of other coordinators, and take over those that a dead one left."""
@@ -119,7 +125,7 @@ class Scheduler:
         """Begin the trial of a suggestion, perhaps screened; None where the trial is not to be trained now."""
         admitted = self.admission.admit(suggestion, screened)
         if screened:
-            self.run.budget.charge((admitted.number, None), screened.charged_seconds)
+            self.run.budget.charge_screening(admitted.number, screened.charged_seconds)
         if isinstance(admitted, Record):
             self.end_untrained(admitted)
             return None
@@ -151,7 +157,7 @@ class Scheduler:
         trial.curve_stored_at = time.monotonic()  # the curve of a short trial is not stored while it runs
         if self.run.store.shared:
             trial.live.set_attr(SHARE, job.charged_share)
-        self.run.budget.start(trial, trial.paid_seconds)
+        self.run.budget.start(trial, trial.paid_seconds, slot.setup.device, job.limit_seconds())
         pool.give(slot, job)
         self.run.progress.began(trial.number, trial.candidate.params, trial.candidate.macs)
 

@@ -78,8 +78,8 @@ def finish(
     return _end(trial, "COMPLETE", result, values)
 
 
-def pause(trial: LiveTrial, candidate: Candidate, trained: TrialReport) -> Record:
-    """Store the result so far of a trial that pauses at a rung."""
+def pause(trial: LiveTrial, candidate: Candidate, trained: TrialReport, seconds: float) -> Record:
+    """Store the result so far of a trial that pauses at a rung. seconds: device seconds charged."""
     report = trained.report
     result = {
         "outcome": "paused",
@@ -87,6 +87,7 @@ def pause(trial: LiveTrial, candidate: Candidate, trained: TrialReport) -> Recor
         "epochs": report.epochs,
         "planned_epochs": report.recipe["epochs"],
         "metrics": _metrics(candidate, trained),
+        "seconds": seconds,
     }
     trial.set_attr(RESULT, result)
     return trial.read()
@@ -105,6 +106,7 @@ def drop(trial: LiveTrial, paused_record: Record) -> Record:
         "epochs": paused_record.epochs,
         "planned_epochs": paused_record.planned_epochs,
         "metrics": dict(paused_record.metrics),
+        "seconds": paused_record.search_seconds,
     }
     return _end(trial, "PRUNED", result)
 

@@ -58,7 +58,13 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
     try:
         try:
             return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
-        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+        except (
+            sqlalchemy.exc.IntegrityError,
+            sqlalchemy.exc.ProgrammingError,
+            sqlalchemy.exc.OperationalError,
+        ):
+            if not makes_tables:
+                raise
             time.sleep(1.0)  # another coordinator is making the tables
             return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
     except ImportError as error:

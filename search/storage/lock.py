@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,20 @@ def hold(path: Path, what: str) -> Iterator[None]:
             file_lock.unlock(file)
     finally:
         os.close(file)
+
+
+def lock_of(file: Path, study: str) -> Path:
+    """Return the lock file of a study in an SQLite file: each study of a file has its own."""
+    is_own = (file.parent.name, file.name) == (
+        study,
+        "study.db",
+    )  # the file of one study, in the study's folder
+    return file.with_name(f"{file.name}.lock" if is_own else f"{file.name}.{study}.lock")
+
+
+def is_in_use(file: Path) -> bool:
+    """Whether a living process holds the lock of any study in an SQLite file."""
+    return any(is_held(path) for path in file.parent.glob(f"{escape(file.name)}*.lock"))
 
 
 def is_held(path: Path) -> bool:

@@ -21,7 +21,9 @@ GENOME = "genome"  # canonical text
 SEARCHED = "recipe"  # {"key": value} of the recipe, where the study searches some of it
 PLAN = "plan"  # digest, params, macs, memory_bytes, depth
 RESULT = "result"  # outcome, kind, reason, metrics, epochs, reused, inherited, seconds
-CHARGED = "charged_seconds"  # device seconds charged so far; superseded by the seconds of a result
+CHARGED = (
+    "charged_seconds"  # device seconds charged so far, of trials of earlier versions, which had no ledger
+)
 RUNGS = "rungs"  # {"epoch": score at that rung, higher is better}
 CURVE = (
     "curve"  # {"epoch": accuracy or loss on the validation images}, stored from time to time during training
@@ -148,8 +150,11 @@ class StoredTrial(Protocol):
     def constraints(self) -> Mapping[str, float]: ...
 
 
-def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
-    """Return the record of a trial; fields that another program did not store have their defaults."""
+def record(trial: StoredTrial, finale: SeedResults | None = None, charged: float | None = None) -> Record:
+    """Return the record of a trial; fields that another program did not store have their defaults.
+
+    charged: what the ledger has of the trial without its finale; None where an earlier version charged it.
+    """
     attrs = trial.user_attrs
     plan, result = attrs.get(PLAN, {}), attrs.get(RESULT, {})
     return Record(
@@ -167,7 +172,7 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         reused=result.get("reused"),
         epochs=result.get("epochs"),
         planned_epochs=result.get("planned_epochs"),
-        seconds=float(result.get("seconds", attrs.get(CHARGED, 0.0))) + (finale.seconds if finale else 0.0),
+        seconds=_charged(charged, attrs, result) + (finale.seconds if finale else 0.0),
         metrics=result.get("metrics", {}),
         rungs={int(epoch): score for epoch, score in attrs.get(RUNGS, {}).items()},
         curve={int(epoch): value for epoch, value in attrs.get(CURVE, {}).items()},
@@ -181,6 +186,10 @@ def record(trial: StoredTrial, finale: SeedResults | None = None) -> Record:
         latency=MeasuredLatency.of_json(attrs.get(LATENCY)),
         finale=None if finale is None else _with_search(finale, result),
     )
+
+
+def _charged(ledger: float | None, attrs: Mapping[str, Any], result: Mapping[str, Any]) -> float:
+    return float(result.get("seconds", attrs.get(CHARGED, 0.0))) if ledger is None else ledger
 
 
 def _with_search(finale: SeedResults, result: Mapping[str, Any]) -> SeedResults:

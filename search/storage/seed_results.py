@@ -10,10 +10,12 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from search.objective import Objective
 
+NOTHING: Mapping[tuple[int, int | None], float] = MappingProxyType({})
 KEY = re.compile(r"finale:(\d+):(\d+)")
 
 
@@ -147,10 +149,17 @@ def seed_key(number: int, seed: int) -> str:
     return f"finale:{number}:{seed}"
 
 
-def read_seed_results(attrs: Mapping[str, Any]) -> dict[int, SeedResults]:
-    """Read the results of the finale from the attributes of a study; they are by the number of the trial."""
+def read_seed_results(
+    attrs: Mapping[str, Any], charges: Mapping[tuple[int, int | None], float] = NOTHING
+) -> dict[int, SeedResults]:
+    """Read the results of the finale from the attributes of a study; they are by the number of the trial.
+
+    charges: what the ledger has of each trial and seed; what it does not have, an earlier version charged.
+    """
     found: dict[int, dict[int, SeedResult]] = {}
     for name, stored in attrs.items():
         if match := KEY.fullmatch(name):
-            found.setdefault(int(match[1]), {})[int(match[2])] = SeedResult(**stored)
+            number, seed, one = int(match[1]), int(match[2]), SeedResult(**stored)
+            paid = charges.get((number, seed), one.seconds)
+            found.setdefault(number, {})[seed] = one._replace(seconds=paid)
     return {number: SeedResults(dict(sorted(seeds.items()))) for number, seeds in found.items()}

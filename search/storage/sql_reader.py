@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
 from search.storage.connect import FIXED, connecting, first_line, is_fixed, sqlite_file, without_password
+from search.storage.ledger import Sums, read_sums
+from search.storage.ledger_table import TABLE
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -85,6 +87,15 @@ def study_attrs(ask: Query, study: int) -> dict[str, Any]:
     """Return the user attributes of a study."""
     rows = ask(f"SELECT a.key, a.value_json FROM study_user_attributes a WHERE a.study_id = {study}")
     return {key: json.loads(value) for key, value in rows}
+
+
+def ledger_sums(ask: Query, url: str, study: int) -> Sums:
+    """Return what the ledger of a study sums up to; nothing where an earlier version made the study."""
+    if sqlite_file(url) is None:
+        found = ask(f"SELECT to_regclass('{TABLE}') IS NOT NULL")[0][0]
+    else:
+        found = ask(f"SELECT count(*) FROM sqlite_master WHERE name = '{TABLE}'")[0][0]
+    return read_sums(ask, study) if found else Sums({}, ())
 
 
 def read(ask: Query, study: int, known: Mapping[int, TrialRow]) -> dict[int, TrialRow]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,10 +22,12 @@ from search.storage.connect import (
     storage_to_write,
     use_write_ahead_log,
 )
-from search.storage.lock import hold, holder
+from search.storage.damage import check_whole, damage_of
+from search.storage.ledger import Ledger
+from search.storage.lock import hold, holder, lock_of
 from search.storage.place import Place
 from search.storage.record import Record, record
-from search.storage.seed_results import SeedResult, read_seed_results, seed_key
+from search.storage.seed_results import SeedResult, SeedResults, read_seed_results, seed_key
 
 if TYPE_CHECKING:
     import optuna
@@ -50,6 +53,13 @@ class Store:
     # where all machines reach weights and checkpoints; None where each machine has its own
     artifacts: Artifacts | None = None
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The charges of the study."""
+        from search.storage.transactions import database_storage
+
+        return Ledger(database_storage(self.study), self.study._study_id)
+
     def close(self) -> None:
         """Close the connections to the database; the next query opens a connection again."""
         from search.storage.transactions import database_storage
@@ -58,8 +68,15 @@ class Store:
 
     def records(self) -> list[Record]:
         """Return every trial of the study, by number."""
-        finales = read_seed_results(self.study.user_attrs)
-        return [record(t, finales.get(t.number)) for t in self.study.get_trials(deepcopy=False)]
+        with damage_of(self.name):
+            charges = self.ledger.charges()
+            finales = read_seed_results(self.study.user_attrs, charges)
+            trials = self.study.get_trials(deepcopy=False)
+            return [record(t, finales.get(t.number), charges.get((t.number, None))) for t in trials]
+
+    def seed_results(self) -> dict[int, SeedResults]:
+        """Return the results of the finale, by the number of the trial."""
+        return read_seed_results(self.study.user_attrs, self.ledger.charges())
 
     def store_seed(self, number: int, seed: int, result: SeedResult) -> None:
         """Store the result of retraining the network of a trial with one seed."""
@@ -98,6 +115,8 @@ class Claim(NamedTuple):
 def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
     """Hold the lock of a study while the block runs: an embedded study (SQLite) has one coordinator.
 
+    Other studies in the same file have other locks, and run beside it.
+
     A study on a database server has no lock and any number of coordinators. Raises StudyError where the lock is held.
     """
     folder = runs / name
@@ -106,7 +125,7 @@ def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
     if file is None:
         yield Claim(name, folder, str(url), shared=True)
         return
-    with hold(file.with_name(file.name + ".lock"), f"study {name}"):
+    with hold(lock_of(file, name), f"study {name}"):
         yield Claim(name, folder, sqlite_url(file), shared=False)
 
 
@@ -116,10 +135,14 @@ def open_to_run(claimed: Claim, directions: Sequence[str], identity: Mapping[str
     Raises StudyError where the storage cannot be used, or has a study of that name with other directions.
     """
     if (file := sqlite_file(claimed.url)) is not None:
+        if file.is_file():
+            check_whole(file, claimed.name)
         use_write_ahead_log(file)
-    with reading(claimed.url, "used"):
-        study = _open(claimed, directions, identity)
-    return Store(claimed.name, claimed.folder, study, claimed.shared)
+    with reading(claimed.url, "used"), damage_of(claimed.name):
+        study, is_new = _open(claimed, directions, identity)
+        store = Store(claimed.name, claimed.folder, study, claimed.shared)
+        store.ledger.make(is_new)
+    return store
 
 
 def open_to_read(name: str, runs: Path, url: str | None = None) -> Store:
@@ -160,7 +183,7 @@ def open_to_write(
 
 def _check_machine(name: str, file: Path) -> None:
     """Refuse to write to an SQLite file that another machine writes: two machines cannot share its write-ahead log."""
-    held = holder(file.with_name(file.name + ".lock"))
+    held = holder(lock_of(file, name))
     if held is not None and held.host not in ("", socket.gethostname()):
         raise StudyError(
             f"study {name} is being run by {held.description}; it can be changed on that machine only"
@@ -177,7 +200,9 @@ def _found(
     file = sqlite_file(place)
     if file is not None and not file.is_file():
         raise StudyError(f"no study {name} in {runs}{_known(runs)}; name its folder with --runs")
-    with reading(place):
+    if file is not None:
+        check_whole(file, name)
+    with reading(place), damage_of(name):
         try:
             study = optuna.load_study(study_name=name, storage=opened(place))
         except KeyError:
@@ -197,7 +222,10 @@ def check_format(attrs: Mapping[str, Any], name: str) -> None:
         )
 
 
-def _open(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]) -> optuna.Study:
+def _open(
+    claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]
+) -> tuple[optuna.Study, bool]:
+    """Return the study, and whether it is new."""
     import optuna
     from optuna.study import StudyDirection
 
@@ -228,7 +256,7 @@ def _open(claimed: Claim, directions: Sequence[str], identity: Mapping[str, Any]
             f"study {name} has the directions {', '.join(found)} in its storage and "
             f"{', '.join(directions)} in its file; put the objectives back, or rename the study"
         )
-    return study
+    return study, is_new
 
 
 def _wait_for_identity(study: optuna.Study, shared: bool) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import json
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
@@ -22,8 +22,10 @@ from search.storage.patience import be_patient, repeats_lost
 if TYPE_CHECKING:
     import optuna
     from optuna.storages._rdb import models
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+T = TypeVar("T")
 
 TOKEN = "genome_made"  # system attribute of a trial on a server: tells a trial that is made again from another one
 
@@ -49,6 +51,7 @@ TOKEN = "genome_made"  # system attribute of a trial on a server: tells a trial 
     "get_trial",
     "_get_trials",
     "end_trial",
+    "transact",
 )
 class DatabaseStorage(RDBStorage):
     """Optuna's RDBStorage; it stores the attributes of a new trial, and the end of a trial, in one go each.
@@ -65,6 +68,23 @@ class DatabaseStorage(RDBStorage):
         """Wait from now on for a server that restarts."""
         be_patient(self.engine)
         self.is_patient = True
+
+    def transact(self, work: Callable[[Connection], T], is_quick: bool = False) -> T:
+        """Return what `work` returns, done in one transaction; where the connection is lost it is done again.
+
+        is_quick: an SQLite file need not be synchronised with the disk; a kill loses nothing, a loss of power may.
+        """
+        with self.engine.connect() as connection:
+            if is_quick:
+                connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+            try:
+                found = work(connection)
+                connection.commit()
+            finally:
+                if is_quick:
+                    connection.rollback()
+                    connection.exec_driver_sql("PRAGMA synchronous=FULL")
+        return found
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None

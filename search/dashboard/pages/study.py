@@ -71,6 +71,7 @@ def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "finale_seconds": _finale_seconds(snapshot),
         "test": test_result(snapshot),
         "highest": _highest(snapshot),
+        "budget": snapshot.statement.to_json(),
     }
 
 

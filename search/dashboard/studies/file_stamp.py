@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.storage.connect import sqlite_file
-from search.storage.lock import is_held
+from search.storage.lock import is_in_use
 
 SETTLED_SECONDS = 2.0  # a file whose last write is older gets another time stamp by its next write
 
@@ -30,7 +30,7 @@ def storage_stamp(url: str) -> StorageStamp | None:
     None where a process writes at present, where the last write is too recent, and for another kind of storage.
     """
     file = sqlite_file(url)
-    if file is None or is_locked(file):
+    if file is None or is_in_use(file):
         return None
     stamps = tuple(_stamp(one) for one in (file, file.with_name(file.name + "-wal")))
     newest = max((stamp.changed for stamp in stamps if stamp is not None), default=0) / 1e9
@@ -44,11 +44,6 @@ def file_identity(url: str) -> tuple[int, ...] | None:
         return ()
     found = _stamp(file)
     return (found.device, found.node) if found else None
-
-
-def is_locked(file: Path) -> bool:
-    """Return whether a coordinator holds the lock of an SQLite storage."""
-    return is_held(file.with_name(file.name + ".lock"))
 
 
 def _stamp(file: Path) -> FileStamp | None:

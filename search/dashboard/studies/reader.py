@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from search.config.checks import NAME
 from search.config.read import parse_study
 from search.dashboard.studies.background import BackgroundTask
 from search.dashboard.studies.errors import NotFound, StillReading
-from search.dashboard.studies.file_stamp import StorageStamp, file_identity, is_locked, storage_stamp
+from search.dashboard.studies.file_stamp import StorageStamp, file_identity, storage_stamp
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.study_attrs import StudyAttrs
 from search.dashboard.studies.trial_view import TrialView, trial_view
@@ -19,12 +21,24 @@ from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.connect import sqlite_file, sqlite_url
 from search.storage.data_facts import FACTS_ATTR, with_stored_shape
+from search.storage.ledger import Sums
+from search.storage.lock import is_held, lock_of
+from search.storage.record import OWNER
 from search.storage.seed_results import SeedResults, read_seed_results
 from search.storage.study import TEXT_ATTR, check_format
 
 LOCK_SECONDS = 2.0  # after which a page reports that a storage is locked
 
 Summary = dict[str, Any]
+
+
+class Stored(NamedTuple):
+    """What is stored of a trial."""
+
+    row: sql_reader.TrialRow
+    finale: SeedResults | None
+    charged: float | None  # what the ledger has of it, without its finale
+    seen_at: float | None  # the last heartbeat of the coordinator that runs it
 
 
 class StudyReader:
@@ -41,7 +55,8 @@ class StudyReader:
         self._identity: tuple[int, ...] | None = None  # of the file that was read
         self._id: int | None = None  # Optuna's key of the study
         self._rows: dict[int, sql_reader.TrialRow] = {}
-        self._known: dict[int, tuple[sql_reader.TrialRow, SeedResults | None, TrialView]] = {}
+        self._known: dict[int, tuple[Stored, TrialView]] = {}
+        self._sums = Sums({}, ())
         self._last: Snapshot | None = None
         self._stored: tuple[str, Any] = ("", None)  # text of the study, facts of its images
         self._summary: tuple[StorageStamp, Summary] | None = None
@@ -95,15 +110,17 @@ class StudyReader:
         if config is None or stored != self._stored:
             config = with_stored_shape(parse_study(stored[0], f"{self.name} as begun"), attrs)
             self._stored = stored
-        is_new = self._take(read_seed_results(attrs)) or config is not (self._last and self._last.config)
+        is_new = self._take(_finales(attrs, self._sums)) or config is not (self._last and self._last.config)
         is_running = self._is_running()
         study_attrs = StudyAttrs.of_attrs(attrs)
         is_new |= is_running != (self._last and self._last.is_running)
         if self._last is None or is_new or study_attrs != self._last.attrs:
-            trials = tuple(self._known[key][2] for key in sorted(self._known))
+            trials = tuple(self._known[key][1] for key in sorted(self._known))
             folder = self._runs / self.name if NAME.fullmatch(self.name) else None
             began = self._run_began()
-            self._last = Snapshot(self.name, config, trials, is_running, folder, study_attrs, began)
+            self._last = Snapshot(
+                self.name, config, trials, is_running, folder, study_attrs, began, self._sums
+            )
         return self._last
 
     def _read(self) -> dict[str, Any]:
@@ -120,6 +137,7 @@ class StudyReader:
                     f"study {self.name} has no metadata yet: it is just starting, or was killed while starting"
                 )
             self._rows |= sql_reader.read(ask, study, self._rows)
+            self._sums = sql_reader.ledger_sums(ask, self._url, study)
         self._identity = identity
         return attrs
 
@@ -136,12 +154,15 @@ class StudyReader:
 
     def _take(self, finales: Mapping[int, SeedResults]) -> bool:
         """Make views of the trials that were read; return whether a trial has changed."""
-        is_new = False
+        is_new, seen = False, self._sums.heartbeats()
         for row in self._rows.values():
-            finale, known = finales.get(row.number), self._known.get(row.number)
-            if known is not None and known[1] == finale and (known[0] is row or known[0] == row):
+            known = self._known.get(row.number)
+            seen_at = None if row.state.is_finished() else seen.get(row.user_attrs.get(OWNER, ""))
+            charged = self._sums.charges.get((row.number, None))
+            stored = Stored(row, finales.get(row.number), charged, seen_at)
+            if known is not None and known[0] == stored:
                 continue
-            self._known[row.number] = row, finale, trial_view(row, finale)
+            self._known[row.number] = stored, trial_view(*stored)
             is_new = True
         return is_new
 
@@ -149,11 +170,25 @@ class StudyReader:
         """Whether a coordinator is alive: it holds the lock of an SQLite storage, or has a trial on a shared one."""
         file = sqlite_file(self._url)
         if file is not None:
-            return is_locked(file)
-        return any(trial.is_active for _, _, trial in self._known.values())
+            return is_held(lock_of(file, self.name))
+        return any(trial.is_active(time.time()) for _, trial in self._known.values())
 
     def _run_began(self) -> float | None:
         """Unix seconds at which a coordinator last took the lock of an SQLite storage."""
         file = sqlite_file(self._url)
-        lock = file and file.with_name(file.name + ".lock")
+        lock = file and lock_of(file, self.name)
         return lock.stat().st_mtime if lock and lock.is_file() else None
+
+
+def _finales(attrs: Mapping[str, Any], sums: Sums) -> dict[int, SeedResults]:
+    """Return the results of the finale; a seed that is trained shows a heartbeat by the metering of its charge."""
+    seen, found = sums.heartbeats(), read_seed_results(attrs, sums.charges)
+    for number, results in found.items():
+        seeds = {
+            seed: one._replace(seen_at=max(one.seen_at or 0.0, seen.get(one.owner or "", 0.0)))
+            if one.outcome == "running" and one.owner
+            else one
+            for seed, one in results.seeds.items()
+        }
+        found[number] = replace(results, seeds=seeds)
+    return found

@@ -21,6 +21,8 @@ from search.dashboard.studies.trial_query import column_value
 from search.dashboard.studies.trial_view import TrialView
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.results.ranking import front
+from search.results.statement import Statement, statement
+from search.storage.ledger import Sums
 from search.storage.record import Record
 
 WHOLE = ("done", "cut")  # outcomes of trials that were trained to their end
@@ -46,6 +48,7 @@ class Snapshot:
     folder: Path | None  # holds the reports of the trials; None where the study's name is no folder's name
     attrs: StudyAttrs = field(default_factory=StudyAttrs)
     run_began: float | None = None  # unix seconds, where a lock tells
+    sums: Sums = field(default_factory=lambda: Sums({}, ()))  # of its ledger
     # differs from the mark of every other snapshot, also of those of other servers
     mark: str = field(default_factory=lambda: f"{next(_marks):x}", compare=False)
 
@@ -82,6 +85,11 @@ class Snapshot:
     def spent_seconds(self) -> float:
         """Device seconds that the study has used."""
         return sum(r.seconds for r in self.records)
+
+    @cached_property
+    def statement(self) -> Statement:
+        """What the study has spent, has reserved and has left."""
+        return statement(self.config, self.records, self.sums)
 
     @cached_property
     def outcomes(self) -> Mapping[str, int]:

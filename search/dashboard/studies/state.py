@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from search.config.study import StudyConfig
+from search.results import target
 from search.run.budget import SMALLEST_SHARE
 from search.storage.record import Record
 
@@ -21,6 +22,8 @@ def study_state(config: StudyConfig, records: Sequence[Record], is_running: bool
     """Return the state of a study."""
     if is_running:
         return StudyState("running", "the search is running")
+    if (found := target.reached(records, config)) is not None:
+        return StudyState("finished", target.sentence(found, config))
     counted = sum(record.is_counted for record in records)
     if config.trials is not None and counted >= config.trials:
         return StudyState("finished", f"all {config.trials} trials were made")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,16 +36,15 @@ class TrialView:
         _, _, nodes = (self.record.genome or "").partition("\nnodes:\n")
         return frozenset(_OP.findall(nodes))
 
-    @property
-    def is_active(self) -> bool:
-        """Whether a coordinator on a shared storage works on the trial now, or did a moment ago."""
+    def is_active(self, now: float) -> bool:
+        """Whether a coordinator on a shared storage works on the trial now, or did a moment ago. now: unix seconds."""
         finale = self.record.finale.seeds.values() if self.record.finale else ()
-        if any(one.outcome == "running" and not is_gone(one.owner, one.seen_at) for one in finale):
+        if any(one.outcome == "running" and not is_gone(one.owner, one.seen_at, now) for one in finale):
             return True
         last = max((moment.timestamp() for moment in (self.began, self.ended) if moment), default=0.0)
-        if self.owner is None or (self.ended is not None and time.time() - last > BETWEEN_SECONDS):
+        if self.owner is None or (self.ended is not None and now - last > BETWEEN_SECONDS):
             return False
-        return not is_gone(self.owner, max(self.sign or 0.0, last))
+        return not is_gone(self.owner, max(self.sign or 0.0, last), now)
 
     @property
     def outcome(self) -> str:
@@ -77,7 +75,15 @@ class TrialView:
         return value
 
 
-def trial_view(trial: TrialRow, finale: SeedResults | None) -> TrialView:
-    """Return the view of a trial of the storage."""
+def trial_view(
+    trial: TrialRow, finale: SeedResults | None, charged: float | None = None, seen_at: float | None = None
+) -> TrialView:
+    """Return the view of a trial of the storage.
+
+    charged: what the ledger has of the trial without its finale. seen_at: the last heartbeat of its coordinator.
+    """
     sign, owner = trial.user_attrs.get(SEEN_AT), trial.user_attrs.get(OWNER)
-    return TrialView(record(trial, finale), trial.datetime_start, trial.datetime_complete, sign, owner)
+    sign = max(filter(None, (sign, seen_at)), default=None)
+    return TrialView(
+        record(trial, finale, charged), trial.datetime_start, trial.datetime_complete, sign, owner
+    )

@@ -88,10 +88,14 @@ def test_a_study_from_the_command_line(
     assert "the best network is in runs/tiny/best" in said.out
 
     listed = command("best", "tiny", "--json")
-    front = json.loads(listed.out)
+    told = json.loads(listed.out)
+    front, budget = told["trials"], told["budget"]
+    assert budget["spent_seconds"] > 0 and (budget["left_seconds"], budget["reserved_seconds"]) == (None, 0)
+    assert {(one["phase"], one["device"]) for one in budget["by"]} == {("search", "cpu")}
     assert front[0]["outcome"] == "done" and front[0]["values"][0] == front[0]["metrics"]["accuracy"]
-    assert len(json.loads(command("best", "tiny", "--all", "--json").out)) == 3
-    assert command("best", "tiny.yaml").out.startswith("trial  accuracy")
+    assert len(json.loads(command("best", "tiny", "--all", "--json").out)["trials"]) == 3
+    table = command("best", "tiny.yaml").out
+    assert table.startswith("trial  accuracy") and "of device time spent" in table
 
     number = front[0]["number"]
     shown = json.loads(command("show", f"tiny#{number}", "--json").out)
@@ -120,7 +124,7 @@ def test_the_finale_from_the_command_line(
     assert "all 3 trials were made; the finale is over; 3 trials: " in said.out
     table = command("best", "tiny").out
     assert table.startswith("trial  accuracy over seeds  accuracy")
-    first, *_ = json.loads(command("best", "tiny", "--json").out)
+    first, *_ = json.loads(command("best", "tiny", "--json").out)["trials"]
     assert set(first["finale"]["seeds"]) == {"1", "2"}
     by_seed = {int(seed): one["accuracy"] for seed, one in first["finale"]["seeds"].items()}
     every = [first["finale"]["search"]["accuracy"], *by_seed.values()]
@@ -145,7 +149,7 @@ def test_the_finale_from_the_command_line(
         assert report["accuracy"]["valid"] == accuracy
     said = command("export", of, "--to", "other", "--weights", "last")
     assert said.status == 2 and "'last'" in said.err and "finale" in said.err
-    listed = json.loads(command("best", "tiny", "--all", "--json").out)
+    listed = json.loads(command("best", "tiny", "--all", "--json").out)["trials"]
     other = next(record["number"] for record in listed if record["finale"] is None)
     said = command("export", f"tiny#{other}", "--to", "other", "--weights", "finale")
     assert said.status == 2 and f"the finale has no weights of trial {other}" in said.err

@@ -45,7 +45,7 @@ def test_what_a_study_found_is_what_the_next_begins_with(
     *shipped, mine = read((tmp_path / "mine.json.gz").read_bytes())
     assert shipped == read(FILE.read_bytes())
     assert mine.data == "tiny" and all(mine.are_drawn)
-    best = json.loads(command("best", "tiny", "--json").out)
+    best = json.loads(command("best", "tiny", "--json").out)["trials"]
     assert max(mine.accuracies) == best[0]["metrics"]["accuracy"]
 
     changes = {**ONE_GOAL, "sampler": {"name": "bayes", "seed": 1}, "trials": 2}

@@ -51,12 +51,12 @@ from search.run.ownership import owner
 
 class Killed(progress.Plain):
     def opened(self, file, store, *told):
-        self.study = store.study
+        self.store, self.study = store, store.study
 
     def tick(self, spent):
         for trial in self.study.get_trials(deepcopy=False):
             attrs, is_running = trial.user_attrs, trial.state.name == "RUNNING"
-            if is_running and attrs.get("owner") == owner() and attrs.get("charged_seconds"):
+            if is_running and attrs.get("owner") == owner() and self.store.ledger.charges().get((trial.number, None)):
                 os.kill(os.getpid(), signal.SIGKILL)
 
 progress.Plain = Killed

@@ -215,7 +215,7 @@ def test_best_show_export_and_train_have_the_recipe(
     command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
 ) -> None:
     assert command("search", written(**SEARCHES, sampler="random", objectives="accuracy")).status == 0
-    (best,) = json.loads(command("best", "tiny", "--json").out)
+    (best,) = json.loads(command("best", "tiny", "--json").out)["trials"]
     assert set(best["recipe"]) == {"lr", "batch"}
     told = f"lr={best['recipe']['lr']:.4g} batch={best['recipe']['batch']}"
     ref = f"tiny#{best['number']}"
@@ -249,7 +249,7 @@ def test_a_study_that_searches_no_recipe_says_nothing_of_one(
     command: Callable[..., Said], written: Callable[..., Path]
 ) -> None:
     assert command("search", written(trials=2)).status == 0
-    records = json.loads(command("best", "tiny", "--all", "--json").out)
+    records = json.loads(command("best", "tiny", "--all", "--json").out)["trials"]
     assert all("recipe" not in one and "-" not in one["digest"] for one in records)
     assert "recipe" not in command("best", "tiny").out + command("show", "tiny#0").out
     assert Recipe(epochs=1, batch=256).to_dict() == search.read_study(written()).plain()["train"]

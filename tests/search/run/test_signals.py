@@ -59,7 +59,9 @@ def ended(command: Command) -> str:
 
 
 def in_training(runs: Path) -> list[int]:
-    return [record.number for record in trials_in(runs) if record.outcome == "running" and record.seconds > 0]
+    return [
+        record.number for record in trials_in(runs) if record.outcome == "running" and record.seconds > 0.5
+    ]
 
 
 def outcomes(records: list[Record]) -> set[str]:

@@ -40,4 +40,4 @@ def test_a_study_is_in_the_folder_that_was_named(tmp_path: Path, name: str) -> N
 def test_the_storage_of_a_study_file_may_be_quoted(tmp_path: Path) -> None:
     with claim("tiny", tmp_path, f"sqlite:///{tmp_path}/all%20of%3F.db") as claimed:
         open_to_run(claimed, ["maximize"], {}).close()
-    assert (tmp_path / "all of?.db").is_file() and (tmp_path / "all of?.db.lock").is_file()
+    assert (tmp_path / "all of?.db").is_file() and (tmp_path / "all of?.db.tiny.lock").is_file()
