@@ -12,7 +12,7 @@ from trainer.data.data import Data
 from trainer.hardware.cache import machine, recall, remember
 from trainer.hardware.meter import synchronize
 from trainer.hardware.modes import seeded, unchanged
-from trainer.hardware.precision import Form, has_bf16, usual
+from trainer.hardware.precision import Form, has_bf16, layouts, usual
 from trainer.loop.loss import exit_loss, exit_weights, exits
 from trainer.recipe import Recipe
 
@@ -34,9 +34,9 @@ def fastest_form(
 ) -> Form:
     """Return the fastest form for a training of so many steps and at most so many seconds, found by a probe.
 
-    A precision or layout in the recipe is used as it is. The result is cached for this network, batch and machine, so
-    that the same training has the same form again. The module, which must be on the device, is laid out in that form
-    and otherwise unchanged.
+    A precision or layout in the recipe is used as it is, if it can be (`trainer.hardware.precision.layouts`). The result
+    is cached for this network, batch and machine, so that the same training has the same form again. The module, which
+    must be on the device, is laid out in that form and otherwise unchanged.
     """
     wanted = usual(module, device, recipe.precision, recipe.layout)
     form = _probed(module, data, recipe, device, wanted, seconds) if steps >= MIN_STEPS else wanted
@@ -47,7 +47,7 @@ def fastest_form(
 def _probed(
     module: nn.Module, data: Data, recipe: Recipe, device: torch.device, wanted: Form, seconds: float | None
 ) -> Form:
-    forms = _forms(wanted, recipe, device)
+    forms = _forms(wanted, recipe, module, device)
     key = f"form {machine(device)} {_signature(module, data, recipe)}"
     known = recall(key)
     if known is not None and Form(*known) in forms:
@@ -62,11 +62,11 @@ def _probed(
     return _best(timed, wanted)
 
 
-def _forms(wanted: Form, recipe: Recipe, device: torch.device) -> list[Form]:
+def _forms(wanted: Form, recipe: Recipe, module: nn.Module, device: torch.device) -> list[Form]:
     """Return the candidates, the usual form first. bf16 in contiguous layout is left out: its kernels are slow."""
-    layouts = ["contiguous", "channels_last"] if recipe.layout == "auto" else [recipe.layout]
+    tried = layouts(module, device) if recipe.layout == "auto" else (wanted.layout,)
     precisions = ["fp32", "bf16"] if recipe.precision == "auto" and has_bf16(device) else [wanted.precision]
-    forms = [Form(precision, layout) for precision in precisions for layout in layouts]
+    forms = [Form(precision, layout) for precision in precisions for layout in tried]
     return [wanted, *(form for form in forms if form not in (wanted, Form("bf16", "contiguous")))]
 
 

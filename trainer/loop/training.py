@@ -13,7 +13,7 @@ from trainer.data.batches import Batch, Epochs, Normalise
 from trainer.data.data import Data
 from trainer.data.residence import placed
 from trainer.hardware.meter import Pace
-from trainer.hardware.precision import Form
+from trainer.hardware.precision import Form, layouts
 from trainer.loop.context import TrainContext
 from trainer.loop.deadline import Deadline
 from trainer.loop.evaluation import Evaluator, Scores
@@ -209,8 +209,10 @@ def _padding(recipe: Recipe, side: int) -> int:
 def _form(module: nn.Module, data: Data, recipe: Recipe, context: TrainContext, stored: Form | None) -> Form:
     """Lay the module out in the form of a checkpoint, or in the fastest one, and return it."""
     if stored is not None:
-        stored.lay_out(module)
-        return stored
+        able = layouts(module, context.device)  # an earlier version may have stored another
+        form = stored if stored.layout in able else stored._replace(layout=able[0])
+        form.lay_out(module)
+        return form
     limit = context.budget.limit()
     steps = recipe.epochs * -(-len(data.train) // recipe.batch)
     context.parts.begin()

@@ -89,7 +89,10 @@ class Recipe:
     precision: str = "auto"
     """`fp32`, `bf16` (autocast), or `auto`: the faster one for this network on this device, found by a probe."""
     layout: str = "auto"
-    """Memory layout of images and kernels: `contiguous`, `channels_last`, or `auto`, found by the same probe."""
+    """Memory layout of images and kernels: `contiguous`, `channels_last`, or `auto`, found by the same probe.
+
+    Networks whose gradient in channels_last is wrong on a CPU are trained as contiguous
+    (`trainer.hardware.precision.layouts`)."""
     compile: str = "auto"
     """Whether to use torch.compile: `always`, `never`, or `auto`: if the remaining steps repay it."""
 

@@ -7,14 +7,18 @@ import pytest
 import torch
 from torch import nn
 
+import genome
 from trainer.data.data import Data
 from trainer.hardware.cache import recall
-from trainer.hardware.precision import Form, laid_out, usual
+from trainer.hardware.precision import Form, laid_out, layouts, usual
 from trainer.loop.precision_probe import fastest_form
 from trainer.recipe import Recipe
 
 CPU = torch.device("cpu")
 Make = Callable[..., nn.Module]
+Layouts = tuple[str, ...]
+RESIDUAL = "{op: residual, in: [stem], stride: 2, width: 8, fit: project}"
+MLPCONV = "{op: mlpconv, in: [stem], kernel: 1, stride: 2, width: 8}"
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,42 @@ Make = Callable[..., nn.Module]
 def test_channels_last_where_it_was_measured_to_pay(module: nn.Module, wanted: str) -> None:
     assert usual(nn.Sequential(module), CPU) == ("fp32", wanted)
     assert usual(module, CPU, "bf16", "contiguous") == ("bf16", "contiguous")
+
+
+@pytest.mark.parametrize(
+    ("layer", "wanted"),
+    [
+        (nn.Conv2d(6, 8, 1, stride=2), ("contiguous",)),
+        (nn.Conv2d(32, 32, 1, stride=(1, 2), groups=8), ("contiguous",)),
+        (nn.Conv2d(6, 8, 1), ("contiguous", "channels_last")),
+        (nn.Conv2d(6, 8, 3, stride=2), ("contiguous", "channels_last")),
+        (nn.Conv2d(16, 8, 1, stride=2), ("contiguous", "channels_last")),
+    ],
+)
+def test_no_layout_in_which_a_gradient_is_wrong(digits: Data, layer: nn.Conv2d, wanted: Layouts) -> None:
+    """Seen: trainings of narrow networks ended in a crash of oneDNN, on processors without AVX-512."""
+    module = nn.Sequential(nn.Conv2d(1, layer.in_channels, 3), layer)
+    assert layouts(module, CPU) == wanted
+    assert layouts(module, torch.device("cuda")) == ("contiguous", "channels_last")
+    for layout in ("auto", "channels_last"):
+        assert usual(module, CPU, layout=layout).layout == wanted[-1]
+        given = Recipe(epochs=100, batch=2, layout=layout)
+        assert fastest_form(module, digits, given, CPU, 2).layout == wanted[-1]
+
+
+def test_the_layers_of_genomes_are_known() -> None:
+    text = """
+genome: narrow
+input: [1, 8, 8]
+classes: 10
+nodes:
+  stem: {op: conv, in: [image], width: 6}
+  BODY
+  out: {op: exit, in: [a]}
+"""
+    for body in ("{op: conv, in: [stem], kernel: 1, stride: 2, width: 8}", RESIDUAL, MLPCONV):
+        module = genome.build(genome.resolve(genome.loads(text.replace("BODY", f"a: {body}"))))
+        assert layouts(module, CPU) == ("contiguous",), body
 
 
 def test_layouts_agree(net: Make) -> None:
