@@ -34,7 +34,7 @@ def fastest_form(
 ) -> Form:
     """Return the fastest form for a training of so many steps and at most so many seconds, found by a probe.
 
-    A precision or layout in the recipe is used as it is, if it can be (`trainer.hardware.precision.layouts`). The result
+    A precision or layout in the recipe is used as it is if it can be (`trainer.hardware.precision.layouts`). The result
     is cached for this network, batch and machine, so that the same training has the same form again. The module, which
     must be on the device, is laid out in that form and otherwise unchanged.
     """
