@@ -237,17 +237,22 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
             search.rungs.adopt(recovered.paused)
             reason = search.over()
             if reason is not None and (stop_asked() or not finale.is_due()):
+                _tell(search.retention.told(), progress)
                 return plan.ending(reason)
             with worker_pool(setups(config, study.runs, data, slots.devices), engine) as pool:
                 loop = Loop(pool, budget, progress, stop_asked, study.grace_seconds)
                 reason = reason or loop.run(search)
-                if told := search.retention.told():
-                    progress.said(told)
+                _tell(search.retention.told(), progress)
                 if not stop_asked() and finale.is_due():
                     _retrain(finale, loop)
             return plan.ending(reason)
         finally:
             search.give_up()
+
+
+def _tell(sentence: str, progress: Progress) -> None:
+    if sentence:
+        progress.said(sentence)
 
 
 def _retrain(finale: FinaleWork, loop: Loop) -> None:

@@ -140,6 +140,21 @@ def test_a_rule_that_comes_later_and_what_a_kill_left(run: Callable[..., Result]
     assert len(trials_in(tmp_path / "runs")) == 4
 
 
+def test_a_stricter_rule_says_what_it_removed_where_nothing_is_left_to_train(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    run(objectives="accuracy", trials=3)
+    said: list[str] = []
+
+    class Heard(Silent):
+        def said(self, line: str) -> None:
+            said.append(line)
+
+    run(Heard(), objectives="accuracy", trials=3, keep={"front": "none", "top": 0})
+    assert len(with_weights(tmp_path / "runs")) == 1
+    assert any(line.startswith("removed the weights of 2 trials, ") for line in said), said
+
+
 def test_weights_of_the_finale_take_the_place_of_removed_ones(
     run: Callable[..., Result], command: Callable[..., Said], tmp_path: Path
 ) -> None:
