@@ -129,12 +129,14 @@ def objectives(value: Any) -> Any:
 
 
 def until(value: Any) -> Any:
-    """Refuse targets that are no numbers."""
+    """Refuse targets that are no numbers, and shares that no network has, such as percent."""
     if not isinstance(value, dict) or not value:
         raise ValueError("must be a mapping of objectives to values, such as {accuracy: 0.99}")
     for name, target in value.items():
         if isinstance(target, bool) or not isinstance(target, int | float) or not math.isfinite(target):
             raise ValueError(f"has {name}: {shown(repr(target))}; a target is a number, such as 0.99")
+        if name in MEASURES and MEASURES[name].perfect == 1.0 and not 0 < target <= 1:
+            raise ValueError(f"has {name}: {target:g}; it is a share above 0, at most 1, such as 0.99")
     return {str(name): float(target) for name, target in value.items()}
 
 

@@ -42,6 +42,8 @@ def test_a_target_is_reached_by_one_trial() -> None:
     [
         ({"loss": 0.1}, "until has loss, which is no objective of the study; it may have accuracy, macs"),
         ({"accuracy": "high"}, "a target is a number"),
+        ({"accuracy": 90}, "until has accuracy: 90; it is a share above 0, at most 1, such as 0.99"),
+        ({"accuracy": -0.1}, "it is a share above 0, at most 1"),
         ({"accuracy": float("nan")}, "is not a finite number"),
         (0.99, "must be a mapping of objectives to values"),
     ],
@@ -65,7 +67,7 @@ def test_a_target_ends_the_search_and_another_one_goes_on(
     assert "trial 0 reached the target" in command("best", "tiny").out
     page = client(tmp_path / "runs").get("/study/tiny").text
     assert "finished" in page and "trial 0 reached the target" in page
-    again = run(**changes, until={"accuracy": 1.1})
+    again = run(**changes, until={"accuracy": 1.0})
     assert [record.outcome for record in again.records] == ["done", "done"]
 
 
