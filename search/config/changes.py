@@ -63,8 +63,8 @@ def check_same(stored: StudyConfig, now: StudyConfig) -> None:
     if before != after:
         raise StudyError(
             f"{now.source.path} is no longer the study {now.name} that was begun; put it back, or give it another "
-            "name (only budget, trials, until, epochs, finale, keep, references, experience, workers, device and "
-            "start may change):\n"
+            "name (only budget, trials, until, epochs, finale, keep, artifacts, references, experience, workers, "
+            "device, engine and start may change):\n"
             f"{_shown(before, after)}"
         )
 

@@ -453,6 +453,8 @@ def test_what_may_grow_under_a_study() -> None:
     begun = grown(budget={"device_time": 60, "per_trial": 5})
     check_same(begun, grown(budget={"device_time": 61, "per_trial": "1m"}, workers=1, trials=60))
     check_same(begun, grown(budget={"device_time": 60}, trials=None, device="auto"))
+    with pytest.raises(StudyError, match=r"artifacts, .* engine and start may change"):
+        check_same(begun, grown(sampler="nsga2"))
     check_same(begun, grown(budget={"device_time": 60, "per_trial": 5}, finale={"seeds": 5}))
     check_same(begun, grown(budget={"device_time": 60, "per_trial": 5}, train={"epochs": 3, "batch": 256}))
 
