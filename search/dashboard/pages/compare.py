@@ -17,7 +17,7 @@ from search.dashboard.pages.study import row
 from search.dashboard.pages.trial import trial_of
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.score import Score, scored
-from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.snapshot import WHOLE, Snapshot
 from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
@@ -103,7 +103,11 @@ def _costs(snapshot: Snapshot, trials: Sequence[TrialView]) -> list[dict[str, An
         values = [_value(trial, name) for trial in trials]
         if any(value is not None for value in values):
             is_luck = name == goal and has_means  # the means say which is better
-            best = _best(values, ways[name], name not in NEITHER and not is_luck)
+            best = _best(
+                _of_whole(trials, values) if name == "seconds" else values,
+                ways[name],
+                name not in NEITHER and not is_luck,
+            )
             title = f"{name} in the search (one score)" if is_luck else name
             made.append({"name": title, "measure": name, "values": values, "best": best})
     return made
@@ -120,6 +124,11 @@ def _value(trial: TrialView, name: str) -> float | None:
     if name == "seconds":  # without the finale: only the best trials have one
         return trial.record.search_seconds
     return trial.record.epochs if name == "epochs" else trial.metric(name)
+
+
+def _of_whole(trials: Sequence[TrialView], values: Sequence[float | None]) -> list[float | None]:
+    """The values of trials that were trained to their end: one that failed early is not the faster."""
+    return [value if trial.outcome in WHOLE else None for trial, value in zip(trials, values, strict=True)]
 
 
 def _best(values: Sequence[float | None], way: str, counts: bool = True) -> list[bool]:

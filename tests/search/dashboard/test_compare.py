@@ -66,6 +66,15 @@ def test_costs_have_the_best_of_each_row_marked(runs: Path) -> None:
     assert page.count('aria-label="the best"') == sum(sum(best) for _, best in again.values())
 
 
+def test_a_trial_that_failed_early_is_not_marked_as_the_fastest(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store, seconds=3.0)
+    add(store, "failed", None, seconds=0.2, plan={"digest": "a" * 32})
+    add(store, seconds=2.0, plan={"digest": "b" * 32})
+    found = rows(client(tmp_path).get("/study/tiny/compare.json?trial=0&trial=1&trial=2").json())
+    assert found["seconds"] == ([3.0, 0.2, 2.0], [False, False, True])
+
+
 def test_learning_curves_are_overlaid(tmp_path: Path) -> None:
     digests = {0: "a" * 32, 1: "b" * 32}
     store = begin(tmp_path, "two")
