@@ -10,7 +10,7 @@ from typing import Any
 
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import METRICS, Query, QueryError, column_value
-from search.dashboard.studies.trial_view import TrialView
+from search.dashboard.studies.trial_view import PLANNED, TrialView
 from search.dashboard.web.json_values import json_value
 
 COLUMN = "column"  # parameter of the address, once for each column
@@ -22,6 +22,16 @@ Cell = Callable[[Snapshot, TrialView], Any]
 
 def _metric(name: str) -> Cell:
     return lambda snapshot, trial: column_value(trial, name)
+
+
+def _planned(name: str) -> Cell:
+    """A count that follows from the genome; the storage keeps those of trained networks as floats."""
+
+    def count(snapshot: Snapshot, trial: TrialView) -> int | None:
+        value = column_value(trial, name)
+        return None if value is None else int(value)
+
+    return count
 
 
 def _score(part: str) -> Cell:
@@ -43,7 +53,7 @@ COLUMNS: Mapping[str, Cell] = {
     "mean": _score("value"),
     "deviation": _score("deviation"),
     "seeds": _score("seeds"),
-    **{name: _metric(name) for name in METRICS},
+    **{name: _planned(name) if name in PLANNED else _metric(name) for name in METRICS},
     "epochs": _attribute("epochs"),
     "planned_epochs": _attribute("planned_epochs"),
     "seconds": _metric("seconds"),

@@ -59,6 +59,14 @@ def test_a_text_in_a_cell_is_no_formula_and_keeps_its_commas(tmp_path: Path) -> 
     assert row["genome"].startswith("genome: tiny")
 
 
+def test_counts_are_whole_numbers_whether_the_network_was_trained_or_not(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store, plan={"params": 5_274}, metrics={"accuracy": 0.5, "params": 5_274.0})
+    add(store, "failed", None, plan={"params": 8_858})
+    found = table(client(tmp_path).get("/study/tiny/trials.csv?column=params&sort=number").text)
+    assert [row["params"] for row in found] == ["5274", "8858"]
+
+
 @pytest.mark.parametrize("address", ["trials.csv?column=beauty", "trials.csv?sort=beauty", "trials.json?x=1"])
 def test_what_is_asked_for_wrongly_is_a_sentence(tmp_path: Path, address: str) -> None:
     begin(tmp_path)
