@@ -278,3 +278,9 @@ def test_showing_imports_no_torch(result: Result) -> None:
         cwd=Path(__file__).parents[3],
     )
     assert done.stdout.splitlines() == ["200 200 200 200 200", ""], done.stderr
+
+
+def test_one_trial_and_one_network_are_called_so(tmp_path: Path) -> None:
+    add(begin(tmp_path))
+    page = Page(client(tmp_path).get("/study/tiny").text).text
+    assert "Download this trial as CSV or JSON" in page and "as a table: 1 network " in page
