@@ -225,7 +225,7 @@ def kind(value: Any) -> str:
 
 def shown(value: Any, width: int = 60) -> str:
     """A value from a file as YAML text, on one line of at most `width` characters."""
-    text = "empty" if value is None else _as_yaml(value)
+    text = "empty" if value is None else "''" if value == "" else _as_yaml(value)
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: width + 1])
     return text if len(text) <= width else text[: width - 3] + "..."
 
@@ -238,8 +238,6 @@ def _as_yaml(value: Any) -> str:
             return "{" + ", ".join(f"{key}: {_as_yaml(inner)}" for key, inner in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(_as_yaml, value)) + "]"
-        case str() if not value.strip():
-            return f"'{value}'"
         case _:
             return str(value)
 
@@ -269,7 +267,7 @@ def too_deep() -> str:
 def spelled(address: Address) -> str:
     """An address as text: `nodes.s1.in[0]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in address)
-    return shown("".join(parts).removeprefix("."))
+    return shown("".join(parts).removeprefix(".")) if address else ""
 
 
 def _at(address: Address, sentence: str) -> str:

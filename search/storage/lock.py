@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.errors import StudyError
+from trainer import files
 from trainer.system import file_lock
 
 RETRY_SECONDS = 0.05  # until a lock that readers share is tried again
 PATIENCE_SECONDS = 10.0  # that readers, one of which may be suspended, are waited for
 LOOK_SECONDS = 0.5  # that a look at the lock takes at most, where it cannot be told from a holder
+PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}", re.ASCII)  # the same in file systems that ignore case
 LONGEST = 300  # bytes of the description of a holder
 
 
@@ -47,12 +50,14 @@ def hold(path: Path, what: str) -> Iterator[None]:
 
 
 def lock_of(file: Path, study: str) -> Path:
-    """Return the lock file of a study in an SQLite file: each study of a file has its own."""
-    is_own = (file.parent.name, file.name) == (
-        study,
-        "study.db",
-    )  # the file of one study, in the study's folder
-    return file.with_name(f"{file.name}.lock" if is_own else f"{file.name}.{study}.lock")
+    """Return the lock file of a study in an SQLite file: each study of a file has its own, whatever its name."""
+    is_own = (file.parent.name, file.name) == (study, "study.db")  # in the folder of the study
+    return file.with_name(f"{file.name}.lock" if is_own else f"{file.name}.{_word(study)}.lock")
+
+
+def _word(study: str) -> str:
+    """Return the name of a study as a part of a file's name."""
+    return study if PLAIN.fullmatch(study) else files.sha256(study.encode("utf-8", "surrogatepass"))[:16]
 
 
 def is_in_use(file: Path) -> bool:

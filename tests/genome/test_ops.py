@@ -33,7 +33,7 @@ def every_case() -> Iterator[Any]:
                 yield pytest.param(case, marks=pytest.mark.slow) if is_slow else case
 
 
-@pytest.mark.parametrize("case", every_case(), ids=str)
+@pytest.mark.parametrize("case", [*every_case()], ids=str)
 def test_conformance(case: Case) -> None:
     case.run()
 

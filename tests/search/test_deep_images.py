@@ -14,10 +14,10 @@ from PIL import Image
 
 from search import load_export
 from search.results.trained import trained
-from search.study import CACHE
 from tests.search.conftest import Said
 from tests.search.test_model_file import STUDY
 from trainer import load
+from trainer.data.tree import CACHE
 
 SAID = {"size": 16, "bits": 12, "fit": "pad"}
 

@@ -246,6 +246,6 @@ def test_a_broken_storage_is_a_sentence(
     (folder / "study.db").write_bytes(b"not a database" * 100)
     said = command("search", written())
     assert said.status == 2 and len(said.err.splitlines()) == 1
-    assert "runs/tiny/study.db cannot be used as a study's storage" in said.err
+    assert "what is stored of study tiny cannot be read" in said.err
     said = command("search", written(storage="nonsense://x"))
     assert said.status == 2 and "storage is a database of another kind" in said.err

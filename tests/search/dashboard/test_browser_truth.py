@@ -126,11 +126,11 @@ def test_a_count_is_written_the_same_in_every_field_and_a_wrong_one_replaces_the
     expect(page.locator("#within")).not_to_contain_text("Best of")
     field.fill("2k")
     page.get_by_text("with at most 2,000 params").wait_for()
-    page.locator('input[name="params_to"]').fill("1k")
-    page.locator('input[name="params_to"]').press("Enter")
+    page.locator('#filter input[name="params_to"]').fill("1k")
+    page.locator('#filter input[name="params_to"]').press("Enter")
     page.wait_for_url("**params_to=1000**")
-    page.locator('input[name="params_to"]').fill("few")
-    page.locator('input[name="params_to"]').press("Enter")
+    page.locator('#filter input[name="params_to"]').fill("few")
+    page.locator('#filter input[name="params_to"]').press("Enter")
     expect(page.locator("#filter-answer")).to_contain_text("params_to is 'few'")
 
 

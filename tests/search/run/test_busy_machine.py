@@ -7,13 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-import yaml
 
-import genome
-import trainer
-from search.config.dataset import Dataset
+from search.run.progress import Silent
+from search.storage.record import Record
 from search.study import Result
-from tests.search.conftest import ONE
 from trainer.system.cpu import usable_cores
 
 NEIGHBOURS = 4  # for each core, so that a second of a processor takes 4.5 of the clock
@@ -31,32 +28,37 @@ def busy() -> Iterator[None]:
         loop.wait()
 
 
-EPOCHS, BATCH = 6, 32
-AMPLE = 2.5  # the limit of a trial is so many times what its network costs here
+OF_THE_CLOCK = 0.6  # less than so much of it is charged; by the clock it would be all, by the processor 0.2
 
 
-def processor_seconds() -> float:
-    """Return the processor seconds of one training of the largest network of the space, beside the neighbours."""
-    images = Dataset("digits").load()
-    nodes = {"stem": {**ONE["nodes"]["stem"], "kernel": 3}, "out": ONE["nodes"]["out"]}
-    text = yaml.safe_dump({"genome": "tiny", "input": list(images.input), "classes": 10, "nodes": nodes})
-    network = genome.build(genome.resolve(genome.loads(text)))
-    began = time.process_time()
-    trainer.fit(network, images, recipe=trainer.Recipe(epochs=EPOCHS, batch=BATCH))
-    return time.process_time() - began
+class Timed(Silent):
+    """The seconds of the clock that each trial took."""
+
+    def __init__(self) -> None:
+        self.began_at: dict[int, float] = {}
+        self.seconds: dict[int, float] = {}
+
+    def began(self, number: int, params: int, macs: int) -> None:
+        self.began_at[number] = time.monotonic()
+
+    def ended(self, record: Record, spent: float) -> None:
+        self.seconds[record.number] = time.monotonic() - self.began_at[record.number]
 
 
 def test_a_busy_machine_makes_nothing_worse(run: Callable[..., Result], busy: None) -> None:
     """Seen: trials were cut after 5 of 18 epochs, and of two trainings in the finale the better was handed out."""
-    limit = AMPLE * processor_seconds()
+    timed = Timed()
     result = run(
+        timed,
         objectives="accuracy",
-        train={"epochs": EPOCHS, "batch": BATCH},
-        budget={"device_time": 6 * limit, "per_trial": limit},
+        train={"epochs": 6, "batch": 32},
+        budget={"device_time": 60.0, "per_trial": 20.0},
         finale={"share": 0.4, "top": 2, "seeds": 2},
         workers=1,
         trials=2,
     )
+    charged = {one.number: one.search_seconds for one in result.records}
+    assert all(charged[n] < OF_THE_CLOCK * seconds for n, seconds in timed.seconds.items()), charged
     searched = [record for record in result.records if record.values is not None]
     assert not [record for record in searched if record.kind == "timeout"], "no neighbour cuts a trial"
     assert result.exported is not None

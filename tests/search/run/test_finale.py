@@ -33,6 +33,7 @@ from search.storage.study import TEXT_ATTR, Store, open_to_read
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
 from search.study import Result
+from search.workers.local import Local, LocalWorker
 from search.workers.messages import Event, Job, Rung, Setup, Verdict
 from search.workers.pool import Slot, WorkerPool
 from tests.command import PATIENCE_SECONDS, commands, members, until
@@ -248,7 +249,11 @@ def test_a_training_that_was_claimed_and_cannot_be_paid_is_given_back(tmp_path: 
     add(store, text=text_of(kernel=1), accuracy=0.4, seconds=85.0)  # of another coordinator, meanwhile
     ours, theirs = multiprocessing.Pipe()
     setup = Setup("digits", None, None, None, "cpu", 1)
-    assert not work.fill(WorkerPool([Slot(setup, multiprocessing.current_process(), ours, theirs)]))
+    assert not work.fill(
+        WorkerPool(
+            Local(), [Slot(setup, LocalWorker(setup, multiprocessing.current_process(), ours, theirs))]
+        )
+    )
     seeds = store.records()[number].finale
     assert seeds is not None and [one.outcome for one in seeds.seeds.values()] == ["interrupted"]
     assert work.over() == "the finale is over"
