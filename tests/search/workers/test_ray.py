@@ -34,8 +34,16 @@ def cluster() -> Iterator[None]:
 
 def actors() -> list[psutil.Process]:
     """Return the processes of Ray's actors."""
-    below = psutil.Process().children(recursive=True)
-    return [one for one in below if (one.cmdline() or [""])[0].startswith("ray::RayActor")]
+    return [
+        one for one in psutil.Process().children(recursive=True) if _title(one).startswith("ray::RayActor")
+    ]
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return (process.cmdline() or [""])[0]
+    except psutil.Error:  # it has just ended
+        return ""
 
 
 class Kills(Silent):
