@@ -46,8 +46,14 @@ def plain(record: Record) -> dict[str, Any]:
 
 
 def _stored(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what was stored then: of a latency nothing, since measurements were not kept, and no folds."""
-    return {"latency": None, "folds": {}, **record, "finale": record["finale"] and record["finale"]["seeds"]}
+    """Return what was stored then: of a latency nothing, since measurements were not kept, no folds, no losses."""
+    return {
+        "latency": None,
+        "folds": {},
+        "losses": {},
+        **record,
+        "finale": record["finale"] and record["finale"]["seeds"],
+    }
 
 
 @pytest.mark.parametrize("name", ["finished", "interrupted"])

@@ -19,6 +19,7 @@ import pytest
 
 import search
 from tests.command import ROOT, Command, commands, until
+from tests.search.conftest import trials_in
 
 STUDY = """
 study: tiny
@@ -79,7 +80,7 @@ def finished(system: str, study: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch, commands(False) as start:
         enter(system, patch)
         first = start("search", study, "--runs", runs, "--plain")
-        until(lambda: list(runs.glob("tiny/trials/*/charged")), first)
+        until(lambda: [one for one in trials_in(runs) if one.outcome == "running" and one.seconds > 0], first)
         assert any("spawn_main" in line for line in lines_of_children(first))
         first.kill()
         first.wait()

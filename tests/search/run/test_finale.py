@@ -4,9 +4,10 @@ import json
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -365,10 +366,17 @@ def test_a_worker_that_is_killed_while_the_run_ends_was_interrupted(run: Run) ->
     assert {seed.outcome for seed in trained(run(**SMALL)).values()} == {"done"}
 
 
+def of_an_earlier_version(runs: Path) -> Store:
+    """Open the tiny study as an earlier version stored it, without a ledger of its charges."""
+    with closing(sqlite3.connect(runs / "tiny" / "study.db")) as database, database:
+        database.execute("DELETE FROM genome_ledger")
+    return open_to_read("tiny", runs)
+
+
 def test_a_seed_that_an_earlier_version_lost_to_sigterm_is_trained_again(run: Run, tmp_path: Path) -> None:
     result = run(**SMALL)
     at, one = next(iter(trained(result).items()))
-    store = open_to_read("tiny", tmp_path / "runs")
+    store = of_an_earlier_version(tmp_path / "runs")
     store.store_seed(
         *at, SeedResult("failed", one.epochs, 0.5, kind="killed", reason="killed by signal 15, SIGTERM")
     )
@@ -463,7 +471,7 @@ def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
 def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, tmp_path: Path) -> None:
     result = run(**SMALL)
     at, one = next(iter(trained(result).items()))
-    store = open_to_read("tiny", tmp_path / "runs")
+    store = of_an_earlier_version(tmp_path / "runs")
     store.store_seed(
         *at, SeedResult("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7)
     )
