@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/installed
 INSTALLED_DASHBOARD := $(VENV)/installed-dashboard
 INSTALLED_DEV := $(VENV)/installed-dev
 
-HOURS := branchy economy formats others real
+HOURS := branchy economy formats others real soak
 PAIRS := versions  # compares two checkouts
 
 .PHONY: help search dashboard test test-slow browser lint format bench pictures reference structure clean

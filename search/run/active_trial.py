@@ -49,9 +49,8 @@ class ActiveTrial:
     # device seconds charged before this job: for screening, until it paused, or until its worker died
     paid_seconds: float = 0.0
     curve: dict[int, float] = field(default_factory=dict)
-    losses: dict[int, tuple[float | None, float | None]] = field(
-        default_factory=dict
-    )  # of training, validation
+    # of training and validation, by epoch
+    losses: dict[int, tuple[float | None, float | None]] = field(default_factory=dict)
     curve_stored_at: float = 0.0  # time.monotonic()
     heartbeat_at: float = 0.0  # time.monotonic()
     state: State = State.WAITING

@@ -27,9 +27,8 @@ class Retention:
     """
 
     run: Context
-    rivals: dict[int, Record] = field(
-        default_factory=dict
-    )  # by number, the trials whose weights are kept so far
+    # by number, the trials whose weights are kept so far
+    rivals: dict[int, Record] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)  # the trials that have ended
     trials: int = 0  # whose weights were removed
     bytes: int = 0

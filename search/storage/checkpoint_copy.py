@@ -18,7 +18,7 @@ POINTER_FILE = f"{CHECKPOINT_FILE}.json"
 
 
 class Pointer(NamedTuple):
-    """What the artifacts say of the latest checkpoint of a training."""
+    """The latest checkpoint of a training in the artifacts."""
 
     # sha256 of its content
     named: str
@@ -43,7 +43,7 @@ class CheckpointCopy:
         self._remove_copies(but=self._name(pointer.named))
 
     def pointer(self) -> Pointer | None:
-        """Return what is said of the copy, None where there is none."""
+        """Return the pointer to the latest copy, None where there is no copy."""
         plain = files.unsealed(self.artifacts.read(self._pointer) or b"")
         return Pointer(**plain) if plain is not None else None
 
