@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from tests.template import Forked
+from tests.template import STACK, Forked
 
 ROOT = Path(__file__).parents[1]
 MAIN = "from search.cli.app import main; main()"
@@ -67,9 +67,19 @@ def until(found: Callable[[], T], *running: Command) -> T:
     limit = time.monotonic() + PATIENCE_SECONDS
     while not (value := found()):
         assert not [process for process in running if process.poll() is not None], "it ended before"
-        assert time.monotonic() < limit, "it never came"
+        assert time.monotonic() < limit, "\n".join(["it never came", *map(_last_words, running)])
         time.sleep(0.05)
     return value
+
+
+def _last_words(command: Command) -> str:
+    """Kill a command with all its processes, and return what it had said and, where it was forked, where each stood."""
+    if isinstance(command, Forked):
+        for one in members(command.pid):
+            os.kill(one, STACK)
+            time.sleep(0.5)
+    os.killpg(command.pid, signal.SIGKILL)
+    return "\n".join(text for text in command.communicate() if text)
 
 
 def frozen(command: Command, found: Callable[[], T]) -> T:

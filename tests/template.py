@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import faulthandler
 import gc
 import importlib
 import json
@@ -33,6 +34,7 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).parents[1]
 CODE = "import sys; from tests.template import serve; serve(int(sys.argv.pop()))"
 SET_CHILD_SUBREAPER = 36  # of prctl(2)
+STACK = signal.SIGUSR2  # lets a command, its fork server and its workers write where each thread stands
 MOST_BYTES = 1 << 18
 # what is for the fork server alone, and what starts threads, which a fork does not have
 LEFT_OUT = ("__main__", ".fork_server", ".exits.runner")
@@ -145,6 +147,7 @@ def _begun(theirs: socket.socket, asked: bytes, fds: Sequence[int]) -> str:
         os.dup2(end, number)
     for end in fds:
         os.close(end)
+    faulthandler.register(STACK, file=2)
     given = json.loads(asked)
     os.environ.clear()
     os.environ.update(given["env"])

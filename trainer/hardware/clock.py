@@ -7,6 +7,7 @@ process stood still and the time does not count. A long step of a training count
 meanwhile, and code that does not uses the processor. A pause below three seconds counts, too.
 """
 
+import os
 import threading
 import time
 
@@ -24,6 +25,8 @@ class Clock:
         self._thread: threading.Thread | None = None
         self._still_seconds = 0.0
         self._ticked = self._worked = 0.0
+        if hasattr(os, "register_at_fork"):  # unknown to Windows
+            os.register_at_fork(after_in_child=self._in_fork)
 
     def seconds(self) -> float:
         """Return the seconds since an arbitrary moment; never less than before."""
@@ -34,6 +37,10 @@ class Clock:
             if now - self._ticked > STILL_SECONDS:  # the thread has not seen it yet
                 self._tick(now)
             return now - self._still_seconds
+
+    def _in_fork(self) -> None:
+        """Take a new lock: the thread, which a fork does not have, may have held the former one."""
+        self._lock = threading.Lock()
 
     def _start(self) -> None:
         self._ticked, self._worked = time.perf_counter(), time.process_time()

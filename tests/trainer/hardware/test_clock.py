@@ -47,6 +47,28 @@ def measured(work: str, stopped_seconds: float = 0.0) -> Seconds:
         return Seconds(*map(float, process.stdout.read().split()))
 
 
+FORK = """
+import os
+from trainer.hardware import clock
+clock.running_seconds()
+with clock._CLOCK._lock:  # as the thread does in a tick
+    if not os.fork():
+        clock.running_seconds()
+        os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+def test_a_process_that_is_forked_during_a_tick_has_a_clock() -> None:
+    with subprocess.Popen([sys.executable, "-c", FORK], start_new_session=True) as process:
+        try:
+            assert process.wait(30) == 0
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
     "work",
     ["time.sleep(1)", "[torch.ones(300, 300) @ torch.ones(300, 300) for _ in range(2000)]"],
