@@ -35,7 +35,7 @@ def now_in(storage: DatabaseStorage) -> str:
 
 
 def table() -> Table:
-    from sqlalchemy import Column, Float, Integer, MetaData, String, Table
+    from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, String, Table
 
     return Table(
         TABLE,
@@ -43,10 +43,10 @@ def table() -> Table:
         Column("id", String(64), primary_key=True),
         Column("study_id", Integer, nullable=False, index=True),
         Column("trial", Integer, nullable=False),
-        Column("seed", Integer),
+        Column("seed", BigInteger),
         Column("phase", String(16), nullable=False),
         Column("worker", String(320), nullable=False),
-        Column("device", String(32), nullable=False),
+        Column("device", String(320), nullable=False),
         *(
             Column(name, Float(53), nullable=False)
             for name in ("share", "seconds", "reserved", "begun_at", "seen_at")

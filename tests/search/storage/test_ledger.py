@@ -72,6 +72,12 @@ def test_a_charge_is_reserved_metered_and_settled(store: Store) -> None:
     assert abs(ledger.heartbeats()["here:1:0"] - before) < 60 and abs(ledger.now() - before) < 60
 
 
+def test_a_row_holds_the_largest_seed_and_a_node_with_a_long_name(store: Store) -> None:
+    row = entry(0, seed=2**63 - 1, phase=FINALE, device=f"GPU 0 of {'n' * 253}")
+    store.ledger.add([row])
+    assert [one[:6] for one in store.ledger.entries()] == [row[:6]]
+
+
 def test_a_trial_of_several_trainings_sums_up_to_what_it_was_charged(store: Store) -> None:
     budget = Budget(store, 100.0, ["cpu"])
     budget.start(Trains(0), 0.0, "cpu", 10.0)
