@@ -200,7 +200,7 @@ class _Walk:
         yield from self._convolved(module, taps, split)
 
     def _active(self, module: Active) -> Iterator[LabelledTensor]:
-        taps = _window(axes(module.kernel), (1, 1), axes(module.kernel // 2))
+        taps = _window(module.kernel, (1, 1), [size // 2 for size in module.kernel])
         yield from self._convolved(module, taps)
         rows, columns = (axis.labels for axis in taps)
         around = [(y, x) for y in rows for x in columns if (y, x) != ((0,), (0,))]

@@ -25,7 +25,13 @@ TRAITS: dict[str, Traits] = {
     ),
     # taps start on pixels, where bilinear interpolation has two slopes
     "active": Traits(
-        also=({"padding": 0}, {"padding": 3, "stride": 2}, {"padding": 2, "kernel": 1}),
+        also=(
+            {"padding": 0},
+            {"padding": 3, "stride": 2},
+            {"padding": 2, "kernel": 1},
+            {"kernel": (1, 3), "groups": 2},
+            {"kernel": (5, 1), "stride": (1, 2), "padding": 2},
+        ),
         derivative={"normalize": False, "rate": 1.0, "warmup": 0},
         kinks=("position",),
     ),
@@ -46,7 +52,14 @@ TRAITS: dict[str, Traits] = {
             {"kernel": (2, 5), "stride": (2, 1), "dilation": (1, 2)},
         )
     ),
-    **{word: Traits(also=({"activation": "sigmoid"},)) for word in ("act", "add", "mlpconv", "squeeze")},
+    **{word: Traits(also=({"activation": "sigmoid"},)) for word in ("act", "add", "squeeze")},
+    "mlpconv": Traits(
+        also=(
+            {"activation": "sigmoid"},
+            {"kernel": (1, 3), "norm": "batch"},
+            {"kernel": (2, 5), "stride": (1, 2), "first": 7},
+        )
+    ),
     "exit": Traits(also=({"activation": "sigmoid", "norm": "batch"},)),
     "conv": Traits(
         also=(

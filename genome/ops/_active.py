@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genome.axes import Both, axes
+from genome.axes import Both, area, axes
 from genome.ops._exact import exact
 from genome.ops._modules import he
 
 
 class Rule(torch.autograd.Function):
-    """The positions, clamped to `bound`. Their gradient is the published step instead of the derivative.
+    """The positions, clamped to `bound` (rows, columns). Their gradient is the published step, not the derivative.
 
     The step is the derivative times `rate`; with `normalize` each tap's derivative is divided by its length first,
     unless that is exactly 0. A coordinate past the bound takes no step further out.
@@ -23,18 +23,20 @@ class Rule(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(position: Tensor, bound: int, rate: float, normalize: bool) -> Tensor:
-        return position.clamp(-bound, bound)
+    def forward(position: Tensor, bound: tuple[int, int], rate: float, normalize: bool) -> Tensor:
+        limit = _limit(position, bound)
+        return position.clamp(-limit, limit)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, int, float, bool], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, tuple[int, int], float, bool], output: Tensor) -> None:
         position, ctx.bound, ctx.rate, ctx.normalize = inputs
         ctx.save_for_backward(position)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         (position,) = ctx.saved_tensors
-        outward = ((position >= ctx.bound) & (grad < 0)) | ((position < -ctx.bound) & (grad > 0))
+        limit = _limit(position, ctx.bound)
+        outward = ((position >= limit) & (grad < 0)) | ((position < -limit) & (grad > 0))
         step = grad.masked_fill(outward, 0.0).view(-1, 2)
         if ctx.normalize:
             length = torch.hypot(step[:, 0], step[:, 1]).unsqueeze(1)  # no underflow, unlike a sum of squares
@@ -137,7 +139,7 @@ class Active(nn.Module):
         self,
         channels: int,
         width: int,
-        kernel: int = 3,
+        kernel: Both = 3,
         stride: Both = 1,
         groups: int = 1,
         bias: bool = False,
@@ -147,15 +149,16 @@ class Active(nn.Module):
         padding: int | None = None,  # by default kernel // 2
     ) -> None:
         super().__init__()
-        self.kernel, self.stride, self.groups = kernel, axes(stride), groups
+        self.kernel, self.stride, self.groups = axes(kernel), axes(stride), groups
         self.rate, self.warmup, self.normalize = rate, warmup, normalize
-        self.padding = kernel // 2 if padding is None else padding
-        self.bound = kernel // 2 + 1
+        rows, columns = self.kernel
+        self.padding = (rows // 2, columns // 2) if padding is None else (padding, padding)
+        self.bound = (rows // 2 + 1, columns // 2 + 1)
         self.weight = nn.Parameter(
-            torch.empty(width, channels, kernel, kernel).normal_(0.0, he(width, kernel))
+            torch.empty(width, channels, rows, columns).normal_(0.0, he(width, kernel))
         )
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
-        self.register_buffer("lattice", _lattice(kernel).repeat(groups), persistent=False)
+        self.register_buffer("lattice", _lattice(rows, columns).repeat(groups), persistent=False)
         self.position = nn.Parameter(self.lattice.clone())
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self._forget()
@@ -216,17 +219,18 @@ class Active(nn.Module):
         return Rule.apply(position, self.bound, self.rate if counts else 0.0, self.normalize)  # type: ignore[no-any-return]
 
     def _widest(self) -> Box:
-        return Box(-self.bound, self.bound, -self.bound, self.bound)
+        down, across = self.bound
+        return Box(-down, down, -across, across)
 
     def _tightest(self, position: Tensor) -> Box:
         """The pixels that taps read. A tap exactly on a pixel reads the next one too, since it may move there."""
-        corners = position.detach().view(-1, 2).floor().clamp(max=self.bound - 1)
+        corners = _lower(position.detach().view(-1, 2), self.bound)
         top, left = (int(min(low, 0)) for low in corners.amin(0).tolist())
         bottom, right = (int(max(low + 1, 0)) for low in corners.amax(0).tolist())
         return Box(top, bottom, left, right)
 
     def _dense(self, x: Tensor, position: Tensor, box: Box) -> Tensor:
-        rows, columns = (self._centres(*axis) for axis in zip(x.shape[2:], self.stride, strict=True))
+        rows, columns = (self._centres(axis, pixels) for axis, pixels in enumerate(x.shape[2:]))
         box = box.within(rows, columns)
         with exact(x):
             kernel = self._synthesised(position, box)
@@ -236,9 +240,10 @@ class Active(nn.Module):
             return F.conv2d(x, kernel, self.bias, self.stride, (above, left))
         return F.conv2d(F.pad(x, (left, right, above, below)), kernel, self.bias, self.stride)
 
-    def _centres(self, pixels: int, stride: int) -> Centres:
-        first = self.kernel // 2 - self.padding
-        outputs = (pixels + 2 * self.padding - self.kernel) // stride + 1
+    def _centres(self, axis: int, pixels: int) -> Centres:
+        kernel, stride, padding = self.kernel[axis], self.stride[axis], self.padding[axis]
+        first = kernel // 2 - padding
+        outputs = (pixels + 2 * padding - kernel) // stride + 1
         return Centres(first, first + (outputs - 1) * stride, pixels)
 
     def _synthesised(self, position: Tensor, box: Box) -> Tensor:
@@ -247,12 +252,12 @@ class Active(nn.Module):
         taps = position.view(self.groups, -1, 2)  # (groups, K - 1, 2)
         centre = taps.shape[1] // 2
         taps = torch.cat([taps[:, :centre], torch.zeros_like(taps[:, :1]), taps[:, centre:]], dim=1)
-        low = taps.detach().floor().clamp(max=self.bound - 1)
+        low = _lower(taps.detach(), self.bound)
         part = taps - low  # on a pixel its derivative is the right-sided one, 1
         down = _shares(low[..., 0], part[..., 0], box.top, box.bottom)  # (groups, K, S)
         across = _shares(low[..., 1], part[..., 1], box.left, box.right)  # (groups, K, T)
         cells = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(2)  # (groups, K, S * T)
-        weight = self.weight.reshape(self.groups, -1, self.kernel**2)  # (groups, O / groups * C, K)
+        weight = self.weight.reshape(self.groups, -1, area(self.kernel))  # (groups, O / groups * C, K)
         return (weight @ cells).view(width, channels, down.shape[-1], across.shape[-1])
 
     def extra_repr(self) -> str:
@@ -260,11 +265,23 @@ class Active(nn.Module):
         return f"{channels}, {width}, kernel={self.kernel}, stride={self.stride}, groups={self.groups}"
 
 
-def _lattice(kernel: int) -> Tensor:
+def _lattice(rows: int, columns: int) -> Tensor:
     """(dy, dx) of the taps of an ordinary kernel in raster order, without the centre; one-dimensional."""
-    reach = kernel // 2
-    at = [float(c) for c in range(-reach, reach + 1)]
-    return torch.tensor([c for y in at for x in at if y or x for c in (y, x)])
+    down, across = (range(-(size // 2), size // 2 + 1) for size in (rows, columns))
+    return torch.tensor([float(c) for y in down for x in across if y or x for c in (y, x)])
+
+
+def _limit(position: Tensor, bound: tuple[int, int]) -> int | Tensor:
+    """How far the coordinates in `position`, rows and columns in turn, may be from the centre."""
+    down, across = bound
+    return down if down == across else position.new_tensor(bound).repeat(len(position) // 2)
+
+
+def _lower(places: Tensor, bound: tuple[int, int]) -> Tensor:
+    """The pixel before each place; the last one that counts is before the bound. (.., 2) -> (.., 2)"""
+    down, across = bound
+    last = down - 1 if down == across else places.new_tensor((down - 1, across - 1))
+    return places.floor().clamp(max=last)
 
 
 def _shares(low: Tensor, part: Tensor, first: int, last: int) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from genome.axes import Both, axes
+from genome.axes import Both, area, axes
 from genome.common_genes import (
     ACTIVATION,
     ACTIVATION_SEARCH,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _has_positions(genes: Mapping[str, Any]) -> bool:
-    return bool(genes["kernel"] > 1)
+    return area(genes["kernel"]) > 1
 
 
 @op
@@ -37,9 +37,10 @@ class Active(Op):
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
     A tap reads by bilinear interpolation, and reads zeros outside the image. Taps start at the positions of an
-    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `stride` may be
-    [height, width]. `groups` splits the output channels into groups with positions of their own; it is reduced to its
-    greatest common divisor with the width.
+    ordinary convolution and move at most kernel // 2 + 1 pixels from the centre along each axis. `kernel` and
+    `stride` may be [height, width]: the taps of [1, 3] start in a row, and may leave it by a pixel. `groups` splits
+    the output channels into groups with positions of their own; it is reduced to its greatest common divisor with
+    the width.
 
     The positions are frozen for the first `warmup` training forwards (published: 10,000 steps) and outside
     training. After that, each tap's gradient is the derivative times `rate`, with `normalize` divided by its length.
@@ -53,7 +54,7 @@ class Active(Op):
     too, nor the padded copy of the input that it saves if the pixels reach further to one side.
     """
 
-    kernel: int = gene(Int(1, 7, 2), OneOf(3, 5), default=3)
+    kernel: Both = gene(PerAxis(Int(1, 7, 2)), OneOf(3, 5), default=3)
     stride: Both = gene(PerAxis(Int(1, 8)), OneOf(1, 2), default=1)
     groups: int = gene(Int(1, 65_536), OneOf(1, 2, 4), when=_has_positions, default=1)
     rate: float = gene(Float(0.0, 1.0), OneOf(0.01), when=_has_positions, default=0.01)
@@ -71,7 +72,7 @@ class Active(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         (source,) = ins
-        taps, unit = self.kernel**2, self._unit()
+        taps, unit = area(self.kernel), self._unit()
         kept, kernels = unit.chain(), taps * source.channels * out.channels
         return Cost(
             weights=kernels + 2 * (taps - 1) * self.groups_of(out) + (out.channels if self.bias else 0),
@@ -83,7 +84,7 @@ class Active(Op):
             reads=kept.reads,
             keeps=kept.keeps,
             layers=1,
-            extent=self.kernel if self.kernel == 1 else self.kernel + 2,  # the furthest that taps may move
+            extent=axes(self.kernel)[0] + (2 if taps > 1 else 0),  # the furthest that taps may move
             stride=axes(self.stride)[0],
         )
 
@@ -96,7 +97,8 @@ class Active(Op):
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         still = self.padding == SAME and ins[0][1:] == (1, 1)  # with one pixel the stride has no effect
-        padding = SAME if self.padding == self.kernel // 2 else self.padding
+        alike = all(self.padding == size // 2 for size in axes(self.kernel))
+        padding = SAME if alike else self.padding
         return self.described(groups=self.groups_of(out), stride=1 if still else self.stride, padding=padding)
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
@@ -108,7 +110,7 @@ class Active(Op):
         from genome.ops._active import Active as Module
         from genome.ops._modules import conv2d
 
-        if self.kernel == 1:  # only the centre, which is fixed
+        if area(self.kernel) == 1:  # only the centre, which is fixed
             return conv2d(channels, out.channels, stride=self.stride, padding=self.padding, bias=self.bias)
         return Module(
             channels, out.channels, self.kernel, self.stride, self.groups_of(out), self.bias,

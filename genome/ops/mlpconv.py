@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from genome.axes import Both, area, axes, extents
 from genome.common_genes import (
     ACTIVATION,
     ACTIVATION_SEARCH,
@@ -17,8 +18,8 @@ from genome.common_genes import (
     PADDING,
     SAME,
 )
-from genome.domain import FLAG, Int, OneOf
-from genome.layer_costs import chain, norm_params, output_size, padded_numbers
+from genome.domain import FLAG, Int, OneOf, PerAxis
+from genome.layer_costs import chain, norm_params, output_shape, padded_numbers
 from genome.op import Cost, Op, Shape, gene, op
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ class Mlpconv(Op):
     (B, C, H, W) -> (B, width, ceil(H / stride), ceil(W / stride)) with padding `same`.
 
     `first` is the width of the k x k convolution and `second` that of the first 1x1 convolution; 0 stands for the
-    node's width.
+    node's width. `kernel` and `stride` may be [height, width].
     """
 
-    kernel: int = gene(Int(1, 31), OneOf(3, 5), default=3)
-    stride: int = gene(Int(1, 8), OneOf(1, 2), default=1)
+    kernel: Both = gene(PerAxis(Int(1, 31)), OneOf(3, 5), default=3)
+    stride: Both = gene(PerAxis(Int(1, 8)), OneOf(1, 2), default=1)
     padding: int | str = gene(PADDING, OneOf(SAME), default=SAME)
     first: int = gene(INNER, INNER_SEARCH, default=0)
     second: int = gene(INNER, INNER_SEARCH, default=0)
@@ -49,8 +50,7 @@ class Mlpconv(Op):
     activation: str = gene(ACTIVATION, ACTIVATION_SEARCH, default="relu")
 
     def shape(self, ins: Sequence[Shape], width: int) -> Shape:
-        first, place = ins[0], (self.kernel, self.stride, 1, self.padding)
-        return Shape(width, output_size(first.height, *place), output_size(first.width, *place))
+        return output_shape(ins[0], width, self.kernel, self.stride, 1, self.padding)
 
     def _widths(self, out: Shape) -> tuple[int, int, int]:
         """Channels after each of the three convolutions."""
@@ -60,7 +60,7 @@ class Mlpconv(Op):
         one, two, three = self._widths(out)
         pixels = out.height * out.width
         sizes = (one * pixels, two * pixels, out.size)
-        first = self.kernel**2 * ins[0].channels * one
+        first = area(self.kernel) * ins[0].channels * one
         kernels = first + one * two + two * three
         biases = one + two + three if self.bias else 0
         layer = chain("conv", *([] if self.norm == NONE else ["norm"]), self.activation)
@@ -78,8 +78,8 @@ class Mlpconv(Op):
             reads=not border,
             keeps=layer.keeps,
             layers=3,
-            extent=self.kernel,
-            stride=self.stride,
+            extent=extents(self.kernel, 1)[0],
+            stride=axes(self.stride)[0],
         )
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.ops import deform_conv2d
 
 import genome
+from genome.axes import area, axes
 from genome.op import Op, Shape
 from genome.ops._active import Active, Rule, Watch
 from tests.pairwise import pairs
@@ -46,7 +47,7 @@ def gathered(x: Tensor, module: Active) -> Tensor:
     """Compute the definition: each tap reads four pixels at each output, one at a time; outside the image is zero."""
     batch, _, height, width = x.shape
     stride, outputs, groups = module.stride, module.weight.shape[0], module.groups
-    weight = module.weight.flatten(2).view(groups, outputs // groups, -1, module.kernel**2)
+    weight = module.weight.flatten(2).view(groups, outputs // groups, -1, area(module.kernel))
     total = []
     for taps, part in zip(worker_devices(module), weight, strict=True):
         out = x.new_zeros(batch, part.shape[0], -(-height // stride[0]), -(-width // stride[1]))
@@ -73,12 +74,12 @@ def _pixels(x: Tensor, dy: int, dx: int, stride: tuple[int, int]) -> Tensor:
 
 def deformed(x: Tensor, module: Active) -> Tensor:
     """Compute by torchvision's kernel, with the same offsets at every pixel; one call per group of outputs."""
-    reach, stride = module.kernel // 2, module.stride
-    steps = torch.arange(-reach, reach + 1, dtype=x.dtype)
-    start = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1).view(-1, 2)
+    stride = module.stride
+    steps = [torch.arange(-(size // 2), size // 2 + 1, dtype=x.dtype) for size in module.kernel]
+    start = torch.stack(torch.meshgrid(*steps, indexing="ij"), dim=-1).view(-1, 2)
     size = [
-        (n + 2 * module.padding - module.kernel) // step + 1
-        for n, step in zip(x.shape[2:], stride, strict=True)
+        (n + 2 * pad - kernel) // step + 1
+        for n, step, pad, kernel in zip(x.shape[2:], stride, module.padding, module.kernel, strict=True)
     ]
     outs = []
     for taps, weight in zip(worker_devices(module), module.weight.chunk(module.groups), strict=True):
@@ -102,20 +103,21 @@ def scatter(module: Active, how: str) -> None:
             position.round_()
         if how == "mixed":
             position[::3] = position[::3].round()
-        position.clamp_(-module.bound, module.bound - 0.01)
+        for axis, bound in zip(position.view(-1, 2).unbind(1), module.bound, strict=True):
+            axis.clamp_(-bound, bound - 0.01)
 
 
 @pytest.mark.parametrize(
     ("kernel", "groups", "shape", "stride", "padding", "how"),
     pairs(
-        [(3, 1, IMAGE), (5, 2, IMAGE), (3, 2, Shape(4, 1, 3)), (7, 1, Shape(2, 3, 9))],
+        [(3, 1, IMAGE), (5, 2, IMAGE), (3, 2, Shape(4, 1, 3)), (7, 1, Shape(2, 3, 9)), ((1, 3), 2, IMAGE)],
         [1, 2, 8, (2, 1)],
         [0, 1, 2, 3, 5, 64],
         ["start", "apart", "lattice", "mixed"],
     ),
 )
-def test_any_padding(kernel: int, groups: int, shape: Shape, stride: Any, padding: int, how: str) -> None:
-    if min(shape[1:]) + 2 * padding < kernel:
+def test_any_padding(kernel: Any, groups: int, shape: Shape, stride: Any, padding: int, how: str) -> None:
+    if any(n + 2 * padding < size for n, size in zip(shape[1:], axes(kernel), strict=True)):
         return
     module = made(shape=shape, kernel=kernel, stride=stride, groups=groups, padding=padding, **TRUE)
     scatter(module, how)
@@ -138,6 +140,8 @@ def test_any_padding(kernel: int, groups: int, shape: Shape, stride: Any, paddin
             (3, 2, Shape(2, 1, 1)),
             (3, 1, Shape(2, 2, 9)),
             (7, 1, Shape(1, 3, 4)),
+            ((1, 3), 2, IMAGE),
+            ((5, 1), 1, Shape(2, 6, 1)),
         ],
         [1, 2, 3, (1, 2)],
         ["start", "apart", "lattice", "mixed"],
@@ -145,7 +149,7 @@ def test_any_padding(kernel: int, groups: int, shape: Shape, stride: Any, paddin
     ),
 )
 def test_outputs_and_all_gradients_are_the_definitions(
-    kernel: int, groups: int, shape: Shape, stride: int, how: str, reference: Any
+    kernel: Any, groups: int, shape: Shape, stride: int, how: str, reference: Any
 ) -> None:
     module = made(shape=shape, kernel=kernel, groups=groups, stride=stride, bias=True, **TRUE)
     scatter(module, how)
@@ -208,8 +212,10 @@ def test_the_kernel_grows_with_the_taps_and_not_past_the_image() -> None:
 # --- the positions
 
 
-@pytest.mark.parametrize(("kernel", "groups", "numbers"), [(3, 1, 16), (3, 2, 32), (5, 1, 48), (3, 4, 32)])
-def test_positions_are_one_flat_parameter_without_the_centre(kernel: int, groups: int, numbers: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "groups", "numbers"), [(3, 1, 16), (3, 2, 32), (5, 1, 48), (3, 4, 32), ((1, 5), 2, 16)]
+)
+def test_positions_are_one_flat_parameter_without_the_centre(kernel: Any, groups: int, numbers: int) -> None:
     module = made(kernel=kernel, groups=groups)  # of 6 outputs: 4 groups become 2
     assert module.position.shape == (numbers,)
     if kernel == 3:
@@ -222,6 +228,22 @@ def test_one_tap_has_no_position() -> None:
     assert [name for name, _ in module.named_parameters()] == ["weight"]
     assert op.cost([IMAGE], Shape(6, 4, 3)).weights == 24
     assert op == op.having(groups=2, rate=0.5, warmup=7, normalize=False)
+
+
+def test_the_taps_of_a_row_leave_it_by_a_pixel_and_go_no_further_out() -> None:
+    module = made(kernel=(1, 3), warmup=0, rate=1.0, normalize=False)
+    with torch.no_grad():
+        module.position.copy_(torch.tensor([9.0, -9.0, -1.0, 2.0]))
+    clamped = Rule.apply(module.position, module.bound, 1.0, False)
+    assert clamped.tolist() == [1, -2, -1, 2]
+    (grad,) = torch.autograd.grad(clamped, module.position, torch.tensor([-1.0, 1, 1, -1]).double())
+    assert grad.tolist() == [
+        0,
+        0,
+        1,
+        0,
+    ]  # -1 itself is inside, where the derivative is that of the right side
+    assert genome.lookup("active")(kernel=(1, 3)).cost([IMAGE], Shape(6, 7, 6)).weights == 3 * 24 + 2 * 2
 
 
 def test_the_published_network_has_its_numbers() -> None:

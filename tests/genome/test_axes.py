@@ -90,7 +90,7 @@ def test_pool_is_torchs_pool(kind: str, ceil: bool) -> None:
     assert torch.equal(module(x), expected) and tuple(expected.shape[1:]) == out
 
 
-@pytest.mark.parametrize("word", ["conv", "separable", "deform", "active", "pool"])
+@pytest.mark.parametrize("word", ["conv", "separable", "deform", "active", "mlpconv", "pool"])
 def test_text_comes_back_and_equal_axes_are_one_number(word: str) -> None:
     name = "size" if word == "pool" else "stride"
     text = HEAD + "  a: {op: %s, in: [image], %s: %s}\n" + OUT
@@ -140,9 +140,10 @@ def test_a_dilation_along_one_tap_has_no_effect() -> None:
     assert genome.digest(around(conv(kernel=(1, 3)), 1)) != genome.digest(around(alike[0], 1))
 
 
-def test_weights_of_a_row_go_to_the_row_of_a_larger_kernel() -> None:
-    text = HEAD + "  a: {op: conv, in: [image], width: 5, kernel: %s}\n" + OUT
-    parent, child = (genome.resolve(genome.loads(text % kernel)) for kernel in ("[1, 3]", "3"))
+@pytest.mark.parametrize("word", ["conv", "active"])
+def test_weights_of_a_row_go_to_the_row_of_a_larger_kernel(word: str) -> None:
+    text = HEAD + "  a: {op: %s, in: [image], width: 5, kernel: %s}\n" + OUT
+    parent, child = (genome.resolve(genome.loads(text % (word, kernel))) for kernel in ("[1, 3]", "3"))
     trained, network = genome.build(parent, seed=1), genome.build(child, seed=2)
     before = network.nodes["a"].get_parameter("conv.weight").detach().clone()
     transfer(parent, trained.state_dict(), child, network)

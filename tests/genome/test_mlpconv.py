@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 import genome
+from genome.axes import Both, axes
 from genome.op import Shape
 from genome.ops.mlpconv import Mlpconv
 
@@ -28,14 +29,15 @@ nodes:
 
 
 @pytest.mark.parametrize("norm", ["none", "batch"])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_it_is_three_convolutions(stride: int, norm: str) -> None:
-    op = Mlpconv(kernel=3, stride=stride, first=8, second=3, norm=norm)
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), ((1, 3), 1), ((5, 3), (1, 2))])
+def test_it_is_three_convolutions(kernel: Both, stride: Both, norm: str) -> None:
+    op = Mlpconv(kernel=kernel, stride=stride, first=8, second=3, norm=norm)
     module = op.build([IMAGE], op.shape([IMAGE], 5)).double()
     weights = dict(module.named_parameters())
     x = torch.randn(3, *IMAGE, dtype=torch.float64, requires_grad=True)
     expected = x
-    for i, (step, pad) in enumerate([(stride, 1), (1, 0), (1, 0)], start=1):
+    around = [size // 2 for size in axes(kernel)]
+    for i, (step, pad) in enumerate([(stride, around), (1, 0), (1, 0)], start=1):
         expected = F.conv2d(expected, weights[f"conv{i}.weight"], weights[f"conv{i}.bias"], step, pad)
         if norm == "batch":
             mean = expected.mean(dim=(0, 2, 3), keepdim=True)
