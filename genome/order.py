@@ -55,7 +55,7 @@ def _live(genome: Genome) -> tuple[Node, ...]:
     known = genome.by_name
     wanted = {n.name for n in exits}
     for node in genome.nodes:
-        _check_ins(node, known)
+        check_ins(node, known)
     todo = list(wanted)
     while todo:
         for source in known[todo.pop()].ins:
@@ -67,7 +67,8 @@ def _live(genome: Genome) -> tuple[Node, ...]:
     return tuple(n for n in genome.nodes if n.name in wanted)
 
 
-def _check_ins(node: Node, known: dict[str, Node]) -> None:
+def check_ins(node: Node, known: dict[str, Node]) -> None:
+    """Raise GenomeError for a list of inputs that no node may have."""
     ins = node.ins
     if not ins:
         raise GenomeError(f"{node.name}.in is empty; a node reads at least one input", node.name)

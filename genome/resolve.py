@@ -45,7 +45,7 @@ def resolve(genome: Genome) -> Plan:
     if len(exits) > 1:  # the order of evaluation may differ from the written order
         written = {node.name: i for i, node in enumerate(whole.nodes)}
         exits.sort(key=lambda i: written[steps[i].node.name])
-    _check_last(steps[exits[-1]].node)
+    check_last(steps[exits[-1]].node)
     return Plan(
         whole,
         tuple(steps),
@@ -55,7 +55,7 @@ def resolve(genome: Genome) -> Plan:
     )
 
 
-def _check_last(node: Node) -> None:
+def check_last(node: Node) -> None:
     """The scores of a network are those of its last exit: what the loss leaves out there is never trained."""
     if vars(node.op).get("weight") == 0:
         raise GenomeError(
@@ -125,11 +125,16 @@ def _widths(genome: Genome, walk: list[Visit]) -> dict[str, int]:
     found: dict[str, int] = {}
     for node, turn, _ in walk:
         if turn == 0:
-            found[node.name] = _width(genome, node, blocks)
+            found[node.name] = width(genome, node, blocks)
     return found
 
 
-def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
+def width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
+    """The width of a node in channels, or 0 if its type takes none. `blocks` numbers the blocks of the schedule.
+
+    Raises:
+        GenomeError: a width that is missing, or that the node takes none.
+    """
     takes = node.op.width
     if takes == "classes":
         if node.width is not None:
@@ -156,5 +161,5 @@ def _width(genome: Genome, node: Node, blocks: dict[str, int]) -> int:
         raise GenomeError(
             f"{node.name} has no width; state `width:` or give the genome a `widths:` schedule", node.name
         )
-    width = genome.widths.at(blocks[node.block], len(blocks))
-    return width * node.width.factor if isinstance(node.width, Times) else width
+    scheduled = genome.widths.at(blocks[node.block], len(blocks))
+    return scheduled * node.width.factor if isinstance(node.width, Times) else scheduled

@@ -14,11 +14,13 @@ from typing import Any
 
 from genome.domain import Int
 from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times, check_name
+from genome.mistakes import mistakes, written_name
 from genome.op import Gene, Op, Shape, broken_packages, lookup, words
 from genome.resolve import resolve
-from genome.widths import ALPHA, BASE, RULE, Widths
-from genome.yaml.fields import fields, mapping, named, near, settled, title
-from genome.yaml.source import Address, Source, parse, read, shown
+from genome.widths import ALPHA, BASE, CONSTANT, RULE, Widths
+from genome.yaml.fields import fields, mapping, named, near, refuse, settled, title
+from genome.yaml.source import Address, Source, SourceError, parse, read, shown
+from genome.yaml.tried import Tried, in_order
 
 FIELDS = ("genome", "input", "classes", "widths", "nodes", "loops")
 SIZE = Int(1, 65_536)
@@ -55,48 +57,61 @@ def genome_of(source: Source) -> Genome:
     """The genome of a YAML document. It resolves.
 
     Raises:
-        SourceError: as `load`.
+        SourceError: as `load`, with a line for each mistake that does not follow from another.
     """
-    top = fields(source, (), source.value, FIELDS, required=("genome", "input", "classes", "nodes"))
-    name = title(source, ("genome",), top["genome"])
-    shape = input_of(source, ("input",), top["input"])
-    classes = settled(source, ("classes",), "classes", CLASSES, top["classes"])
-    widths = widths_of(source, ("widths",), top["widths"]) if top.get("widths") is not None else None
-    listed = mapping(source, ("nodes",), top["nodes"], NODES)
-    nodes = tuple(_node(source, key, value, listed) for key, value in listed.items())
-    loops = tuple(
-        loop_of(source, key, value, ("loops", key), listed)
-        for key, value in mapping(source, ("loops",), top.get("loops") or {}, LOOPS).items()
+    top, tried = source.value, Tried(source)
+    tried(fields, (), top, FIELDS, ("genome", "input", "classes", "nodes"))
+    name, shape, classes = (
+        tried(reader, (key,), top[key]) if key in top else None
+        for key, reader in (("genome", title), ("input", input_of), ("classes", classes_of))
     )
+    widths = tried(widths_of, ("widths",), top["widths"]) if top.get("widths") is not None else None
+    listed = tried(mapping, ("nodes",), top.get("nodes", {}), NODES) or {}
+    looped = tried(mapping, ("loops",), top.get("loops") or {}, LOOPS) or {}
+    nodes = [tried(_node, key, value, listed) for key, value in listed.items()]
+    loops = [tried(loop_of, key, value, ("loops", key), listed) for key, value in looped.items() if listed]
+    tried.end()
+    return _resolved(source, Genome(name, shape, classes, tuple(nodes), widths, tuple(loops)))
+
+
+def _resolved(source: Source, genome: Genome) -> Genome:
+    """The genome, which resolves."""
     try:
-        genome = Genome(name, shape, classes, nodes, widths, loops)
         resolve(genome)
     except GenomeError as error:
-        raise source.error(
-            ("nodes", written_name(error.node, listed)) if error.node else ("nodes",), str(error)
-        ) from None
+        found = [(each, written_name(each.node or "", genome.by_name)) for each in mistakes(genome, error)]
+        lines = [str(source.error(("nodes", name), str(each))) for each, name in found]
+        raise SourceError("\n".join(in_order(source, lines))) from None
     return genome
 
 
-def written_name(node: str, listed: dict[str, Any]) -> str:
-    """The name under which an expanded node is written in the file: `s1` for `s1.2/conv1`."""
-    while node not in listed and re.search(r"[./]", node):
-        node = re.split(r"[./][^./]*\Z", node)[0]
-    return node
+def classes_of(source: Source, at: Address, value: Any) -> int:
+    """The number of classes."""
+    return int(settled(source, at, "classes", CLASSES, value))
 
 
 def _node(source: Source, name: str, value: Any, known: dict[str, Any]) -> Node:
-    at: Address = ("nodes", name)
+    at, tried = ("nodes", name), Tried(source)
+    tried(checked_name, at, "nodes", name)
+    given = tried(mapping, at, value, "a node such as {op: conv, in: [image]}")
+    if given is None:
+        tried.end()
+    op = tried(op_of, at, name, {k: v for k, v in given.items() if k not in ("in", "width")})
+    ins = [
+        tried(named, (*at, "in", i), f"{name}.in", s, (*known, IMAGE))
+        for i, s in enumerate(tried(items, at, name, given) or ())
+    ]
+    width = tried(width_of, (*at, "width"), name, given.get("width"))
+    tried.end()
+    return Node(name, op, tuple(ins), width)
+
+
+def checked_name(source: Source, at: Address, section: str, name: str) -> str:
+    """The name of a node or a loop, if it is one."""
     wrong = check_name(name)
     if wrong:
-        raise source.error(at, f"nodes: {wrong}")
-    given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
-    op = op_of(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")})
-    ins = [
-        named(source, (*at, "in", i), f"{name}.in", s, (*known, IMAGE))
-        for i, s in enumerate(items(source, at, name, given))
-    ]
-    return Node(name, op, tuple(ins), width_of(source, (*at, "width"), name, given.get("width")))
+        raise source.error(at, f"{section}: {wrong}")
+    return name
 
 
 def items(source: Source, at: Address, name: str, given: dict[str, Any]) -> list[Any]:
@@ -112,17 +127,21 @@ def op_of(source: Source, at: Address, label: str, given: dict[str, Any], depth:
     """The node type under `op` with its genes.
 
     Raises:
-        SourceError: the first error.
+        SourceError: with a line for each mistake.
     """
     if "op" not in given:
         raise source.error(at, f"{label} has no op; write {{op: conv, ..}}")
     kind = kind_of(source, (*at, "op"), label, given["op"])
     if depth > MOST_BODIES:
         raise source.error(at, f"{label} has bodies more than {MOST_BODIES} deep")
-    genes = known_genes(source, at, label, kind, given)
+    tried = Tried(source)
+    tried(check_genes, at, label, kind, given)
     values = {
-        g.name: _value(source, (*at, g.name), f"{label}.{kind.word}", g, given[g.name], depth) for g in genes
+        g.name: tried(_value, (*at, g.name), f"{label}.{kind.word}", g, given[g.name], depth)
+        for g in kind.genes
+        if g.name in given
     }
+    tried.end()
     return kind(**values)
 
 
@@ -137,16 +156,16 @@ def kind_of(source: Source, at: Address, label: str, word: Any) -> type[Op]:
     raise source.error(at, "; ".join([f"{label}.op is {shown(word)}{known}", *broken_packages()]))
 
 
-def known_genes(source: Source, at: Address, label: str, kind: type[Op], given: dict[str, Any]) -> list[Gene]:
-    """The genes that `given` states. A key that is no gene is an error."""
-    genes = {g.name: g for g in kind.genes}
-    for key in given:
-        if key != "op" and key not in genes:
-            has = ", ".join(genes) or "no genes"
-            raise source.error(
-                (*at, key), f"{label}.{shown(key)} is no gene of {kind.word}{near(key, genes)}; it has {has}"
-            )
-    return [g for key, g in genes.items() if key in given]
+def check_genes(source: Source, at: Address, label: str, kind: type[Op], given: Iterable[str]) -> None:
+    """Refuse keys that are no genes of the node type."""
+    genes = [g.name for g in kind.genes]
+    has = ", ".join(genes) or "no genes"
+    wrong = {
+        key: f"{label}.{shown(key)} is no gene of {kind.word}{near(key, genes)}; it has {has}"
+        for key in given
+        if key != "op" and key not in genes
+    }
+    refuse(source, at, wrong)
 
 
 def _value(source: Source, at: Address, label: str, gene: Gene, value: Any, depth: int) -> Any:
@@ -174,36 +193,43 @@ def width_of(source: Source, at: Address, label: str, value: Any) -> int | Times
 
 def widths_of(source: Source, at: Address, value: Any) -> Widths:
     """A width schedule."""
-    given = fields(source, at, value, ("rule", "base", "alpha"), required=("rule", "base"))
-    return Widths(
-        rule=settled(source, (*at, "rule"), "widths.rule", RULE, given["rule"]),
-        base=settled(source, (*at, "base"), "widths.base", BASE, given["base"]),
-        alpha=settled(source, (*at, "alpha"), "widths.alpha", ALPHA, given.get("alpha", 0.0)),
+    given, tried = mapping(source, at, value, "a mapping of rule, base, alpha"), Tried(source)
+    tried(fields, at, given, ("rule", "base", "alpha"), ("rule", "base"))
+    rule, base, alpha = (
+        tried(settled, (*at, key), f"widths.{key}", legal, given.get(key, default))
+        for key, legal, default in (("rule", RULE, CONSTANT), ("base", BASE, 1), ("alpha", ALPHA, 0.0))
     )
+    tried.end()
+    return Widths(rule, base, alpha)
 
 
 def loop_of(source: Source, name: str, value: Any, at: Address, known: Iterable[str]) -> Loop:
     """A loop of `known` nodes, from {order: [names], passes: n, update: n}."""
-    wrong = check_name(name)
-    if wrong:
-        raise source.error(at, f"loops: {wrong}")
-    given = fields(source, at, value, ("order", "passes", "update"), required=("order",))
-    order = given["order"]
-    if not isinstance(order, list) or not order:
-        raise source.error(
-            (*at, "order"), f"loops.{name}.order is {shown(order)}; it must be a list of node names"
-        )
-    members = tuple(
-        named(source, (*at, "order", i), f"loops.{name}.order", m, known) for i, m in enumerate(order)
+    given, tried = mapping(source, at, value, "a mapping of order, passes, update"), Tried(source)
+    label = f"loops.{name}"
+    tried(checked_name, at, "loops", name)
+    tried(fields, at, given, ("order", "passes", "update"), ("order",))
+    members = (
+        tried(_order, (*at, "order"), f"{label}.order", given["order"], known) if "order" in given else ()
     )
-    if len(set(members)) != len(members):
-        raise source.error((*at, "order"), f"loops.{name}.order names a node twice: {', '.join(members)}")
-    passes = settled(source, (*at, "passes"), f"loops.{name}.passes", PASSES, given.get("passes", 1))
-    if "update" not in given:
-        return Loop(name, members, passes)
-    most = Int(1, len(members))
-    update = settled(source, (*at, "update"), f"loops.{name}.update", most, given["update"])
+    passes = tried(settled, (*at, "passes"), f"{label}.passes", PASSES, given.get("passes", 1))
+    update = None
+    if "update" in given and members:
+        update = tried(settled, (*at, "update"), f"{label}.update", Int(1, len(members)), given["update"])
+    tried.end()
     return Loop(name, members, passes, None if update == len(members) else update)
+
+
+def _order(source: Source, at: Address, label: str, order: Any, known: Iterable[str]) -> tuple[str, ...]:
+    """The members of a loop."""
+    if not isinstance(order, list) or not order:
+        raise source.error(at, f"{label} is {shown(order)}; it must be a list of node names")
+    tried = Tried(source)
+    members = [tried(named, (*at, i), label, member, known) for i, member in enumerate(order)]
+    tried.end()
+    if len(set(members)) != len(members):
+        raise source.error(at, f"{label} names a node twice: {', '.join(members)}")
+    return tuple(members)
 
 
 def input_of(source: Source, at: Address, value: Any) -> Shape:

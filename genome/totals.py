@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from genome.graph import Genome
+from genome.mistakes import written_name
 from genome.op import Shape
 from genome.plan import Plan, loop_weights
 from genome.step import Step
-from genome.text import written_name
 
 
 class Total(NamedTuple):

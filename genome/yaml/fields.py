@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from genome.domain import Float, OneOf, PerAxis
-from genome.yaml.source import Address, Source, shown
+from genome.yaml.source import Address, Source, SourceError, shown
 
 
 def settled(source: Source, at: Address, label: str, legal: Any, value: Any) -> Any:
@@ -72,18 +72,35 @@ def fields(
 ) -> dict[str, Any]:
     """A mapping with these keys and no others."""
     given = mapping(source, at, value, f"a mapping of {', '.join(allowed)}")
-    label = ".".join(map(str, at))
-    for key in given:
-        if key not in allowed:
-            known = f"{near(key, allowed)}; it may be {', '.join(allowed)}"
-            raise source.error((*at, key), f"{label + '.' if label else ''}{shown(key)} is not known{known}")
-    for key in required:
-        if key not in given:
-            raise source.error(at, f"{label + '.' if label else ''}{key} is missing; write `{key}: ..`")
+    label = "".join(f"{part}." for part in at)
+    wrong = {
+        key: f"{label}{shown(key)} is not known{near(key, allowed)}; it may be {', '.join(allowed)}"
+        for key in given
+        if key not in allowed
+    }
+    meant = {closest(key, allowed) for key in wrong}  # is misspelt, not missing
+    missing = {
+        key: f"{label}{key} is missing; write `{key}: ..`"
+        for key in required
+        if key not in given and key not in meant
+    }
+    refuse(source, at, wrong | missing)
     return given
+
+
+def refuse(source: Source, at: Address, wrong: Mapping[str, str]) -> None:
+    """Raise SourceError with these sentences about keys of a mapping, if there are any."""
+    if wrong:
+        raise SourceError("\n".join(str(source.error((*at, key), message)) for key, message in wrong.items()))
 
 
 def near(key: Any, known: Iterable[str]) -> str:
     """` (word?)` if a known word is close to `key`, else nothing."""
+    found = closest(key, known)
+    return f" ({found}?)" if found else ""
+
+
+def closest(key: Any, known: Iterable[str]) -> str | None:
+    """The known word that is spelt nearly as `key`, if any is."""
     found = difflib.get_close_matches(key, list(known), n=1) if isinstance(key, str) else []
-    return f" ({found[0]}?)" if found else ""
+    return found[0] if found else None

@@ -7,8 +7,9 @@ from pathlib import Path
 import genome
 from genome.text import genome_of
 from genome.yaml.source import SourceError, read
+from genome.yaml.tried import in_order
 from search import formatting
-from search.config.read import in_order, read_draft
+from search.config.read import read_draft
 from search.errors import StudyError
 from search.proposals.references import mistakes as reference_mistakes
 from search.proposals.warm_start import start_mistakes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from genome.yaml.source import Source, SourceError, parse, read
+from genome.yaml.tried import in_order
 from genome.zoo.scale import FAMILIES
 from search.config import schema_errors
 from search.config.dataset import KEYS as READ_KEYS
@@ -167,15 +168,6 @@ def _validated(
         lines += schema_errors.lines(source, error.errors(), KEYS)
         wrong |= {str(finding["loc"][0]) for finding in error.errors()}
     return Written.model_validate(_with_stand_ins(value, wrong)) if wrong else written, wrong, lines
-
-
-def in_order(source: Source, lines: Iterable[str]) -> tuple[str, ...]:
-    """Return lines that begin with `file:line  ` by their number."""
-
-    def number(line: str) -> int:
-        return int(line.removeprefix(f"{source.path}:").partition(" ")[0])
-
-    return tuple(sorted(lines, key=number))
 
 
 def _with_fixed(value: Mapping[str, Any], train: TrainSection | None) -> dict[str, Any]:

@@ -64,9 +64,10 @@ def _fits(
 
 def _mistakes(config: StudyConfig, fits: Mapping[str, PointFit]) -> list[str]:
     return [
-        str(config.source.error(("start", place), f"start: {fits[ref].complaint}"))
+        str(config.source.error(("start", place), f"start: {line}"))
         for place, ref in enumerate(config.start)
-        if ref in fits and fits[ref].complaint
+        if ref in fits
+        for line in fits[ref].complaint.splitlines()
     ]
 
 

@@ -8,16 +8,15 @@ genes: any                                                       so for all gene
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from genome import text
 from genome.domain import FLAG, Float, Int, Legal, OneOf, PerAxis
-from genome.graph import check_name
 from genome.op import Gene, Op, Shape
-from genome.widths import ALPHA, BASE, RULE
-from genome.yaml.fields import fields, mapping, near, node_name, settled, title
-from genome.yaml.source import Address, Source, SourceError, shown
+from genome.widths import ALPHA, BASE, CONSTANT, RULE
+from genome.yaml.fields import fields, mapping, near, node_name, refuse, settled, title
+from genome.yaml.source import Address, Source, shown
+from genome.yaml.tried import Tried
 from search.space.holes import Body, Hole, Template
 from search.space.ranges import domain_of, narrowed, with_real_choices
 from search.space.space import Edge, Place, Space
@@ -34,11 +33,13 @@ def space_file(source: Source) -> Space:
     Raises:
         SourceError: anything wrong with it, one line `file:line  address: found; allowed` for each mistake.
     """
-    top = fields(source, (), source.value, (*HEAD, *PARTS), required=(*HEAD, "nodes"))
-    name = title(source, ("space",), top["space"])
-    shape = text.input_of(source, ("input",), top["input"])
-    classes = settled(source, ("classes",), "classes", text.CLASSES, top["classes"])
-    return _space(source, (), top, name, shape, classes)
+    top, tried = source.value, Tried(source)
+    tried(fields, (), top, (*HEAD, *PARTS), (*HEAD, "nodes"))
+    name, shape, classes = (
+        tried(reader, (key,), top[key]) if key in top else None
+        for key, reader in (("space", title), ("input", text.input_of), ("classes", text.classes_of))
+    )
+    return _space(source, (), top, tried, name, shape, classes)
 
 
 def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int) -> Space:
@@ -46,46 +47,29 @@ def space_of(source: Source, at: Address, name: str, shape: Shape, classes: int)
     value = source.value
     for key in at:
         value = value[key]
-    top = fields(source, at, value, PARTS, required=("nodes",))
-    return _space(source, at, top, name, shape, classes)
+    top, tried = mapping(source, at, value, f"a mapping of {', '.join(PARTS)}"), Tried(source)
+    tried(fields, at, top, PARTS, ("nodes",))
+    return _space(source, at, top, tried, name, shape, classes)
 
 
-def _space(source: Source, at: Address, top: dict[str, Any], name: str, shape: Shape, classes: int) -> Space:
-    listed = mapping(source, (*at, "nodes"), top["nodes"], text.NODES)
-    looped = mapping(source, (*at, "loops"), top.get("loops") or {}, text.LOOPS)
+def _space(
+    source: Source, at: Address, top: dict[str, Any], tried: Tried, name: str, shape: Shape, classes: int
+) -> Space:
+    """The space, or SourceError with all mistakes, those included that `tried` has collected."""
+    listed = tried(mapping, (*at, "nodes"), top.get("nodes", {}), text.NODES) or {}
+    looped = tried(mapping, (*at, "loops"), top.get("loops") or {}, text.LOOPS) or {}
     known = [_maybe(key)[0] for key in listed]
-    tried = _Tried()
     widths = None
     if top.get("widths") is not None:
-        widths = tried(_widths, source, (*at, "widths"), top["widths"])
-    places = [tried(_place, source, (*at, "nodes", key), key, given) for key, given in listed.items()]
+        widths = tried(_widths, (*at, "widths"), top["widths"])
+    places = [tried(_place, (*at, "nodes", key), key, given) for key, given in listed.items()]
     loops = [
-        tried(text.loop_of, source, key, given, (*at, "loops", key), known) for key, given in looped.items()
+        tried(text.loop_of, key, given, (*at, "loops", key), known) for key, given in looped.items() if listed
     ]
     tried.end()
     space = Space(name, shape, classes, tuple(places), widths, tuple(loops))
     check(source, at, space, dict(zip(known, listed, strict=True)))
     return space
-
-
-class _Tried:
-    """Reads parts of a text one after another, and collects what is wrong with each."""
-
-    def __init__(self) -> None:
-        self._mistakes: list[str] = []
-
-    def __call__(self, reader: Callable[..., Any], *given: Any) -> Any:
-        """Return what a reader makes of what it is given; nothing where it refuses that."""
-        try:
-            return reader(*given)
-        except SourceError as error:
-            self._mistakes.append(str(error))
-            return None
-
-    def end(self) -> None:
-        """Raise SourceError with all mistakes, if there were any."""
-        if self._mistakes:
-            raise SourceError("\n".join(self._mistakes))
 
 
 def _may_take_width(kind: type[Op]) -> bool:
@@ -95,24 +79,33 @@ def _may_take_width(kind: type[Op]) -> bool:
 
 def _place(source: Source, at: Address, key: str, value: Any) -> Place:
     name, maybe = _maybe(key)
-    wrong = check_name(name)
-    if wrong:
-        raise source.error(at, f"nodes: {wrong}")
-    given = mapping(source, at, value, "a node such as {op: conv, in: [image]}")
-    body = _body(source, at, name, {k: v for k, v in given.items() if k not in ("in", "width")}, name)
-    width = _width(source, (*at, "width"), name, given.get("width"))
-    if width is not None and not any(_may_take_width(t.kind) for t in body.choices.values()):
-        words = " or ".join(body.choices)
-        raise source.error((*at, "width"), f"{name}.width is stated; {words} takes none, drop it")
+    tried = Tried(source)
+    tried(text.checked_name, at, "nodes", name)
+    given = tried(mapping, at, value, "a node such as {op: conv, in: [image]}")
+    if given is None:
+        tried.end()
+    body = tried(_body, at, name, {k: v for k, v in given.items() if k not in ("in", "width")}, name)
+    width = tried(_width, (*at, "width"), name, given.get("width"))
+    if body is not None and width is not None:
+        tried(_check_width, (*at, "width"), name, body)
+    edges = [
+        tried(_edge, (*at, "in", i), name, e) for i, e in enumerate(tried(text.items, at, name, given) or ())
+    ]
+    tried.end()
     return Place(
         name=name,
         exists=Hole(f"({name})", FLAG) if maybe else None,
         body=body,
-        edges=tuple(
-            _edge(source, (*at, "in", i), name, e) for i, e in enumerate(text.items(source, at, name, given))
-        ),
+        edges=tuple(edges),
         width=width,
     )
+
+
+def _check_width(source: Source, at: Address, name: str, body: Body) -> None:
+    """Refuse a width that no choice of node type takes."""
+    if not any(_may_take_width(t.kind) for t in body.choices.values()):
+        words = " or ".join(body.choices)
+        raise source.error(at, f"{name}.width is stated; {words} takes none, drop it")
 
 
 def _maybe(key: str) -> tuple[str, bool]:
@@ -132,16 +125,18 @@ def _body(
         raise source.error(at, f"{label} has no op; write {{op: conv, ..}}")
     if depth > text.MOST_BODIES:
         raise source.error(at, f"{label} has bodies more than {text.MOST_BODIES} deep")
+    tried = Tried(source)
     choices = _choices(source, (*at, "op"), label, given["op"])
     stated = {k: v for k, v in given.items() if k not in ("op", "genes")}
-    opened = _opened(source, (*at, "genes"), label, given)
-    _check_genes(source, at, label, [kind for _, kind, _ in choices], stated)
+    opened = tried(_opened, (*at, "genes"), label, given)
+    tried(_check_genes, at, label, [kind for _, kind, _ in choices], stated)
     templates = {}
     for where, kind, own in choices:
         has = {g.name for g in kind.genes}
         both = {k: ((*at, k), v) for k, v in stated.items() if k in has}
         both |= {k: ((*where, k), v) for k, v in own.items()}
-        templates[kind.word] = _template(source, label, kind, both, opened, prefix, depth)
+        templates[kind.word] = tried(_template, label, kind, both, opened, prefix, depth)
+    tried.end()
     return Body(Hole(f"{prefix}.op", OneOf(*templates)), templates)
 
 
@@ -171,7 +166,7 @@ def _choices(
             raise source.error(
                 where, f"{label}.op names {kind.word} twice; state ranges of its genes instead"
             )
-        text.known_genes(source, where, label, kind, own)
+        text.check_genes(source, where, label, kind, own)
         found[kind.word] = (where, kind, own)
     return list(found.values())
 
@@ -180,13 +175,16 @@ def _check_genes(
     source: Source, at: Address, label: str, kinds: list[type[Op]], stated: dict[str, Any]
 ) -> None:
     if len(kinds) == 1:
-        text.known_genes(source, at, label, kinds[0], stated)
+        text.check_genes(source, at, label, kinds[0], stated)
         return
     known = {g.name for kind in kinds for g in kind.genes}
-    for key in stated:
-        if key not in known:
-            words = ", ".join(kind.word for kind in kinds)
-            raise source.error((*at, key), f"{label}.{shown(key)} is no gene of {words}{near(key, known)}")
+    words = ", ".join(kind.word for kind in kinds)
+    wrong = {
+        key: f"{label}.{shown(key)} is no gene of {words}{near(key, known)}"
+        for key in stated
+        if key not in known
+    }
+    refuse(source, at, wrong)
 
 
 def _template(
@@ -198,18 +196,19 @@ def _template(
     prefix: str,
     depth: int,
 ) -> Template:
-    genes = []
+    genes, tried = [], Tried(source)
     for gene in kind.genes:
         name = f"{prefix}.{kind.word}.{gene.name}"
         if gene.name in stated:
             at, value = stated[gene.name]
             genes.append(
-                (gene, _spec(source, at, f"{label}.{kind.word}.{gene.name}", gene, value, name, depth))
+                (gene, tried(_spec, at, f"{label}.{kind.word}.{gene.name}", gene, value, name, depth))
             )
         elif opened and gene.search is not None:
             genes.append((gene, narrowed(name, gene.search)))
         else:
             genes.append((gene, gene.default))
+    tried.end()
     return Template(kind, tuple(genes))
 
 
@@ -257,10 +256,12 @@ def _listed(value: dict[str, Any]) -> list[Any]:
 
 
 def _widths(source: Source, at: Address, value: Any) -> tuple[Any, Any, Any]:
-    given = fields(source, at, value, ("rule", "base", "alpha"), required=("rule", "base"))
-    legal: dict[str, Legal] = {"rule": RULE, "base": BASE, "alpha": ALPHA}
-    made = [
-        _value(source, (*at, key), f"widths.{key}", legal[key], given.get(key, 0.0), f"widths.{key}")
-        for key in ("rule", "base", "alpha")
-    ]
-    return made[0], made[1], made[2]
+    given, tried = mapping(source, at, value, "a mapping of rule, base, alpha"), Tried(source)
+    tried(fields, at, given, ("rule", "base", "alpha"), ("rule", "base"))
+    legal: dict[str, tuple[Legal, Any]] = {"rule": (RULE, CONSTANT), "base": (BASE, 1), "alpha": (ALPHA, 0.0)}
+    rule, base, alpha = (
+        tried(_value, (*at, key), f"widths.{key}", domain, given.get(key, default), f"widths.{key}")
+        for key, (domain, default) in legal.items()
+    )
+    tried.end()
+    return rule, base, alpha

@@ -8,11 +8,12 @@ from typing import Any
 from genome.domain import FLAG, Domain
 from genome.expand import expand
 from genome.graph import IMAGE, GenomeError, Loop
+from genome.mistakes import written_name
 from genome.order import visits
 from genome.resolve import resolve
-from genome.text import written_name
 from genome.yaml.fields import named
 from genome.yaml.source import Address, Source
+from genome.yaml.tried import Tried
 from search.space.space import Place, Space, through
 
 DRAWS = 32  # genomes drawn to see that a space holds any network at all
@@ -24,31 +25,45 @@ def check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> No
         names = [p.name for p in space.places]
         twice = next(n for n in names if names.count(n) > 1)
         raise source.error((*at, "nodes", f"({twice})"), f"two nodes are named {twice}; names are unique")
+    tried = Tried(source)
     for place in space.places:
-        _check_edges(source, (*at, "nodes", keys[place.name], "in"), space, place)
+        tried(_check_edges, (*at, "nodes", keys[place.name], "in"), space, place)
+    tried.end()
     sure = {IMAGE} | {p.name for p in space.places if p.exists is None}
     for place in space.places:
-        if not any(through(space, s, sure) for s in place.always):
-            raise source.error(
-                (*at, "nodes", keys[place.name], "in"),
-                f"{place.name} may end up without an input; give it one that is always there, without parentheses",
-            )
+        if tried(_check_way_in, (*at, "nodes", keys[place.name], "in"), space, place, sure) is None:
+            sure.add(place.name)  # what is wrong with its readers follows
     for loop in space.loops:
-        _check_loop(source, (*at, "loops", loop.name), space, loop)
-    if not any(p.exists is None and _always_exit(p) for p in space.places):
-        raise source.error(
-            (*at, "nodes"), "the space has no exit that is always there; add a node with op: exit"
-        )
+        for i, name in enumerate(loop.order):
+            tried(_check_member, (*at, "loops", loop.name, "order", i), space, loop, name)
+    tried(_check_exit, (*at, "nodes"), space)
+    tried.end()
     _check_names(source, (*at, "nodes"), space, keys)
     _check_graph(source, (*at, "nodes"), space, keys)
 
 
 def _check_edges(source: Source, at: Address, space: Space, place: Place) -> None:
+    tried = Tried(source)
     for i, edge in enumerate(place.edges):
-        named(source, (*at, i), f"{place.name}.in", edge.source, (*space.by_name, IMAGE))
+        tried(named, (*at, i), f"{place.name}.in", edge.source, (*space.by_name, IMAGE))
+    tried.end()
     sources = [e.source for e in place.edges]
     if len(set(sources)) != len(sources):
         raise source.error(at, f"{place.name}.in names an input twice: {', '.join(sources)}")
+
+
+def _check_way_in(source: Source, at: Address, space: Space, place: Place, sure: set[str]) -> bool:
+    if not any(through(space, s, sure) for s in place.always):
+        raise source.error(
+            at,
+            f"{place.name} may end up without an input; give it one that is always there, without parentheses",
+        )
+    return True
+
+
+def _check_exit(source: Source, at: Address, space: Space) -> None:
+    if not any(p.exists is None and _always_exit(p) for p in space.places):
+        raise source.error(at, "the space has no exit that is always there; add a node with op: exit")
 
 
 def _check_names(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:
@@ -67,22 +82,19 @@ def _check_names(source: Source, at: Address, space: Space, keys: dict[str, str]
     space.decode(note, everything=True)
 
 
-def _check_loop(source: Source, at: Address, space: Space, loop: Loop) -> None:
+def _check_member(source: Source, at: Address, space: Space, loop: Loop, name: str) -> None:
     """Members always exist, and each always reads another member, so that a loop is a loop in every genome."""
-    for i, name in enumerate(loop.order):
-        here: Address = (*at, "order", i)
-        member = space.by_name[name]
-        if member.exists is not None:
-            raise source.error(
-                here,
-                f"loops.{loop.name}.order names ({name}), which may be left out; a loop keeps its members",
-            )
-        if not any(s in loop.order for s in member.always):
-            raise source.error(
-                here,
-                f"loops.{loop.name}: {name} may end up without a member of the loop to read; give it one without"
-                " parentheses",
-            )
+    member = space.by_name[name]
+    if member.exists is not None:
+        raise source.error(
+            at, f"loops.{loop.name}.order names ({name}), which may be left out; a loop keeps its members"
+        )
+    if not any(s in loop.order for s in member.always):
+        raise source.error(
+            at,
+            f"loops.{loop.name}: {name} may end up without a member of the loop to read; give it one without"
+            " parentheses",
+        )
 
 
 def _check_graph(source: Source, at: Address, space: Space, keys: dict[str, str]) -> None:

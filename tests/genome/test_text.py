@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genome
-from genome.graph import Genome, GenomeError, Loop, Node, Times
+from genome.graph import IMAGE, Genome, GenomeError, Loop, Node, Times
 from genome.op import Shape
 from genome.text import flow
 from genome.widths import Widths
@@ -135,7 +136,7 @@ def refusal(text: str) -> str:
     with pytest.raises(genome.SourceError) as caught:
         genome.loads(text, path="g.yaml")
     message = str(caught.value)
-    assert "\n" not in message and len(message) < 400
+    assert all(len(line) < 400 for line in message.split("\n"))
     return message
 
 
@@ -234,8 +235,12 @@ def test_a_node_that_is_wrong_is_refused_on_its_line(node: str, sentence: str) -
 
 def test_the_line_is_that_of_the_wrong_word() -> None:
     text = HEAD + "  a:\n    op: conv\n    in:\n      - image\n      - stm\n    kernel:\n      33\n" + TAIL
-    assert refusal(text) == "g.yaml:11  a.conv.kernel is 33; it may be 1..31, or [height, width]"
-    assert refusal(text.replace("33", "3")) == "g.yaml:10  a.in names stm, which is no node"
+    source, kernel = (
+        "g.yaml:10  a.in names stm, which is no node",
+        "g.yaml:11  a.conv.kernel is 33; it may be 1..31",
+    )
+    assert refusal(text) == f"{source}\n{kernel}, or [height, width]"
+    assert refusal(text.replace("33", "3")) == source
 
 
 TOP = HEAD + "  a: {op: conv, in: [image]}\n" + TAIL
@@ -282,13 +287,17 @@ TOP = HEAD + "  a: {op: conv, in: [image]}\n" + TAIL
         ),
         ("  out: {op: exit, in: [a]}\n", "", "5  the genome has no exit; add a node with op: exit"),
         (
-            "  a: {",
-            "  'a b': {",
+            TOP[len(HEAD) :],
+            "  'a b': {op: conv, in: [image]}\n  out: {op: exit, in: [a b]}\n",
             "6  nodes: 'a b' is no name; it may have letters, digits and _ in parts joined by . or /,"
             " a letter or _ first",
         ),
-        ("  a: {", "  image: {", "6  nodes: 'image' is the name of the input; choose another"),
-        ("  a: {", f"  {'a' * 201}: {{", "6  nodes: a name has at most 200 characters, not 201"),
+        (
+            "  a: {op: conv, in: [image]}\n  out: {op: exit, in: [a]}",
+            "  image: {op: exit, in: [image]}",
+            "6  nodes: 'image' is the name of the input; choose another",
+        ),
+        ("  out: {", f"  {'a' * 201}: {{", "7  nodes: a name has at most 200 characters, not 201"),
         ("  a: {", "  out: {", "7  the key out is here twice (first on line 6); remove one"),
         (
             "  out: {",
@@ -300,6 +309,88 @@ TOP = HEAD + "  a: {op: conv, in: [image]}\n" + TAIL
 def test_a_genome_that_is_wrong_is_refused_on_its_line(old: str, new: str, sentence: str) -> None:
     assert old in TOP
     assert refusal(TOP.replace(old, new)) == f"g.yaml:{sentence}"
+
+
+WRONG = """\
+genome: wrong
+input: [3, 8]
+clases: 0
+widths: {rule: linear, bass: 0, alpha: -1}
+nodes:
+  a: {op: conv, in: [imag, image], kernel: 40, colour: red, width: -1}
+  b: {op: residual, in: [a], unit: body, body: {op: conv, kernel: 99, strid: 2}}
+  c: {op: cnov, in: [], width: q}
+  d: 3
+  image: {op: exit}
+loops:
+  l: {order: [a, zz], passes: 99}
+  k: {passes: 1}
+"""
+
+
+def test_all_mistakes_of_a_text_are_told() -> None:
+    found = [line.removeprefix("g.yaml:").partition(";")[0] for line in refusal(WRONG).split("\n")]
+    assert found == [
+        "2  input is [3, 8]",
+        "3  clases is not known (classes?)",  # and is not missing
+        "4  widths.bass is not known (base?)",
+        "4  widths.rule is linear",
+        "4  widths.alpha is -1.0",
+        "6  a.colour is no gene of conv",
+        "6  a.conv.kernel is 40",
+        "6  a.in names imag, which is no node (image?)",
+        "6  a.width is -1",
+        "7  b.residual.body.strid is no gene of conv (stride?)",
+        "7  b.residual.body.conv.kernel is 99",
+        "8  c.op is cnov (conv?)",
+        "8  c.in is []",
+        "8  c.width is q",
+        "9  nodes.d is 3",
+        "10  nodes: 'image' is the name of the input",
+        "10  image.in is missing",
+        "12  loops.l.order names zz, which is no node",
+        "12  loops.l.passes is 99",
+        "13  loops.k.order is missing",
+    ]
+
+
+UNRESOLVED = """\
+genome: unresolved
+input: [3, 32, 32]
+classes: 10
+nodes:
+  a: {op: conv, in: [image]}
+  p: {op: pool, in: [image], width: 3}
+  b: {op: conv, in: [image], padding: 0, kernel: 31, width: 4}
+  c: {op: conv, in: [b], padding: 0, kernel: 31, width: 4}
+  c2: {op: conv, in: [c], padding: 0, kernel: 31, width: 4}
+  d: {op: conv, in: [image, image], width: 4}
+  e: {op: exit, in: [a], width: 4}
+  f: {op: exit, in: [c2, p, d, loop1]}
+  small: {op: pool, in: [image], size: 31, padding: 0}
+  gone: {op: conv, in: [small], kernel: 9, padding: 0, width: 4}
+  g: {op: exit, in: [gone]}
+  loop1: {op: conv, in: [image, loop2], width: 4}
+  loop2: {op: conv, in: [loop1], width: 4, stride: 2}
+  last: {op: exit, in: [image], weight: 0}
+loops:
+  l: {order: [loop1, loop2]}
+"""
+
+
+def test_all_mistakes_of_a_genome_that_does_not_resolve_are_told() -> None:
+    """Those that follow from another one are not: `c2` reads `c`, which has no map."""
+    found = [line.removeprefix("g.yaml:").partition(";")[0] for line in refusal(UNRESOLVED).split("\n")]
+    assert found == [
+        "5  a has no width",
+        "6  p.width is 3",
+        "8  c (conv) shrinks its 2x2 image below 1x1",
+        "10  d.in names an input twice: image, image",
+        "11  e.width is 4",
+        "14  gone (conv) shrinks its 1x1 image below 1x1",
+        "16  loop1 gives 4x32x32 in one pass of its loop and 4x16x16 in the next",
+        "18  last.weight is 0 and last is the last exit, whose accuracy is that of the network",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -412,10 +503,21 @@ def _read(text: str) -> None:
         whole = genome.loads(text, path="g.yaml")
     except genome.SourceError as error:
         message = str(error)
-        assert message.startswith("g.yaml:") and "\n" not in message and len(message) < 700
+        for line in message.split("\n"):
+            assert line.startswith("g.yaml:") and len(line) < 700
     else:
         assert genome.loads(genome.dump(whole)) == whole
         genome.digest(whole)
+
+
+def test_no_mistake_is_told_that_is_none() -> None:
+    """One node of a drawn genome gets a kernel that no image has room for: that alone is wrong."""
+    large = genome.lookup("conv")(kernel=31, padding=0)
+    for seed in range(20):
+        whole = SPACE.sample(Random(seed))
+        x, y = Node("x", large, (IMAGE,), 4), Node("y", genome.lookup("exit")(), ("x",))
+        text = genome.dump(replace(whole, nodes=(x, y, *whole.nodes)))
+        assert [line.partition("  ")[2][:8] for line in refusal(text).split("\n")] == ["x (conv)"]
 
 
 # --- genomes made in Python

@@ -168,4 +168,4 @@ def _parents(snapshot: Snapshot, text: str) -> tuple[int, ...]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return "; ".join(" ".join(line.split()) for line in str(error).splitlines())

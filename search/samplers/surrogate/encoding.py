@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genome.domain import Domain, Float, Int, OneOf
+from genome.mistakes import written_name
 from genome.plan import Plan
-from genome.text import written_name
 from search.space.known_answers import answers_of
 from search.space.mutation_sites import RECIPE, SCHEDULE, sites
 from search.space.point import Point

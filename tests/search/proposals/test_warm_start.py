@@ -284,12 +284,14 @@ def test_check_says_where_a_start_does_not_fit(
 def test_check_reports_what_cannot_be_read_beside_other_mistakes(
     command: Callable[..., Said], written: Callable[..., Path], tmp_path: Path
 ) -> None:
-    write(tmp_path, "broken.yaml", GIVEN.replace("op: separable", "op: seperable"))
+    broken = GIVEN.replace("op: separable", "op: seperable").replace("width: 9", "width: 0")
+    write(tmp_path, "broken.yaml", broken)
     said = command("check", written(start=["broken.yaml", "zoo:no-such"], workers=0, data="digit"))
     sentences = [line.split("  ", 1)[1] for line in said.err.splitlines()]
     assert said.status == 2
-    assert [sentence.split(" ")[0] for sentence in sentences] == ["data", "workers", "start:", "start:"]
-    assert "broken.yaml:6  body.op is seperable" in sentences[2] and "no-such" in sentences[3]
+    assert [sentence.split(" ")[0] for sentence in sentences] == ["data", "workers", *["start:"] * 3]
+    assert "broken.yaml:6  body.op is seperable" in sentences[2] and "no-such" in sentences[4]
+    assert "broken.yaml:6  body.width is 0" in sentences[3]
 
 
 def test_from_another_study_on_the_command_line(

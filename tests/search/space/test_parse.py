@@ -414,7 +414,7 @@ def test_a_concat_that_reads_the_same_in_every_pass_may_be_in_a_loop() -> None:
     [
         ("space:\n", "1  space is empty; it must be a mapping of widths, nodes, loops"),
         ("space: any\n", "1  space is any; it must be a mapping of widths, nodes, loops"),
-        ("space: {widths: {}}\n", "1  space.nodes is missing; write `nodes: ..`"),
+        ("space: {loops: {}}\n", "1  space.nodes is missing; write `nodes: ..`"),
         ("space:\n  nodez: {}\n", "2  space.nodez is not known (nodes?); it may be widths, nodes, loops"),
         ("space:\n  nodes: {}\n", "2  the space has no exit that is always there; add a node with op: exit"),
         (
@@ -435,6 +435,75 @@ def test_spaces_that_are_refused(text: str, sentence: str | None) -> None:
     elif text.startswith(HEAD[:16]) and "widths" in text and "nodes:\n" in text:
         text += "    a: {op: conv, in: [image]}\n" + TAIL
     assert refusal(text).replace("space.widths", "widths") == f"s.yaml:{sentence}"
+
+
+SPACE_WRONG = """\
+space:
+  widths: {rule: {one_of: [add, sub]}, base: 0}
+  nodes:
+    a: {op: {one_of: [conv, cnov]}, in: [3], width: {int: [0, 4]}}
+    b: {op: conv, in: [zz], kernel: {one_of: [3, 99]}, stride: {int: [0, 9]}, colour: red, genes: some}
+    c: {op: pool, in: [b], width: 4}
+"""
+WAYS_WRONG = """\
+space:
+  widths: {rule: constant, base: 6}
+  nodes:
+    (a): {op: conv, in: [image]}
+    b: {op: conv, in: [(image)]}
+    c: {op: conv, in: [image, (d)]}
+    d: {op: conv, in: [c]}
+    e: {op: conv, in: [(b)]}
+  loops:
+    l: {order: [c, d]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            SPACE_WRONG,
+            [
+                "2  widths.rule ranges over add or sub",
+                "2  widths.base is 0",
+                "4  a.op is cnov (conv?)",
+                "4  a.width ranges over 0..4",
+                "4  a.in names 3",
+                "5  b.genes is some",
+                "5  b.colour is no gene of conv",
+                "5  b.conv.kernel ranges over 3 or 99",
+                "5  b.conv.stride ranges over 0..9",
+                "6  c.width is stated",
+            ],
+        ),
+        (
+            SPACE_WRONG.replace("sub", "constant")
+            .replace("base: 0", "base: 1")
+            .replace("cnov", "pool")
+            .replace("3]", "yy]")
+            .replace("{int: [0, 4]}", "4")
+            .partition(", kernel")[0]
+            + "}\n",
+            ["4  a.in names yy, which is no node", "5  b.in names zz, which is no node"],
+        ),
+        (
+            WAYS_WRONG,
+            [
+                "3  the space has no exit that is always there",
+                "5  b may end up without an input",
+                "8  e may end up without an input",
+                "10  loops.l: c may end up without a member of the loop to read",
+            ],
+        ),
+    ],
+)
+def test_all_mistakes_of_a_space_are_told(text: str, found: list[str]) -> None:
+    with pytest.raises(SourceError) as caught:
+        space(text)
+    assert [
+        line.removeprefix("s.yaml:").partition(";")[0] for line in str(caught.value).splitlines()
+    ] == found
 
 
 def test_two_holes_have_two_names() -> None:
