@@ -29,6 +29,11 @@ CONTAINERS = frozenset(
 )
 PIECE = re.compile(r"(.*[_\- ])?(part|shard|batch|fold|chunk|images|imgs)[_\- ]?\d+", re.IGNORECASE)
 YEAR = re.compile(r"(19|20)\d\d")
+# a class and a split in one name: cat_train and train_cat
+SPLIT_IN_NAME = (
+    re.compile(r"(?P<class>.+)[_\- ](?P<split>[A-Za-z]+)"),
+    re.compile(r"(?P<split>[A-Za-z]+)[_\- ](?P<class>.+)"),
+)
 SHOWN = 4  # names of folders in a sentence
 
 
@@ -115,6 +120,7 @@ def check_level(root: Folder) -> Sequence[Folder]:
             + _flat(root)
         )
     _check_containers(root, folders)
+    _check_splits_in_names(root, folders)
     if all(not folder.images for folder in folders):
         raise DataError(_two_levels(root.path, folders))
     return folders
@@ -146,11 +152,26 @@ def _check_containers(root: Folder, folders: Sequence[Folder]) -> None:
             f"{root.path} has {_listed(folders)}, which look like pieces of one set, each with the same classes; say "
             f"classes: [{', '.join(shared)}] to read all of them as one set, or give the path of one"
         )
-    if all(PIECE.fullmatch(name) for name in names):
+    if all(map(PIECE.fullmatch, names)) or all(map(YEAR.fullmatch, names)):
         raise DataError(
             f"{root.path} has {_listed(folders)}, which look like pieces of one set and not like classes; put a CSV "
             f"file of names and labels beside them, or say classes: [{', '.join(names[:SHOWN])}] if they are classes"
         )
+
+
+def _check_splits_in_names(root: Folder, folders: Sequence[Folder]) -> None:
+    """Raise DataError where each folder is a class and a split in one, as cat_train and cat_test."""
+    names = [folder.path.name for folder in folders]
+    for pattern in SPLIT_IN_NAME:
+        found = [pattern.fullmatch(name) for name in names]
+        pairs = [(one["class"], split_of(one["split"])) for one in found if one]
+        classes, splits = {name for name, _ in pairs}, {split for _, split in pairs}
+        if len(pairs) == len(names) > len(classes) > 1 and None not in splits and len(splits) > 1:
+            first = sorted(classes)[0]
+            raise DataError(
+                f"{root.path} has {_listed(folders)}, whose names are of a class and of a split; put the splits above "
+                f"the classes, as train/{first}, or say classes: [{', '.join(names)}] if each is a class"
+            )
 
 
 def _two_levels(path: Path, folders: Sequence[Folder]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trainer.data.made import counts, images_of, pixels, refusal
+from tests.trainer.data.made import counts, images_of, pixels, put, refusal
 from tests.trainer.data.test_table import flat, table
 from trainer import load
 
@@ -326,3 +326,41 @@ def test_texts_that_are_said_to_be_classes(tmp_path: Path) -> None:
         assert load(path, classes=texts).classes == ("a", "b", "a|b")
     np.savez(tmp_path / "a.npz", x=images, y=np.arange(30) % 2, classes=["a", ""])
     assert "a.npz: classes holds an empty name; name every class" in refusal(tmp_path / "a.npz")
+
+
+def saved(folder: Path, name: str) -> None:
+    with (folder / name).open("wb") as file:
+        np.savez(file, images=pixels(0, (30, 5, 4, 3)), labels=np.arange(30) % 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "others", "told"),
+    [
+        (
+            "train.npz",
+            ["test.npz", "val.npz"],
+            "test.npz, val.npz lie beside it and are not read; give the folder",
+        ),
+        (
+            "pets-00000-of-00002.npz",
+            ["pets-00001-of-00002.npz"],
+            "pets-00001-of-00002.npz lies beside it and is not",
+        ),
+        ("train.npz", ["training.npz", "faces.npz", "test.h5"], ""),
+        ("faces.npz", ["train.npz", "test.npz"], ""),
+    ],
+)
+def test_a_file_that_is_one_part_of_a_set_is_told(
+    given: str, others: Sequence[str], told: str, tmp_path: Path
+) -> None:
+    for name in (given, *others):
+        saved(tmp_path, name)
+    notes = load(tmp_path / given).seen.notes
+    assert len(notes) == bool(told) and all(told in one for one in notes)
+
+
+def test_a_folder_that_is_one_part_of_a_set_is_told(tmp_path: Path) -> None:
+    put(tmp_path / "train")
+    put(tmp_path / "test")
+    assert "test lies beside it" in load(tmp_path / "train").seen.notes[0]
+    assert not load(tmp_path).seen.notes

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trainer.data.beside import COUNTED
 from trainer.data.classified import classified
 from trainer.data.encoded import Encoded
 from trainer.data.extras import needed
@@ -58,6 +59,8 @@ def read(path: Path, reading: Reading) -> Raw:
         shards.setdefault(split or "train", []).append(_shard(file, split, pyarrow, reading))
     if "train" not in shards:
         raise DataError(f"{path} has files of {', '.join(shards)} and none of train")
+    if path.is_dir():
+        _check_whole(path, shards)
     first = shards["train"][0]
     shards = {split: [_as_first(one, first, reading) for one in each] for split, each in shards.items()}
     labels = {split: np.concatenate([one.labels for one in each]) for split, each in shards.items()}
@@ -65,6 +68,18 @@ def read(path: Path, reading: Reading) -> Raw:
     gathered, classes = classified(path, images, labels, reading, first.names)
     seen = Seen("parquet files", tuple(_origin(shards, split) for split in SPLITS), gathered.pixels)
     return gathered.raw(path, path.resolve().stem, classes, seen)
+
+
+def _check_whole(path: Path, shards: Mapping[str, Sequence[_Shard]]) -> None:
+    """Raise DataError where a split has fewer files than the names of its files count."""
+    for split, each in shards.items():
+        counts = [int(found[1]) for one in each if (found := COUNTED.fullmatch(one.file.stem))]
+        if len(counts) == len(each) < max(counts, default=0):
+            raise DataError(
+                f"{path} has {len(each)} of the {max(counts)} files of {split} that {each[0].file.name} counts; fetch "
+                "the others, or rename those that are there to read them alone, as "
+                f"{split}-0{each[0].file.suffix}"
+            )
 
 
 def _origin(shards: Mapping[str, Sequence[_Shard]], split: str) -> str:

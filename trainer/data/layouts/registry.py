@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from trainer.data.beside import not_read
 from trainer.data.hints import hint_of
 from trainer.data.named import NAMES
 from trainer.data.reading import Reading
@@ -115,11 +117,27 @@ def read_own(name: str, reading: Reading) -> Raw:
     path = _path(name)
     try:
         with listed_once():
-            path, chosen = _chosen(path, reading)
-            _check_answers(path, reading, chosen)
-            return chosen.read(path, reading)
+            below, chosen = _chosen(path, reading)
+            _check_answers(below, reading, chosen)
+            raw = chosen.read(below, reading)
+        note = not_read(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise _unreadable(path, error) from None
+    return raw if note is None else replace(raw, seen=raw.seen._replace(notes=(*raw.seen.notes, note)))
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be read: {error.strerror or error}")
+
+
+def may_say(name: str, reading: Reading) -> tuple[str, ...]:
+    """Return the fields of `Reading` that the layout of a path asks for. Raises DataError, as reading it does."""
+    path = _path(name)
+    try:
+        with listed_once():
+            return _chosen(path, reading)[1].answers
+    except OSError as error:
+        raise _unreadable(path, error) from None
 
 
 def _path(name: str) -> Path:

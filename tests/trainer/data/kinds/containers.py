@@ -132,6 +132,15 @@ def hugging_face_configuration(root: Path) -> None:
     (root / "README.md").write_text("# pets\n")
 
 
+@kind(
+    "a parquet file that was not fetched",
+    refused="has 2 of the 3 files of train that train-00000-of-00003.parquet",
+)
+def parquet_not_whole(root: Path) -> None:
+    for number in (0, 2):
+        write_parquet(root / f"train-{number:05d}-of-00003.parquet", "train")
+
+
 @kind("one parquet file", read=Read(classes=DIGITS))
 def parquet_alone(root: Path) -> Path:
     write_parquet(root / "pets.parquet", named=False)

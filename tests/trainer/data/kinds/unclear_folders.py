@@ -50,6 +50,31 @@ def years(root: Path) -> None:
 
 
 @kind(
+    "images of several years without class folders",
+    refused="put a CSV file of names and labels beside them, or say classes: [2019, 2020, 2021] if they are classes",
+    read=Read(classes=("2019", "2020", "2021"), answers={"classes": [2019, 2020, 2021]}),
+)
+def years_alone(root: Path) -> None:
+    for one in samples():
+        save(one.pixels, root / str(2019 + one.label) / f"{one.stem}.png")
+
+
+@kind(
+    "a class and a split in the name of each folder: cat_train/ cat_test/",
+    refused="put the splits above the classes, as train/cat, or say classes: [cat_test, cat_train, dog_test, dog_train",
+)
+def class_and_split(root: Path) -> None:
+    for one in samples("train", "test"):
+        save(one.pixels, root / f"{one.name}_{one.split}" / f"{one.stem}.png")
+
+
+@kind("a split and a class in the name of each folder: Train-cat/ Test-cat/", refused="as train/cat")
+def split_and_class(root: Path) -> None:
+    for one in samples("train", "test"):
+        save(one.pixels, root / f"{one.split.title()}-{one.name}" / f"{one.stem}.png")
+
+
+@kind(
     "LFW: a class of one image",
     refused="class emu has 1 images; at least 3 are needed for train, valid and test",
 )
