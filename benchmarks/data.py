@@ -3,20 +3,25 @@
 - read: JPEG files of six sizes, made here in a temporary folder (one in ten is another picture), become colour images
   of 64x64. One pass of torchvision's ImageFolder through a DataLoader with two workers, which resizes alike, against
   `trainer.load` with an empty cache, then from the cache; both also with draft: true. The files were read by the
-  system before, and the runs alternate.
+  system before, and the runs alternate. Seconds are of the clock, and of the processors, all processes together.
+- pixels: how far the pixels of drafts are from those of the whole image, and their processor time, for sides of a
+  JPEG decoded at a fraction that are at least 2 (the project's choice) or 3 times those asked for. --photos names a
+  folder of JPEG files; by default the two photos of scikit-learn.
 - memory: the peak of the first read and of the read from the cache, of all processes together, shared pages once,
   against the decoded images. --side makes these larger than a limit of interest, such as 1 GiB.
 - workers: what four processes hold that have each gone through 12,000 images of 64x64 (141 MiB), with a cache and
   without, less what they hold by their imports.
 - deep: bytes of images that `fit` trains on in a second: uint16 with 8 bands against uint8 with 3.
 
-    python benchmarks/data.py [read memory workers deep] [--images 20000] [--rounds 1] [--side 160]
+    python benchmarks/data.py [read pixels memory workers deep] [--images 20000] [--rounds 1] [--side 160]
+        [--photos FOLDER]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -28,7 +33,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import psutil
+import sklearn
 import torch
 from PIL import Image
 from torch import nn
@@ -36,20 +43,24 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 import trainer
+from trainer.data import picture
 from trainer.data.data import Data, Split
+from trainer.data.reading import Reading
 
-SIDE, BATCH, CLASSES, COPIES, WORKERS = 64, 256, 10, 10, 4
+Seconds = tuple[float, float]  # by the clock, and of the processors
+
+SIDE, BATCH, CLASSES, COPIES, WORKERS, REPEATS = 64, 256, 10, 10, 4, 5
 SIZES = [(500, 375), (375, 500), (640, 480), (320, 240), (256, 256), (800, 600)]  # width, height
 GIB, LOOK_SECONDS = 2**30, 0.2
 THEIRS = "ImageFolder, DataLoader, 2 workers"
 READ = """
-import json, sys, time
+import json, os, sys, time
 from trainer import load
 folder, cache, side, draft = sys.argv[1:]
-began = time.perf_counter()
+began, spent = time.perf_counter(), sum(os.times()[:4])
 data = load(folder, size=int(side), cache=cache, draft=draft == "draft")
-seconds = time.perf_counter() - began
-print(json.dumps([seconds, sum(split.x.nbytes for split in (data.train, data.valid, data.test))]))
+seconds = time.perf_counter() - began, sum(os.times()[:4]) - spent
+print(json.dumps([*seconds, sum(split.x.nbytes for split in (data.train, data.valid, data.test))]))
 """
 HELD = """
 import sys, time, torch
@@ -84,14 +95,14 @@ def made(folder: Path, images: int) -> Path:
     return folder
 
 
-def theirs(folder: Path) -> float:
+def theirs(folder: Path) -> Seconds:
     """Return the seconds of one pass."""
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), sum(os.times()[:4])
     resize = transforms.Compose([transforms.Resize((SIDE, SIDE)), transforms.ToTensor()])
     pictures = datasets.ImageFolder(str(folder), resize)
     count = sum(len(y) for _, y in DataLoader(pictures, BATCH, num_workers=2))
     assert count == len(pictures)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, sum(os.times()[:4]) - spent
 
 
 def process(folder: Path, cache: Path, side: int, word: str, told: Path) -> subprocess.Popen[bytes]:
@@ -102,12 +113,13 @@ def process(folder: Path, cache: Path, side: int, word: str, told: Path) -> subp
         )
 
 
-def ours(folder: Path, word: str) -> Iterator[float]:
+def ours(folder: Path, word: str) -> Iterator[Seconds]:
     """Yield the seconds of the first read and of the read from the cache."""
     cache, told = folder.parent / "cache", folder.parent / "told"
     for _ in range(2):
         assert process(folder, cache, SIDE, word, told).wait() == 0
-        yield json.loads(told.read_bytes())[0]
+        clock, processors, _ = json.loads(told.read_bytes())
+        yield clock, processors
     shutil.rmtree(cache)
 
 
@@ -125,17 +137,49 @@ def peak_of(started: subprocess.Popen[bytes]) -> int:
 
 def read(folder: Path, rounds: int) -> None:
     """Print the seconds of the reads."""
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[Seconds]] = {}
     for _ in range(rounds):
         seconds.setdefault(THEIRS, []).append(theirs(folder))
         for word, name in (("exact", "ours"), ("draft", "ours, draft: true")):
             for when, taken in zip(("first", "from the cache"), ours(folder, word), strict=True):
                 seconds.setdefault(f"{name}, {when}", []).append(taken)
-    base = statistics.median(seconds[THEIRS])
-    for name, found in seconds.items():
-        median = statistics.median(found)
-        each = ", ".join(f"{one:.2f}" for one in found)
-        print(f"{name:38}{median:>9.2f} s  {base / median:>6.2f} times as fast   ({each})")
+    for kind, clock in enumerate(("by the clock", "of processors")):
+        base = statistics.median(one[kind] for one in seconds[THEIRS])
+        for name, found in seconds.items():
+            median = statistics.median(one[kind] for one in found)
+            each = ", ".join(f"{one[kind]:.2f}" for one in found)
+            print(f"{name:34}{median:>9.2f} s {clock}  {base / median:>6.2f} times as fast   ({each})")
+
+
+def small(file: Path, side: int, draft: bool) -> tuple[npt.NDArray[np.int16], float]:
+    """Return a photo as it is read, and the processor seconds that this takes."""
+    began = time.process_time()
+    for _ in range(REPEATS):
+        read = picture.read_picture(file, (side, side), "RGB", Reading(draft=draft))
+    return read.astype(np.int16), (time.process_time() - began) / REPEATS
+
+
+def drafts(photos: Path) -> None:
+    """Print how far drafts are from the whole image."""
+    files = sorted(one for one in photos.rglob("*") if one.suffix.lower() in (".jpg", ".jpeg"))
+    for side in (32, 64, 128):
+        for picture.GAP in (2, 3):
+            far, seconds = [], []
+            for file in files:
+                (whole, slow), (drafted, fast) = small(file, side, False), small(file, side, True)
+                with Image.open(file) as opened:
+                    if min(opened.size) >= 2 * picture.GAP * side:
+                        far.append(np.abs(whole - drafted))
+                seconds.append((slow, fast))
+            if not far:
+                continue
+            means, largest = [float(one.mean()) for one in far], max(int(one.max()) for one in far)
+            ratio = sum(slow for slow, _ in seconds) / sum(fast for _, fast in seconds)
+            print(
+                f"{side:>4}x{side:<4} at least {picture.GAP} times: {len(far):>3} of {len(files)} photos are drafts, "
+                f"{statistics.mean(means):.2f} of 255 in the mean, {max(means):.2f} at most of a photo, "
+                f"{largest} of a pixel; all photos {ratio:.2f} times as fast"
+            )
 
 
 def memory(folder: Path, side: int) -> None:
@@ -144,7 +188,7 @@ def memory(folder: Path, side: int) -> None:
     imports = peak_of(subprocess.Popen([sys.executable, "-c", BARE]))
     for when in ("first", "from the cache"):
         peak = peak_of(process(folder, cache, side, "exact", told))
-        size = json.loads(told.read_bytes())[1]
+        size = json.loads(told.read_bytes())[-1]
         print(
             f"{when:16}{side}x{side}: {size / GIB:.2f} GiB decoded, peak {peak / GIB:.2f} GiB, of which the imports "
             f"are {imports / GIB:.2f}; {peak / size:.2f} of the decoded set, {(peak - imports) / size:.2f} without them"
@@ -218,10 +262,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", default=["read", "memory", "workers", "deep"])
+    parser.add_argument("parts", nargs="*", default=["read", "pixels", "memory", "workers", "deep"])
     parser.add_argument("--images", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--side", type=int, default=160, help="of the images of the part memory")
+    parser.add_argument("--photos", type=Path, default=Path(sklearn.__file__).parent / "datasets" / "images")
     given = parser.parse_args()
     if {"read", "memory"} & set(given.parts):
         with tempfile.TemporaryDirectory() as parent:
@@ -230,6 +275,8 @@ def main() -> None:
                 read(folder, given.rounds)
             if "memory" in given.parts:
                 memory(folder, given.side)
+    if "pixels" in given.parts:
+        drafts(given.photos)
     if "workers" in given.parts:
         with tempfile.TemporaryDirectory() as parent:
             workers(Path(parent))

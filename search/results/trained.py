@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ from search.results.refs import Opened, named, open_study, split_trial
 from search.storage.data_facts import DataFacts
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE, RemovedWeights
 from trainer import files
+from trainer.data.layouts.registry import may_say
 from trainer.data.reading import Reading
 
 if TYPE_CHECKING:
@@ -53,16 +55,24 @@ def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
 def images_of(one: Trained, name: str | None, root: str | None, reading: Reading) -> Data:
     """Return the images that a name tells, or those that the network was trained on.
 
-    reading: how own images are read.  Raises StudyError where neither is known, trainer.DataError for images that
-    cannot be read.
+    reading: how own images are read; what it leaves open of pixels is as in the training.  Raises StudyError where
+    neither is known, trainer.DataError for images that cannot be read.
     """
     if name is not None:
-        return Dataset(name, root, reading).found(None).load()
+        own = Dataset(name, root, reading).found(None)
+        return own.load() if name in SHAPES else replace(own, reading=_as_trained(one, own)).load()
     if one.data is None:
         raise StudyError(
             f"{one.name} does not tell what it was trained on; add `--data NAME`, such as --data digits"
         )
     return one.data.load()
+
+
+def _as_trained(one: Trained, own: Dataset) -> Reading:
+    """Return how own images are read: the answers about pixels that the training had, and above them the given ones."""
+    allowed = may_say(own.name, own.reading)
+    before = {key: value for key, value in one.facts.reading.items() if key in allowed}
+    return Reading.parse({**before, **own.reading.given()})
 
 
 def _exported(folder: Path, data_root: str | None) -> Trained:
@@ -80,8 +90,8 @@ def _facts(info: Mapping[str, Any]) -> DataFacts:
     classes, mean, std = (tuple(info[key]) for key in ("classes", "mean", "std"))
     name, digest = str(info.get("data")), str(info.get("data_digest"))
     shape, depth = (channels, height, width), int(info.get("depth", 8))
-    several = info.get("multilabel") is True
-    return DataFacts(name, digest, shape, classes, mean, std, images={}, depth=depth, multilabel=several)
+    several, reading = info.get("multilabel") is True, info.get("reading", {})
+    return DataFacts(name, digest, shape, classes, mean, std, {}, reading, depth, several)
 
 
 def _trial(opened: Opened, number: int, ref: str) -> Trained:

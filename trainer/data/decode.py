@@ -21,7 +21,7 @@ from trainer.data.encoded import File
 from trainer.data.picture import BrokenPicture, fitted, limited, measured, pictures, register_heif
 from trainer.data.reading import Reading, Size
 from trainer.data.spool import Held, kept, spool_folder
-from trainer.data.values import Span
+from trainer.data.values import Span, span
 from trainer.errors import DataError
 from trainer.system.cpu import usable_cores
 from trainer.system.processes import without_main
@@ -29,6 +29,7 @@ from trainer.system.signals import ignore_stops
 
 MANY = 1_000  # files from which on further processes are worth their start
 CHUNK = 32  # files that a process gets at a time
+BYTES = Span("uint8", 0, 255, True)
 TOLD_AFTER = 2.0  # seconds without a progress line
 
 Out = TypeVar("Out")
@@ -41,6 +42,7 @@ class Decoded(NamedTuple):
     spans: tuple[Span, ...]
     sides: tuple[Size, ...] = ()  # (height, width) of each image as it is stored
     fault: str | None = None  # why it is no image
+    reducible: int = 0  # images that `draft` decodes, or would decode, at a fraction of their size
 
 
 def decoded(files: Sequence[File], reading: Reading, size: Size | None) -> list[Decoded]:
@@ -104,13 +106,16 @@ def _decode(reading: Reading, size: Size | None, folder: Path | None, file: File
         found = list(pictures(file, reading, size))
     except BrokenPicture as error:
         return Decoded((), (), fault=str(error))
-    place = str(file)
-    spans = tuple(measured(place, one.pixels) for one in found)
+    place, is_told = str(file), (reading.bits, reading.range, reading.depth) == (None, None, None)
+    # what 8 bits mean does not depend on their values, and those of the smaller image are measured faster
+    spans = tuple(BYTES if is_told and one.is_of_bytes else measured(place, one.pixels) for one in found)
     try:
         images = [fitted(place, one.pixels, of, size, reading) for one, of in zip(found, spans, strict=True)]
     except DataError:
         return Decoded((), spans)  # the values of all files are measured before the user is asked
-    return Decoded(kept(images, folder), spans, tuple(one.sides for one in found))
+    spans = tuple(span(place, image) if of is BYTES else of for image, of in zip(images, spans, strict=True))
+    sides, reducible = tuple(one.sides for one in found), sum(one.reducible for one in found)
+    return Decoded(kept(images, folder), spans, sides, reducible=reducible)
 
 
 def _sides(reading: Reading, file: File) -> Size | None:

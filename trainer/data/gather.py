@@ -46,6 +46,7 @@ class Gathered(NamedTuple):
     pixels: str
     scale: tuple[float, float]  # the values that are black and white
     broken: Sequence[str] = ()  # damaged files, which were left out
+    reducible: int = 0  # as `Seen.reducible`
 
     def raw(self, path: Path, name: str, classes: tuple[str, ...], seen: Seen) -> Raw:
         """Return the data set of a path. A part that it lacks is drawn."""
@@ -53,7 +54,7 @@ class Gathered(NamedTuple):
         assert train is not None  # every layout refuses images without it
         skipped = (*seen.skipped, *counted((DAMAGED, file) for file in self.broken))
         notes = (*seen.notes, *([f"damaged: {_listed(self.broken)}"] if self.broken else []))
-        about = seen._replace(skipped=skipped, notes=notes, scale=self.scale)
+        about = seen._replace(skipped=skipped, notes=notes, scale=self.scale, reducible=self.reducible)
         return Raw(name, classes, train, valid, test, mirror=False, place=str(path), seen=about)
 
 
@@ -77,9 +78,9 @@ def gather(place: Path, parts: Mapping[str, Listed], reading: Reading) -> Gather
     pixels += _resized(files, size)
     _check_sizes(parts, files)
     channels = _channels(parts, files)
-    return Gathered(
-        {name: _part(parts[name], files[name], channels) for name in parts}, pixels, scale, broken
-    )
+    made = {name: _part(parts[name], files[name], channels) for name in parts}
+    reducible = sum(one.reducible for each in files.values() for one in each)
+    return Gathered(made, pixels, scale, broken, reducible)
 
 
 def _size(parts: Mapping[str, Listed], reading: Reading) -> Size | None:

@@ -82,6 +82,14 @@ class Picture(NamedTuple):
         Array | Image
     )  # (H, W) or (H, W, C) as they are stored; where they are of 8 bits, Pillow's grey or RGB
     sides: Size  # (height, width) of the image in the file; a draft has fewer pixels
+    reducible: bool = (
+        False  # whether it is a JPEG that a draft decodes, or would decode, at a fraction of its size
+    )
+
+    @property
+    def is_of_bytes(self) -> bool:
+        """Whether the pixels are of Pillow, which has 8 bits a channel."""
+        return not isinstance(self.pixels, np.ndarray)
 
 
 def read_picture(file: File, size: Size | None, mode: str | None = None, reading: Reading = PLAIN) -> Images:
@@ -189,12 +197,21 @@ def _frames(
         if frames > 1:
             opened.seek(frame)
         width, height = opened.size
-        if size is not None and reading.draft:
-            opened.draft(None, (GAP * max(size), GAP * max(size)))  # of both sides, as EXIF may turn it
+        least = GAP * max(size or (0,))  # of both sides, as EXIF may turn it
+        reducible = size is not None and _is_reducible(opened, least)
+        if reducible and reading.draft:
+            opened.draft(None, (least, least))
         pixels = _pixels(opened, file, reading, mode)
         shape = pixels.shape if isinstance(pixels, np.ndarray) else pixels.size[::-1]
         turned = (shape[0] > shape[1]) != (height > width)
-        yield Picture(pixels, (width, height) if turned else (height, width))
+        yield Picture(pixels, (width, height) if turned else (height, width), reducible)
+
+
+def _is_reducible(opened: Image, least: int) -> bool:
+    """Return whether half of an image has so many pixels on both sides, and is what its file can be decoded at."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    return isinstance(opened, JpegImageFile) and min(opened.size) >= 2 * least
 
 
 def _pixels(opened: Image, file: File, reading: Reading, mode: str | None) -> Array | Image:

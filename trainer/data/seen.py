@@ -27,6 +27,8 @@ class Seen(NamedTuple):
     scale: tuple[float, float] = (0.0, 255.0)
     # what is doubtful and the reader alone can know
     notes: tuple[str, ...] = ()
+    # JPEG images so large that `draft` decodes them, or would decode them, at a fraction of their size
+    reducible: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,7 +52,9 @@ class Images(NamedTuple):
 
 def look(place: str, reading: Reading = PLAIN, root: str | None = None) -> Images:
     """Read a data set and describe it. Raises trainer.DataError, one sentence."""
-    data = Dataset(place, root, reading).load()
+    data = Dataset(place, root, _drafted(place, reading)).load()
+    if data.seen.reducible:  # else it changes nothing, and is not written
+        reading = data.reading
     counts = _counts(data)
     ordered = sorted(counts, key=lambda one: one.images)
     return Images(
@@ -68,6 +71,15 @@ def look(place: str, reading: Reading = PLAIN, root: str | None = None) -> Image
         grey=_grey(data),
         multilabel=data.is_multilabel,
     )
+
+
+def _drafted(place: str, reading: Reading) -> Reading:
+    """Return the reading of a new study: JPEG files are decoded at a fraction of their size, unless that is said."""
+    from trainer.data.layouts.registry import may_say
+
+    if place in SHAPES or reading.size is None or reading.draft is not None:
+        return reading
+    return replace(reading, draft=True) if "draft" in may_say(place, reading) else reading
 
 
 def study_name(place: str) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from search.errors import StudyError
 from search.results.bench import _opened
 from search.results.exits.file import CURVE_FILE, EXITS_FILE
 from search.results.exits.solved import BATCH
+from search.results.trained import images_of
+from search.results.trained import trained as read_trained
 from search.train.progress import PlainEpochs
 from search.train.request import TrainOptions, read_request
 from search.train.train import train
@@ -294,6 +297,21 @@ def test_other_images_of_the_same_classes_are_told(
 ) -> None:
     said = command("exits", "mine", "--data", other())
     assert said.status == 0 and "are not those that mine was trained on" in said.err
+
+
+def test_own_images_are_read_as_in_the_training_unless_it_is_said(export: Path, tmp_path: Path) -> None:
+    one = read_trained(str(export), tmp_path, None)
+    one = one._replace(facts=one.facts._replace(reading={"draft": True, "alpha": "white"}))
+    for number in range(6):
+        place = tmp_path / "photos" / "ab"[number % 2] / f"{number}.jpg"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (40, 40), number).save(place)
+    np.savez(tmp_path / "arrays.npz", x=np.zeros((6, 8, 8), np.uint8), y=np.arange(6) % 2)
+    size = Reading(size=(8, 8))
+    for said, found in ((size, (True, "white")), (replace(size, draft=False), (False, "white"))):
+        reading = images_of(one, str(tmp_path / "photos"), None, said).reading
+        assert (reading.draft, reading.alpha, reading.size) == (*found, (8, 8))
+    assert images_of(one, str(tmp_path / "arrays.npz"), None, Reading()).reading == Reading()
 
 
 def test_images_of_another_depth_are_normalised_by_their_own_white(

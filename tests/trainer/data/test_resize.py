@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.trainer.data.made import pixels, put, refusal
 from trainer import DataError, load
+from trainer.data import describe
 from trainer.data.picture import read_picture
 from trainer.data.reading import Reading
 from trainer.data.resize import sized
@@ -56,6 +57,22 @@ def test_a_draft_is_nearly_the_image_and_is_told_by_its_whole_size(tmp_path: Pat
     assert drafted.seen.pixels.endswith("resized from 180x240 to 183x240")
     difference = np.abs(np.asarray(exact.train.x).astype(int) - np.asarray(drafted.train.x))
     assert difference.max() > 0 and difference.mean() < 4
+    assert describe.lines(drafted)[0].endswith("to 183x240, 8 of them decoded at a fraction of their size")
+
+
+def test_many_large_jpeg_files_are_told_where_nothing_is_said_of_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describe, "WORTH", 8)
+    for name, suffix in (("cat", "jpg"), ("dog", "jpg"), ("emu", "png")):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            photo(tmp_path / name / f"{number}.{suffix}", (64, 64))
+    note = "note: 8 images are JPEG of at least four times this size; with draft: true"
+    told = [[note in line for line in describe.lines(load(tmp_path, size=side))] for side in (16, 17)]
+    assert any(told[0]) and not any(told[1])
+    for said in (True, False):
+        assert not any("note: " in line for line in describe.lines(load(tmp_path, size=16, draft=said)))
 
 
 def test_a_small_photo_is_not_drafted(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from tests.pairwise import pairs
 from tests.search.conftest import Said
 from trainer import BudgetError
 from trainer.data.named import NAMED
+from trainer.data.reading import Reading
 
 GIB = 2**30
 LAPTOP = Device("cpu", 2, 2, 16 * GIB, 2_700.0, 747_136, 2e-4, 2.5e-10, 4e-5)
@@ -229,6 +230,21 @@ def test_what_is_seen_of_a_folder(photos: Path) -> None:
     found = look(str(photos))
     assert (found.name, found.input, found.classes, found.total) == ("my-photos", (3, 10, 10), 3, 60)
     assert (found.fewest, found.most, found.grey) == (ClassSize("cat", 8), ClassSize("emu", 40), 48)
+
+
+def test_a_new_study_of_large_jpeg_files_decodes_them_at_a_fraction(tmp_path: Path) -> None:
+    stream = np.random.RandomState(0)
+    for name, suffix in (("a", "jpg"), ("b", "png")):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            small = Image.fromarray(stream.randint(0, 255, (4, 4, 3)).astype(np.uint8))
+            small.resize((64, 64)).save(tmp_path / name / f"{i}.{suffix}")
+    assert look(str(tmp_path), Reading(size=(16, 16))).reading == Reading(size=(16, 16), draft=True)
+    for plain in (Reading(size=(17, 17)), Reading(size=(16, 16), draft=False), Reading()):
+        assert look(str(tmp_path), plain).reading == plain, "nothing is changed by it, or it is said"
+    found = first_study(Wishes(), look(str(tmp_path), Reading(size=(16, 16))), LAPTOP)
+    text = study_text(found, tmp_path, is_full=False)
+    assert "size: 16, draft: true, mirror: false" in text and "# With draft: true JPEG files" in text
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (1, 224, 100)])
