@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from trainer.data.data import Data, Split
+from trainer.data.gather import MAX_AUTO
 
 FEW = 5  # images of a class
 MOSTLY = 0.8  # share of one class, from which accuracy says little
+LARGE = 512  # pixels of a side, from which on few networks are trained in a budget
 DARK = 32 / 255  # of white, below which pixels are hardly scaled
 SHOWN = 5  # classes that are named
 ALIKE = 0.5  # of the distance of other images of a class, below which neighbours are alike
@@ -67,6 +69,18 @@ def of_one_colour(data: Data) -> str | None:
 def _flat(split: Split) -> int:
     blocks = (x.flatten(2) for x in torch.split(split.x, BLOCK))
     return sum(int((block == block[:, :, :1]).all(dim=2).all(dim=1).sum()) for block in blocks)
+
+
+@sign
+def of_many_pixels(data: Data) -> str | None:
+    _, height, width = data.input
+    if max(height, width) <= LARGE or data.reading.size is not None:
+        return None
+    return (
+        f"images of {height}x{width} take about {height * width / MAX_AUTO**2:,.0f} times the work of {MAX_AUTO}x"
+        f"{MAX_AUTO}; say a size for pictures, such as size: auto, the median side and at most {MAX_AUTO}, or save "
+        "smaller arrays"
+    )
 
 
 @sign
