@@ -16,6 +16,7 @@ from search.errors import StudyError
 from search.proposals import references, warm_start
 from search.proposals.custom_sampler import check_sampler
 from search.proposals.history import History
+from search.results.evaluation.write import evaluate_retrained
 from search.results.export import export
 from search.results.ranking import front
 from search.results.refs import check_removed
@@ -278,6 +279,7 @@ def _result(config: StudyConfig, store: Store, data: Data, stop: str, is_interru
     if best and not is_interrupted:
         try:
             with alone(store):
+                evaluate_retrained(store, config, records, data)
                 exported = export(store, config, best[0], store.folder / BEST, data)
         except StudyError as error:  # the weights are on another machine, which does not harm the study
             stop = f"{stop}; {error}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,33 @@ BINS = 15
 WIDEST = 100.0  # a temperature is within 1 / WIDEST .. WIDEST
 
 
+class Bin(NamedTuple):
+    """The answers whose confidence lies in one of the bins; of no answer both means are 0."""
+
+    answers: int
+    # means of its answers
+    confidence: float
+    accuracy: float
+
+
+def reliability(confidence: NDArray[Any], right: NDArray[np.bool_]) -> list[Bin]:
+    """The reliability curve: the accuracy of answers by their confidence, in 15 bins of equal width.
+
+    confidence: (n,), each from 0 to 1.  right: (n,).
+    """
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    counts = np.bincount(places, minlength=BINS)
+    least = np.maximum(counts, 1)
+    sums = (np.bincount(places, of, BINS) / least for of in (confidence, right))
+    return [Bin(int(n), float(said), float(found)) for n, said, found in zip(counts, *sums, strict=True)]
+
+
+def expected_error(bins: Sequence[Bin]) -> float:
+    """The expected calibration error: the mean distance of confidence and accuracy; 0 without answers."""
+    answers = sum(one.answers for one in bins)
+    return sum(one.answers * abs(one.accuracy - one.confidence) for one in bins) / max(answers, 1)
+
+
 def calibration_error(logits: NDArray[Any], labels: NDArray[np.int64], temperature: float = 1.0) -> float:
     """The expected calibration error: the mean distance of confidence and accuracy in 15 bins of equal width.
 
@@ -20,12 +48,7 @@ def calibration_error(logits: NDArray[Any], labels: NDArray[np.int64], temperatu
     """
     confidence = scores("confidence", logits, temperature)
     known = ~np.isnan(confidence)
-    confidence, right = confidence[known], (logits.argmax(1) == labels)[known]
-    if not len(right):
-        return 0.0
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, right - confidence, BINS)
-    return float(np.abs(gaps).sum() / len(right))
+    return expected_error(reliability(confidence[known], (logits.argmax(1) == labels)[known]))
 
 
 def fitted_temperature(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:

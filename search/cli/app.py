@@ -9,6 +9,7 @@ import typer
 
 from search.cli import genome_verbs, study_verbs
 from search.cli.data import data
+from search.cli.evaluate import evaluate
 from search.cli.exits import exits
 from search.cli.export import export
 from search.cli.init import init
@@ -45,6 +46,8 @@ EXAMPLES = """Examples:
   genome train digits#12 --seeds 3           train one network in full
 
   genome exits mine --drop 0.5%              images leave a network early
+
+  genome evaluate mine                       what a network gets wrong
 
   genome predict mine photo.jpg              the class of a picture
 
@@ -100,6 +103,7 @@ for verb, example in (
     (genome_verbs.train, "genome train zoo:resnet-20 --data cifar10 --epochs 100 --seeds 3"),
     (genome_verbs.bench, "genome bench mine zoo:resnet-20 --batch 1"),
     (exits, "genome exits mine --drop 0.3% --svg curve.svg"),
+    (evaluate, "genome evaluate digits#12"),
     (study_verbs.predict, "genome predict mine photos/new --top 3"),
     (study_verbs.experience, "genome experience photos flowers --to mine.json.gz"),
     (study_verbs.dashboard, "genome dashboard studies/digits.yaml"),

@@ -52,6 +52,7 @@ def create_app(
         Route("/study/{name}/trial/{number}", trial.trial),
         Route("/study/{name}/trial/{number}/genome.yaml", trial.genome),
         Route("/study/{name}/trial/{number}/picture.svg", trial.picture),
+        Route("/study/{name}/trial/{number}/evaluation/{picture}", trial.evaluation),
         Route("/study/{name}/trial/{number}/{part}/{file}", trial.download),
         Route("/static/{file:path}", general.static),
     ]

@@ -19,6 +19,7 @@ from search.dashboard.gene_analysis.statistics import Quantiles
 from search.dashboard.pages.study import metrics_of
 from search.dashboard.plots import learning_curves, report_charts
 from search.dashboard.plots.exits_chart import exits_chart
+from search.dashboard.plots.reliability_chart import reliability_chart
 from search.dashboard.plots.svg_chart import Chart
 from search.dashboard.studies.score import scored
 from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
@@ -85,6 +86,7 @@ class Templates:
             "draw_losses": partial(self._rendered, learning_curves.losses),
             "draw_valid_losses": partial(self._rendered, learning_curves.valid_losses),
             "draw_exits": exits_chart,
+            "draw_reliability": reliability_chart,
             "outcome_names": OUTCOMES,
             "limited": LIMITED,
             "form_token": token,

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from search.results.card.card import card
 from search.results.card.hub import hub_files
 from search.results.card.picture import EXAMPLE_FILE, example
+from search.results.evaluation.evaluation import evaluation
+from search.results.evaluation.file import EVALUATION_FILE, to_json
 from search.results.exported import CARD_FILE, FORMAT, load_weights
 from search.results.formats import FORMATS_KEY, IMAGES, Format, written
 from search.results.model_file import READ_AS, model_files, reads_pictures
-from search.results.scores import class_scores
+from search.results.scores import class_scores, scored
 from search.storage.data_facts import DataFacts
 from search.storage.trial_files import GENOME_FILE, REPORT_FILE, WEIGHTS_FILE
 from trainer import files
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
     from genome import Genome, Plan
     from trainer import Data
-    from trainer.data.data import Split
     from trainer.loop.evaluation import Scores
 
 log = logging.getLogger("search")
@@ -95,6 +96,7 @@ def packed(trained: Trained, options: Options = PLAIN) -> dict[str, bytes]:
         **model_files(network, plan, facts, trained.name, options.fold),
         **_picture(read),
         **({EXAMPLE_FILE: shown.png} if shown else {}),
+        **_evaluation(trained, valid),
     }
     if test is not None and not math.isfinite(test.loss):
         log.warning("the network's answers to test images are not numbers; its weights are of no use")
@@ -151,6 +153,13 @@ def _picture(drawn: Genome) -> dict[str, bytes]:
     except genome.GenomeError as error:
         log.warning("%s is not written: %s", PICTURE_FILE, error)
         return {}
+
+
+def _evaluation(trained: Trained, valid: Scores | None) -> dict[str, bytes]:
+    """Return the evaluation of a network on the validation images of its training, where they are known."""
+    data, weights = trained.data, files.sha256(trained.weights)
+    found = evaluation(valid, data, weights) if data and valid else None
+    return {EVALUATION_FILE: written_json(to_json(found))} if found else {}
 
 
 def _info(plan: Plan, trained: Trained, test: Scores | None, valid: Scores | None) -> dict[str, Any]:
@@ -218,34 +227,8 @@ def _scores(network: nn.Module, trained: Trained) -> tuple[Scores | None, Scores
     data, training = trained.data, trained.training
     if data is None:
         return None, None
-    test = _scored(network, data.test, data, training)
-    return test, _scored(network, data.valid, data, training) if training else None
-
-
-def _scored(
-    network: nn.Module, split: Split, data: Data, training: Mapping[str, Any] | None
-) -> Scores | None:
-    import trainer
-
-    if not len(split):
-        return None
-    known = training or {}
-    return trainer.evaluate(
-        network,
-        split,
-        data,
-        _device(known.get("device", "cpu")),
-        precision=known.get("precision") or known.get("recipe", {}).get("precision", "auto"),
-        layout=known.get("layout") or "auto",
-        predictions=True,
-    )
-
-
-def _device(trained_on: str) -> str:
-    """Where to evaluate a network whose report names its device: cpu, or a GPU by its maker's name."""
-    import torch
-
-    return "cuda" if trained_on != "cpu" and torch.cuda.is_available() else "cpu"
+    test = scored(network, data.test, data, training or {})
+    return test, scored(network, data.valid, data, training, logits=True) if training else None
 
 
 def versions() -> dict[str, str]:

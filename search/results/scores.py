@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from torch import nn
 
-    from trainer.data.data import Split
+    from trainer.data.data import Data, Split
     from trainer.loop.evaluation import Scores
 
 MOST_CLASSES = 1000  # of a confusion matrix
@@ -45,6 +46,36 @@ class ClassScores(NamedTuple):
             hits / said if said else None for hits, said in zip(self.hits, self.predicted, strict=True)
         ]
         return {"images": list(self.images), "recall": self.accuracy, "precision": precision, **areas}
+
+
+def scored(
+    network: nn.Module, split: Split, data: Data, training: Mapping[str, Any], logits: bool = False
+) -> Scores | None:
+    """Return what a network reaches on a split, as its training computed it; None for a split without images.
+
+    training: the report, which tells device and precision.  logits: whether the scores hold those of the last exit.
+    """
+    import trainer
+
+    if not len(split):
+        return None
+    return trainer.evaluate(
+        network,
+        split,
+        data,
+        _device(training.get("device", "cpu")),
+        precision=training.get("precision") or training.get("recipe", {}).get("precision", "auto"),
+        layout=training.get("layout") or "auto",
+        predictions=True,
+        logits=logits,
+    )
+
+
+def _device(trained_on: str) -> str:
+    """Where to evaluate a network whose report names its device: cpu, or a GPU by its maker's name."""
+    import torch
+
+    return "cuda" if trained_on != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def class_scores(scores: Scores, split: Split, classes: int) -> ClassScores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import genome
@@ -36,6 +37,8 @@ class Trained(NamedTuple):
     folder: Path | None  # of the export
     beside: Path  # the folder with the weights: that of the export or, within a study, that of the training
     data: Dataset | None  # that it was trained on, as far as this is known
+    # report of its training; empty where it was trained elsewhere
+    training: Mapping[str, Any] = MappingProxyType({})
 
 
 def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
@@ -81,7 +84,8 @@ def _exported(folder: Path, data_root: str | None) -> Trained:
     name = info.get("data")
     facts = _facts(info)
     data = Dataset(name, data_root) if isinstance(name, str) and name in SHAPES else None
-    return Trained(str(folder), network, plan, facts, info["files"][WEIGHTS_FILE], folder, folder, data)
+    weights, training = info["files"][WEIGHTS_FILE], info.get("training") or {}
+    return Trained(str(folder), network, plan, facts, weights, folder, folder, data, training)
 
 
 def _facts(info: Mapping[str, Any]) -> DataFacts:
@@ -98,7 +102,7 @@ def _trial(opened: Opened, number: int, ref: str) -> Trained:
     store, config = opened
     record = opened.trial(number)
     try:
-        beside, (text, weights, _) = stored_training(store, config, record)
+        beside, (text, weights, training) = stored_training(store, config, record)
     except RemovedWeights as rule:
         raise StudyError(told_removed(config, record, rule)) from None
     except StudyError as error:
@@ -107,4 +111,5 @@ def _trial(opened: Opened, number: int, ref: str) -> Trained:
     plan = genome.resolve(genome.loads(text))
     network = genome.build(plan)
     load_weights(network, weights, beside / WEIGHTS_FILE)
-    return Trained(ref, network.eval(), plan, facts, files.sha256(weights), None, beside, config.data)
+    sha = files.sha256(weights)
+    return Trained(ref, network.eval(), plan, facts, sha, None, beside, config.data, training)

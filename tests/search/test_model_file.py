@@ -136,7 +136,7 @@ def test_its_files_are_in_the_report_and_it_needs_a_picture_that_can_be_read(
     sums = json.loads(Path("mine/report.json").read_text())["files"]
     assert set(sums) == {
         *("genome.yaml", "weights.safetensors", "model.py", "model.safetensors"),
-        *("README.md", "architecture.svg", "example.png"),
+        *("README.md", "architecture.svg", "evaluation.json", "example.png"),
     }
     assert all(sha256(Path("mine", name).read_bytes()).hexdigest() == known for name, known in sums.items())
     assert command("export", "pictures#0", "--to", "again").status == 0

@@ -42,9 +42,30 @@ def sheet(data: Data) -> bytes:
                 (width * scale, height * scale), Image.Resampling.NEAREST
             )
             page.paste(image, (GAP + place * (width * scale + GAP), top + TEXT))
-    held = io.BytesIO()
-    page.save(held, format="PNG")
-    return held.getvalue()
+    return _png(page)
+
+
+def thumbnail(x: torch.Tensor, side: int) -> bytes:
+    """Return an image (C, H, W) as PNG, made smaller where it has more than `side` pixels a side."""
+    return _png(_small(x, side))
+
+
+def strip(data: Data, label: int, each: int, side: int) -> bytes | None:
+    """Return up to `each` train images of a class side by side as PNG, each with up to `side` pixels a side.
+
+    None for a class without train images.
+    """
+    from PIL import Image
+
+    small = [_small(data.train.x[number], side) for number in _chosen(data, label, each)]
+    if not small:
+        return None
+    width, height = small[0].size
+    apart = width + max(1, width // 16)
+    page = Image.new("RGB", (len(small) * apart - apart + width, height), "#808080")
+    for place, image in enumerate(small):
+        page.paste(image, (place * apart, 0))
+    return _png(page)
 
 
 def shown(data: Data) -> str:
@@ -57,13 +78,28 @@ def shown(data: Data) -> str:
     return f"{numbers} train images of {first or 'each class'}"
 
 
-def _chosen(data: Data, label: int) -> list[int]:
+def _chosen(data: Data, label: int, each: int = EACH) -> list[int]:
     """Return images of a class, evenly over their order."""
     members = torch.nonzero(data.train.has(label).cpu()).flatten()
     if len(members) == 0:
         return []
-    spots = np.linspace(0, len(members) - 1, min(EACH, len(members))).round().astype(int)
+    spots = np.linspace(0, len(members) - 1, min(each, len(members))).round().astype(int)
     return [int(members[spot]) for spot in spots]
+
+
+def _small(x: torch.Tensor, side: int) -> Image:
+    from PIL import Image
+
+    picture = _picture(x.cpu().numpy())
+    if max(picture.size) > side:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _png(page: Image) -> bytes:
+    held = io.BytesIO()
+    page.save(held, format="PNG", optimize=True)
+    return held.getvalue()
 
 
 def _picture(x: np.ndarray) -> Image:

@@ -34,6 +34,8 @@ class Scores:
     predicted: Tensor | None = field(default=None, compare=False, repr=False)
     """int64 (N,), the class that the last exit gives each image, or its labels (N, K) of 0 and 1, on the CPU; where it
     was asked for."""
+    logits: Tensor | None = field(default=None, compare=False, repr=False)
+    """float32 (N, K), of the last exit, on the CPU; where they were asked for."""
     balanced_accuracy: float = 0.0
     """Mean over the classes of the share of their images that the last exit classifies correctly; of several labels,
     the mean over the labels and over the images with and without it."""
@@ -67,6 +69,7 @@ def evaluate(
     precision: str = "auto",
     layout: str = "auto",
     predictions: bool = False,
+    logits: bool = False,
     auc: bool = False,
 ) -> Scores:
     """Score a module on a split of the data, in large batches, without gradients, in eval mode.
@@ -74,21 +77,25 @@ def evaluate(
     The module is moved to the device and into the layout; its train or eval mode is restored.
     precision, layout: as in a recipe; auto is what suits most networks.
     predictions: whether the scores hold the class of each image.
+    logits: whether the scores hold the logits of the last exit.
     auc: whether the AUC is computed however many logits the split has; it is for fewer than 67 million.
     Raises ValueError for an empty split or an absent device, ModuleError for an output that is not logits.
     """
     losses: list[Tensor] = []
     hits: list[Tensor] = []
     said: list[Tensor] = []
+    told: list[Tensor] = []
     tally = Tally(split, len(data.classes), device_of(device), rank=auc)
     # No .item() in the loop: the sums stay on the device, so that the host never waits.
     with _batches(module, split, data, device, batch, precision, layout) as batches:
-        for logits, y in batches:
-            losses.append(summed_loss(logits[-1], y))
-            tally.add(logits[-1], y)
-            hits.append(torch.stack([hit(one, y).sum() for one in logits]))
+        for found, y in batches:
+            losses.append(summed_loss(found[-1], y))
+            tally.add(found[-1], y)
+            hits.append(torch.stack([hit(one, y).sum() for one in found]))
             if predictions:
-                said.append(answers(logits[-1], y))
+                said.append(answers(found[-1], y))
+            if logits:
+                told.append(found[-1].float())
         loss = torch.stack(losses).cpu().double().sum().item() / len(split)
         correct = torch.stack(hits).sum(0).tolist()
     accuracies = tuple(count / len(split) for count in correct)
@@ -97,6 +104,7 @@ def evaluate(
         loss,
         accuracies,
         torch.cat(said).cpu() if predictions else None,
+        torch.cat(told).cpu() if logits else None,
         by_class=tally.by_class(),
         confusion=tally.confusion(),
         **tally.scores(),

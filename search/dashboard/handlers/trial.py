@@ -9,6 +9,7 @@ from search.dashboard.genomes.picture import genome_picture
 from search.dashboard.genomes.unfolding import parse_open
 from search.dashboard.handlers.site import TWIN, Site, is_twin, number_of, saved_as
 from search.dashboard.pages.downloads import chunks, open_download, size_of
+from search.dashboard.pages.evaluation import evaluation_picture
 from search.dashboard.pages.trial import trial_of, trial_page
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.web.guard import PICTURE_POLICY
@@ -40,6 +41,11 @@ class TrialHandlers:
         headers = {"content-security-policy": PICTURE_POLICY}
         picture = genome_picture(text, motifs, NARROW in given)
         return Response(picture, headers=headers, media_type="image/svg+xml")
+
+    def evaluation(self, request: Request) -> Response:
+        snapshot, number = self.site.snapshot(request), number_of(request.path_params["number"])
+        png = evaluation_picture(snapshot, trial_of(snapshot, number), request.path_params["picture"])
+        return Response(png, headers={"content-security-policy": PICTURE_POLICY}, media_type="image/png")
 
     def download(self, request: Request) -> Response:
         asked = request.path_params

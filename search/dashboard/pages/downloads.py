@@ -15,6 +15,7 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
+from search.results.evaluation.file import EVALUATION_FILE
 from search.results.exits.file import CURVE_FILE, EXITS_FILE
 from search.results.exported import CARD_FILE, FORMAT, USAGE_FILE
 from search.results.model_file import MODEL_FILE, TENSORS_FILE
@@ -26,9 +27,11 @@ TRAINED, EXPORT = "trained", "export"
 SAYS = {
     (TRAINED, WEIGHTS_FILE): "the weights of the trial",
     (TRAINED, REPORT_FILE): "the report of the training",
+    (TRAINED, EVALUATION_FILE): "what the network gets right and wrong on the validation images",
     (EXPORT, GENOME_FILE): "the exported genome",
     (EXPORT, WEIGHTS_FILE): "the exported weights",
     (EXPORT, REPORT_FILE): "the report of the export, with the test accuracy",
+    (EXPORT, EVALUATION_FILE): "what the network gets right and wrong on the validation images",
     (EXPORT, MODEL_FILE): "the network in plain PyTorch",
     (EXPORT, TENSORS_FILE): "its weights",
     (EXPORT, CARD_FILE): "the model card",

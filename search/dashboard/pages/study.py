@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from search.dashboard.pages.evaluation import evaluation_page
 from search.dashboard.pages.failures import failures
 from search.dashboard.pages.size_limit import best_within
 from search.dashboard.pages.studies import study_summary
@@ -98,6 +99,15 @@ def _best(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     }
 
 
+def _work(snapshot: Snapshot, query: Query) -> dict[str, Any]:
+    """The evaluation of the best network."""
+    if not snapshot.best:
+        return {"work": None}
+    number = snapshot.best[0].number
+    evaluation = evaluation_page(snapshot, snapshot.by_number[number])
+    return {"work": {"number": number, "href": links.trial(snapshot.name, number), "evaluation": evaluation}}
+
+
 def _against(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     """The Pareto front as a table; the plot of it has its own address."""
     cost = _cost(snapshot, query)
@@ -140,6 +150,7 @@ PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {
     "summary": _summary,
     "controls": _act,
     "best": _best,
+    "work": _work,
     "against": _against,
     "failures": _failed,
     "table": _table,

@@ -16,6 +16,7 @@ from search.dashboard.genomes.unfolding import query_of, unfolded
 from search.dashboard.pages.class_results import class_rows, confusion_cells
 from search.dashboard.pages.downloads import downloads
 from search.dashboard.pages.epochs import epochs_of, report_of
+from search.dashboard.pages.evaluation import evaluation_page
 from search.dashboard.pages.exits import exits_page
 from search.dashboard.pages.lineage import lineage
 from search.dashboard.pages.relatives import relatives
@@ -125,12 +126,17 @@ def _genes(op: Op) -> list[dict[str, Any]]:
 
 
 def _training(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
-    """The values of the page that show the report of the training."""
+    """The values of the page that show the report of the training, and the evaluation of its network."""
     report, tested, curve = (
         report_of(snapshot, trial),
         test_result_of(snapshot, trial),
         epochs_of(snapshot, trial),
     )
+    evaluation = evaluation_page(snapshot, trial)
+    # the evaluation is of the weights that are handed out, the report of those of the search
+    scores, names = report, snapshot.attrs.classes
+    if found := evaluation["found"]:
+        scores, names = found, found["classes"]
     return {
         "test_confusion": [
             [cell._asdict() for cell in cells]
@@ -143,9 +149,10 @@ def _training(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
         "unfinished_epoch": next((row["epoch"] for row in curve if row["complete"] is False), None),
         "slot_share": _slot_share(snapshot, report),
         "limit_seconds": snapshot.config.budget.per_trial,
-        "by_class": [one._asdict() for one in class_rows(report, snapshot.attrs.classes)],
-        "classes": list(snapshot.attrs.classes),
-        "confusion": [[cell._asdict() for cell in cells] for cells in confusion_cells(report)],
+        "evaluation": evaluation,
+        "by_class": [one._asdict() for one in class_rows(scores, names)],
+        "classes": list(names),
+        "confusion": [[cell._asdict() for cell in cells] for cells in confusion_cells(scores)],
     }
 
 

@@ -12,6 +12,8 @@ from genome.draw import picture_words
 from genome.picture.colours import style
 from search.dashboard.gene_analysis.analysis import GeneAnalysis
 from search.dashboard.genomes.picture import genome_picture
+from search.dashboard.pages.class_results import class_rows, confusion_cells
+from search.dashboard.pages.evaluation import evaluation_page, inline
 from search.dashboard.pages.genes import genes_page
 from search.dashboard.pages.seed_trainings import seed_trainings
 from search.dashboard.pages.study import row, study_page
@@ -19,6 +21,7 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.library import Library
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import Query
+from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.templates import Templates
 from search.dashboard.web.assets import FOLDER
 from search.errors import StudyError
@@ -58,6 +61,16 @@ def report(snapshot: Snapshot) -> str:
     return Templates({}, "").page("report.html", values)
 
 
+def _work(snapshot: Snapshot, trial: TrialView) -> dict[str, Any]:
+    """What a network gets right and wrong, with its pictures inside the page."""
+    found = evaluation_page(snapshot, trial, inline)["found"]
+    return {
+        "evaluation": found,
+        "by_class": class_rows(found, found["classes"]) if found else [],
+        "confusion": confusion_cells(found) if found else [],
+    }
+
+
 def _network(snapshot: Snapshot, record: Record) -> dict[str, Any]:
     """One of the best networks: its values, its seeds, its text and its picture."""
     trial = snapshot.by_number[record.number]
@@ -65,6 +78,7 @@ def _network(snapshot: Snapshot, record: Record) -> dict[str, Any]:
     return {
         **row(snapshot, trial),
         "seeds": seed_trainings(snapshot, trial),
+        **_work(snapshot, trial),
         "genome": record.genome,
         # a picture has shapes and escaped texts alone; its links lead to pages of the server
         "picture": Markup(re.sub(r"</?a\b[^>]*>", "", drawn)),

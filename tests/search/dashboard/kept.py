@@ -26,6 +26,8 @@ from tests.search.conftest import study_of
 OURS = re.compile(
     r"/static/(live|plots|picture|exits|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z"
 )
+# of a network, or of images in its evaluation
+PICTURE = re.compile(r"/study/[^/]+/(?:.+/picture\.svg|trial/\d+/evaluation/(?:worst|class)-\d+\.png)")
 LOCAL = "http://127.0.0.1:8080"
 
 
@@ -138,8 +140,5 @@ class Page(HTMLParser):
             and not {tag for tag, _ in self.elements} & {"style", "iframe", "object", "embed", "base"}
             and not any(name.startswith("on") or name in ("style", "srcdoc", "formaction") for name in names)
             and all(link[:1] in ("/", "#") and link[:2] != "//" for link in links)
-            and all(
-                src.startswith("/study/") and src.partition("?open=")[0].endswith("/picture.svg")
-                for src in self.all("img", "src")
-            )
+            and all(PICTURE.fullmatch(src.partition("?open=")[0]) for src in self.all("img", "src"))
         )

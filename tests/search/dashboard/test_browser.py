@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 import pytest
 
+from search.results.evaluation.evaluation import WORST
 from search.storage.study import Store, open_to_read
 from tests.command import PATIENCE_SECONDS
+from tests.search.dashboard.evaluated import keep_evaluation
 from tests.search.dashboard.kept import add, begin, text_of
 from tests.search.dashboard.server import Server
 from tests.search.dashboard.stopping import add_three, keep_exits
@@ -122,8 +124,6 @@ def fill(store: Store) -> None:
         add(
             store, outcome, accuracy, text, origin, plan, reason=reason, epochs=3, seconds=10.0 * (number + 1)
         )
-    folder = store.trial_folder(BEST)
-    folder.mkdir(parents=True)
     curve = [
         {"epoch": i, "valid_accuracy": 0.2 * i, "train_loss": 1 / i, "seconds": 1.0} for i in (1, 2, 3, 4)
     ]
@@ -136,7 +136,7 @@ def fill(store: Store) -> None:
         "by_class": {"images": [8, 2], "predicted": [7, 3], "right": [6, 1], "auc": [0.75, 0.75]},
         "confusion": [[6, 2], [1, 1]],
     }
-    (folder / "report.json").write_text(json.dumps(report))
+    keep_evaluation(store.trial_folder(BEST), report)
 
 
 def expect(found: Any) -> Any:
@@ -295,6 +295,20 @@ def test_the_sliders_choose_a_point_of_the_curve_of_exits_by_the_keyboard(tab: T
     assert slider.get_attribute("aria-valuetext").endswith("the last exit alone")
     dot = page.locator("#exits-chosen")
     assert float(dot.get_attribute("cx")) > 0 and float(dot.get_attribute("cy")) > 0
+
+
+def test_a_person_sees_what_the_best_network_gets_wrong(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    expect(page.locator("#work")).to_contain_text("are answered wrongly")
+    page.locator("#work").get_by_role("link", name="Each class").click()
+    page.wait_for_url(f"**/study/tiny/trial/{BEST}#classes")
+    expect(page.locator("#classes .answers li")).to_have_count(WORST)
+    page.locator("#sheet summary").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#classes img')].every(one => one.complete && one.naturalWidth > 0)"
+    )
+    expect(page.locator("#classes .reliability circle.bin").first).to_be_visible()
 
 
 @pytest.mark.parametrize("address", [*PAGES, "/study/none"])

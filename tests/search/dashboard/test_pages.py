@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import yaml
 from starlette.testclient import TestClient
 
+import search
+import trainer
+from search.results.evaluation.file import EVALUATION_FILE
 from search.run.progress import Silent
 from search.study import Result, Study
-from tests.search.conftest import study_of
+from tests.search.conftest import Said, study_of
 from tests.search.dashboard.kept import Page, add, begin, client
+from trainer import files
 
 TRIALS = 8
 
@@ -284,3 +290,40 @@ def test_one_trial_and_one_network_are_called_so(tmp_path: Path) -> None:
     add(begin(tmp_path))
     page = Page(client(tmp_path).get("/study/tiny").text).text
     assert "Download this trial as CSV or JSON" in page and "as a table: 1 network " in page
+
+
+def test_an_export_has_its_evaluation_and_an_older_one_gets_it(
+    web: TestClient, result: Result, command: Callable[..., Said]
+) -> None:
+    """The export was written with one; without it, as an earlier version wrote it, the command makes the same."""
+    assert result.exported is not None
+    number = json.loads((result.exported / "report.json").read_text())["trial"]
+    told = web.get(f"/study/tiny/trial/{number}.json").json()["evaluation"]
+    assert told["where"] == "best/evaluation.json" and told["found"]["images"] == 216
+    shutil.copytree(result.exported, "mine")
+    file, report = Path("mine", EVALUATION_FILE), Path("mine/report.json")
+    written, info = file.read_bytes(), json.loads(report.read_text())
+    assert info["files"].pop(EVALUATION_FILE) == files.sha256(written)
+    assert told["found"]["accuracy"] == pytest.approx(info["accuracy"]["valid"])
+    file.unlink()
+    report.write_text(json.dumps(info))
+    Path("mine/notes.txt").write_text("mine")
+    said = command("evaluate", "mine")
+    assert (said.status, said.err) == (0, "")
+    assert (
+        f"accuracy {info['accuracy']['valid']:.4f}" in said.out and "expected calibration error" in said.out
+    )
+    assert file.read_bytes() == written and Path("mine/notes.txt").read_text() == "mine"
+    assert json.loads(report.read_text())["files"] == {
+        **info["files"],
+        EVALUATION_FILE: files.sha256(written),
+    }
+    search.load_export("mine")
+
+
+def test_an_evaluation_of_other_images_is_refused(result: Result, command: Callable[..., Said]) -> None:
+    """Which of them are validation images of the network is not known: some may be train images."""
+    digits = trainer.load("digits")
+    np.savez("few.npz", x=digits.train.x[:200, 0].numpy(), y=digits.train.y[:200].numpy())
+    said = command("evaluate", result.exported, "--data", "few.npz")
+    assert said.status == 2 and "differ from those that" in said.err and len(said.err.splitlines()) == 1

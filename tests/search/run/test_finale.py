@@ -41,7 +41,7 @@ from tests.command import PATIENCE_SECONDS, commands, members, until
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import add, begin, text_of
 from tests.search.run.retrained import trial
-from trainer import Checkpoint
+from trainer import Checkpoint, files
 
 Run = Callable[..., Result]
 
@@ -164,6 +164,13 @@ def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> 
     assert json.loads((folder / "report.json").read_text())["seed"] == info["seeds"]["train"]
     kept, out = load_file(folder / "weights.safetensors"), load_file(result.exported / "weights.safetensors")
     assert all(kept[name].equal(out[name]) for name in kept)
+    for record in ranked[:2]:  # what the weights get wrong that an export of each would have
+        seed = record.finale.best(ACCURACY)  # type: ignore[union-attr]
+        beside = result.folder / "trials" / str(record.number) / ("" if seed is None else f"seeds/{seed}")
+        plain = files.unsealed((beside / "evaluation.json").read_bytes())
+        assert plain is not None
+        assert plain["weights"] == files.sha256((beside / "weights.safetensors").read_bytes())
+        assert plain["accuracy"] == record.finale.trainings[seed].accuracy  # type: ignore[union-attr]
     again = run(told, **SMALL)
     assert (again.records, again.stop, len(told.lines)) == (result.records, result.stop, 1)
 
