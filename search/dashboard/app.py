@@ -42,6 +42,8 @@ def create_app(
         Route("/study/{name}", study.study),
         Route("/study/{name}/genes", study.genes),
         Route(f"/study/{{name}}/genes{TWIN}", study.genes),
+        Route("/study/{name}/activity", study.activity),
+        Route(f"/study/{{name}}/activity{TWIN}", study.activity),
         Route("/study/{name}/part/{part}", study.part),
         Route("/study/{name}/plot/{plot}.json", study.plot),
         Route("/study/{name}/trials.{form}", study.trials),

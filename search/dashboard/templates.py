@@ -25,6 +25,7 @@ from search.dashboard.studies.score import scored
 from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
 from search.dashboard.web.assets import Asset
 from search.dashboard.web.json_values import json_value
+from search.run.ownership import process
 
 NAMED_BY_NUMBER = ("seed", "epoch", "best_epoch")  # numbers that count nothing
 LIVE_SECONDS, IDLE_SECONDS = 4, 30  # after which an open page renews itself: during a run, and otherwise
@@ -69,10 +70,12 @@ class Templates:
         )
         self._environment.filters |= {
             "along": _along,
+            "clock": lambda seconds: datetime.fromtimestamp(seconds).strftime("%m-%d %H:%M:%S"),
             "duration": formatting.seconds,
             "json": lambda value: json.dumps(json_value(value)),
             "metric": lambda value, name: objective.formatted(name, value),
             "moment": _moment,
+            "process": process,
             "scored": scored,
             "as_text": _text,
             "title": _title,

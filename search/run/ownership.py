@@ -24,6 +24,11 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_own_start():.2f}"
 
 
+def process(owner: str) -> str:
+    """Return an owner as people read it: the host and the process, without the moment of its start."""
+    return owner.rpartition(":")[0] if owner.count(":") > 1 else owner
+
+
 @cache
 def _own_start() -> float:
     return started_at(os.getpid()) or 0.0

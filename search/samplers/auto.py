@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from statistics import median
+from typing import Protocol
 
 from search.samplers.base import AUTO, Individual, Proposal
 from search.samplers.bayes import Bayes
@@ -18,6 +19,19 @@ log = logging.getLogger("search")
 LONG_SECONDS = 3.0
 LEAST_PROGRESS = 0.05  # of a training that was pruned, to tell from it how long a whole one takes
 MANY = 500  # measured trials, from which a model of some hundred of them knows no more than evolution does
+
+
+class Timed(Protocol):
+    """A trial as far as the choice reads it; an `Individual` is one."""
+
+    @property
+    def is_measured(self) -> bool: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def progress(self) -> float: ...
 
 
 @sampler("auto", proposes=True, names_parents=True, learns=True)
@@ -41,7 +55,7 @@ class Auto:
         return self._samplers[name].propose(history, avoid)
 
 
-def chosen(history: Sequence[Individual]) -> tuple[str, str]:
+def chosen(history: Sequence[Timed]) -> tuple[str, str]:
     """Return which sampler fits a study with these trials, and why; the reason is empty while too few tell.
 
     The first trials alone say how long a whole training takes, so that a study that is resumed chooses the same.

@@ -97,6 +97,12 @@ def read_sums(ask: Callable[[str], Sequence[Sequence[Any]]], study: int) -> Sums
     return Sums(charges, tuple(Line(*line) for line in lines))
 
 
+def read_entries(ask: Callable[[str], Sequence[Sequence[Any]]], study: int) -> list[Entry]:
+    """Return all rows of a study, the oldest first, by a function that runs queries."""
+    rows = ask(f"SELECT {COLUMNS} FROM {TABLE} WHERE study_id = {study} ORDER BY begun_at, id")
+    return [Entry(*row) for row in rows]
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The charges of one study."""

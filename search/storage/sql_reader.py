@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
 from search.storage.connect import FIXED, connecting, first_line, is_fixed, sqlite_file, without_password
-from search.storage.ledger import Sums, read_sums
+from search.storage.ledger import Entry, Sums, read_entries, read_sums
 from search.storage.ledger_table import TABLE
 
 if TYPE_CHECKING:
@@ -91,11 +91,18 @@ def study_attrs(ask: Query, study: int) -> dict[str, Any]:
 
 def ledger_sums(ask: Query, url: str, study: int) -> Sums:
     """Return what the ledger of a study sums up to; nothing where an earlier version made the study."""
+    return read_sums(ask, study) if _has_ledger(ask, url) else Sums({}, ())
+
+
+def ledger_entries(ask: Query, url: str, study: int) -> list[Entry]:
+    """Return the rows of the ledger of a study, the oldest first; none where an earlier version made the study."""
+    return read_entries(ask, study) if _has_ledger(ask, url) else []
+
+
+def _has_ledger(ask: Query, url: str) -> bool:
     if sqlite_file(url) is None:
-        found = ask(f"SELECT to_regclass('{TABLE}') IS NOT NULL")[0][0]
-    else:
-        found = ask(f"SELECT count(*) FROM sqlite_master WHERE name = '{TABLE}'")[0][0]
-    return read_sums(ask, study) if found else Sums({}, ())
+        return bool(ask(f"SELECT to_regclass('{TABLE}') IS NOT NULL")[0][0])
+    return bool(ask(f"SELECT count(*) FROM sqlite_master WHERE name = '{TABLE}'")[0][0])
 
 
 def read(ask: Query, study: int, known: Mapping[int, TrialRow]) -> dict[int, TrialRow]:

@@ -13,6 +13,7 @@ from search.config.read import read_study
 from search.dashboard.studies.snapshot import Snapshot
 from search.errors import StudyError
 from search.run.launch import Launch
+from trainer.system.folders import open_regular
 from trainer.system.processes import detached, typed
 
 LOG_FILE = "search.log"  # in the study's folder: the output of a search that the dashboard started
@@ -98,19 +99,21 @@ class SearchProcesses:
         status = self._started[snapshot.name].poll() if snapshot.name in self._started else None
         if status in (None, 0, 130) or snapshot.is_running or snapshot.folder is None:
             return None
-        line = _tail(snapshot.folder / LOG_FILE)
+        line = next(reversed(log_lines(snapshot.folder)), "")
         return f"the search started from this page ended with status {status}{': ' + line if line else ''}"
 
 
-def _tail(log: Path) -> str:
-    """The last line of a log."""
+def log_lines(folder: Path) -> list[str]:
+    """Return the last lines of a search that the dashboard started, the newest last; none where it started none."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").split("\n")
+        with open_regular(folder, (LOG_FILE,)) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            text = file.read(TAIL_BYTES).decode("utf-8", "replace")
     except OSError:
-        return ""
-    return next((line.strip()[:LONGEST_LINE] for line in reversed(lines) if line.strip()), "")
+        return []
+    lines = text.split("\n")[1 if size > TAIL_BYTES else 0 :]  # the first may have lost its beginning
+    return [line.strip()[:LONGEST_LINE] for line in lines if line.strip()]
 
 
 def _python_path() -> str:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from search.dashboard.gene_analysis.analysis import GeneAnalysis
 from search.dashboard.handlers.errors import NO_PAGE
 from search.dashboard.handlers.site import TWIN, Site, is_twin, saved_as, take_no_query
+from search.dashboard.pages.activity import Asked, activity_page
 from search.dashboard.pages.compare import (
     FEWEST,
     MOST,
@@ -81,6 +82,13 @@ class StudyHandlers:
         take_no_query(request)
         snapshot = self.site.page_snapshot(request)
         return self.site.answer("genes.html", self._genes(snapshot), is_twin(request))
+
+    def activity(self, request: Request) -> Response:
+        """Return what the search does now, and its log."""
+        asked = Asked.parse(request.query_params.multi_items())
+        snapshot = self.site.page_snapshot(request)
+        values = activity_page(snapshot, self.site.library.entries(snapshot.name), asked)
+        return self.site.answer("activity.html", values, is_twin(request))
 
     def plot(self, request: Request) -> Response:
         query = Query.parse(request.query_params.multi_items())

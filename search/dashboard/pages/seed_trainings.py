@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from search.dashboard.pages.epochs import epochs_in
@@ -41,6 +42,11 @@ def _row(snapshot: Snapshot, record: Record, seed: int | None, one: SeedResult) 
 def _report(snapshot: Snapshot, record: Record, seed: int | None) -> dict[str, Any]:
     if snapshot.folder is None:
         return {}
-    folder = snapshot.folder / "trials" / str(record.number)
-    at = folder if seed is None else folder / SEEDS / str(seed)
+    at = training_folder(snapshot.folder, record.number, seed)
     return read_report(at, record.digest, record.number) or {}
+
+
+def training_folder(folder: Path, number: int, seed: int | None) -> Path:
+    """Return the folder of a training of the search, or of one seed of the finale, in the folder of a study."""
+    of_trial = folder / "trials" / str(number)
+    return of_trial if seed is None else of_trial / SEEDS / str(seed)

@@ -12,6 +12,7 @@ from search.dashboard.pages.studies import study_summary
 from search.dashboard.pages.test_images import test_result
 from search.dashboard.plots import study_plots
 from search.dashboard.plots.plot import Plot
+from search.dashboard.running.heartbeat import heartbeat
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import COSTS, METRICS, Query, TrialPage, column_value
 from search.dashboard.studies.trial_view import TrialView
@@ -64,6 +65,7 @@ def _summary(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     return {
         **_common(snapshot, query),
         **study_summary(snapshot),
+        "heartbeat": heartbeat(snapshot)._asdict(),
         "data": config.data.name,
         "sampler": config.sampler,
         "pruner": config.pruner,

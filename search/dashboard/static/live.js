@@ -58,6 +58,19 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 if (every) setTimeout(again, every);
 
+// The age of a sign of life grows while nothing newer comes; a part that is renewed brings the age of the newest sign.
+const ages = new WeakMap();
+function age() {
+  for (const one of document.querySelectorAll("[data-age]")) {
+    const known = ages.get(one);
+    if (known?.given !== one.dataset.age) ages.set(one, { given: one.dataset.age, since: performance.now() });
+    const seconds = Number(one.dataset.age) + (performance.now() - ages.get(one).since) / 1000;
+    one.textContent = seconds < 100 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)}m ${String(Math.floor(seconds % 60)).padStart(2, "0")}s`;
+  }
+}
+age();
+setInterval(age, 1000);
+
 // paper shows what is folded on the screen
 let folded = [];
 addEventListener("beforeprint", () => {

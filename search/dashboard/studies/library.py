@@ -12,6 +12,7 @@ from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.reader import StudyReader, Summary
 from search.dashboard.studies.snapshot import Snapshot
 from search.storage import sql_reader
+from search.storage.ledger import Entry
 
 Answer = TypeVar("Answer")
 
@@ -38,6 +39,10 @@ class Library:
     def snapshot(self, name: str, patience: float | None = None) -> Snapshot:
         """Return a study as it is now. Raises NotFound, StillReading, or StudyError where it cannot be read."""
         return self._ask(name, lambda reader: reader.shown(patience))
+
+    def entries(self, name: str) -> list[Entry]:
+        """Return the rows of the ledger of a study, the oldest first. Raises as `snapshot`."""
+        return self._ask(name, lambda reader: reader.entries())
 
     def summary(
         self, name: str, make: Callable[[Snapshot], Summary], patience: float | None = None

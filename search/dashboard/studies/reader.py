@@ -21,7 +21,7 @@ from search.errors import StudyError
 from search.storage import sql_reader
 from search.storage.connect import sqlite_file, sqlite_url
 from search.storage.data_facts import FACTS_ATTR, with_stored_shape
-from search.storage.ledger import Sums
+from search.storage.ledger import Entry, Sums
 from search.storage.lock import is_held, lock_of
 from search.storage.record import OWNER
 from search.storage.seed_results import SeedResults, read_seed_results
@@ -79,6 +79,11 @@ class StudyReader:
         with self._lock:
             return self._now()
 
+    def entries(self) -> list[Entry]:
+        """Return the rows of the study's ledger as they are now, the oldest first."""
+        with self._lock, sql_reader.open_tables(self._url, LOCK_SECONDS) as ask:
+            return sql_reader.ledger_entries(ask, self._url, self._find_key(ask))
+
     def summary(self, make: Callable[[Snapshot], Summary], patience: float | None) -> Summary:
         """Return what `make` makes of the study. The summary stays valid while nobody writes to the storage.
 
@@ -114,6 +119,7 @@ class StudyReader:
         is_running = self._is_running()
         study_attrs = StudyAttrs.of_attrs(attrs)
         is_new |= is_running != (self._last and self._last.is_running)
+        is_new |= self._last is not None and self._sums != self._last.sums  # also a heartbeat is news
         if self._last is None or is_new or study_attrs != self._last.attrs:
             trials = tuple(self._known[key][1] for key in sorted(self._known))
             folder = self._runs / self.name if NAME.fullmatch(self.name) else None

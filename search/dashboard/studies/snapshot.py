@@ -182,7 +182,7 @@ class Snapshot:
 
     @cached_property
     def seen_at(self) -> datetime | None:
-        """The time of the last sign of activity in the storage."""
+        """The time of the last sign of activity in the storage: a trial that began or ended, or a metered training."""
         moments = [moment for trial in self.trials for moment in (trial.began, trial.ended) if moment]
-        signs = [datetime.fromtimestamp(trial.sign) for trial in self.trials if trial.sign is not None]
-        return max(moments + signs, default=None)
+        signs = [trial.sign for trial in self.trials] + [line.seen_at for line in self.sums.lines]
+        return max(moments + [datetime.fromtimestamp(sign) for sign in signs if sign], default=None)

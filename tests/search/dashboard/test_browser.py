@@ -34,6 +34,7 @@ PAGES = (
     "/study/stopping/trial/0",
     "/study/stopping/trial/1",
     "/study/tiny/genes",
+    "/study/tiny/activity",
     "/study/tiny/compare?trial=5&trial=6&trial=1",
 )
 BEST, ACCURACIES = 5, (0.5, 0.25, 0.75, None, None, 0.875, 0.625)
