@@ -73,13 +73,15 @@ def best(
     from search.results.refs import open_study
     from search.results.removed import removed_weights
     from search.results.statement import statement
+    from search.run.ownership import is_running, left_by_a_kill
 
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
     listed = records if every else front(records, opened.config.objectives)
     budget = statement(opened.config, records, opened.store.ledger.sums())
     if as_json:
-        print_json({"trials": [record.to_json() for record in listed], "budget": budget.to_json()})
+        trials = [record.to_json() for record in listed]
+        print_json({"trials": trials, "budget": budget.to_json(), "is_running": is_running(opened.store)})
     elif listed:
         typer.echo(best_table(listed, opened.config.objectives))
         found = target.reached(records, opened.config)
@@ -88,11 +90,16 @@ def best(
             screening.summary(records, opened.config.objectives),
             latency_gate.summary(records),
             removed_weights(opened.store, records),
+            left_by_a_kill(opened.store, records),
         ):
             if line:
                 typer.echo(f"\n{line}")
     if not listed:
-        remark(f"study {opened.config.name} has no finished trial yet; {counts(records)}")
+        left = left_by_a_kill(opened.store, records)
+        remark(
+            f"study {opened.config.name} has no finished trial yet; {counts(records)}"
+            + (f"; {left}" if left else "")
+        )
         raise typer.Exit(1)
 
 

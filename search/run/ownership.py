@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from search.storage.record import OWNER, SEEN_AT
+from search.formatting import some
+from search.storage.connect import sqlite_file
+from search.storage.lock import is_held, lock_of
+from search.storage.record import OWNER, SEEN_AT, Record
 from search.storage.study import Store
+from search.storage.transactions import database_storage
 from trainer.system.processes import is_same_start, started_at
 
 if TYPE_CHECKING:
@@ -94,3 +98,25 @@ def heartbeat_of(trial: FrozenTrial) -> float:
         return float(trial.user_attrs[SEEN_AT])
     moments = [moment.timestamp() for moment in (trial.datetime_start, trial.datetime_complete) if moment]
     return max(moments, default=0.0)
+
+
+def is_running(store: Store) -> bool:
+    """Whether a coordinator is alive: it holds the lock of an SQLite file, or was seen on a shared storage."""
+    file = sqlite_file(database_storage(store.study).url)
+    if file is not None:
+        return is_held(lock_of(file, store.name))
+    beats = Heartbeats.of(store)
+    trials = store.study.get_trials(deepcopy=False)
+    seen = {one.user_attrs[OWNER]: heartbeat_of(one) for one in trials if OWNER in one.user_attrs}
+    return any(not beats.is_abandoned(name, at) for name, at in {**beats.seen, **seen}.items())
+
+
+def left_by_a_kill(store: Store, records: Iterable[Record]) -> str:
+    """Return what a run that was killed left in the middle; empty where it left nothing, or where a run goes on."""
+    left = sum(record.outcome == "running" for record in records)
+    if not left or is_running(store):
+        return ""
+    trainings = some(left, "training")
+    return (
+        f"no run of this study is alive, and the last was killed in {trainings}; `genome search` resumes it"
+    )

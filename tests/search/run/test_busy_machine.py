@@ -36,7 +36,9 @@ def pin(cores: set[int]) -> None:
         os.sched_setaffinity(process.pid, cores)
 
 
-OF_THE_CLOCK = 0.6  # less than so much of it is charged; by the clock it would be all, by the processor a third
+OF_THE_CLOCK = (
+    0.6  # less than so much of it is charged; by the clock it would be all, by the processor a third
+)
 
 
 class Timed(Silent):

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.run.loop import charged_seconds
+from search.run.ownership import left_by_a_kill
 from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.record import RETRY_OF, Record
@@ -93,6 +95,8 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
         StudyError, match=rf"study tiny is being run by process {command.pid} on .*; wait for that run to end"
     ):
         Study.load(path, runs).run()
+    with closing(open_to_read("tiny", runs)) as store:
+        assert left_by_a_kill(store, store.records()) == ""
     killed(command)
     # Read only now: a transaction that was frozen between its write to SQLite's log and to the index of the log, which
     # readers go by, is seen after the kill and not before. It ends one of the two trials at most.
@@ -100,6 +104,9 @@ def test_kill_9_loses_nothing_that_was_finished(started: Callable[..., Command],
     finished = [record for record in before if record.is_counted]
     running = [record for record in before if record.outcome == "running"]
     assert finished and running
+    with closing(open_to_read("tiny", runs)) as store:
+        left = "1 training" if len(running) == 1 else f"{len(running)} trainings"
+        assert f"the last was killed in {left}" in left_by_a_kill(store, before)
 
     progress = StopsAfterRetries()
     result = Study.load(path, runs).run(progress)
