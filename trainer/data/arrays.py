@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from trainer.data.raw import Array, Images, Labels, Part, Raw
 from trainer.data.reading import Reading
 from trainer.data.seen import Seen, counted
 from trainer.data.spool import Rows
+from trainer.data.tree import LEFT_OUT
 from trainer.data.values import bounds, check_scale, kind_of, scaled, span, told
 from trainer.data.words import SPLITS, role_of
 from trainer.errors import DataError
@@ -27,6 +29,7 @@ class Roles(NamedTuple):
     names: Mapping[tuple[str, str], str]
     classes: str | None
     unused: tuple[str, ...]
+    left_out: tuple[str, ...] = ()  # by `skip`
 
 
 class Pair(NamedTuple):
@@ -49,7 +52,8 @@ def roles(place: str, names: Sequence[str], reading: Reading) -> Roles:
     taken = {(role_of(name)[0], role) for name, role in said.items()}
     found: dict[tuple[str, str], str] = {}
     classes, unused = None, []
-    for name in names:
+    left_out = tuple(name for name in names if _is_left_out(name, reading))
+    for name in (name for name in names if name not in left_out):
         split, role = role_of(name)
         role = said.get(name) or (None if (split, role) in taken else role)
         if role == "classes" and classes is not None:
@@ -60,13 +64,18 @@ def roles(place: str, names: Sequence[str], reading: Reading) -> Roles:
             unused.append(name)
         elif (key := (split or "all", role)) in found:
             raise DataError(
-                f"{place}: {found[key]} and {name} may both be the {_role(role)} of {split or 'the set'}; keep one"
+                f"{place}: {found[key]} and {name} may both be the {_role(role)} of {split or 'the set'}; keep one, "
+                f"and leave the other out with skip: ['{name}']"
             )
         else:
             found[key] = name
     found = _unnamed(found, place)
     _check_pairs(place, found, unused)
-    return Roles(found, classes, tuple(unused))
+    return Roles(found, classes, tuple(unused), left_out)
+
+
+def _is_left_out(name: str, reading: Reading) -> bool:
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in reading.skip or ())
 
 
 def _role(role: str) -> str:
@@ -79,8 +88,10 @@ def _unnamed(found: dict[tuple[str, str], str], place: str) -> dict[tuple[str, s
     if not bare:
         return found
     if ("train", "x") in found or ("train", "y") in found:
+        odd = next(iter(bare.values()))
         raise DataError(
-            f"{place}: {next(iter(bare.values()))} is of no split beside arrays of train; name its split"
+            f"{place}: {odd} is of no split beside arrays of train; leave it out with skip: ['{odd}'], or name its "
+            "split"
         )
     return {("train" if split == "all" else split, role): name for (split, role), name in found.items()}
 
@@ -89,8 +100,10 @@ def _check_pairs(place: str, found: Mapping[tuple[str, str], str], unused: list[
     for split in ("train", *sorted({split for split, _ in found} - {"train"})):
         for role in ("x", "y"):
             if (split, role) not in found:
+                half = "" if split == "train" else found[split, "x" if role == "y" else "y"]
+                without = f"; or leave {half} out with skip: ['{half}']" if half else ""
                 raise DataError(
-                    f"{place} has no array {split}_{role}; it must hold {WANTED}{_said(role, unused)}"
+                    f"{place} has no array {split}_{role}; it must hold {WANTED}{_said(role, unused)}{without}"
                 )
 
 
@@ -204,4 +217,5 @@ def _size(x: Images | Rows) -> str:
 
 def unused_arrays(found: Roles) -> Seen:
     """Return what is known of a set of arrays before they are read."""
-    return Seen(skipped=counted([("an array that is not understood", name) for name in found.unused]))
+    unused = [("an array that is not understood", name) for name in found.unused]
+    return Seen(skipped=counted([*unused, *((LEFT_OUT, name) for name in found.left_out)]))

@@ -221,7 +221,7 @@ def _pixels(opened: Image, file: File, reading: Reading, mode: str | None) -> Ar
         stored = np.asarray(_upright(opened))
         return deep.black_is_zero(file, stored, 16) if deep.is_white_zero(opened) else stored
     if opened.mode not in GREY | COLOUR:
-        raise DataError(f"{file} has pixels of mode {opened.mode}; save it with 8 bits a channel")
+        raise DataError(f"{file} has pixels of mode {opened.mode}; save it as grey or RGB of 8 bits")
     kind = mode or ("L" if opened.mode in GREY else "RGB")
     image = _on_ground(_upright(opened), file, reading)
     is_own = (

@@ -38,7 +38,7 @@ def _fits(path: Path, reading: Reading) -> bool:
     about="a .mat file with arrays X and y, or a folder with one for each split (SVHN)",
     splits="names of the files, or of the arrays: train, val or valid, test",
     fits=_fits,
-    answers=(*OF_ARRAYS, "skip"),
+    answers=OF_ARRAYS,
 )
 def read(path: Path, reading: Reading) -> Raw:
     """Read MATLAB files up to version 7. Raises DataError for any other, and for what holds no arrays of numbers."""

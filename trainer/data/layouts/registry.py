@@ -41,7 +41,7 @@ OF_PICTURES = (
     "pages",
     "classes",
 )
-OF_ARRAYS = ("channels", "bits", "depth", "range", "classes", "multilabel", "image", "label")
+OF_ARRAYS = ("channels", "bits", "depth", "range", "classes", "multilabel", "skip", "image", "label")
 
 ENTRY_POINTS = "genome.image_layouts"
 DEPTH = 2  # folders that are looked into for the one thing that has a layout

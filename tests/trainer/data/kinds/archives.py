@@ -74,6 +74,33 @@ def medmnist_grey(root: Path) -> Path:
     return root / "pneumoniamnist.npz"
 
 
+@kind(
+    "STL-10's unlabelled images beside train and test",
+    refused="unlabeled_x is of no split beside arrays of train; leave it out with skip: ['unlabeled_x']",
+    read=Read(WITH_TEST, **NUMBERED, answers={"skip": ["unlabeled_*"]}),
+)
+def unlabelled_array(root: Path) -> Path:
+    np.savez(
+        root / "stl.npz",
+        **parts("train", "test", names="{split}_x {split}_y"),
+        unlabeled_x=stacked("valid")[0],
+    )
+    return root / "stl.npz"
+
+
+@kind(
+    "test images without labels",
+    refused="has no array test_y; it must hold train_x and train_y, and may hold valid_x, valid_y, test_x, test_y and "
+    "classes; or leave test_x out with skip: ['test_x']",
+    read=Read(**NUMBERED, answers={"skip": ["test_x"]}),
+)
+def unlabelled_test_array(root: Path) -> Path:
+    arrays = parts("train", "test", names="{split}_x {split}_y")
+    del arrays["test_y"]
+    np.savez(root / "half.npz", **arrays)
+    return root / "half.npz"
+
+
 @kind("MedMNIST in 3D", refused="volumes (3D) are not supported")
 def medmnist_3d(root: Path) -> Path:
     x = np.zeros((24, 9, 9, 9), np.uint8)
