@@ -37,3 +37,25 @@ def crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
             distance[members[order[[0, -1]]]] = np.inf
             distance[members[order[1:-1]]] += (costs[order[2:]] - costs[order[:-2]]) / spread
     return distance
+
+
+def hypervolume(points: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
+    """Return the volume that is dominated by points (N, costs) and in which the reference (costs,) is the worst.
+
+    By slices along the last cost (Knowles, PhD thesis, University of Reading 2002): fast for fronts of some dozens of
+    points and few costs.
+    """
+    inside = points[(points < reference).all(1)]
+    if not len(inside):
+        return 0.0
+    if inside.shape[1] == 1:
+        return float(reference[0] - inside[:, 0].min())
+    inside = inside[np.argsort(inside[:, -1], kind="stable")]
+    ends = np.append(inside[1:, -1], reference[-1])
+    depths = ends - inside[:, -1]
+    if inside.shape[1] == 2:
+        return float(((reference[0] - np.minimum.accumulate(inside[:, 0])) * depths).sum())
+    slices = (
+        depth * hypervolume(inside[: i + 1, :-1], reference[:-1]) for i, depth in enumerate(depths) if depth
+    )
+    return float(sum(slices))

@@ -47,6 +47,8 @@ class Row:
     """Mean over the classes of the F1 score on the valid images."""
     valid_auc: float | None = None
     """Mean over the classes of the area under the ROC curve on the valid images."""
+    learning_rate: float | None = None
+    """That of the last step of the epoch; None in rows of earlier versions."""
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(self)

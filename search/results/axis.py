@@ -14,6 +14,7 @@ FINEST = 1e-9  # relative difference below which two values are drawn as one
 WIDE = 30.0  # ratio of the largest to the smallest value above which an axis is logarithmic
 CLOSEST = 0.07  # of the length of an axis of errors: closer labels would overlap
 MOST_POWERS = 11  # powers of ten on a logarithmic axis
+WHOLE = ("epoch",)  # names of whole numbers
 LOGARITHMIC = objective.COSTLY
 
 
@@ -93,6 +94,7 @@ def ticks(along: Axis) -> list[float]:
     rough = (along.high - along.low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = max(step, 1.0) if along.name in WHOLE else step
     first, last = math.ceil(along.low / step), math.floor(along.high / step)
     return [float(f"{i * step:.10g}") for i in range(first, last + 1)]
 

@@ -44,6 +44,7 @@ class Step:
         self.run: Callable[..., Any] = module  # or the compiled module
         self.accumulate = recipe.accumulate  # parts of a batch
         self.taken = 0  # steps done
+        self.rate = recipe.lr  # of the last step
         self.stage = Stage(0, recipe.epochs)
         self.guard = NanGuard(device)
         self.average = WeightAverage(module, recipe)
@@ -75,7 +76,7 @@ class Step:
         recipe = self._recipe
         each, stage = self._steps // recipe.epochs, self.stage
         done, steps = self.taken - stage.first * each, stage.epochs * each
-        rate = recipe.lr * SCHEDULES[recipe.schedule](done, steps, recipe.warmup)
+        self.rate = rate = recipe.lr * SCHEDULES[recipe.schedule](done, steps, recipe.warmup)
         if self._lr is not None:
             self._lr.fill_(rate)
         for group in self.optimizer.param_groups:

@@ -110,7 +110,7 @@ class Training:
             self._context.ranks.average_buffers(self._module)
             with average.used():
                 scores = self._evaluate()
-                row = _row(progress.epochs + 1, trained, scores, self._context.meter.seconds)
+                row = _row(progress.epochs + 1, trained, scores, self._context.meter.seconds, self._step.rate)
                 progress.close(trained.complete)
                 progress.curve.append(row)
                 progress.best = self._freezing.better(progress, row, scores, self._context.goal)
@@ -253,7 +253,7 @@ def _epochs(data: Data, recipe: Recipe, context: TrainContext, form: Form) -> Ep
     )
 
 
-def _row(epoch: int, trained: Trained, scores: Scores, seconds: float) -> Row:
+def _row(epoch: int, trained: Trained, scores: Scores, seconds: float, rate: float) -> Row:
     return Row(
         epoch=epoch,
         complete=trained.complete,
@@ -261,5 +261,6 @@ def _row(epoch: int, trained: Trained, scores: Scores, seconds: float) -> Row:
         valid_loss=finite(scores.loss),
         seconds=seconds,
         images_per_second=trained.images / max(trained.seconds, 1e-9),
+        learning_rate=rate,
         **scores.as_valid(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from search.dashboard.studies.points import TrialPoint
@@ -14,6 +15,7 @@ ACROSS, UP = 90, 60  # cells of a plot of more points, of each of which only the
 GOOD = 0.9  # of a best share of the images, from which on an axis of shares shows the error
 WIDE = 20.0  # ratio of values from which on an axis of another score is logarithmic
 MOST_CORNERS = 400  # of a line
+UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 
 class Scale(NamedTuple):
@@ -38,7 +40,8 @@ class Series(NamedTuple):
     symbol: str = "circle"  # the meaning of the colour, for readers without colour vision
     dash: str = "solid"  # likewise, for lines
     size: int = 7  # of points, in pixels
-    deviations: Sequence[float] = ()  # of y, drawn as bars
+    deviations: Sequence[float] = ()  # of y, drawn as bars, or as a band around steps
+    is_pale: bool = False  # drawn behind another line of this name
 
 
 class Plot(NamedTuple):
@@ -56,6 +59,16 @@ class Plot(NamedTuple):
 def finite(points: Iterable[TrialPoint]) -> list[TrialPoint]:
     """Return the points whose coordinates are finite."""
     return [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
+
+
+def unit_of_time(seconds: float) -> tuple[str, float]:
+    """Return the unit in which this duration is a number of one or two digits, and the seconds in the unit."""
+    return next((unit for unit in UNITS if seconds >= 2 * unit[1]), UNITS[-1])
+
+
+def moment(at: float) -> str:
+    """Return unix seconds as a date of an axis, in local time."""
+    return datetime.fromtimestamp(at).isoformat(sep=" ", timespec="seconds")
 
 
 def score_scale(goal: Objective, values: Collection[float], asked: str = "") -> Scale:

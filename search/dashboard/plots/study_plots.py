@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
 
 from search import formatting, objective
 from search.dashboard.plots.curve_plot import curves
-from search.dashboard.plots.plot import Plot, Scale, Series, finite, score_scale, sparse, thinned
+from search.dashboard.plots.history_plot import history, volume
+from search.dashboard.plots.plot import (
+    Plot,
+    Scale,
+    Series,
+    finite,
+    moment,
+    score_scale,
+    sparse,
+    thinned,
+    unit_of_time,
+)
 from search.dashboard.studies.points import TrialPoint
-from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.snapshot import Snapshot, by_end
 from search.dashboard.studies.trial_query import Query
 from search.dashboard.web import links
 from search.results.axis import LOGARITHMIC, WIDE
 
-UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 RETRAINED = "retrained"
 SYMBOLS = {
     "done": "circle",
@@ -75,7 +84,7 @@ def progress(snapshot: Snapshot, query: Query) -> Plot | None:
     improvements, goal = snapshot.improvements, snapshot.goal.name
     if not improvements:
         return None
-    unit, length = _unit(improvements[-1].seconds)
+    unit, length = unit_of_time(improvements[-1].seconds)
     line = Series(
         f"best single {goal}",
         "steps",
@@ -86,9 +95,43 @@ def progress(snapshot: Snapshot, query: Query) -> Plot | None:
     )
     found = f"{objective.formatted(goal, improvements[-1].value)} by trial {improvements[-1].number}"
     note = f"{found}, found after {formatting.seconds(improvements[-2 if len(improvements) > 1 else -1].seconds)}"
-    across, up = Scale(f"device time, {unit}"), score_scale(snapshot.goal, line.y, query.y)
-    title = f"best single {goal} of the search so far"
-    return Plot(title, across, up, [line], note + _over_seeds(snapshot), href=links.study(snapshot.name))
+    means = _best_means(snapshot, improvements[-1].seconds, length)
+    across, up = (
+        Scale(f"device time, {unit}"),
+        score_scale(snapshot.goal, [*line.y, *(means.y if means else [])], query.y),
+    )
+    title = f"best {goal} of the search so far"
+    drawn = [line, *([means] if means else [])]
+    return Plot(title, across, up, drawn, note + _over_seeds(snapshot), href=links.study(snapshot.name))
+
+
+def _best_means(snapshot: Snapshot, end: float, length: float) -> Series | None:
+    """The best mean over seeds of the networks that were found by then, with a band of a deviation to each side.
+
+    end: of the line, in seconds. length: of a unit of time, in seconds.
+    """
+    spent, steps = 0.0, list[tuple[float, float, float, int]]()
+    for trial in by_end(snapshot.trials):
+        spent += trial.record.search_seconds
+        score = snapshot.score(trial.record)
+        if score is None or score.deviation is None:
+            continue
+        if not steps or snapshot.goal.cost(score.value) < snapshot.goal.cost(steps[-1][1]):
+            steps.append((spent, score.value, score.deviation, trial.record.number))
+    if not steps:
+        return None
+    steps.append((max(end, steps[-1][0]), *steps[-1][1:]))
+    xs, ys, deviations, numbers = zip(*steps, strict=True)
+    return Series(
+        f"best mean {snapshot.goal.name} over seeds, ± its deviation",
+        "steps",
+        "cool",
+        [x / length for x in xs],
+        ys,
+        numbers,
+        dash="dash",
+        deviations=deviations,
+    )
 
 
 def _over_seeds(snapshot: Snapshot) -> str:
@@ -106,15 +149,15 @@ def budget(snapshot: Snapshot, query: Query) -> Plot | None:
     if not ended or snapshot.began_at is None:
         return None
     whole = snapshot.config.budget.device_time
-    unit, length = _unit(whole or snapshot.spent_seconds)
+    unit, length = unit_of_time(whole or snapshot.spent_seconds)
     corners, spent = [(snapshot.began_at.timestamp(), 0.0)], 0.0
-    for moment, seconds in ended:
+    for end, seconds in ended:
         spent += seconds
-        corners.append((moment.timestamp(), spent))
+        corners.append((end.timestamp(), spent))
     # the finale and running trials are charged although they have not ended
     corners.append(((snapshot.seen_at or ended[-1][0]).timestamp(), snapshot.spent_seconds))
     drawn = sparse(corners)
-    line = Series("spent", "line", "cool", [_moment(at) for at, _ in drawn], [at / length for _, at in drawn])
+    line = Series("spent", "line", "cool", [moment(at) for at, _ in drawn], [at / length for _, at in drawn])
     left = (
         f"{formatting.seconds(max(whole - snapshot.spent_seconds, 0.0))} left of {formatting.seconds(whole)}"
         if whole
@@ -131,6 +174,8 @@ PLOTS: Mapping[str, Callable[[Snapshot, Query], Plot | None]] = {
     "progress": progress,
     "budget": budget,
     "curves": curves,
+    "history": history,
+    "volume": volume,
 }
 
 
@@ -141,12 +186,3 @@ def _points(name: str, points: list[TrialPoint], role: str, symbol: str, size: i
 
 def _columns(points: list[TrialPoint]) -> tuple[list[float], list[float], list[int]]:
     return [p.x for p in points], [p.y for p in points], [p.number for p in points]
-
-
-def _unit(seconds: float) -> tuple[str, float]:
-    """The unit of time in which this duration is a number of one or two digits, and the seconds in the unit."""
-    return next((unit for unit in UNITS if seconds >= 2 * unit[1]), UNITS[-1])
-
-
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at).isoformat(sep=" ", timespec="seconds")

@@ -18,8 +18,8 @@ async function draw(figure) {
   const plot = await answer.json();
   const note = figure.querySelector(".note");
   note.textContent = plot ? plot.note : "There is nothing to draw yet.";
-  canvas.hidden = !plot;
-  if (!plot) return;
+  canvas.hidden = !plot?.series.length;
+  if (canvas.hidden) return;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${plot.title}: ${plot.note}`);
   figure.plot = plot;
@@ -46,13 +46,14 @@ async function paint(figure) {
 }
 
 function traces(plot) {
-  const made = plot.series.map((one) => ({
+  const made = plot.series.flatMap((one) => [...band(plot, one), {
     type: "scatter",
     name: one.name,
     x: one.x,
     y: one.y.map((value) => placed(plot.y, value)),
     customdata: one.trials.length ? one.trials.map((number, i) => [number, one.y[i], one.deviations[i]]) : undefined,
-    ...(one.deviations.length ? { error_y: bars(plot, one) } : {}),
+    ...(one.deviations.length && one.kind === "points" ? { error_y: bars(plot, one) } : {}),
+    ...(one.is_pale ? { opacity: 0.35, showlegend: false } : {}),
     mode: one.kind === "points" ? "markers" : one.x.length > 1 && !one.trials.length ? "lines" : "lines+markers",
     line: { color: colour(one.role), width: 2, dash: one.dash, shape: one.kind === "steps" ? "hv" : "linear" },
     marker: {
@@ -60,8 +61,8 @@ function traces(plot) {
       opacity: one.kind === "points" && one.size < 10 ? 0.7 : 1,
       line: { width: one.symbol.endsWith("-open") ? 2 : 1, color: colour(one.role) },
     },
-    hoverinfo: one.trials.length ? "none" : "x+y",
-  }));
+    hoverinfo: one.trials.length ? "none" : one.is_pale ? "skip" : "x+y",
+  }]);
   if (plot.level) {
     const x = plot.series[0].x;
     const [name, y] = plot.level;
@@ -83,6 +84,17 @@ function bars(plot, one) {
   return { type: "data", symmetric: false, array: one.deviations, arrayminus: below, color: colour(one.role), thickness: 1.5, width: 4 };
 }
 
+// A line of steps with deviations has a band of one to each side.
+function band(plot, one) {
+  if (!one.deviations.length || one.kind !== "steps") return [];
+  const edge = (sign) => one.y.map((value, i) => placed(plot.y, value + sign * one.deviations[i]));
+  const common = { type: "scatter", x: one.x, mode: "lines", line: { width: 0, shape: "hv" }, hoverinfo: "skip", showlegend: false };
+  return [{ ...common, y: edge(1) }, { ...common, y: edge(-1), fill: "tonexty", fillcolor: faint(colour(one.role)) }];
+}
+
+// #rrggbb at a fifth of its strength
+const faint = (solid) => `rgba(${[1, 3, 5].map((at) => parseInt(solid.slice(at, at + 2), 16))}, 0.2)`;
+
 // The ticks of an axis of errors are named by the shares: 0.9, 0.95, 0.98, 0.99 ..
 function errorTicks(floor, isPerfect) {
   const values = [];
@@ -100,7 +112,7 @@ function layout(plot, address) {
     type: { log: "log", date: "date", number: "linear", error: "log" }[scale.kind],
     ...(scale.kind === "error" ? { autorange: "reversed", ...errorTicks(scale.floor, plot.series.some((one) => one.y.includes(1))) } : {}),
     gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"),
-    automargin: true, ...(scale.kind === "log" ? logTicks(plot.series.flatMap((one) => scale === plot.x ? one.x : one.y)) : {}),
+    automargin: true, ...(scale.name === "epoch" ? wholeTicks(plot.series.flatMap((one) => one.x)) : {}), ...(scale.kind === "log" ? logTicks(plot.series.flatMap((one) => scale === plot.x ? one.x : one.y)) : {}),
   });
   return {
     xaxis: axis(plot.x),
@@ -108,7 +120,7 @@ function layout(plot, address) {
     font: { family: "inherit", color: colour("muted"), size: 12 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 48, r: 12, t: 28, b: 40 },
-    showlegend: plot.series.length > 1 || Boolean(plot.level),
+    showlegend: plot.series.length > 1 || Boolean(plot.level) || plot.x.name === "epoch" || plot.x.name === "device seconds",
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
     hoverlabel: { bgcolor: colour("page"), bordercolor: colour("line"), font: { color: colour("text") } },
     dragmode: noHover.matches ? false : "zoom",
@@ -124,6 +136,12 @@ function range(plot) {
   const room = 0.02 * Math.abs(low) || 1;
   if (low === high) return { range: [low - room, high + room] };
   return high <= 1 && low >= 0 && high > 0.9 ? { range: [low - 0.05 * (high - low), Math.min(1, high + 0.05 * (high - low))] } : {};
+}
+
+// Epochs are counted: 1, 2, 3 or 10, 20, 30, but never 1.5.
+function wholeTicks(values) {
+  const rough = (Math.max(...values) - Math.min(...values)) / 8, power = 10 ** Math.floor(Math.log10(rough || 1));
+  return { tickformat: "d", tick0: 0, dtick: Math.max(1, [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough) ?? 1) };
 }
 
 // 10k and 2M, but 0.5 and not 500m

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -35,6 +35,12 @@ class Improvement(NamedTuple):
     seconds: float  # spent by all trials until then
     value: float
     number: int  # of the trial that has the value
+
+
+def by_end(trials: Iterable[TrialView]) -> list[TrialView]:
+    """Return the trials that have ended, in the order of their ends."""
+    ended = [trial for trial in trials if trial.ended is not None]
+    return sorted(ended, key=lambda one: (one.ended, one.record.number))
 
 
 @dataclass(frozen=True)
@@ -150,8 +156,7 @@ class Snapshot:
     def improvements(self) -> tuple[Improvement, ...]:
         """The best value so far, each time it improved; the last element is the best value now."""
         spent, found = 0.0, list[Improvement]()
-        measured = [trial for trial in self.trials if trial.ended is not None]
-        for trial in sorted(measured, key=lambda one: (one.ended, one.record.number)):
+        for trial in by_end(self.trials):
             spent += trial.record.search_seconds
             value = trial.metric(self.goal.name) if trial.record.values is not None else None
             if value is not None and (not found or self.goal.cost(value) < self.goal.cost(found[-1].value)):

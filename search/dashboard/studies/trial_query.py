@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from search.dashboard.studies.trial_view import TrialView
@@ -24,7 +24,7 @@ OUTCOMES = (
 # the parameters of the address that belong to each part of the page
 OWN: Mapping[str, frozenset[str]] = {
     "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page", "pick"}),
-    "against": frozenset({"cost", "y", "curve", "by"}),
+    "against": frozenset({"cost", "y", "curve", "by", "smooth", "over"}),
     "best": frozenset({"at_most", "size"}),
 }
 LONGEST = 40  # characters of a wrong value that an error message repeats
@@ -36,9 +36,11 @@ _TIMES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
 _PICKS = re.compile(r"\d{1,9}(?:,\d{1,9})*", re.ASCII)
 MOST_PICKED = 50
 CURVES, ALONG = (
-    ("score", "valid_loss", "train_loss"),
+    ("score", "valid_loss", "train_loss", "learning_rate", "images_per_second"),
     ("epoch", "seconds"),
 )  # of learning curves; the first is usual
+SMOOTHED = ("0.6", "0.9")  # weights of what came before, in the smoothing of learning curves
+OVER = ("number", "time")  # what all trials are drawn over; the first is usual
 SCALES = ("error", "linear")  # of the axis of a score
 COSTS = ("params", "macs", "seconds")  # costs that the front can always be drawn against
 LIMITED = ("params", "macs")  # sizes that the search for the best small network can limit
@@ -73,6 +75,8 @@ class Query:
     pick: tuple[int, ...] = ()  # trials picked for a comparison, on whatever page of the table they stand
     curve: str = CURVES[0]  # what the learning curves show
     by: str = ALONG[0]  # against what
+    smooth: str = ""  # weight of what came before in learning curves; empty for none
+    over: str = OVER[0]  # what all trials are drawn over
     y: str = ""  # scale of the axes of a score; empty for the one that suits the values
 
     @classmethod
@@ -113,9 +117,14 @@ class Query:
                 return replace(self, curve=_one_of(CURVES, name, text, text))
             case "by":
                 return replace(self, by=_one_of(ALONG, name, text, text))
+            case "smooth":
+                return replace(self, smooth=_one_of(SMOOTHED, name, text, text))
+            case "over":
+                return replace(self, over=_one_of(OVER, name, text, text))
             case "starred":
                 return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
         named = ("sort", "outcome", "op", "starred", *ENDS, "page", "pick", "cost", "y", "curve", "by")
+        named += ("smooth", "over")
         named += ("at_most", "size")
         known = ", ".join(named)
         raise QueryError(f"{_quoted(name)} is no parameter of this page; the parameters are {known}")
@@ -128,21 +137,13 @@ class Query:
         """Return the same query for another page."""
         return replace(self, page=page)
 
-    def costing(self, cost: str) -> Query:
-        """Return the same query with another cost of the front."""
-        return replace(self, cost=cost)
-
     def picking(self, numbers: Iterable[int]) -> Query:
         """Return the same query with these trials picked."""
         return replace(self, pick=tuple(dict.fromkeys(numbers)))
 
-    def curving(self, curve: str = "", by: str = "") -> Query:
-        """Return the same query with other learning curves."""
-        return replace(self, curve=curve or self.curve, by=by or self.by)
-
-    def scaled(self, scale: str) -> Query:
-        """Return the same query with another scale of the axes of scores."""
-        return replace(self, y=scale)
+    def charting(self, **settings: Any) -> Query:
+        """Return the same query with other settings of the charts, by their names."""
+        return replace(self, **settings)
 
     @property
     def address(self) -> str:
@@ -164,6 +165,8 @@ class Query:
         given |= {
             "curve": self.curve if self.curve != CURVES[0] else "",
             "by": self.by if self.by != ALONG[0] else "",
+            "smooth": self.smooth,
+            "over": self.over if self.over != OVER[0] else "",
         }
         if self.at_most is not None:
             given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}

@@ -159,6 +159,41 @@ def test_a_running_trial_has_its_curves_and_its_last_value(tab: Tab, served: Ser
     assert page.locator("#curve svg.chart").nth(1).locator("polyline").count() == 2, "training and validation"
 
 
+def test_a_curve_alone_has_a_legend_and_epochs_are_whole(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/many?pick={MANY + 2}&smooth=0.6")
+    page.wait_for_function(SETTLED)
+    chart = page.locator("#plot-curves")
+    expect(chart.locator(".legendtext")).to_have_text([f"trial {MANY + 2}"])
+    ticks = chart.locator(".xaxislayer-above text").all_text_contents()
+    assert ticks == ["1", "2"]
+    page.goto(f"{served.address}/study/many?pick={MANY + 2}&curve=learning_rate")
+    page.wait_for_function(SETTLED)
+    expect(chart.locator(".canvas")).to_be_hidden()
+    expect(chart.locator(".note")).to_contain_text(
+        f"not in the reports on this machine, stored since version 0.2: trial {MANY + 2}"
+    )
+
+
+def test_every_trial_is_in_the_history_and_the_best_mean_has_a_band(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/many")
+    page.wait_for_function(SETTLED)
+    count = (
+        "() => document.querySelector('#plot-history .canvas').data"
+        ".filter(one => one.customdata).flatMap(one => one.customdata).length"
+    )
+    assert page.evaluate(count) == MANY + 3
+    page.locator("#history").get_by_role("link", name="time").click()
+    page.wait_for_url("**over=time**")
+    page.wait_for_function(SETTLED)
+    assert page.evaluate("document.querySelector('#plot-history .canvas').layout.xaxis.type") == "date"
+    page.goto(f"{served.address}/study/retrained")
+    page.wait_for_function(SETTLED)
+    assert page.locator("#plot-progress .fills path").count() == 1
+    assert page.locator("#plot-volume .scatterlayer path.js-line").count() == 1
+
+
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
 def test_no_chart_and_no_picture_is_cut(tab: Tab, served: Served, size: dict[str, int]) -> None:
     page = tab(viewport=size)

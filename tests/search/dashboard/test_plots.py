@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.dashboard.plots.curve_plot import smoothed
 from search.dashboard.plots.plot import ACROSS, MOST_CORNERS, MOST_DRAWN, UP, score_scale, sparse, thinned
 from search.dashboard.studies.points import TrialPoint
 from search.objective import Objective
+from search.pareto import hypervolume
+from search.results.axis import axis, ticks
+from tests.search.dashboard import test_truth as truth
 from tests.search.dashboard.kept import add, begin, client
 
 points = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0, 1), st.booleans()), max_size=50)
@@ -137,7 +144,134 @@ def test_curves_of_the_best_and_of_what_runs(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["against", "progress", "budget", "curves"])
+def test_values_that_older_reports_lack_are_told(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    for i in range(2):
+        add(store, accuracy=0.5 + i / 10, plan={"digest": str(i)})
+        folder = store.trial_folder(i)
+        folder.mkdir(parents=True)
+        rate = [{"learning_rate": 0.1 / epoch} for epoch in (1, 2)] if i else [{}, {}]
+        rows = [
+            {"epoch": epoch, "images_per_second": 100.0 * epoch, **more}
+            for epoch, more in enumerate(rate, start=1)
+        ]
+        (folder / "report.json").write_text(json.dumps({"number": i, "digest": str(i), "curve": rows}))
+    found = plot(tmp_path, "curves.json?curve=learning_rate")
+    assert [(one["name"], one["y"]) for one in found["series"]] == [("trial 1", [0.1, 0.05])]
+    assert "not in the reports on this machine, stored since version 0.2: trial 0" in found["note"]
+    assert found["y"]["name"] == "learning rate" and found["x"]["name"] == "epoch"
+    speed = plot(tmp_path, "curves.json?curve=images_per_second")
+    assert [one["y"] for one in speed["series"]] == [[100.0, 200.0]] * 2 and "not in" not in speed["note"]
+    none = plot(tmp_path, "curves.json?curve=learning_rate&pick=0")
+    assert none["series"] == [] and none["note"].endswith("trial 0")
+
+
+def test_a_smoothed_curve_has_the_raw_one_behind_it(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    add(store, accuracy=0.5, plan={"digest": "0"})
+    folder = store.trial_folder(0)
+    folder.mkdir(parents=True)
+    rows = [{"epoch": i, "valid_accuracy": value} for i, value in enumerate((0.0, 1.0, 1.0), start=1)]
+    (folder / "report.json").write_text(json.dumps({"number": 0, "digest": "0", "curve": rows}))
+    raw, line = plot(tmp_path, "curves.json?smooth=0.6")["series"]
+    assert raw["is_pale"] and raw["y"] == [0.0, 1.0, 1.0] and not raw["trials"]
+    # the weights are 0.4 * 0.6**k, divided by their sum
+    assert line["y"] == pytest.approx([0.0, 0.4 / 0.64, 0.64 / 0.784]) and not line["is_pale"]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=20), st.sampled_from([0.6, 0.9]))
+def test_a_smoothed_line_stays_between_its_values(values: list[float], weight: float) -> None:
+    made = smoothed(values, weight)
+    assert made[:1] == pytest.approx(values[:1])
+    for end, value in enumerate(made, start=1):
+        assert min(values[:end]) - 1e-3 <= value <= max(values[:end]) + 1e-3
+
+
+def test_all_trials_in_their_order_with_their_outcome(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    began = datetime(2026, 11, 22, 12)
+    for accuracy in (0.5, 0.4, 0.8):
+        add(store, accuracy=accuracy)
+    add(store, "pruned", None, metrics={"accuracy": 0.3})
+    add(store, "failed", None)
+    add(store, "refused", None)
+    for number in range(6):  # the last ended first
+        _date(store.study, number, began, began + timedelta(minutes=10 - number))
+    running = store.study.ask()
+    running.set_user_attr("curve", {"1": 0.3, "2": 0.45})
+    found = plot(tmp_path, "history.json")
+    drawn = {one["name"]: one for one in found["series"]}
+    assert drawn["done"]["x"] == [0, 1, 2] and drawn["done"]["y"] == [0.5, 0.4, 0.8]
+    assert (drawn["pruned"]["x"], drawn["pruned"]["y"]) == ([3], [0.3])
+    assert (drawn["running"]["x"], drawn["running"]["y"]) == ([6], [0.45]), "what it has reached so far"
+    for word, number in (("failed", 4), ("refused", 5)):
+        assert (drawn[word]["x"], drawn[word]["y"]) == ([number], [0.3]), "at the worst score"
+    assert "2 trials without a score at the edge" in found["note"]
+    assert len({one["symbol"] for one in drawn.values() if one["kind"] == "points"}) == 5
+    best = drawn["best single accuracy so far"]
+    assert (best["x"], best["y"]) == ([0, 2, 6], [0.5, 0.8, 0.8])
+    later = {one["name"]: one for one in plot(tmp_path, "history.json?over=time")["series"]}
+    assert later["done"]["x"] == [f"2026-11-22 12:{minute}:00" for minute in ("10", "09", "08")]
+    assert later["best single accuracy so far"]["y"] == [0.8, 0.8] and "running" not in later
+
+
+def test_the_volume_that_the_front_dominates_only_grows(tmp_path: Path) -> None:
+    store = begin(tmp_path)
+    began = datetime(2026, 11, 22, 12)
+    values = ((0.5, 1000), (0.4, 2000), (0.6, 100), (0.9, 400), (0.6, 100))
+    for number, (accuracy, macs) in enumerate(values):
+        add(store, accuracy=accuracy, plan={"macs": macs, "digest": str(number)}, seconds=2.0)
+        _date(store.study, number, began, began + timedelta(minutes=number))
+    found = plot(tmp_path, "volume.json")
+    (line,) = found["series"]
+    # the second network is beaten, the last one equals the third
+    assert line["x"] == [2.0, 6.0, 8.0, 10.0] and line["y"] == sorted(line["y"])
+    log = math.log(2000 / 100)
+    corners = [(0.3 / 0.5, 0.0), (0.0, math.log(4) / log)]  # errors and costs from the best to the worst
+    wide = (1.01 - corners[0][0]) * 1.01
+    more = (corners[0][0] - corners[1][0]) * (1.01 - corners[1][1])
+    assert line["y"][-1] == pytest.approx((wide + more) / 1.01**2)
+    assert "accuracy, log macs" in found["note"]
+
+
+def test_one_objective_has_no_volume(tmp_path: Path) -> None:
+    store = begin(tmp_path, objectives="accuracy")
+    for _ in range(3):
+        add(store)
+    assert client(tmp_path).get("/study/tiny/plot/volume.json").json() is None
+
+
+@given(st.integers(1, 4), st.integers(0, 6), st.randoms(use_true_random=False))
+def test_the_hypervolume_is_the_volume_of_the_union(costs: int, count: int, rng: Any) -> None:
+    """By inclusion and exclusion of the boxes."""
+    points = np.array(
+        [[rng.choice([0.0, 0.25, 0.5, 0.8, 1.0, 1.5]) for _ in range(costs)] for _ in range(count)]
+    )
+    points, reference = points.reshape(count, costs), np.ones(costs)
+    wanted = 0.0
+    for size in range(1, count + 1):
+        for chosen in itertools.combinations(points, size):
+            corner = np.maximum.reduce(chosen)
+            wanted -= (-1) ** size * float(np.prod(np.maximum(reference - corner, 0.0)))
+    assert hypervolume(points, reference) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_the_best_mean_so_far_has_a_band_of_its_seeds(tmp_path: Path) -> None:
+    truth.fill(begin(tmp_path))
+    single, mean = plot(tmp_path, "progress.json")["series"]
+    assert single["name"] == "best single accuracy" and single["y"][-1] == 0.995
+    assert mean["name"].startswith("best mean accuracy over seeds") and mean["kind"] == "steps"
+    # the network of the luckiest score came first, and another one is better in the mean
+    assert mean["y"] == pytest.approx([0.855, 0.96, 0.96]) and mean["trials"] == [0, 1, 1]
+    assert mean["deviations"][-1] == pytest.approx(0.01414, abs=1e-5)
+
+
+def test_the_axis_of_epochs_has_whole_ticks() -> None:
+    assert ticks(axis("epoch", [1.0, 3.0])) == [1.0, 2.0, 3.0]
+    assert ticks(axis("seconds", [1.0, 3.0])) != [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("name", ["against", "progress", "budget", "curves", "history", "volume"])
 def test_a_study_without_trials_has_no_plots(tmp_path: Path, name: str) -> None:
     begin(tmp_path)
     assert client(tmp_path).get(f"/study/tiny/plot/{name}.json").json() is None

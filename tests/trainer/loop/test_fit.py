@@ -15,6 +15,7 @@ from torch import nn
 
 from trainer import Budget, Recipe, Report, ReportError, Row, evaluate, fit, latency
 from trainer.data.data import Data
+from trainer.recipe.schedules import SCHEDULES
 
 Make = Callable[..., nn.Module]
 QUICK = Recipe(epochs=3)
@@ -38,10 +39,16 @@ def test_a_small_network_learns_digits(learned: tuple[nn.Module, Report], digits
     assert evaluate(module, digits.test, digits).accuracy > 0.95
 
 
-def test_the_curve_has_a_row_an_epoch(learned: tuple[nn.Module, Report]) -> None:
+def test_the_curve_has_a_row_an_epoch(learned: tuple[nn.Module, Report], digits: Data) -> None:
     _, report = learned
     assert [row.epoch for row in report.curve] == list(range(1, 9))
     assert all(row.complete and row.images_per_second > 0 for row in report.curve)
+    recipe, steps = Recipe(**report.recipe), len(digits.train) // 32 + bool(len(digits.train) % 32)
+    at_the_end = [
+        recipe.lr * SCHEDULES[recipe.schedule](steps * epoch - 1, 8 * steps, recipe.warmup)
+        for epoch in range(1, 9)
+    ]
+    assert [row.learning_rate for row in report.curve] == pytest.approx(at_the_end)
     seconds = [row.seconds for row in report.curve]
     assert seconds == sorted(seconds) and seconds[-1] <= report.seconds
     losses = [row.train_loss for row in report.curve if row.train_loss is not None]
