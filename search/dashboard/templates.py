@@ -21,6 +21,8 @@ from search.dashboard.plots import learning_curves, report_charts
 from search.dashboard.plots.exits_chart import exits_chart
 from search.dashboard.plots.reliability_chart import reliability_chart
 from search.dashboard.plots.svg_chart import Chart
+from search.dashboard.studies.column_choice import column_choices
+from search.dashboard.studies.columns import COLUMNS
 from search.dashboard.studies.score import scored
 from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
 from search.dashboard.web.assets import Asset
@@ -92,6 +94,9 @@ class Templates:
             "draw_reliability": reliability_chart,
             "outcome_names": OUTCOMES,
             "limited": LIMITED,
+            "column_choices": column_choices,
+            "all_columns": COLUMNS,
+            "metric_names": tuple(objective.MEASURES),
             "form_token": token,
             "zoo_names": genome.zoo.names,
             "every": lambda running: LIVE_SECONDS if running else IDLE_SECONDS,

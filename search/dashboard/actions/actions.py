@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,7 +24,8 @@ from search.dashboard.actions.zoo import ZooFilter
 from search.dashboard.pages.trial import trial_of
 from search.dashboard.studies.library import Library
 from search.dashboard.studies.snapshot import Snapshot
-from search.dashboard.studies.study_attrs import LONGEST_NOTE, set_note, set_star
+from search.dashboard.studies.study_attrs import LONGEST_NOTE, TAG, set_note, set_star, set_tag
+from search.dashboard.studies.trial_query import Query
 from search.dashboard.web import links
 from search.dashboard.web.forms import FormError, read_form
 from search.errors import StudyError
@@ -54,6 +56,7 @@ class Actions:
             self._route("/stop", (), self.stop),
             self._route("/resume", (), self.resume),
             self._route("/enqueue", ("text", "zoo", "parent"), self.enqueue),
+            self._route("/tag", ("picked", "tag", "do", "back"), self.tag),
             self._route("/trial/{number:int}/star", ("starred",), self.star),
             self._route("/trial/{number:int}/note", ("note",), self.note),
         ]
@@ -95,6 +98,19 @@ class Actions:
         with self._writing(snapshot) as store:
             set_star(store, trial_of(snapshot, number).record.number, is_starred == "yes")
         return links.trial(snapshot.name, number)
+
+    def tag(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
+        """Tag the picked trials, or take the tag away, and return to the table as it was."""
+        tag, query = fields["tag"].strip(), _query(fields["back"])
+        if not TAG.fullmatch(tag):
+            raise FormError(f"the tag is {tag[:40]!r}; it may have up to 30 letters, digits, dots, - and _")
+        if fields["do"] not in ("add", "remove"):
+            raise FormError("do must be add or remove")
+        picked = [trial_of(snapshot, one).record.number for one in _numbers(fields["picked"])]
+        with self._writing(snapshot) as store:
+            set_tag(store, picked, tag, fields["do"] == "add")
+        base = links.study(snapshot.name)
+        return base and f"{base}{'?' if query.address else ''}{query.address}#trials"
 
     def note(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
         text = fields["note"].strip()
@@ -148,6 +164,19 @@ def _given(fields: Fields) -> tuple[Genome, str]:
             f"a genome's text may have at most {LONGEST_GENOME:,} characters, not {len(text):,}", 413
         )
     return genome.loads(text, path="text"), HAND
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The picked trials of a form."""
+    picked = Query.parse([("pick", text)]).pick
+    if not picked:
+        raise FormError("no trial is picked; pick some in the table first")
+    return picked
+
+
+def _query(text: str) -> Query:
+    """The parameters of the page to which a form returns."""
+    return Query.parse(parse_qsl(text, max_num_fields=40))
 
 
 def _space(snapshot: Snapshot) -> Space:

@@ -13,10 +13,11 @@ from search.dashboard.pages.test_images import test_result
 from search.dashboard.plots import study_plots
 from search.dashboard.plots.plot import Plot
 from search.dashboard.running.heartbeat import heartbeat
+from search.dashboard.studies.columns import METRICS, SORTS, value_of
+from search.dashboard.studies.selection import page_of
 from search.dashboard.studies.snapshot import Snapshot
-from search.dashboard.studies.trial_query import COSTS, METRICS, Query, TrialPage, column_value
-from search.dashboard.studies.trial_view import TrialView
-from search.dashboard.take_away.trial_table import USUAL
+from search.dashboard.studies.trial_query import COSTS, MOST_PICKED, Query
+from search.dashboard.studies.trial_view import TrialView, column_value
 from search.dashboard.web import links
 from search.results.reference_text import reference_lines
 from search.storage.record import Record, spread_over_seeds
@@ -129,10 +130,14 @@ def _failed(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 
 
 def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    page: TrialPage = query.of(snapshot.starred if query.starred else snapshot.trials)
+    page = page_of(snapshot, query)
     here = {trial.record.number for trial in page.trials}
     picked = [number for number in query.pick if number in snapshot.by_number]
+    columns = list(query.columns) or _usual_columns(snapshot)
     table = {
+        "columns": columns,
+        "where": query.where,
+        "text": query.text,
         "picked": picked,
         "picked_elsewhere": [number for number in picked if number not in here],
         "sort": query.sort,
@@ -143,9 +148,39 @@ def _table(snapshot: Snapshot, query: Query) -> dict[str, Any]:
         "page": page.number,
         "pages": page.pages,
         "found": page.found,
-        "rows": [row(snapshot, trial) for trial in page.trials],
+        "rows": [_table_row(snapshot, trial, columns) for trial in page.trials],
     }
-    return {"trials": len(snapshot.trials), "ops": snapshot.ops, "table": table, "columns": list(USUAL)}
+    return {
+        "trials": len(snapshot.trials),
+        "ops": snapshot.ops,
+        "table": table,
+        "columns": list(SORTS),
+        "tags": snapshot.attrs.known_tags,
+        "most_picked": MOST_PICKED,
+    }
+
+
+def _table_row(snapshot: Snapshot, trial: TrialView, columns: Sequence[str]) -> dict[str, Any]:
+    """A trial as a row of the large table: with the values of the columns that are shown."""
+    return {
+        **row(snapshot, trial),
+        "tags": snapshot.attrs.tags.get(trial.record.number, ()),
+        "cells": {name: value_of(snapshot, trial, name) for name in columns},
+    }
+
+
+def _usual_columns(snapshot: Snapshot) -> list[str]:
+    """The columns of a table that nobody has chosen: those that say something in this study."""
+    config = snapshot.config
+    return [
+        *("number", "outcome"),
+        *metrics_of(dict(config.objectives), config.measures_latency),
+        *(["mean"] if any(r.finale for r in snapshot.records) else []),
+        *("epochs", "seconds"),
+        *(["recipe"] if any(r.searched for r in snapshot.records) else []),
+        *(["tags"] if snapshot.attrs.tags else []),
+        *("by", "reason"),
+    ]
 
 
 PARTS: Mapping[str, Callable[[Snapshot, Query], dict[str, Any]]] = {

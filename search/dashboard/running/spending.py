@@ -17,7 +17,7 @@ class Spent(NamedTuple):
     """What one phase, worker, sampler or outcome has cost."""
 
     name: str
-    count: int  # trainings, or trials
+    trials: int  # or trainings
     seconds: float  # of device time
     share: float  # of what all of its table have cost
 

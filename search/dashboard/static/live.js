@@ -85,7 +85,7 @@ addEventListener("afterprint", () => {
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, sourceEvent } = event.detail.ctx;
   const polls = sourceEvent?.type === "every" || sourceEvent?.type === "renewed";
-  const busy = marks(sourceElement) || sourceElement.querySelector("#take-away[open]");
+  const busy = marks(sourceElement) || sourceElement.querySelector("#take-away[open], #tagging :focus");
   if (polls && (document.hidden || busy)) event.preventDefault();
 });
 document.addEventListener("htmx:after:request", (event) => {
@@ -118,6 +118,14 @@ document.addEventListener("change", (event) => {
   asked.set("pick", [...picked, ...(box.checked ? [box.value] : [])].join(","));
   const address = `${location.pathname}/part/table?${asked}`;
   htmx.ajax("GET", address, { source: "#table", target: "#table", swap: "outerMorph" });
+});
+// what a person has unfolded stays unfolded when its part is renewed
+let unfolded = [];
+document.addEventListener("htmx:before:swap", (event) => {
+  unfolded = [...(event.detail.ctx.target?.querySelectorAll?.("details[open][id]") ?? [])].map((one) => one.id);
+});
+document.addEventListener("htmx:after:swap", () => {
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
 });
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx.target?.id !== "table") return;

@@ -17,8 +17,7 @@ from search.dashboard.studies.points import TrialPoint, front_of
 from search.dashboard.studies.score import Score, by_score, score_of
 from search.dashboard.studies.state import StudyState, study_state
 from search.dashboard.studies.study_attrs import StudyAttrs
-from search.dashboard.studies.trial_query import column_value
-from search.dashboard.studies.trial_view import TrialView
+from search.dashboard.studies.trial_view import TrialView, column_value
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.results.ranking import front
 from search.results.statement import Statement, statement

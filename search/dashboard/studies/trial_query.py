@@ -6,15 +6,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from search.dashboard.studies.trial_view import TrialView
-from search.objective import COSTLY, MEASURES
+from search.dashboard.studies import expression
+from search.dashboard.studies.amount import amount
+from search.dashboard.studies.columns import SORTS
+from search.objective import COSTLY
 
-PAGE = 100  # trials on one page of the table
-METRICS = tuple(MEASURES)
-SORTS = ("number", "outcome", *METRICS, "epochs", "seconds")
 RANGED = ("accuracy", "loss", "params", "macs", "seconds")
 ENDS = {f"{column}_{end}": (column, end) for column in RANGED for end in ("from", "to")}
 OUTCOMES = (
@@ -23,18 +21,17 @@ OUTCOMES = (
 )
 # the parameters of the address that belong to each part of the page
 OWN: Mapping[str, frozenset[str]] = {
-    "table": frozenset({"sort", "outcome", "op", "starred", *ENDS, "page", "pick"}),
+    "table": frozenset(
+        {"sort", "outcome", "op", "starred", "where", "text", "columns", *ENDS, "page", "pick"}
+    ),
     "against": frozenset({"cost", "y", "curve", "by", "smooth", "over"}),
     "best": frozenset({"at_most", "size"}),
 }
 LONGEST = 40  # characters of a wrong value that an error message repeats
 DEFAULT_SORT = "-number"
-_AMOUNT = re.compile(
-    r"([+-]?(?:\d{1,15}\.?\d{0,15}|\.\d{1,15})(?:e[+-]?\d{1,3})?)([kmg%]?)", re.ASCII | re.IGNORECASE
-)
-_TIMES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "%": 0.01}
 _PICKS = re.compile(r"\d{1,9}(?:,\d{1,9})*", re.ASCII)
-MOST_PICKED = 50
+MOST_PICKED = 200
+LONGEST_TEXT = 100  # characters of a text that is looked for
 CURVES, ALONG = (
     ("score", "valid_loss", "train_loss", "learning_rate", "images_per_second"),
     ("epoch", "seconds"),
@@ -50,15 +47,6 @@ class QueryError(ValueError):
     """A query that is not valid; the message is one sentence."""
 
 
-class TrialPage(NamedTuple):
-    """One page of the table of trials."""
-
-    trials: Sequence[TrialView]  # on this page
-    number: int  # of this page, from 1
-    pages: int
-    found: int  # trials on all pages
-
-
 @dataclass(frozen=True)
 class Query:
     """The query of a study's page."""
@@ -68,6 +56,9 @@ class Query:
     op: str = ""  # only networks with this node type; empty for any
     starred: bool = False  # only starred trials
     ends: Mapping[str, float] = field(default_factory=dict)  # ends of ranges, by names of `ENDS`
+    where: str = ""  # an expression that trials satisfy
+    text: str = ""  # a text that a trial has somewhere
+    columns: tuple[str, ...] = ()  # of the table, in order; empty for those that suit the study
     page: int = 1
     cost: str = ""  # cost that the front is drawn against; empty for the study's own
     at_most: float | None = None  # limit of the best small network
@@ -103,6 +94,12 @@ class Query:
                 return replace(self, outcome=_one_of(OUTCOMES, name, text, text))
             case "op":
                 return replace(self, op=_op(text))
+            case "where":
+                return replace(self, where=_where(text))
+            case "text":
+                return replace(self, text=_sought(text))
+            case "columns":
+                return replace(self, columns=_columns(text))
             case "cost":
                 return replace(self, cost=_one_of((*COSTS, *COSTLY), name, text, text))
             case "at_most":
@@ -123,9 +120,8 @@ class Query:
                 return replace(self, over=_one_of(OVER, name, text, text))
             case "starred":
                 return replace(self, starred=bool(_one_of(("yes",), name, text, text)))
-        named = ("sort", "outcome", "op", "starred", *ENDS, "page", "pick", "cost", "y", "curve", "by")
-        named += ("smooth", "over")
-        named += ("at_most", "size")
+        named = ("sort", "outcome", "op", "starred", *ENDS, "where", "text", "columns", "page", "pick")
+        named += ("cost", "y", "curve", "by", "smooth", "over", "at_most", "size")
         known = ", ".join(named)
         raise QueryError(f"{_quoted(name)} is no parameter of this page; the parameters are {known}")
 
@@ -141,9 +137,21 @@ class Query:
         """Return the same query with these trials picked."""
         return replace(self, pick=tuple(dict.fromkeys(numbers)))
 
-    def charting(self, **settings: Any) -> Query:
-        """Return the same query with other settings of the charts, by their names."""
-        return replace(self, **settings)
+    def where_tag(self, tag: str) -> Query:
+        """Return a query of the trials with a tag alone, with the same columns."""
+        return replace(Query(), where=f"tag={tag}", columns=self.columns, pick=self.pick)
+
+    def showing(self, columns: Iterable[str]) -> Query:
+        """Return the same query with these columns of the table."""
+        return replace(self, columns=tuple(columns))
+
+    def curving(self, curve: str = "", by: str = "") -> Query:
+        """Return the same query with other learning curves."""
+        return replace(self, curve=curve or self.curve, by=by or self.by)
+
+    def scaled(self, scale: str) -> Query:
+        """Return the same query with another scale of the axes of scores."""
+        return replace(self, y=scale)
 
     @property
     def address(self) -> str:
@@ -158,6 +166,9 @@ class Query:
             "outcome": self.outcome,
             "op": self.op,
             "starred": "yes" if self.starred else "",
+            "where": self.where,
+            "text": self.text,
+            "columns": ",".join(self.columns),
         }
         given |= {name: f"{value:.12g}" for name, value in self.ends.items()}
         given["page"] = str(self.page) if self.page > 1 else ""
@@ -172,45 +183,6 @@ class Query:
             given |= {"at_most": f"{self.at_most:.12g}", "size": self.size if self.size != LIMITED[0] else ""}
         return [(name, text) for name, text in given.items() if text]
 
-    def keeps(self, one: TrialView) -> bool:
-        """Return whether a trial satisfies the filters; a trial without a value is in no range of this value."""
-        if self.outcome and one.outcome != self.outcome:
-            return False
-        if self.op and self.op not in one.ops:
-            return False
-        for name, end in self.ends.items():
-            column, side = ENDS[name]
-            value = column_value(one, column)
-            if value is None or (value < end if side == "from" else value > end):
-                return False
-        return True
-
-    def of(self, trials: Iterable[TrialView]) -> TrialPage:
-        """Return the page of this query, or the last page where there are fewer pages."""
-        found = self.all_of(trials)
-        pages = max(1, -(-len(found) // PAGE))
-        number = min(self.page, pages)
-        return TrialPage(found[(number - 1) * PAGE : number * PAGE], number, pages, len(found))
-
-    def all_of(self, trials: Iterable[TrialView]) -> list[TrialView]:
-        """Return the trials of all pages of this query, in order."""
-        return self._sorted([one for one in trials if self.keeps(one)])
-
-    def _sorted(self, trials: list[TrialView]) -> list[TrialView]:
-        """The trials in order; trials without a value come last, trials of equal value by number."""
-        column, falls = self.sort.removeprefix("-"), self.sort.startswith("-")
-        by_number = sorted(trials, key=lambda one: one.record.number)
-        if column == "outcome":
-            return sorted(by_number, key=lambda one: one.outcome, reverse=falls)
-        sign = -1.0 if falls else 1.0
-        values = {one.record.number: column_value(one, column) for one in by_number}
-
-        def key(one: TrialView) -> float:
-            value = values[one.record.number]
-            return math.inf if value is None else sign * value
-
-        return sorted(by_number, key=key)
-
 
 def merged(
     part: str, page: Iterable[tuple[str, str]], given: Iterable[tuple[str, str]]
@@ -218,16 +190,6 @@ def merged(
     """Return the parameters of the page's address after `part` was asked for with the parameters `given`."""
     own, known = OWN.get(part, frozenset()), frozenset[str]().union(*OWN.values())
     return [pair for pair in page if pair[0] in known - own] + [pair for pair in given if pair[0] in own]
-
-
-def column_value(one: TrialView, column: str) -> float | None:
-    """Return the value of a trial in a column of the table, None where the trial has none."""
-    if column in METRICS:
-        return one.metric(column)
-    if column == "seconds":  # without the finale, so that trials can be compared
-        return one.record.search_seconds
-    value: float | None = getattr(one.record, column)
-    return value
 
 
 def _one_of(choices: Sequence[str], name: str, text: str, word: str) -> str:
@@ -242,6 +204,27 @@ def _page(text: str) -> int:
     return int(text)
 
 
+def _where(text: str) -> str:
+    try:
+        expression.parse(text)
+    except expression.ExpressionError as error:
+        raise QueryError(f"where is no filter: {error}") from None
+    return text
+
+
+def _sought(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise QueryError(f"text has {len(text)} characters; it may have {LONGEST_TEXT}")
+    return text
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split(",")))
+    if wrong := next((name for name in names if name not in SORTS), None):
+        raise QueryError(f"columns has {_quoted(wrong)}; it may have {', '.join(SORTS)}")
+    return names
+
+
 def _op(text: str) -> str:
     if not (text.isascii() and text.isidentifier()):
         raise QueryError(f"op is {_quoted(text)}; it may be a node type, such as conv")
@@ -250,9 +233,8 @@ def _op(text: str) -> str:
 
 def _amount(name: str, text: str, least: float = -math.inf) -> float:
     """A number as people write it, such as 0.95, 95%, 1e5, 100,000, 100k or 1.5M."""
-    found = _AMOUNT.fullmatch(text.strip().replace(",", "").replace("_", ""))
-    value = float(found[1]) * _TIMES[found[2].lower()] if found else math.nan
-    if not math.isfinite(value) or value < least:
+    value = amount(text)
+    if value is None or value < least:
         raise QueryError(
             f"{name} is {_quoted(text)}; it may be a number, such as 0.95, 100000, 1e5, 100k or 1.5M"
         )

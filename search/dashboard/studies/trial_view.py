@@ -75,6 +75,16 @@ class TrialView:
         return value
 
 
+def column_value(one: TrialView, column: str) -> float | None:
+    """Return a metric of a trial, or another number of its record; None where the trial has none."""
+    if column in MEASURES:
+        return one.metric(column)
+    if column == "seconds":  # without the finale, so that trials can be compared
+        return one.record.search_seconds
+    value: float | None = getattr(one.record, column)
+    return value
+
+
 def trial_view(
     trial: TrialRow, finale: SeedResults | None, charged: float | None = None, seen_at: float | None = None
 ) -> TrialView:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from search.dashboard.studies.columns import COLUMNS, SORTS
 from search.dashboard.studies.library import Library
 from search.dashboard.take_away.report import write_report
-from search.dashboard.take_away.trial_table import COLUMNS, USUAL
 from search.errors import StudyError
 from tests.search.conftest import Said
 from tests.search.dashboard.kept import Page, add, begin, client
@@ -40,7 +40,7 @@ def test_every_trial_of_the_filter_is_in_the_file_with_the_chosen_columns(tmp_pa
     assert all(float(row["accuracy"]) == int(row["number"]) / MANY for row in found), "with all digits"
     same = web.get("/study/tiny/trials.json?outcome=done&sort=-accuracy&column=number").json()
     assert [row["number"] for row in same] == [int(row["number"]) for row in found]
-    assert set(table(web.get("/study/tiny/trials.csv").text)[0]) == set(USUAL)
+    assert set(table(web.get("/study/tiny/trials.csv").text)[0]) == set(SORTS)
 
 
 def test_means_and_deviations_are_columns(tmp_path: Path) -> None:
