@@ -21,14 +21,19 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from starlette.datastructures import Headers
 
+from search.dashboard.optuna_mirror import Mirror
 from search.dashboard.studies.library import Library
 from search.dashboard.web import links
 from search.dashboard.web.guard import LOOPBACK, METHODS, host_name, is_loopback, is_same_origin
 from search.errors import StudyError
-from search.storage.connect import sqlite_url, storage_to_write
+from search.storage import sql_reader
+from search.storage.connect import sqlite_file, sqlite_url, storage_to_write
 
 LOCK_SECONDS = 10.0  # longest wait for a lock of an SQLite storage
 END_SECONDS = 5.0  # after which a child process that does not end is killed
+
+COPY = "this is a read-only copy of the study"
+ELSEWHERE = "requests are accepted from pages of this machine only"
 
 WsgiApp = Callable[..., Any]
 
@@ -46,6 +51,16 @@ def storage_of(runs: Path, url: str | None, page: str) -> str:
         known = f" (there are {', '.join(names[:8])})" if names else ""
         raise StudyError(f"--optuna shows the storage of one study; name a study in {runs}{known}")
     return sqlite_url((runs / chosen[0] / "study.db").absolute())
+
+
+def studies_without_parameters(url: str) -> list[str]:
+    """Return the studies of a storage that have trials, of which none has a parameter."""
+    with sql_reader.open_tables(url, LOCK_SECONDS) as ask:
+        return [
+            name
+            for name, key in sql_reader.study_ids(ask).items()
+            if not sql_reader.has_params(ask, key) and sql_reader.count(ask, key)
+        ]
 
 
 def check(host: str) -> None:
@@ -85,8 +100,11 @@ def child_server(url: str, host: str, port: int) -> Iterator[None]:
             child.wait()
 
 
-def guarded(app: WsgiApp, host: str) -> WsgiApp:
-    """Return a WSGI application that answers to loopback names only and refuses forms of other origins."""
+def guarded(app: WsgiApp, host: str, is_copy: bool = False) -> WsgiApp:
+    """Return a WSGI application that answers to loopback names only and refuses forms of other origins.
+
+    A copy of a study takes no form at all: what is written to it would be lost.
+    """
 
     def answer(environ: dict[str, Any], start: WsgiApp) -> Iterable[bytes]:
         keys = {
@@ -94,11 +112,13 @@ def guarded(app: WsgiApp, host: str) -> WsgiApp:
         }
         headers = Headers({name: environ[key] for name, key in keys.items() if key in environ})
         is_read = environ["REQUEST_METHOD"] in METHODS
-        if host_name(headers) in {host, *LOOPBACK} and (is_read or is_same_origin(headers)):
+        is_allowed = is_read or (is_same_origin(headers) and not is_copy)
+        if host_name(headers) in {host, *LOOPBACK} and is_allowed:
             body: Iterable[bytes] = app(environ, start)
             return body
         start("403 Forbidden", [("content-type", "text/plain")])
-        return [b"requests are accepted from pages of this machine only\n"]
+        says = COPY if is_copy else ELSEWHERE
+        return [f"{says}\n".encode()]
 
     return answer
 
@@ -129,14 +149,46 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def _copied(url: str, bare: list[str]) -> Mirror | None:
+    """Return the copy of the only study of a file of its own in a folder of runs, where that has no parameters."""
+    import optuna_dashboard
+
+    file = sqlite_file(url)
+    if file is None or len(bare) != 1 or file.name != "study.db" or file.parent.name != bare[0]:
+        return None
+    mirror = Mirror(Library(file.parent.parent), bare[0], optuna_dashboard.wsgi)
+    mirror.app()  # an error is told now
+    return mirror
+
+
+def remarks(bare: list[str], is_copied: bool) -> list[str]:
+    """Return what a person should know of studies without parameters."""
+    if is_copied:
+        return [
+            f"optuna: the sampler of study {bare[0]} stores no parameters; this is a read-only copy of the study, in "
+            "which each genome's answers to the holes of the space are its parameters"
+        ]
+    return [
+        f"optuna: the sampler of study {name} stores no parameters, so there is no importance or slice of it; "
+        f"in a folder of its own it would be shown as a copy that has them"
+        for name in bare
+    ]
+
+
 def _main(url: str, host: str, port: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the parent ends this one
     _end_with_parent()
+    import optuna
     import optuna_dashboard
 
-    app = optuna_dashboard.wsgi(storage_to_write(url, LOCK_SECONDS))
-    server = _listening(host, port, guarded(app, host))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # each copy would be reported as a new study
+    bare = studies_without_parameters(url)
+    copied = _copied(url, bare)
+    app = copied or optuna_dashboard.wsgi(storage_to_write(url, LOCK_SECONDS))
+    server = _listening(host, port, guarded(app, host, is_copy=copied is not None))
     print(f"optuna: http://{f'[{host}]' if ':' in host else host}:{server.server_port}/", flush=True)
+    for line in remarks(bare, copied is not None):
+        print(line, flush=True)
     server.serve_forever()
 
 

@@ -105,14 +105,28 @@ def _has_ledger(ask: Query, url: str) -> bool:
     return bool(ask(f"SELECT count(*) FROM sqlite_master WHERE name = '{TABLE}'")[0][0])
 
 
+def count(ask: Query, study: int) -> int:
+    """Return the number of trials of a study."""
+    return int(ask(f"SELECT count(*) FROM trials t WHERE t.study_id = {study}")[0][0])
+
+
+def has_params(ask: Query, study: int) -> bool:
+    """Return whether some trial of a study has a parameter."""
+    found = ask(
+        "SELECT count(*) FROM (SELECT 1 FROM trial_params p JOIN trials t ON t.trial_id = p.trial_id "
+        f"WHERE t.study_id = {study} LIMIT 1) x"
+    )
+    return bool(found[0][0])
+
+
 def read(ask: Query, study: int, known: Mapping[int, TrialRow]) -> dict[int, TrialRow]:
     """Return the trials of a study that are not in `known`, or had not ended there, by Optuna's key."""
-    count = ask(f"SELECT count(*) FROM trials t WHERE t.study_id = {study}")[0][0]
+    trials = count(ask, study)
     unfinished = [key for key, row in known.items() if not row.state.is_finished()]
     among = [f"t.trial_id > {max(known, default=-1)}"]
     among += [f"t.trial_id IN ({', '.join(map(str, unfinished))})"] if unfinished else []
     found = _read(ask, f"t.study_id = {study} AND ({' OR '.join(among)})")
-    if len(known.keys() | found.keys()) < count:
+    if len(known.keys() | found.keys()) < trials:
         # on a server, transactions may commit in another order than that of the keys
         found = _read(ask, f"t.study_id = {study}")
     return found
