@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from search.dashboard.studies import expression
@@ -145,13 +146,9 @@ class Query:
         """Return the same query with these columns of the table."""
         return replace(self, columns=tuple(columns))
 
-    def curving(self, curve: str = "", by: str = "") -> Query:
-        """Return the same query with other learning curves."""
-        return replace(self, curve=curve or self.curve, by=by or self.by)
-
-    def scaled(self, scale: str) -> Query:
-        """Return the same query with another scale of the axes of scores."""
-        return replace(self, y=scale)
+    def charting(self, **settings: Any) -> Query:
+        """Return the same query with other settings of the charts, by their names."""
+        return replace(self, **settings)
 
     @property
     def address(self) -> str:
