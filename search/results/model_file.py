@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from search.storage.data_facts import DataFacts
@@ -11,6 +11,7 @@ from search.storage.data_facts import DataFacts
 if TYPE_CHECKING:
     from genome import Plan
     from genome.network import Network
+    from genome.plain.passes import Part
 
 log = logging.getLogger("search")
 
@@ -31,15 +32,23 @@ WEIGHTS = Path(__file__).with_name("{tensors}")
 # of the pixels, on the scale 0..1
 {mean}
 {std}
-'''
+{passes}'''
 LOAD = '''
 
 def load(file: str | Path = WEIGHTS) -> Network:
     """Return the trained network, in eval mode on the CPU."""
-    network = Network()
-    network.load_state_dict(load_file(file))
+    network, tensors = Network(), load_file(file)
+{joined}    network.load_state_dict(tensors)
     return network.eval(){layout}
 '''
+JOINED = """\
+    for name, (whole, axis, ranges) in PASSES.items():
+        if whole in tensors:
+            parts = [tensors[whole].narrow(axis, a, b - a) for a, b in ranges]
+            tensors[name] = torch.cat(parts, dim=axis)
+    for whole in {{whole for whole, _, _ in PASSES.values()}}:
+        tensors.pop(whole, None)
+"""
 CHANNELS_LAST = ".to(memory_format=torch.channels_last)"  # the faster layout of convolutions on a CPU
 PICTURES = '''
 
@@ -115,16 +124,18 @@ READ_AS = {1: "L", 3: "RGB"}  # of Pillow, by channels; images of other channels
 
 
 def model_files(
-    network: Network, plan: Plan, facts: DataFacts, name: str, fold: bool = False
+    network: Network, plan: Plan, facts: DataFacts, name: str, fold: bool = False, is_for_hub: bool = False
 ) -> dict[str, bytes]:
     """Return model.py and its tensors by file name; nothing, with a line in the log, where it cannot be written.
 
     network: with its trained weights.  name: of the network, for its first line.  fold: with the norms in the
-    convolutions, and parallel convolutions in one, where that is exact.
+    convolutions, and parallel convolutions in one, where that is exact.  is_for_hub: with a tensor under each name of
+    the state dict; otherwise kernels of which passes of loops read parts are stored once.
     """
     import safetensors.torch
 
     from genome.plain.calls import PlainError
+    from genome.plain.passes import Stored, stored_once
     from genome.plain.source import source
     from trainer.data.picture import COLOUR, GREY
 
@@ -133,6 +144,12 @@ def model_files(
     except PlainError as error:
         log.warning("%s is not written: %s", MODEL_FILE, error)
         return {}
+    whole = Stored(made.tensors, {})
+    stored = (
+        stored_once(whole.tensors, dict(network.named_parameters()))
+        if plan.genome.loops and not is_for_hub
+        else whole
+    )
     channels, height, width = facts.input
     reads = reads_pictures(facts)
     pictures = PICTURES.replace("{answer}", SEVERAL if facts.multilabel else ONE)
@@ -142,7 +159,7 @@ def model_files(
         macs=plan.macs,
         pillow=PILLOW if reads else ".",
         imports="import sys\n" if reads else "",
-        torch="import torch\n" if reads or fold or "torch." in made.body else "",
+        torch="import torch\n" if reads or fold or stored.parts or "torch." in made.body else "",
         functional="import torch.nn.functional as F\n" if "F." in made.body else "",
         errors="from safetensors import SafetensorError\n" if reads else "",
         tensors=TENSORS_FILE,
@@ -156,11 +173,13 @@ def model_files(
         mode=READ_AS.get(channels),
         **_way_in(facts),
         body=made.body,
+        passes=_passes(stored.parts),
+        joined=JOINED.format() if stored.parts else "",
         layout=CHANNELS_LAST if fold else "",
         what="labels" if facts.multilabel else "class",
         last="[-1]" if len(plan.exits) > 1 else "",
     )
-    tensors = {key: tensor.contiguous().clone() for key, tensor in made.tensors.items()}
+    tensors = {key: tensor.contiguous().clone() for key, tensor in stored.tensors.items()}
     return {MODEL_FILE: text.encode(), TENSORS_FILE: safetensors.torch.save(tensors)}
 
 
@@ -181,6 +200,16 @@ def _way_in(facts: DataFacts) -> dict[str, str]:
         "draft": f"            opened.draft(None, ({side}, {side}))\n" if said.get("draft") else "",
         "resized": RESIZED[said.get("fit", "stretch")].format(width=width, height=height),
     }
+
+
+def _passes(parts: Mapping[str, Part]) -> str:
+    """Return an assignment of what each pass of a loop reads of a kernel."""
+    lines = [
+        f"    {_quoted(name)}: ({_quoted(one.whole)}, {one.axis}, {one.ranges}),"
+        for name, one in parts.items()
+    ]
+    told = "# kernels of which each pass of a loop reads ranges of an axis, (first, behind the last)"
+    return "\n".join([told, "PASSES = {", *lines, "}", ""]) if lines else ""
 
 
 def _listed(name: str, items: Sequence[str]) -> str:

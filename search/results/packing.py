@@ -93,7 +93,7 @@ def packed(trained: Trained, options: Options = PLAIN) -> dict[str, bytes]:
     content = {
         GENOME_FILE: trained.text.encode(),
         WEIGHTS_FILE: trained.weights,
-        **model_files(network, plan, facts, trained.name, options.fold),
+        **model_files(network, plan, facts, trained.name, options.fold, options.hub),
         **_picture(read),
         **({EXAMPLE_FILE: shown.png} if shown else {}),
         **_evaluation(trained, valid),

@@ -19,6 +19,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import genome
 from genome import zoo
@@ -240,6 +241,42 @@ def test_words_of_people_cannot_become_code() -> None:
     assert "import os" in (ast.get_docstring(tree) or "")
     imported = {name.name for one in ast.walk(tree) if isinstance(one, ast.Import) for name in one.names}
     assert imported == {"sys", "torch", "torch.nn.functional"}
+
+
+LOOPED = """
+genome: looped
+input: [3, 8, 12]
+classes: 2
+widths: {rule: constant, base: 8}
+nodes:
+  a: {op: conv, in: [image, b, c], kernel: 3}
+  b: {op: separable, in: [image, a, c]}
+  c: {op: conv, in: [b, a]}
+  out: {op: exit, in: [c]}
+loops:
+  l: {order: [a, b, c], passes: 2}
+"""
+
+
+@pytest.mark.parametrize("is_for_hub", [False, True])
+def test_kernels_of_which_passes_read_parts_are_stored_once(is_for_hub: bool, tmp_path: Path) -> None:
+    """A file for hubs has every tensor of the state dict; `load` reads both."""
+    plan = genome.resolve(genome.loads(LOOPED))
+    facts = DataFacts("d", "x", (3, 8, 12), ("a", "b"), (0.0,) * 3, (1.0,) * 3, {})
+    network = genome.build(plan, seed=1).eval()
+    for name, content in model_files(network, plan, facts, "one", is_for_hub=is_for_hub).items():
+        (tmp_path / name).write_bytes(content)
+    tensors = load_file(tmp_path / "model.safetensors")
+    kernels = sum(one.numel() for one in tensors.values() if one.dim() == 4)
+    own = sum(one.numel() for one in network.parameters() if one.dim() == 4)
+    assert (kernels > own) if is_for_hub else (kernels == own)
+    load = runpy.run_path(str(tmp_path / "model.py"))["load"]
+    found, x = load(), torch.rand(2, 3, 8, 12)
+    assert (set(found.state_dict()) == set(tensors)) == is_for_hub
+    with torch.inference_mode():
+        torch.testing.assert_close(found(x), network(x)[-1], rtol=0, atol=1e-5)
+        save_file(found.state_dict(), tmp_path / "tuned.safetensors")
+        assert load(tmp_path / "tuned.safetensors")(x).equal(found(x))
 
 
 SMALL = """
