@@ -61,10 +61,8 @@ def genome_of(source: Source) -> Genome:
     """
     top, tried = source.value, Tried(source)
     tried(fields, (), top, FIELDS, ("genome", "input", "classes", "nodes"))
-    name, shape, classes = (
-        tried(reader, (key,), top[key]) if key in top else None
-        for key, reader in (("genome", title), ("input", input_of), ("classes", classes_of))
-    )
+    heads = (("genome", title), ("input", input_of), ("classes", classes_of))
+    name, shape, classes = (tried.key(top, key, reader) for key, reader in heads)
     widths = tried(widths_of, ("widths",), top["widths"]) if top.get("widths") is not None else None
     listed = tried(mapping, ("nodes",), top.get("nodes", {}), NODES) or {}
     looped = tried(mapping, ("loops",), top.get("loops") or {}, LOOPS) or {}

@@ -24,7 +24,7 @@ class Rule(torch.autograd.Function):
 
     @staticmethod
     def forward(position: Tensor, bound: tuple[int, int], rate: float, normalize: bool) -> Tensor:
-        limit = _limit(position, bound)
+        limit: Any = _limit(position, bound)
         return position.clamp(-limit, limit)
 
     @staticmethod

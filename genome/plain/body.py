@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from genome.plain.blocks import Block, Place
 from genome.plain.calls import BATCHES
 from genome.plain.expressions import Expression, expression, identifier, literal
-from genome.plain.layers import Layer, Statement, constants, inputs
+from genome.plain.layers import Layer, Statement, constant_places, constants, inputs
 from genome.plain.layout import WIDTH, laid_out
 
 NUMBER = 3  # characters that a name may get at its end
@@ -55,9 +55,9 @@ def named(
     for one, node in zip(statements, nodes, strict=True):
         base = identifier(node)
         if one.layer is None:
-            for tensor in constants(one.call):
+            for tensor, role in constant_places(one.call):
                 if id(tensor) not in names.buffers:
-                    role = tensors.get(id(tensor), "").rpartition(".")[2] or "constant"
+                    role = role or tensors.get(id(tensor), "").rpartition(".")[2] or "constant"
                     names.buffers[id(tensor)] = names.take(f"{base}_{role}")
         elif id(one.layer) not in names.layers:
             role = _role(one.layer)

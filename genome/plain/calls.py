@@ -33,6 +33,7 @@ class Constant(NamedTuple):
     """The place of a tensor that does not depend on the image: a parameter, a buffer, or what was made of them."""
 
     tensor: Tensor
+    role: str = ""  # within its node, of one that the network does not have
 
 
 class Batch(NamedTuple):

@@ -109,7 +109,9 @@ def expression(
     ]
     if getattr(F, name, None) is not None and _is_function(call.function, F, name):
         return Expression(f"F.{name}({', '.join(told)})")
-    if hasattr(torch.Tensor, name) and hasattr(Tensor, name) and isinstance(call.args[0], Value | Constant):
+    first = call.args[0] if call.args else None
+    told_of = isinstance(first, Value) or (isinstance(first, Constant) and not hasattr(torch, name))
+    if hasattr(Tensor, name) and told_of:  # `x.flatten(1)`, but `torch.addcmul(self.shift, x, self.scale)`
         return Expression(f"{args[0].bracketed}.{name}({', '.join(told[1:])})")
     if getattr(torch, name, None) is not None:
         return Expression(f"torch.{name}({', '.join(told)})")

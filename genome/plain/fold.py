@@ -61,7 +61,7 @@ def _folds(one: Statement, calls: Counter[int], unpadded: bool = False) -> bool:
     return not unpadded or padding == 0
 
 
-def _scale_and_shift(norm: Layer) -> tuple[Tensor, Tensor]:
+def scale_and_shift(norm: Layer) -> tuple[Tensor, Tensor]:
     """y = scale * x + shift, in float64. (C,), (C,)"""
     tensors = {key: tensor.detach().double() for key, tensor in norm.tensors.items()}
     eps = next(setting.value for setting in norm.settings if setting.keyword == "eps")
@@ -72,7 +72,7 @@ def _scale_and_shift(norm: Layer) -> tuple[Tensor, Tensor]:
 def _behind(layer: Layer | None, norm: Layer) -> Layer:
     """The layer with a norm of its outputs."""
     assert layer is not None
-    scale, shift = _scale_and_shift(norm)
+    scale, shift = scale_and_shift(norm)
     weight, bias = layer.tensors["weight"].detach().double(), layer.tensors.get("bias")
     ones = (-1, *(1,) * (weight.dim() - 1))
     first = torch.zeros(()) if bias is None else bias.detach().double()
@@ -82,7 +82,7 @@ def _behind(layer: Layer | None, norm: Layer) -> Layer:
 def _ahead(layer: Layer | None, norm: Layer) -> Layer:
     """The layer with a norm of its inputs, which it reads without padding."""
     assert layer is not None
-    scale, shift = _scale_and_shift(norm)
+    scale, shift = scale_and_shift(norm)
     weight, bias = layer.tensors["weight"].detach().double(), layer.tensors.get("bias")
     groups = next((setting.value for setting in layer.settings if setting.keyword == "groups"), 1)
     width, channels = weight.shape[:2]

@@ -66,9 +66,15 @@ def statements(recording: Recording) -> list[Statement]:
 
 def constants(call: Call) -> Iterator[Tensor]:
     """Yield the tensors that a call without a layer reads beside its inputs."""
+    for leaf in constant_places(call):
+        yield leaf.tensor
+
+
+def constant_places(call: Call) -> Iterator[Constant]:
+    """Yield the places of these tensors."""
     for leaf in leaves((call.args, call.kwargs)):
         if isinstance(leaf, Constant):
-            yield leaf.tensor
+            yield leaf
 
 
 def inputs(statement: Statement) -> list[int]:

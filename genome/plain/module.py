@@ -17,6 +17,7 @@ from genome.plain.layers import Layer, Statement, constants, statements
 from genome.plain.merge import merged
 from genome.plain.portable import in_portable_forms
 from genome.plain.program import Program
+from genome.plain.quick import quick
 from genome.plan import Plan
 
 
@@ -43,6 +44,7 @@ def program(network: Network, plan: Plan, fold: bool = False, portable: bool = F
     exits, made = recording.exits, statements(recording)
     made = in_portable_forms(made, plan.genome.input) if portable else made
     made = merged(folded(made, exits), exits) if fold else made
+    made = quick(made, plan.genome.input) if fold and not portable else made
     tensors = {id(tensor): name for name, tensor in recording.tensors.items()}
     nodes = [plan.steps[one.call.step].node.name for one in made]
     return Program(made, exits, nodes, named(made, nodes, tensors, reserved=dir(fx.GraphModule)))

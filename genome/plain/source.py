@@ -18,6 +18,7 @@ from genome.plain.fold import folded
 from genome.plain.layers import Layer, Statement, constants, statements
 from genome.plain.layout import laid_out
 from genome.plain.merge import merged
+from genome.plain.quick import quick
 from genome.plan import Plan
 
 # lines of imports, and what shows that they are needed
@@ -53,7 +54,8 @@ def source(network: Network, plan: Plan, fold: bool = False) -> Source:
     """
     recording = recorded(network, plan)
     made = statements(recording)
-    made = merged(folded(made, recording.exits), recording.exits) if fold else made
+    if fold:
+        made = quick(merged(folded(made, recording.exits), recording.exits), plan.genome.input)
     nodes = [step.node.name for step in plan.steps]
     found = kinds(made, nodes, recording.exits)
     return _Writer(recording, made, nodes, found).source()

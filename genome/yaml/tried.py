@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from genome.yaml.source import Source, SourceError
@@ -22,6 +22,10 @@ class Tried:
         except SourceError as error:
             self._mistakes += str(error).splitlines()
             return None
+
+    def key(self, top: Mapping[str, Any], key: str, reader: Callable[..., Any]) -> Any:
+        """Return what a reader makes of a key of the document; None where it is missing or refused."""
+        return self(reader, (key,), top[key]) if key in top else None
 
     def end(self) -> None:
         """Raise SourceError with all mistakes, by their line, if there were any."""

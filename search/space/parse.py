@@ -35,10 +35,8 @@ def space_file(source: Source) -> Space:
     """
     top, tried = source.value, Tried(source)
     tried(fields, (), top, (*HEAD, *PARTS), (*HEAD, "nodes"))
-    name, shape, classes = (
-        tried(reader, (key,), top[key]) if key in top else None
-        for key, reader in (("space", title), ("input", text.input_of), ("classes", text.classes_of))
-    )
+    heads = (("space", title), ("input", text.input_of), ("classes", text.classes_of))
+    name, shape, classes = (tried.key(top, key, reader) for key, reader in heads)
     return _space(source, (), top, tried, name, shape, classes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -250,6 +251,7 @@ def test_a_plain_module_computes_the_same_for_any_number_of_images(fold: bool) -
                 error = relative(made(x), network(x))
             assert error <= max(1e-4 if fold else CLOSE, 100 * own_error(network, x)), seed
         norms[fold] += sum(isinstance(part, nn.BatchNorm2d) for part in made.modules())
+        norms[fold] += sum(node.target is torch.addcmul for node in made.graph.nodes)
         norms[not fold] += sum(isinstance(part, nn.BatchNorm2d) for part in network.modules())
     assert 0 < norms[fold] < (0.7 if fold else 1.2) * norms[not fold]
 
@@ -274,7 +276,44 @@ def test_every_norm_of_a_residual_network_folds() -> None:
         assert relative(folded(x), network(x)) < 1e-4
 
 
-def test_a_norm_before_a_padded_convolution_stays() -> None:
+@pytest.mark.parametrize(
+    ("conv", "layer"),
+    [
+        ("kernel: [6, 5]", nn.Linear),
+        ("kernel: [6, 5], stride: 3, bias: true", nn.Linear),
+        ("kernel: 5", nn.Conv2d),
+        ("kernel: [6, 5], groups: 2", nn.Conv2d),
+        ("kernel: [2, 5], dilation: [5, 1]", nn.Conv2d),
+    ],
+)
+def test_a_folded_convolution_over_the_whole_map_is_a_linear_layer(
+    conv: str, layer: type[nn.Module], tmp_path: Path
+) -> None:
+    text = """\
+genome: g
+input: [2, 6, 5]
+classes: 3
+nodes:
+  a: {op: conv, in: [image], width: 4, order: norm-conv-norm-act, padding: 0, CONV}
+  b: {op: conv, in: [a], width: 4, kernel: 1}
+  out: {op: exit, in: [b]}
+"""
+    plan = genome.resolve(genome.loads(text.replace("CONV", conv)))
+    network, x = stirred(plan, 3), images(plan, 3)
+    made = plain_module(network, plan, fold=True)
+    assert isinstance(made.get_submodule("a"), layer)
+    with torch.no_grad():
+        assert relative(made(x), network(x)) < CLOSE
+    written = source(network, plan, fold=True)
+    file = tmp_path / "model.py"
+    file.write_text(written.text, encoding="utf-8")
+    alone = runpy.run_path(str(file))["Network"]()
+    alone.load_state_dict(dict(written.tensors))
+    with torch.no_grad():
+        assert relative((alone.eval()(x),), network(x)) < CLOSE
+
+
+def test_a_norm_before_a_padded_convolution_is_a_product_and_a_sum() -> None:
     """Zeros beside the image are zeros of the norm's output."""
     text = """\
 genome: g
@@ -290,7 +329,8 @@ nodes:
         plan = genome.resolve(genome.loads(text.replace("KERNEL", str(kernel))))
         network, x = stirred(plan, 3), images(plan, 2)
         made = plain_module(network, plan, fold=True)
-        kept[kernel] = sum(isinstance(part, nn.BatchNorm2d) for part in made.modules())
+        kept[kernel] = sum(node.target is torch.addcmul for node in made.graph.nodes)
+        assert not any(isinstance(part, nn.BatchNorm2d) for part in made.modules())
         with torch.no_grad():
             assert relative(made(x), network(x)) < CLOSE
     # of four norms, the first of `a` stands before an activation; that of `b` folds into `a`, or into a 1x1 kernel
