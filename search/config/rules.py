@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from search.config.exits import ExitsSetting
-from search.config.latency import LatencySetting
 from search.pruners import registry as pruners
 from search.pruners.brackets import is_too_early, usual_rungs
 from search.samplers import registry as samplers
@@ -86,7 +84,7 @@ def _too_many_threads(config: StudyConfig) -> str | None:
 
 
 def _latency_for_nothing(config: StudyConfig) -> str | None:
-    if config.measures_latency or config.latency == LatencySetting():
+    if config.measures_latency or not _is_written(config, "latency"):
         return None
     return (
         "latency says how to measure a latency, and neither objectives nor limits name one; "
@@ -94,8 +92,13 @@ def _latency_for_nothing(config: StudyConfig) -> str | None:
     )
 
 
+def _is_written(config: StudyConfig, key: str) -> bool:
+    """Whether the file has a key; its value may be the default."""
+    return config.source.value.get(key) is not None
+
+
 def _exits_for_nothing(config: StudyConfig) -> str | None:
-    if config.stopping or config.exits == ExitsSetting():
+    if config.stopping or not _is_written(config, "exits"):
         return None
     return (
         "exits has no effect without the objective expected_macs or expected_latency; add one, or remove it"

@@ -174,6 +174,7 @@ def _info(plan: Plan, trained: Trained, test: Scores | None, valid: Scores | Non
         "loss": {"test": test and test.loss, "valid": training.get("valid_loss")},
         "auc": {"test": test and test.auc, "valid": training.get("valid_auc")},
         "exits": {"test": test and list(test.exits), "valid": list(training.get("exits", []))},
+        "exit_names": [plan.steps[place].node.name for place in plan.exits],
         **_by_class(trained.data, test, valid),
         "params": plan.params,
         "macs": plan.macs,

@@ -249,12 +249,16 @@ def test_several_exits_seeds_and_ancestors_are_told(report: dict[str, Any]) -> N
     child = {**parent, "trial": 2, "parents": [1], "moves": ["deeper", "a|b"], "accuracy": 0.75}
     exits = {"test": [0.1, 0.2], "valid": [0.3, 0.4]}
     changed = {**report, "exits": exits, "over_seeds": over, "lineage": [child, parent] * 20}
+    changed["exit_names"] = ["early", "a_b"]
     text = card(changed, "n", [])
-    assert "| accuracy of exit 0 | 0.1000 | 0.3000 |" in text and "of exit 1 | 0.2000 | 0.4000 |" in text
+    assert "| accuracy of exit early | 0.1000 | 0.3000 |" in text and r"of exit a\_b | 0.2000 |" in text
+    assert "`genome exits` was not run for this export" in text and r"network, and a\_b answers it" in text
+    changed.pop("exit_names")  # as a report of an earlier version
+    assert "| accuracy of exit 1 | 0.2000 | 0.4000 |" in card(changed, "n", [])
     assert "Over 3 seeds, the accuracy on the validation images is 0.9000 ± 0.0125." in text
     assert r"| 2 | evolve | 1 | deeper; a\|b | 0.7500 |" in text and "| 1 | evolve | - | wider | - |" in text
     assert "10 more are in `report.json`." in text
-    assert "accuracy of exit" not in card(report, "n", [])
+    assert "accuracy of exit" not in card(report, "n", []) and "genome exits" not in card(report, "n", [])
 
 
 def test_a_table_has_numbers_on_the_right() -> None:

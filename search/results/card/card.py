@@ -7,6 +7,7 @@ from typing import Any
 
 from search import formatting
 from search.objective import EXPECTED_LATENCY, EXPECTED_MACS
+from search.results.card import exits
 from search.results.card.hub import front_matter
 from search.results.card.markdown import plain, table
 from search.results.card.origin import lineage, training
@@ -56,7 +57,8 @@ def card(info: Mapping[str, Any], name: str, files: Collection[str], is_for_hub:
         ("Accuracy", lambda: accuracy(info)),
         ("By label" if info.get("multilabel") else "Accuracy by class", lambda: by_class(info)),
         ("Confusion matrix", lambda: confusion(info)),
-        ("Cost", lambda: _cost(info)),
+        (exits.TITLE, lambda: exits.without_thresholds(info)),
+        (exits.BEFORE, lambda: _cost(info)),
         ("Latency", lambda: _latency(info)),
         ("Training", lambda: training(info)),
         ("Lineage", lambda: lineage(info)),

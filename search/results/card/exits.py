@@ -32,6 +32,18 @@ python exits_runner.py IMAGES.npy FOUND.npz    # pixels of uint8 (N, C, H, W)
 ```"""
 
 
+UNSOLVED = """\
+Its exits, in this order, are {names}. `genome exits` was not run for this export, so there are no thresholds: each
+image runs through the whole network, and {last} answers it. `genome exits .` finds thresholds at which images leave
+early."""
+
+
+def without_thresholds(info: Mapping[str, Any]) -> str:
+    """Return what a card says of the exits of an export before `genome exits`; nothing where there is one."""
+    names = [plain(name) for name in info.get("exit_names", [])]
+    return UNSOLVED.format(names=", ".join(names), last=names[-1]) if len(names) > 1 else ""
+
+
 def with_exits(card: str, found: Mapping[str, Any], files: Collection[str]) -> str:
     """Return a card with the section, in place of an earlier one. found: the content of exits.json."""
     head, *sections = card.split("\n## ")

@@ -37,9 +37,12 @@ def accuracy(info: Mapping[str, Any]) -> str:
     ]
     exits = {part: info["exits"][part] or [] for part in ("test", "valid")}
     if (count := max(map(len, exits.values()))) > 1:
+        names = info.get("exit_names") or [
+            str(i) for i in range(count)
+        ]  # exports of earlier versions have none
         rows += [
-            (f"accuracy of exit {i}", *(_number(found[i] if found else None) for found in exits.values()))
-            for i in range(count)
+            (f"accuracy of exit {plain(name)}", *(_number(one[i] if one else None) for one in exits.values()))
+            for i, name in enumerate(names)
         ]
     counts = [str(info["images"].get(part, UNTOLD)) for part in ("test", "valid")]
     return "\n\n".join([table(("", "test", "valid"), [*rows, ("images", *counts)]), *_remarks(info)])

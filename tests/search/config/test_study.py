@@ -232,6 +232,11 @@ BAD = [
         "`limits: {latency: 5ms}` or an objective, or remove it",
     ),
     (
+        HEAD + "latency: {batch: 1}\n" + SPACE,
+        "s.yaml:3  latency says how to measure a latency, and neither objectives nor limits name one; add "
+        "`limits: {latency: 5ms}` or an objective, or remove it",
+    ),
+    (
         HEAD + "limits: {latency: true}\n" + SPACE,
         "s.yaml:3  limits.latency is True; it must be a time such as 2ms or 0.5s, or seconds above 0",
     ),
