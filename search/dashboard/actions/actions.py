@@ -13,12 +13,13 @@ from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 import genome
 from genome import Genome, GenomeError
 from genome.yaml.source import SourceError
+from search.dashboard.actions.check import check
 from search.dashboard.actions.resume import SearchProcesses
 from search.dashboard.actions.zoo import ZooFilter
 from search.dashboard.pages.trial import trial_of
@@ -56,6 +57,7 @@ class Actions:
             self._route("/stop", (), self.stop),
             self._route("/resume", (), self.resume),
             self._route("/enqueue", ("text", "zoo", "parent"), self.enqueue),
+            Route("/study/{name}/check", self.check, methods=["POST"]),
             self._route("/tag", ("picked", "tag", "do", "back"), self.tag),
             self._route("/trial/{number:int}/star", ("starred",), self.star),
             self._route("/trial/{number:int}/note", ("note",), self.note),
@@ -69,6 +71,17 @@ class Actions:
             "waiting": snapshot.outcomes.get("waiting", 0),
             "starred": len(snapshot.attrs.stars),
         }
+
+    async def check(self, request: Request) -> Response:
+        """Answer what a genome's text comes to; nothing is stored."""
+        fields = await read_form(request, self.token, ("text",))
+        return JSONResponse(
+            await run_in_threadpool(self._checked, request.path_params["name"], fields["text"])
+        )
+
+    def _checked(self, name: str, text: str) -> dict[str, Any]:
+        snapshot = self.library.snapshot(name)
+        return check(snapshot, _space(snapshot), text[:LONGEST_GENOME])
 
     def stop(self, snapshot: Snapshot, fields: Fields, number: int) -> str | None:
         if not snapshot.is_running:

@@ -39,6 +39,8 @@ function put(drawn, address, node) {
   for (const link of drawn.querySelectorAll("a")) link.dataset.leads = new URL(link.getAttribute("href"), new URL(address, location.href)).href;
   const at = [holder.scrollLeft, holder.scrollTop];
   holder.replaceChildren(document.importNode(drawn, true));
+  holder.dataset.picture = address;
+  holder.dispatchEvent(new Event("drawn"));
   holder.after(card); // below the picture, so that it covers no node
   [holder.scrollLeft, holder.scrollTop] = at;
   card.hidden = true;

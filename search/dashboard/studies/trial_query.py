@@ -41,6 +41,9 @@ SMOOTHED = ("0.6", "0.9")  # weights of what came before, in the smoothing of le
 OVER = ("number", "time")  # what all trials are drawn over; the first is usual
 SCALES = ("error", "linear")  # of the axis of a score
 COSTS = ("params", "macs", "seconds")  # costs that the front can always be drawn against
+LABELS = {
+    "at_most": "best with at most"
+}  # of fields, where a person sees another name than that in the address
 LIMITED = ("params", "macs")  # sizes that the search for the best small network can limit
 
 
@@ -230,7 +233,7 @@ def _op(text: str) -> str:
 
 def _amount(name: str, text: str, least: float = -math.inf) -> float:
     """A number as people write it, such as 0.95, 95%, 1e5, 100,000, 100k or 1.5M."""
-    value = amount(text)
+    value, name = amount(text), LABELS.get(name, name)
     if value is None or value < least:
         raise QueryError(
             f"{name} is {_quoted(text)}; it may be a number, such as 0.95, 100000, 1e5, 100k or 1.5M"

@@ -20,7 +20,7 @@ from search.dashboard.web.forms import MOST_BYTES, TYPE
 
 METHODS = ("GET", "HEAD")
 # the addresses that take a form; each of them also requires the token of the page
-FORMS = re.compile(r"/study/[^/]+/(?:stop|resume|enqueue|tag|trial/\d{1,9}/(?:star|note))", re.ASCII)
+FORMS = re.compile(r"/study/[^/]+/(?:stop|resume|enqueue|check|tag|trial/\d{1,9}/(?:star|note))", re.ASCII)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
