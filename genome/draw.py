@@ -37,12 +37,14 @@ def draw_unfolded(
     names: Collection[str],
     address: Callable[[Collection[str]], str],
     tallest: float = TALLEST,
+    show: Collection[str] = (),
 ) -> str:
     """The picture of a genome with the motifs of these names unfolded, as an SVG document with links.
 
     Every motif links to the picture in which it is unfolded, or folded again together with the motifs inside it.
     `address` gives the URL of a picture for the names that are unfolded in it. A small loop is drawn as a ring. The
     boxes of `picture_words()[i]` have the CSS class `wi`. A picture of more than `tallest` pixels is set in columns.
+    `show` has `defaults` for the genes at their default, and `shapes` for the shape on each arrow.
 
     Raises:
         GenomeError: as `draw` and `unfold`.
@@ -51,7 +53,7 @@ def draw_unfolded(
     plan = resolve(drawn)
     motifs = {node.name: address({*names, node.name}) for node in shown.genome.nodes if node.op.expands()}
     motifs |= {name: address(without(names, name, shown.parts)) for name in shown.motifs}
-    what = unfolded_figure(shown, plan)
+    what = unfolded_figure(shown, plan, show)
     small = collapsed(what)
     whole, layout = restored(what, small, columns(place(small.figure), tallest))
     return svg(whole, layout, Links(motifs, picture_words()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from genome.expand import Unfolded
@@ -16,6 +16,7 @@ from genome.totals import Total, totals
 Kind: TypeAlias = Literal["image", "node", "motif", "exit", "unused"]
 Style: TypeAlias = Literal["name", "op", "size"]
 
+DEFAULTS, SHAPES = DETAILS = ("defaults", "shapes")  # genes at their default, shapes on arrows
 LINE_LENGTH = 34  # characters; longer texts are wrapped
 LONGEST_TITLE = 100  # characters
 
@@ -92,20 +93,23 @@ def figure(genome: Genome, plan: Plan) -> Figure:
     return Figure(title, _summary(plan), tuple(boxes), tuple(_arrows(genome, known)), tuple(frames))
 
 
-def unfolded_figure(shown: Unfolded, plan: Plan) -> Figure:
-    """The figure of a genome with some motifs unfolded: each is a frame, inside the frame of the motif it came from."""
+def unfolded_figure(shown: Unfolded, plan: Plan, show: Collection[str] = ()) -> Figure:
+    """The figure of a genome with some motifs unfolded: each is a frame, inside the frame of the motif it came from.
+
+    show: of `DETAILS`, what boxes and arrows tell beside the usual.
+    """
     genome, known = shown.genome, totals(shown.genome, plan)
     of = {part: motif for motif, parts in shown.parts.items() for part in parts}
     boxes = [
         Box("image", IMAGE, (Line("name", IMAGE), Line("size", str(genome.input))), (str(genome.input),))
     ]
-    boxes += [_box(n, known[n.name], of.get(n.name), "+ ") for n in genome.nodes]
+    boxes += [_box(n, known[n.name], of.get(n.name), "+ ", DEFAULTS in show) for n in genome.nodes]
     place = {node.name: i for i, node in enumerate(genome.nodes, start=1)}
     return Figure(
         shortened(genome.name, LONGEST_TITLE),
         _summary(plan),
         tuple(boxes),
-        tuple(_arrows(genome, known)),
+        tuple(_arrows(genome, known, SHAPES in show)),
         tuple(_motif_frames(shown, of, known, place)),
         tuple(Cycle(tuple(place[m] for m in loop.order), loop.passes) for loop in genome.loops),
     )
@@ -137,7 +141,7 @@ def _summary(plan: Plan) -> str:
     )
 
 
-def _box(node: Node, total: Total, frame: str | None, sign: str = "") -> Box:
+def _box(node: Node, total: Total, frame: str | None, sign: str = "", with_defaults: bool = False) -> Box:
     """The box of a node. A motif's name begins with `sign`; a name omits the name of its frame."""
     name = node.name.removeprefix(f"{frame}/")
     name = sign + name if node.op.motif else name
@@ -149,7 +153,8 @@ def _box(node: Node, total: Total, frame: str | None, sign: str = "") -> Box:
     size = f"{total.out.channels} classes" if kind == "exit" else str(total.out)
     has = [f"{short(n)} {what}" for n, what in ((total.params, "params"), (total.macs, "MACs")) if n]
     tip = (line, f"output {total.out}", *_counts(total))
-    lines = _lines(name, node.op, size, *([", ".join(has)] if has else []))
+    usual = _defaults(node.op) if with_defaults else ()
+    lines = _lines(name, node.op, *usual, size, *([", ".join(has)] if has else []))
     return Box(kind, node.op.word, lines, tip, node.name)
 
 
@@ -179,6 +184,13 @@ def described(op: Op) -> str:
     return f"{op.word}: {', '.join(genes)}" if genes else op.word
 
 
+def _defaults(op: Op) -> list[str]:
+    """The genes of a node type that are at their default, as lines."""
+    own, written = vars(op), written_op(op)
+    genes = [_gene(g.name, own[g.name]) for g in op.genes if g.name in written and own[g.name] == g.default]
+    return textwrap.wrap(f"({', '.join(genes)})", LINE_LENGTH, break_on_hyphens=False) if genes else []
+
+
 def _gene(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return name if value else f"no {name}"
@@ -190,7 +202,7 @@ def _gene(name: str, value: Any) -> str:
     return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
 
 
-def _arrows(genome: Genome, known: dict[str, Total]) -> list[Arrow]:
+def _arrows(genome: Genome, known: dict[str, Total], with_shapes: bool = False) -> list[Arrow]:
     place = {IMAGE: 0, **{node.name: i for i, node in enumerate(genome.nodes, start=1)}}
     loop_of = {member: loop for loop in genome.loops for member in loop.order}
     made: list[Arrow] = []
@@ -200,7 +212,7 @@ def _arrows(genome: Genome, known: dict[str, Total]) -> list[Arrow]:
         for source in node.ins:
             shape = genome.input if source == IMAGE else known[source].out
             back = loop is not None and _is_back(loop, source, node.name)
-            label = ""
+            label = str(shape) if with_shapes and shape else ""
             if back and loop is not None and loop.name not in named:
                 named.add(loop.name)
                 label = f"loop {shortened(loop.name)}, {loop.passes} pass{'' if loop.passes == 1 else 'es'}"

@@ -25,10 +25,15 @@ EMPTY = (
 
 
 @lru_cache(maxsize=KEPT)
-def genome_picture(text: str, names: frozenset[str] = frozenset(), is_narrow: bool = False) -> str:
+def genome_picture(
+    text: str,
+    names: frozenset[str] = frozenset(),
+    is_narrow: bool = False,
+    show: frozenset[str] = frozenset(),
+) -> str:
     """Return the picture of a genome with the motifs of these names unfolded, as an SVG document.
 
-    A tall picture is set in columns, unless the page is narrow.
+    A tall picture is set in columns, unless the page is narrow. show: of `DETAILS`, what it tells beside the usual.
 
     A genome that cannot be drawn yields a picture of the reason. Raises QueryError for a name that is no motif.
     """
@@ -39,7 +44,8 @@ def genome_picture(text: str, names: frozenset[str] = frozenset(), is_narrow: bo
                 f"{nodes} nodes are too many for one picture (at most {MOST_NODES}); fold some motifs"
             )
         with one_at_a_time:
-            return draw_unfolded(genome.loads(text), names, _address, NARROW if is_narrow else TALLEST)
+            tallest = NARROW if is_narrow else TALLEST
+            return draw_unfolded(genome.loads(text), names, _address, tallest, show)
     except (genome.GenomeError, SourceError) as error:
         return _message(str(error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from genome.picture.figure import DETAILS
 from search.dashboard.genomes.picture import genome_picture
 from search.dashboard.genomes.unfolding import parse_open
 from search.dashboard.handlers.site import TWIN, Site, is_twin, number_of, saved_as
@@ -12,9 +13,11 @@ from search.dashboard.pages.downloads import chunks, open_download, size_of
 from search.dashboard.pages.evaluation import evaluation_picture
 from search.dashboard.pages.trial import trial_of, trial_page
 from search.dashboard.studies.errors import NotFound
+from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.web.guard import PICTURE_POLICY
 
 NARROW = ("narrow", "yes")  # parameter of a picture's address: in one column
+SHOW = "show"  # parameter of a picture's address, once for each detail
 BYTES = "application/octet-stream"
 
 
@@ -36,10 +39,13 @@ class TrialHandlers:
 
     def picture(self, request: Request) -> Response:
         given = request.query_params.multi_items()
-        motifs = parse_open([pair for pair in given if pair != NARROW])
+        show = frozenset(text for name, text in given if name == SHOW)
+        if wrong := sorted(show - set(DETAILS)):
+            raise QueryError(f"{SHOW} is {wrong[0][:40]!r}; it may be {', '.join(DETAILS)}")
+        motifs = parse_open([pair for pair in given if pair != NARROW and pair[0] != SHOW])
         _, _, text = self._genome(request)
         headers = {"content-security-policy": PICTURE_POLICY}
-        picture = genome_picture(text, motifs, NARROW in given)
+        picture = genome_picture(text, motifs, NARROW in given, show)
         return Response(picture, headers=headers, media_type="image/svg+xml")
 
     def evaluation(self, request: Request) -> Response:

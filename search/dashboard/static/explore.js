@@ -52,7 +52,7 @@ function next() {
 }
 
 async function png(button) {
-  const text = await (await fetch(view.dataset.picture, { credentials: "same-origin" })).text();
+  const text = await (await fetch(detailed(view.dataset.picture), { credentials: "same-origin" })).text();
   const image = new Image(), [width, height] = natural();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
   await image.decode();
@@ -79,13 +79,19 @@ if (view) {
   const zooms = { in: () => scale(zoom * STEP), out: () => scale(zoom / STEP), fit, one: () => scale(1) };
   view.addEventListener("drawn", () => {
     document.getElementById("tools").hidden = false;
-    document.getElementById("as-svg").href = view.dataset.picture;
+    document.getElementById("as-svg").href = detailed(view.dataset.picture);
     const before = zoom;
     zoom = 1;
     scale(before);
     seek();
   });
   for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", zooms[button.dataset.zoom]);
+  for (const box of document.querySelectorAll("#tools input[name=show]")) {
+    box.addEventListener("change", () => {
+      view.dataset.show = [...document.querySelectorAll("#tools input[name=show]:checked")].map((one) => one.value).join(" ");
+      unfold(view.dataset.picture);
+    });
+  }
   view.addEventListener("wheel", (event) => {
     if (!event.ctrlKey || !svg()) return;
     event.preventDefault();

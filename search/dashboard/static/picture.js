@@ -15,7 +15,7 @@ async function unfold(address, node) {
   const turn = ++turns;
   holder.setAttribute("aria-busy", "true");
   try {
-    const asked = new URL(address, location.href);
+    const asked = detailed(address);
     if (holder.clientWidth < NARROW) asked.searchParams.set("narrow", "yes");
     const answer = await fetch(asked, { credentials: "same-origin" });
     // the colours stand in a style sheet of the page; the security policy forbids a style element
@@ -32,6 +32,13 @@ async function unfold(address, node) {
   } finally {
     holder.removeAttribute("aria-busy");
   }
+}
+
+// the address of a picture with the details that a person asked for
+function detailed(address) {
+  const asked = new URL(address, location.href);
+  for (const detail of (holder.dataset.show ?? "").split(" ").filter(Boolean)) asked.searchParams.append("show", detail);
+  return asked;
 }
 
 function put(drawn, address, node) {

@@ -88,6 +88,15 @@ def test_the_picture_is_zoomed_searched_and_taken_home(tab: Callable[..., Any], 
     page.get_by_role("button", name="fit").click()
     height = page.locator("#picture svg").bounding_box()["height"]
     assert height == pytest.approx(0.8 * 800, rel=0.02), "a picture that is taller than wide"
+    assert page.locator("#picture text", has_text="stride 1").count() == 0
+    page.get_by_label("defaults").check()
+    page.locator("#picture text", has_text="stride 1").first.wait_for()
+    shown = page.locator("#picture text", has_text="4x8x8").count()
+    page.get_by_label("shapes on edges").check()
+    page.wait_for_function(
+        "n => [...document.querySelectorAll('#picture text')].filter(t => t.textContent === '4x8x8').length > n",
+        arg=shown,
+    )
     page.get_by_label("find").fill("STE")
     page.get_by_text("1 found").wait_for()
     assert page.locator("#picture .found").get_attribute("data-node") == "stem"
