@@ -65,6 +65,7 @@ PAGES = (
     f"{STUDY}/plot/curves.json",
     f"{STUDY}/part/findings",
     f"{STUDY}/genes",
+    f"{STUDY}/activity",
     f"{STUDY}/trial/77",
     f"{STUDY}/trial/77.json",
     f"{STUDY}/trial/77/picture.svg",

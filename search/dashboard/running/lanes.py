@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from search.storage.ledger import EARLIER, SCREENING, Entry
 
 PAUSE_SECONDS = 600.0  # without any training, after which a later one belongs to another run of the study
-MOST_BARS = 600  # newest trainings that are drawn
+MOST_BARS = 400  # newest trainings that are drawn
 # the parts of a report that are neither steps nor evaluation
 BUILDING = frozenset({"build", "probe", "compile"})
 EVALUATION = "evaluation"

@@ -32,12 +32,14 @@ def page_of(snapshot: Snapshot, query: Query) -> TrialPage:
 
 
 def all_of(snapshot: Snapshot, query: Query) -> list[TrialView]:
-    """Return the trials of all pages of a query: those without a value come last, those of equal value by number."""
+    """Return the trials of all pages of a query: those without a value come last, those of equal value by number.
+
+    Trials of a snapshot are in the order of their numbers, and sorting keeps the order of equals.
+    """
     keeps = kept_by(snapshot, query)
     trials = [one for one in (snapshot.starred if query.starred else snapshot.trials) if keeps(one)]
     column, falls = query.sort.removeprefix("-"), query.sort.startswith("-")
     found = [(one, sort_key(value_of(snapshot, one, column))) for one in trials]
-    found.sort(key=lambda pair: pair[0].record.number)
     known = [pair for pair in found if pair[1] is not None]
     known.sort(key=lambda pair: pair[1], reverse=falls)
     return [one for one, _ in known] + [one for one, value in found if value is None]
