@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import genome
 from genome.domain import Domain
 from genome.yaml.source import SourceError
 from search.config.study import StudyConfig
 from search.dashboard.gene_analysis.answer_kinds import kind
+from search.dashboard.gene_analysis.effects import Effect, effects
 from search.dashboard.gene_analysis.importance import Importance, importance
+from search.dashboard.gene_analysis.moves import MoveResult, move_results
 from search.dashboard.gene_analysis.statistics import (
     GeneStatistics,
     NodeTypeCount,
@@ -31,8 +33,21 @@ from search.space.holes import SpaceError
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
 
+if TYPE_CHECKING:
+    import numpy as np
+
 PATIENCE = 0.15  # seconds that a page waits for an analysis that is nearly done
 GROWTH = 1.1  # growth of the number of trials after which the importance of genes is computed again
+
+
+class Answers(NamedTuple):
+    """The answers of the trained networks whose genome could be read, the best first."""
+
+    numbers: Sequence[int]  # of the trials
+    codes: np.ndarray  # (trials, holes): kinds of answers from 1, or 0 for a hole that a genome does not have
+    values: np.ndarray  # (trials,): the learnt value; nan for trials that were not trained to their end
+    is_top: np.ndarray  # (trials,)
+    is_pruned: np.ndarray  # (trials,)
 
 
 class GeneFindings(NamedTuple):
@@ -48,6 +63,9 @@ class GeneFindings(NamedTuple):
     node_types: Sequence[NodeTypeCount]
     proxies: Sequence[ProxyStatistics]
     quantiles: Quantiles | None
+    effects: Sequence[Effect]
+    moves: Sequence[MoveResult]
+    answers: Answers
 
 
 class ReadProgress(NamedTuple):
@@ -110,6 +128,11 @@ class GeneAnalysis:
         codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))
         values = np.array(learnt_values(snapshot, [trial for trial, _ in read]))
         is_top = np.arange(len(read)) < len(top(read))
+        is_pruned = np.array([trial.outcome == "pruned" for trial, _ in read], dtype=bool)
+        answers = Answers([trial.record.number for trial, _ in read], codes, values, is_top, is_pruned)
+        costs = np.array([snapshot.goal.cost(value) for value in values])
+        seen = effects(space.holes, codes, [trial.ops for trial, _ in read], costs, is_pruned)
+        moved = move_results(snapshot)
         must_weigh = self._weighed_at == 0 or len(read) >= GROWTH * self._weighed_at
 
         def made(is_weighing: bool) -> GeneFindings:
@@ -124,6 +147,9 @@ class GeneAnalysis:
                 node_types(ordered),
                 proxies(snapshot),
                 quantiles(values),
+                seen,
+                moved,
+                answers,
             )
 
         yield made(must_weigh)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from search.dashboard.gene_analysis.analysis import GeneAnalysis
 from search.dashboard.handlers.errors import NO_PAGE
-from search.dashboard.handlers.site import TWIN, Site, is_twin, saved_as, take_no_query
+from search.dashboard.handlers.site import TWIN, Site, is_twin, saved_as
 from search.dashboard.pages.activity import Asked, activity_page
 from search.dashboard.pages.compare import (
     FEWEST,
@@ -23,7 +23,7 @@ from search.dashboard.pages.compare import (
     parse_compared,
     parse_pair,
 )
-from search.dashboard.pages.genes import genes_page
+from search.dashboard.pages.genes import GeneChoice, genes_page
 from search.dashboard.pages.study import PARTS, front_plot, study_page, study_part
 from search.dashboard.plots.study_plots import PLOTS
 from search.dashboard.studies.errors import NotFound
@@ -57,14 +57,14 @@ class StudyHandlers:
     def part(self, request: Request) -> Response:
         """Return one part of a study's page; 204 where nothing has changed since the mark `since`."""
         parameters, since = _since(request)
-        query = Query.parse(parameters)
         snapshot, name = self.site.snapshot(request), request.path_params["part"]
         if name in ANALYSED:
-            values = self._genes(snapshot)
+            values = self._genes(snapshot, parameters)
             is_same = bool(since) and since == values["mark"]
             return (
                 Response(status_code=204) if is_same else self.site.answer(f"part/{name}.html", values, False)
             )
+        query = Query.parse(parameters)
         if name == "zoo":
             zoo = self.site.actions.zoo.fitting(snapshot)
             return self.site.answer("part/zoo.html", {"zoo": zoo}, False)
@@ -79,9 +79,9 @@ class StudyHandlers:
         return answer
 
     def genes(self, request: Request) -> Response:
-        take_no_query(request)
         snapshot = self.site.page_snapshot(request)
-        return self.site.answer("genes.html", self._genes(snapshot), is_twin(request))
+        values = self._genes(snapshot, request.query_params.multi_items())
+        return self.site.answer("genes.html", values, is_twin(request))
 
     def activity(self, request: Request) -> Response:
         """Return what the search does now, and its log."""
@@ -140,8 +140,10 @@ class StudyHandlers:
         values = {**study_page(snapshot, query), "controls": self.site.actions.values(snapshot)}
         return self.site.answer("study.html", values, as_twin, query=query)
 
-    def _genes(self, snapshot: Snapshot) -> dict[str, Any]:
-        return genes_page(snapshot, self._analyses.setdefault(snapshot.name, GeneAnalysis()))
+    def _genes(self, snapshot: Snapshot, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        choice = GeneChoice.parse(parameters, snapshot.config.space.holes)
+        analysis = self._analyses.setdefault(snapshot.name, GeneAnalysis())
+        return genes_page(snapshot, analysis, choice=choice)
 
     def _name(self, asked: str) -> tuple[str, bool]:
         """The study of an address, and whether its twin is asked for; a study may itself be named so.json."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from search import formatting, objective
 from search.dashboard.plots.curve_plot import curves
+from search.dashboard.plots.fronts_plot import fronts
 from search.dashboard.plots.history_plot import history, volume
 from search.dashboard.plots.plot import (
     Plot,
@@ -174,6 +175,7 @@ PLOTS: Mapping[str, Callable[[Snapshot, Query], Plot | None]] = {
     "progress": progress,
     "budget": budget,
     "curves": curves,
+    "fronts": fronts,
     "history": history,
     "volume": volume,
 }
