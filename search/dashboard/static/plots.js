@@ -134,8 +134,9 @@ function range(plot) {
   if (plot.y.kind !== "number") return {};
   const ys = plot.series.flatMap((one) => one.y), low = Math.min(...ys), high = Math.max(...ys);
   const room = 0.02 * Math.abs(low) || 1;
-  if (low === high) return { range: [low - room, high + room] };
-  return high <= 1 && low >= 0 && high > 0.9 ? { range: [low - 0.05 * (high - low), Math.min(1, high + 0.05 * (high - low))] } : {};
+  const isShare = low >= 0 && high > 0.9 && high <= 1;
+  if (low === high) return { range: [low - room, isShare ? Math.min(1 + room / 20, high + room) : high + room] };
+  return isShare ? { range: [low - 0.05 * (high - low), Math.min(1, high + 0.05 * (high - low))] } : {};
 }
 
 // Epochs are counted: 1, 2, 3 or 10, 20, 30, but never 1.5.

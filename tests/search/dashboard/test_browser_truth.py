@@ -38,8 +38,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     running.set_user_attr("genome", text_of())
     running.set_user_attr("curve", {"1": 0.5, "2": 0.9125})
     running.set_user_attr("losses", {"1": [2.0, 1.5], "2": [1.0, 0.5]})
+    add(begin(runs, "perfect", url), accuracy=1.0, text=text_of())
     server = Server(url, "--runs", runs, "--port", 0)
-    for name in ("retrained", "many"):
+    for name in ("retrained", "many", "perfect"):
         read(server, name)
     yield Served(server, runs, url)
     server.end()
@@ -75,6 +76,14 @@ def test_the_axis_of_accuracy_shows_the_error_and_ends_at_one(tab: Tab, served: 
     drawn(page)
     assert max(float(text) for text in ticks.all_text_contents()) <= 1
     assert page.evaluate("document.querySelector('#plot-against .canvas').layout.yaxis.range[1]") <= 1
+
+
+def test_no_axis_goes_beyond_an_accuracy_of_one(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/perfect")
+    drawn(page)
+    ticks = page.locator("#plot-progress .yaxislayer-above text").all_text_contents()
+    assert max(map(float, ticks)) == 1
 
 
 def test_best_means_the_mean_and_its_chart_has_a_bar(tab: Tab, served: Served) -> None:
