@@ -56,11 +56,23 @@ class Effect(NamedTuple):
 def superiority(ones: np.ndarray, others: np.ndarray) -> Superiority:
     """Return how often a value of `ones` (n,) is above one of `others` (m,), both finite and not empty."""
     import numpy as np
-    from scipy.stats import rankdata
 
-    n, m = len(ones), len(others)
-    ranks = rankdata(np.concatenate([ones, others]))
-    area = float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+    ranks = _ranks(np.concatenate([ones, others]))
+    return _of_ranks(float(ranks[: len(ones)].sum()), len(ones), len(others))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """The ranks of values from 1, the mean rank for equal ones."""
+    import numpy as np
+
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: np.ndarray = (counts.cumsum() - (counts - 1) / 2)[place]
+    return ranks
+
+
+def _of_ranks(ranks: float, n: int, m: int) -> Superiority:
+    """The same from the sum of the ranks of the n values among all n + m."""
+    area = (ranks - n * (n + 1) / 2) / (n * m)
     # drawn a little to one half, so that a perfect separation of few values has an interval too
     a = (area * n * m + 0.5) / (n * m + 1)
     first, second = a / (2 - a), 2 * a * a / (1 + a)
@@ -82,10 +94,17 @@ def effects(
     of each trial.  costs: (trials,), the learnt value as a number of which lower is better, nan for trials that were
     not trained to their end.  pruned: (trials,), bool.
     """
+    import numpy as np
+
+    whole = np.isfinite(costs)
+    ranks = np.zeros(len(costs))
+    ranks[whole] = _ranks(-costs[whole])  # once: with and without an answer are all networks
     found, known = list[Effect](), set[bytes]()
     for name, answer, has in (*_answers(holes, codes), *_types(ops)):
         # the same networks say the same: the gene of an answer is told, and not the genes below it
-        if (key := has.tobytes()) not in known and (effect := _effect(name, answer, has, costs, pruned)):
+        if (key := has.tobytes()) not in known and (
+            effect := _effect(name, answer, has, whole, ranks, pruned)
+        ):
             found.append(effect)
         known.add(key)
     return sorted(found, key=_doubt)
@@ -114,19 +133,20 @@ def _types(ops: Sequence[frozenset[str]]) -> Iterator[tuple[str, str, np.ndarray
         yield "node type", op, np.array([op in one for one in ops], dtype=bool)
 
 
-def _effect(name: str, answer: str, has: np.ndarray, costs: np.ndarray, pruned: np.ndarray) -> Effect | None:
-    import numpy as np
-
-    whole = np.isfinite(costs)
-    ones, others = -costs[has & whole], -costs[~has & whole]
-    if min(len(ones), len(others)) < LEAST:
+def _effect(
+    name: str, answer: str, has: np.ndarray, whole: np.ndarray, ranks: np.ndarray, pruned: np.ndarray
+) -> Effect | None:
+    with_it = has & whole
+    n = int(with_it.sum())
+    m = int(whole.sum()) - n
+    if min(n, m) < LEAST:
         return None
     return Effect(
         name,
         answer,
-        len(ones),
-        len(others),
-        superiority(ones, others),
+        n,
+        m,
+        _of_ranks(float(ranks[with_it].sum()), n, m),
         Share(int(pruned[has].sum()), int(has.sum())),
         Share(int(pruned[~has].sum()), int((~has).sum())),
     )
