@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -67,6 +69,68 @@ def test_each_stage_changes_its_part_alone(digits: Data, heads: nn.Module) -> No
     # what the caller froze stays so, and nothing else is
     assert [one for one in heads.parameters() if not one.requires_grad] == [frozen]
     assert all(part.training for part in heads.modules())
+
+
+RANKED = """
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+import trainer
+
+
+class Net(nn.Module):
+    early_heads = ("early",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        self.early, self.late = (nn.Sequential(nn.Flatten(), nn.Linear(144, 10)) for _ in range(2))
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.early(x), self.late(x)
+
+
+rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+net, seen = Net(), []
+report = trainer.fit(
+    net,
+    trainer.load("digits"),
+    recipe=trainer.Recipe(epochs=4, freeze=0.5, batch=256),
+    ranks=trainer.Ranks(rank, 2),
+    on_epoch=lambda row: seen.append({name: one.clone() for name, one in net.state_dict().items()}),
+)
+assert report.outcome == "done", report.reason
+torch.save(seen, folder / f"rank{rank}.pt")
+dist.destroy_process_group()
+"""
+
+
+def test_ranks_freeze_the_same_trunk(tmp_path: Path) -> None:
+    started = [
+        subprocess.Popen([sys.executable, "-c", RANKED, str(rank), str(tmp_path)]) for rank in range(2)
+    ]
+    assert [one.wait(timeout=300) for one in started] == [0, 0]
+    seen, others = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    assert all(not differing(mine, theirs) for mine, theirs in zip(seen, others, strict=True))
+    assert differing(seen[0], seen[1]) == {"first", "late"} and differing(seen[2], seen[3]) == {"early"}
+
+
+@pytest.mark.slow
+def test_a_compiled_network_freezes_alike(digits: Data, heads: nn.Module) -> None:
+    """It is compiled again for the second stage, in which other parts learn."""
+    seen = list[dict[str, Tensor]]()
+    recipe = replace(RECIPE, compile="always", epochs=6, freeze=0.5)
+    report = fit(heads, digits, recipe=recipe, on_epoch=lambda row: seen.append(weights(heads)))
+    assert report.outcome == "done" and report.is_compiled
+    assert [differing(a, b) for a, b in pairwise(seen)][-2:] == [{"early"}] * 2
+    assert differing(seen[0], seen[1]) == {"first", "second", "late"} and report.exits[0] > 0.2
 
 
 @pytest.mark.parametrize("average", ["none", "ema", "lookahead"])
