@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genome.domain import OneOf
-from genome.op import Cost, Shape
+from genome.op import Cost, Layer, Shape
 
 FIT = OneOf("pad", "front", "project")
 FIT_SEARCH = OneOf("pad", "project")
@@ -54,6 +54,24 @@ def fit_cost(ins: Sequence[Shape], out: Shape, fit: str) -> Cost:
         reads=tuple(reads),
         layers=tuple([int(own > 0) for own in macs]),
     )
+
+
+def fit_layers(source: Shape, out: Shape, fit: str) -> tuple[Layer, ...]:
+    """The layers that bring one input to the shape `out`."""
+    made: list[Layer] = []
+    at, step = source, strides(source, out)
+    if source[1:] != out[1:] and (fit == "pad" or step is None):
+        at = out.with_channels(source.channels)
+        made.append(Layer("shrink", source, at))
+    elif source[1:] != out[1:] and fit == "front":
+        at = out.with_channels(source.channels)
+        made.append(Layer("slice", source, at))
+    if source != out and fit == "project":
+        made.append(Layer("conv", at, out, source.channels * out.channels))
+        made.append(Layer("norm", out, out, 2 * out.channels))
+    elif source.channels != out.channels:
+        made.append(Layer("pad", at, out))
+    return tuple(made)
 
 
 def strides(source: Shape, out: Shape) -> tuple[int, int] | None:

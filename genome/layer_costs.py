@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from genome.axes import Both, axes, extents
 from genome.common_genes import NONE, SAME
-from genome.op import Shape
+from genome.cost import Layer, Shape
 
 _SAVES_OUTPUT = frozenset(
     {"relu", "sigmoid"}
@@ -69,7 +69,7 @@ class Chain(NamedTuple):
 
 def in_place(layer: str, previous: str) -> bool:
     """Whether a layer overwrites its input; autograd does not save what convolutions, norms and dropout give."""
-    return layer == "relu" and previous in ("conv", "norm", "dropout")
+    return layer == "relu" and previous in ("conv", "norm", "dropout", "sum")
 
 
 @cache
@@ -98,3 +98,37 @@ def chain(*layers: str) -> Chain:
     before = sum(kept[i] and not late[i] for i in inner)
     after = sum(kept[i] and late[i] for i in inner)
     return Chain(before, after, kept[0], kept[-1], tuple(pairs))
+
+
+def row(
+    kinds: Sequence[str],
+    source: Shape,
+    out: Shape,
+    weights: int,
+    norm: str = NONE,
+    padded: Shape | None = None,
+    groups: int = 1,
+) -> tuple[Layer, ...]:
+    """The layers of these kinds in a row, of which `conv`, with `weights`, turns the shape of `source` into `out`.
+
+    padded: what the convolution reads where that is a copy with a border.
+    """
+    made: list[Layer] = []
+    at = source
+    for kind in kinds:
+        if kind == "conv" and padded is not None:
+            made.append(Layer("pad", at, padded))
+            at = padded
+        after = out if kind == "conv" else at
+        own = weights if kind == "conv" else norm_params(norm, at.channels) if kind == "norm" else 0
+        made.append(Layer(kind, at, after, own, groups if kind == "conv" else 1))
+        at = after
+    return tuple(made)
+
+
+def bordered(source: Shape, kernel: Both, dilation: Both, padding: int | str) -> Shape | None:
+    """The copy with one more row or column that an even window needs under `same`; None if it needs none."""
+    below, beside = (1 - extent % 2 for extent in extents(kernel, dilation))
+    if padding != SAME or not (below or beside):
+        return None
+    return Shape(source.channels, source.height + below, source.width + beside)

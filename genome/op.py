@@ -24,8 +24,9 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform, overload
 
+from genome.cost import Cost, Inside, Layer, Shape
 from genome.gene import Gene, body, described, gene
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ __all__ = [  # what the author of a node type imports is all here
     "IDENTITY",
     "Cost",
     "Gene",
+    "Inside",
+    "Layer",
     "Op",
     "Shape",
     "Takes",
@@ -50,50 +53,6 @@ __all__ = [  # what the author of a node type imports is all here
 
 FLOAT_BYTES = 4
 ENTRY_POINTS = "genome.node_types"  # modules of other packages that register node types
-
-
-class Shape(NamedTuple):
-    """Channels, height and width of one image's feature map."""
-
-    channels: int
-    height: int
-    width: int
-
-    def with_channels(self, channels: int) -> Shape:
-        return Shape(channels, self.height, self.width)
-
-    @property
-    def size(self) -> int:
-        """How many numbers one image's feature map holds."""
-        return self.channels * self.height * self.width
-
-    def __str__(self) -> str:
-        return f"{self.channels}x{self.height}x{self.width}"
-
-
-class Cost(NamedTuple):
-    """The cost of one image at one node, in one pass.
-
-    Memory is counted in float32 numbers. The plan counts inputs and outputs, since several nodes may save the same
-    tensor.
-    """
-
-    weights: int = 0  # parameters shared by all passes of a loop: kernels, biases
-    norms: int = 0  # parameters of norms; each pass of a loop has its own
-    fixed: int = 0  # numbers drawn once and never learned, such as the masks of `perturb`
-    macs: int = 0  # multiply-adds of convolutions and linear layers, each counted once
-    # the part of `macs` that reads the node's inputs before anything learned: one total, or one number per input
-    first_macs: int | tuple[int, ...] = 0
-    saved: int = 0  # numbers made inside the node and saved for the backward pass, without inputs and output
-    scratch: int = 0  # the peak of the numbers alive beside inputs and output while the node runs
-    reads: bool | tuple[bool, ...] = (
-        False  # whether the backward pass needs the inputs: all alike, or one per input
-    )
-    keeps: bool = False  # whether the backward pass needs the output
-    layers: int | tuple[int, ...] = 0  # layers with weights from input to output: all alike, or one per input
-    extent: int = 1  # receptive field of one output pixel, in pixels of the input
-    stride: int = 1
-
 
 # the source of a node's width: stated or else the schedule's; stated or else the widest input's; always that of the
 # inputs; always the number of classes
@@ -136,6 +95,10 @@ class Op:
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         """The cost of one image."""
         raise NotImplementedError
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside | None:
+        """The layers that the module runs, for the peak of the memory; None where `cost` is all that is said."""
+        return None
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:
         """The module, initialised from torch's global random generator."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from genome.domain import OneOf
 from genome.layer_costs import Chain, norm_params
-from genome.op import Shape
+from genome.op import Layer, Shape
 from genome.ops.conv import form
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ class Unit(NamedTuple):
     def learns_before(self, channels: int) -> bool:
         """Whether a layer with parameters comes before the operation."""
         return form(self.order, self.activation).before * norm_params(self.norm, channels) > 0
+
+    def layers(self, operation: Layer, norm_params: int) -> tuple[Layer, ...]:
+        """The layers around an operation. norm_params: of the norm, if there is one."""
+        made: list[Layer] = []
+        at = operation.before
+        for part in self.order.split("-"):
+            if part == "conv":
+                made.append(operation)
+                at = operation.after
+            else:
+                kind, own = (self.activation, 0) if part == "act" else (part, norm_params)
+                made.append(Layer(kind, at, at, own))
+        return tuple(made)
 
     def build(self, source: Shape, out: Shape, conv: nn.Module) -> nn.Module:
         """The layers in sequence, with `conv` as the operation."""

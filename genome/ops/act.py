@@ -15,8 +15,8 @@ from genome.common_genes import (
     NORM_OR_NONE,
     NORM_OR_NONE_SEARCH,
 )
-from genome.layer_costs import chain, norm_params
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
+from genome.layer_costs import chain, norm_params, row
+from genome.op import IDENTITY, Cost, Inside, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,6 +49,10 @@ class Act(Op):
             reads=kept.reads,
             keeps=kept.keeps,
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        kinds = [kind for kind in ("norm" if self.norm != NONE else NONE, self.activation) if kind != NONE]
+        return Inside(after=row(kinds, ins[0], out, 0, self.norm))
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         return IDENTITY if self.norm == self.activation == NONE else self.described()

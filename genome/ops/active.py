@@ -19,7 +19,7 @@ from genome.common_genes import (
 )
 from genome.domain import FLAG, Float, Int, OneOf, PerAxis
 from genome.layer_costs import output_shape
-from genome.op import Cost, Op, Shape, gene, op
+from genome.op import Cost, Inside, Layer, Op, Shape, gene, op
 from genome.ops._unit import ORDER, Unit
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ class Active(Op):
             extent=axes(self.kernel)[0] + (2 if taps > 1 else 0),  # the furthest that taps may move
             stride=axes(self.stride)[0],
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        (source,), cost, unit = ins, self.cost(ins, out), self._unit()
+        return Inside(after=unit.layers(Layer("conv", source, out, cost.weights), cost.norms))
 
     def groups_of(self, out: Shape) -> int:
         """The number of groups of output channels that share positions."""

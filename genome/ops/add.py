@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.common_genes import ACTIVATION_OR_NONE, ACTIVATION_OR_NONE_SEARCH, NONE, RATE, RATE_SEARCH
-from genome.joins import FIT, FIT_SEARCH, fit_cost, joined_shape
+from genome.joins import FIT, FIT_SEARCH, fit_cost, fit_layers, joined_shape
 from genome.layer_costs import chain
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
+from genome.op import IDENTITY, Cost, Inside, Layer, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,6 +59,14 @@ class Add(Op):
             scratch=max(fitted.scratch, beside),
             keeps=kept.keeps,
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        edges = tuple([fit_layers(source, out, self.fit) for source in ins])
+        if self.activation == NONE:
+            return Inside(edges, "sum")
+        summed = ("sum",) if self._rectifies_sum(len(ins)) else ()
+        after = tuple([Layer(kind, out, out) for kind in (*summed, self.activation)])
+        return Inside(edges, "sum", after)
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         if any(i != out for i in ins):

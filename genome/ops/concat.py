@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, op
+from genome.op import IDENTITY, Cost, Inside, Op, Shape, Takes, Zeros, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +29,9 @@ class Concat(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         return Cost()
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        return Inside()
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         return IDENTITY if len(ins) == 1 else self.described()

@@ -26,8 +26,8 @@ from genome.common_genes import (
     SAME,
 )
 from genome.domain import FLAG, Int, OneOf, PerAxis
-from genome.layer_costs import Chain, chain, norm_params, output_shape, padded_numbers
-from genome.op import Cost, Op, Shape, gene, op
+from genome.layer_costs import Chain, bordered, chain, norm_params, output_shape, padded_numbers, row
+from genome.op import Cost, Inside, Op, Shape, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -110,6 +110,18 @@ class Conv(Op):
             layers=1,
             extent=extents(self.kernel, self.dilation)[0],
             stride=axes(self.stride)[0],
+        )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        whole = ins[0].with_channels(sum(i.channels for i in ins))
+        kinds = [self.activation if part == "act" else part for part in self.order.split("-")]
+        if self.dropout:
+            kinds.insert(kinds.index("conv") + 1, "dropout")
+        border = bordered(whole, self.kernel, self.dilation, self.padding)
+        return Inside(
+            after=row(
+                kinds, whole, out, self.cost(ins, out).weights, self.norm, border, self.groups_of(ins[0], out)
+            )
         )
 
     def groups_of(self, source: Shape, out: Shape) -> int:

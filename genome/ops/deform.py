@@ -10,7 +10,7 @@ from genome.axes import Both, area, axes, dilates, effective, extents
 from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
 from genome.domain import FLAG, Float, Int, OneOf, PerAxis
 from genome.layer_costs import output_shape
-from genome.op import Cost, Op, Shape, gene, op
+from genome.op import Cost, Inside, Layer, Op, Shape, gene, op
 from genome.ops._unit import ORDER, Unit
 
 if TYPE_CHECKING:
@@ -80,6 +80,14 @@ class Deform(Op):
             extent=extents(self.kernel, self.dilation)[0],  # at the start; offsets have no bound
             stride=axes(self.stride)[0],
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        (source,), cost, unit = ins, self.cost(ins, out), self._unit()
+        pixels = out.height * out.width
+        read = area(self.kernel) * source.channels * pixels
+        saved = cost.saved - unit.chain().saved(source.size, out.size)
+        made = Layer("own", source, out, cost.weights, 1, saved, max(cost.scratch, 2 * read), 2 * read)
+        return Inside(after=unit.layers(made, cost.norms))
 
     def _scratch(self, source: Shape, grid: int, read: int, masks: int) -> int:
         """The peak of the numbers alive while taps are read.

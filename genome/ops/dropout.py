@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.common_genes import RATE, RATE_SEARCH
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
+from genome.op import IDENTITY, Cost, Inside, Layer, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,6 +30,9 @@ class Dropout(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         return Cost(saved=out.size if self.rate else 0)  # the factors
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        return Inside(after=(Layer("dropout", out, out),) if self.rate else ())
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         return self.described() if self.rate else IDENTITY

@@ -17,9 +17,9 @@ from genome.common_genes import (
 )
 from genome.domain import FLAG, Float, Int, OneOf
 from genome.graph import Node, Width
-from genome.layer_costs import chain, norm_params
+from genome.layer_costs import chain, norm_params, row
 from genome.motif import Fragment, strided
-from genome.op import Cost, Op, Shape, Takes, body, gene, op
+from genome.op import Cost, Inside, Layer, Op, Shape, Takes, body, gene, op
 from genome.ops.conv import Conv
 
 if TYPE_CHECKING:
@@ -104,6 +104,19 @@ class Exit(Op):
             reads=kept.reads or (flat and not before),
             layers=int(self.linear),
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        kinds = [kind for kind in ("norm" if self.norm != NONE else NONE, self.activation) if kind != NONE]
+        edges = []
+        for source in ins:
+            vector = Shape(self._features([source]), 1, 1)
+            pooled = Layer(
+                "copy" if self.pool == "flatten" else "mean", source, vector
+            )  # channels_last is copied
+            edges.append((*row(kinds, source, source, 0, self.norm), pooled))
+        whole = Shape(self._features(ins), 1, 1)
+        last = Layer("linear", whole, out, (whole.size + 1) * out.channels)
+        return Inside(tuple(edges), after=(last,) if self.linear else ())
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         one_pixel = all(i[1:] == (1, 1) for i in ins)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.domain import Float, Int, OneOf
-from genome.op import Cost, Op, Shape, Takes, Zeros, gene, op
+from genome.op import Cost, Inside, Layer, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +42,9 @@ class Lrn(Op):
 
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         return Cost(scratch=out.size, reads=True)  # the squares
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        return Inside(after=(Layer("own", out, out, 0, 1, 0, out.size, 4 * out.size),))
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         return (self.word, *self._reach(out), self.alpha / self.size, self.beta, self.k)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.common_genes import RATE, RATE_SEARCH
 from genome.domain import Float, Int, OneOf
-from genome.joins import FIT, FIT_SEARCH, fit_cost, joined_shape
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
+from genome.joins import FIT, FIT_SEARCH, fit_cost, fit_layers, joined_shape
+from genome.op import IDENTITY, Cost, Inside, Layer, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,6 +50,10 @@ class Mean(Op):
     def cost(self, ins: Sequence[Shape], out: Shape) -> Cost:
         fitted = fit_cost(ins, out, self.fit)
         return fitted._replace(scratch=max(fitted.scratch, out.size))  # the sum, while it is divided
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        edges = tuple([fit_layers(source, out, self.fit) for source in ins])
+        return Inside(edges, "sum", (Layer("divide", out, out),) if len(ins) > 1 else ())
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         if any(i != out for i in ins):

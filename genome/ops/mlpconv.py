@@ -19,8 +19,8 @@ from genome.common_genes import (
     SAME,
 )
 from genome.domain import FLAG, Int, OneOf, PerAxis
-from genome.layer_costs import chain, norm_params, output_shape, padded_numbers
-from genome.op import Cost, Op, Shape, gene, op
+from genome.layer_costs import bordered, chain, norm_params, output_shape, padded_numbers, row
+from genome.op import Cost, Inside, Layer, Op, Shape, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,6 +81,17 @@ class Mlpconv(Op):
             extent=extents(self.kernel, 1)[0],
             stride=axes(self.stride)[0],
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        kinds = ["conv", *([] if self.norm == NONE else ["norm"]), self.activation]
+        border = bordered(ins[0], self.kernel, 1, self.padding)
+        made: list[Layer] = []
+        at, taps = ins[0], area(self.kernel)
+        for width in self._widths(out):
+            after = out.with_channels(width)
+            made += row(kinds, at, after, taps * at.channels * width, self.norm, border)
+            at, taps, border = after, 1, None
+        return Inside(after=tuple(made))
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         first, second, _ = self._widths(out)

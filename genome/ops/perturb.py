@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, EPS, EPS_SEARCH, NORM, NORM_SEARCH
 from genome.domain import FLAG, Float, Int, OneOf
-from genome.layer_costs import chain, norm_params
-from genome.op import Cost, Op, Shape, gene, op
+from genome.layer_costs import chain, norm_params, row
+from genome.op import Cost, Inside, Layer, Op, Shape, gene, op
 from genome.ops._buffer import BUFFER, rows_at_once
 
 if TYPE_CHECKING:
@@ -92,6 +92,17 @@ class Perturb(Op):
             keeps=kept.keeps,
             layers=1,
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside | None:
+        (source,) = ins
+        if self.streams(source):
+            return None
+        maps = source.with_channels(source.channels * self.masks)
+        kinds = [
+            self.activation if part == "act" else "conv" if part == "mix" else part for part in self._parts()
+        ]
+        noise = (Layer("copy", source, maps),) if self.noisy else ()
+        return Inside(after=(*noise, *row(kinds, maps, out, self.cost(ins, out).weights, self.norm)))
 
     @property
     def noisy(self) -> bool:

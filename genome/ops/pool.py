@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from genome.axes import Both, axes
 from genome.domain import FLAG, Int, OneOf, PerAxis
-from genome.op import IDENTITY, Cost, Op, Shape, Takes, Zeros, gene, op
+from genome.op import IDENTITY, Cost, Inside, Layer, Op, Shape, Takes, Zeros, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,6 +67,9 @@ class Pool(Op):
             extent=axes(self.size)[0],
             stride=axes(self.stride)[0],
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        return Inside(after=(Layer("max" if self.kind == "max" else "shrink", ins[0], out),))
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         sides = self._sides(ins[0])

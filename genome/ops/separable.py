@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from genome.axes import Both, area, axes, dilates, effective, extents
 from genome.common_genes import ACTIVATION, ACTIVATION_SEARCH, EPS, EPS_SEARCH, NORM, NORM_SEARCH, SAME
 from genome.domain import FLAG, Int, OneOf, PerAxis
-from genome.layer_costs import chain, norm_params, output_shape, padded_numbers
-from genome.op import Cost, Op, Shape, gene, op
+from genome.layer_costs import bordered, chain, norm_params, output_shape, padded_numbers, row
+from genome.op import Cost, Inside, Op, Shape, gene, op
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +60,15 @@ class Separable(Op):
             extent=extents(self.kernel, self.dilation)[0],
             stride=axes(self.stride)[0],
         )
+
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
+        whole = ins[0].with_channels(sum(i.channels for i in ins))
+        middle, kinds = out.with_channels(whole.channels), ("conv", "norm", self.activation)
+        border = bordered(whole, self.kernel, self.dilation, SAME)
+        filters = row(
+            kinds, whole, middle, area(self.kernel) * whole.channels, self.norm, border, whole.channels
+        )
+        return Inside(after=(*filters, *row(kinds, middle, out, whole.channels * out.channels, self.norm)))
 
     def placed(self, ins: Sequence[Shape], out: Shape) -> tuple[Any, ...]:
         if ins[0][1:] == (1, 1):  # stride and dilation have no effect

@@ -8,15 +8,12 @@ from typing import NamedTuple
 
 import genome
 from genome import GenomeError
+from search.config.needed_memory import NeededMemory
 from search.config.study import StudyConfig
 from search.objective import planned_values
 from search.space.point import Point, Searched, digest_of
 from search.space.recipe_space import RecipeSpace
 from trainer import Recipe
-
-FLOAT_BYTES = 4
-# weight, gradient and what the optimizer keeps for it, in floats
-FLOATS_PER_PARAM = {"sgd": 3, "adamw": 4, "muon": 6}
 
 
 class Candidate(NamedTuple):
@@ -36,7 +33,7 @@ class Candidate(NamedTuple):
     depth: int
     # to run one image
     memory_bytes: int
-    # to train a batch
+    # at the peak of its training, evaluations included
     train_memory_bytes: int
 
     def facts(self) -> dict[str, int | str]:
@@ -78,7 +75,7 @@ def candidate(point: Point, recipes: RecipeSpace) -> Candidate:
     plan, recipe = genome.resolve(point.genome), recipes.recipe(point.searched)
     if not plan.exits:
         raise GenomeError("no exit is reached from the image")
-    per_param = FLOAT_BYTES * FLOATS_PER_PARAM[recipe.optimizer]
+    needed = NeededMemory(plan, recipe)
     return Candidate(
         text=genome.dump(point.genome),
         digest=digest_of(genome.digest(plan), point.searched),
@@ -88,9 +85,7 @@ def candidate(point: Point, recipes: RecipeSpace) -> Candidate:
         macs=plan.macs,
         depth=plan.depth,
         memory_bytes=plan.memory_bytes,
-        train_memory_bytes=per_param * plan.params
-        + FLOAT_BYTES * plan.fixed
-        + plan.train_bytes * recipe.batch,
+        train_memory_bytes=needed.training(recipe.batch),
     )
 
 

@@ -235,8 +235,8 @@ _TOLD = {
     ),
     "memory": Field(
         default=None,
-        description="Most memory of one trial. A network whose predicted training memory is larger is refused; on a "
-        "CPU Linux enforces the limit during training.",
+        description="Most memory of one trial. A network is refused where the predicted peak of its training is higher "
+        "([memory](training.md#memory-and-failures)); on a CPU Linux enforces the limit during training.",
         json_schema_extra={"kind": "size such as `2GiB`, `500MB`, or bytes", "unset": "no limit"},
     ),
     "rungs": Field(

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from trainer.recipe.rooms import room
+
 STEPS = 3  # of Newton-Schulz; five gave no more accuracy
 QUINTIC = (3.4445, -4.7750, 2.0315)  # x -> a x + b x^3 + c x^5 for each singular value; Jordan's numbers
-SMALL = 4096  # elements up to which a matrix is padded: the time of a small one is that of launching its operations
 EPSILON = 1e-7  # least norm that a matrix is divided by
 
 
@@ -95,10 +96,10 @@ def orthogonal(steps: Sequence[Tensor]) -> list[Tensor]:
     batches: dict[tuple[int, int], list[int]] = defaultdict(list)
     for place, one in enumerate(steps):
         if one.ndim >= 2:
-            batches[_room(*_sides(one))].append(place)
+            batches[room(*_sides(one))].append(place)
     made = list(steps)
-    for room, places in batches.items():
-        padded = steps[places[0]].new_zeros(len(places), *room)
+    for sides, places in batches.items():
+        padded = steps[places[0]].new_zeros(len(places), *sides)
         for own, place in zip(padded, places, strict=True):
             _corner(own, steps[place]).copy_(steps[place].flatten(1))
         for own, place in zip(newton_schulz(padded), places, strict=True):
@@ -124,14 +125,6 @@ def newton_schulz(matrices: Tensor) -> Tensor:
 def _sides(step: Tensor) -> tuple[int, int]:
     """Return the rows and columns of a kernel's matrix."""
     return len(step), step.numel() // len(step)
-
-
-def _room(rows: int, columns: int) -> tuple[int, int]:
-    """Return the sides of the batch for a matrix, which lies in it on its longer side; a small one is padded."""
-    short, long = sorted((rows, columns))
-    if rows * columns > SMALL:
-        return short, long
-    return 1 << (short - 1).bit_length(), 1 << (long - 1).bit_length()
 
 
 def _corner(padded: Tensor, step: Tensor) -> Tensor:

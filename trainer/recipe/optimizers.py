@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from trainer.recipe.rooms import numbers_of_update
 
 if TYPE_CHECKING:
     import torch
@@ -24,18 +26,28 @@ class OptimizerKind:
     has_momentum: bool
     """Whether `momentum` and `nesterov` of the recipe are used."""
     make: Make
+    kept: int = 1
+    """Numbers that are kept for each parameter."""
+    update: Callable[[Sequence[tuple[int, int]]], int] = lambda matrices: 0
+    """The peak of the numbers alive during an update, from the matrices (rows, columns) among the parameters."""
 
 
 OPTIMIZERS: dict[str, OptimizerKind] = {}
 
 
 def optimizer(
-    name: str, *, lr: float, weight_decay: float, has_momentum: bool = False
+    name: str,
+    *,
+    lr: float,
+    weight_decay: float,
+    has_momentum: bool = False,
+    kept: int = 1,
+    update: Callable[[Sequence[tuple[int, int]]], int] = lambda matrices: 0,
 ) -> Callable[[Make], Make]:
     """Register the decorated function under a name."""
 
     def register(make: Make) -> Make:
-        OPTIMIZERS[name] = OptimizerKind(lr, weight_decay, has_momentum, make)
+        OPTIMIZERS[name] = OptimizerKind(lr, weight_decay, has_momentum, make, kept, update)
         return make
 
     return register
@@ -57,7 +69,7 @@ def sgd(
     return made
 
 
-@optimizer("adamw", lr=3e-3, weight_decay=0.05)
+@optimizer("adamw", lr=3e-3, weight_decay=0.05, kept=2)
 def adamw(
     groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
 ) -> torch.optim.Optimizer:
@@ -67,7 +79,7 @@ def adamw(
     return torch.optim.AdamW(groups, lr=lr, fused=True, capturable=isinstance(lr, torch.Tensor))
 
 
-@optimizer("muon", lr=0.1, weight_decay=5e-4, has_momentum=True)
+@optimizer("muon", lr=0.1, weight_decay=5e-4, has_momentum=True, update=numbers_of_update)
 def muon(
     groups: list[dict[str, Any]], lr: float | torch.Tensor, momentum: float, nesterov: bool
 ) -> torch.optim.Optimizer:

@@ -6,11 +6,12 @@ import math
 import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
-from search.config.candidate import FLOAT_BYTES, FLOATS_PER_PARAM
 from search.config.init.device import Device
 from search.config.init.images import Images
 from search.config.init.limits import SEARCHED, TRAININGS
 from search.config.init.wishes import Wishes
+from search.config.needed_memory import NeededMemory
+from trainer import Recipe
 
 if TYPE_CHECKING:
     from genome import Plan
@@ -84,6 +85,6 @@ def _memory(device: Device) -> int:
 
 def _too_large(networks: tuple[Plan, ...], batch: int, memory: int) -> bool:
     """Whether more than a twentieth of the networks need more memory than a trial has."""
-    weights = FLOAT_BYTES * FLOATS_PER_PARAM[OPTIMIZER]
-    needed = sorted(weights * plan.params + plan.train_bytes * batch for plan in networks)
+    recipe = Recipe(batch=batch, optimizer=OPTIMIZER, lr=LR)
+    needed = sorted(NeededMemory(plan, recipe).training(batch) for plan in networks)
     return needed[int(0.95 * (len(needed) - 1))] > memory * GIB
