@@ -69,6 +69,7 @@ def best(
     from search.cli.tables import best_table, counts
     from search.proposals import latency_gate, screening
     from search.results import target
+    from search.results.peak_error import peak_error
     from search.results.ranking import front
     from search.results.refs import open_study
     from search.results.removed import removed_weights
@@ -79,9 +80,11 @@ def best(
     records = opened.store.records()
     listed = records if every else front(records, opened.config.objectives)
     budget = statement(opened.config, records, opened.store.ledger.sums())
+    memory = peak_error(opened.store, records)
     if as_json:
-        trials = [record.to_json() for record in listed]
-        print_json({"trials": trials, "budget": budget.to_json(), "is_running": is_running(opened.store)})
+        trials, told = [record.to_json() for record in listed], memory and memory._asdict()
+        plain = {"budget": budget.to_json(), "is_running": is_running(opened.store), "peak_memory": told}
+        print_json({"trials": trials, **plain})
     elif listed:
         typer.echo(best_table(listed, opened.config.objectives))
         found = target.reached(records, opened.config)
@@ -91,6 +94,7 @@ def best(
             latency_gate.summary(records),
             removed_weights(opened.store, records),
             left_by_a_kill(opened.store, records),
+            memory and memory.sentence(),
         ):
             if line:
                 typer.echo(f"\n{line}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import genome
-from genome import GenomeError
+from genome import GenomeError, Plan
 from search.config.needed_memory import NeededMemory
 from search.config.study import StudyConfig
 from search.objective import planned_values
@@ -72,10 +73,10 @@ class Excess(NamedTuple):
 
 def candidate(point: Point, recipes: RecipeSpace) -> Candidate:
     """Resolve a network and its recipe. Raises GenomeError for a network that cannot be built."""
-    plan, recipe = genome.resolve(point.genome), recipes.recipe(point.searched)
+    plan = genome.resolve(point.genome)
     if not plan.exits:
         raise GenomeError("no exit is reached from the image")
-    needed = NeededMemory(plan, recipe)
+    recipe = recipe_of(plan, point.searched, recipes)
     return Candidate(
         text=genome.dump(point.genome),
         digest=digest_of(genome.digest(plan), point.searched),
@@ -85,8 +86,16 @@ def candidate(point: Point, recipes: RecipeSpace) -> Candidate:
         macs=plan.macs,
         depth=plan.depth,
         memory_bytes=plan.memory_bytes,
-        train_memory_bytes=needed.training(recipe.batch),
+        train_memory_bytes=NeededMemory(plan, recipe).training(recipe.batch),
     )
+
+
+def recipe_of(plan: Plan, searched: Searched, recipes: RecipeSpace) -> Recipe:
+    """Return the recipe of a network, with `batch: auto` the number that it stands for."""
+    recipe = recipes.recipe(searched)
+    if not recipes.auto_batch or recipes.most_bytes is None:
+        return recipe
+    return replace(recipe, batch=NeededMemory(plan, recipe).largest_batch(recipes.most_bytes))
 
 
 def measured(network: Candidate, config: StudyConfig) -> list[Excess]:

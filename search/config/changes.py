@@ -52,6 +52,11 @@ def check_same(stored: StudyConfig, now: StudyConfig) -> None:
         del before["data"], after["data"]  # images of one's own may move: their digest tells them apart
     for key in FREE:
         before.pop(key, None), after.pop(key, None)
+    if now.train.auto_batch and stored.budget.memory != now.budget.memory:
+        raise StudyError(
+            f"budget.memory of study {now.name} was {_said(stored.budget.memory)} and is {_said(now.budget.memory)} "
+            "now; batch: auto goes by it. Put it back, or give the study another name"
+        )
     for address in GROWING:
         old, new = _taken(before, address), _taken(after, address)
         if new is not None and (old is None or new < old):

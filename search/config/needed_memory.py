@@ -12,6 +12,7 @@ from trainer import Recipe
 from trainer.recipe.averages import AVERAGES
 from trainer.recipe.optimizers import OPTIMIZERS
 
+SMALLEST_BATCH, LARGEST_BATCH = 2, 256  # of `batch: auto`; larger ones learn less in the same epochs
 EVALUATED = 2  # batches of a training that an evaluation takes at once
 
 
@@ -61,6 +62,13 @@ class NeededMemory:
         evaluation = FLOAT_BYTES * self.plan.params + self._evaluation.bytes(EVALUATED * batch)
         numbers = max(self._training.bytes(part), evaluation, FLOAT_BYTES * self._updating)
         return FLOAT_BYTES * self._held + numbers
+
+    def largest_batch(self, most_bytes: int) -> int:
+        """The largest power of two, of 2 to 256, whose training takes at most these bytes; 2 where none does."""
+        batch = LARGEST_BATCH
+        while batch > SMALLEST_BATCH and self.training(batch) > most_bytes:
+            batch //= 2
+        return batch
 
     def evaluation(self, batch: int) -> int:
         """The bytes at the peak of an evaluation alone."""

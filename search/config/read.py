@@ -24,7 +24,7 @@ from search.config.removed import report_removed, without_removed
 from search.config.rules import HOLES, RULES
 from search.config.schema import KEYS, Written, objectives_of
 from search.config.study import StudyConfig
-from search.config.train_section import TrainSection, check_together, read_train
+from search.config.train_section import TrainSection, check_together, read_train, recipes
 from search.errors import StudyError
 from search.pruners import registry as pruners
 from search.samplers import registry as samplers
@@ -225,7 +225,7 @@ def _filled(
         pruner=written.pruner.name or pruners.default(bool(budget.rungs)),
         curve=written.pruner.curve,
         screen=_screen(written.screen),
-        train=RecipeSpace(written.train.model_dump(exclude_unset=True), train.holes if train else {}),
+        train=recipes(train, written.train.model_dump(exclude_unset=True), budget.memory),
         asks_all=asks == "all" if asks else samplers.entry(sampler.name).joint,
         inherits=written.inherit,
         workers=None if written.workers == "auto" else written.workers,

@@ -34,6 +34,15 @@ def _late_rung(config: StudyConfig) -> str | None:
     return f"budget.rungs has epoch {rungs[-1]} and training ends at {epochs}; give rungs of 1..{epochs}"
 
 
+def _batch_without_limit(config: StudyConfig) -> str | None:
+    if not config.train.auto_batch or config.budget.memory is not None:
+        return None
+    return (
+        "train.batch is auto, the largest that fits into budget.memory, and there is none; add it, such as "
+        "`budget: {memory: 4GiB}`, or give a number"
+    )
+
+
 def _early_rung(config: StudyConfig) -> str | None:
     rungs, epochs = config.budget.rungs, config.recipe.epochs
     if not rungs or not pruners.entry(config.pruner).pauses or not is_too_early(rungs[0], epochs):
@@ -132,6 +141,7 @@ def _samples_over_labels(config: StudyConfig) -> str | None:
 
 RULES = (
     Rule(frozenset({"budget", "train"}), ("budget", "rungs"), _late_rung),
+    Rule(frozenset({"budget", "train"}), ("train", "batch"), _batch_without_limit),
     Rule(frozenset({"budget", "train", "pruner"}), ("budget", "rungs"), _early_rung),
     Rule(frozenset({"inherit", "sampler"}), ("inherit",), _no_parents),
     Rule(frozenset({"inherit", "valid"}), ("inherit",), _inherits_over_folds),

@@ -97,7 +97,7 @@ class Written(Section):
         default_factory=TrainSection,
         description=f"The training recipe ([recipe keys](training.md#recipe-keys)): "
         f"{code(field.name for field in fields(Recipe))}. Each may be a hole but {code(ONE_VALUE)} "
-        "([searched recipe](#searched-recipe)).",
+        "([searched recipe](#searched-recipe)). `batch` may be `auto` ([memory](#memory)).",
     )
     ask: Literal["active", "all"] | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from genome.domain import Domain, Float
 from genome.yaml.source import Source, SourceError, shown
 from search.space.holes import Hole
 from search.space.ranges import domain_of, narrowed, with_real_choices
-from search.space.recipe_space import SECTION, RecipeSpace, ends
+from search.space.recipe_space import AUTO, SECTION, RecipeSpace, ends
 from trainer import Recipe, RecipeError
 
 KEYS = tuple(field.name for field in fields(Recipe))
@@ -30,6 +30,8 @@ class TrainSection(NamedTuple):
 
     # keys with one value, not checked yet
     fixed: dict[str, Any]
+    # whether the batch is that which fits a network
+    auto_batch: bool
     # by key, in the order of the keys of a recipe
     holes: dict[str, Hole]
     # one line `file:line  address: found; allowed` for each hole that is wrong
@@ -43,6 +45,8 @@ def read_train(source: Source) -> TrainSection | None:
         return None
     asked = [key for key in KEYS if isinstance(given.get(key), dict)]
     fixed = {key: value for key, value in given.items() if key not in asked}
+    if auto_batch := fixed.get("batch") == AUTO:
+        del fixed["batch"]
     holes: dict[str, Hole] = {}
     mistakes = []
     for key in asked:
@@ -55,7 +59,14 @@ def read_train(source: Source) -> TrainSection | None:
             holes[key] = spec
         else:
             fixed[key] = spec
-    return TrainSection(fixed, holes, tuple(mistakes))
+    return TrainSection(fixed, auto_batch, holes, tuple(mistakes))
+
+
+def recipes(section: TrainSection | None, fixed: Mapping[str, Any], most_bytes: int | None) -> RecipeSpace:
+    """Return the recipes of a section whose keys with one value were checked. most_bytes: `budget.memory`."""
+    if section is None:
+        return RecipeSpace(fixed)
+    return RecipeSpace(fixed, section.holes, section.auto_batch, most_bytes)
 
 
 def check_together(source: Source, recipes: RecipeSpace) -> None:

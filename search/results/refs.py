@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import genome
 from genome import Genome, GenomeError
 from genome.op import Shape
+from search.config.candidate import recipe_of
 from search.config.read import parse_study, read_begun
 from search.config.removed import report_removed
 from search.config.study import StudyConfig
@@ -43,7 +44,12 @@ class Opened(NamedTuple):
         """Return the genome and the recipe of a trial that has a genome."""
         assert record.genome is not None
         written = genome.loads(record.genome, path=f"{self.config.name}#{record.number}")
-        return Named(written, record.searched, self.config.train.recipe(record.searched))
+        recipes = self.config.train
+        if recipes.auto_batch:
+            return Named(
+                written, record.searched, recipe_of(genome.resolve(written), record.searched, recipes)
+            )
+        return Named(written, record.searched, recipes.recipe(record.searched))
 
     def trial(self, number: int) -> Record:
         """Return one trial. Raises StudyError when there is none of that number, or none with a genome."""

@@ -61,7 +61,7 @@ def joined(stored: StudyConfig, file: StudyConfig) -> StudyConfig:
         file,
         budget=budget,
         trials=stored.trials,
-        train=replace(file.train, fixed=recipe),
+        train=replace(file.train, fixed=recipe, most_bytes=kept.memory),
         finale=stored.finale,
         keep=stored.keep,
         references=stored.references,

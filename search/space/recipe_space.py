@@ -16,6 +16,7 @@ from search.space.ranges import written
 from trainer import Recipe
 from trainer.recipe.recipe import CONDITIONAL
 
+AUTO = "auto"  # in place of a batch
 SECTION = "train"  # of a study file; begins the names of the holes
 OF_OPTIMIZER = ("lr", "weight_decay")  # whose defaults are the optimizer's
 
@@ -28,6 +29,9 @@ class RecipeSpace:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     # by key, each named train.KEY, in the order of the keys of a recipe
     holes: Mapping[str, Hole] = field(default_factory=dict)
+    # whether each network has the largest batch whose training fits into these bytes
+    auto_batch: bool = False
+    most_bytes: int | None = None
 
     @cached_property
     def base(self) -> Recipe:
@@ -39,7 +43,10 @@ class RecipeSpace:
         return ends(self.holes[key].domain) if key in self.holes else (getattr(self.base, key),)
 
     def recipe(self, searched: Searched) -> Recipe:
-        """Return the recipe of these values. Raises RecipeError for values that a recipe refuses."""
+        """Return the recipe of these values. Raises RecipeError for values that a recipe refuses.
+
+        With `batch: auto` the batch is that of a network (`search.config.candidate.recipe_of`), and here the default.
+        """
         return Recipe.parse({**self.fixed, **searched})
 
     def decode(self, ask: Callable[[str, Domain], Any], everything: bool = False) -> Searched:
@@ -71,6 +78,8 @@ class RecipeSpace:
     def plain(self) -> dict[str, Any]:
         """Return the section of a study file, every default written that is the same for all recipes."""
         shown = self.base.to_dict() | {key: written(hole.domain) for key, hole in self.holes.items()}
+        if self.auto_batch:
+            shown["batch"] = AUTO
         if "optimizer" in self.holes:
             for key in OF_OPTIMIZER:
                 if key not in self.fixed and key not in self.holes:
