@@ -40,6 +40,7 @@ STARTING_SECONDS = 6.0  # in which a study is made and its first trial begins
 PATIENCE_SECONDS = 1800.0  # for the end of a study
 # each with its share of the kills
 VICTIMS = {"a worker": 4, "the coordinator": 3, "the whole group": 2, "the process that forks workers": 1}
+NEED_WORKERS = {"a worker", "the process that forks workers"}
 COMMAND = "from search.cli.app import main; main()"
 
 
@@ -66,17 +67,19 @@ def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
     changed = set[int]()
     with closing(_Command(path, folder)) as command:
         while counted.total() < kills:
+            victim = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
+            if victim in NEED_WORKERS:  # on a busy machine they would be there too seldom
+                _await_workers(command.now)
             time.sleep(rng.expovariate(1 / BETWEEN_SECONDS))
             if command.now.poll() is not None:
                 break  # the budget is used up, or it failed
-            victim = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
             counted[victim] += _killed(command.now, victim, rng)
             if command.now.poll() is not None:
-                changed |= _compared(folder, known)
+                changed |= _compared(folder, known, storage)
                 command.begin()
         bad_ends = int(command.now.wait(PATIENCE_SECONDS) != 0)
-    changed |= _compared(folder, known)
-    store = open_to_read(NAME, folder / "runs")
+    changed |= _compared(folder, known, storage)
+    store = open_to_read(NAME, folder / "runs", storage)
     return _judged(store.records(), store.spent_seconds(), folder, counted, len(changed), bad_ends)
 
 
@@ -167,6 +170,16 @@ def _killed(process: subprocess.Popen[bytes], victim: str, rng: Random) -> bool:
     return bool(chosen)
 
 
+def _await_workers(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a run has workers, or has ended."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(psutil.Error):
+            if any(_is_forking(one) for one in psutil.Process(process.pid).children(recursive=True)):
+                return
+        time.sleep(0.2)
+
+
 def _is_forking(process: psutil.Process) -> bool:
     """Whether a process is the parent of workers, which have the same words."""
     try:
@@ -175,10 +188,10 @@ def _is_forking(process: psutil.Process) -> bool:
         return False
 
 
-def _compared(folder: Path, known: dict[int, tuple[object, ...]]) -> set[int]:
+def _compared(folder: Path, known: dict[int, tuple[object, ...]], storage: str | None) -> set[int]:
     """Return the numbers of the ended trials that are not what they were, and remember those that have ended."""
     try:
-        records = {one.number: one for one in open_to_read(NAME, folder / "runs").records()}
+        records = {one.number: one for one in open_to_read(NAME, folder / "runs", storage).records()}
     except StudyError:
         return {*known}  # nothing is there: right before the study was made, and the loss of all afterwards
     told = {number: _told(one) for number, one in records.items() if one.outcome not in UNFINISHED}

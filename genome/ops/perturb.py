@@ -93,16 +93,16 @@ class Perturb(Op):
             layers=1,
         )
 
-    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside | None:
+    def inside(self, ins: Sequence[Shape], out: Shape) -> Inside:
         (source,) = ins
-        if self.streams(source):
-            return None
-        maps = source.with_channels(source.channels * self.masks)
-        kinds = [
-            self.activation if part == "act" else "conv" if part == "mix" else part for part in self._parts()
-        ]
+        weights, maps = self.cost(ins, out).weights, source.with_channels(source.channels * self.masks)
+        words = {"act": self.activation, "mix": "conv"}
+        kinds = [words.get(part, part) for part in self._parts()]
+        if self.streams(source):  # the maps are those of a few samples, whatever the batch
+            mixed = Layer("own", source, out, weights)
+            return Inside(after=(mixed, *row(kinds[kinds.index("conv") + 1 :], out, out, 0, self.norm)))
         noise = (Layer("copy", source, maps),) if self.noisy else ()
-        return Inside(after=(*noise, *row(kinds, maps, out, self.cost(ins, out).weights, self.norm)))
+        return Inside(after=(*noise, *row(kinds, maps, out, weights, self.norm)))
 
     @property
     def noisy(self) -> bool:
