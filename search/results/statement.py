@@ -19,6 +19,7 @@ class Statement:
     total_seconds: float | None  # None: there is no limit
     finale_seconds: float  # set aside for the finale
     lines: tuple[Line, ...]
+    is_per_trial: bool = True  # whether a training has a limit of its own
 
     @property
     def spent_seconds(self) -> float:
@@ -52,7 +53,12 @@ class Statement:
         parts = [f"{formatting.seconds(self.spent_seconds)} of device time spent"]
         if by := self._by_phase():
             parts[0] += f" ({by})"
-        if self.reserved_seconds:
+        if self.reserved_seconds and not self.is_per_trial:
+            parts.append(
+                f"{formatting.seconds(self.reserved_seconds)} reserved by trainings that run: without budget.per_trial "
+                "each may take all that is left"
+            )
+        elif self.reserved_seconds:
             parts.append(f"{formatting.seconds(self.reserved_seconds)} reserved")
         if self.left_seconds is not None:
             parts.append(f"{formatting.seconds(self.left_seconds)} left")
@@ -81,7 +87,7 @@ def statement(config: StudyConfig, records: Sequence[Record], sums: Sums) -> Sta
     if finale is not None and total is not None:
         spent = sum(record.finale.seconds for record in records if record.finale)
         aside = max(finale.share * total - spent, 0.0)
-    return Statement(total, aside, lines + sums.lines)
+    return Statement(total, aside, lines + sums.lines, config.budget.per_trial is not None)
 
 
 def _charges(record: Record) -> list[tuple[Key, float]]:

@@ -85,6 +85,8 @@ class Place:
             raise
         except StudyError as here:
             published = self._published_report()
+            if published is None and self.artifacts is not None and not self.has_report():
+                raise StudyError(f"{here}, and so is {self._where}/{REPORT_FILE}") from None
             if published is None:
                 raise
             if self.has_report():

@@ -65,7 +65,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Place
 
 def test_a_training_is_read_on_another_machine(place: Callable[..., Place]) -> None:
     here, there = place("here"), place("there")
-    with pytest.raises(StudyError, match=r"report\.json is missing"):
+    with pytest.raises(
+        StudyError, match=r"report\.json is missing.*, and so is .*://.*/trials/3/report\.json"
+    ):
         there.read(("ab", 3))
     sums = here.write("genome: one\n", b"weights", REPORT)
     assert here.is_published() and not there.folder.exists()

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from search.results.statement import Statement
 from search.run.budget import Budget
-from search.storage.ledger import EARLIER, FINALE, SEARCH, Entry, Key, Ledger
+from search.storage.ledger import EARLIER, FINALE, SEARCH, Entry, Key, Ledger, Line
 from search.storage.ledger_table import TABLE
 from search.storage.record import CHARGED, RESULT
 from search.storage.study import Store, open_to_read
@@ -184,3 +185,12 @@ def test_two_servers_have_one_clock(
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert 0 <= store.ledger.now() - before < 60
     store.close()
+
+
+def test_without_a_limit_of_a_training_all_that_is_left_is_said_to_be_reserved_for_those_that_run() -> None:
+    line = Line("search", "here", "cpu", 1, 20.0, 40.0, 0.0)
+    said = Statement(60.0, 0.0, (line,), is_per_trial=False).sentence()
+    assert said.endswith(
+        "40.0 s reserved by trainings that run: without budget.per_trial each may take all that is left, 0.0 s left"
+    )
+    assert Statement(60.0, 0.0, (line,)).sentence().endswith("40.0 s reserved, 0.0 s left")
