@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -144,6 +145,17 @@ def test_the_files_of_an_export_stop_and_decide_as_the_network(
     np.save(export.parent / "images.npy", images[:0])
     names_of["main"]([str(export.parent / name) for name in ("images.npy", "found.npz")])
     assert np.load(export.parent / "found.npz")["logits"].shape == (0, 10)
+
+    hurt = export.parent / "hurt"
+    shutil.copytree(export, hurt)
+    (hurt / "exits-3.onnx").unlink()  # without it, images that leave there would have no answer
+    with pytest.raises(ValueError, match=r"exits-3.onnx is not in "):
+        names_of["StopsEarly"](hurt)
+    (hurt / "exits-2.onnx").write_bytes(b"noise")
+    with pytest.raises(
+        ValueError, match=r"exits-2.onnx is missing or damaged; run `genome exits --onnx` again"
+    ):
+        names_of["StopsEarly"](hurt)
 
     content = {name: (export / name).read_bytes() for name in names if name.endswith((".onnx", ".py"))}
     other = genome.EarlyExit(early.network, Patience(1))

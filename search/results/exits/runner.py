@@ -24,10 +24,10 @@ class StopsEarly:
         count = len([*folder.glob("exits-*.onnx")])
         if not count:
             raise ValueError(f"there is no exits-1.onnx in {folder}; this file belongs beside it")
-        files = [str(folder / f"exits-{k + 1}.onnx") for k in range(count)]
-        self.stages = [
-            onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files
-        ]
+        files = [folder / f"exits-{k + 1}.onnx" for k in range(count)]
+        self.stages = [loaded(file, options) for file in files]
+        if "leaves" in [one.name for one in self.stages[-1].get_outputs()]:
+            raise ValueError(f"exits-{count + 1}.onnx is not in {folder}; run `genome exits --onnx` again")
 
     def __call__(self, pixels: Any) -> tuple[Any, Any]:
         """Return logits (N, classes) and the exit of each image (N,)."""
@@ -45,6 +45,14 @@ class StopsEarly:
                 break
         order = np.concatenate([places for places, _ in logits]).argsort()
         return np.concatenate([rows for _, rows in logits])[order], np.concatenate(exits)[order]
+
+
+def loaded(file: Path, options: Any) -> Any:
+    """Return a stage. Raises ValueError for a file that is missing or damaged."""
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception:  # onnxruntime's errors have no class of their own
+        raise ValueError(f"{file} is missing or damaged; run `genome exits --onnx` again") from None
 
 
 def read(file: str) -> Any:
