@@ -60,7 +60,7 @@ def front(snapshot: Snapshot, cost: str, scale: str = "", picked: Collection[int
     winner = [p for p in drawn if p.number in best]
     series = [
         *(_points(word, groups[word], ROLES[word], SYMBOLS[word]) for word in SYMBOLS if word in groups),
-        Series("the front of the drawn values", "steps", "front", *_columns(line), symbol="diamond"),
+        Series("the front of the chart", "steps", "front", *_columns(line), symbol="diamond"),
         *(_points(name, ones, "text", RINGS[name], 15) for name, ones in rings.items() if ones),
         *([_points(f"best: trial {winner[0].number}", winner, "front", "star", 16)] if winner else []),
     ]
@@ -70,7 +70,7 @@ def front(snapshot: Snapshot, cost: str, scale: str = "", picked: Collection[int
         Scale(cost, "log" if is_log else "number"),
         score_scale(goal, [p.y for p in drawn], scale),
         series,
-        f"{len(points):,} trained networks{few}; {len(line)} on the front of the drawn values{_said_of_means(groups)}",
+        f"{len(points):,} trained networks{few}; {len(line)} on the front of the chart{_said_of_means(groups)}",
         href=links.study(snapshot.name),
     )
 

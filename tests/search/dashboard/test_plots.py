@@ -102,7 +102,7 @@ def test_accuracy_against_each_cost(tmp_path: Path) -> None:
         drawn: dict[str, list[int]] = {one["name"]: one["trials"] for one in found["series"]}
         assert sum(len(drawn[name]) for name in ("done", "pruned")) == 5
         assert drawn["best: trial 3"] == [3]
-        return drawn["the front of the drawn values"]
+        return drawn["the front of the chart"]
 
     assert front("params") == [0, 1, 3] and front("macs") == [3] and front("seconds") == [0, 1, 3]
     by_word = {one["name"]: one for one in plot(tmp_path, "against.json?cost=params")["series"]}
