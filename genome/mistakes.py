@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -22,14 +22,13 @@ def mistakes(genome: Genome, refused: GenomeError) -> list[GenomeError]:
     """
     left = _needed(genome)
     found = {str(error): error for error in (refused, *_alone(genome, left))}
-    for error in found.values():
-        left -= _behind(genome, error)
+    left -= _behind(genome, found.values())
     while left:
         try:
             resolve(_part(genome, left))
         except GenomeError as error:
             found[str(error)] = error
-            if left.isdisjoint(behind := _behind(genome, error)):
+            if left.isdisjoint(behind := _behind(genome, (error,))):
                 break  # it is of no single node
             left -= behind
         else:
@@ -78,19 +77,23 @@ def _needed(genome: Genome) -> set[str]:
     return needed or set(genome.by_name)
 
 
-def _behind(genome: Genome, error: GenomeError) -> set[str]:
-    """The node of an error, the members of its loop, and all nodes that read these, directly or through others."""
-    if error.node is None:
-        return set()
-    behind = {written_name(error.node, genome.by_name)}
-    while True:
-        more = {node.name for node in genome.nodes if not behind.isdisjoint(node.ins)}
-        more |= {
-            member for loop in genome.loops if not behind.isdisjoint(loop.order) for member in loop.order
-        }
-        if more <= behind:
-            return behind
-        behind |= more
+def _behind(genome: Genome, errors: Iterable[GenomeError]) -> set[str]:
+    """The nodes of errors, the members of their loops, and all nodes that read these, directly or through others."""
+    after: dict[str, list[str]] = {}  # by name: what is set aside with it
+    for node in genome.nodes:
+        for name in node.ins:
+            after.setdefault(name, []).append(node.name)
+    for loop in genome.loops:
+        for name in loop.order:
+            after.setdefault(name, []).extend(loop.order)
+    todo = [written_name(error.node, genome.by_name) for error in errors if error.node is not None]
+    behind: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in behind:
+            behind.add(name)
+            todo += after.get(name, ())
+    return behind
 
 
 def _part(genome: Genome, names: Collection[str]) -> Genome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -549,3 +550,12 @@ def test_a_graph_carries_the_nodes_and_a_diff_names_what_changed() -> None:
         "a": {"width": (Times(2), Times(3)), "kernel": (1, 5), "dilation": (1, 2)},
         "out": {"in": (("null",), ("p",))},
     }
+
+
+def test_a_thousand_mistakes_are_all_named_and_take_no_minutes() -> None:
+    chain = "".join(f"  n{i}: {{op: conv, in: [{f'n{i - 1}' if i else 'image'}]}}\n" for i in range(1000))
+    begun = time.process_time()
+    with pytest.raises(genome.SourceError) as told:
+        genome.loads(HEAD.partition("widths")[0] + "nodes:\n" + chain + "  out: {op: exit, in: [n999]}\n")
+    assert time.process_time() - begun < 10, "the time grew with the cube of the mistakes"
+    assert len(re.findall(r"n\d+ has no width", str(told.value))) == 1000
