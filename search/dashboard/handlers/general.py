@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from search.dashboard.handlers.errors import NO_PAGE, status_and_message
 from search.dashboard.handlers.site import Site, is_twin, take_no_query
 from search.dashboard.pages.studies import studies_page
-from search.dashboard.studies.errors import NotFound, StillReading
+from search.dashboard.studies.errors import NoStudy, NotFound, StillReading
 
 
 class GeneralHandlers:
@@ -50,4 +50,4 @@ class GeneralHandlers:
 
 def _is_awaited(request: Request, error: Exception) -> bool:
     """Whether a request asked for the page of a study that may still begin."""
-    return isinstance(error, NotFound) and set(request.path_params) == {"name"}
+    return isinstance(error, NoStudy) and set(request.path_params) == {"name"}

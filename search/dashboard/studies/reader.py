@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from search.config.checks import NAME
 from search.config.read import parse_study
 from search.dashboard.studies.background import BackgroundTask
-from search.dashboard.studies.errors import NotFound, StillReading
+from search.dashboard.studies.errors import NoStudy, StillReading
 from search.dashboard.studies.file_stamp import StorageStamp, file_identity, storage_stamp
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.study_attrs import StudyAttrs
@@ -132,7 +132,7 @@ class StudyReader:
     def _read(self) -> dict[str, Any]:
         """Read the trials that may have changed, and return the attributes of the study."""
         if self._is_stored is not None and not self._is_stored():
-            raise NotFound(f"there is no study {self.name}")
+            raise NoStudy(f"there is no study {self.name}")
         identity = file_identity(self._url)
         with sql_reader.open_tables(self._url, LOCK_SECONDS) as ask:
             study = self._find_key(ask)
@@ -151,7 +151,7 @@ class StudyReader:
         """Optuna's key of the study; a study that was deleted and started anew is read anew."""
         found = sql_reader.study_ids(ask).get(self.name)
         if found is None and self._is_shared:
-            raise NotFound(f"there is no study {self.name}")
+            raise NoStudy(f"there is no study {self.name}")
         if found is None:
             raise StudyError(f"the storage holds no study {self.name}; start it with `genome search`")
         if found != self._id:

@@ -54,6 +54,15 @@ def wait_for(web: TestClient, address: str) -> Page:
     return Page(answer.text)
 
 
+@pytest.mark.parametrize("part", ["/activity?trial=99", "/compare?trial=0&trial=99"])
+def test_only_the_page_of_a_study_that_may_still_begin_looks_again(web: TestClient, part: str) -> None:
+    wait_for(web, "/study/quick")
+    missing, unknown = web.get(f"/study/quick{part}"), web.get(f"/study/later{part}")
+    assert missing.status_code == unknown.status_code == 404
+    assert "study quick has no trial 99" in missing.text and "data-waits" not in missing.text
+    assert "there is no study later" in unknown.text and "data-waits" in unknown.text
+
+
 @pytest.mark.parametrize("address", ["/study/slow", "/study/slow/trial/0"])
 def test_a_page_says_that_its_study_is_being_read(
     web: TestClient, holder: sqlite3.Connection, address: str
