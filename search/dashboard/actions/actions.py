@@ -26,7 +26,7 @@ from search.dashboard.pages.trial import trial_of
 from search.dashboard.studies.library import Library
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.study_attrs import LONGEST_NOTE, TAG, set_note, set_star, set_tag
-from search.dashboard.studies.trial_query import Query
+from search.dashboard.studies.trial_query import Query, QueryError
 from search.dashboard.web import links
 from search.dashboard.web.forms import FormError, read_form
 from search.errors import StudyError
@@ -189,7 +189,12 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _query(text: str) -> Query:
     """The parameters of the page to which a form returns."""
-    return Query.parse(parse_qsl(text, max_num_fields=40))
+    try:
+        return Query.parse(parse_qsl(text, max_num_fields=40))
+    except QueryError:
+        raise
+    except ValueError:
+        raise FormError("back has too many parameters; it may be those of the study's page") from None
 
 
 def _space(snapshot: Snapshot) -> Space:

@@ -28,7 +28,7 @@ from search.dashboard.pages.study import PARTS, front_plot, study_page, study_pa
 from search.dashboard.plots.study_plots import PLOTS
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.snapshot import Snapshot
-from search.dashboard.studies.trial_query import MOST_PICKED, Query, merged
+from search.dashboard.studies.trial_query import MOST_PICKED, Query, QueryError, merged
 from search.dashboard.take_away.trial_table import FORM, as_csv, parse_columns, rows
 from search.dashboard.web import links
 from search.dashboard.web.guard import PICTURE_POLICY
@@ -162,7 +162,7 @@ def _set_address(
     answer: Response, request: Request, snapshot: Snapshot, part: str, parameters: list[tuple[str, str]]
 ) -> None:
     """Tell htmx the address of the page after one of its parts was asked for anew."""
-    now = parse_qsl(urlsplit(request.headers.get("hx-current-url", "")).query)
+    now = _parameters(request.headers.get("hx-current-url", ""))
     query = Query.parse(merged(part, now, parameters))
     address = query.address
     # the limit is asked for while a person types, trials are picked one by one: no step is a page to come back to
@@ -170,3 +170,10 @@ def _set_address(
     is_pick = query != before and query.picking(()) == before.picking(())
     how = "hx-replace-url" if part == "best" or is_pick else "hx-push-url"
     answer.headers[how] = f"{links.study(snapshot.name)}{'?' if address else ''}{address}"
+
+
+def _parameters(address: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(urlsplit(address).query)
+    except ValueError:
+        raise QueryError("the header hx-current-url is no address") from None

@@ -186,9 +186,12 @@ def test_picked_trials_are_tagged_together(tmp_path: Path) -> None:
         {"picked": "1", "tag": "two words", "do": "add"},
         {"picked": "1", "tag": "odd", "do": "burn"},
         {"picked": "1", "tag": "odd", "do": "add", "back": "beauty=1"},
+        {"picked": "1", "tag": "odd", "do": "add", "back": "page=1&" * 60},
     )
     assert {post(web, **fields).status_code for fields in wrong} <= {400, 404}
     assert kept(tmp_path, "tag=odd") == [3]
+    part = web.get("/study/tiny/part/table?sort=params", headers={"hx-current-url": "http://["})
+    assert (part.status_code, part.text) == (400, "the header hx-current-url is no address")
 
 
 def test_a_person_chooses_columns_filters_and_tags_over_two_pages(tab: Tab, tmp_path: Path) -> None:
