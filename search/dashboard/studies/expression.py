@@ -12,6 +12,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from search.dashboard.studies.trial_view import TrialView
 
 LONGEST = 500  # characters of an expression
+EARLIEST = "0001-01-01 00:00:00"  # what a date has where its later parts are left out
 DEEPEST = 20  # parentheses and `not` inside each other
 ORDERED: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -145,7 +147,8 @@ class _Parser:
 def _comparison(name: Token, sign: str, value: Token) -> Test:
     kind = LIST if name.text in (OP, TAG) else COLUMNS[name.text].kind
     if kind in (TEXT, LIST, ANSWER) and sign in ORDERED:
-        raise _wrong(name.at, f"{name.text} is {kind}, which has no order; use =, != or ~")
+        signs = "= or !=" if kind == ANSWER else "=, != or ~"
+        raise _wrong(name.at, f"{name.text} is {kind}, which has no order; use {signs}")
     if kind in (NUMBER, ANSWER) and sign == "~":
         raise _wrong(name.at, f"{name.text} is {kind}; ~ looks into texts")
     get = _getter(name.text)
@@ -172,7 +175,7 @@ def _value(kind: str, name: Token, value: Token) -> Any:
             says = f"{name.text} is a number, and {value.text[:40]!r} is none; write 0.95, 1e5 or 100k"
             raise _wrong(value.at, says)
         return found
-    if kind == MOMENT and not _MOMENT.fullmatch(value.text):
+    if kind == MOMENT and not _is_moment(value.text):
         says = (
             f'{name.text} is a date, and {value.text[:40]!r} is none; write 2026-11-30 or "2026-11-30 20:15"'
         )
@@ -182,6 +185,13 @@ def _value(kind: str, name: Token, value: Token) -> Any:
             raise _wrong(value.at, f"{name.text} is yes or no, not {value.text[:40]!r}")
         return value.text.lower() == "yes"
     return value.text.casefold()
+
+
+def _is_moment(text: str) -> bool:
+    """Whether a text is a date, or one with a time, that the calendar has; later parts may be left out."""
+    with suppress(ValueError):
+        return bool(_MOMENT.fullmatch(text) and datetime.fromisoformat(text + EARLIEST[len(text) :]))
+    return False
 
 
 def _holds(kind: str, sign: str, wanted: Any) -> Callable[[Any], bool]:
