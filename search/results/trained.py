@@ -58,8 +58,8 @@ def trained(ref: str, runs: Path, data_root: str | None) -> Trained:
 def images_of(one: Trained, name: str | None, root: str | None, reading: Reading) -> Data:
     """Return the images that a name tells, or those that the network was trained on.
 
-    reading: how own images are read; what it leaves open of pixels is as in the training.  Raises StudyError where
-    neither is known, trainer.DataError for images that cannot be read.
+    reading: how own images are read; what it leaves open of pixels is as in the training, and pictures become the size
+    that the network reads.  Raises StudyError where neither is known, trainer.DataError for images that cannot be read.
     """
     if name is not None:
         own = Dataset(name, root, reading).found(None)
@@ -72,9 +72,11 @@ def images_of(one: Trained, name: str | None, root: str | None, reading: Reading
 
 
 def _as_trained(one: Trained, own: Dataset) -> Reading:
-    """Return how own images are read: the answers about pixels that the training had, and above them the given ones."""
+    """Return how own images are read: as in the training and in the network's size, and above these the given answers."""
     allowed = may_say(own.name, own.reading)
-    before = {key: value for key, value in one.facts.reading.items() if key in allowed}
+    _, height, width = one.facts.input
+    before = {"size": [height, width], **one.facts.reading}
+    before = {key: value for key, value in before.items() if key in allowed}
     return Reading.parse({**before, **own.reading.given()})
 
 

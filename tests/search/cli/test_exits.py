@@ -308,10 +308,13 @@ def test_own_images_are_read_as_in_the_training_unless_it_is_said(export: Path, 
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (40, 40), number).save(place)
     np.savez(tmp_path / "arrays.npz", x=np.zeros((6, 8, 8), np.uint8), y=np.arange(6) % 2)
-    size = Reading(size=(8, 8))
-    for said, found in ((size, (True, "white")), (replace(size, draft=False), (False, "white"))):
+    for said, found in (
+        (Reading(), (True, "white", (8, 8))),  # in the size of the network
+        (Reading(draft=False), (False, "white", (8, 8))),
+        (Reading(size=(16, 16)), (True, "white", (16, 16))),
+    ):
         reading = images_of(one, str(tmp_path / "photos"), None, said).reading
-        assert (reading.draft, reading.alpha, reading.size) == (*found, (8, 8))
+        assert (reading.draft, reading.alpha, reading.size) == found
     assert images_of(one, str(tmp_path / "arrays.npz"), None, Reading()).reading == Reading()
 
 
