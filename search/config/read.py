@@ -145,6 +145,10 @@ def read_draft(
     config = _filled(written, train, source, data_root, folder, removed)
     config = replace(config, data=replace(config.data, cache=cache))
     lines += _broken_together(config)
+    if wrong.isdisjoint(("data", "space")) and (unread := _unread(config)):
+        lines += unread
+        wrong.add("data")
+        config = replace(config, data=Dataset(STAND_INS["data"]))
     space = None
     if "space" not in wrong:
         try:
@@ -173,6 +177,14 @@ def _validated(
 def _with_fixed(value: Mapping[str, Any], train: TrainSection | None) -> dict[str, Any]:
     """Return a study's values with the holes of its recipe taken out."""
     return {**value, SECTION: train.fixed} if train is not None else dict(value)
+
+
+def _unread(config: StudyConfig) -> list[str]:
+    try:
+        config.data.shape()
+    except ValueError as error:  # DataError of own images
+        return str(config.source.error(("data",), str(error))).splitlines()
+    return []
 
 
 def _broken_together(config: StudyConfig) -> list[str]:

@@ -361,6 +361,17 @@ def test_all_mistakes_are_said_at_once_in_the_order_of_the_file() -> None:
     assert lines[2] == "s.yaml:4  train has no key optimiser; did you mean optimizer?"
 
 
+def test_a_space_is_looked_at_beside_images_that_cannot_be_read(tmp_path: Path) -> None:
+    text = f"study: mine\ndata: {{path: {tmp_path}, layout: foldrs}}\n" + SPACE.replace(
+        "op: conv", "op: convv"
+    )
+    with pytest.raises(StudyError) as error:
+        checked(text)
+    images, node = str(error.value).splitlines()
+    assert images.startswith("s.yaml:2  layout is 'foldrs'; it may be ")
+    assert "op is convv (conv?)" in node
+
+
 def test_rules_between_keys_are_looked_at_beside_other_mistakes() -> None:
     text = (
         HEAD
