@@ -193,7 +193,8 @@ def test_picked_trials_are_tagged_together(tmp_path: Path) -> None:
     )
     assert {post(web, **fields).status_code for fields in wrong} <= {400, 404}
     assert kept(tmp_path, "tag=odd") == [3]
-    part = web.get("/study/tiny/part/table?sort=params", headers={"hx-current-url": "http://["})
+    headers = {"hx-request": "true", "hx-current-url": "http://["}
+    part = web.get("/study/tiny/part/table?sort=params", headers=headers)
     assert (part.status_code, part.text) == (400, "the header hx-current-url is no address")
 
 
