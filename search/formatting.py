@@ -12,7 +12,7 @@ __all__ = ["duplicates", "milliseconds", "seconds", "seconds_in_ms", "short", "s
 def seconds(value: float) -> str:
     """Return a time as 8.1 s, 3m 20s or 1h 05m."""
     if value < 100:
-        return f"{value:.1f} s"
+        return f"{round(value, 1) + 0.0:.1f} s"  # plus nothing: a purse overdrawn by a hair has 0.0 s, not -0.0 s
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
         return f"{minutes}m {rest:02d}s"

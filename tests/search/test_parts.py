@@ -148,7 +148,12 @@ def test_a_sampler_that_goes_on_does_not_repeat_itself(name: str) -> None:
 
 def test_numbers_as_people_read_them() -> None:
     assert [formatting.short(n) for n in (0, 999, 1234, 1_200_000)] == ["0", "999", "1.23k", "1.2M"]
-    assert [formatting.seconds(s) for s in (8.12, 119.6, 3900)] == ["8.1 s", "2m 00s", "1h 05m"]
+    assert [formatting.seconds(s) for s in (-0.01, 8.12, 119.6, 3900)] == [
+        "0.0 s",
+        "8.1 s",
+        "2m 00s",
+        "1h 05m",
+    ]
     assert [formatting.size(b) for b in (512, 1536, 2 * 2**30)] == ["512 B", "1.5 KiB", "2.0 GiB"]
     assert formatting.table(("trial", "n"), [["a", "10"], ["bb", "5"]]).splitlines() == [
         "trial   n",
