@@ -11,11 +11,10 @@ from search.run.active_trial import ActiveTrial, ActiveTrials, State
 from search.run.context import Context
 from search.run.peers import Peers
 from search.run.promotion import Promotion
-from search.space.members import is_used_up, members
+from search.space.members import DOUBTFUL, is_used_up, members
 from search.storage.record import Record
 
-# trials in a row without training, after which the networks of a small space are counted, and of any space is left
-DOUBTFUL, FRUITLESS = 3, 500
+FRUITLESS = 500  # trials in a row without training, after which any space is left
 
 
 @dataclass

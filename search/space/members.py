@@ -13,6 +13,7 @@ from genome.domain import Domain, DomainError, Int, OneOf
 from search.space.point import Point, digest_of
 from search.space.space import Space
 
+DOUBTFUL = 3  # trials in a row without training, after which the networks of a small space are counted
 MOST = 1_000  # members that are counted; a walk through them takes some tenths of a second
 
 

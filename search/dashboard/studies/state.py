@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from search.config.study import StudyConfig
 from search.results import target
 from search.run.budget import SMALLEST_SHARE
+from search.space.members import DOUBTFUL, is_used_up
 from search.storage.record import Record
+
+UNTRAINED = ("reused", "refused")  # outcomes of trials that train nothing
 
 
 class StudyState(NamedTuple):
@@ -29,7 +33,19 @@ def study_state(config: StudyConfig, records: Sequence[Record], is_running: bool
         return StudyState("finished", f"all {config.trials} trials were made")
     if _is_spent(config, records):
         return StudyState("finished", "the budget is spent")
+    if _is_used_up(config, records):
+        return StudyState("finished", "every network of the space has a trial")
     return StudyState("stopped", "the search was stopped before its end; `genome search` resumes it")
+
+
+def _is_used_up(config: StudyConfig, records: Sequence[Record]) -> bool:
+    """Whether the space holds no network without a trial. It is counted where the last trials trained none."""
+    last = records[-DOUBTFUL:]
+    if len(last) < DOUBTFUL or any(record.outcome not in UNTRAINED for record in last):
+        return False
+    with suppress(ValueError):  # a space that cannot be read here
+        return is_used_up(config.space, {record.digest for record in records if record.digest})
+    return False
 
 
 def _is_spent(config: StudyConfig, records: Sequence[Record]) -> bool:

@@ -17,6 +17,7 @@ from search.dashboard.studies import background as background
 from search.dashboard.studies import reader
 from search.dashboard.studies.background import BackgroundTask
 from search.dashboard.studies.library import Library
+from search.space.members import DOUBTFUL, members
 from search.storage.lock import hold
 from tests.command import PATIENCE_SECONDS
 from tests.search.dashboard.kept import Page, add, begin, client
@@ -141,6 +142,24 @@ def test_of_a_study_that_rests_a_few_numbers_are_kept(tmp_path: Path) -> None:
     best = studies.summary("tiny", study_summary)["best"]
     assert (best["number"], best["accuracy"], best["score"].value) == (number + 2, 0.875, 0.875)
     assert best["href"] == "/study/tiny/trial/2"
+
+
+def test_a_study_whose_space_is_used_up_is_finished(tmp_path: Path) -> None:
+    nodes = {
+        "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": 4},
+        "out": {"op": "exit", "in": ["stem"]},
+    }
+    store, studies = begin(tmp_path, space={"nodes": nodes}, trials=20), Library(tmp_path)
+    digests = list(members(studies.snapshot("tiny").config.space) or ())
+    assert len(digests) == 2
+    add(store, plan={"digest": digests[0]})
+    for _ in range(DOUBTFUL):
+        add(store, "reused", plan={"digest": digests[0]}, reused=0)
+    assert studies.snapshot("tiny").state.word == "stopped", "a network is left"
+    add(store, plan={"digest": digests[1]})
+    for _ in range(DOUBTFUL):
+        add(store, "reused", plan={"digest": digests[1]}, reused=4)
+    assert studies.snapshot("tiny").state == ("finished", "every network of the space has a trial")
 
 
 def test_a_study_that_is_run_again_is_read_again(tmp_path: Path) -> None:
