@@ -212,6 +212,11 @@ def test_an_open_page_lets_the_age_of_the_heartbeat_grow(
             page.clock.run_for(3_500)
             assert float(age.text_content().removesuffix(" s")) >= first + 3
             assert page.locator(".lane a").count() == 3
+            page.set_viewport_size({"width": 390, "height": 844})
+            log = page.get_by_role("region", name="Table of the log")
+            assert log.evaluate("e => e.scrollWidth <= e.clientWidth"), (
+                "what happened is not scrolled out of sight"
+            )
             page.close()
         finally:
             server.end()
