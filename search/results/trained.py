@@ -72,7 +72,7 @@ def images_of(one: Trained, name: str | None, root: str | None, reading: Reading
 
 
 def _as_trained(one: Trained, own: Dataset) -> Reading:
-    """Return how own images are read: as in the training and in the network's size, and above these the given answers."""
+    """Return how own images are read: as in the training, in the network's size, but for the given answers."""
     allowed = may_say(own.name, own.reading)
     _, height, width = one.facts.input
     before = {"size": [height, width], **one.facts.reading}
