@@ -12,10 +12,11 @@ from typing import Any
 
 from genome import text
 from genome.domain import FLAG, Float, Int, Legal, OneOf, PerAxis
+from genome.graph import IMAGE
 from genome.op import Gene, Op, Shape
 from genome.widths import ALPHA, BASE, CONSTANT, RULE
-from genome.yaml.fields import fields, mapping, near, node_name, refuse, settled, title
-from genome.yaml.source import Address, Source, shown
+from genome.yaml.fields import fields, mapping, named, near, node_name, refuse, settled, title
+from genome.yaml.source import Address, Source, SourceError, shown
 from genome.yaml.tried import Tried
 from search.space.holes import Body, Hole, Template
 from search.space.ranges import domain_of, narrowed, with_real_choices
@@ -60,7 +61,9 @@ def _space(
     widths = None
     if top.get("widths") is not None:
         widths = tried(_widths, (*at, "widths"), top["widths"])
-    places = [tried(_place, (*at, "nodes", key), key, given) for key, given in listed.items()]
+    # an input may mean a node whose own name is refused, as `(a` or `()`
+    meant = None if any(_is_refused(source, name) for name in known) else known
+    places = [tried(_place, (*at, "nodes", key), key, given, meant) for key, given in listed.items()]
     loops = [
         tried(text.loop_of, key, given, (*at, "loops", key), known) for key, given in looped.items() if listed
     ]
@@ -75,7 +78,7 @@ def _may_take_width(kind: type[Op]) -> bool:
     return kind.width in ("schedule", "stated") or kind.takes_width is not Op.takes_width
 
 
-def _place(source: Source, at: Address, key: str, value: Any) -> Place:
+def _place(source: Source, at: Address, key: str, value: Any, known: list[str] | None) -> Place:
     name, maybe = _maybe(key)
     tried = Tried(source)
     tried(text.checked_name, at, "nodes", name)
@@ -87,7 +90,8 @@ def _place(source: Source, at: Address, key: str, value: Any) -> Place:
     if body is not None and width is not None:
         tried(_check_width, (*at, "width"), name, body)
     edges = [
-        tried(_edge, (*at, "in", i), name, e) for i, e in enumerate(tried(text.items, at, name, given) or ())
+        tried(_edge, (*at, "in", i), name, e, known)
+        for i, e in enumerate(tried(text.items, at, name, given) or ())
     ]
     tried.end()
     return Place(
@@ -106,12 +110,22 @@ def _check_width(source: Source, at: Address, name: str, body: Body) -> None:
         raise source.error(at, f"{name}.width is stated; {words} takes none, drop it")
 
 
+def _is_refused(source: Source, name: str) -> bool:
+    try:
+        text.checked_name(source, (), "nodes", name)
+    except SourceError:
+        return True
+    return False
+
+
 def _maybe(key: str) -> tuple[str, bool]:
     return (key[1:-1].strip(), True) if key.startswith("(") and key.endswith(")") else (key, False)
 
 
-def _edge(source: Source, at: Address, name: str, value: Any) -> Edge:
+def _edge(source: Source, at: Address, name: str, value: Any, known: list[str] | None) -> Edge:
     other, maybe = _maybe(node_name(source, at, f"{name}.in", value))
+    if known is not None:
+        named(source, at, f"{name}.in", other, (*known, IMAGE))
     return Edge(other, Hole(f"{name}<{other}", FLAG) if maybe else None)
 
 

@@ -11,7 +11,6 @@ from genome.graph import IMAGE, GenomeError, Loop
 from genome.mistakes import written_name
 from genome.order import visits
 from genome.resolve import resolve
-from genome.yaml.fields import named
 from genome.yaml.source import Address, Source
 from genome.yaml.tried import Tried
 from search.space.space import Place, Space, through
@@ -27,7 +26,7 @@ def check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> No
         raise source.error((*at, "nodes", f"({twice})"), f"two nodes are named {twice}; names are unique")
     tried = Tried(source)
     for place in space.places:
-        tried(_check_edges, (*at, "nodes", keys[place.name], "in"), space, place)
+        tried(_check_edges, (*at, "nodes", keys[place.name], "in"), place)
     tried.end()
     sure = {IMAGE} | {p.name for p in space.places if p.exists is None}
     for place in space.places:
@@ -42,11 +41,7 @@ def check(source: Source, at: Address, space: Space, keys: dict[str, str]) -> No
     _check_graph(source, (*at, "nodes"), space, keys)
 
 
-def _check_edges(source: Source, at: Address, space: Space, place: Place) -> None:
-    tried = Tried(source)
-    for i, edge in enumerate(place.edges):
-        tried(named, (*at, i), f"{place.name}.in", edge.source, (*space.by_name, IMAGE))
-    tried.end()
+def _check_edges(source: Source, at: Address, place: Place) -> None:
     sources = [e.source for e in place.edges]
     if len(set(sources)) != len(sources):
         raise source.error(at, f"{place.name}.in names an input twice: {', '.join(sources)}")

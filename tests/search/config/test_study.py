@@ -361,6 +361,14 @@ def test_all_mistakes_are_said_at_once_in_the_order_of_the_file() -> None:
     assert lines[2] == "s.yaml:4  train has no key optimiser; did you mean optimizer?"
 
 
+def test_an_input_that_is_no_node_is_said_beside_other_mistakes_of_the_space() -> None:
+    text = HEAD + SPACE.replace("op: conv", "op: convv").replace("in: [image]", "in: [imagge]")
+    with pytest.raises(StudyError) as error:
+        checked(text)
+    assert "op is convv (conv?)" in str(error.value)
+    assert "in names imagge, which is no node (image?)" in str(error.value)
+
+
 def test_a_space_is_looked_at_beside_images_that_cannot_be_read(tmp_path: Path) -> None:
     text = f"study: mine\ndata: {{path: {tmp_path}, layout: foldrs}}\n" + SPACE.replace(
         "op: conv", "op: convv"

@@ -474,6 +474,7 @@ space:
                 "5  b.colour is no gene of conv",
                 "5  b.conv.kernel ranges over 3 or 99",
                 "5  b.conv.stride ranges over 0..9",
+                "5  b.in names zz, which is no node",
                 "6  c.width is stated",
             ],
         ),
