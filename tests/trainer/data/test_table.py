@@ -306,8 +306,15 @@ def parquet(file: Path, count: int, seed: int) -> list[bytes]:
 
 
 def test_hugging_face_s_parquet_files(tmp_path: Path) -> None:
-    for split, shard, count in (("train", 0, 10), ("train", 1, 10), ("validation", 0, 4), ("test", 0, 6)):
-        parquet(tmp_path / "data" / f"{split}-0000{shard}-of-00002.parquet", count, 100 * shard + count)
+    for split, shard, shards, count in (
+        ("train", 0, 2, 10),
+        ("train", 1, 2, 10),
+        ("validation", 0, 1, 4),
+        ("test", 0, 1, 6),
+    ):
+        parquet(
+            tmp_path / "data" / f"{split}-0000{shard}-of-0000{shards}.parquet", count, 100 * shard + count
+        )
     data = load(tmp_path)
     assert counts(data) == [20, 4, 6] and data.classes == ("cat", "dog") and data.input == (3, 7, 9)
     assert load(tmp_path, size=4).input == (3, 4, 4)
