@@ -27,6 +27,7 @@ data: digits
 workers: 1
 budget: {device_time: 3s, per_trial: 2s, memory: 2GiB}
 train: {optimizer: sgd, lr: 0.1, batch: 64, epochs: 100_000}
+references: none
 finale: none
 space:
   nodes:

@@ -289,7 +289,7 @@ def test_showing_imports_no_torch(result: Result) -> None:
 def test_one_trial_and_one_network_are_called_so(tmp_path: Path) -> None:
     add(begin(tmp_path))
     page = Page(client(tmp_path).get("/study/tiny").text).text
-    assert "Download this trial as CSV or JSON" in page and "as a table: 1 network " in page
+    assert "Download this trial as CSV or JSON" in page and "where there are any: 1 network " in page
 
 
 def test_an_export_has_its_evaluation_and_an_older_one_gets_it(

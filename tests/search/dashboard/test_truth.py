@@ -99,7 +99,10 @@ def test_the_chart_has_a_retrained_network_at_its_mean_with_its_spread(web: Test
     assert retrained["deviations"] == pytest.approx([0.0071, 0.0141, 0.0071], abs=1e-4)
     assert by_name["best: trial 1"]["trials"] == [STEADY] and by_name["done"]["trials"] == [ONCE]
     progress = web.get("/study/tiny/plot/progress.json").json()
-    assert "single" in progress["title"] and "over 2 seeds the best is trial 1" in progress["note"]
+    assert {"best single accuracy", "best mean accuracy over seeds, ± its deviation"} == {
+        one["name"] for one in progress["series"]
+    }
+    assert "over 2 seeds the best is trial 1" in progress["note"]
 
 
 def test_seconds_are_those_of_the_search_and_the_finale_is_told_apart(web: TestClient) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from multiprocessing import forkserver
@@ -329,9 +330,11 @@ def test_a_child_that_still_reads_its_images_is_not_overdue(
 ) -> None:
     monkeypatch.setattr("search.workers.pool.GRACE_SECONDS", 0.0)
     with worker_pool([Setup("digits", None, None, None, "cpu", 1)]) as hands:
-        hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=1e-3))
+        began = time.monotonic()
+        hands.give(hands.slots[0], job_of(7, HANGS, tmp_path, trial_seconds=0.1))
         while not hands.slots[0].is_ready:
             assert hands.wait(0.01) == []
+        assert time.monotonic() - began > 0.1, "reading takes longer than the limit"
 
 
 @pytest.mark.skipif(start_method() != "forkserver", reason="this system has no fork server")
