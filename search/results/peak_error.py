@@ -26,7 +26,8 @@ class PeakError(NamedTuple):
         """Return it in a line."""
         return (
             f"predicted peak memory of {formatting.some(self.trainings, 'training')}: off by {self.median:.0%} at the "
-            f"median, {self.ninetieth:.0%} at the 90th percentile"
+            f"median, {self.ninetieth:.0%} at the 90th percentile; on a CPU the growth of the process is "
+            "measured, which is coarse for small networks"
         )
 
 
