@@ -70,3 +70,8 @@ class Inside(NamedTuple):
     edges: tuple[tuple[Layer, ...], ...] = ()  # over each input; none: the inputs as they are
     merge: str = "cat"  # or sum: how several inputs become one
     after: tuple[Layer, ...] = ()  # over what was merged
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers."""
+        return (*(one for edge in self.edges for one in edge), *self.after)

@@ -55,6 +55,11 @@ class Node(NamedTuple):
         """The name before the first slash. A width schedule steps once per block."""
         return self.name.partition("/")[0]
 
+    @property
+    def is_exit(self) -> bool:
+        """Whether its output is the scores of the classes."""
+        return self.op.width == "classes"
+
 
 class Loop(NamedTuple):
     """A declared cycle."""

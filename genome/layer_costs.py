@@ -10,9 +10,9 @@ from genome.axes import Both, axes, extents
 from genome.common_genes import NONE, SAME
 from genome.cost import Layer, Shape
 
-_SAVES_OUTPUT = frozenset(
+SAVES_OUTPUT = frozenset(
     {"relu", "sigmoid"}
-)  # autograd saves the output of these and the input of the others
+)  # autograd saves the output of these, of others the input or nothing
 _SAVES_NOTHING = frozenset({"cat", "sum", "pad"})
 
 
@@ -23,10 +23,7 @@ def norm_params(norm: str, channels: int) -> int:
 
 def padded_numbers(ins: Sequence[Shape], kernel: Both, dilation: Both, padding: int | str) -> int:
     """The numbers in the copies with one more row or column that an even window needs under `same`; 0 if none."""
-    below, beside = (1 - extent % 2 for extent in extents(kernel, dilation))
-    if padding != SAME or not (below or beside):
-        return 0
-    return sum(i.channels * (i.height + below) * (i.width + beside) for i in ins)
+    return sum(made.size for i in ins if (made := bordered(i, kernel, dilation, padding)))
 
 
 def output_shape(
@@ -86,7 +83,7 @@ def chain(*layers: str) -> Chain:
     kept = [False] * (len(layers) + 1)
     for i, layer in enumerate(layers):
         if layer not in _SAVES_NOTHING and "pad" not in layers[i - 1 : i]:
-            kept[i + 1 if layer in _SAVES_OUTPUT else i] = True
+            kept[i + 1 if layer in SAVES_OUTPUT else i] = True
     inner = range(1, len(layers))
     pairs = [
         (int(not late[i]) + int(not late[i + 1]), int(late[i]) + int(late[i + 1]))

@@ -42,7 +42,7 @@ def _alone(genome: Genome, needed: Collection[str]) -> Iterator[GenomeError]:
         whole = expand(genome)
     except GenomeError:
         return
-    last = next((node for node in reversed(whole.nodes) if _is_exit(node)), None)
+    last = next((node for node in reversed(whole.nodes) if node.is_exit), None)
     wrong: set[str] = set()
     for node in whole.nodes:
         name = written_name(node.name, genome.by_name)
@@ -67,7 +67,7 @@ def written_name(node: str, listed: Collection[str]) -> str:
 
 def _needed(genome: Genome) -> set[str]:
     """The nodes that an exit needs; all of them if there is no exit."""
-    todo = [node.name for node in genome.nodes if _is_exit(node)]
+    todo = [node.name for node in genome.nodes if node.is_exit]
     needed: set[str] = set()
     while todo:
         name = todo.pop()
@@ -99,12 +99,8 @@ def _behind(genome: Genome, errors: Iterable[GenomeError]) -> set[str]:
 def _part(genome: Genome, names: Collection[str]) -> Genome:
     """A genome of some nodes, which read no others, with an exit for the image and for each that is none."""
     nodes = [node for node in genome.nodes if node.name in names]
-    read = [IMAGE, *(node.name for node in nodes if not _is_exit(node))]
+    read = [IMAGE, *(node.name for node in nodes if not node.is_exit)]
     leave = cast(Any, lookup("exit"))()
     exits = [Node(f"exit of {name}", leave, (name,)) for name in read]
     loops = tuple([loop.within(names) for loop in genome.loops if not set(names).isdisjoint(loop.order)])
     return replace(genome, nodes=(*nodes, *exits), loops=loops)
-
-
-def _is_exit(node: Node) -> bool:
-    return node.op.width == "classes"

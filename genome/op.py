@@ -97,7 +97,7 @@ class Op:
         raise NotImplementedError
 
     def inside(self, ins: Sequence[Shape], out: Shape) -> Inside | None:
-        """The layers that the module runs, for the peak of the memory; None where `cost` is all that is said."""
+        """The layers that the module runs, for its peak memory; None for a node type that states its `cost` alone."""
         return None
 
     def build(self, ins: Sequence[Shape | None], out: Shape) -> nn.Module:

@@ -49,7 +49,7 @@ def _is_sorted(nodes: Iterable[Node]) -> bool:
 
 def _live(genome: Genome) -> tuple[Node, ...]:
     """The nodes that an exit needs, in written order."""
-    exits = [n for n in genome.nodes if n.op.width == "classes"]
+    exits = [n for n in genome.nodes if n.is_exit]
     if not exits:
         raise GenomeError("the genome has no exit; add a node with op: exit")
     known = genome.by_name
@@ -75,7 +75,7 @@ def check_ins(node: Node, known: dict[str, Node]) -> None:
     if len(ins) > 1 and len(set(ins)) != len(ins):
         raise GenomeError(f"{node.name}.in names an input twice: {', '.join(ins)}", node.name)
     for source in ins:
-        if source != IMAGE and known[source].op.width == "classes":
+        if source != IMAGE and known[source].is_exit:
             raise GenomeError(
                 f"{node.name}.in names {source}, which is an exit; no node may read an exit", node.name
             )

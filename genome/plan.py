@@ -144,7 +144,7 @@ def _shrunk_fields(field: dict[int, tuple[int, int]], step: Step) -> list[tuple[
         return [field[source] for source in step.sources if source is not None]
     pairs = zip(step.sources, step.ins, strict=True)
     reads = [(field[s], shape.height) for s, shape in pairs if s is not None and shape is not None]
-    if step.node.op.width == "classes":
+    if step.node.is_exit:
         return [at for at, _ in reads]
     least = min(height for _, height in reads)
     ratios = [(at, -(-height // least)) for at, height in reads]

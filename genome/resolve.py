@@ -41,7 +41,7 @@ def resolve(genome: Genome) -> Plan:
         shapes[name] = info.out
     if any(node.op.zeros == "always" for node in whole.nodes):
         steps = without_zeros(steps, floors.loop_of)
-    exits = [i for i, s in enumerate(steps) if s.node.op.width == "classes"]
+    exits = [i for i, s in enumerate(steps) if s.node.is_exit]
     if len(exits) > 1:  # the order of evaluation may differ from the written order
         written = {node.name: i for i, node in enumerate(whole.nodes)}
         exits.sort(key=lambda i: written[steps[i].node.name])

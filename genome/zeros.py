@@ -54,7 +54,7 @@ def _sums(op: Op) -> bool:
 
 def _needed(steps: list[Step], looped: Collection[str]) -> list[Step]:
     """The steps that an exit or a loop needs, with their sources renumbered."""
-    needed = {i for i, s in enumerate(steps) if s.node.op.width == "classes" or s.node.name in looped}
+    needed = {i for i, s in enumerate(steps) if s.node.is_exit or s.node.name in looped}
     for i in range(len(steps) - 1, -1, -1):
         if i in needed:
             needed.update(s for s in steps[i].sources if s is not None and s != SOURCE)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from genome.cost import Layer
-from genome.layer_costs import in_place
+from genome.layer_costs import SAVES_OUTPUT, in_place
 from genome.memory.kernels import Kernels
 from genome.memory.tape import Map, Tape
 
 SAVES_INPUT = frozenset(
     {"conv", "linear", "norm", "own", "shrink", "max", "relu6", "leaky-relu", "silu", "gelu"}
 )
-SAVES_OUTPUT = frozenset({"relu", "sigmoid"})
 INDEX = 2  # an int64 index counts as two float32 numbers
 
 

@@ -12,10 +12,11 @@ def matrices(plan: Plan) -> list[tuple[int, int]]:
         if step.turn:
             continue
         inside = step.node.op.inside(step.info.seen, step.info.out)
-        layers = () if inside is None else (*[one for edge in inside.edges for one in edge], *inside.after)
-        sized = [(one.after.channels, one.weights) for one in layers if one.kind not in ("norm", "copy")]
         if inside is None:
             sized = [(step.info.out.channels, step.info.cost.weights)]
+        else:
+            learned = [one for one in inside.layers if one.kind not in ("norm", "copy")]
+            sized = [(one.after.channels, one.weights) for one in learned]
         found += [(rows, numbers // rows) for rows, numbers in sized if numbers >= rows]
     return found
 

@@ -149,7 +149,7 @@ def _box(node: Node, total: Total, frame: str | None, sign: str = "", with_defau
     if total.out is None:
         lines = _lines(name, node.op, "no exit needs this")
         return Box("unused", node.op.word, lines, (line, "unused"), node.name)
-    kind: Kind = "motif" if node.op.motif else "exit" if node.op.width == "classes" else "node"
+    kind: Kind = "motif" if node.op.motif else "exit" if node.is_exit else "node"
     size = f"{total.out.channels} classes" if kind == "exit" else str(total.out)
     has = [f"{short(n)} {what}" for n, what in ((total.params, "params"), (total.macs, "MACs")) if n]
     tip = (line, f"output {total.out}", *_counts(total))

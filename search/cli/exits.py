@@ -7,18 +7,13 @@ from typing import Annotated
 
 import typer
 
-from search.cli.options import RUNS, AsJson, DataRoot, Read, Runs, Size
+from search.cli.options import RUNS, AsJson, DataRoot, ItsData, Network, Read, Runs, Size
 from search.cli.output import print_json
 
 
 def exits(
-    ref: Annotated[str, typer.Argument(metavar="REF", help="The folder of an export, or STUDY#TRIAL.")],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Name of a data set, a folder or an .npz file (default: the network's)."
-        ),
-    ] = None,
+    ref: Network,
+    data: ItsData = None,
     drop: Annotated[
         str | None,
         typer.Option(metavar="POINTS%", help="At most so far below the last exit alone.  [default: 0.5%]"),

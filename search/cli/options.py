@@ -31,6 +31,15 @@ Read = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsPlain = Annotated[bool, typer.Option("--plain", help="Print plain lines, even on a terminal.")]
+Network = Annotated[str, typer.Argument(metavar="REF", help="The folder of an export, or STUDY#TRIAL.")]
+ItsData = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME",
+        help="Name of a data set, a folder or an .npz file (default: the network's).",
+    ),
+]
 Ref = Annotated[str, typer.Argument(metavar="REF", help="A YAML file, zoo:NAME, or STUDY#TRIAL.")]
 Grace = Annotated[
     str | None,

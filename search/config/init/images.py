@@ -74,7 +74,7 @@ def look(place: str, reading: Reading = PLAIN, root: str | None = None) -> Image
 
 
 def _drafted(place: str, reading: Reading) -> Reading:
-    """Return the reading of a new study: JPEG files are decoded at a fraction of their size, unless that is said."""
+    """Return the reading of a new study: with `draft: true`, unless the given reading has a `draft` of its own."""
     from trainer.data.layouts.registry import may_say
 
     if place in SHAPES or reading.size is None or reading.draft is not None:

@@ -7,10 +7,9 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from search.dashboard.gene_analysis.effects import Z
 from search.dashboard.studies.snapshot import WHOLE, Snapshot
 from search.dashboard.studies.trial_view import TrialView
-
-Z = 1.96  # of a 95 % interval
 
 
 class MoveResult(NamedTuple):

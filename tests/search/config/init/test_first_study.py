@@ -241,7 +241,9 @@ def test_a_new_study_of_large_jpeg_files_decodes_them_at_a_fraction(tmp_path: Pa
             small.resize((64, 64)).save(tmp_path / name / f"{i}.{suffix}")
     assert look(str(tmp_path), Reading(size=(16, 16))).reading == Reading(size=(16, 16), draft=True)
     for plain in (Reading(size=(17, 17)), Reading(size=(16, 16), draft=False), Reading()):
-        assert look(str(tmp_path), plain).reading == plain, "nothing is changed by it, or it is said"
+        assert look(str(tmp_path), plain).reading == plain, (
+            "a draft changes nothing, or the reading states one"
+        )
     found = first_study(Wishes(), look(str(tmp_path), Reading(size=(16, 16))), LAPTOP)
     text = study_text(found, tmp_path, is_full=False)
     assert "size: 16, draft: true, mirror: false" in text and "# With draft: true JPEG files" in text
