@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 MAIN = "from search.cli.app import main; main()"
 
 PATIENCE_SECONDS = 120.0  # for work of a second or two: only a process that hangs is a failure
+FRAMES = 6  # of each thread of a command that hangs are shown
 
 Command: TypeAlias = subprocess.Popen[str]
 T = TypeVar("T")
@@ -74,12 +75,26 @@ def until(found: Callable[[], T], *running: Command) -> T:
 
 def _last_words(command: Command) -> str:
     """Kill a command with all its processes, and return what it had said and, where it was forked, where each stood."""
+    states = []
     if isinstance(command, Forked):
         for one in members(command.pid):
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            user, system = fields[11:13]
+            states.append(f"process {one}: state {fields[0]}, {user} and {system} ticks, {fields[17]} threads")
             os.kill(one, STACK)
             time.sleep(0.5)
     os.killpg(command.pid, signal.SIGKILL)
-    return "\n".join(text for text in command.communicate() if text)
+    said = "\n".join(text for text in command.communicate() if text)
+    return "\n".join([*states, *_shortened(said.splitlines())])
+
+
+def _shortened(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of a text, and of each stack in it the innermost frames."""
+    frames = 0
+    for line in lines:
+        frames = frames + 1 if line.startswith("  File ") else 0
+        if frames <= FRAMES:
+            yield line
 
 
 def frozen(command: Command, found: Callable[[], T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -124,7 +125,8 @@ def _others(study: str, data_root: str | None, runs: Path) -> dict[str, Named]:
 def stored_genomes(name: str, runs: Path, url: str | None) -> dict[str, str]:
     """Return the stored start genomes of a study, texts by REF; none where the study does not exist yet."""
     try:
-        return dict(open_to_read(name, runs, url).study.user_attrs.get(START, {}))
+        with closing(open_to_read(name, runs, url)) as store:
+            return dict(store.study.user_attrs.get(START, {}))
     except StudyError:
         return {}
 

@@ -89,7 +89,7 @@ def check_removed(config: StudyConfig, runs: Path) -> None:
     if not config.removed:
         return
     try:
-        open_to_read(config.name, runs, config.storage)
+        open_to_read(config.name, runs, config.storage).close()
     except StudyError:
         raise StudyError("\n".join(config.removed)) from None
     report_removed(config)

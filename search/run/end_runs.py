@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from search.errors import StudyError
@@ -17,8 +18,9 @@ def end_runs(study: str, runs: Path, data_root: str | None = None) -> str:
     Raises StudyError where the study does not run, or cannot be written.
     """
     name, url = place_of(study, data_root)
-    if not is_running(open_to_read(name, runs, url)):
-        raise StudyError(f"study {name} is not running; there is nothing to stop")
+    with closing(open_to_read(name, runs, url)) as store:
+        if not is_running(store):
+            raise StudyError(f"study {name} is not running; there is nothing to stop")
     with open_to_write(name, runs, url) as store:
         ask_to_stop(store)
     return name

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from search.errors import StudyError
-from search.storage.connect import first_line
+from search.storage.connect import FIXED, first_line, is_fixed
 
 MEND = "its database was changed or is damaged; put a copy of it back"
 # of values that are not what this project stores
@@ -38,10 +38,12 @@ def check_whole(file: Path, study: str) -> None:
     """Raise StudyError where the structure of an SQLite file is damaged; one that cannot be opened is passed over."""
     found = "ok"
     try:
-        if _is_cut(file):
-            found = "the file ends in the middle of a page"
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            found = found if found != "ok" else connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        query = FIXED if is_fixed(file) else "mode=ro"
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{query}", uri=True)) as connection:
+            if _is_cut(file, connection):
+                found = "the file ends in the middle of a page"
+            else:
+                found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except OSError:
         return
     except sqlite3.Error as error:
@@ -53,13 +55,14 @@ def check_whole(file: Path, study: str) -> None:
         raise StudyError(f"what is stored of study {study} cannot be read ({reason}): {MEND}")
 
 
-def _is_cut(file: Path) -> bool:
-    """Whether a file that no process writes ends within a page, which SQLite notices only where it reads that page."""
+def _is_cut(file: Path, connection: sqlite3.Connection) -> bool:
+    """Whether a file that no process writes ends within a page, which SQLite notices only where it reads that page.
+
+    SQLite alone opens the file. Its locks are those of POSIX, which a process loses when it closes the file anywhere:
+    a reader then takes itself for the last one and removes the write-ahead log of a run that goes on.
+    """
     log = file.with_name(file.name + "-wal")
     if log.exists() and log.stat().st_size:
         return False
-    with file.open("rb") as stream:
-        header = stream.read(18)
-    page = int.from_bytes(header[16:18], "big")
-    page = 65_536 if page == 1 else page
-    return page > 0 and file.stat().st_size % page > 0
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    return file.stat().st_size % int(page) > 0

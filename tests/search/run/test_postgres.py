@@ -144,7 +144,9 @@ def test_what_one_that_is_killed_had_in_hand_another_takes_up(
     assert second.returncode == -signal.SIGKILL, said
     owned = f"{socket.gethostname()}:{second.pid}:"
     trials = open_to_read("tiny", tmp_path, url).study.trials
-    (number,) = [trial.number for trial in trials if trial.user_attrs.get("owner", "").startswith(owned)]
+    theirs = [trial for trial in trials if trial.user_attrs.get("owner", "").startswith(owned)]
+    # on a busy machine it had ended others before, too short to be charged by the clock
+    (number,) = [trial.number for trial in theirs if trial.state.name == "RUNNING"]
     go.touch()
     said, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert first.returncode == 0 and "all 4 trials were made" in said, said
