@@ -80,7 +80,9 @@ def _last_words(command: Command) -> str:
         for one in members(command.pid):
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
             user, system = fields[11:13]
-            states.append(f"process {one}: state {fields[0]}, {user} and {system} ticks, {fields[17]} threads")
+            states.append(
+                f"process {one}: state {fields[0]}, {user} and {system} ticks, {fields[17]} threads"
+            )
             os.kill(one, STACK)
             time.sleep(0.5)
     os.killpg(command.pid, signal.SIGKILL)
