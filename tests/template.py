@@ -33,7 +33,7 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 CODE = "import sys; from tests.template import serve; serve(int(sys.argv.pop()))"
-SET_CHILD_SUBREAPER = 36  # of prctl(2)
+SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 STACK = signal.SIGUSR2  # lets a command, its fork server and its workers write where each thread stands
 MOST_BYTES = 1 << 18
 # what is for the fork server alone, and what starts threads, which a fork does not have
@@ -79,8 +79,7 @@ class Forked(subprocess.Popen[str]):
 def _template() -> socket.socket:
     """Start the template of this process. It ends when this process does."""
     # the template's grandchildren become children of this process, which waits for them
-    if ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
+    _prctl(SET_CHILD_SUBREAPER, 1)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -94,6 +93,12 @@ def _template() -> socket.socket:
         )
     atexit.register(_end, process, ours)
     return ours
+
+
+def _prctl(option: int, value: int) -> None:
+    """Set an attribute of this process. Raises OSError where the system refuses it."""
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _end(process: subprocess.Popen[bytes], ours: socket.socket) -> None:
@@ -141,6 +146,7 @@ def _import_all() -> None:
 def _begun(theirs: socket.socket, asked: bytes, fds: Sequence[int]) -> str:
     """Turn this process into the command that is asked for, and return its code."""
     os.setsid()
+    _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)  # an endless search would outlive tests that are killed
     theirs.send(str(os.getpid()).encode())
     theirs.close()
     for number, end in zip((1, 2), fds, strict=True):
