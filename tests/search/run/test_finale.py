@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -33,7 +34,7 @@ from search.storage.seed_results import SeedResult
 from search.storage.study import TEXT_ATTR, Store, open_to_read
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
-from search.study import Result
+from search.study import Result, Study
 from search.workers.local import Local, LocalWorker
 from search.workers.messages import Event, Job, Rung, Setup, Verdict
 from search.workers.pool import Slot, WorkerPool
@@ -80,6 +81,21 @@ def test_what_a_training_will_take_goes_by_the_trial() -> None:
 
 
 # --- whole studies
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The result of the small study; tests do not change it."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(study_of(**SMALL), sort_keys=False))
+    return Study.load(folder / "tiny.yaml", folder / "runs").run(Silent())
+
+
+@pytest.fixture
+def ended(whole: Result, tmp_path: Path) -> Result:
+    """The result of the small study, of which `run` and tmp_path/runs go on with a copy."""
+    shutil.copytree(whole.folder.parent, tmp_path / "runs")
+    return whole
 
 
 def report_of(result: Result, number: int, seed: int) -> dict[str, Any]:
@@ -380,9 +396,10 @@ def of_an_earlier_version(runs: Path) -> Store:
     return open_to_read("tiny", runs)
 
 
-def test_a_seed_that_an_earlier_version_lost_to_sigterm_is_trained_again(run: Run, tmp_path: Path) -> None:
-    result = run(**SMALL)
-    at, one = next(iter(trained(result).items()))
+def test_a_seed_that_an_earlier_version_lost_to_sigterm_is_trained_again(
+    run: Run, ended: Result, tmp_path: Path
+) -> None:
+    at, one = next(iter(trained(ended).items()))
     store = of_an_earlier_version(tmp_path / "runs")
     store.store_seed(
         *at, SeedResult("failed", one.epochs, 0.5, kind="killed", reason="killed by signal 15, SIGTERM")
@@ -475,9 +492,8 @@ def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
     }, "as if it had never been killed"
 
 
-def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, tmp_path: Path) -> None:
-    result = run(**SMALL)
-    at, one = next(iter(trained(result).items()))
+def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, ended: Result, tmp_path: Path) -> None:
+    at, one = next(iter(trained(ended).items()))
     store = of_an_earlier_version(tmp_path / "runs")
     store.store_seed(
         *at, SeedResult("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7)
@@ -514,14 +530,13 @@ def test_a_finale_after_so_many_trials_goes_no_further(run: Run) -> None:
     assert len(trained(result)) == 4
 
 
-def test_more_epochs_hold_another_finale(run: Run) -> None:
-    first = run(**SMALL)
+def test_more_epochs_hold_another_finale(run: Run, ended: Result) -> None:
     grown = run(**{**SMALL, "train": {"epochs": 2, "batch": 256}})
-    assert set(trained(grown)) == set(trained(first))
+    assert set(trained(grown)) == set(trained(ended))
     assert {one.epochs for one in trained(grown).values()} == {2}
     spent(grown)
     for at, one in trained(grown).items():
-        assert one.earlier_seconds == trained(first)[at].seconds, "what the first one cost stays charged"
+        assert one.earlier_seconds == trained(ended)[at].seconds, "what the first one cost stays charged"
 
 
 def test_a_study_begun_without_a_word_of_it_goes_on(run: Run, tmp_path: Path) -> None:
@@ -538,11 +553,10 @@ def test_a_study_begun_without_a_word_of_it_goes_on(run: Run, tmp_path: Path) ->
 # --- several coordinators on one storage
 
 
-def test_a_training_is_claimed_by_one(run: Run, tmp_path: Path) -> None:
-    result = run(**{**SMALL, "finale": "none"})
-    open_store = open_to_read("tiny", tmp_path / "runs")
-    store = Store(open_store.name, open_store.folder, open_store.study, shared=True)
-    task = Task(result.records[0], 1, None)
+def test_a_training_is_claimed_by_one(tmp_path: Path) -> None:
+    store = replace(begin(tmp_path, **SMALL), shared=True)
+    add(store, text=text_of(), epochs=1, planned_epochs=1)
+    task = Task(store.records()[0], 1, None)
     host = os.uname().nodename
     assert claimed(store, task, 1) == task
     store.store_seed(0, 1, SeedResult("running", 1, seconds=3.0, owner=f"{host}:1", seen_at=time.time()))
