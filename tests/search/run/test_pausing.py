@@ -208,7 +208,7 @@ Study.load(sys.argv[1], sys.argv[2]).run(Killed())
 
 def killed_when_paused(path: Path, runs: Path) -> list[Record]:
     """Run a study whose coordinator is killed when trials have paused four times; return the stored trials."""
-    with commands(False) as start:
+    with commands() as start:
         command = start(path, runs, code=KILLED)
         command.communicate(timeout=PATIENCE_SECONDS)
     assert command.returncode == -signal.SIGKILL

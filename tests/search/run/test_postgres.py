@@ -69,7 +69,7 @@ Started = Callable[..., Command]
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
     """A function that starts `genome search` as on a separate machine: with a study file and a folder of runs."""
-    with commands(False) as launch:
+    with commands() as launch:
 
         def start(machine: str, url: str, code: str = MAIN, **changes: Any) -> Command:
             folder = tmp_path / machine
