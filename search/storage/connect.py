@@ -32,8 +32,8 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
     import optuna
 
     file, place = sqlite_file(url), url
-    if file is not None and not makes_tables and is_fixed(file):
-        place = _uri_url(file, FIXED)
+    if file is not None and not makes_tables:
+        place = _uri_url(file, reading_query(file))
     # with the cache that optuna.create_study puts around a URL, which reads finished trials once
     return optuna.storages.get_storage(_open(place, url, LOCK_SECONDS, makes_tables))
 
@@ -111,7 +111,7 @@ def reading(url: str, done: str = "read") -> Iterator[None]:
         yield
     except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        reason = first_line(cause if isinstance(cause, Exception) else error)
+        reason = reason_of(url, cause if isinstance(cause, Exception) else error)
         if "no such table" in reason:
             reason = "it is empty, or no study was begun in it"
         raise StudyError(f"the study's storage {without_password(url)} cannot be {done} ({reason})") from None
@@ -171,9 +171,28 @@ def _uri_url(file: Path, query: str) -> str:
     return f"sqlite:///{quote(file.absolute().as_uri())}?{query}&uri=true"
 
 
+def reading_query(file: Path) -> str:
+    """Return the query with which SQLite opens a file to read it. It writes nothing and removes no log of a run."""
+    return FIXED if is_fixed(file) else "mode=ro"
+
+
 def is_fixed(file: Path) -> bool:
-    """Whether SQLite must take a file not to change, since it cannot make a write-ahead log beside it to read it."""
-    return not (file.with_name(file.name + "-wal").exists() or os.access(file.parent, os.W_OK))
+    """Whether SQLite must take a file not to change: this process may not write it, and there is no log to read.
+
+    In a folder of several users, a log that a reader makes would belong to the reader, and shut the owner out.
+    """
+    file = file.resolve()
+    if os.access(file.parent, os.W_OK) and os.access(file, os.W_OK):
+        return False
+    log = log_of(file)
+    has_log = log.exists() and (log.stat().st_size > 0 or file.with_name(file.name + "-shm").exists())
+    return not has_log
+
+
+def log_of(file: Path) -> Path:
+    """Return the write-ahead log of an SQLite file: beside the file itself where `file` is a link."""
+    file = file.resolve()
+    return file.with_name(file.name + "-wal")
 
 
 def without_password(url: str) -> str:
@@ -187,3 +206,14 @@ def without_password(url: str) -> str:
 def first_line(error: Exception) -> str:
     """Return the first line of the message of a database error."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+def reason_of(url: str, error: Exception) -> str:
+    """Return the first line of the message of a database error, and what helps where SQLite does not say why."""
+    reason, file = first_line(error), sqlite_file(url)
+    if file is None or "unable to open database file" not in reason or not log_of(file).exists():
+        return reason
+    return (
+        f"{reason}: its write-ahead log {log_of(file).name} can be read only in a folder that this user may write; "
+        "copy the folder of the study to such a place"
+    )

@@ -8,9 +8,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from search.errors import StudyError
-from search.storage.connect import FIXED, first_line, is_fixed
+from search.storage.connect import first_line, log_of, reading_query
 
-MEND = "its database was changed or is damaged; put a copy of it back"
+MEND = (
+    "its database was changed or is damaged; put a copy of it back, with the -wal file of that copy or none"
+)
 # of values that are not what this project stores
 ERRORS = (TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError)
 UNREADABLE = ("malformed", "Could not decode", "not a database")  # in messages of SQLite
@@ -38,8 +40,9 @@ def check_whole(file: Path, study: str) -> None:
     """Raise StudyError where the structure of an SQLite file is damaged; one that cannot be opened is passed over."""
     found = "ok"
     try:
-        query = FIXED if is_fixed(file) else "mode=ro"
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?{query}", uri=True)) as connection:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?{reading_query(file)}", uri=True)
+        ) as connection:
             if _is_cut(file, connection):
                 found = "the file ends in the middle of a page"
             else:
@@ -61,7 +64,7 @@ def _is_cut(file: Path, connection: sqlite3.Connection) -> bool:
     SQLite alone opens the file. Its locks are those of POSIX, which a process loses when it closes the file anywhere:
     a reader then takes itself for the last one and removes the write-ahead log of a run that goes on.
     """
-    log = file.with_name(file.name + "-wal")
+    log = log_of(file)
     if log.exists() and log.stat().st_size:
         return False
     (page,) = connection.execute("PRAGMA page_size").fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -20,6 +21,7 @@ from trainer.system import file_lock
 RETRY_SECONDS = 0.05  # until a lock that readers share is tried again
 PATIENCE_SECONDS = 10.0  # that readers, one of which may be suspended, are waited for
 LOOK_SECONDS = 0.5  # that a look at the lock takes at most, where it cannot be told from a holder
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}", re.ASCII)  # the same in file systems that ignore case
 LONGEST = 300  # bytes of the description of a holder
 
@@ -29,10 +31,12 @@ def hold(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file at `path` for `what` while the block runs.
 
     The kernel releases the lock when the process ends, however it ends, so that a killed holder leaves nothing to
-    clean up; the text in the file serves only the error message. Raises StudyError where another process has the lock.
+    clean up; the text in the file serves only the error message. Raises StudyError where another process has the lock,
+    and where the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    with writable(what, path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
         if not _lock_exclusively(file):
             holder = os.read(file, LONGEST).decode("utf-8", "replace").strip() or "another process"
@@ -49,8 +53,26 @@ def hold(path: Path, what: str) -> Iterator[None]:
         os.close(file)
 
 
+@contextmanager
+def writable(what: str, folder: Path) -> Iterator[None]:
+    """Raise StudyError, one sentence, where the block may not write to a folder that `what` needs."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FORBIDDEN:
+            raise
+        raise StudyError(
+            f"{what} cannot run in {folder}, which this user may only read ({error.strerror}: {error.filename}); "
+            "copy the folder to a place where you may write, or name another one"
+        ) from None
+
+
 def lock_of(file: Path, study: str) -> Path:
-    """Return the lock file of a study in an SQLite file: each study of a file has its own, whatever its name."""
+    """Return the lock file of a study in an SQLite file: each study of a file has its own, whatever its name.
+
+    It is the same by whatever link the file is named.
+    """
+    file = file.resolve()
     is_own = (file.parent.name, file.name) == (study, "study.db")  # in the folder of the study
     return file.with_name(f"{file.name}.lock" if is_own else f"{file.name}.{_word(study)}.lock")
 
@@ -62,6 +84,7 @@ def _word(study: str) -> str:
 
 def is_in_use(file: Path) -> bool:
     """Whether a living process holds the lock of any study in an SQLite file."""
+    file = file.resolve()
     return any(is_held(path) for path in file.parent.glob(f"{escape(file.name)}*.lock"))
 
 

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.errors import StudyError
-from search.storage.connect import FIXED, connecting, first_line, is_fixed, sqlite_file, without_password
+from search.storage.connect import connecting, reading_query, reason_of, sqlite_file, without_password
 from search.storage.ledger import Entry, Sums, read_entries, read_sums
 from search.storage.ledger_table import TABLE
 
@@ -70,7 +70,7 @@ def open_tables(url: str, lock_seconds: float) -> Iterator[Query]:
     if file is None:
         opened = _server(url)
     elif file.is_file():
-        opened = _file(f"{file.absolute().as_uri()}?{FIXED if is_fixed(file) else 'mode=ro'}", lock_seconds)
+        opened = _file(f"{file.absolute().as_uri()}?{reading_query(file)}", lock_seconds)
     else:
         raise StudyError(f"there is no storage {without_password(url)}")
     with _as_sentences(url), opened as ask:
@@ -247,7 +247,7 @@ def _is_of_the_storage(error: Exception) -> bool:
 
 
 def _unreadable(url: str, error: Exception) -> StudyError:
-    reason = first_line(error)
+    reason = reason_of(url, error)
     if "alembic_version" in reason:  # the first table that is read does not exist
         reason = "it is empty, or no study was begun in it"
     return StudyError(f"the study's storage {without_password(url)} cannot be read ({reason})")

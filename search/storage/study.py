@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +26,7 @@ from search.storage.connect import (
 )
 from search.storage.damage import check_whole, damage_of
 from search.storage.ledger import Ledger
-from search.storage.lock import hold, holder, lock_of
+from search.storage.lock import hold, holder, lock_of, writable
 from search.storage.place import Place
 from search.storage.record import Record, record
 from search.storage.seed_results import SeedResult, SeedResults, read_seed_results, seed_key
@@ -117,15 +119,20 @@ def claim(name: str, runs: Path, url: str | None) -> Iterator[Claim]:
 
     Other studies in the same file have other locks, and run beside it.
 
-    A study on a database server has no lock and any number of coordinators. Raises StudyError where the lock is held.
+    A study on a database server has no lock and any number of coordinators. Raises StudyError where the lock is held,
+    and where the study cannot be written.
     """
     folder = runs / name
-    folder.mkdir(parents=True, exist_ok=True)
+    with writable(f"study {name}", folder):
+        folder.mkdir(parents=True, exist_ok=True)
     file = sqlite_file(url) if url else folder / "study.db"
     if file is None:
         yield Claim(name, folder, str(url), shared=True)
         return
     with hold(lock_of(file, name), f"study {name}"):
+        with writable(f"study {name}", file.parent):
+            if file.is_file() and not os.access(file, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
         yield Claim(name, folder, sqlite_url(file), shared=False)
 
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from search.storage.connect import sqlite_file
+from search.storage.connect import log_of, sqlite_file
 from search.storage.lock import is_in_use
 
 SETTLED_SECONDS = 2.0  # a file whose last write is older gets another time stamp by its next write
@@ -32,7 +32,7 @@ def storage_stamp(url: str) -> StorageStamp | None:
     file = sqlite_file(url)
     if file is None or is_in_use(file):
         return None
-    stamps = tuple(_stamp(one) for one in (file, file.with_name(file.name + "-wal")))
+    stamps = tuple(_stamp(one) for one in (file, log_of(file)))
     newest = max((stamp.changed for stamp in stamps if stamp is not None), default=0) / 1e9
     return stamps if time.time() - newest > SETTLED_SECONDS else None
 

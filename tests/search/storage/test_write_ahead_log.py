@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from search.errors import StudyError
 from search.proposals.warm_start import stored_genomes
 from search.run.ownership import is_running
+from search.storage.connect import log_of as log_of_file
 from search.storage.connect import sqlite_url
 from search.storage.damage import check_whole
 from search.storage.sql_reader import open_tables, study_ids
 from search.storage.study import Store, claim, open_to_read, open_to_run, open_to_write
+from tests.command import ROOT
 from tests.search.dashboard.kept import add, begin
 
 # another process, which reads the study once and closes it
@@ -112,3 +115,40 @@ def test_the_last_one_to_close_a_study_removes_its_log(runs: Path) -> None:
     assert not log_of(runs).exists()
     with closing(sqlite3.connect(runs / "tiny" / "study.db")) as connection:
         assert connection.execute("SELECT count(*) FROM trials").fetchone() == (2,)
+
+
+# a reader as `genome best` is one
+OUR_READER = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from search.storage.study import open_to_read
+with closing(open_to_read("tiny", Path(sys.argv[1]))) as store:
+    print(len(store.records()))
+"""
+
+
+def test_a_reader_of_this_project_removes_no_log_even_of_a_run_that_lost_its_locks(runs: Path) -> None:
+    """A script that searches may open the file, too, for a copy of it."""
+    with closing(resumed(runs)) as store:
+        add(store, origin={"by": "random"})
+        (runs / "tiny" / "study.db").read_bytes()  # closing the file drops all locks of this process
+        words = [sys.executable, "-c", OUR_READER, runs]
+        said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert said == "2\n" and log_of(runs).exists()
+        add(store, origin={"by": "random"})
+    assert trials_seen(runs) == 3
+
+
+def test_a_study_named_by_links_is_one_study(runs: Path, tmp_path: Path) -> None:
+    """The log and the lock stand beside the file itself."""
+    other = tmp_path / "other"
+    (other / "tiny").mkdir(parents=True)
+    (other / "tiny" / "study.db").symlink_to(runs / "tiny" / "study.db")
+    with closing(resumed(runs)) as store:
+        add(store, origin={"by": "random"})
+        link = other / "tiny" / "study.db"
+        assert log_of_file(link) == log_of(runs)
+        is_one = pytest.raises(StudyError, match="is being run by process")
+        with claim("tiny", runs, None), is_one, claim("tiny", other, None):
+            pass
