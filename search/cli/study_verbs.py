@@ -79,11 +79,12 @@ def best(
     opened = open_study(study, runs, data_root)
     records = opened.store.records()
     listed = records if every else front(records, opened.config.objectives)
-    budget = statement(opened.config, records, opened.store.ledger.sums())
+    goes_on = is_running(opened.store)
+    budget = statement(opened.config, records, opened.store.ledger.sums(), goes_on)
     memory = peak_error(opened.store, records)
     if as_json:
         trials, told = [record.to_json() for record in listed], memory and memory._asdict()
-        plain = {"budget": budget.to_json(), "is_running": is_running(opened.store), "peak_memory": told}
+        plain = {"budget": budget.to_json(), "is_running": goes_on, "peak_memory": told}
         print_json({"trials": trials, **plain})
     elif listed:
         typer.echo(best_table(listed, opened.config.objectives))

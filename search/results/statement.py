@@ -74,8 +74,13 @@ class Statement:
         return ", ".join(told) if len(told) > 1 else ""
 
 
-def statement(config: StudyConfig, records: Sequence[Record], sums: Sums) -> Statement:
-    """Return the statement of a study; what earlier versions charged, without a ledger, is one line of each phase."""
+def statement(
+    config: StudyConfig, records: Sequence[Record], sums: Sums, is_running: bool = True
+) -> Statement:
+    """Return the statement of a study; what earlier versions charged, without a ledger, is one line of each phase.
+
+    is_running: whether a run is alive. One that was killed had reserved seconds, which nobody spends now.
+    """
     earlier = {SEARCH: 0.0, FINALE: 0.0}
     for record in records:
         for key, seconds in _charges(record):
@@ -87,7 +92,8 @@ def statement(config: StudyConfig, records: Sequence[Record], sums: Sums) -> Sta
     if finale is not None and total is not None:
         spent = sum(record.finale.seconds for record in records if record.finale)
         aside = max(finale.share * total - spent, 0.0)
-    return Statement(total, aside, lines + sums.lines, config.budget.per_trial is not None)
+    stored = sums.lines if is_running else tuple(line._replace(reserved=0.0) for line in sums.lines)
+    return Statement(total, aside, lines + stored, config.budget.per_trial is not None)
 
 
 def _charges(record: Record) -> list[tuple[Key, float]]:

@@ -113,8 +113,21 @@ def is_running(store: Store) -> bool:
 
 def left_by_a_kill(store: Store, records: Iterable[Record]) -> str:
     """Return what a run that was killed left in the middle; empty where it left nothing, or where a run goes on."""
-    left = sum(record.outcome == "running" for record in records)
-    if not left or is_running(store):
+    said = killed_in(records)
+    return said if said and not is_running(store) else ""
+
+
+def killed_in(records: Iterable[Record]) -> str:
+    """Return what is to be said of a study that no run has, and whose trainings are stored as running; empty if none.
+
+    A finale trains one seed of a trial at a time.
+    """
+    left = sum(
+        one.outcome == "running"
+        for record in records
+        for one in (record, *(record.finale.seeds.values() if record.finale else ()))
+    )
+    if not left:
         return ""
     trainings = some(left, "training")
     return (

@@ -21,15 +21,16 @@ def seed_trainings(snapshot: Snapshot, trial: TrialView) -> list[dict[str, Any]]
     finale = trial.record.finale
     if finale is None:
         return []
-    search = [_row(snapshot, trial.record, None, finale.search)] if finale.search else []
-    return search + [_row(snapshot, trial.record, seed, one) for seed, one in finale.seeds.items()]
+    search = [_row(snapshot, trial, None, finale.search)] if finale.search else []
+    return search + [_row(snapshot, trial, seed, one) for seed, one in finale.seeds.items()]
 
 
-def _row(snapshot: Snapshot, record: Record, seed: int | None, one: SeedResult) -> dict[str, Any]:
+def _row(snapshot: Snapshot, trial: TrialView, seed: int | None, one: SeedResult) -> dict[str, Any]:
+    record = trial.record
     report = _report(snapshot, record, seed)
     return {
         "seed": seed,
-        "outcome": one.outcome,
+        "outcome": trial.alive(one.outcome),
         **{name: getattr(one, name) for name in LEARNT},
         "epochs": one.epochs,
         "best_epoch": report.get("best_epoch"),

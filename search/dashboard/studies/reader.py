@@ -121,7 +121,8 @@ class StudyReader:
         is_new |= is_running != (self._last and self._last.is_running)
         is_new |= self._last is not None and self._sums != self._last.sums  # also a heartbeat is news
         if self._last is None or is_new or study_attrs != self._last.attrs:
-            trials = tuple(self._known[key][1] for key in sorted(self._known))
+            known = [self._known[key][1] for key in sorted(self._known)]
+            trials = tuple(known if is_running else map(TrialView.left, known))
             folder = self._runs / self.name if NAME.fullmatch(self.name) else None
             began = self._run_began()
             self._last = Snapshot(

@@ -94,7 +94,7 @@ class Snapshot:
     @cached_property
     def statement(self) -> Statement:
         """What the study has spent, has reserved and has left."""
-        return statement(self.config, self.records, self.sums)
+        return statement(self.config, self.records, self.sums, self.is_running)
 
     @cached_property
     def outcomes(self) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from search.config.study import StudyConfig
 from search.results import target
 from search.run.budget import SMALLEST_SHARE
+from search.run.ownership import killed_in
 from search.space.members import DOUBTFUL, is_used_up
 from search.storage.record import Record
 
@@ -35,7 +36,8 @@ def study_state(config: StudyConfig, records: Sequence[Record], is_running: bool
         return StudyState("finished", "the budget is spent")
     if _is_used_up(config, records):
         return StudyState("finished", "every network of the space has a trial")
-    return StudyState("stopped", "the search was stopped before its end; `genome search` resumes it")
+    stopped = "the search was stopped before its end; `genome search` resumes it"
+    return StudyState("stopped", killed_in(records) or stopped)
 
 
 def _is_used_up(config: StudyConfig, records: Sequence[Record]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -29,6 +29,7 @@ class TrialView:
     ended: datetime | None = None
     sign: float | None = None  # unix seconds of the last heartbeat of its owner, on a shared storage
     owner: str | None = None  # the coordinator that runs the trial, on a shared storage
+    is_left: bool = False  # whether no run of the study is alive: what is stored as running was killed
 
     @cached_property
     def ops(self) -> frozenset[str]:
@@ -49,7 +50,17 @@ class TrialView:
     @property
     def outcome(self) -> str:
         """How the trial ended; `reused` for a duplicate, which has the result of an earlier trial."""
-        return "reused" if self.record.reused is not None else self.record.outcome
+        return "reused" if self.record.reused is not None else self.alive(self.record.outcome)
+
+    def left(self) -> TrialView:
+        """Return the trial as one of a study that no run has."""
+        finale = self.record.finale.seeds.values() if self.record.finale else ()
+        is_running = any(one.outcome == "running" for one in (self.record, *finale))
+        return replace(self, is_left=True) if is_running else self
+
+    def alive(self, outcome: str) -> str:
+        """Return a stored outcome of this trial or of a seed of it; what was killed while it ran was interrupted."""
+        return "interrupted" if self.is_left and outcome == "running" else outcome
 
     @property
     def parents(self) -> Mapping[int, str]:

@@ -17,6 +17,7 @@ from search.dashboard.running.lanes import Lanes, lanes
 from search.dashboard.running.spending import pace, spending
 from search.dashboard.studies.library import Library
 from search.proposals.history import History
+from search.run.ownership import left_by_a_kill
 from search.samplers.auto import LONG_SECONDS, chosen
 from search.samplers.base import ORIGIN, OUTSIDE, REFERENCE
 from search.samplers.evolve import INITIAL
@@ -139,6 +140,21 @@ def test_the_page_tells_what_runs_what_was_spent_and_what_happened(running: Stor
         assert said in text
     assert "last line" in text
     assert len(twin["lanes"]["lanes"]) == 2, "two trainings run beside each other"
+
+
+def test_what_a_killed_run_left_is_not_shown_as_running(running: Store, tmp_path: Path) -> None:
+    """What it had reserved nobody spends; `genome best` says the same."""
+    web = client(tmp_path)
+    with claim("tiny", tmp_path, None):
+        alive = web.get("/study/tiny.json").json()
+        assert alive["outcomes"] == {"done": 1, "running": 1} and alive["budget"]["reserved_seconds"] == 18.0
+    left = web.get("/study/tiny.json").json()
+    assert left["outcomes"] == {"done": 1, "interrupted": 1} and left["budget"]["reserved_seconds"] == 0.0
+    assert (left["state"], left["why"]) == ("stopped", left_by_a_kill(running, running.records()))
+    assert "the last was killed in 2 trainings" in left["why"]
+    assert [one["outcome"] for one in web.get("/study/tiny/trial/0.json").json()["seeds"]][
+        -1
+    ] == "interrupted"
 
 
 def test_the_log_of_one_trial_is_of_it_alone(running: Store, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import search
 import trainer
 from search.results.evaluation.file import EVALUATION_FILE
 from search.run.progress import Silent
+from search.storage.study import claim
 from search.study import Result, Study
 from tests.search.conftest import Said, study_of
 from tests.search.dashboard.kept import Page, add, begin, client
@@ -211,7 +212,8 @@ def test_a_page_sees_what_came_since(tmp_path: Path) -> None:
         assert web.get("/study/tiny.json").json()["trials"] == count
         add(store, accuracy=0.5 + count / 10)
     trial = store.study.ask()
-    assert web.get("/study/tiny.json").json()["outcomes"] == {"done": 3, "running": 1}
+    with claim("tiny", tmp_path, None):
+        assert web.get("/study/tiny.json").json()["outcomes"] == {"done": 3, "running": 1}
     store.study.tell(trial, [0.9, 10.0])
     assert web.get("/study/tiny.json").json()["best"]["number"] == 3
 

@@ -21,6 +21,7 @@ from search.dashboard.studies.points import TrialPoint
 from search.objective import Objective
 from search.pareto import hypervolume
 from search.results.axis import axis, ticks
+from search.storage.study import claim
 from tests.search.dashboard import test_truth as truth
 from tests.search.dashboard.kept import add, begin, client
 
@@ -199,7 +200,8 @@ def test_all_trials_in_their_order_with_their_outcome(tmp_path: Path) -> None:
         _date(store.study, number, began, began + timedelta(minutes=10 - number))
     running = store.study.ask()
     running.set_user_attr("curve", {"1": 0.3, "2": 0.45})
-    found = plot(tmp_path, "history.json")
+    with claim("tiny", tmp_path, None):
+        found = plot(tmp_path, "history.json")
     drawn = {one["name"]: one for one in found["series"]}
     assert drawn["done"]["x"] == [0, 1, 2] and drawn["done"]["y"] == [0.5, 0.4, 0.8]
     assert (drawn["pruned"]["x"], drawn["pruned"]["y"]) == ([3], [0.3])
@@ -316,7 +318,8 @@ def test_curves_of_losses_by_device_seconds_and_of_picked_trials(tmp_path: Path)
         ("trial 2", [3.0, 6.0], [4.0, 2.0])
     ]
     assert found["x"]["name"] == "device seconds" and found["title"] == "learning curves of the 1 picked"
-    found = plot(tmp_path, "curves.json?curve=valid_loss")
+    with claim("tiny", tmp_path, None):
+        found = plot(tmp_path, "curves.json?curve=valid_loss")
     assert found["series"][0]["name"] == "trial 7, running" and found["series"][0]["y"] == [0.75]
     assert len(found["series"]) == 6 and found["series"][1]["y"] == [2.0, 1.0]
     assert client(tmp_path).get("/study/tiny/plot/curves.json?curve=beauty").status_code == 400
