@@ -253,14 +253,10 @@ def _failed(
 
 
 def _report(job: Job, trained: Trained, latency_seconds: float | None) -> TrialReport:
-    """The report of a job, without weights. A trial that was cut because the budget ran out says so."""
+    """The report of a job, without weights."""
     report = replace(trained.report, best_weights=None, last_weights=None)
-    limit = _budget(job, trained.earlier_seconds).limit()
-    if report.outcome == "cut" and limit is not None and limit[1] == "device_time":
-        reason = f"the budget was spent after {report.epochs} of {job.recipe.epochs} epochs"
-        report = replace(report, kind="purse", reason=reason)
     return TrialReport(
-        report=report,
+        report=_with_limit(report, job, trained.earlier_seconds) if report.outcome == "cut" else report,
         number=job.number if job.trial is None else job.trial,
         digest=job.digest,
         charge=Charge(report.seconds, trained.earlier_seconds, job.charged_share, job.paid_seconds),
@@ -268,3 +264,15 @@ def _report(job: Job, trained: Trained, latency_seconds: float | None) -> TrialR
         inherited=trained.inherited.to_json() if trained.inherited else None,
         stopped=trained.stopped,
     )
+
+
+def _with_limit(report: trainer.Report, job: Job, earlier_seconds: float) -> trainer.Report:
+    """Say of a trial that was cut by what: the budget, or its own limit in device seconds as in the study file."""
+    limit = _budget(job, earlier_seconds).limit()
+    if limit is None:
+        return report
+    seconds, name = limit
+    after = f"after {report.epochs} of {job.recipe.epochs} epochs"
+    if name == "device_time":
+        return replace(report, kind="purse", reason=f"the budget was spent {after}")
+    return replace(report, reason=f"{name} of {seconds * job.charged_share:.3g} s was used up {after}")

@@ -245,6 +245,13 @@ def test_what_the_trial_may_take_is_used_up(job: Job, bench: WorkerContext) -> N
     assert cut["seconds"] > 100 > charged(cut) >= 0
 
 
+def test_the_limit_is_said_in_device_seconds_as_in_the_study_file(job: Job, bench: WorkerContext) -> None:
+    """Two slots share a device: 0.2 s of it are 0.4 s on each slot."""
+    many = job._replace(recipe=Recipe(epochs=100_000, batch=256), earlier=())
+    cut = work(many._replace(trial_seconds=0.4, charged_share=0.5), bench)
+    assert cut["reason"] == f"per_trial of 0.2 s was used up after {cut['epochs']} of 100000 epochs"
+
+
 def test_what_the_purse_has_left_is_used_up(job: Job, bench: WorkerContext) -> None:
     many = Recipe(epochs=100_000, batch=256)
     spent = work(job._replace(recipe=many, earlier=(), left_seconds=0.3), bench)
