@@ -71,6 +71,7 @@ def best(
     from search.results import target
     from search.results.peak_error import peak_error
     from search.results.ranking import front
+    from search.results.reference_text import choice_text
     from search.results.refs import open_study
     from search.results.removed import removed_weights
     from search.results.statement import statement
@@ -91,6 +92,7 @@ def best(
         found = target.reached(records, opened.config)
         typer.echo("\n" + (f"{target.sentence(found, opened.config)}; " if found else "") + budget.sentence())
         for line in (
+            choice_text(records, opened.config.objectives),
             screening.summary(records, opened.config.objectives),
             latency_gate.summary(records),
             removed_weights(opened.store, records),

@@ -16,7 +16,7 @@ from search.objective import MEASURES, Objective, learnt
 from search.proposals import latency_gate, screening
 from search.results.bench import Latency
 from search.results.formats import FORMATS, FORMATS_KEY
-from search.results.reference_text import reference_lines
+from search.results.reference_text import choice_text, reference_lines
 from search.space.point import NOTHING_SEARCHED, Searched, told_recipe
 from search.storage.record import Record, shown, spread_over_seeds
 from search.storage.trial_files import REPORT_FILE
@@ -212,7 +212,11 @@ def result_text(result: Result, objectives: Sequence[Objective], command: str) -
         lines += ["", best_table(result.best, objectives), ""]
     else:
         lines.append("no trial has finished")
-    for line in (screening.summary(result.records, objectives), latency_gate.summary(result.records)):
+    for line in (
+        choice_text(result.records, objectives),
+        screening.summary(result.records, objectives),
+        latency_gate.summary(result.records),
+    ):
         if line:
             lines.append(line)
     lines += reference_lines(result.records, result.best, objectives)

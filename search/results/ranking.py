@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from search.objective import Objective, dominates, learnt
+from search.results.choice import Choice, choice
 from search.storage.record import Record
 from search.storage.seed_results import SeedResults
 
@@ -14,9 +15,9 @@ LEAST_SEEDS = 2  # of each network: the difference of two single trainings is mo
 def front(records: Iterable[Record], objectives: Sequence[Objective]) -> list[Record]:
     """Return the best trials: the Pareto front, or the one best for one objective. Best learnt value first.
 
-    Where the finale has trained the best of the search anew, its networks come first, the best mean before all.
+    Where the finale has trained the best of the search anew, its networks come first, that of its choice before all.
     """
-    ranked = _by_finale(as_found(records, objectives), learnt(objectives))
+    ranked = _by_finale(as_found(records, objectives), objectives)
     return ranked[:1] if len(objectives) == 1 else ranked
 
 
@@ -43,21 +44,27 @@ def _unbeaten(finished: Sequence[Record], costs: Mapping[int, tuple[float, ...]]
     return unbeaten
 
 
-def _by_finale(ranked: list[Record], goal: Objective) -> list[Record]:
-    """Put first what the finale compared, by the mean over the seeds that all of it was trained with."""
-    compared, seeds = _compared(ranked)
-    if not compared:
+def _by_finale(ranked: list[Record], objectives: Sequence[Objective]) -> list[Record]:
+    """Put first what the finale compared, by the mean over the seeds that all of it was trained with.
+
+    For one objective the smallest of the best comes before these; for several the front has smaller networks anyway.
+    """
+    found = _choice(ranked, objectives)
+    if found is None:
         return ranked
+    handed_out = [found.chosen] if len(objectives) == 1 else []
+    first = {record.number: record for record in (*handed_out, *found.ranked)}
+    return [*first.values(), *(record for record in ranked if record.number not in first)]
 
-    def cost(pair: tuple[Record, SeedResults]) -> tuple[float, ...]:
-        record, finale = pair
-        value, loss = finale.spread(goal.name, seeds), finale.spread("loss", seeds)
-        assert value is not None and loss is not None
-        return goal.cost(value.mean), loss.mean, record.number
 
-    first = [record for record, _ in sorted(compared, key=cost)]
-    numbers = {record.number for record in first}
-    return first + [record for record in ranked if record.number not in numbers]
+def finale_choice(records: Iterable[Record], objectives: Sequence[Objective]) -> Choice | None:
+    """Return the choice of the finale; None where the search decides, or several objectives make a front."""
+    return _choice(as_found(records, objectives), objectives) if len(objectives) == 1 else None
+
+
+def _choice(ranked: Sequence[Record], objectives: Sequence[Objective]) -> Choice | None:
+    compared, seeds = _compared(ranked)
+    return choice(compared, seeds, learnt(objectives)) if compared else None
 
 
 def _compared(ranked: Sequence[Record]) -> tuple[list[tuple[Record, SeedResults]], set[int | None]]:
@@ -77,7 +84,7 @@ def _compared(ranked: Sequence[Record]) -> tuple[list[tuple[Record, SeedResults]
 
 def is_decided_by_finale(records: Iterable[Record], objectives: Sequence[Objective]) -> bool:
     """Whether the finale, not the search, decides which network is the best."""
-    return bool(_compared(as_found(records, objectives))[0])
+    return _choice(as_found(records, objectives), objectives) is not None
 
 
 def ranking(records: Iterable[Record], objectives: Sequence[Objective], most: int) -> list[Record]:

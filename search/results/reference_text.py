@@ -1,11 +1,19 @@
-"""What a study says of its references: what each reached, and whether the search found a better network."""
+"""What a study says of its best network: why it is not that of the best mean, and what the references reached."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from search.objective import Objective, formatted, learnt
+from search.results.choice import Choice
+from search.results.ranking import finale_choice
 from search.storage.record import Record
+
+
+def choice_text(records: Sequence[Record], objectives: Sequence[Objective]) -> str:
+    """Return why the finale hands out another network than that of the best mean, empty where it does not."""
+    found = finale_choice(records, objectives)
+    return found.sentence() if found else ""
 
 
 def reference_lines(
@@ -21,12 +29,17 @@ def reference_lines(
     ]
     lines = [f"references, {goal}: {', '.join(told)}"]
     if best and len(objectives) == 1:
-        lines.append(
-            f"no network that the search found is better than the reference {best[0].reference}"
-            if best[0].reference
-            else f"trial {best[0].number}, which the search found, is better than every reference{_unfinished(trained)}"
-        )
+        lines.append(_verdict(best[0], trained, finale_choice(records, objectives)))
     return lines
+
+
+def _verdict(best: Record, references: Sequence[Record], choice: Choice | None) -> str:
+    alike = [r.reference for r in choice.alike if r.reference and r is not best] if choice else []
+    if best.reference:
+        return f"no network that the search found is better than the reference {best.reference}"
+    if alike:
+        return f"trial {best.number}, which the search found, is as good as the reference {alike[0]}, and smaller"
+    return f"trial {best.number}, which the search found, is better than every reference{_unfinished(references)}"
 
 
 def _unfinished(references: Sequence[Record]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from search.objective import Objective, learnt
+from search.results.choice import size
 from search.results.ranking import as_found
 from search.run.context import Context
 from search.storage.record import Record
@@ -11,7 +13,8 @@ from search.storage.record import Record
 
 def by_results(run: Context, top: int) -> list[Record]:
     """Return the networks of the best results, and the best reference beside them."""
-    return _beside_a_reference(as_found(run.store.records(), run.config.objectives), top)
+    found = as_found(run.store.records(), run.config.objectives)
+    return _beside_a_reference(smallest_of_perfect(found, run.config.objectives) or found, top)
 
 
 def by_means(run: Context, top: int) -> list[Record]:
@@ -19,11 +22,27 @@ def by_means(run: Context, top: int) -> list[Record]:
 
     Nothing is handed out before the network of the best result was retrained. A result is partly luck, and the best of
     many results is mostly luck; so the others are those of the lowest mean cost by a Gaussian process, which weighs the
-    result of a network by those of networks like it. Where the study has several objectives, or no model can be fitted,
-    they are those of the best results.
+    result of a network by those of networks like it. Where several networks have a perfect result, they are the
+    smallest of these: no mean can be better, and the finale finds out whether they are as good with other seeds. Where
+    the study has several objectives, or no model can be fitted, they are those of the best results.
     """
-    found = as_found(run.store.records(), run.config.objectives)
-    return _beside_a_reference(_by_mean(run, found) if len(run.config.objectives) == 1 else found, top)
+    objectives = run.config.objectives
+    found = as_found(run.store.records(), objectives)
+    if len(objectives) == 1:
+        found = smallest_of_perfect(found, objectives) or _by_mean(run, found)
+    return _beside_a_reference(found, top)
+
+
+def smallest_of_perfect(found: Sequence[Record], objectives: Sequence[Objective]) -> list[Record]:
+    """Return the networks with the first of them first, the smallest of the perfect ones next; none of fewer than two.
+
+    found: the best result first.
+    """
+    goal = learnt(objectives)
+    perfect = [r for r in found if r.values == (goal.measure.perfect,)]
+    if len(objectives) > 1 or len(perfect) < 2:
+        return []
+    return [perfect[0], *sorted(perfect[1:], key=size), *found[len(perfect) :]]
 
 
 def _beside_a_reference(ranked: Sequence[Record], top: int) -> list[Record]:

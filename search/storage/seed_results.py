@@ -6,6 +6,7 @@ the numbers of the trial and the seed. One coordinator writes it, as a whole.
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections.abc import Iterable, Mapping
@@ -61,6 +62,11 @@ class Spread(NamedTuple):
     deviation: float | None
     # how many
     seeds: int
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean; 0 for a single seed, which says nothing of it."""
+        return 0.0 if self.deviation is None else self.deviation / math.sqrt(self.seeds)
 
     def __str__(self) -> str:
         spread = "" if self.deviation is None else f" ± {self.deviation:.4f}"

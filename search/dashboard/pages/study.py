@@ -19,7 +19,7 @@ from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import COSTS, MOST_PICKED, Query
 from search.dashboard.studies.trial_view import TrialView, column_value
 from search.dashboard.web import links
-from search.results.reference_text import reference_lines
+from search.results.reference_text import choice_text, reference_lines
 from search.storage.record import Record, spread_over_seeds
 
 MOST_BEST = 20  # trials of a front that are listed
@@ -96,6 +96,7 @@ def _act(snapshot: Snapshot, query: Query) -> dict[str, Any]:
 def _best(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     return {
         "front": {"count": len(snapshot.best), "rows": _front(snapshot), "first": FIRST_BEST},
+        "choice": choice_text(snapshot.records, snapshot.config.objectives),
         "references": reference_lines(snapshot.records, snapshot.best, snapshot.config.objectives),
         "finale_seconds": _finale_seconds(snapshot),
         "within": best_within(snapshot, query),

@@ -83,8 +83,9 @@ class Snapshot:
 
     @cached_property
     def ranked(self) -> list[Record]:
-        """The networks that were trained to their end, each once, the best first: by means, then by single scores."""
-        return by_score(self.records, self.goal)
+        """The networks that were trained to their end, each once: that which is handed out, then by their scores."""
+        handed_out = {r.number for r in self.best} if len(self.config.objectives) == 1 else set[int]()
+        return sorted(by_score(self.records, self.goal), key=lambda r: r.number not in handed_out)
 
     @cached_property
     def spent_seconds(self) -> float:

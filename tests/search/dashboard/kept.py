@@ -42,13 +42,14 @@ def _tables() -> bytes:
 
 def begin(runs: Path, name: str = "tiny", url: str | None = None, **changes: Any) -> Store:
     """Create a study without trials, which nobody runs any more."""
-    text = parse_study(yaml.safe_dump(study_of(**changes), sort_keys=False), "<test>").text()
+    config = parse_study(yaml.safe_dump(study_of(**changes), sort_keys=False), "<test>")
     file = runs / name / "study.db"
     if url is None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(_tables())
     with claim(name, runs, url) as claimed:
-        return open_to_run(claimed, ["maximize", "minimize"], {TEXT_ATTR: text, DATA_ATTR: "0" * 8})
+        directions = [objective.direction for objective in config.objectives]
+        return open_to_run(claimed, directions, {TEXT_ATTR: config.text(), DATA_ATTR: "0" * 8})
 
 
 def copy_of(made: Path, runs: Path) -> Path:
@@ -86,7 +87,7 @@ def add(
     if origin is not None:
         attrs[ORIGIN] = {"parents": [], "moves": [], **origin}
     state = TrialState.COMPLETE if is_whole else TrialState.FAIL
-    values = [accuracy, plan["macs"]] if is_whole else None
+    values = [accuracy, plan["macs"]][: len(store.study.directions)] if is_whole else None
     store.study.add_trial(create_trial(state=state, values=values, user_attrs=attrs))
     return len(store.study.get_trials(deepcopy=False)) - 1
 

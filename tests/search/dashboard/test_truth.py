@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from search.dashboard.studies.library import Library
+from search.dashboard.take_away.report import report
 from search.storage.seed_results import SeedResult
 from search.storage.study import Store
+from tests.search.conftest import Said
 from tests.search.dashboard.kept import Page, add, begin, client
 
 LUCKY, STEADY, SMALL, ONCE = 0, 1, 2, 3  # trials
@@ -73,6 +77,27 @@ def test_the_best_within_a_limit_goes_by_the_mean_and_names_a_single_score_above
     text = Page(web.get("/study/tiny/part/best?at_most=500").text).text
     assert "trial 2, accuracy 0.8850 ± 0.0071 (2 seeds)" in text
     assert "A single score is higher: trial 3, accuracy 0.9400 (one score)" in text
+
+
+def test_every_page_calls_best_the_smallest_that_cannot_be_told_from_the_best_mean(
+    tmp_path: Path, command: Callable[..., Said]
+) -> None:
+    store = begin(tmp_path, objectives="accuracy")
+    for number, (accuracy, params) in enumerate(((0.97, 8_000), (0.95, 500))):
+        plan = {"params": params, "digest": str(number) * 32}
+        add(store, accuracy=accuracy, plan=plan, epochs=1, planned_epochs=1)
+        for seed, reached in enumerate(((0.98, 0.92), (0.95, 0.95))[number], start=1):
+            store.store_seed(number, seed, SeedResult("done", 1, accuracy=reached, loss=0.5))
+    web = client(tmp_path)
+    assert web.get("/study/tiny.json").json()["best"]["number"] == 1
+    said = (
+        "of 2 networks within one standard error of the best mean, trial 1 is the smallest: accuracy 0.9500"
+    )
+    assert said in Page(web.get("/study/tiny").text).text
+    assert said in report(Library(tmp_path).snapshot("tiny"))
+    assert "trial 1, accuracy 0.9500" in Page(web.get("/study/tiny/part/best?at_most=10k").text).text
+    printed = command("best", "tiny", "--runs", str(tmp_path)).out
+    assert said in printed and "\n    1  0.9500" in printed
 
 
 def test_a_comparison_marks_the_best_mean_and_no_single_score(web: TestClient) -> None:

@@ -168,8 +168,9 @@ def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> 
     assert {one.outcome for one in trained(result).values()} == {"done"}
     spent(result)
     (winner,) = result.best
-    means = [r.finale.spread("accuracy").mean for r in ranked[:2] if r.finale]  # type: ignore[union-attr]
-    assert winner.finale and winner.finale.spread("accuracy").mean == max(means)  # type: ignore[union-attr]
+    means = [spread for r in ranked[:2] if r.finale and (spread := r.finale.spread("accuracy"))]
+    best, reached = max(means, key=lambda one: one.mean), winner.finale and winner.finale.spread("accuracy")
+    assert reached and reached.mean >= best.mean - best.standard_error
     assert result.exported is not None
     info = json.loads((result.exported / "report.json").read_text())
     assert info["trial"] == winner.number
