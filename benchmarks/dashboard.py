@@ -29,13 +29,15 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import datetime
 from http.client import HTTPConnection
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,13 +45,17 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sampling_cost import fill, study_text, verdict
+from sampling_cost import TRIAL_SECONDS, fill, study_text, verdict
 
 from search.config.read import parse_study
+from search.storage.ledger import SEARCH, new_id
+from search.storage.ledger_table import TABLE
 from search.storage.study import TEXT_ATTR, Store, claim, open_to_run
 
 GOAL_SECONDS = 0.3
 NAMED_SECONDS = 2.0
+SLOTS, WORKER = 2, "here:1:100.00"
+MOMENT = "%Y-%m-%d %H:%M:%S.%f"  # of Optuna's tables
 STUDY = "/study/study"
 PAGES = (
     "/",
@@ -75,6 +81,25 @@ PAGES = (
     f"{STUDY}/trial/77/genome.yaml",
     f"{STUDY}/compare?trial=77&trial=78&trial=79&trial=80",
 )
+
+
+def lay_out(store: Store) -> None:
+    """Spread the trials over the time of two slots, each of them with its row in the ledger."""
+    apart = TRIAL_SECONDS / SLOTS
+    now = datetime.now().timestamp()
+    with closing(sqlite3.connect(store.folder / "study.db")) as connection, connection:
+        numbers = [number for (number,) in connection.execute("SELECT number FROM trials ORDER BY number")]
+        first = now - apart * len(numbers) - TRIAL_SECONDS
+        times = [(first + apart * n, first + apart * n + TRIAL_SECONDS) for n in numbers]
+        connection.executemany(
+            "UPDATE trials SET datetime_start = ?, datetime_complete = ? WHERE number = ?",
+            [(*(f"{datetime.fromtimestamp(at):{MOMENT}}" for at in times[n]), n) for n in numbers],
+        )
+        rows = [
+            (new_id(), 1, n, None, SEARCH, WORKER, f"cpu:{n % SLOTS}", 1.0, TRIAL_SECONDS, 0.0, *times[n], 0)
+            for n in numbers
+        ]
+        connection.executemany(f"INSERT INTO {TABLE} VALUES ({', '.join('?' * 13)})", rows)
 
 
 class Answer(NamedTuple):
@@ -234,6 +259,7 @@ def main() -> None:
         with claim("study", Path(folder), None) as claimed:
             store = open_to_run(claimed, ["maximize"], {TEXT_ATTR: file.text()})
         fill(store, file, given.trials)
+        lay_out(store)
         holes = len(file.space.holes)
         print(f"{given.trials:,} trials of {holes} holes, {given.sampler}; first byte (CPU)")
         print("| page | kB | cold | whole | named | warm | running |")

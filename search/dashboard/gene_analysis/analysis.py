@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import starmap
 from typing import TYPE_CHECKING, NamedTuple
 
-import genome
-from genome.domain import Domain
-from genome.yaml.source import SourceError
 from search.config.study import StudyConfig
-from search.dashboard.gene_analysis.answer_kinds import kind
+from search.dashboard.gene_analysis.answer_kinds import kinds, kinds_in
+from search.dashboard.gene_analysis.apart import map_apart
 from search.dashboard.gene_analysis.effects import Effect, effects
-from search.dashboard.gene_analysis.importance import Importance, importance
+from search.dashboard.gene_analysis.importance import LEAST, Importance, importance
 from search.dashboard.gene_analysis.moves import MoveResult, move_results
 from search.dashboard.gene_analysis.statistics import (
     GeneStatistics,
@@ -29,14 +29,12 @@ from search.dashboard.gene_analysis.statistics import (
 )
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
-from search.space.holes import SpaceError
-from search.space.point import NOTHING_SEARCHED, Point, Searched
-from search.space.space import Space
 
 if TYPE_CHECKING:
     import numpy as np
 
 PATIENCE = 0.15  # seconds that a page waits for an analysis that is nearly done
+FEW = 100  # new genomes that are read without a process of their own
 GROWTH = 1.1  # growth of the number of trials after which the importance of genes is computed again
 
 
@@ -123,7 +121,7 @@ class GeneAnalysis:
         import numpy as np
 
         space, ordered = snapshot.config.space, trained(snapshot)
-        rows = self._read(space, ordered)
+        rows = self._read(snapshot.config, ordered)
         read = [(trial, row) for trial, row in zip(ordered, rows, strict=True) if row is not None]
         codes = np.frombuffer(b"".join(row for _, row in read), np.uint8).reshape(len(read), len(space.holes))
         values = np.array(learnt_values(snapshot, [trial for trial, _ in read]))
@@ -154,32 +152,31 @@ class GeneAnalysis:
 
         yield made(must_weigh)
         if must_weigh:
-            self._weighed, self._weighed_at = importance(codes, np.arange(len(read))), len(read)
+            self._weighed, self._weighed_at = _weigh(codes), len(read)
             yield made(False)
 
-    def _read(self, space: Space, ordered: Sequence[TrialView]) -> list[bytes | None]:
+    def _read(self, config: StudyConfig, ordered: Sequence[TrialView]) -> list[bytes | None]:
         """The kinds of answers of each genome, in the order of the space's holes; None for an unreadable genome."""
-        codes, rows = self._codes, list[bytes | None]()
-        for trial in ordered:
-            number = trial.record.number
-            if number not in codes:
-                codes[number] = kinds(space, trial.record.genome, trial.record.searched)
-            rows.append(codes[number])
-            self.progress = ReadProgress(len(rows), len(ordered))
-        return rows
+        codes, whole = self._codes, len(ordered)
+        fresh = [trial.record for trial in ordered if trial.record.number not in codes]
+        self.progress = ReadProgress(whole - len(fresh), whole)
+        rows = [(record.genome, dict(record.searched)) for record in fresh]
+        # a space cannot be pickled, its text can
+        read = (
+            starmap(partial(kinds, config.space), rows)
+            if len(fresh) <= FEW
+            else map_apart(partial(kinds_in, config.text(), config.data.known_shape), rows)
+        )
+        for place, (record, found) in enumerate(zip(fresh, read, strict=True), start=whole - len(fresh) + 1):
+            codes[record.number] = found
+            self.progress = ReadProgress(place, whole)
+        return [codes[trial.record.number] for trial in ordered]
 
 
-def kinds(space: Space, text: str | None, searched: Searched = NOTHING_SEARCHED) -> bytes | None:
-    """Return the kind of a point's answer to each hole, from 1, or 0 for a hole that the point does not have.
+def _weigh(codes: np.ndarray) -> Importance | None:
+    """The importance of genes for the order of networks, the best first."""
+    import numpy as np
 
-    None for a genome that cannot be read.
-    """
-    try:
-        answers = space.answers(Point(genome.loads(text or ""), searched))
-    except (genome.GenomeError, SourceError, SpaceError):
+    if len(codes) < LEAST:
         return None
-    return bytes(_code(domain, answers, name) for name, domain in space.holes.items())
-
-
-def _code(domain: Domain, answers: dict[str, object], name: str) -> int:
-    return kind(domain, answers[name]) + 1 if name in answers else 0
+    return next(map_apart(importance, [(codes, np.arange(len(codes)))]))

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
+import genome
 from genome.domain import Domain, Float, Int, OneOf
+from genome.yaml.source import SourceError
+from search.config.read import parse_study
+from search.space.holes import SpaceError
+from search.space.point import NOTHING_SEARCHED, Point, Searched
+from search.space.space import Space
+
+KnownShape: TypeAlias = tuple[tuple[int, int, int], int]  # of images (C, H, W), and the number of classes
 
 MOST_CHOICES = 12  # kinds of a choice; where there are more choices, the last kind holds all others
 MOST_NUMBERS = 8  # whole numbers with a kind of their own; more numbers are grouped in ranges
@@ -43,6 +53,33 @@ def kind(domain: Domain, answer: Any) -> int:
             if domain.log:
                 low, high, here = math.log(low), math.log(high), math.log(here)
             return min(int((here - low) / ((high - low) or 1.0) * RANGES), RANGES - 1)
+
+
+def kinds(space: Space, text: str | None, searched: Searched = NOTHING_SEARCHED) -> bytes | None:
+    """Return the kind of a point's answer to each hole, from 1, or 0 for a hole that the point does not have.
+
+    None for a genome that cannot be read.
+    """
+    try:
+        answers = space.answers(Point(genome.loads(text or ""), searched))
+    except (genome.GenomeError, SourceError, SpaceError):
+        return None
+    return bytes(_code(domain, answers, name) for name, domain in space.holes.items())
+
+
+def kinds_in(study: str, shape: KnownShape | None, text: str | None, searched: Searched) -> bytes | None:
+    """Return the same for the space of a study, by the study's canonical text and the shape of its images."""
+    return kinds(_space(study, shape), text, searched)
+
+
+@lru_cache(maxsize=1)
+def _space(study: str, shape: KnownShape | None) -> Space:
+    config = parse_study(study, "<study>")
+    return replace(config, data=replace(config.data, known_shape=shape)).space
+
+
+def _code(domain: Domain, answers: dict[str, object], name: str) -> int:
+    return kind(domain, answers[name]) + 1 if name in answers else 0
 
 
 def _word(choice: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -29,11 +30,14 @@ def events(
     snapshot: Snapshot, entries: Sequence[Entry], number: int | None = None
 ) -> tuple[list[Event], int]:
     """Return the newest events, the newest first, and how many there were before these; of one trial by its number."""
-    found = [*_of_study(snapshot), *_of_trials(snapshot), *_of_entries(snapshot, entries)]
-    kept = [one for one in found if number is None or one.number == number]
-    kept.sort(key=lambda one: (one.at, one.number if one.number is not None else -1), reverse=True)
-    newest = [Event(one.at, one.number, one.outcome, one.tell()) for one in kept[:MOST]]
-    return newest, len(kept) - len(newest)
+    trials = snapshot.trials
+    if number is not None:
+        trials = tuple(trial for trial in trials if trial.record.number == number)
+    rest = [*_of_study(snapshot), *_of_entries(snapshot, entries)]
+    kept = [one for one in rest if number is None or one.number == number]
+    count = len(kept) + sum((trial.began is not None) + (trial.ended is not None) for trial in trials)
+    newest = heapq.nlargest(MOST, [*_of_trials(snapshot, trials), *kept], key=_order)
+    return [Event(one.at, one.number, one.outcome, one.tell()) for one in newest], count - len(newest)
 
 
 class _Untold(NamedTuple):
@@ -45,6 +49,10 @@ class _Untold(NamedTuple):
     tell: Callable[[], str]
 
 
+def _order(event: _Untold) -> tuple[datetime, int]:
+    return event.at, -1 if event.number is None else event.number
+
+
 def _of_study(snapshot: Snapshot) -> Iterator[_Untold]:
     if snapshot.run_began is not None:
         yield _Untold(_local(snapshot.run_began), None, "", lambda: "the last run of the study began")
@@ -52,15 +60,14 @@ def _of_study(snapshot: Snapshot) -> Iterator[_Untold]:
         yield _Untold(_local(snapshot.attrs.stop_at), None, "", lambda: "the search was asked to stop")
 
 
-def _of_trials(snapshot: Snapshot) -> Iterator[_Untold]:
-    records = {one.number for one in snapshot.improvements}
-    for trial in snapshot.trials:
-        if trial.began is not None:
-            yield _Untold(trial.began, trial.record.number, "running", partial(_begin, trial))
-        if trial.ended is not None:
-            is_best = trial.record.number in records
-            told = partial(_end, snapshot, trial, is_best)
-            yield _Untold(trial.ended, trial.record.number, trial.outcome, told)
+def _of_trials(snapshot: Snapshot, trials: Sequence[TrialView]) -> Iterator[_Untold]:
+    """The newest events of these trials, enough of them."""
+    records, goal = {one.number for one in snapshot.improvements}, snapshot.goal.name
+    for _, number, trial in heapq.nlargest(MOST, [(t.began, t.record.number, t) for t in trials if t.began]):
+        yield _Untold(trial.began, number, "running", partial(_begin, trial))
+    for _, number, trial in heapq.nlargest(MOST, [(t.ended, t.record.number, t) for t in trials if t.ended]):
+        told = partial(_end, trial, goal, number in records)
+        yield _Untold(trial.ended, number, trial.outcome, told)
 
 
 def _begin(trial: TrialView) -> str:
@@ -73,8 +80,8 @@ def _begin(trial: TrialView) -> str:
     return "".join(parts)
 
 
-def _end(snapshot: Snapshot, trial: TrialView, is_best: bool) -> str:
-    made, goal = trial.record, snapshot.goal.name
+def _end(trial: TrialView, goal: str, is_best: bool) -> str:
+    made = trial.record
     parts = ["ended"]
     value = trial.metric(goal)
     parts += [f"with {goal} {objective.formatted(goal, value)}"] if value is not None else []

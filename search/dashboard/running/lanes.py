@@ -70,8 +70,8 @@ def lanes(entries: Sequence[Entry], outcome: Outcome, report: Report, is_whole: 
     report: of a training, empty where this machine has none; its parts tell building from training and evaluation.
     """
     metered = [one for one in entries if one.worker != EARLIER and one.phase != SCREENING]
-    bars = [Bar(one, outcome(one), _end(one, outcome(one))) for one in metered]
-    drawn = (bars if is_whole else _last_run(bars))[-MOST_BARS:]
+    bars = [Bar(one, how := outcome(one), _end(one, how)) for one in metered[-MOST_BARS:]]
+    drawn = bars if is_whole else _last_run(bars)
     if not drawn:
         return None
     began = min(bar.entry.begun_at for bar in drawn)

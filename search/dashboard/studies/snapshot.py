@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from search.config.study import StudyConfig
 from search.dashboard.studies.points import TrialPoint, front_of
@@ -23,6 +23,8 @@ from search.results.ranking import front
 from search.results.statement import Statement, statement
 from search.storage.ledger import Sums
 from search.storage.record import Record
+
+T = TypeVar("T")
 
 WHOLE = ("done", "cut")  # outcomes of trials that were trained to their end
 _marks = itertools.count(time.time_ns())
@@ -57,7 +59,7 @@ class Snapshot:
     # differs from the mark of every other snapshot, also of those of other servers
     mark: str = field(default_factory=lambda: f"{next(_marks):x}", compare=False)
 
-    @property
+    @cached_property
     def goal(self) -> Objective:
         """The objective that is learnt, such as accuracy."""
         return learnt(self.config.objectives)
@@ -116,6 +118,17 @@ class Snapshot:
                 found.setdefault(number, []).append(trial)
         return found
 
+    def once(self, make: Callable[[Snapshot], T]) -> T:
+        """Return what a function makes of the study as it is here; it is made when it is first asked for."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
+
+    @cached_property
+    def _made(self) -> dict[Callable[[Snapshot], Any], Any]:
+        return {}
+
     def score(self, record: Record) -> Score | None:
         """Return what a network reached by the goal: the mean over its seeds, or its single score."""
         return score_of(record, self.goal.name)
@@ -155,11 +168,11 @@ class Snapshot:
     @cached_property
     def improvements(self) -> tuple[Improvement, ...]:
         """The best value so far, each time it improved; the last element is the best value now."""
-        spent, found = 0.0, list[Improvement]()
+        goal, spent, found = self.goal, 0.0, list[Improvement]()
         for trial in by_end(self.trials):
             spent += trial.record.search_seconds
-            value = trial.metric(self.goal.name) if trial.record.values is not None else None
-            if value is not None and (not found or self.goal.cost(value) < self.goal.cost(found[-1].value)):
+            value = trial.metric(goal.name) if trial.record.values is not None else None
+            if value is not None and (not found or goal.cost(value) < goal.cost(found[-1].value)):
                 found.append(Improvement(spent, value, trial.record.number))
         return (*found, found[-1]._replace(seconds=spent)) if found else ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 import genome
 from genome.domain import Domain, Float, Int, OneOf
 from search.config.read import parse_study
-from search.dashboard.gene_analysis.analysis import GeneAnalysis, kinds
-from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, labels
+from search.dashboard.gene_analysis.analysis import GeneAnalysis
+from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, kinds, kinds_in, labels
+from search.dashboard.gene_analysis.apart import map_apart
 from search.dashboard.gene_analysis.importance import LEAST, importance
 from search.dashboard.studies.library import Library
 from search.storage.study import Store
@@ -152,6 +154,22 @@ def test_a_genome_outside_the_space_has_no_answers() -> None:
     codes = kinds(space, genome.dump(drawn))
     assert codes is not None and len(codes) == len(space.holes)
     assert sum(code > 0 for code in codes) == len(space.encode(drawn))
+
+
+def test_a_process_of_its_own_reads_the_same_answers() -> None:
+    """The server reads few new genomes itself: thousands would keep its pages waiting."""
+    config = parse_study(yaml.safe_dump(study_of(), sort_keys=False), "<test>")
+    texts = [genome.dump(config.space.sample(Random(seed))) for seed in range(3)]
+    rows = [(text, {}) for text in [*texts, "no genome", None]]
+    read = map_apart(partial(kinds_in, config.text(), config.data.known_shape), rows)
+    assert list(read) == [kinds(config.space, *row) for row in rows]
+
+
+def test_a_process_of_its_own_that_fails_says_why() -> None:
+    found = map_apart(int, [("1",), ("x",)])
+    assert next(found) == 1
+    with pytest.raises(RuntimeError, match="has ended: ValueError: invalid literal"):
+        next(found)
 
 
 @pytest.mark.parametrize("text", HOSTILE[:4])
