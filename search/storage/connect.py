@@ -50,14 +50,12 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
     import optuna
     import sqlalchemy.exc
 
-    from search.storage.transactions import DatabaseStorage
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = _options(url, lock_seconds, makes_tables)
     place = place.replace("{", "{{").replace("}", "}}")  # Optuna formats it as a template
     try:
         try:
-            return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
+            return _checked(place, options, makes_tables)
         except (
             sqlalchemy.exc.IntegrityError,
             sqlalchemy.exc.ProgrammingError,
@@ -66,7 +64,7 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
             if not makes_tables:
                 raise
             time.sleep(1.0)  # another coordinator is making the tables
-            return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
+            return _checked(place, options, makes_tables)
     except ImportError as error:
         is_ours = url.startswith("postgresql")
         mend = "`pip install 'genome-nas[postgres]'`" if is_ours else "pip install and its name"
@@ -86,6 +84,20 @@ def _open(place: str, url: str, lock_seconds: float, makes_tables: bool) -> Data
         raise StudyError(
             f"the study's storage {without_password(url)} cannot be opened ({first_line(error)})"
         ) from None
+
+
+def _checked(place: str, options: dict[str, Any], makes_tables: bool) -> DatabaseStorage:
+    """Return the storage at `place`. Raises RuntimeError where its tables are those of another version of Optuna."""
+    from search.storage.transactions import DatabaseStorage
+
+    storage = DatabaseStorage(
+        place, options, skip_compatibility_check=True, skip_table_creation=not makes_tables
+    )
+    if storage.get_current_version() == storage.get_head_version():
+        return storage
+    storage.engine.dispose()
+    # Optuna's own check says what is wrong
+    return DatabaseStorage(place, options, skip_table_creation=not makes_tables)
 
 
 def _options(url: str, lock_seconds: float, keeps_connections: bool) -> dict[str, Any]:
