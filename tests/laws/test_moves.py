@@ -31,6 +31,7 @@ MANY = settings(
 @MANY
 @given(st.integers(0, 2**64 - 1), st.sampled_from(sorted(SPACES)))
 def test_law_7_every_move_stays_inside_and_moves(word: str, seed: int, name: str) -> None:
+    """The known answers of each point are those that the space gives, in their order: a later move draws by it."""
     space, rng = SPACES[name], Random(seed)
     parent, mate = space.draw(rng), space.draw(rng)
     moved = mutations.apply(space, word, parent, rng, mate)
@@ -38,16 +39,6 @@ def test_law_7_every_move_stays_inside_and_moves(word: str, seed: int, name: str
         assert moved.point.genome in space
         assert moved.point != parent
         assert moved.told
-
-
-@pytest.mark.parametrize("word", mutations.MOVES)
-@MANY
-@given(st.integers(0, 2**64 - 1), st.sampled_from(sorted(SPACES)))
-def test_known_answers_are_those_that_the_space_gives(word: str, seed: int, name: str) -> None:
-    """Also in their order, by which a later move draws among them."""
-    space, rng = SPACES[name], Random(seed)
-    parent, mate = space.draw(rng), space.draw(rng)
-    moved = mutations.apply(space, word, parent, rng, mate)
     for point in (parent, mate, *([moved.point] if moved is not None else [])):
         assert list(answers_of(space, point).items()) == list(space.answers(point).items())
 
