@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import MAIN, ROOT
+from tests.command import MAIN, PATIENCE_SECONDS, ROOT, commands
 
 NO_HOME = "import pwd\ndef unknown(uid):\n    raise KeyError(uid)\npwd.getpwuid = unknown\n" + MAIN
 SPACE = "space:\n  nodes: {out: {op: exit, in: [image]}}\n"
@@ -56,7 +56,8 @@ def test_what_a_stream_cannot_encode_is_a_question_mark() -> None:
     assert shell(f'"{sys.executable}" -c "{code}"', PYTHONIOENCODING="cp1252").stdout == "'\\xb1' ?\n"
 
 
-HOMELESS = {name: value for name, value in os.environ.items() if name not in ("HOME", "GENOME_DATA")}
+HOME = ("HOME", "GENOME_DATA")
+HOMELESS = {name: value for name, value in os.environ.items() if name not in HOME}
 
 
 def test_a_search_needs_neither_streams_nor_a_home_and_stores_its_study(tmp_path: Path) -> None:
@@ -78,10 +79,15 @@ def test_a_search_needs_neither_streams_nor_a_home_and_stores_its_study(tmp_path
         (("--data", "~/x"), "data is '~/x'; it must be one of"),
     ],
 )
-def test_data_in_a_home_that_is_unknown_is_refused_in_a_sentence(words: tuple[str, ...], said: str) -> None:
-    command = [sys.executable, "-c", NO_HOME, "train", "zoo:resnet-20", *words]
-    done = subprocess.run(command, cwd=ROOT, env=HOMELESS, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.startswith(said) and len(done.stderr.splitlines()) == 1
+def test_data_in_a_home_that_is_unknown_is_refused_in_a_sentence(
+    words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in HOME:
+        monkeypatch.delenv(name, raising=False)
+    with commands() as start:
+        command = start("train", "zoo:resnet-20", *words, code=NO_HOME)
+        _, err = command.communicate(timeout=PATIENCE_SECONDS)
+    assert command.returncode == 2 and err.startswith(said) and len(err.splitlines()) == 1
 
 
 def test_a_study_of_data_in_an_unknown_home_is_refused_in_a_sentence(tmp_path: Path) -> None:
