@@ -63,11 +63,11 @@ def _of_study(snapshot: Snapshot) -> Iterator[_Untold]:
 def _of_trials(snapshot: Snapshot, trials: Sequence[TrialView]) -> Iterator[_Untold]:
     """The newest events of these trials, enough of them."""
     records, goal = {one.number for one in snapshot.improvements}, snapshot.goal.name
-    for _, number, trial in heapq.nlargest(MOST, [(t.began, t.record.number, t) for t in trials if t.began]):
-        yield _Untold(trial.began, number, "running", partial(_begin, trial))
-    for _, number, trial in heapq.nlargest(MOST, [(t.ended, t.record.number, t) for t in trials if t.ended]):
+    for at, number, trial in heapq.nlargest(MOST, [(t.began, t.record.number, t) for t in trials if t.began]):
+        yield _Untold(at, number, "running", partial(_begin, trial))
+    for at, number, trial in heapq.nlargest(MOST, [(t.ended, t.record.number, t) for t in trials if t.ended]):
         told = partial(_end, trial, goal, number in records)
-        yield _Untold(trial.ended, number, trial.outcome, told)
+        yield _Untold(at, number, trial.outcome, told)
 
 
 def _begin(trial: TrialView) -> str:
