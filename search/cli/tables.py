@@ -180,7 +180,9 @@ def _exported_training(record: Record, objectives: Sequence[Objective], folder: 
         return ""
     seed = json.loads((folder / REPORT_FILE).read_bytes())["seeds"]["train"]
     of = f"with seed {seed} of its finale" if seed in record.finale.measured else "in the search"
-    return f"trained {of}; {goal.name} over seeds {record.finale.spread(goal.name)}"
+    spread = record.finale.spread(goal.name)
+    over = " over seeds" if spread is not None and spread.seeds > 1 else ""
+    return f"trained {of}; {goal.name}{over} {spread}"
 
 
 def _ending(record: Record) -> str:

@@ -22,9 +22,9 @@ from search.dashboard.plots.exits_chart import exits_chart
 from search.dashboard.plots.reliability_chart import reliability_chart
 from search.dashboard.plots.svg_chart import Chart
 from search.dashboard.studies.column_choice import column_choices
-from search.dashboard.studies.columns import COLUMNS
+from search.dashboard.studies.columns import COLUMNS, OUTCOMES
 from search.dashboard.studies.score import scored
-from search.dashboard.studies.trial_query import LIMITED, OUTCOMES
+from search.dashboard.studies.trial_query import LIMITED
 from search.dashboard.web.assets import Asset
 from search.dashboard.web.json_values import json_value
 from search.run.ownership import process

@@ -70,7 +70,7 @@ class Spread(NamedTuple):
 
     def __str__(self) -> str:
         spread = "" if self.deviation is None else f" ± {self.deviation:.4f}"
-        return f"{self.mean:.4f}{spread} ({self.seeds})"
+        return f"{self.mean:.4f}{spread} ({'one seed' if self.seeds == 1 else self.seeds})"
 
 
 @dataclass(frozen=True)

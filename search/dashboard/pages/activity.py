@@ -34,8 +34,11 @@ class Asked(NamedTuple):
     @classmethod
     def parse(cls, given: Iterable[tuple[str, str]]) -> Asked:
         """Read the parameters; an empty one counts as absent. Raises QueryError."""
-        asked = cls()
+        asked, seen = cls(), set[str]()
         for name, text in given:
+            if name in seen:
+                raise QueryError(f"{name[:LONGEST]!r} is given twice; give it once")
+            seen.add(name)
             match name, text:
                 case (("runs" | "trial"), ""):
                     continue

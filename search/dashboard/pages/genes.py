@@ -31,8 +31,11 @@ class GeneChoice:
     @classmethod
     def parse(cls, given: Iterable[tuple[str, str]], holes: Collection[str]) -> GeneChoice:
         """Read the parameters of an address; an empty one counts as absent. Raises QueryError."""
-        choice = cls()
+        choice, seen = cls(), set[str]()
         for name, text in given:
+            if name != "gene" and name in seen:
+                raise QueryError(f"{name[:LONGEST]!r} is given twice; give it once")
+            seen.add(name)
             if name not in ("gene", "across", "up"):
                 raise QueryError(
                     f"{name[:LONGEST]!r} is no parameter of this page; the parameters are gene, across, up"

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 METRICS = tuple(MEASURES)
 NUMBER, TEXT, MOMENT, ANSWER, LIST = "a number", "a text", "a date", "yes or no", "a list"  # kinds of values
 
+# of trials, as they are stored, and `reused`
+OUTCOMES = (
+    *("done", "cut", "pruned", "reused", "refused", "failed"),
+    *("interrupted", "running", "paused", "waiting"),
+)
+
 Cell = Callable[["Snapshot", TrialView], Any]
 
 
@@ -23,6 +29,7 @@ class Column(NamedTuple):
     kind: str
     cell: Cell
     says: str = ""  # what it holds, where its name does not tell
+    words: tuple[str, ...] = ()  # all that it may hold, where these are few
 
 
 def _metric(name: str) -> Cell:
@@ -53,7 +60,7 @@ def _origin(name: str) -> Cell:
 
 COLUMNS: Mapping[str, Column] = {
     "number": Column(NUMBER, _attribute("number")),
-    "outcome": Column(TEXT, lambda snapshot, trial: trial.outcome),
+    "outcome": Column(TEXT, lambda snapshot, trial: trial.outcome, words=OUTCOMES),
     # the mean over the seeds of the finale, or the one score of the search
     "mean": Column(NUMBER, _score("value"), "mean over seeds, else the one score"),
     "deviation": Column(NUMBER, _score("deviation"), "over seeds"),

@@ -153,6 +153,9 @@ def _comparison(name: Token, sign: str, value: Token) -> Test:
         raise _wrong(name.at, f"{name.text} is {kind}; ~ looks into texts")
     get = _getter(name.text)
     holds = _holds(kind, sign, _value(kind, name, value))
+    words = COLUMNS[name.text].words if name.text in COLUMNS else ()
+    if words and sign != "~" and value.text.casefold() not in words:
+        raise _wrong(value.at, f"{name.text} is {', '.join(words)}, and never {value.text[:40]!r}")
 
     def test(snapshot: Snapshot, trial: TrialView) -> bool:
         found = get(snapshot, trial)

@@ -11,15 +11,11 @@ from urllib.parse import urlencode
 
 from search.dashboard.studies import expression
 from search.dashboard.studies.amount import amount
-from search.dashboard.studies.columns import SORTS
+from search.dashboard.studies.columns import OUTCOMES, SORTS
 from search.objective import COSTLY
 
 RANGED = ("accuracy", "loss", "params", "macs", "seconds")
 ENDS = {f"{column}_{end}": (column, end) for column in RANGED for end in ("from", "to")}
-OUTCOMES = (
-    *("done", "cut", "pruned", "reused", "refused", "failed"),
-    *("interrupted", "running", "paused", "waiting"),
-)
 # the parameters of the address that belong to each part of the page
 OWN: Mapping[str, frozenset[str]] = {
     "table": frozenset(

@@ -167,10 +167,12 @@ def test_the_log_of_one_trial_is_of_it_alone(running: Store, tmp_path: Path) -> 
     assert 'href="/study/tiny/activity?trial=1#log"' in web.get("/study/tiny/trial/1").text
 
 
-@pytest.mark.parametrize("query", ["runs=x", "trial=x", "trial=-1", "x=1", "trial=²"])
+@pytest.mark.parametrize(
+    "query", ["runs=x", "trial=x", "trial=-1", "x=1", "trial=²", "trial=1&trial=2", "runs=all&runs="]
+)
 def test_a_wrong_parameter_is_named(running: Store, tmp_path: Path, query: str) -> None:
     answer = client(tmp_path).get(f"/study/tiny/activity?{query}")
-    assert answer.status_code == 400 and re.search("may be|is no parameter", answer.text)
+    assert answer.status_code == 400 and re.search("may be|is no parameter|given twice", answer.text)
     assert Asked.parse([("runs", ""), ("trial", "")]) == Asked()
     assert client(tmp_path).get("/study/tiny/activity?trial=99").status_code == 404
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.config.read import parse_study
-from search.dashboard.studies.columns import SORTS, sort_key, value_of
+from search.dashboard.studies.columns import OUTCOMES, SORTS, sort_key, value_of
 from search.dashboard.studies.selection import PAGE, kept_by, page_of
 from search.dashboard.studies.snapshot import Snapshot
-from search.dashboard.studies.trial_query import ENDS, OUTCOMES, Query, QueryError
+from search.dashboard.studies.trial_query import ENDS, Query, QueryError
 from search.dashboard.studies.trial_view import TrialView, column_value
 from search.storage.record import Record
 from tests.search.conftest import study_of

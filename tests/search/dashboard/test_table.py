@@ -99,6 +99,7 @@ def test_an_expression_keeps_what_satisfies_it(runs: Path, where: str, numbers: 
         ("op=conv)", "at character 8"),
         ("op<conv", "at character 1: op is a list, which has no order"),
         ("params~5", "at character 1: params is a number; ~ looks into texts"),
+        ("params>1 and outcome=nonsense", "at character 22: outcome is done, cut, pruned"),
         ("starred=maybe", "at character 9: starred is yes or no"),
         ("ended>yesterday", "at character 7: ended is a date"),
         ("ended>2026-13-45", "at character 7: ended is a date, and '2026-13-45' is none"),

@@ -75,7 +75,7 @@ def test_the_best_seed_is_by_the_objective_then_by_the_loss() -> None:
     assert found.best(ACCURACY) == 3
     assert found.best(Objective("loss", "minimize")) == 1
     assert str(found.spread("accuracy")) == "0.5667 ± 0.0577 (3)"
-    assert str(found.spread("accuracy", [1])) == "0.5000 (1)"
+    assert str(found.spread("accuracy", [1])) == "0.5000 (one seed)"
     assert SeedResults({4: found.seeds[4]}).best(ACCURACY) is None
 
 
