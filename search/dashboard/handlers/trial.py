@@ -5,19 +5,16 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from genome.picture.figure import DETAILS
 from search.dashboard.genomes.picture import genome_picture
-from search.dashboard.genomes.unfolding import parse_open
+from search.dashboard.genomes.unfolding import SHOW, parse_open, parse_show, parse_view
 from search.dashboard.handlers.site import TWIN, Site, is_twin, number_of, saved_as
 from search.dashboard.pages.downloads import chunks, open_download, size_of
 from search.dashboard.pages.evaluation import evaluation_picture
 from search.dashboard.pages.trial import trial_of, trial_page
 from search.dashboard.studies.errors import NotFound
-from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.web.guard import PICTURE_POLICY
 
 NARROW = ("narrow", "yes")  # parameter of a picture's address: in one column
-SHOW = "show"  # parameter of a picture's address, once for each detail
 BYTES = "application/octet-stream"
 
 
@@ -28,10 +25,10 @@ class TrialHandlers:
         self.site = site
 
     def trial(self, request: Request) -> Response:
-        motifs = parse_open(request.query_params.multi_items())
+        view = parse_view(request.query_params.multi_items())
         number = number_of(request.path_params["number"].removesuffix(TWIN))
-        values = trial_page(self.site.page_snapshot(request), number, motifs)
-        return self.site.answer("trial.html", values, is_twin(request))
+        values = trial_page(self.site.page_snapshot(request), number, view.motifs)
+        return self.site.answer("trial.html", values, is_twin(request), view=view)
 
     def genome(self, request: Request) -> Response:
         name, number, text = self._genome(request)
@@ -39,9 +36,7 @@ class TrialHandlers:
 
     def picture(self, request: Request) -> Response:
         given = request.query_params.multi_items()
-        show = frozenset(text for name, text in given if name == SHOW)
-        if wrong := sorted(show - set(DETAILS)):
-            raise QueryError(f"{SHOW} is {wrong[0][:40]!r}; it may be {', '.join(DETAILS)}")
+        show = parse_show(given)
         motifs = parse_open([pair for pair in given if pair != NARROW and pair[0] != SHOW])
         _, _, text = self._genome(request)
         headers = {"content-security-policy": PICTURE_POLICY}

@@ -4,7 +4,7 @@
 const view = document.getElementById("picture");
 const finder = document.getElementById("find");
 const STEP = 1.25, LEAST = 0.1, MOST = 6, SHARP = 2; // of the zoom; pixels of the PNG for each of the picture
-let zoom = 1, found = [], at = -1;
+let zoom = Number(view?.dataset.scale ?? 1), found = [], at = -1;
 
 const svg = () => view.querySelector("svg");
 
@@ -23,6 +23,7 @@ function scale(to, x = view.clientWidth / 2, y = view.clientHeight / 2) {
   view.classList.toggle("zoomed", zoom !== 1);
   [view.scrollLeft, view.scrollTop] = [left, top];
   view.dataset.zoomed = zoom.toFixed(3);
+  keep({ zoom: zoom === 1 ? "" : String(Number(zoom.toFixed(3))) });
 }
 
 function fit() {
@@ -88,7 +89,9 @@ if (view) {
   for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", zooms[button.dataset.zoom]);
   for (const box of document.querySelectorAll("#tools input[name=show]")) {
     box.addEventListener("change", () => {
-      view.dataset.show = [...document.querySelectorAll("#tools input[name=show]:checked")].map((one) => one.value).join(" ");
+      const show = [...document.querySelectorAll("#tools input[name=show]:checked")].map((one) => one.value);
+      view.dataset.show = show.join(" ");
+      keep({ show });
       unfold(view.dataset.picture);
     });
   }

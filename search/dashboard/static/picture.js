@@ -93,11 +93,21 @@ async function follow(event) {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   const to = new URL(link.dataset.leads);
-  const open = to.searchParams.get("open");
-  const here = location.pathname + (open ? `?open=${open}` : "");
   if (!(await unfold(to.href, link.dataset.node))) return;
-  history.replaceState(null, "", here + location.hash);
+  keep({ open: to.searchParams.get("open") });
   await costs();
+}
+
+// The address of the page has its view: motifs that are unfolded, zoom, details.
+function keep(view) {
+  const here = new URL(location.href);
+  for (const [name, value] of Object.entries(view)) {
+    const wanted = [value].flat().filter(Boolean);
+    if (here.searchParams.getAll(name).join() === wanted.join()) continue;
+    here.searchParams.delete(name);
+    for (const one of wanted) here.searchParams.append(name, one);
+  }
+  history.replaceState(null, "", here.href.replaceAll("%2C", ","));
 }
 
 async function costs() {

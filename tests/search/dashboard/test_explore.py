@@ -110,6 +110,33 @@ def test_the_picture_is_zoomed_searched_and_taken_home(tab: Callable[..., Any], 
     page.wait_for_function("document.fullscreenElement?.id === 'frame'")
 
 
+def test_the_view_of_a_picture_stands_in_the_address(tab: Callable[..., Any], server: Server) -> None:
+    page = tab()
+    page.goto(f"http://{server.place}/study/tiny/trial/0")
+    page.locator("#tools").wait_for()
+    page.get_by_label("larger").click()
+    page.get_by_label("defaults").check()
+    page.locator("#picture text", has_text="stride 1").first.wait_for()
+    width = page.locator("#picture svg").bounding_box()["width"]
+    assert page.url.endswith("/trial/0?zoom=1.25&show=defaults")
+    page.reload()
+    page.locator("#picture text", has_text="stride 1").first.wait_for()
+    assert page.locator("#picture svg").bounding_box()["width"] == pytest.approx(width, rel=0.01)
+    assert page.get_by_label("defaults").is_checked() and not page.get_by_label("shapes").is_checked()
+    page.get_by_role("button", name="1:1").click()
+    page.get_by_label("defaults").uncheck()
+    page.wait_for_url("**/trial/0")
+
+
+@pytest.mark.parametrize("query", ["zoom=7", "zoom=x", "zoom=nan", "zoom=1&zoom=2", "show=all", "x=1"])
+def test_a_wrong_view_is_named(runs: Path, query: str) -> None:
+    answer = client(runs).get(f"/study/tiny/trial/0?{query}")
+    assert answer.status_code == 400
+    assert any(
+        word in answer.text for word in ("it may be", "given twice", "the parameters are open, zoom, show")
+    )
+
+
 def test_a_text_is_checked_while_a_person_writes_it(tab: Callable[..., Any], server: Server) -> None:
     page = tab()
     page.goto(f"http://{server.place}/study/tiny/trial/0")
