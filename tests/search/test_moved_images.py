@@ -14,7 +14,7 @@ import search
 from search.dashboard.app import create_app
 from search.dashboard.studies.library import Library
 from search.storage.data_facts import FACTS_ATTR
-from search.storage.study import open_to_read
+from search.storage.study import open_to_read, open_to_write
 from tests.search.conftest import Said
 
 COUNTS = {"train": 16, "valid": 2, "test": 4}
@@ -105,9 +105,9 @@ def test_changed_images_give_no_test_accuracy_and_do_not_resume(
 def test_a_study_of_an_earlier_version_needs_its_images_for_an_export(
     command: Callable[..., Said], study: Path, photos: Path, tmp_path: Path, unknown: Any
 ) -> None:
-    store = open_to_read("tiny", tmp_path / "runs")
-    facts = store.study.user_attrs[FACTS_ATTR]
-    store.study.set_user_attr(FACTS_ATTR, unknown)
+    with open_to_write("tiny", tmp_path / "runs") as store:
+        facts = store.study.user_attrs[FACTS_ATTR]
+        store.study.set_user_attr(FACTS_ATTR, unknown)
     assert command("export", "tiny#0", "--to", "mine").status == 0
     photos.rename(tmp_path / "moved")
     said = command("export", "tiny#0", "--to", "other")

@@ -116,16 +116,17 @@ def test_a_note_is_text(runs: Path, text: str) -> None:
 
 
 def test_what_others_wrote_under_our_names_breaks_nothing(runs: Path) -> None:
-    study = open_to_read("tiny", runs).study
-    for name, value in {
+    foreign = {
         "star:0": "<b>",
         "star:x": True,
         "note:0": {"a": 1},
         "note:1": "x" * 9999,
         STOP: "soon",
         "begun_from": {"file": 7, "folder": [], "data_root": 1, "host": None},
-    }.items():
-        study.set_user_attr(name, value)
+    }
+    with open_to_write("tiny", runs) as store:
+        for name, value in foreign.items():
+            store.study.set_user_attr(name, value)
     web = client(runs)
     assert web.get("/study/tiny/trial/0.json").json()["note"] is None
     assert len(web.get("/study/tiny/trial/1.json").json()["note"]) == LONGEST_NOTE
@@ -219,9 +220,9 @@ def test_a_study_with_limits_says_what_is_over(tmp_path: Path) -> None:
 
 
 def test_the_queue_has_an_end(runs: Path) -> None:
-    study = open_to_read("tiny", runs).study
-    for _ in range(MOST_WAITING):
-        study.enqueue_trial({})
+    with open_to_write("tiny", runs) as store:
+        for _ in range(MOST_WAITING):
+            store.study.enqueue_trial({})
     answer = send(client(runs), "enqueue", text=FITS)
     assert answer.status_code == 409 and "100 trials wait already" in answer.text
 

@@ -22,7 +22,7 @@ from search.run.ownership import left_by_a_kill
 from search.run.progress import Silent
 from search.run.recovery import Recovered
 from search.storage.record import RETRY_OF, Record
-from search.storage.study import Store, open_to_read
+from search.storage.study import Store, open_to_read, open_to_write
 from search.storage.trial_report import stored_report
 from search.study import Result, Study
 from search.workers.local import prepare
@@ -251,11 +251,11 @@ def test_parameters_of_an_interrupted_trial_are_queued_once(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
     run(trials=2)
-    store = open_to_read("tiny", tmp_path / "runs")
-    trial = store.study.ask()
-    trial.suggest_int("stem.width", 4, 16)
-    # as after a kill between queueing the retry and settling the trial
-    store.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+    with open_to_write("tiny", tmp_path / "runs") as store:
+        trial = store.study.ask()
+        trial.suggest_int("stem.width", 4, 16)
+        # as after a kill between queueing the retry and settling the trial
+        store.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
     result = run(trials=4)
     again = [record for record in result.records if record.retry_of == trial.number]
     assert len(again) == 1

@@ -31,7 +31,7 @@ from search.run.progress import Silent
 from search.samplers.surrogate.model import Surrogate
 from search.storage.record import CHARGED, Record
 from search.storage.seed_results import SeedResult
-from search.storage.study import TEXT_ATTR, Store, open_to_read
+from search.storage.study import TEXT_ATTR, Store, open_to_read, open_to_write
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.storage.trial_report import TrialReport
 from search.study import Result, Study
@@ -194,10 +194,10 @@ def test_the_best_are_trained_anew_and_the_best_seed_is_handed_out(run: Run) -> 
 
 def spend(folder: Path, seconds: float) -> None:
     """Charge the tiny study of a folder for a trial of so many seconds."""
-    store = open_to_read("tiny", folder)
-    trial = store.study.ask()
-    trial.set_user_attr(CHARGED, seconds)
-    store.study.tell(trial, state=TrialState.FAIL)
+    with open_to_write("tiny", folder) as store:
+        trial = store.study.ask()
+        trial.set_user_attr(CHARGED, seconds)
+        store.study.tell(trial, state=TrialState.FAIL)
 
 
 def test_the_search_goes_on_with_what_the_finale_does_not_need(run: Run, tmp_path: Path) -> None:
@@ -390,21 +390,22 @@ def test_a_worker_that_is_killed_while_the_run_ends_was_interrupted(run: Run) ->
     assert {seed.outcome for seed in trained(run(**SMALL)).values()} == {"done"}
 
 
-def of_an_earlier_version(runs: Path) -> Store:
+@contextmanager
+def of_an_earlier_version(runs: Path) -> Iterator[Store]:
     """Open the tiny study as an earlier version stored it, without a ledger of its charges."""
     with closing(sqlite3.connect(runs / "tiny" / "study.db")) as database, database:
         database.execute("DELETE FROM genome_ledger")
-    return open_to_read("tiny", runs)
+    with open_to_write("tiny", runs) as store:
+        yield store
 
 
 def test_a_seed_that_an_earlier_version_lost_to_sigterm_is_trained_again(
     run: Run, ended: Result, tmp_path: Path
 ) -> None:
     at, one = next(iter(trained(ended).items()))
-    store = of_an_earlier_version(tmp_path / "runs")
-    store.store_seed(
-        *at, SeedResult("failed", one.epochs, 0.5, kind="killed", reason="killed by signal 15, SIGTERM")
-    )
+    lost = SeedResult("failed", one.epochs, 0.5, kind="killed", reason="killed by signal 15, SIGTERM")
+    with of_an_earlier_version(tmp_path / "runs") as store:
+        store.store_seed(*at, lost)
     (store.seed_folder(*at) / "report.json").unlink()
     again = run(**SMALL)
     assert trained(again)[at].outcome == "done" and trained(again)[at].earlier_seconds == 0.5
@@ -495,10 +496,9 @@ def test_killed_in_the_finale_it_goes_on_and_each_seed_is_paid_once(
 
 def test_a_report_that_was_written_before_a_kill_is_taken(run: Run, ended: Result, tmp_path: Path) -> None:
     at, one = next(iter(trained(ended).items()))
-    store = of_an_earlier_version(tmp_path / "runs")
-    store.store_seed(
-        *at, SeedResult("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7)
-    )
+    half = SeedResult("running", one.epochs, seconds=0.7 + one.seconds / 2, earlier_seconds=0.7)
+    with of_an_earlier_version(tmp_path / "runs") as store:
+        store.store_seed(*at, half)
     told = Told()
     again = run(told, **SMALL)
     assert told.epochs == {}
@@ -543,10 +543,10 @@ def test_more_epochs_hold_another_finale(run: Run, ended: Result) -> None:
 def test_a_study_begun_without_a_word_of_it_goes_on(run: Run, tmp_path: Path) -> None:
     changes: dict[str, Any] = {**SMALL, "finale": None, "trials": 2, "budget": {"device_time": "1h"}}
     run(**{**changes, "finale": "none"})
-    store = open_to_read("tiny", tmp_path / "runs")
-    text = yaml.safe_load(store.study.user_attrs[TEXT_ATTR])
-    assert text.pop("finale") == "none"
-    store.study.set_user_attr(TEXT_ATTR, yaml.safe_dump(text, sort_keys=False))
+    with open_to_write("tiny", tmp_path / "runs") as store:
+        text = yaml.safe_load(store.study.user_attrs[TEXT_ATTR])
+        assert text.pop("finale") == "none"
+        store.study.set_user_attr(TEXT_ATTR, yaml.safe_dump(text, sort_keys=False))
     result = run(**changes)
     assert len(trained(result)) == 2 * 3
 

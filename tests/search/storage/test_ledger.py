@@ -18,7 +18,7 @@ from search.run.budget import Budget
 from search.storage.ledger import EARLIER, FINALE, SEARCH, Entry, Key, Ledger, Line
 from search.storage.ledger_table import TABLE
 from search.storage.record import CHARGED, RESULT
-from search.storage.study import Store, open_to_read
+from search.storage.study import Store, open_to_read, open_to_write
 from tests.postgres import Server
 from tests.search.dashboard.kept import add, begin
 
@@ -154,10 +154,10 @@ def test_what_was_metered_survives_a_kill(tmp_path: Path) -> None:
     begin(tmp_path).close()
     child = os.fork()
     if child == 0:
-        store = open_to_read("tiny", tmp_path)
-        store.ledger.add([entry(0)])
-        store.ledger.meter({"row0": (3.0, 1.0)}, "here:1:0", is_read=False)
-        os.kill(os.getpid(), signal.SIGKILL)
+        with open_to_write("tiny", tmp_path) as store:
+            store.ledger.add([entry(0)])
+            store.ledger.meter({"row0": (3.0, 1.0)}, "here:1:0", is_read=False)
+            os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     assert open_to_read("tiny", tmp_path).ledger.charges() == {(0, None): 3.0}
 
