@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psutil
 import yaml
 
+from benchmarks._soak_readers import Readers, Seen, told
+from search.cli.options import INTERRUPTED
 from search.errors import StudyError
 from search.storage.record import UNFINISHED, Record
 from search.storage.study import open_to_read
+from tests.command import MAIN, Command
+from tests.template import Forked
 
 NAME = "soak"
 SPACE = {
@@ -35,13 +39,24 @@ SPACE = {
         "out": {"op": "exit", "in": ["s1"]},
     },
 }
+FIRST = "first.yaml"
+GENOME = {
+    "genome": "first",
+    "input": [1, 8, 8],
+    "classes": 10,
+    "widths": {"rule": "add", "base": 8, "alpha": 4.0},
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": 3},
+        "s1": {"op": "stack", "in": ["stem"], "depth": 2, "body": {"op": "conv"}},
+        "out": {"op": "exit", "in": ["s1"]},
+    },
+}
 BETWEEN_SECONDS = 4.0  # mean, of the time between two kills
-STARTING_SECONDS = 6.0  # in which a study is made and its first trial begins
+STARTING_SECONDS = 3.0  # in which a study is made and its first trial begins
 PATIENCE_SECONDS = 1800.0  # for the end of a study
 # each with its share of the kills
 VICTIMS = {"a worker": 4, "the coordinator": 3, "the whole group": 2, "the process that forks workers": 1}
 NEED_WORKERS = {"a worker", "the process that forks workers"}
-COMMAND = "from search.cli.app import main; main()"
 
 
 class Found(NamedTuple):
@@ -50,6 +65,7 @@ class Found(NamedTuple):
     kills: Mapping[str, int]
     trials: int
     changed: int
+    lost: int  # whose folder was there and which the storage did not know
     twice: int
     gaps: int
     unpaired: int
@@ -57,30 +73,37 @@ class Found(NamedTuple):
     left: int
     difference: float
     bad_ends: int
+    answers: Mapping[str, int] = MappingProxyType({})  # to readers, by their act
+    missed: int = 0  # trials and marks that a reader saw, and that are not there at the end, or are others
 
 
 def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
-    """Run one study to its end while its processes are killed so many times."""
+    """Run one study to its end while its processes are killed so many times and others read it."""
     path = _written(folder, f"{kills * BETWEEN_SECONDS:g}s", None, storage)
     rng, counted = Random(f"kills/{seed}"), Counter[str]()
-    known: dict[int, tuple[object, ...]] = {}
-    changed = set[int]()
-    with closing(_Command(path, folder)) as command:
+    before = _Before()
+    with (
+        Readers(path, folder / "runs", Random(f"readers/{seed}")) as readers,
+        closing(_Command(path, folder)) as command,
+    ):
         while counted.total() < kills:
             victim = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
             if victim in NEED_WORKERS:  # on a busy machine they would be there too seldom
                 _await_workers(command.now)
             time.sleep(rng.expovariate(1 / BETWEEN_SECONDS))
-            if command.now.poll() is not None:
+            if command.now.poll() not in (None, INTERRUPTED):
                 break  # the budget is used up, or it failed
-            counted[victim] += _killed(command.now, victim, rng)
+            counted[victim] += command.now.poll() is None and _killed(command.now, victim, rng)
             if command.now.poll() is not None:
-                changed |= _compared(folder, known, storage)
+                before.compare(folder, storage)
                 command.begin()
-        bad_ends = int(command.now.wait(PATIENCE_SECONDS) != 0)
-    changed |= _compared(folder, known, storage)
-    store = open_to_read(NAME, folder / "runs", storage)
-    return _judged(store.records(), store.spent_seconds(), folder, counted, len(changed), bad_ends)
+        while (status := command.now.wait(PATIENCE_SECONDS)) == INTERRUPTED:
+            command.begin()
+    before.compare(folder, storage)
+    with closing(open_to_read(NAME, folder / "runs", storage)) as store:
+        records, seen = store.records(), readers.seen()
+        found = _judged(records, store.spent_seconds(), folder, counted, before, int(status != 0))
+        return found._replace(answers=seen.answers, missed=_missed(seen, records, store.study.user_attrs))
 
 
 def makings(folder: Path, studies: int, seed: int) -> int:
@@ -95,7 +118,8 @@ def makings(folder: Path, studies: int, seed: int) -> int:
             _killed(command.now, "the whole group", rng)
             command.begin()
             status = command.now.wait(PATIENCE_SECONDS)
-        records = open_to_read(NAME, mine / "runs").records()
+        with closing(open_to_read(NAME, mine / "runs")) as store:
+            records = store.records()
         counted = [one for one in records if one.is_counted]
         is_whole = status == 0 and len(counted) == 2 and (mine / "runs" / NAME / "best").is_dir()
         broken += not is_whole
@@ -114,9 +138,11 @@ def _written(folder: Path, device_time: str | None, trials: int | None, storage:
         "references": "none",
         "workers": 2,
         "device": "cpu",
+        "start": [FIRST],  # a run that goes on reads the study before it opens it
         "space": SPACE,
     }
     content |= ({"trials": trials} if trials else {}) | ({"storage": storage} if storage else {})
+    (folder / FIRST).write_text(yaml.safe_dump(GENOME, sort_keys=False))
     path = folder / f"{NAME}.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
@@ -126,20 +152,19 @@ class _Command:
     """The command of a study, given again and again."""
 
     def __init__(self, path: Path, folder: Path) -> None:
-        self._words = [sys.executable, "-c", COMMAND, "search", str(path), "--runs", str(folder / "runs")]
+        self._words = [MAIN, "search", str(path), "--runs", str(folder / "runs")]
         self._log = (folder / "log").open("ab")
-        self._begun = list[subprocess.Popen[bytes]]()
+        self._begun = list[Command]()
         self.begin()
 
     @property
-    def now(self) -> subprocess.Popen[bytes]:
+    def now(self) -> Command:
         return self._begun[-1]
 
     def begin(self) -> None:
         """Give the command again. What its last run left behind goes on beside it, if it does."""
-        self._begun.append(
-            subprocess.Popen(self._words, stdout=self._log, stderr=self._log, start_new_session=True)
-        )
+        log = os.dup(self._log.fileno())  # Forked closes it
+        self._begun.append(Forked(self._words, stdout=log, stderr=subprocess.STDOUT, text=True))
 
     def close(self) -> None:
         """Kill all that is left of all runs."""
@@ -150,7 +175,7 @@ class _Command:
         self._log.close()
 
 
-def _killed(process: subprocess.Popen[bytes], victim: str, rng: Random) -> bool:
+def _killed(process: Command, victim: str, rng: Random) -> bool:
     """Kill some processes of a run with -9; return whether there were any."""
     coordinator = psutil.Process(process.pid)
     below = coordinator.children(recursive=True)
@@ -170,7 +195,7 @@ def _killed(process: subprocess.Popen[bytes], victim: str, rng: Random) -> bool:
     return bool(chosen)
 
 
-def _await_workers(process: subprocess.Popen[bytes]) -> None:
+def _await_workers(process: Command) -> None:
     """Wait until a run has workers, or has ended."""
     until = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < until:
@@ -181,23 +206,33 @@ def _await_workers(process: subprocess.Popen[bytes]) -> None:
 
 
 def _is_forking(process: psutil.Process) -> bool:
-    """Whether a process is the parent of workers, which have the same words."""
+    """Whether a process below the coordinator is the parent of workers."""
     try:
-        return "forkserver" in " ".join(process.cmdline()) and any(process.children())
+        return any(process.children())
     except psutil.Error:
         return False
 
 
-def _compared(folder: Path, known: dict[int, tuple[object, ...]], storage: str | None) -> set[int]:
-    """Return the numbers of the ended trials that are not what they were, and remember those that have ended."""
-    try:
-        records = {one.number: one for one in open_to_read(NAME, folder / "runs", storage).records()}
-    except StudyError:
-        return {*known}  # nothing is there: right before the study was made, and the loss of all afterwards
-    told = {number: _told(one) for number, one in records.items() if one.outcome not in UNFINISHED}
-    changed = {number for number, before in known.items() if told.get(number) != before}
-    known |= told
-    return changed
+class _Before:
+    """What was stored of a study, each time that its run had been killed."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[object, ...]] = {}  # of the trials that have ended
+        self.changed, self.lost = set[int](), set[int]()  # of those; of all whose folder there is
+
+    def compare(self, folder: Path, storage: str | None) -> None:
+        """Compare what is stored now, and remember the trials that have ended."""
+        # a trial is stored before its folder is made
+        folders = {int(one.name) for one in (folder / "runs" / NAME / "trials").glob("[0-9]*")}
+        try:
+            with closing(open_to_read(NAME, folder / "runs", storage)) as store:
+                records = {one.number: one for one in store.records()}
+        except StudyError:
+            records = {}  # nothing is there: right before the study was made, and the loss of all afterwards
+        told = {number: _told(one) for number, one in records.items() if one.outcome not in UNFINISHED}
+        self.changed |= {number for number, before in self.known.items() if told.get(number) != before}
+        self.lost |= folders - {*records}
+        self.known |= told
 
 
 def _told(one: Record) -> tuple[object, ...]:
@@ -205,8 +240,20 @@ def _told(one: Record) -> tuple[object, ...]:
     return (one.outcome, one.values, one.digest, one.genome, one.origin)
 
 
+def _missed(seen: Seen, records: list[Record], attrs: Mapping[str, Any]) -> int:
+    """Return how many trials and marks a reader saw that are not there at the end, or are others."""
+    now = {one.number: told(one.outcome, one.values, one.digest) for one in records}
+    changed = {number for number, then in seen.ended.items() if now.get(number) != then}
+    return len(changed | {*seen.changed}) + sum(attrs.get(mark) is not True for mark in seen.marks)
+
+
 def _judged(
-    records: list[Record], spent: float, folder: Path, kills: Mapping[str, int], changed: int, bad_ends: int
+    records: list[Record],
+    spent: float,
+    folder: Path,
+    kills: Mapping[str, int],
+    before: _Before,
+    bad_ends: int,
 ) -> Found:
     trained = Counter(
         one.digest for one in records if one.outcome in ("done", "pruned", "cut") and one.reused is None
@@ -217,7 +264,8 @@ def _judged(
     return Found(
         kills,
         len(records),
-        changed,
+        len(before.changed),
+        len(before.lost),
         sum(count > 1 for count in trained.values()),
         sum(one.number != number for number, one in enumerate(records)),
         len(interrupted ^ set(repeated)) + sum(count > 1 for count in repeated.values()),

@@ -2,6 +2,7 @@
 
 - kills: one study of short trials, evolution and a finale; coordinators, workers, the process that forks workers and
   whole groups are killed with -9 at random moments, the first and the last included, and the command is given again.
+  Meanwhile other processes read the study, show its pages, export from it, tag its trials and stop it; some are killed.
 - making: studies of two trials, each killed once within its first seconds, then run to its end.
 - bits: one bit flipped in a file of a finished study or of its export; then everything that the file is read for.
 - texts: texts of studies, genomes and reports, changed at random or random altogether; each is read or refused.
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import _soak_bits, _soak_kills, _soak_texts
+from benchmarks._soak_readers import FAILED
 
 
 class Figure(NamedTuple):
@@ -42,6 +44,7 @@ def kills(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
         yield Figure(f"kills of {victim}", count)
     yield Figure("trials", found.trials)
     yield Figure("trials whose result changed or was lost", found.changed, 0)
+    yield Figure("trials whose folder was there and which the storage did not know", found.lost, 0)
     yield Figure("networks trained twice", found.twice, 0)
     yield Figure("numbers missing or used twice", found.gaps, 0)
     yield Figure("interrupted trials that were not repeated exactly once", found.unpaired, 0)
@@ -49,6 +52,9 @@ def kills(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     yield Figure("temporary files left", found.left, 0)
     yield Figure("seconds charged, against those of the trials: difference in %", found.difference, 1)
     yield Figure("ends of the command with another status than 0", found.bad_ends, 0)
+    for act, count in sorted(found.answers.items()):
+        yield Figure(f"others, {act}", count, 0 if act.endswith(FAILED) else None)
+    yield Figure("trials and marks that others saw and that are gone or changed", found.missed, 0)
 
 
 def making(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:

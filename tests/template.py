@@ -36,6 +36,7 @@ CODE = "import sys; from tests.template import serve; serve(int(sys.argv.pop()))
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 STACK = signal.SIGUSR2  # lets a command, its fork server and its workers write where each thread stands
 MOST_BYTES = 1 << 18
+ASKING = threading.Lock()  # of the threads that ask for a command, each gets its own
 # what is for the fork server alone, and what starts threads, which a fork does not have
 LEFT_OUT = ("__main__", ".fork_server", ".exits.runner")
 
@@ -66,9 +67,10 @@ class Forked(subprocess.Popen[str]):
         try:
             asked = json.dumps({"args": args, "env": dict(env or os.environ)}).encode()
             assert len(asked) < MOST_BYTES
-            ours = _template()
-            socket.send_fds(ours, [asked], [c2pwrite, errwrite if errwrite != -1 else c2pwrite])
-            self.pid = int(ours.recv(32))
+            with ASKING:
+                ours = _template()
+                socket.send_fds(ours, [asked], [c2pwrite, errwrite if errwrite != -1 else c2pwrite])
+                self.pid = int(ours.recv(32))
             self._child_created = True
         finally:
             for end in {c2pwrite, errwrite} - {-1}:
