@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.config import changes
+from search.config import changes, reach
 from search.config.read import parse_study, read_study
 from search.config.study import StudyConfig
 from search.errors import StudyError
@@ -165,7 +165,7 @@ def _storage_errors(store: Store) -> Iterator[None]:
 
 def _first(config: StudyConfig, runs: Path, best_of: str | None) -> dict[str, Point]:
     """Return the start genomes that are new to the study. They are read first, so that an error makes no study."""
-    if wrong := references.mistakes(config):
+    if wrong := reach.mistakes(config) or references.mistakes(config):
         raise StudyError("\n".join(wrong))
     if not config.start and best_of is None:
         return {}

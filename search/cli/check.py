@@ -9,11 +9,18 @@ from genome.text import genome_of
 from genome.yaml.source import SourceError, read
 from genome.yaml.tried import in_order
 from search import formatting
+from search.config import reach
 from search.config.read import read_draft
+from search.config.study import StudyConfig
 from search.errors import StudyError
 from search.proposals.references import mistakes as reference_mistakes
 from search.proposals.warm_start import start_mistakes
 from search.space.parse import space_file
+
+
+def _of_networks(config: StudyConfig) -> list[str]:
+    """Return the mistakes that networks of the space show."""
+    return reach.mistakes(config) or reference_mistakes(config)
 
 
 def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
@@ -26,7 +33,7 @@ def check_file(path: Path, runs: Path, data_root: str | None = None) -> str:
         config, space, mistakes = read_draft(source, data_root, path.parent)
         mistakes = in_order(
             source,
-            [*mistakes, *start_mistakes(config, space, runs), *(reference_mistakes(config) if space else ())],
+            [*mistakes, *start_mistakes(config, space, runs), *(_of_networks(config) if space else ())],
         )
         if mistakes or space is None:
             raise StudyError("\n".join(mistakes))

@@ -29,17 +29,28 @@ def reference_lines(
     ]
     lines = [f"references, {goal}: {', '.join(told)}"]
     if best and len(objectives) == 1:
-        lines.append(_verdict(best[0], trained, finale_choice(records, objectives)))
+        lines.append(_verdict(best[0], trained, goal, finale_choice(records, objectives)))
     return lines
 
 
-def _verdict(best: Record, references: Sequence[Record], choice: Choice | None) -> str:
+def _verdict(best: Record, references: Sequence[Record], goal: str, choice: Choice | None) -> str:
     alike = [r.reference for r in choice.alike if r.reference and r is not best] if choice else []
     if best.reference:
         return f"no network that the search found is better than the reference {best.reference}"
+    found = f"trial {best.number}, which the search found,"
     if alike:
-        return f"trial {best.number}, which the search found, is as good as the reference {alike[0]}, and smaller"
-    return f"trial {best.number}, which the search found, is better than every reference{_unfinished(references)}"
+        return f"{found} is as good as the reference {alike[0]}, and smaller"
+    reached = _reached(best, goal)
+    equal = [r.reference for r in references if r.values is not None and _reached(r, goal) == reached]
+    if equal:  # the loss may differ
+        return f"{found} and the reference {equal[0]} reached the same {goal}, {reached}"
+    return f"{found} is better than every reference{_unfinished(references)}"
+
+
+def _reached(record: Record, goal: str) -> str:
+    """Return what a network reached, as a person reads it: the mean over seeds, or the single score."""
+    spread = record.finale.spread(goal) if record.finale and goal in ("accuracy", "loss") else None
+    return formatted(goal, spread.mean if spread and spread.seeds > 1 else record.metrics[goal])
 
 
 def _unfinished(references: Sequence[Record]) -> str:

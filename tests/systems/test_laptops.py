@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -60,6 +60,21 @@ def printed(system: str, *words: object) -> str:
 
 def ran(system: str, code: str) -> str:
     return printed(system, "-c", textwrap.dedent(code))
+
+
+def commanded(system: str, *lines: Sequence[object]) -> str:
+    """Run the command with each of these lines of words, all in one process, and return what they print."""
+    code = f"""
+    import sys
+    from search.cli.app import main
+    for words in {[[*map(str, words)] for words in lines]!r}:
+        sys.argv = ["genome", *words]
+        try:
+            main()
+        except SystemExit as end:
+            assert not end.code, (words, end.code)
+    """
+    return ran(system, code)
 
 
 @pytest.fixture(scope="module", params=["macos", "windows"])
@@ -125,16 +140,16 @@ def test_something_is_taken_away() -> None:
 
 
 def test_networks_are_listed_and_studies_checked(system: str, study: Path) -> None:
-    assert "resnet-20" in printed(system, "-m", "search", "zoo")
-    assert "tiny" in printed(system, "-m", "search", "check", study)
-    assert re.search(r"\d+ cores", printed(system, "-m", "search", "--version"))
+    said = commanded(system, ["zoo"], ["check", study], ["--version"])
+    assert "resnet-20" in said and "tiny" in said
+    assert re.search(r"\d+ cores", said)
 
 
 def test_a_killed_search_is_resumed_and_its_best_network_exported(system: str, finished: Path) -> None:
     runs = finished
-    assert "accuracy" in printed(system, "-m", "search", "best", "tiny", "--runs", runs)
     to = runs / "mine"
-    assert str(to) in printed(system, "-m", "search", "export", "tiny", "--to", to, "--runs", runs)
+    said = commanded(system, ["best", "tiny", "--runs", runs], ["export", "tiny", "--to", to, "--runs", runs])
+    assert "accuracy" in said and str(to) in said
     search.load_export(to)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 PATIENCE = 0.15  # seconds that a page waits for an analysis that is nearly done
-FEW = 100  # new genomes that are read without a process of their own
+FEW = 500  # new genomes that are read without a process of their own
 GROWTH = 1.1  # growth of the number of trials after which the importance of genes is computed again
 
 

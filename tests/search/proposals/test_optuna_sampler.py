@@ -15,6 +15,7 @@ import genome
 from search.config.read import read_study
 from search.proposals.optuna_sampler import GenomeSampler
 from search.samplers.base import ORIGIN, Origin
+from search.samplers.bayes import INITIAL
 from search.samplers.registry import proposing
 from search.space.distributions import asker
 from search.space.space import Space
@@ -23,6 +24,7 @@ from search.testing import space
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 ALONE = [name for name in proposing() if name != "auto"]  # auto is one of the others
+TRIALS = {"bayes": INITIAL + 3}  # a proposal of its model takes 0.15 s
 
 
 def cost(trial: optuna.Trial, there: Space) -> float:
@@ -34,7 +36,7 @@ def cost(trial: optuna.Trial, there: Space) -> float:
 def test_a_trial_has_the_answers_of_its_genome_and_no_others(name: str) -> None:
     there = space()
     study = optuna.create_study(sampler=GenomeSampler(there, name, seed=1))
-    study.optimize(lambda trial: cost(trial, there), n_trials=25)
+    study.optimize(lambda trial: cost(trial, there), n_trials=TRIALS.get(name, 25))
     digests = []
     for trial in study.trials:
         decoded = there.decode(lambda hole, _, trial=trial: trial.params[hole])  # type: ignore[misc]
@@ -60,7 +62,7 @@ def test_the_same_seed_gives_the_same_trials(name: str) -> None:
     def run() -> list[dict[str, Any]]:
         there = space()
         study = optuna.create_study(sampler=GenomeSampler(there, name, seed=4))
-        study.optimize(lambda trial: cost(trial, there), n_trials=15)
+        study.optimize(lambda trial: cost(trial, there), n_trials=TRIALS.get(name, 15))
         return [trial.params for trial in study.trials]
 
     assert run() == run()

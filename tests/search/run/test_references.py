@@ -328,6 +328,10 @@ def test_the_study_says_whether_it_found_anything_better() -> None:
     resnet = Record(0, "done", (0.9,), metrics={"accuracy": 0.9}, origin=Origin(REFERENCE, moves=("resnet",)))
     for accuracy, expected in (
         (0.8, "no network that the search found is better than the reference resnet"),
+        (
+            0.90001,
+            "trial 1, which the search found, and the reference resnet reached the same accuracy, 0.9000",
+        ),
         (0.95, "trial 1, which the search found, is better than every reference"),
     ):
         found = Record(1, "done", (accuracy,), metrics={"accuracy": accuracy})

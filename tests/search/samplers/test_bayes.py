@@ -122,7 +122,7 @@ def test_a_resumed_study_proposes_what_the_uninterrupted_one_would(objectives: i
     """With trials of every kind, pruned and running ones among them; caches are only caches."""
     space = testing.space()
     sampler, found = Bayes(space, 5, objectives), testing.drawn(space, 2 * INITIAL, objectives)
-    for _ in range(10):
+    for _ in range(4):
         avoid = {one.digest for one in found}
         proposed = sampler.propose(found, avoid)
         known_answers._known.cache_clear()
@@ -131,13 +131,13 @@ def test_a_resumed_study_proposes_what_the_uninterrupted_one_would(objectives: i
 
 
 def test_what_a_full_cache_forgets_changes_no_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
-    past = told(25)
-    plenty = [Bayes(SPACE, seed=2).propose(past[:trials]) for trials in range(15, 25)]
+    past = told(20)
+    plenty = [Bayes(SPACE, seed=2).propose(past[:trials]) for trials in range(15, 20)]
     monkeypatch.setattr(model, "NEW", 2)
     monkeypatch.setattr(model, "KNOWN", 2)
     monkeypatch.setattr(known_answers, "MOST", 2)
     sparse = Bayes(SPACE, seed=2)
-    assert [sparse.propose(past[:trials]) for trials in range(15, 25)] == plenty
+    assert [sparse.propose(past[:trials]) for trials in range(15, 20)] == plenty
 
 
 # --- the first networks

@@ -122,8 +122,8 @@ def known_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def test_a_search_with_experience_begins_where_others_ended(known_elsewhere: None) -> None:
-    with_it = [run(Bayes(HERE, seed), HERE, 10) for seed in range(4)]
-    without = [run(Bayes(HERE, seed, experience="none"), HERE, 10) for seed in range(4)]
+    with_it = [run(Bayes(HERE, seed), HERE, 10) for seed in range(2)]
+    without = [run(Bayes(HERE, seed, experience="none"), HERE, 10) for seed in range(2)]
     for trials in (5, 10):
         mine, others = ([lowest(found[:trials]) for found in runs] for runs in (with_it, without))
         assert np.mean(mine) < np.mean(others)
@@ -131,8 +131,8 @@ def test_a_search_with_experience_begins_where_others_ended(known_elsewhere: Non
 
 def test_a_search_that_experience_misleads_finds_its_way(known_elsewhere: None) -> None:
     """What was good elsewhere is bad here; after some trials experience is dropped."""
-    with_it = [lowest(run(Bayes(HERE, seed), HERE, 25, sign=-1.0)) for seed in range(3)]
-    without = [lowest(run(Bayes(HERE, seed, experience="none"), HERE, 25, sign=-1.0)) for seed in range(3)]
+    with_it = [lowest(run(Bayes(HERE, seed), HERE, 16, sign=-1.0)) for seed in range(2)]
+    without = [lowest(run(Bayes(HERE, seed, experience="none"), HERE, 16, sign=-1.0)) for seed in range(2)]
     assert np.mean(with_it) < np.mean(without) + 0.05
 
 
