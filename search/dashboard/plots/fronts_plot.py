@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from search.dashboard.plots.plot import Plot, Scale, Series, finite, score_scale
 from search.dashboard.studies.points import front_of
-from search.dashboard.studies.snapshot import WHOLE, Snapshot
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trained_points import WHOLE
 from search.dashboard.studies.trial_query import Query
 from search.dashboard.web import links
 from search.objective import MAXIMIZE, Objective

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from search.config.study import StudyConfig
-from search.dashboard.studies.points import TrialPoint, front_of
+from search.dashboard.studies.points import TrialPoint
 from search.dashboard.studies.score import Score, by_score, score_of
 from search.dashboard.studies.state import StudyState, study_state
 from search.dashboard.studies.study_attrs import StudyAttrs
-from search.dashboard.studies.trial_view import TrialView, column_value
+from search.dashboard.studies.trained_points import trained_points
+from search.dashboard.studies.trial_view import TrialView
 from search.objective import MAXIMIZE, MINIMIZE, Objective, learnt
 from search.results.ranking import front
 from search.results.statement import Statement, statement
@@ -26,7 +27,6 @@ from search.storage.record import Record
 
 T = TypeVar("T")
 
-WHOLE = ("done", "cut")  # outcomes of trials that were trained to their end
 _marks = itertools.count(time.time_ns())
 
 
@@ -144,26 +144,14 @@ class Snapshot:
         `cost` is an objective or seconds.
         """
         if cost not in self._points:
-            self._points[cost] = self._against(cost)
+            is_more_better = Objective(cost, MAXIMIZE) in self.config.objectives
+            along = Objective(cost, MAXIMIZE if is_more_better else MINIMIZE)
+            self._points[cost] = trained_points(self.trials, along, self.goal)
         return self._points[cost]
 
     @cached_property
     def _points(self) -> dict[str, tuple[TrialPoint, ...]]:
         return {}
-
-    def _against(self, cost: str) -> tuple[TrialPoint, ...]:
-        goal, made = self.goal, list[TrialPoint]()
-        for trial in self.trials:
-            x, reached = column_value(trial, cost), self.score(trial.record)
-            if x is not None and reached is not None and trial.record.reused is None:
-                spread = reached.deviation, reached.seeds
-                made.append(TrialPoint(x, reached.value, trial.record.number, trial.outcome, False, *spread))
-        whole = [point for point in made if point.outcome in WHOLE]
-        best = front_of(
-            whole, Objective(cost, MAXIMIZE) in self.config.objectives, goal.direction == MAXIMIZE
-        )
-        numbers = {point.number for point in best}
-        return tuple(point._replace(is_front=point.number in numbers) for point in made)
 
     @cached_property
     def improvements(self) -> tuple[Improvement, ...]:
