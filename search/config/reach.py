@@ -18,7 +18,7 @@ DRAWS = 40  # networks; the first is that of the first values, such as the narro
 
 
 def mistakes(config: StudyConfig) -> list[str]:
-    """Return a line, with its place in the file, for each limit that the exits alone exceed in every network that is drawn.
+    """Return a line, with its place in the file, for each limit that the exits alone exceed in all drawn networks.
 
     There is none as soon as one network is inside all limits, which for most studies is the first.
     """
@@ -65,7 +65,7 @@ def _line(config: StudyConfig, limit: str, found: int, allowed: int) -> str:
     key = ("budget", "memory") if limit == "budget.memory" else ("limits", limit)
     name = ".".join(key)
     said = (
-        f"{name} is {allowed:,}, and the exits alone, for {config.space.classes:,} classes, take {found:,} in the smallest "
-        f"of {DRAWS} networks drawn from the space; raise it, or narrow what the exits read"
+        f"{name} is {allowed:,}, and the exits alone, for {config.space.classes:,} classes, take {found:,} in "
+        f"the smallest of {DRAWS} networks drawn from the space; raise it, or narrow what the exits read"
     )
     return str(config.source.error(key, said))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from search.dashboard.gene_analysis.effects import Z
-from search.dashboard.studies.snapshot import WHOLE, Snapshot
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trained_points import WHOLE
 from search.dashboard.studies.trial_view import TrialView
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from genome.domain import Domain
 from search.dashboard.gene_analysis.answer_kinds import labels
 from search.dashboard.gene_analysis.importance import Importance
-from search.dashboard.studies.snapshot import WHOLE, Snapshot
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trained_points import WHOLE
 from search.dashboard.studies.trial_view import TrialView
 from search.proposals.screening import evidence, reached
 from search.samplers.proxy_vote import correlations, trusted

@@ -17,7 +17,8 @@ from search.dashboard.pages.study import row
 from search.dashboard.pages.trial import trial_of
 from search.dashboard.studies.errors import NotFound
 from search.dashboard.studies.score import Score, scored
-from search.dashboard.studies.snapshot import WHOLE, Snapshot
+from search.dashboard.studies.snapshot import Snapshot
+from search.dashboard.studies.trained_points import WHOLE
 from search.dashboard.studies.trial_query import QueryError
 from search.dashboard.studies.trial_view import TrialView
 from search.dashboard.web import links
