@@ -119,8 +119,9 @@ def test_a_reader_of_another_user_leaves_no_file_that_shuts_the_owner_out(
     finished: Path, tmp_path: Path
 ) -> None:
     """A folder of a group, in which each member may make files."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o055)
     runs = tmp_path / "shared"
     shutil.copytree(finished, runs)
     (runs / "tiny").chmod(0o777)
