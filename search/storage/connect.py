@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import url2pathname
 
 from search.errors import StudyError
 
@@ -33,7 +34,7 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
 
     file, place = sqlite_file(url), url
     if file is not None and not makes_tables:
-        place = _uri_url(file, reading_query(file))
+        place = uri_url(file, reading_query(file))
     # with the cache that optuna.create_study puts around a URL, which reads finished trials once
     return optuna.storages.get_storage(_open(place, url, LOCK_SECONDS, makes_tables))
 
@@ -41,7 +42,7 @@ def open_storage(url: str, makes_tables: bool = True) -> optuna.storages.BaseSto
 def storage_to_write(url: str, lock_seconds: float) -> DatabaseStorage:
     """Return Optuna's storage at a URL. A file or table that does not exist is not made."""
     file = sqlite_file(url)
-    place = url if file is None else _uri_url(file, "mode=rw")
+    place = url if file is None else uri_url(file, "mode=rw")
     return _open(place, url, lock_seconds, makes_tables=False)
 
 
@@ -166,10 +167,12 @@ def check_writable(file: Path, lock_seconds: float) -> None:
 
 
 def sqlite_file(url: str | None) -> Path | None:
-    """Return the file of an SQLite URL, or None for a database server."""
+    """Return the file of an SQLite URL, also of one that names the file by a URI; None for a database server."""
     if url is None or not url.startswith("sqlite"):
         return None
-    return Path(unquote(url.partition(":///")[2].partition("?")[0]))
+    named, _, query = url.partition(":///")[2].partition("?")
+    path = unquote(named)
+    return Path(url2pathname(urlsplit(path).path) if "uri=true" in query.split("&") else path)
 
 
 def sqlite_url(file: Path) -> str:
@@ -177,7 +180,7 @@ def sqlite_url(file: Path) -> str:
     return f"sqlite:///{quote(file.as_posix(), safe='/:')}"
 
 
-def _uri_url(file: Path, query: str) -> str:
+def uri_url(file: Path, query: str) -> str:
     """Return the URL of an SQLite file with a query for SQLite."""
     # quoted twice: SQLAlchemy unquotes once, SQLite once more
     return f"sqlite:///{quote(file.absolute().as_uri())}?{query}&uri=true"

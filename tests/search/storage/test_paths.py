@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.dashboard.optuna_server import storage_of
-from search.storage.connect import sqlite_file, sqlite_url, storage_to_write
+from search.storage.connect import sqlite_file, sqlite_url, storage_to_write, uri_url
 from search.storage.sql_reader import open_tables, study_ids
 from search.storage.study import claim, open_to_read, open_to_run, open_to_write
 
@@ -19,7 +19,7 @@ NAMES = ["a b", "a%20b", "50%", "a?b=c", "a#b", "a{x}b", "{}", "ü ñ 网", "a@b
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_the_url_of_a_file_names_the_file(name: str) -> None:
     path = Path("/runs", name)
-    assert sqlite_file(sqlite_url(path)) == path
+    assert sqlite_file(sqlite_url(path)) == sqlite_file(uri_url(path, "mode=ro")) == path
 
 
 @pytest.mark.parametrize("name", NAMES)
