@@ -102,7 +102,7 @@ def test_a_space_that_is_used_up_ends_the_study(run: Run) -> None:
 
 def test_limits_that_refuse_every_network_end_the_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("search.run.limits.FRUITLESS", 30)
-    result = run(limits={"params": 1}, trials=None, budget={"device_time": "1h"})
+    result = run(limits={"params": 60}, trials=None, budget={"device_time": "1h"})
     assert result.stop.startswith("30 trials in a row were refused, or equal to earlier ones")
     assert len(result.records) == 30
 
