@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from search.dashboard.plots.plot import MOST_DRAWN
+from search.storage.study import claim
 from tests.search.dashboard.kept import add, begin, text_of
 from tests.search.dashboard.server import Server
 from tests.search.dashboard.test_browser import MOTIF, NARROW, SETTLED, WIDE, Served, Tab, expect, read
@@ -160,12 +161,14 @@ def test_the_limit_is_on_the_first_screen_and_the_other_answers_one_click_away(
 
 def test_a_running_trial_has_its_curves_and_its_last_value(tab: Tab, served: Served) -> None:
     page, number = tab(), MANY + 2
-    page.goto(f"{served.address}/study/many?outcome=running")
-    expect(page.locator("#table tbody tr").first).to_contain_text("0.9125 at epoch 2")
-    page.goto(f"{served.address}/study/many/trial/{number}")
-    expect(page.locator("#outcome")).to_contain_text("0.9125 at epoch 2")
-    expect(page.locator("#curve svg.chart")).to_have_count(2)
-    assert page.locator("#curve svg.chart").nth(1).locator("polyline").count() == 2, "training and validation"
+    with claim("many", served.runs, served.url):  # a run that lives
+        page.goto(f"{served.address}/study/many?outcome=running")
+        expect(page.locator("#table tbody tr").first).to_contain_text("0.9125 at epoch 2")
+        page.goto(f"{served.address}/study/many/trial/{number}")
+        expect(page.locator("#outcome")).to_contain_text("0.9125 at epoch 2")
+        expect(page.locator("#curve svg.chart")).to_have_count(2)
+        second = page.locator("#curve svg.chart").nth(1)
+        assert second.locator("polyline").count() == 2, "training and validation"
 
 
 def test_a_curve_alone_has_a_legend_and_epochs_are_whole(tab: Tab, served: Served) -> None:
