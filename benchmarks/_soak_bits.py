@@ -15,7 +15,7 @@ from unittest.mock import patch
 import torch
 import yaml
 
-from benchmarks._soak_kills import NAME, SPACE
+from benchmarks._soak_study import NAME, SPACE
 from search.cli import app
 from search.errors import StudyError
 from search.results.exported import load_export

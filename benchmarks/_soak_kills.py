@@ -15,9 +15,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import psutil
-import yaml
 
 from benchmarks._soak_readers import Readers, Seen, told
+from benchmarks._soak_study import NAME, written
 from search.cli.options import INTERRUPTED
 from search.errors import StudyError
 from search.storage.record import UNFINISHED, Record
@@ -25,32 +25,6 @@ from search.storage.study import open_to_read
 from tests.command import MAIN, Command
 from tests.template import Forked
 
-NAME = "soak"
-SPACE = {
-    "widths": {"rule": "add", "base": {"int": [4, 12]}, "alpha": {"float": [0, 8]}},
-    "nodes": {
-        "stem": {"op": "conv", "in": ["image"], "kernel": {"one_of": [1, 3, 5]}},
-        "s1": {
-            "op": "stack",
-            "in": ["stem"],
-            "depth": {"int": [1, 3]},
-            "body": {"op": {"one_of": ["conv", "separable", "residual"]}},
-        },
-        "out": {"op": "exit", "in": ["s1"]},
-    },
-}
-FIRST = "first.yaml"
-GENOME = {
-    "genome": "first",
-    "input": [1, 8, 8],
-    "classes": 10,
-    "widths": {"rule": "add", "base": 8, "alpha": 4.0},
-    "nodes": {
-        "stem": {"op": "conv", "in": ["image"], "kernel": 3},
-        "s1": {"op": "stack", "in": ["stem"], "depth": 2, "body": {"op": "conv"}},
-        "out": {"op": "exit", "in": ["s1"]},
-    },
-}
 BETWEEN_SECONDS = 4.0  # mean, of the time between two kills
 STARTING_SECONDS = 3.0  # in which a study is made and its first trial begins
 PATIENCE_SECONDS = 1800.0  # for the end of a study
@@ -79,9 +53,10 @@ class Found(NamedTuple):
 
 def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
     """Run one study to its end while its processes are killed so many times and others read it."""
-    path = _written(folder, f"{kills * BETWEEN_SECONDS:g}s", None, storage)
+    budget = {"device_time": f"{kills * BETWEEN_SECONDS:g}s", "rungs": [1, 3]}
+    path = written(folder, storage, budget=budget)
     rng, counted = Random(f"kills/{seed}"), Counter[str]()
-    before = _Before()
+    before = Before()
     with (
         Readers(path, folder / "runs", Random(f"readers/{seed}")) as readers,
         closing(_Command(path, folder)) as command,
@@ -102,7 +77,7 @@ def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
     before.compare(folder, storage)
     with closing(open_to_read(NAME, folder / "runs", storage)) as store:
         records, seen = store.records(), readers.seen()
-        found = _judged(records, store.spent_seconds(), folder, counted, before, int(status != 0))
+        found = judged(records, store.spent_seconds(), folder, counted, before, int(status != 0))
         return found._replace(answers=seen.answers, missed=_missed(seen, records, store.study.user_attrs))
 
 
@@ -112,7 +87,7 @@ def makings(folder: Path, studies: int, seed: int) -> int:
     for number in range(studies):
         mine = folder / str(number)
         mine.mkdir()
-        path = _written(mine, None, 2, None)
+        path = written(mine, None, trials=2)
         with closing(_Command(path, mine)) as command:
             time.sleep(STARTING_SECONDS * rng.random())
             _killed(command.now, "the whole group", rng)
@@ -124,28 +99,6 @@ def makings(folder: Path, studies: int, seed: int) -> int:
         is_whole = status == 0 and len(counted) == 2 and (mine / "runs" / NAME / "best").is_dir()
         broken += not is_whole
     return broken
-
-
-def _written(folder: Path, device_time: str | None, trials: int | None, storage: str | None) -> Path:
-    content: dict[str, Any] = {
-        "study": NAME,
-        "data": "digits",
-        "sampler": {"name": "evolve", "seed": 0},
-        "train": {"epochs": 8, "batch": 32},
-        "budget": {"rungs": [1, 3]} | ({"device_time": device_time} if device_time else {}),
-        "pruner": "halving",
-        "finale": {"share": 0.2, "top": 2, "seeds": 2},
-        "references": "none",
-        "workers": 2,
-        "device": "cpu",
-        "start": [FIRST],  # a run that goes on reads the study before it opens it
-        "space": SPACE,
-    }
-    content |= ({"trials": trials} if trials else {}) | ({"storage": storage} if storage else {})
-    (folder / FIRST).write_text(yaml.safe_dump(GENOME, sort_keys=False))
-    path = folder / f"{NAME}.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
-    return path
 
 
 class _Command:
@@ -213,7 +166,7 @@ def _is_forking(process: psutil.Process) -> bool:
         return False
 
 
-class _Before:
+class Before:
     """What was stored of a study, each time that its run had been killed."""
 
     def __init__(self) -> None:
@@ -247,12 +200,12 @@ def _missed(seen: Seen, records: list[Record], attrs: Mapping[str, Any]) -> int:
     return len(changed | {*seen.changed}) + sum(attrs.get(mark) is not True for mark in seen.marks)
 
 
-def _judged(
+def judged(
     records: list[Record],
     spent: float,
     folder: Path,
     kills: Mapping[str, int],
-    before: _Before,
+    before: Before,
     bad_ends: int,
 ) -> Found:
     trained = Counter(

@@ -3,13 +3,18 @@
 - kills: one study of short trials, evolution and a finale; coordinators, workers, the process that forks workers and
   whole groups are killed with -9 at random moments, the first and the last included, and the command is given again.
   Meanwhile other processes read the study, show its pages, export from it, tag its trials and stop it; some are killed.
+- many: many short trials on eight workers, beside the same on one.
+- purse: one budget that several coordinators spend on a database server; one after another joins.
+- network: two coordinators and a database server; the network of one is cut again and again (as root, on Linux).
 - making: studies of two trials, each killed once within its first seconds, then run to its end.
 - bits: one bit flipped in a file of a finished study or of its export; then everything that the file is read for.
 - texts: texts of studies, genomes and reports, changed at random or random altogether; each is read or refused.
 
 Each part prints its figures; those that must be 0 end the command with 1 where they are not.
 
-    python -m benchmarks.soak [kills making bits texts] [--kills 200] [--storage postgresql://..] [--flips 400]
+`--storage postgres` starts a server of PostgreSQL for the part, which is removed at its end.
+
+    python -m benchmarks.soak [kills many purse network making bits texts] [--kills 200] [--storage postgres] [..]
 """
 
 from __future__ import annotations
@@ -18,11 +23,15 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import _soak_bits, _soak_kills, _soak_texts
+from benchmarks import _soak_bits, _soak_kills, _soak_many, _soak_network, _soak_texts
 from benchmarks._soak_readers import FAILED
+from tests import postgres
+
+POSTGRES = "postgres"
 
 
 class Figure(NamedTuple):
@@ -39,9 +48,18 @@ class Figure(NamedTuple):
 
 def kills(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     """Kill one study many times."""
-    found = _soak_kills.study(folder, given.kills, given.seed, given.storage)
+    with _storage(given.storage) as storage:
+        found = _soak_kills.study(folder, given.kills, given.seed, storage)
     for victim, count in found.kills.items():
         yield Figure(f"kills of {victim}", count)
+    yield from _left(found)
+    for act, count in sorted(found.answers.items()):
+        yield Figure(f"others, {act}", count, 0 if act.endswith(FAILED) else None)
+    yield Figure("trials and marks that others saw and that are gone or changed", found.missed, 0)
+
+
+def _left(found: _soak_kills.Found) -> Iterator[Figure]:
+    """Tell what is left of a study."""
     yield Figure("trials", found.trials)
     yield Figure("trials whose result changed or was lost", found.changed, 0)
     yield Figure("trials whose folder was there and which the storage did not know", found.lost, 0)
@@ -52,9 +70,64 @@ def kills(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     yield Figure("temporary files left", found.left, 0)
     yield Figure("seconds charged, against those of the trials: difference in %", found.difference, 1)
     yield Figure("ends of the command with another status than 0", found.bad_ends, 0)
-    for act, count in sorted(found.answers.items()):
-        yield Figure(f"others, {act}", count, 0 if act.endswith(FAILED) else None)
-    yield Figure("trials and marks that others saw and that are gone or changed", found.missed, 0)
+
+
+def many(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Run many short trials on many workers, and on one."""
+    found = {}
+    for workers in (1, given.workers):
+        with _storage(given.storage) as storage:
+            one = found[workers] = _soak_many.many(folder / str(workers), given.trials, workers, storage)
+        on = f"on {workers} {'worker' if workers == 1 else 'workers'}"
+        yield Figure(f"trials {on}", one.trials)
+        yield Figure(f"results {on} that were lost or are others", one.lost, 0)
+        yield Figure(f"faults of numbers, outcomes, charges and files {on}", one.faults, 0)
+        yield Figure(f"seconds of the command a trial {on}", one.seconds / one.trials)
+        yield Figure(
+            f"processor seconds of the coordinator a trial {on}", one.coordinator_seconds / one.trials
+        )
+        yield Figure(f"processor seconds of all processes a trial {on}", one.processor_seconds / one.trials)
+    alone, beside = found.values()
+    ratio = beside.coordinator_seconds / alone.coordinator_seconds
+    yield Figure("overhead a trial, ratio of the coordinators' processor seconds", ratio, 1.2)
+
+
+def purse(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Spend one budget by several coordinators."""
+    with _server(given.storage) as storage:
+        found = _soak_many.purse(folder, given.seconds, given.coordinators, storage)
+    yield Figure("coordinators", given.coordinators)
+    yield Figure("budget, s", given.seconds)
+    yield Figure("trials", found.trials)
+    yield Figure("spent above the budget, in %", found.over, 1)
+    yield Figure("faults of numbers, outcomes, charges and files", found.faults, 0)
+    yield Figure("ends of the command with another status than 0", found.bad_ends, 0)
+
+
+def network(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Cut one of two coordinators from the storage."""
+    with _server(given.storage) as storage:
+        found = _soak_network.cuts(folder, given.cuts, given.cut_seconds, given.seed, storage)
+    yield Figure(f"cuts of {given.cut_seconds:g} s", found.cuts)
+    yield from _left(found.found)
+
+
+@contextmanager
+def _storage(named: str | None) -> Iterator[str | None]:
+    """Yield the URL of an empty database, None for SQLite."""
+    if named != POSTGRES:
+        yield named
+        return
+    with postgres.server() as server:
+        yield server.fresh()
+
+
+@contextmanager
+def _server(named: str | None) -> Iterator[str]:
+    """Yield the URL of an empty database of a server."""
+    with _storage(named or POSTGRES) as storage:
+        assert storage is not None
+        yield storage
 
 
 def making(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
@@ -87,6 +160,9 @@ def texts(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
 
 PARTS: Mapping[str, Callable[[argparse.Namespace, Path], Iterator[Figure]]] = {
     "kills": kills,
+    "many": many,
+    "purse": purse,
+    "network": network,
     "making": making,
     "bits": bits,
     "texts": texts,
@@ -99,7 +175,15 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=list(PARTS))
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--storage", help="URL of an empty database for the part kills; default: SQLite")
+    parser.add_argument(
+        "--storage", help="URL of an empty database, or postgres; default: SQLite where it can be"
+    )
+    parser.add_argument("--trials", type=int, default=1_000, help="short trials of the part many")
+    parser.add_argument("--workers", type=int, default=8, help="of the part many, beside one")
+    parser.add_argument("--coordinators", type=int, default=3, help="of the part purse, with one worker each")
+    parser.add_argument("--seconds", type=float, default=300.0, help="budget of the part purse")
+    parser.add_argument("--cuts", type=int, default=6, help="of the network")
+    parser.add_argument("--cut-seconds", type=float, default=20.0, help="that a cut lasts")
     parser.add_argument("--makings", type=int, default=20, help="studies that are killed while they are made")
     parser.add_argument("--flips", type=int, default=400)
     parser.add_argument("--texts", type=int, default=100_000)
