@@ -60,6 +60,7 @@ class StudyReader:
         self._last: Snapshot | None = None
         self._stored: tuple[str, Any] = ("", None)  # text of the study, facts of its images
         self._summary: tuple[StorageStamp, Summary] | None = None
+        self._stamp: StorageStamp | None = None  # of what `_last` was read from
         self._is_shown = False  # whether a page of the study was asked for
         self._first = BackgroundTask(self.snapshot)
         self._lock = Lock()
@@ -110,6 +111,13 @@ class StudyReader:
             self._rows, self._known, self._last = {}, {}, None
 
     def _now(self) -> Snapshot:
+        stamp = storage_stamp(self._url)
+        if self._last is None or self._last.is_running or stamp is None or stamp != self._stamp:
+            self._last, self._stamp = self._changed(), stamp
+        return self._last
+
+    def _changed(self) -> Snapshot:
+        """Read what has changed; return the last snapshot where nothing has."""
         attrs = self._read()
         stored, config = (attrs[TEXT_ATTR], attrs.get(FACTS_ATTR)), self._last.config if self._last else None
         if config is None or stored != self._stored:
@@ -125,9 +133,7 @@ class StudyReader:
             trials = tuple(known if is_running else map(TrialView.left, known))
             folder = self._runs / self.name if NAME.fullmatch(self.name) else None
             began = self._run_began()
-            self._last = Snapshot(
-                self.name, config, trials, is_running, folder, study_attrs, began, self._sums
-            )
+            return Snapshot(self.name, config, trials, is_running, folder, study_attrs, began, self._sums)
         return self._last
 
     def _read(self) -> dict[str, Any]:

@@ -181,6 +181,28 @@ def test_a_study_whose_page_was_open_stays(tmp_path: Path) -> None:
     assert studies.snapshot("tiny") is first
 
 
+def test_a_study_at_rest_is_read_once_and_again_when_it_was_written(tmp_path: Path) -> None:
+    """What stands in its file is not looked at while identity, size and time of the file are those of before."""
+    store, studies = begin(tmp_path), Library(tmp_path)
+    add(store)
+    store.close()
+    studies.snapshot("tiny")  # SQLite makes a log
+    rest(tmp_path)
+    first = studies.snapshot("tiny")
+    file = tmp_path / "tiny" / "study.db"
+    before, content = file.stat(), file.read_bytes()
+    file.write_bytes(bytes(len(content)))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert studies.snapshot("tiny") is first
+    file.write_bytes(content)
+    add(begin(tmp_path))
+    assert len(studies.snapshot("tiny").trials) == 2
+    with hold(tmp_path / "tiny" / "study.db.lock", "study tiny"):
+        assert studies.snapshot("tiny").is_running
+    rest(tmp_path)
+    assert not studies.snapshot("tiny").is_running
+
+
 def rest(runs: Path) -> None:
     """Set the files' times an hour back."""
     for file in runs.glob("tiny/study.db*"):
