@@ -111,6 +111,8 @@ class StudyReader:
             self._rows, self._known, self._last = {}, {}, None
 
     def _now(self) -> Snapshot:
+        if self._is_stored is not None and not self._is_stored():
+            raise NoStudy(f"there is no study {self.name}")
         stamp = storage_stamp(self._url)
         if self._last is None or self._last.is_running or stamp is None or stamp != self._stamp:
             self._last, self._stamp = self._changed(), stamp
@@ -138,8 +140,6 @@ class StudyReader:
 
     def _read(self) -> dict[str, Any]:
         """Read the trials that may have changed, and return the attributes of the study."""
-        if self._is_stored is not None and not self._is_stored():
-            raise NoStudy(f"there is no study {self.name}")
         identity = file_identity(self._url)
         with sql_reader.open_tables(self._url, LOCK_SECONDS) as ask:
             study = self._find_key(ask)
