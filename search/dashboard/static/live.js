@@ -109,15 +109,24 @@ function tell(place, text) {
 }
 document.addEventListener("htmx:error", () => complain(gone));
 
-// The picks for a comparison stand in the address of the page, so that they last over the pages of the table.
+// The picks for a comparison stand in the address of the page, so that they last over the pages of the table. `wanted`
+// has the picks that the server has not answered yet: a person picks faster than it answers.
+let wanted = null, answered = Promise.resolve();
 document.addEventListener("change", (event) => {
   const box = event.target, form = box.form;
   if (form?.id !== "compare" || !window.htmx) return;
-  const picked = form.dataset.picked.split(",").filter((number) => number && number !== box.value);
-  const asked = new URLSearchParams(location.search);
-  asked.set("pick", [...picked, ...(box.checked ? [box.value] : [])].join(","));
-  const address = `${location.pathname}/part/table?${asked}`;
-  htmx.ajax("GET", address, { source: "#table", target: "#table", swap: "outerMorph" });
+  const before = wanted ?? form.dataset.picked.split(",").filter(Boolean);
+  const mine = [...before.filter((number) => number !== box.value), ...(box.checked ? [box.value] : [])];
+  wanted = mine;
+  const ask = () => {
+    if (mine !== wanted) return undefined;
+    const asked = new URLSearchParams(location.search);
+    asked.set("pick", mine.join(","));
+    const address = `${location.pathname}/part/table?${asked}`;
+    return htmx.ajax("GET", address, { source: "#table", target: "#table", swap: "outerMorph" });
+  };
+  const end = () => { if (mine === wanted) wanted = null; };
+  answered = answered.then(ask).then(end, end);
 });
 // what a person has unfolded stays unfolded when its part is renewed
 let unfolded = [];
@@ -129,7 +138,9 @@ document.addEventListener("htmx:after:swap", () => {
 });
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx.target?.id !== "table") return;
-  for (const box of document.querySelectorAll("#table .pick input")) box.checked = box.hasAttribute("checked");
+  for (const box of document.querySelectorAll("#table .pick input")) {
+    box.checked = wanted ? wanted.includes(box.value) : box.hasAttribute("checked");
+  }
 });
 
 function complain(said) {

@@ -225,6 +225,22 @@ def test_two_trials_are_picked_and_compared(tab: Tab, served: Served) -> None:
         page.locator(changed).first.wait_for(state="attached")
 
 
+def test_a_person_picks_faster_than_the_server_answers(tab: Tab, served: Served) -> None:
+    page = tab()
+    page.goto(f"{served.address}/study/tiny")
+    boxes = [page.get_by_label(f"compare trial {number}", exact=True) for number in (5, 1, 2)]
+    page.route("**/part/table?*", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    page.evaluate(
+        "() => { for (const n of [5, 1, 2]) document.querySelector(`#table .pick [value='${n}']`).click(); }"
+    )
+    page.wait_for_url("**pick=5%2C1%2C2*")
+    for box in boxes:
+        expect(box).to_be_checked()
+    boxes[1].uncheck()
+    page.wait_for_url("**pick=5%2C2*")
+    expect(page.locator("#compare")).to_contain_text("Picked: 5, 2.")
+
+
 def test_a_network_is_put_into_the_queue_and_a_trial_starred(tab: Tab, tmp_path: Path) -> None:
     """The search finds what is written: a waiting trial with the text that a person edited."""
     stem = {"op": "conv", "in": ["image"], "kernel": {"one_of": [3, 5]}, "width": {"int": [4, 16]}}
