@@ -45,6 +45,9 @@ def cuts(folder: Path, count: int, seconds: float, seed: int, storage: str) -> C
         path = written(folder, storage, budget=budget, workers=1)
         far_path = written(far_folder, over_link, budget=budget, workers=1)
         with _run([], path) as near, _run(["ip", "netns", "exec", NAMESPACE], far_path) as far:
+            _await_trial(
+                far, far_folder / "log"
+            )  # a command that cannot open its storage ends with a sentence
             while begun < count and near.poll() is None and far.poll() is None:
                 time.sleep(1 + rng.expovariate(1 / BETWEEN_SECONDS))
                 _ip("link", "set", OUTER, "down")
@@ -70,6 +73,12 @@ def _run(prefix: list[str], path: Path) -> Iterator[subprocess.Popen[bytes]]:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+
+
+def _await_trial(command: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a command has trained its first network, or has ended."""
+    while command.poll() is None and b"trial" not in log.read_bytes():
+        time.sleep(0.2)
 
 
 @contextmanager
