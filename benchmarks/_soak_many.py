@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -14,12 +13,11 @@ from typing import NamedTuple
 import psutil
 
 from benchmarks._soak_kills import Before, judged
-from benchmarks._soak_study import NAME, written
+from benchmarks._soak_study import NAME, search_words, written
 from search.objective import measured_values
 from search.storage.record import Record
 from search.storage.study import open_to_read
 from search.storage.trial_report import stored_report
-from tests.command import MAIN
 
 LOOK_SECONDS = 0.25  # from one reading of the processor seconds to the next
 JOB = {"train": {"epochs": 1, "batch": 64}, "budget": None, "pruner": None, "finale": None}
@@ -82,9 +80,8 @@ def purse(folder: Path, seconds: float, coordinators: int, storage: str) -> Purs
 
 
 def _started(path: Path, log: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-c", MAIN, "search", str(path), "--runs", str(path.parent / "runs")]
     with log.open("wb") as stream:
-        return subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
+        return subprocess.Popen(search_words(path), stdout=stream, stderr=subprocess.STDOUT)
 
 
 def _is_lost(one: Record, folder: Path) -> bool:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,9 +17,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from benchmarks._soak_kills import Before, Found, judged
-from benchmarks._soak_study import NAME, written
+from benchmarks._soak_study import NAME, search_words, written
 from search.storage.study import open_to_read
-from tests.command import MAIN
 
 NAMESPACE, OUTER, INNER = "genome-soak", "genome-soak-0", "genome-soak-1"  # INNER is in the namespace
 OUTER_ADDRESS, INNER_ADDRESS = "10.213.77.1", "10.213.77.2"
@@ -45,9 +43,8 @@ def cuts(folder: Path, count: int, seconds: float, seed: int, storage: str) -> C
         path = written(folder, storage, budget=budget, workers=1)
         far_path = written(far_folder, over_link, budget=budget, workers=1)
         with _run([], path) as near, _run(["ip", "netns", "exec", NAMESPACE], far_path) as far:
-            _await_trial(
-                far, far_folder / "log"
-            )  # a command that cannot open its storage ends with a sentence
+            # a command that cannot open its storage ends with a sentence
+            _await_trial(far, far_folder / "log")
             while begun < count and near.poll() is None and far.poll() is None:
                 time.sleep(1 + rng.expovariate(1 / BETWEEN_SECONDS))
                 _ip("link", "set", OUTER, "down")
@@ -64,7 +61,7 @@ def cuts(folder: Path, count: int, seconds: float, seed: int, storage: str) -> C
 
 @contextmanager
 def _run(prefix: list[str], path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    words = [*prefix, sys.executable, "-c", MAIN, "search", str(path), "--runs", str(path.parent / "runs")]
+    words = [*prefix, *search_words(path)]
     with (path.parent / "log").open("wb") as log:
         running = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.command import MAIN
 
 NAME = "soak"
 SPACE = {
@@ -58,3 +61,8 @@ def written(folder: Path, storage: str | None, **changes: Any) -> Path:
         yaml.safe_dump({key: one for key, one in content.items() if one is not None}, sort_keys=False)
     )
     return path
+
+
+def search_words(path: Path) -> list[str]:
+    """Return the command that runs the study of a file; its runs are beside the file."""
+    return [sys.executable, "-c", MAIN, "search", str(path), "--runs", str(path.parent / "runs")]

@@ -9,7 +9,7 @@ machine changes less.
   reading its study (202), and reloads by itself; `whole` is the time until the page is complete. Twins, pictures,
   texts and parts answer only when the study has been read.
 - named: the same request to a server that was given the study two seconds ago, as when a person clicks its address.
-- warm: a repeated request.
+- warm: a repeated request of a study that nobody writes.
 - running: the study is `running`, and a trial ends before each request, so that the server computes its numbers
   again.
 
@@ -200,17 +200,18 @@ def rows(runs: Path, store: Store, times: int) -> Iterator[Row]:
         with served(runs, "study") as server:
             time.sleep(NAMED_SECONDS)
             named[page] = ask(*server, page)
-    ended = store.study.get_trials(deepcopy=False)[0]
-    store.study.ask()  # a trial that runs
+    ended, warm = store.study.get_trials(deepcopy=False)[0], {}
     with served(runs) as server:
         for page in PAGES:
             ask(*server, page)
-            warm = [ask(*server, page) for _ in range(times)]
+            warm[page] = middle([ask(*server, page) for _ in range(times)])
+        store.study.ask()  # a trial that runs
+        for page in PAGES:
             running = []
             for _ in range(times):
                 store.study.add_trial(ended)  # one more of the same kind
                 running.append(ask(*server, page))
-            yield Row(page, cold[page], named[page], middle(warm), middle(running))
+            yield Row(page, cold[page], named[page], warm[page], middle(running))
 
 
 def in_browser(runs: Path, times: int) -> Iterator[tuple[str, float]]:

@@ -55,7 +55,7 @@ def test_the_exits_alone_break_a_limit(
     assert not (tmp_path / "runs" / "many" / "study.db").exists()
 
 
-def test_a_limit_with_room_for_one_network_is_none(tmp_path: Path) -> None:
+def test_a_limit_with_room_for_one_network_is_none() -> None:
     """The narrowest network of the space has 50 params in its exit, and 86 in all."""
     assert lines() == [] == lines(limits={"params": 150})
 
