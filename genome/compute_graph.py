@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from genome.graph import IMAGE
-from genome.plan import Plan
+from genome.graph import IMAGE, Loop
 from genome.step import SOURCE, Step
 
 Edges: TypeAlias = list[
@@ -22,15 +22,15 @@ class ComputeGraph(NamedTuple):
     place: dict[str, int]  # the index of each node name
 
 
-def compute_graph(plan: Plan) -> ComputeGraph:
-    """The compute graph of a plan.
+def compute_graph(evaluated: Sequence[Step], loops: Sequence[Loop]) -> ComputeGraph:
+    """The compute graph of a plan's steps.
 
     It has the first pass of each loop only, since the others follow from it. The readers of an identity read its input.
     """
     steps: list[Step] = []
     place = {IMAGE: SOURCE}
-    looped = {member for loop in plan.genome.loops for member in loop.order}
-    for step in plan.steps:
+    looped = {member for loop in loops for member in loop.order}
+    for step in evaluated:
         name, _, ins, _ = step.node
         if step.turn:
             continue

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from genome.compute_graph import Edges, compute_graph
+from genome.compute_graph import Edges
 from genome.graph import Genome, Loop
 from genome.op import Op
 from genome.plan import Plan
@@ -41,9 +41,11 @@ def digest(genome: Genome | Plan) -> str:
     graph = _graph(plan)
     rank = _canonical(graph.labels, graph.ins, graph.outs)
     order = sorted(range(len(rank)), key=rank.__getitem__)
-    at = {node: i for i, node in enumerate(order)}
-    at[SOURCE] = SOURCE
-    rows = [(graph.labels[v], sorted([(at[u], slot) for u, slot in graph.ins[v]])) for v in order]
+    at = [0] * len(order) + [SOURCE]  # the last is at the index of the image
+    for i, node in enumerate(order):
+        at[node] = i
+    labels, ins = graph.labels, graph.ins
+    rows = [(labels[v], sorted([(at[u], slot) for u, slot in ins[v]])) for v in order]
     place = graph.place
     loops = sorted(
         (loop.passes, [at[place[m]] for m in loop.order if m in place], _updated(loop, place))
@@ -69,7 +71,7 @@ class _Graph(NamedTuple):
 
 
 def _graph(plan: Plan) -> _Graph:
-    steps, ins, outs, place = compute_graph(plan)
+    steps, ins, outs, place = plan.compute_graph
     labels = [step.info.mark or 0 for step in steps]
     for loop in plan.genome.loops:
         for i, member in enumerate(loop.order):

@@ -119,6 +119,18 @@ class Genome:
                 if member not in known:
                     raise GenomeError(f"loops.{loop.name}.order names {member!r}, which is no node")
 
+    def __hash__(self) -> int:
+        """Hash the nodes once per object, since genomes are keys of every cache of networks."""
+        found: int | None = self.__dict__.get("_hash")
+        if found is None:
+            found = hash((self.name, self.input, self.classes, self.nodes, self.widths, self.loops))
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state to pickle, without the hash: hashes of strings differ between processes."""
+        return {key: value for key, value in self.__dict__.items() if key != "_hash"}
+
     @cached_property
     def by_name(self) -> dict[str, Node]:
         """The nodes by name."""

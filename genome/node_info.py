@@ -20,6 +20,9 @@ class NodeInfo(NamedTuple):
     shrunk: tuple[bool, ...]  # per input read: whether it is pooled to a smaller size
     keeps: tuple[bool, ...]  # per input read: whether autograd saves it unpooled
     extra: int  # numbers that autograd saves because inputs are pooled or concatenated
+    size: int  # numbers in the output
+    fitted: int  # numbers in the pooled inputs and the concatenation that are made before the node runs
+    ratios: tuple[int, ...]  # per input read: rows of its image for one row of the smallest image
     mark: int | None  # a 64-bit hash of what the node computes, for digests; None for the identity
 
 
@@ -40,7 +43,11 @@ def node_info(op: Op, ins: tuple[Shape, ...], width: int, floor: Size | None) ->
             f"shrinks its {size} image below 1x1; use padding: same, a smaller kernel or stride, or fewer pools"
         )
     cost = op.cost(seen, out)
-    return NodeInfo(seen, out, cost, *_kept(ins, seen, cost), _mark(op, seen, out))
+    shrunk, keeps, extra = _kept(ins, seen, cost)
+    fitted = _fitted(ins, seen, shrunk)
+    return NodeInfo(
+        seen, out, cost, shrunk, keeps, extra, out.size, fitted, _ratios(op, ins), _mark(op, seen, out)
+    )
 
 
 def _mark(op: Op, seen: tuple[Shape, ...], out: Shape) -> int | None:
@@ -61,6 +68,24 @@ def _fit(op: Op, ins: tuple[Shape, ...], floor: Size | None) -> tuple[Shape, ...
     if op.many:
         return tuple([Shape(i.channels, height, across) for i in ins])
     return (Shape(sum(i.channels for i in ins), height, across),)
+
+
+def _fitted(ins: tuple[Shape, ...], seen: tuple[Shape, ...], shrunk: tuple[bool, ...]) -> int:
+    """The field `fitted` of a NodeInfo."""
+    if len(ins) == len(seen):
+        return sum([s.size for s, small in zip(seen, shrunk, strict=True) if small])
+    whole = seen[0]
+    return whole.size + sum(
+        [whole.with_channels(i.channels).size for i, small in zip(ins, shrunk, strict=True) if small]
+    )
+
+
+def _ratios(op: Op, ins: tuple[Shape, ...]) -> tuple[int, ...]:
+    """The field `ratios` of a NodeInfo. An exit pools each input by itself."""
+    if op.width == "classes":
+        return (1,) * len(ins)
+    least = min([i.height for i in ins])
+    return tuple([-(-i.height // least) for i in ins])
 
 
 def _kept(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from genome.compute_graph import ComputeGraph, compute_graph
 from genome.graph import Genome
 from genome.op import FLOAT_BYTES, Shape
 from genome.step import SOURCE, Step
@@ -19,6 +20,11 @@ class Plan:
     exits: tuple[int, ...]  # indices of steps, in written order
     params: int  # parameters
     macs: int  # multiply-adds of one forward
+
+    @cached_property
+    def compute_graph(self) -> ComputeGraph:
+        """Its nodes without identities and the edges between them, of which digests are made."""
+        return compute_graph(self.steps, self.genome.loops)
 
     @cached_property
     def last(self) -> dict[str, int]:
@@ -58,7 +64,7 @@ class Plan:
         """
         macs = 0
         for step in self.steps:
-            first, read = step.info.cost.first_macs, [s for s in step.sources if s is not None]
+            first, read = step.info.cost.first_macs, step.read
             if isinstance(first, tuple):
                 macs += sum(own for s, own in zip(read, first, strict=True) if s not in self.learned)
             elif self.learned.isdisjoint(read):
@@ -72,18 +78,18 @@ class Plan:
         Steps before the first parameter have no gradient and save nothing.
         """
         kept: set[int] = set()
-        numbers = 0
+        numbers, learned = 0, self.learned
         for i, step in enumerate(self.steps):
-            info, read = step.info, [s for s in step.sources if s is not None]
-            if i not in self.learned:
+            if i not in learned:
                 continue
+            info = step.info
             numbers += info.cost.saved + info.extra
             if info.cost.keeps:
                 kept.add(i)
-            for source, small, keep in zip(read, info.shrunk, info.keeps, strict=True):
-                if keep or (small and source in self.learned):
+            for source, small, keep in zip(step.read, info.shrunk, info.keeps, strict=True):
+                if keep or (small and source in learned):
                     kept.add(source)
-        numbers += sum(self.genome.input.size if i == SOURCE else self.steps[i].info.out.size for i in kept)
+        numbers += sum([self.genome.input.size if i == SOURCE else self.steps[i].info.size for i in kept])
         return FLOAT_BYTES * numbers
 
     @cached_property
@@ -92,21 +98,22 @@ class Plan:
 
         It is never below the real peak, and at most half above it.
         """
-        last_use = {i: i for i in range(SOURCE, len(self.steps))}
+        # the last step that reads each; the caller holds the image and the exits to the end
+        last_use = [*range(len(self.steps))]
         for i, step in enumerate(self.steps):
             for source in step.sources:
-                if source is not None:
+                if source is not None and source != SOURCE:
                     last_use[source] = i
-        for i in (SOURCE, *self.exits):
-            last_use[i] = len(self.steps)
-        dying = [0] * (len(self.steps) + 1)  # numbers that are read last by each step, or by the caller
-        for i, last in last_use.items():
-            dying[last] += self.genome.input.size if i == SOURCE else self.steps[i].info.out.size
-        alive, peak = self.genome.input.size, 0
-        for i, step in enumerate(self.steps):
-            out = step.info.out.size
-            peak = max(peak, alive + out + step.info.cost.scratch + _fitted(step))
-            alive += out - dying[i]
+        held = set(self.exits)
+        dying = [0] * len(self.steps)  # numbers that are read last by each step
+        for i, last in enumerate(last_use):
+            if i not in held:
+                dying[last] += self.steps[i].info.size
+        alive = peak = self.genome.input.size
+        for step, gone in zip(self.steps, dying, strict=True):
+            info = step.info
+            peak = max(peak, alive + info.size + info.cost.scratch + info.fitted)
+            alive += info.size - gone
         return FLOAT_BYTES * peak
 
     @property
@@ -119,11 +126,11 @@ class Plan:
         """The number of layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
-            read, layers = [deep[s] for s in step.sources if s is not None], step.info.cost.layers
+            before, layers = [deep[s] for s in step.read], step.info.cost.layers
             if isinstance(layers, tuple):
-                deep[i] = max([depth + more for depth, more in zip(read, layers, strict=True)])
+                deep[i] = max([depth + more for depth, more in zip(before, layers, strict=True)])
             else:
-                deep[i] = max(read) + layers
+                deep[i] = max(before) + layers
         return max(deep[i] for i in self.exits)
 
     @cached_property
@@ -131,34 +138,16 @@ class Plan:
         """The rows of the image that one value before an exit's pooling depends on, padding included."""
         field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
         for i, step in enumerate(self.steps):
-            edges = _shrunk_fields(field, step)
-            reach, jump = max([r for r, _ in edges]), max([j for _, j in edges])
-            cost = step.info.cost
-            field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
+            info = step.info
+            if len(step.sources) == 1:
+                reach, jump = field[step.read[0]]
+            else:
+                reach = jump = 0
+                edges = [(*field[s], ratio) for s, ratio in zip(step.read, info.ratios, strict=True)]
+                reach = max([far + (ratio - 1) * apart for far, apart, ratio in edges])
+                jump = max([apart * ratio for _, apart, ratio in edges])
+            field[i] = (reach + (info.cost.extent - 1) * jump, jump * info.cost.stride)
         return max(field[i][0] for i in self.exits)
-
-
-def _shrunk_fields(field: dict[int, tuple[int, int]], step: Step) -> list[tuple[int, int]]:
-    """The receptive fields of a step's inputs after pooling to the smallest image. An exit pools each by itself."""
-    if len(step.sources) == 1:
-        return [field[source] for source in step.sources if source is not None]
-    pairs = zip(step.sources, step.ins, strict=True)
-    reads = [(field[s], shape.height) for s, shape in pairs if s is not None and shape is not None]
-    if step.node.is_exit:
-        return [at for at, _ in reads]
-    least = min(height for _, height in reads)
-    ratios = [(at, -(-height // least)) for at, height in reads]
-    return [(reach + (ratio - 1) * jump, jump * ratio) for (reach, jump), ratio in ratios]
-
-
-def _fitted(step: Step) -> int:
-    """The numbers in the pooled inputs and the concatenation that are made before the node runs."""
-    ins, seen, shrunk = [i for i in step.ins if i is not None], step.info.seen, step.info.shrunk
-    if len(ins) == len(seen):
-        return sum([s.size for s, small in zip(seen, shrunk, strict=True) if small])
-    whole = seen[0]
-    pooled = (whole.with_channels(i.channels).size for i, small in zip(ins, shrunk, strict=True) if small)
-    return whole.size + sum(pooled)
 
 
 def loop_weights(steps: list[Step]) -> int:

@@ -20,3 +20,9 @@ class Step(NamedTuple):
     sources: tuple[int | None, ...]  # indices of earlier steps, or -1 for the image
     ins: tuple[Shape | None, ...]
     info: NodeInfo
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The sources that this pass reads."""
+        sources = self.sources
+        return tuple([s for s in sources if s is not None]) if None in sources else sources  # type: ignore[return-value]

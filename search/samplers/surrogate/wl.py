@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genome.compute_graph import compute_graph
 from genome.op import Op, Shape
 from genome.plan import Plan
-from genome.step import SOURCE, Step
+from genome.step import SOURCE
 
 ROUNDS = 2  # a node sees what is two edges away; further away hardly two networks agree
 IMAGE = 1  # label of the image
@@ -47,11 +46,11 @@ class Occurrences(NamedTuple):
 
 def wiring(plan: Plan) -> Wiring:
     """Return the graph of a network."""
-    graph = compute_graph(plan)
-    turns = Counter(step.node.name for step in plan.steps)  # more than one for the members of a loop
-    labels = [[hash((label(step), turns[step.node.name])) for step in graph.steps] for label in LEVELS]
+    graph = plan.compute_graph
+    turns = Counter([step.node.name for step in plan.steps])  # more than one for the members of a loop
+    labels = [_labels(step.node.op, step.info.out, turns[step.node.name]) for step in graph.steps]
     edges = [(u, v, slot) for v, read in enumerate(graph.ins) for u, slot in read]
-    return Wiring(np.array(labels, dtype=np.int64).view(np.uint64), np.array(edges).T)
+    return Wiring(np.array(labels, dtype=np.int64).T.view(np.uint64), np.array(edges).T)
 
 
 def occurrences(networks: Sequence[Wiring]) -> list[Occurrences]:
@@ -99,25 +98,12 @@ def _mixed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 # --- labels, from coarse to fine
 
 
-def _word(step: Step) -> int:
-    return _number(step.node.op.word)
-
-
-def _genes(step: Step) -> int:
-    return _described(step.node.op)
-
-
-def _sized(step: Step) -> int:
-    """Word, genes, and the output's channels and height to the nearest power of two."""
-    return _of_size(step.node.op, step.info.out)
-
-
-LEVELS = (_word, _genes, _sized)
-
-
-@lru_cache(maxsize=1 << 12)
-def _of_size(op: Op, out: Shape) -> int:
-    return hash((_described(op), round(log2(out.channels)), round(log2(out.height))))
+@lru_cache(maxsize=1 << 14)
+def _labels(op: Op, out: Shape, turns: int) -> tuple[int, ...]:
+    """Three labels: by the word; by the genes; by the output's channels and height to the nearest power of two too."""
+    word, genes = _number(op.word), _described(op)
+    sized = hash((genes, round(log2(out.channels)), round(log2(out.height))))
+    return tuple([hash((label, turns)) for label in (word, genes, sized)])
 
 
 @lru_cache(maxsize=1 << 12)
