@@ -12,6 +12,9 @@ from search.space.space import Place, Space
 # in place of a node's name: the schedule of widths and the recipe belong to none
 SCHEDULE, RECIPE = "widths", "train"
 
+# moves of the holes that say whether a node is there
+EXISTS = ("node", "exit")
+
 # genes by which a motif grows, under the word of the move that changes them
 GROWS = {
     ("stack", "depth"): "length",

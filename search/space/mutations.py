@@ -13,9 +13,9 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from genome.domain import Domain, Float, Int, OneOf
-from search.space.known_answers import answers_of, point_of
+from search.space.known_answers import answers_of, point_near, point_of
 from search.space.mismatch import told
-from search.space.mutation_sites import RECIPE, SCHEDULE, sites
+from search.space.mutation_sites import EXISTS, RECIPE, SCHEDULE, sites
 from search.space.point import Point
 from search.space.space import Space
 
@@ -54,7 +54,7 @@ def apply(space: Space, move: str, parent: Point, rng: Random, mate: Point | Non
         made = _mated(space, move, answers, mate, rng) if mated else _changed(space, move, answers, rng)
         if made is None:
             return None
-        child = redone(space, answers, made.answers, rng)
+        child = redone(space, parent, answers, made.answers, rng)
         if child != parent:
             return Moved(child, made.told)
     return None
@@ -68,10 +68,11 @@ class Change(NamedTuple):
     told: str
 
 
-def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Point:
-    """Walk the space with `changed` before `answers`, which are those of a point of the space.
+def redone(space: Space, parent: Point, answers: Answers, changed: Answers, rng: Random) -> Point:
+    """Walk the space with `changed` before `answers`, which are those of a parent.
 
-    What neither answers follows a gene of that name, or chance.
+    What neither answers follows a gene of that name, or chance. Where only some nodes change, the others are those of
+    the parent.
     """
 
     def ask(name: str, domain: Domain) -> Any:
@@ -82,7 +83,15 @@ def redone(space: Space, answers: Answers, changed: Answers, rng: Random) -> Poi
         like = _like(space, answers, name)
         return like if like is not None and like in domain else domain.draw(rng)
 
+    if all(_is_inside_a_node(space, answers, name, value) for name, value in changed.items()):
+        return point_near(space, parent, ask, {sites(space)[name].place for name in changed})
     return point_of(space, ask)
+
+
+def _is_inside_a_node(space: Space, answers: Answers, name: str, value: Any) -> bool:
+    """Whether this answer leaves as it is which nodes there are, the schedule and the recipe."""
+    place, move, _ = sites(space)[name]
+    return place not in (SCHEDULE, RECIPE) and (move not in EXISTS or answers.get(name) == value)
 
 
 def _like(space: Space, answers: Answers, name: str) -> Any:

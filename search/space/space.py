@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
@@ -151,12 +151,28 @@ def walk(space: Space, ask: Ask, genome: Genome | None = None, everything: bool 
         if not (exists or everything):
             continue
         given = known.get(place.name) if known is not None else None
-        op = place.body.fill(ask, given.op if given else None, everything)
-        width = _width(place.width, op, ask, given, everything)
-        ins = _edges(space, place, there, ask, given, everything)
+        node = _node(space, place, there, ask, given, everything)
         if exists:
-            nodes.append(Node(place.name, op, ins, width))
+            nodes.append(node)
     return Genome(space.name, space.input, space.classes, tuple(nodes), widths, space.loops)
+
+
+def walk_again(space: Space, ask: Ask, before: Genome, names: Collection[str]) -> Genome:
+    """Go through some nodes only, of a genome that `walk` made; which nodes there are and the schedule stay."""
+    there = {IMAGE, *before.by_name}
+    nodes = [
+        _node(space, space.by_name[node.name], there, ask, None, False) if node.name in names else node
+        for node in before.nodes
+    ]
+    return Genome(space.name, space.input, space.classes, tuple(nodes), before.widths, space.loops)
+
+
+def _node(
+    space: Space, place: Place, there: set[str], ask: Ask, given: Node | None, everything: bool
+) -> Node:
+    op = place.body.fill(ask, given.op if given else None, everything)
+    width = _width(place.width, op, ask, given, everything)
+    return Node(place.name, op, _edges(space, place, there, ask, given, everything), width)
 
 
 def _existing(space: Space, ask: Ask, known: dict[str, Node] | None) -> set[str]:
