@@ -32,9 +32,17 @@ def address(space: Space, point: Point, plan: Plan) -> np.ndarray:
     known, layout = sites(space), _layout(space)
     live = {written_name(step.node.name, point.genome.by_name) for step in plan.steps} | {SCHEDULE, RECIPE}
     vector = layout.unasked.copy()
+    chosen = []
     for name, value in answers_of(space, point).items():
-        if known[name].place in live:
-            _put(vector, layout.starts[name], space.holes[name], value)
+        if known[name].place not in live:
+            continue
+        choices = layout.choices.get(name)
+        if choices is not None:
+            chosen.append(choices[value])
+        else:
+            at = layout.starts[name]
+            vector[at], vector[at + 1] = _position(space.holes[name], value), HALF
+    vector[chosen] = HALF
     return vector
 
 
@@ -47,15 +55,9 @@ def of_recipe(space: Space, vector: np.ndarray) -> tuple[np.ndarray, ...]:
     )
 
 
-def _put(vector: np.ndarray, at: int, domain: Domain, answer: Any) -> None:
-    if isinstance(domain, OneOf):
-        vector[at + domain.choices.index(answer)] = HALF
-    else:
-        vector[at], vector[at + 1] = _position(domain, answer), HALF
-
-
-def _position(domain: Int | Float, value: float) -> float:
+def _position(domain: Domain, value: float) -> float:
     """Where in its range a number is, from 0 to 1."""
+    assert isinstance(domain, Int | Float)
     low, high = domain.low, domain.high
     if isinstance(domain, Float) and domain.log:
         return math.log(value / low) / math.log(high / low)
@@ -67,6 +69,8 @@ class _Layout(NamedTuple):
 
     # where each hole's numbers begin
     starts: dict[str, int]
+    # where each choice of a hole of choices is
+    choices: dict[str, dict[Any, int]]
     # the vector of no answers
     unasked: np.ndarray
 
@@ -78,7 +82,13 @@ def _layout(space: Space) -> _Layout:
     for name, domain in space.holes.items():
         starts[name] = len(unasked)
         unasked += [0.0] * _room(domain) if isinstance(domain, OneOf) else [MIDDLE, 0.0]
-    return _Layout(starts, np.array(unasked))
+    choices = {
+        # of choices that are equal, such as 1 and True, the first
+        name: {choice: starts[name] + i for i, choice in reversed([*enumerate(domain.choices)])}
+        for name, domain in space.holes.items()
+        if isinstance(domain, OneOf)
+    }
+    return _Layout(starts, choices, np.array(unasked))
 
 
 def _room(domain: Domain) -> int:

@@ -85,15 +85,15 @@ class Experience:
             targets.append(target_transform.scores(costs, even))
         # those of the highest accuracy of each data set
         self.best = tuple(genome.loads(text) for one in trained for text in one.best)
-        self._known, self._scale = known, graph_kernels.scale(known)
-        parts, noise = graph_kernels.kernels(known, (), self._scale).known, np.ones(len(known))
+        self._known = graph_kernels.Basis.of(known, graph_kernels.scale(known))
+        parts, noise = self._known.between(self._known.rows), np.ones(len(known))
         scores = np.concatenate(targets)
         self._posterior = gp.condition(gp.weigh(parts, scores, noise), parts, scores, noise)
 
     def costs(self, networks: Sequence[Features], by: Scale) -> np.ndarray:
         """Return what networks of a space are expected to cost. by: the scale of the space. (n,)"""
         foreign = _without_space(networks, by.mean, by.deviation)
-        return self._posterior.mean(graph_kernels.kernels(self._known, foreign, self._scale).cross)
+        return self._posterior.mean(self._known.between(self._known.rows_of(foreign)))
 
 
 @cache

@@ -51,7 +51,7 @@ class Posterior:
         between = np.tensordot(self.weights.parts, cross, axes=1)  # (m, n)
         explained = np.einsum("ij,ji->i", between, cho_solve(self.factor, between.T, check_finite=False))
         variance = self.weights.parts @ own - explained
-        return self.mean(cross), np.sqrt(np.maximum(variance, JITTER))
+        return between @ self.dual, np.sqrt(np.maximum(variance, JITTER))
 
 
 def weigh(parts: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> Weights:

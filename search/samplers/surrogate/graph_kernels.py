@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from genome.plan import Plan
 from search.samplers.surrogate.encoding import address, of_recipe
+from search.samplers.surrogate.rows import Rows, Values, counted, dense, distances, turned
 from search.samplers.surrogate.wl import Occurrences, Wiring, occurrences, wiring
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
@@ -18,9 +19,6 @@ from search.space.space import Space
 LIMITED = 5  # first sizes, those that a study may limit
 SIZES = 7  # of a network
 FAR = 4.0  # standard deviations at which a size is clipped
-DENSE = 128  # columns of a dense matrix of counts; more, of which a network has a few, are stored sparse
-
-Rows: TypeAlias = np.ndarray | csr_matrix
 
 
 class Features(NamedTuple):
@@ -77,11 +75,11 @@ def scale(drawn: Sequence[Features]) -> Scale:
     """Return the scale of a space, of which these are even draws."""
     sizes = np.array([one.sizes for one in drawn])
     spread = sizes.std(axis=0)
-    mean, deviation = sizes.mean(axis=0), np.where(spread > 0, spread, 1.0)
-    n = len(drawn)
+    unit = Scale((), sizes.mean(axis=0), np.where(spread > 0, spread, 1.0))
+    n, known = len(drawn), Basis.of(drawn, unit)
     space = np.empty((n, n))
-    usual = [_distances(rows, n, space).sum() / max(1, n * (n - 1)) for rows in _rows(drawn, mean, deviation)]
-    return Scale(tuple(usual), mean, deviation)
+    usual = [known.distances(i, each, space).sum() / max(1, n * (n - 1)) for i, each in enumerate(known.rows)]
+    return unit._replace(distances=tuple(usual))
 
 
 def kernels(known: Sequence[Features], new: Sequence[Features], by: Scale) -> Kernels:
@@ -91,50 +89,69 @@ def kernels(known: Sequence[Features], new: Sequence[Features], by: Scale) -> Ke
     The unit is the space's, not that of the known networks: these come to be children of a few, and a unit of theirs
     would take small changes for large ones and never let the search look elsewhere.
     """
-    every, n = [*known, *new], len(known)
-    rows = _rows(every, by.mean, by.deviation)
-    whole = np.empty((len(rows) + 1, len(every), n))
-    for part, each, usual in zip(whole[:-1], rows, by.distances, strict=True):
-        _radial(_distances(each, n, part), usual)
-    params = rows[-1][:, :1]
-    np.matmul(params, params[:n].T, out=whole[-1])
-    own = np.ones((len(whole), len(new)))
-    own[-1] = params[n:, 0] ** 2
-    return Kernels(whole[:, :n], whole[:, n:], own)
+    basis = Basis.of(known, by)
+    others = basis.rows_of(new)
+    own = np.ones((len(basis.rows) + 1, len(new)))
+    if others:
+        own[-1] = _params(others) ** 2
+    return Kernels(basis.between(basis.rows), basis.between(others), own)
 
 
-def _rows(every: Sequence[Features], mean: np.ndarray, deviation: np.ndarray) -> list[Rows]:
-    """The features of each kind as the rows of a matrix, sizes last."""
-    sizes = np.clip((np.array([one.sizes for one in every]) - mean) / deviation, -FAR, FAR)
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """Known networks, with which others are compared."""
+
+    scale: Scale
+    # of each count, the kinds that occur in known networks, in order
+    kinds: tuple[np.ndarray, ...]
+    # of each kind of feature, and the same turned
+    rows: tuple[Rows, ...]
+    turned: tuple[Values, ...]
+
+    @classmethod
+    def of(cls, known: Sequence[Features], by: Scale) -> Basis:
+        """Return the basis of these networks."""
+        counts = occurrences([one.wiring for one in known])
+        kinds = tuple([np.unique(each.kinds) for each in counts])
+        rows = _rows(known, counts, kinds, by)
+        return cls(by, kinds, rows, tuple(map(turned, rows)))
+
+    def rows_of(self, new: Sequence[Features]) -> tuple[Rows, ...]:
+        """Return the rows of other networks; nothing for none."""
+        if not new:
+            return ()
+        return _rows(new, occurrences([one.wiring for one in new]), self.kinds, self.scale)
+
+    def distances(self, kind: int, others: Rows, out: np.ndarray) -> np.ndarray:
+        """Return the squared distances of m others from the known ones by one kind of feature, in `out`. (m, n)"""
+        return distances(others, self.turned[kind], self.rows[kind].norms, out)
+
+    def between(self, others: Sequence[Rows]) -> np.ndarray:
+        """Return the parts between m others, by their rows, and the known networks. (parts, m, n)"""
+        m, n = (len(each[-1].norms) if each else 0 for each in (others, self.rows))
+        parts = np.empty((len(self.rows) + 1, m, n))
+        if others:
+            for i, usual in enumerate(self.scale.distances):
+                _radial(self.distances(i, others[i], parts[i]), usual)
+            np.multiply.outer(_params(others), _params(self.rows), out=parts[-1])
+        return parts
+
+
+def _rows(
+    networks: Sequence[Features], counts: Sequence[Occurrences], kinds: Sequence[np.ndarray], by: Scale
+) -> tuple[Rows, ...]:
+    """The features of each kind, sizes last."""
+    sizes = np.clip((np.array([one.sizes for one in networks]) - by.mean) / by.deviation, -FAR, FAR)
     # each key in a kernel of its own too: a rate that is good for one network is mostly good for others
-    recipes = [np.array(values) for values in zip(*(one.recipe for one in every), strict=True)]
-    counted = [_counts(each, len(every)) for each in occurrences([one.wiring for one in every])]
-    return [*counted, np.array([one.address for one in every]), *recipes, sizes]
+    recipes = [np.array(values) for values in zip(*(one.recipe for one in networks), strict=True)]
+    numbers = [np.array([one.address for one in networks]), *recipes, sizes]
+    kept = [counted(each, len(networks), known) for each, known in zip(counts, kinds, strict=True)]
+    return (*kept, *map(dense, numbers))
 
 
-def _counts(of: Occurrences, networks: int) -> Rows:
-    """How often each kind occurs, a row for each network; dense where there are few kinds, which is faster.
-
-    Counts are as square roots: the tenth of a kind counts less than the first (Hellinger's distance).
-    """
-    kinds, columns = np.unique(of.kinds, return_inverse=True)
-    ones = np.ones(len(columns))
-    rows = csr_matrix((ones, (of.networks, columns)), shape=(networks, len(kinds))).sqrt()
-    return rows if len(kinds) > DENSE else rows.toarray()
-
-
-def _distances(rows: Rows, n: int, out: np.ndarray) -> np.ndarray:
-    """Squared distances of all rows from the first n, written to `out`."""
-    if isinstance(rows, np.ndarray):
-        norms = np.einsum("ij,ij->i", rows, rows)
-        np.matmul(rows, rows[:n].T, out=out)
-    else:
-        norms = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-        (rows @ rows[:n].T).toarray(out=out)
-    out *= -2.0
-    out += norms[:, None]
-    out += norms[:n]
-    return np.asarray(np.maximum(out, 0.0, out=out))
+def _params(rows: Sequence[Rows]) -> np.ndarray:
+    """The logarithm of the params of each network, in units of the space."""
+    return np.asarray(rows[-1].values[:, 0])
 
 
 def _radial(distances: np.ndarray, usual: float) -> None:

@@ -1,0 +1,62 @@
+"""Rows: the features of networks as matrices with a row for each network, and the squared distances between rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from search.samplers.surrogate.wl import Occurrences
+
+DENSE = 128  # columns of a dense matrix of counts; more, of which a network has a few, are stored sparse
+
+Values: TypeAlias = np.ndarray | csr_matrix
+
+
+class Rows(NamedTuple):
+    """The features of one kind of n networks."""
+
+    # (n, columns)
+    values: Values
+    # (n,), squared lengths
+    norms: np.ndarray
+
+
+def dense(values: np.ndarray) -> Rows:
+    """Return features that are numbers. (n, columns)"""
+    return Rows(values, np.einsum("ij,ij->i", values, values))
+
+
+def counted(of: Occurrences, networks: int, kinds: np.ndarray) -> Rows:
+    """Return how often each of these kinds, in order, occurs in each network.
+
+    Counts are as square roots: the tenth of a kind counts less than the first (Hellinger's distance). A kind that is
+    not among these has no column, but adds to the length.
+    """
+    norms = np.bincount(of.networks, minlength=networks).astype(float)
+    columns = np.minimum(np.searchsorted(kinds, of.kinds), len(kinds) - 1)
+    has_column = kinds[columns] == of.kinds
+    rows, columns = of.networks[has_column], columns[has_column]
+    shape = networks, len(kinds)
+    if len(kinds) <= DENSE:
+        counts = np.bincount(rows * len(kinds) + columns, minlength=networks * len(kinds))
+        return Rows(np.sqrt(counts).reshape(shape), norms)
+    return Rows(csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape).sqrt(), norms)
+
+
+def turned(rows: Rows) -> Values:
+    """Return the columns of rows as rows. (columns, n)"""
+    return rows.values.T if isinstance(rows.values, np.ndarray) else rows.values.T.tocsr()
+
+
+def distances(rows: Rows, columns: Values, norms: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Return the squared distances between m rows and n others, of which these are `turned` and the norms; in `out`."""
+    if isinstance(rows.values, np.ndarray):
+        np.matmul(rows.values, columns, out=out)
+    else:
+        (rows.values @ columns).toarray(out=out)
+    out *= -2.0
+    out += rows.norms[:, None]
+    out += norms
+    return np.asarray(np.maximum(out, 0.0, out=out))
