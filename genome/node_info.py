@@ -22,7 +22,8 @@ class NodeInfo(NamedTuple):
     extra: int  # numbers that autograd saves because inputs are pooled or concatenated
     size: int  # numbers in the output
     fitted: int  # numbers in the pooled inputs and the concatenation that are made before the node runs
-    ratios: tuple[int, ...]  # per input read: rows of its image for one row of the smallest image
+    # per input read: rows of its image for one row of the smallest image; None where it is one for all
+    ratios: tuple[int, ...] | None
     mark: int | None  # a 64-bit hash of what the node computes, for digests; None for the identity
 
 
@@ -80,11 +81,11 @@ def _fitted(ins: tuple[Shape, ...], seen: tuple[Shape, ...], shrunk: tuple[bool,
     )
 
 
-def _ratios(op: Op, ins: tuple[Shape, ...]) -> tuple[int, ...]:
+def _ratios(op: Op, ins: tuple[Shape, ...]) -> tuple[int, ...] | None:
     """The field `ratios` of a NodeInfo. An exit pools each input by itself."""
-    if op.width == "classes":
-        return (1,) * len(ins)
     least = min([i.height for i in ins])
+    if op.width == "classes" or all(i.height == least for i in ins):
+        return None
     return tuple([-(-i.height // least) for i in ins])
 
 

@@ -57,14 +57,19 @@ class Plan:
         return frozenset(found)
 
     @cached_property
+    def _reads(self) -> list[tuple[int, ...]]:
+        """The sources that each step reads."""
+        return [step.read for step in self.steps]
+
+    @cached_property
     def image_macs(self) -> int:
         """The part of `macs` whose inputs depend on no parameter, such as the image or a pool of it.
 
         Training needs no gradient of these inputs. Of a node with several inputs only the share of such inputs counts.
         """
         macs = 0
-        for step in self.steps:
-            first, read = step.info.cost.first_macs, step.read
+        for step, read in zip(self.steps, self._reads, strict=True):
+            first = step.info.cost.first_macs
             if isinstance(first, tuple):
                 macs += sum(own for s, own in zip(read, first, strict=True) if s not in self.learned)
             elif self.learned.isdisjoint(read):
@@ -86,7 +91,7 @@ class Plan:
             numbers += info.cost.saved + info.extra
             if info.cost.keeps:
                 kept.add(i)
-            for source, small, keep in zip(step.read, info.shrunk, info.keeps, strict=True):
+            for source, small, keep in zip(self._reads[i], info.shrunk, info.keeps, strict=True):
                 if keep or (small and source in learned):
                     kept.add(source)
         numbers += sum([self.genome.input.size if i == SOURCE else self.steps[i].info.size for i in kept])
@@ -126,7 +131,7 @@ class Plan:
         """The number of layers with weights on the longest path from the image to an exit."""
         deep = {SOURCE: 0}
         for i, step in enumerate(self.steps):
-            before, layers = [deep[s] for s in step.read], step.info.cost.layers
+            before, layers = [deep[s] for s in self._reads[i]], step.info.cost.layers
             if isinstance(layers, tuple):
                 deep[i] = max([depth + more for depth, more in zip(before, layers, strict=True)])
             else:
@@ -138,15 +143,14 @@ class Plan:
         """The rows of the image that one value before an exit's pooling depends on, padding included."""
         field = {SOURCE: (1, 1)}  # reach and jump, in pixels of the image
         for i, step in enumerate(self.steps):
-            info = step.info
-            if len(step.sources) == 1:
-                reach, jump = field[step.read[0]]
-            else:
-                reach = jump = 0
-                edges = [(*field[s], ratio) for s, ratio in zip(step.read, info.ratios, strict=True)]
-                reach = max([far + (ratio - 1) * apart for far, apart, ratio in edges])
-                jump = max([apart * ratio for _, apart, ratio in edges])
-            field[i] = (reach + (info.cost.extent - 1) * jump, jump * info.cost.stride)
+            edges, cost = [field[source] for source in self._reads[i]], step.info.cost
+            if step.info.ratios is not None:
+                pooled = zip(edges, step.info.ratios, strict=True)
+                edges = [(reach + (ratio - 1) * jump, jump * ratio) for (reach, jump), ratio in pooled]
+            reach, jump = edges[0]
+            if len(edges) > 1:
+                reach, jump = max([r for r, _ in edges]), max([j for _, j in edges])
+            field[i] = (reach + (cost.extent - 1) * jump, jump * cost.stride)
         return max(field[i][0] for i in self.exits)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from genome.domain import Domain
 from search.space.mutation_sites import EXISTS, sites
 from search.space.point import Point
-from search.space.space import Space, walk_again
+from search.space.space import Space, walk, walk_again
 
 MOST = 1 << 12  # points of a space, after which all are forgotten
 
@@ -32,11 +32,11 @@ def point_of(space: Space, ask: Callable[[str, Domain], Any]) -> Point:
     """Return the point of answers that each lie in their domain, and keep them."""
     answers: dict[str, Any] = {}
 
-    def noted(name: str, domain: Domain) -> Any:
+    def noted(name: str, domain: Domain, _: Any = None) -> Any:
         answers[name] = given = ask(name, domain)
         return given
 
-    point = space.point(noted)
+    point = Point(walk(space, noted), space.recipes.decode(noted))
     return _kept(space, point, Known(answers, point)).point
 
 

@@ -29,18 +29,17 @@ def address(space: Space, point: Point, plan: Plan) -> np.ndarray:
     Between two of them a question of choices adds 1 to the squared distance where the answers differ, a number the
     square of the difference in units of its range. Answers about nodes that no exit needs are left out.
     """
-    known, layout = sites(space), _layout(space)
-    live = {written_name(step.node.name, point.genome.by_name) for step in plan.steps} | {SCHEDULE, RECIPE}
+    layout, listed = _layout(space), point.genome.by_name
+    live = {written_name(step.node.name, listed) for step in plan.steps} | {SCHEDULE, RECIPE}
     vector = layout.unasked.copy()
     chosen = []
     for name, value in answers_of(space, point).items():
-        if known[name].place not in live:
+        place, at, choices = layout.parts[name]
+        if place not in live:
             continue
-        choices = layout.choices.get(name)
         if choices is not None:
             chosen.append(choices[value])
         else:
-            at = layout.starts[name]
             vector[at], vector[at + 1] = _position(space.holes[name], value), HALF
     vector[chosen] = HALF
     return vector
@@ -48,11 +47,9 @@ def address(space: Space, point: Point, plan: Plan) -> np.ndarray:
 
 def of_recipe(space: Space, vector: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return the parts of such a vector that hold the answer for each key of the recipe."""
-    starts = _layout(space).starts
-    return tuple(
-        vector[starts[hole.name] : starts[hole.name] + _room(hole.domain)]
-        for hole in space.recipes.holes.values()
-    )
+    parts = _layout(space).parts
+    starts = [(parts[hole.name].start, hole.domain) for hole in space.recipes.holes.values()]
+    return tuple([vector[start : start + _room(domain)] for start, domain in starts])
 
 
 def _position(domain: Domain, value: float) -> float:
@@ -64,31 +61,40 @@ def _position(domain: Domain, value: float) -> float:
     return (value - low) / (high - low)
 
 
+class _Part(NamedTuple):
+    """The numbers of one hole in the vectors of a space."""
+
+    # the name of the node
+    place: str
+    # where they begin
+    start: int
+    # where each choice is; None where the answers are numbers
+    choices: dict[Any, int] | None
+
+
 class _Layout(NamedTuple):
     """The vectors of a space."""
 
-    # where each hole's numbers begin
-    starts: dict[str, int]
-    # where each choice of a hole of choices is
-    choices: dict[str, dict[Any, int]]
+    # by the name of the hole
+    parts: dict[str, _Part]
     # the vector of no answers
     unasked: np.ndarray
 
 
 @lru_cache(maxsize=8)
 def _layout(space: Space) -> _Layout:
-    starts: dict[str, int] = {}
-    unasked: list[float] = []
+    known, parts, unasked = sites(space), dict[str, _Part](), list[float]()
     for name, domain in space.holes.items():
-        starts[name] = len(unasked)
+        parts[name] = _Part(known[name].place, len(unasked), _choices(domain, len(unasked)))
         unasked += [0.0] * _room(domain) if isinstance(domain, OneOf) else [MIDDLE, 0.0]
-    choices = {
-        # of choices that are equal, such as 1 and True, the first
-        name: {choice: starts[name] + i for i, choice in reversed([*enumerate(domain.choices)])}
-        for name, domain in space.holes.items()
-        if isinstance(domain, OneOf)
-    }
-    return _Layout(starts, choices, np.array(unasked))
+    return _Layout(parts, np.array(unasked))
+
+
+def _choices(domain: Domain, start: int) -> dict[Any, int] | None:
+    """The place of each choice; of choices that are equal, such as 1 and True, that of the first."""
+    if not isinstance(domain, OneOf):
+        return None
+    return {choice: start + i for i, choice in reversed([*enumerate(domain.choices)])}
 
 
 def _room(domain: Domain) -> int:

@@ -39,15 +39,14 @@ class Foresight:
         known: by digest, first the networks that were observed, in the order of the points, then others.
         """
         unknown = [digest for digest in known if digest not in self._known]
-        if unknown:
-            costs = self.costs([known[digest] for digest in unknown])
-            self._known.update(zip(unknown, costs.tolist(), strict=True))
+        costs = self.costs([*(known[digest] for digest in unknown), *new])
+        self._known.update(zip(unknown, costs[: len(unknown)].tolist(), strict=True))
         foretold = np.array([self._known[digest] for digest in known])
         points, first = np.unique(observed.points, return_index=True)  # where each ended comes first
         scores = observed.scores[first]
         earned = weight(foretold[points], scores)
         middle = level(scores - earned * foretold[points])
-        return Foretold(middle + earned * foretold, middle + earned * self.costs(new))
+        return Foretold(middle + earned * foretold, middle + earned * costs[len(unknown) :])
 
     @cached_property
     def _middle(self) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from genome.plan import Plan
 from search.samplers.surrogate.encoding import address, of_recipe
-from search.samplers.surrogate.rows import Rows, Values, counted, dense, distances, turned
+from search.samplers.surrogate.rows import Rows, Values, counted, dense, distances, similarities, turned
 from search.samplers.surrogate.wl import Occurrences, Wiring, occurrences, wiring
 from search.space.point import NOTHING_SEARCHED, Point, Searched
 from search.space.space import Space
@@ -76,10 +76,9 @@ def scale(drawn: Sequence[Features]) -> Scale:
     sizes = np.array([one.sizes for one in drawn])
     spread = sizes.std(axis=0)
     unit = Scale((), sizes.mean(axis=0), np.where(spread > 0, spread, 1.0))
-    n, known = len(drawn), Basis.of(drawn, unit)
-    space = np.empty((n, n))
-    usual = [known.distances(i, each, space).sum() / max(1, n * (n - 1)) for i, each in enumerate(known.rows)]
-    return unit._replace(distances=tuple(usual))
+    pairs, known = max(1, len(drawn) * (len(drawn) - 1)), Basis.of(drawn, unit)
+    found = zip(known.rows, known.turned, strict=True)
+    return unit._replace(distances=tuple([distances(each, columns).sum() / pairs for each, columns in found]))
 
 
 def kernels(known: Sequence[Features], new: Sequence[Features], by: Scale) -> Kernels:
@@ -122,17 +121,13 @@ class Basis:
             return ()
         return _rows(new, occurrences([one.wiring for one in new]), self.kinds, self.scale)
 
-    def distances(self, kind: int, others: Rows, out: np.ndarray) -> np.ndarray:
-        """Return the squared distances of m others from the known ones by one kind of feature, in `out`. (m, n)"""
-        return distances(others, self.turned[kind], self.rows[kind].norms, out)
-
     def between(self, others: Sequence[Rows]) -> np.ndarray:
         """Return the parts between m others, by their rows, and the known networks. (parts, m, n)"""
         m, n = (len(each[-1].norms) if each else 0 for each in (others, self.rows))
         parts = np.empty((len(self.rows) + 1, m, n))
         if others:
             for i, usual in enumerate(self.scale.distances):
-                _radial(self.distances(i, others[i], parts[i]), usual)
+                similarities(others[i], self.turned[i], self.rows[i].norms, usual, parts[i])
             np.multiply.outer(_params(others), _params(self.rows), out=parts[-1])
         return parts
 
@@ -152,12 +147,3 @@ def _rows(
 def _params(rows: Sequence[Rows]) -> np.ndarray:
     """The logarithm of the params of each network, in units of the space."""
     return np.asarray(rows[-1].values[:, 0])
-
-
-def _radial(distances: np.ndarray, usual: float) -> None:
-    """Replace distances d by exp(-d / usual d). Where all networks of the space are one, they tell nothing apart."""
-    if usual > 0:
-        distances /= -usual
-        np.exp(distances, out=distances)
-    else:
-        distances.fill(1.0)

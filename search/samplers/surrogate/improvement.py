@@ -17,6 +17,9 @@ from search.samplers.surrogate.multi_fidelity import Observations
 
 # trials that are learnt from, where there are more: the cost grows as their cube
 BEST, NEWEST, OTHERS = 150, 100, 100
+# points that the weights of the kernels are fitted to, where there are more: more hardly change the weights, and the
+# many steps of the fit take most of the time
+WEIGHED = 128
 LEAST_PROGRESS = 0.05  # of a training, for the noise of its result
 
 
@@ -105,8 +108,17 @@ def means(
 
 def _fitted(known: np.ndarray, observed: Observations) -> gp.Posterior:
     among = multi_fidelity.among(known, observed)
-    weights = gp.weigh(among, observed.scores, observed.noise)
+    some = _spread(observed.points)
+    parts = among if len(some) == len(observed.points) else among[:, some[:, None], some]
+    weights = gp.weigh(parts, observed.scores[some], observed.noise[some])
     return gp.condition(weights, among, observed.scores, observed.noise)
+
+
+def _spread(points: np.ndarray) -> np.ndarray:
+    """The places of the observations of points that are spread evenly over all, at most as many as are weighed."""
+    n = int(points.max()) + 1
+    chosen = np.linspace(0, n - 1, min(n, WEIGHED)).round()
+    return np.flatnonzero(np.isin(points, chosen))
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, lowest: float) -> np.ndarray:

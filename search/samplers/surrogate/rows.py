@@ -50,13 +50,31 @@ def turned(rows: Rows) -> Values:
     return rows.values.T if isinstance(rows.values, np.ndarray) else rows.values.T.tocsr()
 
 
-def distances(rows: Rows, columns: Values, norms: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Return the squared distances between m rows and n others, of which these are `turned` and the norms; in `out`."""
-    if isinstance(rows.values, np.ndarray):
-        np.matmul(rows.values, columns, out=out)
+def distances(rows: Rows, columns: Values) -> np.ndarray:
+    """Return the squared distances between n rows, of which these are the columns. (n, n)"""
+    products = np.empty((len(rows.norms), len(rows.norms)))
+    _product(rows.values, columns, products)
+    return np.asarray(np.maximum(rows.norms[:, None] + rows.norms - 2.0 * products, 0.0))
+
+
+def similarities(rows: Rows, columns: Values, norms: np.ndarray, usual: float, out: np.ndarray) -> None:
+    """Write exp(-d / usual) of the squared distances d between m rows and n others to `out`. (m, n)
+
+    Of the others these are the columns, and the norms. Where all networks of a space are one, `usual` is 0, and they
+    tell nothing apart.
+    """
+    if not usual > 0:
+        out.fill(1.0)
+        return
+    _product(rows.values * (2.0 / usual), columns, out)
+    out -= (rows.norms / usual)[:, None]
+    out -= norms / usual
+    np.minimum(out, 0.0, out=out)
+    np.exp(out, out=out)
+
+
+def _product(values: Values, columns: Values, out: np.ndarray) -> None:
+    if isinstance(values, np.ndarray):
+        np.matmul(values, columns, out=out)
     else:
-        (rows.values @ columns).toarray(out=out)
-    out *= -2.0
-    out += rows.norms[:, None]
-    out += norms
-    return np.asarray(np.maximum(out, 0.0, out=out))
+        (values @ columns).toarray(out=out)
