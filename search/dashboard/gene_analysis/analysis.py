@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import starmap
@@ -33,7 +34,7 @@ from search.dashboard.studies.trial_view import TrialView
 if TYPE_CHECKING:
     import numpy as np
 
-PATIENCE = 0.15  # seconds that a page waits for an analysis that is nearly done
+PATIENCE = 0.1  # seconds that pages wait for an analysis, counted from its beginning
 FEW = 500  # new genomes that are read without a process of their own
 GROWTH = 1.1  # growth of the number of trials after which the importance of genes is computed again
 
@@ -87,9 +88,13 @@ class GeneAnalysis:
         self._weighed_at = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._began = 0.0
 
     def findings(self, snapshot: Snapshot, patience: float = PATIENCE) -> GeneFindings | None:
-        """Return the last results, None where there are none yet; a changed study is analysed again."""
+        """Return the last results, None where there are none yet; a changed study is analysed again.
+
+        patience: seconds after its beginning until which an analysis is waited for.
+        """
         with self._lock:
             if self._config is not snapshot.config:  # a first analysis, or another study of the same name
                 self._config, self._findings, self._mark, self._codes = snapshot.config, None, None, {}
@@ -97,10 +102,11 @@ class GeneAnalysis:
             is_busy = self._thread is not None and self._thread.is_alive()
             if not is_busy and self._mark != snapshot.mark:
                 self._thread = threading.Thread(target=self._work, args=(snapshot,), daemon=True)
+                self._began = time.monotonic()
                 self._thread.start()
-            thread = self._thread
+            thread, until = self._thread, self._began + patience
         if thread is not None:
-            thread.join(patience)
+            thread.join(max(0.0, until - time.monotonic()))
         return self._findings
 
     def _work(self, snapshot: Snapshot) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -17,11 +19,12 @@ from hypothesis import strategies as st
 import genome
 from genome.domain import Domain, Float, Int, OneOf
 from search.config.read import parse_study
-from search.dashboard.gene_analysis.analysis import GeneAnalysis
+from search.dashboard.gene_analysis.analysis import GeneAnalysis, GeneFindings
 from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, kinds, kinds_in, labels
 from search.dashboard.gene_analysis.apart import map_apart
 from search.dashboard.gene_analysis.importance import LEAST, importance
 from search.dashboard.studies.library import Library
+from search.dashboard.studies.snapshot import Snapshot
 from search.storage.study import Store
 from tests.search.conftest import study_of
 from tests.search.dashboard.kept import Page, add, begin, client, text_of
@@ -145,6 +148,26 @@ def test_what_comes_later_is_learned_too(tmp_path: Path) -> None:
     after = learner.findings(library.snapshot("tiny"), PATIENCE)
     assert before and after and after.trials == before.trials + 1 and after.mark != before.mark
     assert after.importance is before.importance, "one more trial weighs nothing anew"
+
+
+def test_pages_wait_for_an_analysis_once(tmp_path: Path) -> None:
+    """Each page of a server waited anew for the same analysis, which reads thousands of genomes for ten seconds."""
+    filled(tmp_path, 12)
+    snapshot, goes_on = Library(tmp_path).snapshot("tiny"), threading.Event()
+
+    class Long(GeneAnalysis):
+        def _learn(self, snapshot: Snapshot) -> Iterator[GeneFindings]:
+            goes_on.wait(PATIENCE)
+            yield from super()._learn(snapshot)
+
+    learner = Long()
+    assert learner.findings(snapshot, 1.0) is None
+    began = time.monotonic()
+    assert learner.findings(snapshot, 1.0) is None
+    assert time.monotonic() - began < 0.5
+    goes_on.set()
+    found = learner.findings(snapshot, PATIENCE)
+    assert found and found.trials == 14
 
 
 def test_a_genome_outside_the_space_has_no_answers() -> None:
