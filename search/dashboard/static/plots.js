@@ -31,6 +31,7 @@ async function paint(figure) {
   if (!plot) return;
   const options = { displayModeBar: false, responsive: true, showTips: false };
   await Plotly.react(canvas, traces(plot), layout(plot, figure.dataset.plot), options);
+  if (plot.series.some(isCrowd)) drawBehind(canvas);
   if (canvas.dataset.ready) return;
   canvas.dataset.ready = "yes";
   canvas.on("plotly_hover", ({ points, event }) => {
@@ -46,7 +47,21 @@ async function paint(figure) {
 }
 
 function traces(plot) {
-  const made = plot.series.flatMap((one) => [...band(plot, one), {
+  const made = plot.series.flatMap((one, i) => {
+    const drawn = trace(plot, one);
+    return [...band(plot, one), ...(isCrowd(one) ? parted(drawn, `s${i}`) : [drawn])];
+  });
+  if (plot.level) {
+    const x = plot.series[0].x;
+    const [name, y] = plot.level;
+    const line = { color: colour("bad"), width: 2, dash: "dash" };
+    made.push({ type: "scatter", name, x: [x[0], x.at(-1)], y: [y, y], mode: "lines", line, hoverinfo: "y" });
+  }
+  return made;
+}
+
+function trace(plot, one) {
+  return {
     type: "scatter",
     name: one.name,
     x: one.x,
@@ -62,14 +77,7 @@ function traces(plot) {
       line: { width: one.symbol.endsWith("-open") ? 2 : 1, color: colour(one.role) },
     },
     hoverinfo: one.trials.length ? "none" : one.is_pale ? "skip" : "x+y",
-  }]);
-  if (plot.level) {
-    const x = plot.series[0].x;
-    const [name, y] = plot.level;
-    const line = { color: colour("bad"), width: 2, dash: "dash" };
-    made.push({ type: "scatter", name, x: [x[0], x.at(-1)], y: [y, y], mode: "lines", line, hoverinfo: "y" });
-  }
-  return made;
+  };
 }
 
 // On an axis of errors, a share stands at what it lacks to 1.
@@ -92,8 +100,8 @@ function band(plot, one) {
   return [{ ...common, y: edge(1) }, { ...common, y: edge(-1), fill: "tonexty", fillcolor: faint(colour(one.role)) }];
 }
 
-// #rrggbb at a fifth of its strength
-const faint = (solid) => `rgba(${[1, 3, 5].map((at) => parseInt(solid.slice(at, at + 2), 16))}, 0.2)`;
+// #rrggbb at a part of its strength
+const faint = (solid, part = 0.2) => `rgba(${[1, 3, 5].map((at) => parseInt(solid.slice(at, at + 2), 16))}, ${part})`;
 
 // The ticks of an axis of errors are named by the shares: 0.9, 0.95, 0.98, 0.99 ..
 function errorTicks(floor, isPerfect) {
@@ -111,7 +119,8 @@ function layout(plot, address) {
     title: { text: scale.name, standoff: 6 },
     type: { log: "log", date: "date", number: "linear", error: "log" }[scale.kind],
     ...(scale.kind === "error" ? { autorange: "reversed", ...errorTicks(scale.floor, plot.series.some((one) => one.y.includes(1))) } : {}),
-    gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"),
+    // a crowd is drawn behind the lines of the grid
+    gridcolor: faint(colour("text"), 0.12), zerolinecolor: faint(colour("text"), 0.12), linecolor: colour("line"),
     automargin: true, ...(scale.name === "epoch" ? wholeTicks(plot.series.flatMap((one) => one.x)) : {}), ...(scale.kind === "log" ? logTicks(plot.series.flatMap((one) => scale === plot.x ? one.x : one.y)) : {}),
   });
   return {

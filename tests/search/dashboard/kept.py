@@ -24,7 +24,7 @@ from search.storage.study import DATA_ATTR, TEXT_ATTR, Store, claim, open_to_run
 from tests.search.conftest import study_of
 
 OURS = re.compile(
-    r"/static/(live|plots|picture|explore|editor|exits|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z"
+    r"/static/(live|plots|crowd|picture|explore|editor|exits|vendor/htmx\.min|vendor/plotly-basic\.min)\.js\?[0-9a-f]{16}\Z"
 )
 # of a network, or of images in its evaluation
 PICTURE = re.compile(r"/study/[^/]+/(?:.+/picture\.svg|trial/\d+/evaluation/(?:worst|class)-\d+\.png)")

@@ -17,6 +17,7 @@ from tests.search.dashboard.test_truth import MEAN, STEADY, fill
 
 MANY = 230  # trials: more than two pages of the table
 WINNER = 149
+CROWD = 520  # trials: more than are elements of their chart
 LONG = "genome: long\ninput: [1, 8, 8]\nclasses: 10\nnodes:\n  n0: {op: conv, in: [image], width: 4}\n"
 FAR = 5  # pixels
 
@@ -40,8 +41,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     running.set_user_attr("curve", {"1": 0.5, "2": 0.9125})
     running.set_user_attr("losses", {"1": [2.0, 1.5], "2": [1.0, 0.5]})
     add(begin(runs, "perfect", url), accuracy=1.0, text=text_of())
+    crowd = begin(runs, "crowd", url, trials=CROWD)
+    for number in range(CROWD):
+        plan = {"params": 1000 + 7 * number, "digest": f"{number:032d}"}
+        add(crowd, accuracy=0.5 + 0.0005 * ((CROWD - number) % 97), text=text_of(), plan=plan)
     server = Server(url, "--runs", runs, "--port", 0)
-    for name in ("retrained", "many", "perfect"):
+    for name in ("retrained", "many", "perfect", "crowd"):
         read(server, name)
     yield Served(server, runs, url)
     server.end()
@@ -63,6 +68,48 @@ def test_every_network_is_drawn_and_the_winner_and_the_picked_have_marks(tab: Ta
     assert len(found["done"]) == MANY + 2 <= MOST_DRAWN and WINNER in found["done"]
     assert found[f"best: trial {WINNER}"] == [WINNER] and found["picked"] == [7]
     expect(page.locator("#plot-against .note")).not_to_contain_text("drawn")
+
+
+# the trials of the chart that were trained to their end
+TRIALS = """() => document.querySelector("#plot-against .canvas").data.filter(one => one.name === "done")
+  .flatMap(one => one.customdata.map(([number]) => number)).sort((a, b) => a - b)"""
+# the place of the point of a trial in the window, and the strength of what is drawn behind the chart there, 0 to 255
+AT = """number => {
+  const chart = document.querySelector("#plot-against .canvas"), { xaxis, yaxis } = chart._fullLayout;
+  const trace = chart.data.find(one => one.customdata?.some(([trial]) => trial === number));
+  const i = trace.customdata.findIndex(([trial]) => trial === number);
+  const x = xaxis.d2p(trace.x[i]), y = yaxis.d2p(trace.y[i]);
+  const behind = chart.querySelector(".crowd"), box = chart.getBoundingClientRect(), dense = behind.width / behind.clientWidth;
+  const [, , , strength] = behind.getContext("2d").getImageData(Math.round(x * dense), Math.round(y * dense), 1, 1).data;
+  return { x: box.left + xaxis._offset + x, y: box.top + yaxis._offset + y, strength };
+}"""
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_crowd_is_drawn_behind_its_chart_and_can_be_hovered_over_dragged_and_hidden(
+    tab: Tab, served: Served, scale: int
+) -> None:
+    """Hundreds of points were elements of the chart, which jerked while it was dragged."""
+    page = tab(viewport={"width": 1400, "height": 1600}, device_scale_factor=scale)
+    page.goto(f"{served.address}/study/crowd?cost=params&y=linear")
+    page.wait_for_function(SETTLED)
+    middle = CROWD // 2
+    assert page.evaluate(TRIALS) == [*range(CROWD)]
+    assert page.locator("#plot-against .point").count() < 50
+    at = page.evaluate(AT, middle)
+    assert at["strength"] > 100
+    page.mouse.move(at["x"], at["y"])
+    page.get_by_role("link", name=f"trial {middle}", exact=True).wait_for()
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    page.mouse.move(at["x"] + 60, at["y"] + 5)
+    page.mouse.move(at["x"] + 80, at["y"] + 10)
+    moved = page.evaluate(AT, middle)  # while it is dragged
+    assert moved["x"] == pytest.approx(at["x"] + 80, abs=2) and moved["strength"] > 100
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    page.locator("#plot-against .legendtoggle").first.click()
+    page.wait_for_function(f"number => ({AT})(number).strength === 0", arg=middle)
 
 
 def test_the_axis_of_accuracy_shows_the_error_and_ends_at_one(tab: Tab, served: Served) -> None:
