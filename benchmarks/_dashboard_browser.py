@@ -17,8 +17,8 @@ OPTUNA_PORT = 8299
 MINUTES = 5 * 60e3  # milliseconds that a page of Optuna's dashboard may take
 STEPS = 120  # moves of the pointer
 ROW = "#table tbody tr"
-# the rows of the table of trials of Optuna's dashboard
-ROW_OF_OPTUNA = "tbody tr td"
+# a row of the list of trials of Optuna's dashboard, which has no table of them
+ROW_OF_OPTUNA = r"text=/^Trial \d+/"
 
 # scroll 120 frames of 60 pixels each; return the seconds of each frame
 SCROLL = """async () => {
@@ -158,7 +158,7 @@ def optuna_dashboard(file: Path) -> Iterator[str]:
             except ConnectionRefusedError:
                 assert process.poll() is None, "Optuna's dashboard has ended"
                 time.sleep(0.1)
-        yield f"http://127.0.0.1:{OPTUNA_PORT}/dashboard/studies/1/trialTable"
+        yield f"http://127.0.0.1:{OPTUNA_PORT}/dashboard/studies/1/trials"
     finally:
         process.kill()
         process.wait()

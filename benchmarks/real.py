@@ -174,7 +174,9 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=600.0, help="device time of each study")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--ways", nargs="*", choices=[[], *WAYS], default=list(WAYS[:3]), help="none: no search")
+    parser.add_argument(
+        "--ways", nargs="*", choices=[[], *WAYS], default=list(WAYS[:3]), help="none: no search"
+    )
     parser.add_argument("--experience", default="auto", help="of the studies: auto, none, or a file")
     parser.add_argument("--archive", type=Path, help="an .npz of images in place of Fashion-MNIST")
     parser.add_argument("--images", type=int, default=12_000, help="of Fashion-MNIST to train and validate")

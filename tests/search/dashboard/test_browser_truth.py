@@ -79,8 +79,9 @@ AT = """number => {
   const trace = chart.data.find(one => one.customdata?.some(([trial]) => trial === number));
   const i = trace.customdata.findIndex(([trial]) => trial === number);
   const x = xaxis.d2p(trace.x[i]), y = yaxis.d2p(trace.y[i]);
-  const behind = chart.querySelector(".crowd"), box = chart.getBoundingClientRect(), dense = behind.width / behind.clientWidth;
-  const [, , , strength] = behind.getContext("2d").getImageData(Math.round(x * dense), Math.round(y * dense), 1, 1).data;
+  const behind = chart.querySelector(".crowd"), box = chart.getBoundingClientRect();
+  const pixel = [x, y].map(one => Math.round(one * behind.width / behind.clientWidth));
+  const [, , , strength] = behind.getContext("2d").getImageData(...pixel, 1, 1).data;
   return { x: box.left + xaxis._offset + x, y: box.top + yaxis._offset + y, strength };
 }"""
 
