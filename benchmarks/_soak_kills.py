@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -16,14 +13,14 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from benchmarks._soak_again import Again
 from benchmarks._soak_readers import Readers, Seen, told
 from benchmarks._soak_study import NAME, written
 from search.cli.options import INTERRUPTED
 from search.errors import StudyError
 from search.storage.record import UNFINISHED, Record
 from search.storage.study import open_to_read
-from tests.command import MAIN, Command
-from tests.template import Forked
+from tests.command import Command
 
 BETWEEN_SECONDS = 4.0  # mean, of the time between two kills
 STARTING_SECONDS = 3.0  # in which a study is made and its first trial begins
@@ -59,7 +56,7 @@ def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
     before = Before()
     with (
         Readers(path, folder / "runs", Random(f"readers/{seed}")) as readers,
-        closing(_Command(path, folder)) as command,
+        closing(Again(path, folder)) as command,
     ):
         while counted.total() < kills:
             victim = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
@@ -88,7 +85,7 @@ def makings(folder: Path, studies: int, seed: int) -> int:
         mine = folder / str(number)
         mine.mkdir()
         path = written(mine, None, trials=2)
-        with closing(_Command(path, mine)) as command:
+        with closing(Again(path, mine)) as command:
             time.sleep(STARTING_SECONDS * rng.random())
             _killed(command.now, "the whole group", rng)
             command.begin()
@@ -99,33 +96,6 @@ def makings(folder: Path, studies: int, seed: int) -> int:
         is_whole = status == 0 and len(counted) == 2 and (mine / "runs" / NAME / "best").is_dir()
         broken += not is_whole
     return broken
-
-
-class _Command:
-    """The command of a study, given again and again."""
-
-    def __init__(self, path: Path, folder: Path) -> None:
-        self._words = [MAIN, "search", str(path), "--runs", str(folder / "runs")]
-        self._log = (folder / "log").open("ab")
-        self._begun = list[Command]()
-        self.begin()
-
-    @property
-    def now(self) -> Command:
-        return self._begun[-1]
-
-    def begin(self) -> None:
-        """Give the command again. What its last run left behind goes on beside it, if it does."""
-        log = os.dup(self._log.fileno())  # Forked closes it
-        self._begun.append(Forked(self._words, stdout=log, stderr=subprocess.STDOUT, text=True))
-
-    def close(self) -> None:
-        """Kill all that is left of all runs."""
-        for one in self._begun:
-            with suppress(ProcessLookupError):
-                os.killpg(one.pid, signal.SIGKILL)
-            one.wait()
-        self._log.close()
 
 
 def _killed(process: Command, victim: str, rng: Random) -> bool:

@@ -5,6 +5,7 @@
   Meanwhile other processes read the study, show its pages, export from it, tag its trials and stop it; some are killed.
 - many: many short trials on eight workers, beside the same on one.
 - purse: one budget that several coordinators spend on a database server; one after another joins.
+- disk: one study whose disk becomes full in the middle of trials, checkpoints, finales and exports (as root, on Linux).
 - network: two coordinators and a database server; the network of one is cut again and again (as root, on Linux).
 - making: studies of two trials, each killed once within its first seconds, then run to its end.
 - bits: one bit flipped in a file of a finished study or of its export; then everything that the file is read for.
@@ -27,7 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import _soak_bits, _soak_kills, _soak_many, _soak_network, _soak_texts
+from benchmarks import _soak_bits, _soak_disk, _soak_kills, _soak_many, _soak_network, _soak_texts
 from benchmarks._soak_readers import FAILED
 from tests import postgres
 
@@ -112,6 +113,18 @@ def network(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     yield from _left(found.found)
 
 
+def disk(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Fill the disk of one study many times."""
+    full = _soak_disk.fills(folder, given.fills, given.seed)
+    for moment, count in full.filled.items():
+        yield Figure(f"times that the disk became full in {moment}", count)
+    yield Figure("commands that ended by it with a sentence", full.ended)
+    yield Figure("tracebacks, and ends without a sentence", full.tracebacks, 0)
+    yield Figure("commands that ended with another status than 0 while there was room", full.refused, 0)
+    yield Figure("trials that failed", full.failed, 0)
+    yield from _left(full.found)
+
+
 @contextmanager
 def _storage(named: str | None) -> Iterator[str | None]:
     """Yield the URL of an empty database, None for SQLite."""
@@ -162,6 +175,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace, Path], Iterator[Figure]]] = {
     "kills": kills,
     "many": many,
     "purse": purse,
+    "disk": disk,
     "network": network,
     "making": making,
     "bits": bits,
@@ -182,6 +196,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=8, help="of the part many, beside one")
     parser.add_argument("--coordinators", type=int, default=3, help="of the part purse, with one worker each")
     parser.add_argument("--seconds", type=float, default=300.0, help="budget of the part purse")
+    parser.add_argument("--fills", type=int, default=40, help="times that the disk of the part disk is full")
     parser.add_argument("--cuts", type=int, default=6, help="of the network")
     parser.add_argument("--cut-seconds", type=float, default=20.0, help="that a cut lasts")
     parser.add_argument("--makings", type=int, default=20, help="studies that are killed while they are made")
