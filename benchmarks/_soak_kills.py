@@ -65,7 +65,7 @@ def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
             time.sleep(rng.expovariate(1 / BETWEEN_SECONDS))
             if command.now.poll() not in (None, INTERRUPTED):
                 break  # the budget is used up, or it failed
-            counted[victim] += command.now.poll() is None and _killed(command.now, victim, rng)
+            counted[victim] += command.now.poll() is None and killed(command.now, victim, rng)
             if command.now.poll() is not None:
                 before.compare(folder, storage)
                 command.begin()
@@ -87,7 +87,7 @@ def makings(folder: Path, studies: int, seed: int) -> int:
         path = written(mine, None, trials=2)
         with closing(Again(path, mine)) as command:
             time.sleep(STARTING_SECONDS * rng.random())
-            _killed(command.now, "the whole group", rng)
+            killed(command.now, "the whole group", rng)
             command.begin()
             status = command.now.wait(PATIENCE_SECONDS)
         with closing(open_to_read(NAME, mine / "runs")) as store:
@@ -98,7 +98,7 @@ def makings(folder: Path, studies: int, seed: int) -> int:
     return broken
 
 
-def _killed(process: Command, victim: str, rng: Random) -> bool:
+def killed(process: Command, victim: str, rng: Random) -> bool:
     """Kill some processes of a run with -9; return whether there were any."""
     coordinator = psutil.Process(process.pid)
     below = coordinator.children(recursive=True)

@@ -17,13 +17,14 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from benchmarks._soak_kills import Before, Found, judged
+from benchmarks._soak_relay import accept
 from benchmarks._soak_study import NAME, search_words, written
 from search.storage.study import open_to_read
 
 NAMESPACE, OUTER, INNER = "genome-soak", "genome-soak-0", "genome-soak-1"  # INNER is in the namespace
 OUTER_ADDRESS, INNER_ADDRESS = "10.213.77.1", "10.213.77.2"
 BETWEEN_SECONDS = 6.0  # mean, from the end of a cut to the next
-CHUNK, PORT = 65_536, 5432
+PORT = 5432
 
 
 class Cut(NamedTuple):
@@ -107,22 +108,6 @@ def _relay(storage: SplitResult) -> Iterator[str]:
     """Pass on what comes over the link to a server that listens on 127.0.0.1 alone; yield the URL over the link."""
     with socket.create_server((OUTER_ADDRESS, 0)) as listening:
         server = (storage.hostname or "127.0.0.1", storage.port or PORT)
-        threading.Thread(target=_accept, args=(listening, server), daemon=True).start()
+        threading.Thread(target=accept, args=(listening, server), daemon=True).start()
         user, at, _ = storage.netloc.rpartition("@")
         yield urlunsplit(storage._replace(netloc=f"{user}{at}{OUTER_ADDRESS}:{listening.getsockname()[1]}"))
-
-
-def _accept(listening: socket.socket, server: tuple[str, int]) -> None:
-    with suppress(OSError):  # the part has ended
-        while True:
-            client, upstream = listening.accept()[0], socket.create_connection(server)
-            for source, target in ((client, upstream), (upstream, client)):
-                threading.Thread(target=_pass_on, args=(source, target), daemon=True).start()
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while content := source.recv(CHUNK):
-            target.sendall(content)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_RDWR)

@@ -6,6 +6,7 @@
 - many: many short trials on eight workers, beside the same on one.
 - purse: one budget that several coordinators spend on a database server; one after another joins.
 - disk: one study whose disk becomes full in the middle of trials, checkpoints, finales and exports (as root, on Linux).
+- bucket: one study whose artifacts are in a bucket that is cut off again and again, and killed in some of the cuts.
 - network: two coordinators and a database server; the network of one is cut again and again (as root, on Linux).
 - making: studies of two trials, each killed once within its first seconds, then run to its end.
 - bits: one bit flipped in a file of a finished study or of its export; then everything that the file is read for.
@@ -15,7 +16,7 @@ Each part prints its figures; those that must be 0 end the command with 1 where 
 
 `--storage postgres` starts a server of PostgreSQL for the part, which is removed at its end.
 
-    python -m benchmarks.soak [kills many purse network making bits texts] [--kills 200] [--storage postgres] [..]
+    python -m benchmarks.soak [kills many purse disk bucket network making bits texts] [--kills 200] [..]
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import _soak_bits, _soak_disk, _soak_kills, _soak_many, _soak_network, _soak_texts
+from benchmarks import (
+    _soak_bits,
+    _soak_bucket,
+    _soak_disk,
+    _soak_growing,
+    _soak_kills,
+    _soak_many,
+    _soak_network,
+    _soak_texts,
+)
 from benchmarks._soak_readers import FAILED
 from tests import postgres
 
@@ -118,11 +128,29 @@ def disk(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     full = _soak_disk.fills(folder, given.fills, given.seed)
     for moment, count in full.filled.items():
         yield Figure(f"times that the disk became full in {moment}", count)
-    yield Figure("commands that ended by it with a sentence", full.ended)
-    yield Figure("tracebacks, and ends without a sentence", full.tracebacks, 0)
-    yield Figure("commands that ended with another status than 0 while there was room", full.refused, 0)
-    yield Figure("trials that failed", full.failed, 0)
-    yield from _left(full.found)
+    yield from _ends(full.ends)
+
+
+def bucket(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    """Cut a study off from its bucket many times."""
+    away = _soak_bucket.cuts(folder, given.cuts, given.cut_seconds, given.seed)
+    for how, count in away.cuts.items():
+        yield Figure(f"cuts of {given.cut_seconds:g} s in which connections were {how}", count)
+    yield Figure("of these, with the whole group killed", away.killed)
+    for how in (_soak_bucket.READ, _soak_bucket.REMOVED):
+        yield Figure(f"weights in the bucket, {how}", away.weights[how])
+    how = _soak_bucket.UNREADABLE
+    yield Figure(f"weights that are recorded as stored, {how} in the bucket", away.weights[how], 0)
+    yield from _ends(away.ends)
+
+
+def _ends(ends: _soak_growing.Ends) -> Iterator[Figure]:
+    """Tell how the commands of a study ended, and what is left of it."""
+    yield Figure("commands that ended by it with a sentence", ends.ended)
+    yield Figure("tracebacks, and ends without a sentence", ends.tracebacks, 0)
+    yield Figure("commands that ended with another status than 0 when it was over", ends.refused, 0)
+    yield Figure("trials that failed", ends.failed, 0)
+    yield from _left(ends.found)
 
 
 @contextmanager
@@ -176,6 +204,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace, Path], Iterator[Figure]]] = {
     "many": many,
     "purse": purse,
     "disk": disk,
+    "bucket": bucket,
     "network": network,
     "making": making,
     "bits": bits,
@@ -197,7 +226,7 @@ def main() -> None:
     parser.add_argument("--coordinators", type=int, default=3, help="of the part purse, with one worker each")
     parser.add_argument("--seconds", type=float, default=300.0, help="budget of the part purse")
     parser.add_argument("--fills", type=int, default=40, help="times that the disk of the part disk is full")
-    parser.add_argument("--cuts", type=int, default=6, help="of the network")
+    parser.add_argument("--cuts", type=int, default=6, help="of the network, and of the bucket")
     parser.add_argument("--cut-seconds", type=float, default=20.0, help="that a cut lasts")
     parser.add_argument("--makings", type=int, default=20, help="studies that are killed while they are made")
     parser.add_argument("--flips", type=int, default=400)
