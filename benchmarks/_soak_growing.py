@@ -17,6 +17,10 @@ from search.storage.study import BEST, open_to_read
 from tests.command import Command
 
 TRIALS = 4  # by which it grows
+FINALE = {
+    "share": 0.2,
+    "top": 2,
+}  # with one seed more each time: a search may find no better network any more
 STATUSES = (0, 2)  # of a command: it went on to its end, or said why not
 MOST_REFUSED = 5  # a study that does not go on any more ends the part
 SAID_BYTES = 2000  # of a command that ends badly, shown
@@ -41,7 +45,7 @@ class Growing:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         """changes: keys of the study's file."""
-        self._folder, self._changes, self._trials = folder, changes, TRIALS
+        self._folder, self._changes, self._size = folder, changes, 1
         self._before = Before()
         self._ended = self._tracebacks = self._refused = 0
         self._is_disturbed = False  # in the present run
@@ -76,9 +80,9 @@ class Growing:
             self._again.begin()
 
     def go_on(self) -> None:
-        """Give the command again when it has ended and nothing disturbs it; a study at its end gets more trials."""
+        """Give the command again when it has ended and nothing disturbs it; a study at its end grows."""
         if self._end() == 0:
-            self._trials += TRIALS
+            self._size += 1
             self._grown()
         self._again.begin()
 
@@ -126,4 +130,5 @@ class Growing:
         return status
 
     def _grown(self) -> Path:
-        return written(self._folder, None, trials=self._trials, **self._changes)
+        finale = {**FINALE, "seeds": self._size}
+        return written(self._folder, None, trials=self._size * TRIALS, finale=finale, **self._changes)

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import psutil
 
@@ -48,10 +48,46 @@ class Found(NamedTuple):
     missed: int = 0  # trials and marks that a reader saw, and that are not there at the end, or are others
 
 
-def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
+class Victims(Protocol):
+    """What may be killed of a study."""
+
+    @property
+    def shares(self) -> Mapping[str, int]:
+        """The share of each in the kills."""
+        ...
+
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        """The keys of the study's file by which it has such processes."""
+        ...
+
+    def await_victim(self, victim: str, command: Command) -> None:
+        """Wait until there is one, or the command has ended: on a busy machine there would be one too seldom."""
+        ...
+
+    def kill(self, command: Command, victim: str, rng: Random) -> bool:
+        """Kill one with -9; return whether there was one."""
+        ...
+
+
+class OfThisMachine:
+    """The processes of a study that trains on this machine."""
+
+    shares: Mapping[str, int] = MappingProxyType(VICTIMS)
+    changes: Mapping[str, Any] = MappingProxyType({})
+
+    def await_victim(self, victim: str, command: Command) -> None:
+        if victim in NEED_WORKERS:
+            _await_workers(command)
+
+    def kill(self, command: Command, victim: str, rng: Random) -> bool:
+        return killed(command, victim, rng)
+
+
+def study(folder: Path, kills: int, seed: int, storage: str | None, victims: Victims) -> Found:
     """Run one study to its end while its processes are killed so many times and others read it."""
     budget = {"device_time": f"{kills * BETWEEN_SECONDS:g}s", "rungs": [1, 3]}
-    path = written(folder, storage, budget=budget)
+    path = written(folder, storage, budget=budget, **victims.changes)
     rng, counted = Random(f"kills/{seed}"), Counter[str]()
     before = Before()
     with (
@@ -59,13 +95,12 @@ def study(folder: Path, kills: int, seed: int, storage: str | None) -> Found:
         closing(Again(path, folder)) as command,
     ):
         while counted.total() < kills:
-            victim = rng.choices(list(VICTIMS), list(VICTIMS.values()))[0]
-            if victim in NEED_WORKERS:  # on a busy machine they would be there too seldom
-                _await_workers(command.now)
+            victim = rng.choices(list(victims.shares), list(victims.shares.values()))[0]
+            victims.await_victim(victim, command.now)
             time.sleep(rng.expovariate(1 / BETWEEN_SECONDS))
             if command.now.poll() not in (None, INTERRUPTED):
                 break  # the budget is used up, or it failed
-            counted[victim] += command.now.poll() is None and killed(command.now, victim, rng)
+            counted[victim] += command.now.poll() is None and victims.kill(command.now, victim, rng)
             if command.now.poll() is not None:
                 before.compare(folder, storage)
                 command.begin()
@@ -184,6 +219,10 @@ def judged(
     interrupted = {one.number for one in records if one.outcome == "interrupted"}
     repeated = Counter(one.retry_of for one in records if one.retry_of is not None)
     seconds = sum(one.seconds for one in records)
+    unfinished = [one for one in records if one.outcome in UNFINISHED]
+    left = [one for one in (folder / "runs" / NAME).rglob("*") if one.name.startswith(".")]
+    for what in (*unfinished, *left):
+        print(f"  left: {what}", flush=True)
     return Found(
         kills,
         len(records),
@@ -192,8 +231,8 @@ def judged(
         sum(count > 1 for count in trained.values()),
         sum(one.number != number for number, one in enumerate(records)),
         len(interrupted ^ set(repeated)) + sum(count > 1 for count in repeated.values()),
-        sum(one.outcome in UNFINISHED for one in records),
-        sum(one.name.startswith(".") for one in (folder / "runs" / NAME).rglob("*")),
+        len(unfinished),
+        len(left),
         100 * abs(spent - seconds) / max(seconds, 1e-9),
         bad_ends,
     )

@@ -15,6 +15,7 @@
 Each part prints its figures; those that must be 0 end the command with 1 where they are not.
 
 `--storage postgres` starts a server of PostgreSQL for the part, which is removed at its end.
+`--engine ray` lets the trials of `kills` and `many` run on a Ray cluster that the part starts and ends.
 
     python -m benchmarks.soak [kills many purse disk bucket network making bits texts] [--kills 200] [..]
 """
@@ -37,9 +38,11 @@ from benchmarks import (
     _soak_kills,
     _soak_many,
     _soak_network,
+    _soak_ray,
     _soak_texts,
 )
 from benchmarks._soak_readers import FAILED
+from search.config.engine import ENGINES, LOCAL
 from tests import postgres
 
 POSTGRES = "postgres"
@@ -59,10 +62,13 @@ class Figure(NamedTuple):
 
 def kills(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     """Kill one study many times."""
-    with _storage(given.storage) as storage:
-        found = _soak_kills.study(folder, given.kills, given.seed, storage)
+    with _storage(given.storage) as storage, _victims(given.engine) as victims:
+        found = _soak_kills.study(folder, given.kills, given.seed, storage, victims)
     for victim, count in found.kills.items():
         yield Figure(f"kills of {victim}", count)
+    if isinstance(victims, _soak_ray.Cluster):
+        for how, count in victims.ends.items():
+            yield Figure(f"ends of the coordinator by that of the head, {how}", count)
     yield from _left(found)
     for act, count in sorted(found.answers.items()):
         yield Figure(f"others, {act}", count, 0 if act.endswith(FAILED) else None)
@@ -154,6 +160,16 @@ def _ends(ends: _soak_growing.Ends) -> Iterator[Figure]:
 
 
 @contextmanager
+def _victims(engine: str) -> Iterator[_soak_kills.Victims]:
+    """Yield what is killed of a study on an engine."""
+    if engine == LOCAL:
+        yield _soak_kills.OfThisMachine()
+        return
+    with _soak_ray.cluster(cpus=1, has_node=True) as cluster:
+        yield cluster
+
+
+@contextmanager
 def _storage(named: str | None) -> Iterator[str | None]:
     """Yield the URL of an empty database, None for SQLite."""
     if named != POSTGRES:
@@ -221,6 +237,7 @@ def main() -> None:
     parser.add_argument(
         "--storage", help="URL of an empty database, or postgres; default: SQLite where it can be"
     )
+    parser.add_argument("--engine", choices=ENGINES, default=LOCAL, help="of the parts kills and many")
     parser.add_argument("--trials", type=int, default=1_000, help="short trials of the part many")
     parser.add_argument("--workers", type=int, default=8, help="of the part many, beside one")
     parser.add_argument("--coordinators", type=int, default=3, help="of the part purse, with one worker each")
