@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psutil
 
 from benchmarks._soak_kills import Before, judged
+from benchmarks._soak_ray import Cluster
 from benchmarks._soak_study import NAME, search_words, written
 from search.objective import measured_values
 from search.storage.record import Record
@@ -48,13 +49,17 @@ class Purse(NamedTuple):
     bad_ends: int
 
 
-def many(folder: Path, trials: int, workers: int, storage: str | None) -> Many:
-    """Run a study of so many trials on so many workers."""
+def many(folder: Path, trials: int, workers: int, storage: str | None, cluster: Cluster | None) -> Many:
+    """Run a study of so many trials on so many workers, on this machine alone or on a Ray cluster.
+
+    The processor seconds of a cluster count among those of all processes; the coordinator's are apart from them.
+    """
     folder.mkdir()
-    path = written(folder, storage, trials=trials, workers=workers, sampler=SAMPLER, **JOB)
+    engine = cluster.changes if cluster else {}
+    path = written(folder, storage, trials=trials, workers=workers, sampler=SAMPLER, **JOB, **engine)
     began = time.monotonic()
     with _started(path, folder / "log") as command:
-        meter = _Meter(command.pid)
+        meter = _Meter(command.pid, cluster)
         assert command.wait() == 0, (folder / "log").read_text()[-2000:]
         meter.stop()
     seconds = time.monotonic() - began
@@ -100,10 +105,10 @@ def _faults(records: Sequence[Record], spent: float, folder: Path) -> int:
 
 
 class _Meter:
-    """The processor seconds of a process and of all below it, each as it was last seen."""
+    """The processor seconds of a process, of all below it and of a cluster, each as it was last seen."""
 
-    def __init__(self, pid: int) -> None:
-        self._top = psutil.Process(pid)
+    def __init__(self, pid: int, cluster: Cluster | None) -> None:
+        self._top, self._cluster = psutil.Process(pid), cluster
         self._seen: dict[tuple[int, float], float] = {}  # by process: a number is used again
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._look)
@@ -122,6 +127,7 @@ class _Meter:
     def _look(self) -> None:
         while not self._is_over.wait(LOOK_SECONDS):
             with suppress(psutil.Error):
-                for one in (self._top, *self._top.children(recursive=True)):
+                others = self._cluster.processes() if self._cluster else []
+                for one in (self._top, *self._top.children(recursive=True), *others):
                     times = one.cpu_times()
                     self._seen[one.pid, one.create_time()] = times.user + times.system

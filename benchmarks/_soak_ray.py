@@ -9,8 +9,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
@@ -147,13 +147,6 @@ class Cluster:
             ]
             time.sleep(LOOK_SECONDS)
         return node
-
-
-@contextmanager
-def cluster(cpus: int, has_node: bool) -> Iterator[Cluster]:
-    """Run a cluster while the block runs."""
-    with closing(Cluster(cpus, has_node)) as made:
-        yield made
 
 
 def _below(node: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -26,7 +26,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,8 +93,9 @@ def many(given: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     """Run many short trials on many workers, and on one."""
     found = {}
     for workers in (1, given.workers):
-        with _storage(given.storage) as storage:
-            one = found[workers] = _soak_many.many(folder / str(workers), given.trials, workers, storage)
+        with _storage(given.storage) as storage, _cluster(given.engine, workers) as cluster:
+            place = folder / str(workers)
+            one = found[workers] = _soak_many.many(place, given.trials, workers, storage, cluster)
         on = f"on {workers} {'worker' if workers == 1 else 'workers'}"
         yield Figure(f"trials {on}", one.trials)
         yield Figure(f"results {on} that were lost or are others", one.lost, 0)
@@ -165,7 +166,17 @@ def _victims(engine: str) -> Iterator[_soak_kills.Victims]:
     if engine == LOCAL:
         yield _soak_kills.OfThisMachine()
         return
-    with _soak_ray.cluster(cpus=1, has_node=True) as cluster:
+    with closing(_soak_ray.Cluster(cpus=1, has_node=True)) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _cluster(engine: str, cpus: int) -> Iterator[_soak_ray.Cluster | None]:
+    """Yield a cluster of one node, None for the engine of this machine."""
+    if engine == LOCAL:
+        yield None
+        return
+    with closing(_soak_ray.Cluster(cpus, has_node=False)) as cluster:
         yield cluster
 
 

@@ -28,7 +28,7 @@ from search.run.finale import FinaleWork
 from search.run.finale_plan import FinalePlan
 from search.run.joining import alone, await_study, check_shared, joined
 from search.run.loop import Loop
-from search.run.ownership import SILENT_SECONDS
+from search.run.ownership import SILENT_SECONDS, owner
 from search.run.progress import Progress, Silent
 from search.run.publish import publish_missing, with_artifacts
 from search.run.recovery import recover, recover_seeds
@@ -220,8 +220,8 @@ def _train(study: Study, store: Store, data: Data, progress: Progress, stop_aske
     from trainer.data.describe import lines
 
     config = study.config
-    asked = (config.engine, config.device, config.workers)
-    with opened_engine(*asked, store.folder, data_bytes(data), config.budget.memory) as (engine, slots):
+    asked = (config.engine, config.device, config.workers, store.folder, owner())
+    with opened_engine(*asked, data_bytes(data), config.budget.memory) as (engine, slots):
         recovered = recover(store, config)
         recover_seeds(store)
         tidy(store)

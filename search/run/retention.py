@@ -10,12 +10,14 @@ from search.formatting import size, some
 from search.objective import Objective
 from search.results.ranking import as_found, front, ranking
 from search.run.context import Context
+from search.run.ownership import Heartbeats, owner
 from search.storage.charge_file import delete_charge
 from search.storage.place import Place
 from search.storage.record import UNFINISHED, Record
 from search.storage.study import Store
 from search.storage.trial_files import delete_temporary
 from search.workers.checkpoints import delete_checkpoint
+from search.workers.ray_mark import marks
 
 
 @dataclass
@@ -66,7 +68,7 @@ def kept(records: Sequence[Record], objectives: Sequence[Objective], keep: Keep)
 
 
 def tidy(store: Store) -> None:
-    """Delete the checkpoints and temporary files of trials that have ended, which a killed process left.
+    """Delete what a killed process left: the checkpoints and temporary files of trials that have ended, its mark.
 
     The checkpoint of an interrupted trial stays as long as the trial that retries it has not ended.
     """
@@ -78,6 +80,10 @@ def tidy(store: Store) -> None:
             delete_checkpoint(Place(folder))
             delete_charge(folder)
             delete_temporary(folder)
+    beats = Heartbeats.of(store)
+    for mark, owned_by in marks(store.folder).items():
+        if owned_by != owner() and beats.is_abandoned(owned_by, None):
+            mark.unlink(missing_ok=True)
 
 
 def _resumed(trials: Iterable[Record], records: dict[int, Record]) -> Iterable[int]:

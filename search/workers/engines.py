@@ -18,12 +18,14 @@ def opened_engine(
     device: str,
     workers: int | None,
     folder: Path,
+    owner: str,
     data_bytes: int,
     memory_bytes: int | None,
 ) -> Iterator[tuple[Engine, WorkerDevices]]:
     """Yield what runs the workers of a study, and its slots. folder: that of the study.
 
-    data_bytes, memory_bytes: of the images, and of a network at most. Raises StudyError.
+    owner: the name of this coordinator. data_bytes, memory_bytes: of the images, and of a network at most.
+    Raises StudyError.
     """
     if setting.name == LOCAL:
         yield Local(), worker_devices(device, workers, data_bytes, memory_bytes)
@@ -34,7 +36,7 @@ def opened_engine(
     with ray_cluster.connected(setting.address):
         gpus = ray_cluster.reserved_gpus(setting, device)
         slots = ray_cluster.cluster_devices(setting.cpus, gpus, workers)
-        engine = Ray(setting.cpus, gpus, folder, len(slots.devices))
+        engine = Ray(setting.cpus, gpus, folder, len(slots.devices), owner)
         try:
             yield engine, slots
         finally:

@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from search.errors import StudyError
 from search.workers.engine import Lost, Message
 from search.workers.messages import Job, Screening, Setup, Task, Verdict
 from search.workers.ray_actor import RayActor, Taken
+from search.workers.ray_mark import new_mark
 
 POLL_SECONDS = 0.5  # after which an actor answers although its worker has sent nothing: the clock is so late
 THREADS = 4  # of an actor: one waits for the worker, one gives it a message
@@ -73,8 +73,8 @@ class RayWorker:
 class Ray:
     """The engine of a Ray cluster, to which this process is connected."""
 
-    def __init__(self, cpus: float, gpus: float, folder: Path, workers: int) -> None:
-        """folder: that of the study, on a file system that all nodes share."""
+    def __init__(self, cpus: float, gpus: float, folder: Path, workers: int, owner: str) -> None:
+        """folder: that of the study, on a file system that all nodes share.  owner: the name of this coordinator."""
         self.losses_in_a_row = LOSSES + 2 * workers  # a node that dies ends all of its workers
         self._options = {
             "num_cpus": cpus,
@@ -83,8 +83,7 @@ class Ray:
             "scheduling_strategy": "SPREAD",
         }
         self._device = "cuda:0" if gpus else "cpu"  # Ray shows an actor its own GPUs alone
-        self.mark = folder.absolute() / f".cluster-{uuid4().hex}"  # see `RayActor`; of this coordinator alone
-        self.mark.touch()
+        self.mark = new_mark(folder, owner)  # see `RayActor`; of this coordinator alone
 
     def start(self, setup: Setup) -> RayWorker:
         import ray

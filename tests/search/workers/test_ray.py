@@ -13,12 +13,14 @@ import pytest
 import yaml
 
 from search.errors import StudyError
+from search.run.ownership import owner
 from search.run.progress import Silent
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from search.workers import ray_cluster
 from search.workers.messages import Setup
 from search.workers.pool import worker_pool
+from search.workers.ray_mark import marks, new_mark
 from tests.search.conftest import Said, study_of
 
 ray = pytest.importorskip("ray", reason="Ray comes with the ray extra")
@@ -103,7 +105,7 @@ def test_what_kills_the_process_that_trains_is_told_as_on_one_machine(run: Run) 
 def test_a_node_that_does_not_see_the_folder_of_the_study_is_named(tmp_path: Path) -> None:
     from search.workers.ray_engine import Ray
 
-    engine = Ray(1.0, 0.0, tmp_path, 1)
+    engine = Ray(1.0, 0.0, tmp_path, 1, "me")
     engine.mark.unlink()
     setup = Setup("digits", None, None, None, "CPU of here", 1)
     said = r"of the coordinator is not on node .* file system that all nodes share"
@@ -199,3 +201,14 @@ def test_ray_that_is_missing_is_named(
     said = command("search", study("ray"))
     assert said.status == 2 and said.err.count("\n") == 1
     assert "install it with `pip install 'genome-nas[ray]'`" in said.err
+
+
+def test_the_mark_of_a_coordinator_that_was_killed_is_removed(run: Run, tmp_path: Path) -> None:
+    changes = {"train": {"epochs": 1, "batch": 256}, "budget": None, "workers": 1}
+    folder = run(trials=1, **changes).folder
+    new_mark(folder, f"{socket.gethostname()}:1:0.00")
+    (folder / ".cluster-0123").touch()  # of an earlier version
+    assert len(marks(folder)) == 2
+    mine = new_mark(folder, owner())  # of another run of this process
+    run(trials=2, **changes)
+    assert list(marks(folder)) == [mine]
