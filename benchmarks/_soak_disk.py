@@ -14,10 +14,13 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks._soak_growing import Ends, Growing
-from benchmarks._soak_study import NAME
+from benchmarks._soak_study import NAME, SPACE
 
 DISK = "64m"
 LEFT_BYTES = 1 << 18  # at most, that a filled disk has left
+# of wide networks: there may be room for the rows of the storage, and none for weights
+WIDE = {**SPACE, "widths": {"rule": "add", "base": {"int": [8, 64]}, "alpha": {"float": [4, 8]}}}
+TRAIN = {"epochs": 4, "batch": 64}
 FULL_SECONDS = 5.0  # at most
 # of the commands that end by it are given once more before there is room, which then comes after these seconds
 BLIND_SHARE, BLIND_SECONDS = 0.3, 20.0
@@ -55,7 +58,7 @@ def fills(folder: Path, count: int, seed: int) -> Full:
     Raises StudyError where the export of the best network cannot be read at the end.
     """
     rng, filled = Random(f"disk/{seed}"), Counter[str]()
-    with _small_disk(folder / "runs") as disk, closing(Growing(folder)) as study:
+    with _small_disk(folder / "runs") as disk, closing(Growing(folder, space=WIDE, train=TRAIN)) as study:
         while filled.total() < count:
             moment = rng.choices(list(MOMENTS), [one.share for one in MOMENTS.values()])[0]
             filled[moment] += _fill(MOMENTS[moment], study, disk, rng)

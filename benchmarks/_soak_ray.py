@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -49,11 +51,17 @@ class Cluster:
         self.ends = Counter[str]()  # of coordinators whose head was restarted
         self._folder = Path(tempfile.mkdtemp(prefix="genome-ray-"))  # Ray's names of sockets must be short
         self._cpus = cpus
-        with socket.socket() as free:
-            free.bind((HEAD_ADDRESS, 0))
-            self._port = int(free.getsockname()[1])
-        self._head = self._started_head()
-        self._node = self._started_node() if has_node else None
+        self._port = _free_port()
+        # the cluster listens to all networks; without a token of its own its answers would depend on ~/.ray
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+        self._head: subprocess.Popen[bytes] | None = None
+        self._node: subprocess.Popen[bytes] | None = None
+        try:
+            self._head = self._started_head()
+            self._node = self._started_node() if has_node else None
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def changes(self) -> Mapping[str, Any]:
@@ -68,7 +76,7 @@ class Cluster:
         """Wait until there are actors, where one is to be killed."""
         until = time.monotonic() + START_SECONDS
         while victim in NEED_ACTORS and command.poll() is None and time.monotonic() < until:
-            if any(_is_training(actor) for actor in self._actors()):
+            if any(_trainers(actor) for actor in self._actors()):
                 return
             time.sleep(LOOK_SECONDS)
 
@@ -140,13 +148,29 @@ class Cluster:
         line = [str(one) for one in (program, "start", *everywhere, *ports, *words)]
         with (self._folder / "log").open("ab") as log:
             node = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
+        try:
+            self._await_raylet(node)
+        except BaseException:
+            _end(node)
+            raise
+        return node
+
+    def _await_raylet(self, node: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + START_SECONDS
-        while not any(_title(one) == "ray::IDLE" or one.name() == "raylet" for one in _below(node)):
+        while not any(one.name() == "raylet" for one in _below(node)):
             assert node.poll() is None and time.monotonic() < until, (self._folder / "log").read_text()[
                 -2000:
             ]
             time.sleep(LOOK_SECONDS)
-        return node
+
+
+def _free_port() -> int:
+    """Return a port that the system gives no other process: it gives those from 32768 on, also to Ray's servers."""
+    for port in range(10_000 + os.getpid() * 20 % 20_000, 32_768):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("", port))
+            return port
+    raise SystemExit("no port is free for the head of a Ray cluster")
 
 
 def _below(node: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -166,10 +190,6 @@ def _kill(chosen: Sequence[psutil.Process]) -> None:
     for one in chosen:
         with suppress(psutil.NoSuchProcess):
             one.kill()
-
-
-def _is_training(actor: psutil.Process) -> bool:
-    return bool(_trainers(actor))
 
 
 def _trainers(actor: psutil.Process) -> list[psutil.Process]:

@@ -59,6 +59,7 @@ def run(job: Job, context: WorkerContext) -> TrialReport:
     """Train one network, write the files of its trial and return its report.
 
     An interrupted trial leaves no report file but its checkpoint, from which this or another trial may resume.
+    Raises OSError where the files of the trial cannot be written, such as on a full disk.
     """
     measured, unfit = _latency(job, context)
     spent = measured.seconds if measured else 0.0
@@ -73,6 +74,8 @@ def run(job: Job, context: WorkerContext) -> TrialReport:
         else:
             with memory_limit(job.memory_bytes if context.device == "cpu" else None):
                 trained = _trained(job, context, meter, checkpoint, earlier_seconds)
+    except OSError:  # of a file of the trial
+        raise
     except Exception as error:  # from building; `fit` has outcomes of its own
         trained = Trained(_failed(job, error, meter, peak, context.device))
     report = _report(job, trained, measured.latency.seconds if measured else None)

@@ -15,7 +15,7 @@ import trainer
 import trainer.data.data  # heavy modules that jobs need: named here so that the fork server loads them once
 import trainer.loop.fit_loop
 from search.config.dataset import Dataset
-from search.workers.messages import Broken, Finished, Ready, Screening, Setup, Task
+from search.workers.messages import Broken, Finished, Job, Ready, Screening, Setup, Task
 from search.workers.proxies import screen
 from search.workers.trial import WorkerContext, run
 from trainer.data.cached import data_of
@@ -59,10 +59,25 @@ def serve(pipe: Connection, halts: Connection, setup: Setup) -> None:
         if isinstance(job, Screening):
             pipe.send(screen(job, data, setup.device, halted.is_set))
             continue
-        finished = Finished(job.number, run(job, context))
+        try:
+            finished = Finished(job.number, run(job, context))
+        except ConnectionError:  # the coordinator has just ended
+            return
+        except OSError as error:
+            pipe.send(Broken(_unwritten(job, error)))
+            return
         pipe.send(finished)
         if finished.report.report.kind == "device":
             return  # a CUDA error persists in its process; the next job gets a new worker
+
+
+def _unwritten(job: Job, error: OSError) -> str:
+    """Say that the files of a trial cannot be written, or read, which is no fault of its network."""
+    number = job.number if job.trial is None else job.trial
+    return (
+        f"the files of trial {number} cannot be written ({error.filename or job.folder}: {error.strerror or error}); "
+        "see that the disk has room and may be written, then run the command again"
+    )
 
 
 def _images(setup: Setup) -> trainer.Data:

@@ -34,6 +34,21 @@ from trainer import Recipe
 from trainer.system.processes import start_method
 
 LONG = {"trials": 60}
+# weights of 20 MB, of a training of a second
+HEAVY = {
+    "nodes": {
+        "stem": {"op": "conv", "in": ["image"], "kernel": 1, "stride": 8, "width": 8},
+        "s1": {"op": "conv", "in": ["stem"], "width": {"one_of": [600, 601]}},
+        "s2": {"op": "conv", "in": ["s1"], "width": 900},
+        "out": {"op": "exit", "in": ["s2"]},
+    },
+}
+SMALL_FILES = """
+import resource
+from search.cli.app import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (12 << 20, resource.RLIM_INFINITY))  # the system refuses what is larger
+main()
+"""
 
 
 def training(epochs: int) -> dict[str, Any]:
@@ -393,3 +408,18 @@ class BreaksTheStorage(Silent):
 def test_a_storage_that_fails_under_way_is_a_sentence(run: Callable[..., Result], tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"the storage of study tiny failed \(.*no such table"):
         run(BreaksTheStorage(tmp_path / "runs" / "tiny" / "study.db"))
+
+
+def test_a_disk_without_room_for_weights_is_one_sentence_and_no_fault_of_the_network(
+    run: Callable[..., Result], written: Callable[..., Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("resource")
+    study = {"space": HEAVY, "trials": 1, "workers": 1, "objectives": "accuracy"}
+    with commands() as start:
+        command = start("search", written(**study), "--runs", tmp_path / "runs", code=SMALL_FILES)
+        _, said = command.communicate(timeout=PATIENCE_SECONDS)
+    place = tmp_path / "runs" / "tiny" / "trials" / "0" / "weights.safetensors"
+    assert command.returncode == 2 and "Traceback" not in said, said
+    assert f"the files of trial 0 cannot be written ({place}: File too large)" in said.splitlines()[-1]
+    records = run(**study).records
+    assert [one.outcome for one in records] == ["interrupted", "done"] and records[1].retry_of == 0
