@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from tests import postgres
 from tests.command import Command
 
 HEAD_ADDRESS, NODE_ADDRESS = (
@@ -40,7 +40,7 @@ VICTIMS = {
     "the coordinator": 2,
     HEAD: 1,
 }
-NEED_ACTORS = {ACTOR, "the process that trains"}
+NEED_ACTORS = {ACTOR, "the process that trains", NODE, HEAD}
 
 
 class Cluster:
@@ -51,7 +51,7 @@ class Cluster:
         self.ends = Counter[str]()  # of coordinators whose head was restarted
         self._folder = Path(tempfile.mkdtemp(prefix="genome-ray-"))  # Ray's names of sockets must be short
         self._cpus = cpus
-        self._port = _free_port()
+        self._port = postgres.free_port()
         # the cluster listens to all networks; without a token of its own its answers would depend on ~/.ray
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
         self._head: subprocess.Popen[bytes] | None = None
@@ -73,7 +73,7 @@ class Cluster:
         return [one for node in (self._head, self._node) if node for one in _below(node)]
 
     def await_victim(self, victim: str, command: Command) -> None:
-        """Wait until there are actors, where one is to be killed."""
+        """Wait until an actor trains, where a part of the cluster is to be killed."""
         until = time.monotonic() + START_SECONDS
         while victim in NEED_ACTORS and command.poll() is None and time.monotonic() < until:
             if any(_trainers(actor) for actor in self._actors()):
@@ -162,15 +162,6 @@ class Cluster:
                 -2000:
             ]
             time.sleep(LOOK_SECONDS)
-
-
-def _free_port() -> int:
-    """Return a port that the system gives no other process: it gives those from 32768 on, also to Ray's servers."""
-    for port in range(10_000 + os.getpid() * 20 % 20_000, 32_768):
-        with socket.socket() as found, suppress(OSError):
-            found.bind(("", port))
-            return port
-    raise SystemExit("no port is free for the head of a Ray cluster")
 
 
 def _below(node: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -113,7 +113,7 @@ def server() -> Iterator[Server]:
             "UTF8",
         )
         (folder / "pg_hba.conf").write_text(AUTH)
-        made = Server(found, folder, _free_port(), count())
+        made = Server(found, folder, free_port(), count())
         made.start()
         try:
             made.ask(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
@@ -150,7 +150,7 @@ def _give_away(folder: Path) -> None:
     os.chown(folder, owner.pw_uid, owner.pw_gid)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that no other process takes while the server is not running yet, or is down.
 
     The system gives ports from 32768 on, and gives the same port to the next process that asks. Therefore this function

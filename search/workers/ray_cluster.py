@@ -43,7 +43,9 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         with _own_signals():
             _connect(place)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        if _is_refused(error):
+            raise StudyError(_no_token(place)) from None
         raise StudyError(_unanswered(place, " ".join(str(error).split())[:200])) from None
     try:
         yield
@@ -98,6 +100,22 @@ def _unanswered(place: str, why: str) -> str:
     return (
         f"no Ray cluster answers at {place} ({why}); start one with `ray start --head`, or correct `address` of the "
         "study's engine, --address or RAY_ADDRESS"
+    )
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether a cluster has refused a connection that has not its token."""
+    while error is not None:
+        if "AuthenticationError" in f"{type(error).__name__}: {error}":
+            return True
+        error = error.__cause__
+    return False
+
+
+def _no_token(place: str) -> str:
+    return (
+        f"the Ray cluster at {place} takes nobody who does not show its token; set RAY_AUTH_MODE=token, and "
+        "RAY_AUTH_TOKEN_PATH to a file that holds the token of the cluster (~/.ray/auth_token where it was started)"
     )
 
 

@@ -1,10 +1,14 @@
 """Studies on a real Ray cluster of this machine: its workers are killed, and its mistakes are told."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,8 @@ from search.workers import ray_cluster
 from search.workers.messages import Setup
 from search.workers.pool import worker_pool
 from search.workers.ray_mark import marks, new_mark
+from tests.command import PATIENCE_SECONDS, commands, until
+from tests.postgres import free_port
 from tests.search.conftest import Said, study_of
 
 ray = pytest.importorskip("ray", reason="Ray comes with the ray extra")
@@ -192,6 +198,55 @@ def test_an_address_where_no_ray_is(study: Callable[..., Path], command: Callabl
         )
     assert said.status == 2 and said.err.count("\n") == 1
     assert "no Ray cluster answers at 127.0.0.1:" in said.err and "(Connection refused)" in said.err
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a cluster that asks for its token, which this process does not have."""
+    address, home = (
+        f"127.0.0.2:{free_port()}",
+        Path(tempfile.mkdtemp(prefix="ray-")),
+    )  # names of sockets are short
+    words = ["--head", "--block", "--port", address.partition(":")[2], "--num-cpus", "1", "--temp-dir", home]
+    more = ["--node-ip-address", "127.0.0.2", "--include-dashboard", "false", "--disable-usage-stats"]
+    program, known = (
+        Path(sys.executable).with_name("ray"),
+        {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "1" * 64},
+    )
+    line = [program, "start", *words, *more, "--object-store-memory", str(ray_cluster.STORE_BYTES)]
+    with (tmp_path / "log").open("wb") as log:
+        head = subprocess.Popen(line, env={**os.environ, **known}, stdout=log, stderr=log)
+    try:
+        until(lambda: _answers(address))
+        monkeypatch.setenv("HOME", str(tmp_path))  # no token
+        yield address
+    finally:
+        for one in (*psutil.Process(head.pid).children(recursive=True), psutil.Process(head.pid)):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        head.wait()
+        shutil.rmtree(home)
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.partition(":")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("mode", ["disabled", "token"])
+def test_a_cluster_that_asks_for_its_token(
+    guarded: str, mode: str, study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with commands() as start:
+        command = start("search", study("local"), "--engine", "ray", "--address", guarded)
+        _, said = command.communicate(timeout=PATIENCE_SECONDS)
+    assert command.returncode == 2 and "Traceback" not in said, said
+    assert f"the Ray cluster at {guarded} takes nobody who does not show its token; set RAY_AUTH_MODE" in said
 
 
 def test_ray_that_is_missing_is_named(
