@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10  # in which a server must answer
 FIXED = "mode=ro&immutable=1"  # query of SQLite for a file that does not change
+DISK_ERRORS = ("disk I/O error", "disk is full")  # of SQLite, which say nothing of what the file holds
 LOCK_SECONDS = 60  # that SQLite waits for a reader, such as `genome best`, to release its lock
 
 
@@ -146,9 +147,9 @@ def use_write_ahead_log(file: Path) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise StudyError(
-            f"{file} cannot be used as a study's storage ({error}); move the file away to start a new study"
-        ) from None
+        is_of_disk = any(word in str(error) for word in DISK_ERRORS)
+        mend = "see that its disk has room" if is_of_disk else "move the file away to start a new study"
+        raise StudyError(f"{file} cannot be used as a study's storage ({error}); {mend}") from None
 
 
 def check_writable(file: Path, lock_seconds: float) -> None:

@@ -43,8 +43,11 @@ def hold(path: Path, what: str) -> Iterator[None]:
             raise StudyError(
                 f"{what} is being run by {holder}; wait for that run to end or stop it, then try again"
             )
-        os.ftruncate(file, 0)
-        os.write(file, _me().encode())
+        try:
+            os.ftruncate(file, 0)
+            os.write(file, _me().encode())
+        except OSError as error:  # of a descriptor: it names no file
+            raise OSError(error.errno, error.strerror, str(path)) from None
         try:
             yield
         finally:

@@ -44,9 +44,10 @@ HEAVY = {
     },
 }
 SMALL_FILES = """
-import resource
+import resource, sys
 from search.cli.app import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (12 << 20, resource.RLIM_INFINITY))  # the system refuses what is larger
+most = int(sys.argv.pop())
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))  # the system refuses what is larger
 main()
 """
 
@@ -416,10 +417,30 @@ def test_a_disk_without_room_for_weights_is_one_sentence_and_no_fault_of_the_net
     pytest.importorskip("resource")
     study = {"space": HEAVY, "trials": 1, "workers": 1, "objectives": "accuracy"}
     with commands() as start:
-        command = start("search", written(**study), "--runs", tmp_path / "runs", code=SMALL_FILES)
+        command = start("search", written(**study), "--runs", tmp_path / "runs", 12 << 20, code=SMALL_FILES)
         _, said = command.communicate(timeout=PATIENCE_SECONDS)
     place = tmp_path / "runs" / "tiny" / "trials" / "0" / "weights.safetensors"
     assert command.returncode == 2 and "Traceback" not in said, said
     assert f"the files of trial 0 cannot be written ({place}: File too large)" in said.splitlines()[-1]
     records = run(**study).records
     assert [one.outcome for one in records] == ["interrupted", "done"] and records[1].retry_of == 0
+
+
+@pytest.mark.parametrize(
+    ("most", "why"),
+    [
+        (0, "study.db.lock: File too large"),
+        (10, "study.db cannot be used as a study's storage (disk I/O error); see that its disk has room"),
+        (200_000, "study.db cannot be used (disk I/O error)"),
+        (300_000, "the storage of study tiny failed ((sqlite3.OperationalError) disk I/O error)"),
+    ],
+)
+def test_a_disk_that_is_full_while_a_study_is_made_is_one_sentence(
+    run: Callable[..., Result], written: Callable[..., Path], tmp_path: Path, most: int, why: str
+) -> None:
+    pytest.importorskip("resource")
+    with commands() as start:
+        command = start("search", written(trials=1), "--runs", tmp_path / "runs", most, code=SMALL_FILES)
+        _, said = command.communicate(timeout=PATIENCE_SECONDS)
+    assert command.returncode == 2 and why in said.splitlines()[-1] and "Traceback" not in said, said
+    assert run(trials=1).exported

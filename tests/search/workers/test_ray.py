@@ -203,50 +203,45 @@ def test_an_address_where_no_ray_is(study: Callable[..., Path], command: Callabl
 @pytest.fixture
 def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a cluster that asks for its token, which this process does not have."""
-    address, home = (
-        f"127.0.0.2:{free_port()}",
-        Path(tempfile.mkdtemp(prefix="ray-")),
-    )  # names of sockets are short
-    words = ["--head", "--block", "--port", address.partition(":")[2], "--num-cpus", "1", "--temp-dir", home]
-    more = ["--node-ip-address", "127.0.0.2", "--include-dashboard", "false", "--disable-usage-stats"]
-    program, known = (
-        Path(sys.executable).with_name("ray"),
-        {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "1" * 64},
-    )
-    line = [program, "start", *words, *more, "--object-store-memory", str(ray_cluster.STORE_BYTES)]
+    port, place = free_port(), tempfile.mkdtemp(prefix="ray-")  # names of sockets must be short
+    words = ["--head", "--block", "--port", str(port), "--node-ip-address", "127.0.0.2", "--temp-dir", place]
+    words += ["--num-cpus", "1", "--min-worker-port", "0", "--max-worker-port", "0", "--disable-usage-stats"]
+    words += ["--include-dashboard", "false", "--object-store-memory", str(ray_cluster.STORE_BYTES)]
+    known = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "1" * 64}
     with (tmp_path / "log").open("wb") as log:
-        head = subprocess.Popen(line, env={**os.environ, **known}, stdout=log, stderr=log)
+        line = [Path(sys.executable).with_name("ray"), "start", *words]
+        head = subprocess.Popen(line, env=known, stdout=log, stderr=log, text=True)
     try:
-        until(lambda: _answers(address))
-        monkeypatch.setenv("HOME", str(tmp_path))  # no token
-        yield address
+        until(lambda: _answers("127.0.0.2", port), head)
+        monkeypatch.setenv("HOME", str(tmp_path))  # without a token
+        yield f"127.0.0.2:{port}"
     finally:
         for one in (*psutil.Process(head.pid).children(recursive=True), psutil.Process(head.pid)):
             with suppress(psutil.NoSuchProcess):
                 one.kill()
         head.wait()
-        shutil.rmtree(home)
+        shutil.rmtree(place)
 
 
-def _answers(address: str) -> bool:
-    host, _, port = address.partition(":")
+def _answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection((host, int(port))).close()
+        socket.create_connection((host, port)).close()
     except ConnectionRefusedError:
         return False
     return True
 
 
-@pytest.mark.parametrize("mode", ["disabled", "token"])
 def test_a_cluster_that_asks_for_its_token(
-    guarded: str, mode: str, study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    guarded: str, study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    path = study("local")
     with commands() as start:
-        command = start("search", study("local"), "--engine", "ray", "--address", guarded)
-        _, said = command.communicate(timeout=PATIENCE_SECONDS)
-    assert command.returncode == 2 and "Traceback" not in said, said
-    assert f"the Ray cluster at {guarded} takes nobody who does not show its token; set RAY_AUTH_MODE" in said
+        for mode in ("disabled", "token"):
+            monkeypatch.setenv("RAY_AUTH_MODE", mode)
+            command = start("search", path, "--engine", "ray", "--address", guarded)
+            _, said = command.communicate(timeout=PATIENCE_SECONDS)
+            assert command.returncode == 2 and "Traceback" not in said, said
+            assert f"the Ray cluster at {guarded} takes nobody who does not show its token; set RAY" in said
 
 
 def test_ray_that_is_missing_is_named(
