@@ -193,6 +193,6 @@ def _trainers(actor: psutil.Process) -> list[psutil.Process]:
 
 def _title(process: psutil.Process) -> str:
     try:
-        return (process.cmdline() or [""])[0]
+        return str((process.cmdline() or [""])[0])
     except psutil.Error:  # it has just ended
         return ""
