@@ -43,7 +43,7 @@ def connected(address: str | None) -> Iterator[None]:
     try:
         with _own_signals():
             _connect(place)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises bare ones, for a cluster that does not start in time
         if _is_refused(error):
             raise StudyError(_no_token(place)) from None
         raise StudyError(_unanswered(place, " ".join(str(error).split())[:200])) from None

@@ -34,12 +34,12 @@ from trainer import Recipe
 from trainer.system.processes import start_method
 
 LONG = {"trials": 60}
-# weights of 20 MB, of a training of a second
+# weights of 2 MB, which is more than the storage of a trial takes
 HEAVY = {
     "nodes": {
         "stem": {"op": "conv", "in": ["image"], "kernel": 1, "stride": 8, "width": 8},
-        "s1": {"op": "conv", "in": ["stem"], "width": {"one_of": [600, 601]}},
-        "s2": {"op": "conv", "in": ["s1"], "width": 900},
+        "s1": {"op": "conv", "in": ["stem"], "width": {"one_of": [200, 201]}},
+        "s2": {"op": "conv", "in": ["s1"], "width": 300},
         "out": {"op": "exit", "in": ["s2"]},
     },
 }
@@ -417,7 +417,7 @@ def test_a_disk_without_room_for_weights_is_one_sentence_and_no_fault_of_the_net
     pytest.importorskip("resource")
     study = {"space": HEAVY, "trials": 1, "workers": 1, "objectives": "accuracy"}
     with commands() as start:
-        command = start("search", written(**study), "--runs", tmp_path / "runs", 12 << 20, code=SMALL_FILES)
+        command = start("search", written(**study), "--runs", tmp_path / "runs", 1 << 20, code=SMALL_FILES)
         _, said = command.communicate(timeout=PATIENCE_SECONDS)
     place = tmp_path / "runs" / "tiny" / "trials" / "0" / "weights.safetensors"
     assert command.returncode == 2 and "Traceback" not in said, said
