@@ -133,7 +133,7 @@ def first_row(chromium: Any, address: str, row: str) -> Loaded:
     sizes: list[float] = []
     told.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     began = time.perf_counter()
-    page.goto(address)
+    page.goto(address, wait_until="commit")  # the rest of the page may come after the row
     page.locator(row).first.wait_for()
     seconds = time.perf_counter() - began
     page.wait_for_timeout(500)
