@@ -26,9 +26,16 @@ async function draw(figure) {
   await paint(figure);
 }
 
+// Plotly is large: it is run when the page has been painted, so that nobody waits for charts to read its tables.
+const plotlyThere = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
+  const script = Object.assign(document.createElement("script"), { src: document.getElementById("plotly").href, onload: resolve });
+  document.head.append(script);
+})));
+
 async function paint(figure) {
   const canvas = figure.querySelector(".canvas"), plot = figure.plot;
   if (!plot) return;
+  await plotlyThere;
   const options = { displayModeBar: false, responsive: true, showTips: false };
   await Plotly.react(canvas, traces(plot), layout(plot, figure.dataset.plot), options);
   if (plot.series.some(isCrowd)) drawBehind(canvas);

@@ -33,5 +33,8 @@ def test_an_asset_comes_packed_to_whom_can_unpack_it(tmp_path: Path) -> None:
 def test_only_a_page_that_draws_loads_what_draws(tmp_path: Path) -> None:
     begin(tmp_path)
     web = client(tmp_path)
-    assert not any("vendor" in src for src in Page(web.get("/").text).all("script", "src"))
-    assert sum("plotly" in src for src in Page(web.get("/study/tiny").text).all("script", "src")) == 1
+    first = Page(web.get("/").text)
+    assert not any("vendor" in address for address in first.all("script", "src") + first.all("link", "href"))
+    page = Page(web.get("/study/tiny").text)
+    assert sum("plotly" in href for href in page.all("link", "href")) == 1
+    assert not any("plotly" in src for src in page.all("script", "src")), "it would run before the page is painted"
