@@ -20,26 +20,32 @@ function parted(trace, uid) {
 function drawBehind(chart) {
   if (!chart.querySelector(".crowd")) {
     chart.querySelector(".svg-container").prepend(Object.assign(document.createElement("canvas"), { className: "crowd" }));
-    for (const moved of ["plotly_afterplot", "plotly_relayouting"]) chart.on(moved, () => drawCrowds(chart, chart.querySelector(".crowd")));
+    chart.on("plotly_afterplot", () => drawCrowds(chart, stamps(chart)));
+    chart.on("plotly_relayouting", () => drawCrowds(chart, chart.stamps)); // while it is dragged its points look the same
   }
-  drawCrowds(chart, chart.querySelector(".crowd"));
+  drawCrowds(chart, stamps(chart));
 }
 
-function drawCrowds(chart, behind) {
-  const { xaxis, yaxis } = chart._fullLayout, dense = devicePixelRatio;
-  const wide = xaxis._length, high = yaxis._length;
-  Object.assign(behind.style, { left: `${xaxis._offset}px`, top: `${yaxis._offset}px`, width: `${wide}px`, height: `${high}px` });
-  behind.width = Math.round(wide * dense);
-  behind.height = Math.round(high * dense);
-  const pen = behind.getContext("2d");
-  for (const trace of chart._fullData) {
-    if (!trace.uid.endsWith("-others") || trace.visible !== true) continue;
-    const point = chart.querySelector(`.scatterlayer .trace${trace.uid.slice(0, -"-others".length)} path.point`);
-    const made = stamp(point, dense), half = made.width / 2;
-    const x = placing(xaxis, wide * dense), y = placing(yaxis, -high * dense);
+// The picture of a point of each crowd that is shown.
+function stamps(chart) {
+  const shown = chart._fullData.filter((trace) => trace.uid.endsWith("-others") && trace.visible === true);
+  const point = (trace) => chart.querySelector(`.scatterlayer .trace${trace.uid.slice(0, -"-others".length)} path.point`);
+  chart.stamps = shown.map((trace) => [trace, stamp(point(trace), devicePixelRatio)]);
+  return chart.stamps;
+}
+
+function drawCrowds(chart, crowds) {
+  const { xaxis, yaxis } = chart._fullLayout, behind = chart.querySelector(".crowd");
+  const wide = Math.round(xaxis._length * devicePixelRatio), high = Math.round(yaxis._length * devicePixelRatio);
+  if (behind.width !== wide || behind.height !== high) Object.assign(behind, { width: wide, height: high });
+  Object.assign(behind.style, { left: `${xaxis._offset}px`, top: `${yaxis._offset}px`, width: `${xaxis._length}px`, height: `${yaxis._length}px` });
+  const pen = behind.getContext("2d"), x = placing(xaxis, wide), y = placing(yaxis, -high);
+  pen.clearRect(0, 0, wide, high);
+  for (const [trace, made] of crowds) {
+    const half = made.width / 2;
     for (let i = 0; i < trace.x.length; i++) {
-      const left = x(trace.x[i]), top = y(trace.y[i]) + behind.height;
-      if (left > -half && left < behind.width + half && top > -half && top < behind.height + half) pen.drawImage(made, left - half, top - half);
+      const left = x(trace.x[i]), top = y(trace.y[i]) + high;
+      if (left > -half && left < wide + half && top > -half && top < high + half) pen.drawImage(made, left - half, top - half);
     }
   }
 }
