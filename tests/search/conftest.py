@@ -90,6 +90,11 @@ def trials_in(runs: Path) -> list[Record]:
     return records
 
 
+def in_training(runs: Path) -> list[int]:
+    """Return the trials of a tiny study that train now: an epoch has ended, so that a stop leaves a checkpoint."""
+    return [record.number for record in trials_in(runs) if record.outcome == "running" and record.curve]
+
+
 @cache
 def _opened(runs: Path) -> Store:
     """Open a study once: one opening takes as long as many reads, and slows down a command that runs beside it."""

@@ -20,7 +20,7 @@ from search.storage.record import Record
 from search.storage.trial_files import CHECKPOINT_FILE
 from search.study import Result
 from tests.command import PATIENCE_SECONDS, Command, commands, members, until
-from tests.search.conftest import trials_in
+from tests.search.conftest import in_training, trials_in
 
 Run = Callable[..., Result]
 Start = Callable[..., Command]
@@ -58,7 +58,8 @@ def ended(command: Command) -> str:
     return out
 
 
-def in_training(runs: Path) -> list[int]:
+def begun(runs: Path) -> list[int]:
+    """Return the trials that a worker has begun to work on."""
     return [
         record.number for record in trials_in(runs) if record.outcome == "running" and record.seconds > 0.5
     ]
@@ -152,7 +153,7 @@ def test_a_signal_that_comes_to_the_command_and_to_its_group_is_one_request(
     started: Start, tmp_path: Path
 ) -> None:
     command = started(**ENDLESS)
-    until(lambda: in_training(tmp_path / "runs"), command)
+    until(lambda: begun(tmp_path / "runs"), command)
     os.kill(command.pid, signal.SIGINT)  # `timeout -s INT` does these three
     time.sleep(0.05)
     os.killpg(command.pid, signal.SIGINT)
@@ -251,7 +252,7 @@ def test_a_suspended_run_neither_pays_nor_is_overdue(started: Start, tmp_path: P
     limit, stopped = 5.0, 8.0
     changes = {**ENDLESS, "trials": 1, "workers": 1, "budget": {"per_trial": limit}}
     command = started(SOON_OVERDUE, **changes)
-    until(lambda: in_training(tmp_path / "runs"), command)
+    until(lambda: begun(tmp_path / "runs"), command)
     os.killpg(command.pid, signal.SIGSTOP)  # Ctrl-Z, `scontrol suspend`
     time.sleep(stopped)
     os.killpg(command.pid, signal.SIGCONT)

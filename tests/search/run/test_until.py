@@ -18,7 +18,7 @@ from search.storage.record import Record
 from search.storage.study import claim, open_to_read
 from search.study import Result
 from tests.command import MAIN, PATIENCE_SECONDS, Command, commands, until
-from tests.search.conftest import ONE, Said, study_of, trials_in
+from tests.search.conftest import ONE, Said, in_training, study_of, trials_in
 from tests.search.dashboard.kept import add, begin, client
 
 Run = Callable[..., Result]
@@ -86,7 +86,7 @@ def started(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 def test_a_run_is_stopped_by_another_process(started: Callable[..., Command], tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     process = started("tiny", **LONG)
-    until(lambda: any(one.seconds > 0.5 for one in trials_in(runs)), process)
+    until(lambda: bool(in_training(runs)), process)
     assert end_runs("tiny", runs) == "tiny"
     out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130 and "stopped by hand" in out
