@@ -36,7 +36,7 @@ class Again:
         self._begun.append(Forked(self._words, stdout=log, stderr=subprocess.STDOUT, text=True))
 
     def said(self) -> bytes:
-        """Return what was said since the last call."""
+        """Return the new output of the command, that since the last call."""
         content = self._place.read_bytes()[self._read :]
         self._read += len(content)
         return content

@@ -25,6 +25,7 @@ from search.storage.study import open_to_read
 from search.storage.trial_files import RemovedWeights
 from tests.command import ROOT
 from tests.object_store import ENVIRONMENT, ObjectStore
+from tests.postgres import free_port
 
 BUCKET = "soak"
 BETWEEN_SECONDS = 6.0  # mean, from the end of a cut to the next
@@ -112,9 +113,7 @@ class _Relay:
 
     def __init__(self, server: int) -> None:
         """server: port of the bucket."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self._words = [sys.executable, "-m", "benchmarks._soak_relay", str(self.port), str(server)]
         self._process: subprocess.Popen[bytes]
         self.start()

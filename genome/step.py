@@ -24,5 +24,4 @@ class Step(NamedTuple):
     @property
     def read(self) -> tuple[int, ...]:
         """The sources that this pass reads."""
-        sources = self.sources
-        return tuple([s for s in sources if s is not None]) if None in sources else sources  # type: ignore[return-value]
+        return tuple([s for s in self.sources if s is not None])

@@ -31,7 +31,7 @@ def without_zeros(steps: list[Step], looped: Collection[str]) -> list[Step]:
 def _is_zero(step: Step, zeros: set[int]) -> bool:
     op, cost = step.node.op, step.info.cost
     if op.zeros == "given zeros" and vars(op).get("activation") not in NOT_ZERO_AT_ZERO:
-        return cost.weights == cost.norms == 0 and zeros.issuperset(s for s in step.sources if s is not None)
+        return cost.weights == cost.norms == 0 and zeros.issuperset(step.read)
     return op.zeros == "always"
 
 
@@ -57,7 +57,7 @@ def _needed(steps: list[Step], looped: Collection[str]) -> list[Step]:
     needed = {i for i, s in enumerate(steps) if s.node.is_exit or s.node.name in looped}
     for i in range(len(steps) - 1, -1, -1):
         if i in needed:
-            needed.update(s for s in steps[i].sources if s is not None and s != SOURCE)
+            needed.update(s for s in steps[i].read if s != SOURCE)
     at = {old: new for new, old in enumerate(sorted(needed))}
     at |= {SOURCE: SOURCE}
     kept = (steps[i] for i in sorted(needed))
