@@ -49,6 +49,13 @@ class Row:
     """Mean over the classes of the area under the ROC curve on the valid images."""
     learning_rate: float | None = None
     """That of the last step of the epoch; None in rows of earlier versions."""
+    began_at: float | None = None
+    """Unix seconds when the first step of the epoch began, in a resumed epoch the first since; None in rows of earlier
+    versions, as of the next two."""
+    trained_at: float | None = None
+    """Unix seconds when its last step had ended."""
+    ended_at: float | None = None
+    """Unix seconds when its evaluation had ended."""
 
     def to_dict(self) -> dict[str, Any]:
         return _plain(self)

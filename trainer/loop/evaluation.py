@@ -14,6 +14,7 @@ from trainer.hardware.devices import device_of
 from trainer.hardware.modes import evaluating
 from trainer.hardware.precision import Form, usual
 from trainer.loop.loss import Logits, exits, summed_loss
+from trainer.loop.norm_statistics import NormStatistics
 from trainer.loop.tally import ByClass, Tally, answers, hit
 from trainer.outcome import is_memory
 from trainer.report import GOALS
@@ -151,7 +152,10 @@ def _batches(
 
 
 class Evaluator:
-    """Scores one module on the valid images; after running out of memory, in batches of half the size."""
+    """Scores one module on the valid images, its batch norms' statistics taken anew.
+
+    After running out of memory it works in batches of half the size.
+    """
 
     def __init__(
         self,
@@ -165,6 +169,12 @@ class Evaluator:
     ) -> None:
         self._module, self._data, self._device, self._form, self._auc = module, data, device, form, auc
         self._batch = max(batch, CUDA_BATCH) if device.type == "cuda" else batch
+        self._statistics = NormStatistics(data, device, form)
+
+    @property
+    def renewing_images(self) -> int:
+        """Images that pass the module before the valid images."""
+        return self._statistics.images if self._statistics.norms(self._module) else 0
 
     def __call__(self) -> Scores:
         try:
@@ -178,6 +188,7 @@ class Evaluator:
 
     def _scores(self) -> Scores:
         data, form = self._data, self._form
+        self._statistics.renew(self._module, self._batch)
         return evaluate(
             self._module,
             data.valid,

@@ -1,6 +1,7 @@
 """Training: one module trained by a recipe, one epoch at a time."""
 
 import math
+import time
 from functools import partial
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ class Trained(NamedTuple):
     images: int
     seconds: float
     complete: bool  # False if the budget or the user stopped the epoch
+    began_at: float  # unix seconds
+    ended_at: float
 
 
 class Training:
@@ -72,7 +75,8 @@ class Training:
                     self._runner.use_compiled(next(self._epochs.epoch(0)))
         batch, is_ranked = 2 * recipe.batch, context.goal == "auc"
         self._evaluator = Evaluator(module, self._data, device, self.form, batch, auc=is_ranked)
-        self._deadline = Deadline(context.budget, len(data.valid) / min(recipe.batch, len(data.train)))
+        evaluated = len(data.valid) + self._evaluator.renewing_images
+        self._deadline = Deadline(context.budget, evaluated / min(recipe.batch, len(data.train)))
         self._pace = Pace(device)
         self.is_stopped = False  # by the user
 
@@ -131,7 +135,8 @@ class Training:
         """Train the rest of an epoch. Only the pace makes the host wait for a CUDA device here."""
         context, progress = self._context, self.progress
         self._freezing.enter(progress, self._step)
-        start = now = context.meter.read()
+        began_at, start = time.time(), context.meter.read()
+        now = start
         earlier, complete = progress.epoch_seconds, True
         context.parts.begin()
         for batch in self._epochs.epoch(progress.epochs, progress.batches):
@@ -148,7 +153,8 @@ class Training:
         context.parts.settle()
         self._check()
         mean = progress.loss.item() / max(progress.epoch_images, 1)
-        return Trained(mean, progress.epoch_images, progress.epoch_seconds, complete)
+        images, seconds = progress.epoch_images, progress.epoch_seconds
+        return Trained(mean, images, seconds, complete, began_at, time.time())
 
     def _must_stop(self, now: float) -> bool:
         """Whether the budget or the user ends the epoch before the next step; ranks agree every few steps."""
@@ -262,5 +268,8 @@ def _row(epoch: int, trained: Trained, scores: Scores, seconds: float, rate: flo
         seconds=seconds,
         images_per_second=trained.images / max(trained.seconds, 1e-9),
         learning_rate=rate,
+        began_at=round(trained.began_at, 3),
+        trained_at=round(trained.ended_at, 3),
+        ended_at=round(time.time(), 3),
         **scores.as_valid(),
     )

@@ -14,7 +14,7 @@ from search.dashboard.pages.trial import trial_of
 from search.dashboard.running.acting import acting
 from search.dashboard.running.events import events
 from search.dashboard.running.heartbeat import heartbeat
-from search.dashboard.running.lanes import Lanes, lanes
+from search.dashboard.running.lanes import MOMENTS, Lanes, lanes
 from search.dashboard.running.spending import Pace, pace, spending
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_query import LONGEST, QueryError
@@ -22,7 +22,7 @@ from search.dashboard.web import links
 from search.storage.ledger import FINALE, Entry
 from search.storage.trial_files import read_report
 
-KEPT = 4000  # cached reports, of which only the parts are kept
+KEPT = 4000  # cached reports, of which only the times are kept
 
 
 class Asked(NamedTuple):
@@ -136,13 +136,19 @@ def _lanes(snapshot: Snapshot, entries: Sequence[Entry], is_whole: bool) -> Lane
         if one.is_open or trial is None or snapshot.folder is None:
             return {}
         folder = training_folder(snapshot.folder, one.trial, one.seed)
-        return {"parts": _parts(folder, trial.record.digest, one.trial, one.seen_at)}
+        return _times(folder, trial.record.digest, one.trial, one.seen_at)
 
     return lanes(entries, outcome, report, is_whole)
 
 
 @lru_cache(maxsize=KEPT)
-def _parts(folder: Path, digest: str | None, number: int, seen_at: float) -> Mapping[str, Any]:
-    """The parts of a training's report. seen_at: when the training ended, since its report is written before that."""
-    parts = (read_report(folder, digest, number) or {}).get("parts")
-    return parts if isinstance(parts, Mapping) else {}
+def _times(folder: Path, digest: str | None, number: int, seen_at: float) -> Mapping[str, Any]:
+    """What the lanes need of a training's report: its parts, and the moments of its epochs.
+
+    seen_at: when the training ended, since its report is written before that.
+    """
+    report = read_report(folder, digest, number) or {}
+    rows = report.get("curve")
+    of_epochs = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, Sequence) else []
+    curve = [{name: row.get(name) for name in MOMENTS} for row in of_epochs]
+    return {"parts": report.get("parts"), "curve": curve}

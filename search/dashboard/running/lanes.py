@@ -7,6 +7,7 @@ slot it ran. Trainings of one coordinator on one device that overlap therefore t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from search.storage.ledger import EARLIER, SCREENING, Entry
@@ -16,10 +17,20 @@ MOST_BARS = 400  # newest trainings that are drawn
 # the parts of a report that are neither steps nor evaluation
 BUILDING = frozenset({"build", "probe", "compile"})
 EVALUATION = "evaluation"
+MOMENTS = ("began_at", "trained_at", "ended_at")  # of a row of the learning curve, in unix seconds
+NARROWEST = 0.001  # mean share of the drawn time that a segment has, for the segments to be told apart
 PARTS = ("building", "training", "evaluation", "other")  # of a bar, in this order
 
 Outcome = Callable[[Entry], str]
 Report = Callable[[Entry], Mapping[str, Any]]
+
+
+class Span(NamedTuple):
+    """A part of a training."""
+
+    part: str
+    began: float  # unix seconds
+    ended: float
 
 
 class Segment(NamedTuple):
@@ -67,7 +78,8 @@ class Lanes(NamedTuple):
 def lanes(entries: Sequence[Entry], outcome: Outcome, report: Report, is_whole: bool = False) -> Lanes | None:
     """Return the lanes of the last run of a study, or with `is_whole` of all runs; None where nothing was metered.
 
-    report: of a training, empty where this machine has none; its parts tell building from training and evaluation.
+    report: of a training, empty where this machine has none; its curve and its parts tell building from training and
+    evaluation.
     """
     metered = [one for one in entries if one.worker != EARLIER and one.phase != SCREENING]
     bars = [Bar(one, how := outcome(one), _end(one, how)) for one in metered[-MOST_BARS:]]
@@ -121,30 +133,78 @@ def _is_over(bar: Bar, moment: float) -> bool:
 
 
 def _cut(bar: Bar, report: Report, began: float, ended: float) -> Bar:
-    """Divide a bar by what its seconds went on: how much, not when."""
-    whole, at = ended - began, (bar.entry.begun_at - began) / (ended - began)
-    charged = min(bar.entry.seconds / bar.entry.share, bar.seconds)
-    spent = {**_charged(report(bar.entry), charged), "other": bar.seconds - charged}
-    segments = []
-    for part in PARTS:
-        width = spent.get(part, 0.0) / whole
-        if width > 0:
-            segments.append(Segment(part, at, width))
-            at += width
+    """Divide a bar by what it did when, or where it is too narrow for that by how much."""
+    whole, stored = ended - began, report(bar.entry)
+    spans = _moments(bar, stored) or _amounts(bar, stored)
+    if bar.seconds / whole < len(spans) * NARROWEST:
+        spans = _summed(bar, spans)
+    segments = (
+        Segment(one.part, (one.began - began) / whole, (one.ended - one.began) / whole) for one in spans
+    )
     return bar._replace(segments=tuple(segments))
+
+
+def _moments(bar: Bar, report: Mapping[str, Any]) -> list[Span]:
+    """What a training did when, by the moments of its epochs; none where an earlier version stored its report."""
+    at, spans = bar.entry.begun_at, list[Span]()
+    for began, trained, ended in _epochs(report):
+        if not at <= began <= trained <= ended <= bar.ended:
+            continue  # of an earlier attempt, or of a clock that was set
+        built = 0.0 if spans else min(_building(report), began - at)
+        spans += [Span("other", at, began - built), Span("building", began - built, began)]
+        spans += [Span("training", began, trained), Span("evaluation", trained, ended)]
+        at = ended
+    return _lasting([*spans, Span("other", at, bar.ended)]) if spans else []
+
+
+def _epochs(report: Mapping[str, Any]) -> Iterable[tuple[float, float, float]]:
+    rows = report.get("curve")
+    for row in rows if isinstance(rows, Sequence) else ():
+        found = [row.get(name) for name in MOMENTS] if isinstance(row, Mapping) else []
+        if len(times := [float(one) for one in found if isinstance(one, int | float)]) == len(MOMENTS):
+            yield times[0], times[1], times[2]
+
+
+def _amounts(bar: Bar, report: Mapping[str, Any]) -> list[Span]:
+    """What the seconds of a training went on by the sums of its report, in the order of PARTS."""
+    charged = min(bar.entry.seconds / bar.entry.share, bar.seconds)
+    return _in_order(bar, {**_charged(report, charged), "other": bar.seconds - charged})
+
+
+def _summed(bar: Bar, spans: Iterable[Span]) -> list[Span]:
+    sums = dict.fromkeys(PARTS, 0.0)
+    for one in spans:
+        sums[one.part] += one.ended - one.began
+    return _in_order(bar, sums)
+
+
+def _in_order(bar: Bar, sums: Mapping[str, float]) -> list[Span]:
+    ends = list(accumulate((sums.get(part, 0.0) for part in PARTS), initial=bar.entry.begun_at))
+    return _lasting(map(Span, PARTS, ends, ends[1:]))
+
+
+def _lasting(spans: Iterable[Span]) -> list[Span]:
+    return [one for one in spans if one.ended > one.began]
 
 
 def _charged(report: Mapping[str, Any], seconds: float) -> dict[str, float]:
     """Divide the seconds that a training was charged as its report divides them; without a report they are training."""
-    parts = report.get("parts")
-    found = {k: float(v) for k, v in parts.items() if _is_time(v)} if isinstance(parts, Mapping) else {}
+    found = _parts(report)
     whole = sum(found.values())
     if not whole:
         return {"training": seconds}
-    building = sum(value for name, value in found.items() if name in BUILDING)
-    evaluation = found.get(EVALUATION, 0.0)
+    building, evaluation = _building(report), found.get(EVALUATION, 0.0)
     shares = {"building": building, "evaluation": evaluation, "training": whole - building - evaluation}
     return {part: seconds * value / whole for part, value in shares.items()}
+
+
+def _building(report: Mapping[str, Any]) -> float:
+    return sum(value for name, value in _parts(report).items() if name in BUILDING)
+
+
+def _parts(report: Mapping[str, Any]) -> dict[str, float]:
+    parts = report.get("parts")
+    return {k: float(v) for k, v in parts.items() if _is_time(v)} if isinstance(parts, Mapping) else {}
 
 
 def _is_time(value: Any) -> bool:

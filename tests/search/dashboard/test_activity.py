@@ -61,6 +61,43 @@ def test_a_bar_is_divided_as_the_report_divides_what_was_charged() -> None:
     assert at == sorted(at) and at[0] == 0.0
 
 
+def epoch(began: float, trained: float, ended: float) -> dict[str, float]:
+    return {"began_at": began, "trained_at": trained, "ended_at": ended}
+
+
+def test_a_bar_shows_what_a_training_did_when() -> None:
+    """It waited for a core and was built, ran an epoch, waited at a rung, ran another, and was stored."""
+    report = {"parts": {"build": 1.0, "forward": 9.0}, "curve": [epoch(3, 5, 6), epoch(10, 13, 14)]}
+    (lane,) = drawn(row(0, 0, 20), report=report).lanes
+    found = [(one.part, round(20 * one.at, 9), round(20 * one.width, 9)) for one in lane.bars[0].segments]
+    assert found == [
+        *(("other", 0, 2), ("building", 2, 1), ("training", 3, 2), ("evaluation", 5, 1)),
+        *(("other", 6, 4), ("training", 10, 3), ("evaluation", 13, 1), ("other", 14, 6)),
+    ]
+
+
+def test_a_bar_too_narrow_for_its_epochs_shows_how_much() -> None:
+    curve = [epoch(at, at + 0.75, at + 1) for at in range(10)]
+    short, long = row(0, 0, 10), row(1, 10, 10_000)
+    (lane,) = drawn(short, long, report={"curve": curve}).lanes
+    found = [(one.part, round(10_000 * one.width, 9)) for one in lane.bars[0].segments]
+    assert found == [("training", 7.5), ("evaluation", 2.5)]
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        [epoch(3, 2, 6)], [epoch(30, 31, 32)], [epoch(-3, 1, 2)], [{"began_at": 1}], [{"began_at": "1"}],
+        [None], 7, None, [],
+    ],
+)  # fmt: skip
+def test_epochs_outside_of_their_training_are_not_drawn(curve: Any) -> None:
+    """Of a clock that was set, of an earlier attempt, of an earlier version."""
+    report = {"parts": {"build": 1.0, "forward": 3.0}, "curve": curve}
+    (lane,) = drawn(row(0, 0, 20), report=report).lanes
+    assert [one.part for one in lane.bars[0].segments] == ["building", "training"]
+
+
 def test_a_training_that_a_later_run_settled_ends_where_its_charge_ends() -> None:
     """The next run settles the row of a killed process: a day later, in which nothing was trained."""
     (lane,) = drawn(row(0, 0, DAY, seconds=4.0), outcome="interrupted").lanes

@@ -12,16 +12,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.trainer.loop.timeless import timeless
 from trainer import Checkpoint, CheckpointError, Recipe, Report, Row, fit
 from trainer.data.data import Data
 
 Make = Callable[..., nn.Module]
 ROOT = Path(__file__).parents[3]
 FULL = Recipe(epochs=4, cutout=2, mixup=0.3)
-
-
-def timeless(report: Report) -> list[Row]:
-    return [replace(row, seconds=0.0, images_per_second=0.0) for row in report.curve]
 
 
 def same(a: Report, b: Report) -> bool:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.trainer.loop.timeless import timeless
 from trainer import Budget, Recipe, Report, ReportError, Row, evaluate, fit, latency
 from trainer.data.data import Data
 from trainer.recipe.schedules import SCHEDULES
@@ -51,6 +52,8 @@ def test_the_curve_has_a_row_an_epoch(learned: tuple[nn.Module, Report], digits:
     assert [row.learning_rate for row in report.curve] == pytest.approx(at_the_end)
     seconds = [row.seconds for row in report.curve]
     assert seconds == sorted(seconds) and seconds[-1] <= report.seconds
+    moments = [at for row in report.curve for at in (row.began_at, row.trained_at, row.ended_at)]
+    assert moments == sorted(moments, key=lambda at: at or 0) and 0 < time.time() - (moments[0] or 0) < 3600
     losses = [row.train_loss for row in report.curve if row.train_loss is not None]
     assert losses[-1] < losses[0] / 2
     best = max(report.curve, key=lambda row: (row.valid_accuracy, -(row.valid_loss or 0), -row.epoch))
@@ -145,10 +148,6 @@ def test_a_broken_report_is_refused(
         Report.from_dict(plain)
     with pytest.raises(ReportError, match="a report must be JSON text"):
         Report.from_json("{")
-
-
-def timeless(report: Report) -> list[Row]:
-    return [replace(row, seconds=0.0, images_per_second=0.0) for row in report.curve]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
