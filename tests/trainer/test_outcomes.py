@@ -162,7 +162,7 @@ def test_a_cut_within_the_first_epoch_is_evaluated_still(digits: Data, net: Make
     assert report.reason == "device_time of 0.4 s was used up after 0 of 2 epochs"
     (row,) = report.curve
     assert not row.complete and row.valid_accuracy == report.valid_accuracy
-    assert report.seconds == pytest.approx(0.4, abs=0.02)
+    assert 0.3 < report.seconds < 0.42, "an evaluation by these clocks takes less than is reserved for it"
 
 
 def test_seconds_before_the_fit_count(digits: Data, net: Make) -> None:
