@@ -13,6 +13,7 @@ from search.storage.trial_files import read_report
 # what is shown of an epoch
 CURVE = (
     *("epoch", "complete", "train_loss", "seconds", "images_per_second", "learning_rate"),
+    *("began_at", "trained_at", "ended_at"),
     *(MEASURES[name].field for name in LEARNT),
 )
 

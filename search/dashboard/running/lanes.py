@@ -167,6 +167,8 @@ def _epochs(report: Mapping[str, Any]) -> Iterable[tuple[float, float, float]]:
 
 def _amounts(bar: Bar, report: Mapping[str, Any]) -> list[Span]:
     """What the seconds of a training went on by the sums of its report, in the order of PARTS."""
+    if bar.outcome == "running":  # its report is not written yet
+        return [Span("training", bar.entry.begun_at, bar.ended)]
     charged = min(bar.entry.seconds / bar.entry.share, bar.seconds)
     return _in_order(bar, {**_charged(report, charged), "other": bar.seconds - charged})
 

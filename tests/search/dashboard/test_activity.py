@@ -76,6 +76,12 @@ def test_a_bar_shows_what_a_training_did_when() -> None:
     ]
 
 
+def test_a_bar_that_runs_is_training() -> None:
+    """A charge is less than the clock on a busy core; what it did when is not stored yet."""
+    (lane,) = drawn(row(0, 0, 20, seconds=4.0), outcome="running").lanes
+    assert [tuple(one) for one in lane.bars[0].segments] == [("training", 0.0, 1.0)]
+
+
 def test_a_bar_too_narrow_for_its_epochs_shows_how_much() -> None:
     curve = [epoch(at, at + 0.75, at + 1) for at in range(10)]
     short, long = row(0, 0, 10), row(1, 10, 10_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -48,6 +49,16 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     folder = tmp_path_factory.mktemp("motifs")
     add(begin(folder), text=motifs())
     return client(folder)
+
+
+@pytest.mark.parametrize("address", [PAGE, "/study/tiny"])
+def test_a_link_within_a_page_leads_to_a_titled_section(web: TestClient, address: str) -> None:
+    source = web.get(address).text
+    leads = [href[1:] for href in Page(source).all("a", "href") if href.startswith("#") and len(href) > 1]
+    assert {"lineage", "costs", "architecture"} <= set(leads) or {"best", "failures", "trials"} <= set(leads)
+    for one in leads:
+        at = source.index(f' id="{one}"')
+        assert re.search(r"<h[123]", source[source.rindex("<", 0, at) :][:600]), one
 
 
 def test_a_motif_unfolds_and_folds_by_links_alone(web: TestClient) -> None:
