@@ -115,6 +115,13 @@ class Objective(NamedTuple):
         return -value if self.direction == MAXIMIZE else value
 
 
+def is_perfect(values: Sequence[float] | None, objectives: Sequence[Objective]) -> bool:
+    """Whether a network with these values cannot be better: its only objective has its perfect value."""
+    return (
+        len(objectives) == 1 and values is not None and tuple(values) == (learnt(objectives).measure.perfect,)
+    )
+
+
 def learnt(objectives: Sequence[Objective]) -> Objective:
     """Return the objective by which trials are compared while they are trained, the first where there are two."""
     return next(objective for objective in objectives if objective.is_learnt)

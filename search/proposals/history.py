@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import genome
 from genome import Genome
 from search.config.candidate import Candidate
-from search.objective import Objective, learnt, planned_values, values_of_exits
+from search.objective import Objective, is_perfect, learnt, planned_values, values_of_exits
 from search.pruners.rules import Climb
 from search.samplers.base import Individual, Origin
 from search.storage.record import UNFINISHED, Record
@@ -173,6 +173,7 @@ class History:
             self._path(record),
             self._goal,
             record.searched,
+            record.params if is_perfect(record.values, self.objectives) else None,
         )
 
     @property

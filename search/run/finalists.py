@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.objective import Objective, learnt
+from search.objective import Objective, is_perfect
 from search.results.choice import size
 from search.results.ranking import as_found
 from search.run.context import Context
@@ -38,9 +38,8 @@ def smallest_of_perfect(found: Sequence[Record], objectives: Sequence[Objective]
 
     found: the best result first.
     """
-    goal = learnt(objectives)
-    perfect = [r for r in found if r.values == (goal.measure.perfect,)]
-    if len(objectives) > 1 or len(perfect) < 2:
+    perfect = [record for record in found if is_perfect(record.values, objectives)]
+    if len(perfect) < 2:
         return []
     return [perfect[0], *sorted(perfect[1:], key=size), *found[len(perfect) :]]
 

@@ -93,6 +93,8 @@ class Individual:
     goal: int = 0
     # values of its recipe that the study searches
     searched: Searched = field(default_factory=dict, hash=False)
+    # of a network whose only cost cannot be lower: of such networks the smaller one is better
+    perfect_params: int | None = None
 
     @property
     def point(self) -> Point:

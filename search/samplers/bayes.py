@@ -4,6 +4,7 @@ here with a sum of kernels, see `search.samplers.surrogate`)."""
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -47,7 +48,8 @@ PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostl
 class Bayes:
     """Proposes the candidate of greatest expected improvement.
 
-    Candidates are children of the best networks and even draws. A running trial counts as if it had the result that
+    Candidates are children of the best networks and even draws; once several networks are perfect, those that are
+    smaller than each of these. A running trial counts as if it had the result that
     the model predicts, so that parallel workers spread (kriging believer: Ginsbourger et al., 2010).
     """
 
@@ -112,7 +114,7 @@ class Bayes:
         candidates = self._model.distinct(self._draws(rng), known, CANDIDATES)
         if not candidates:
             return None
-        likely = sorted(self._model.feasible(candidates, history), key=lambda one: one.params)
+        likely = sorted(self._model.feasible(candidates, history), key=lambda one: one.size)
         return likely[int(halved(begun + 1) * len(likely))].proposal
 
     def _bred(self, known: Collection[str], rng: Random) -> list[Candidate]:
@@ -122,12 +124,15 @@ class Bayes:
         self, history: Sequence[Individual], trials: Trials, known: Collection[str], rng: Random
     ) -> Proposal | None:
         """The most promising of children and draws."""
-        seen = self._model.seen(trials, rng)
-        ended = seen.costs[: len(trials.measured)].tolist()
-        best = sorted(range(len(ended)), key=ended.__getitem__)[:PARENTS]
+        seen, measured = self._model.seen(trials, rng), trials.measured
+        ranks = [
+            (cost, measured[i].perfect_params or 0, i)
+            for i, cost in enumerate(seen.costs[: len(measured)].tolist())
+        ]
+        best = [measured[i] for *_, i in sorted(ranks)[:PARENTS]]
         explores = len(history) % EXPLORES == 0
         if not explores:
-            others: Iterable[Proposal] = self._children([trials.measured[i] for i in best], rng)
+            others: Iterable[Proposal] = self._children(best, rng)
         else:
             others = (
                 [] if self._model.experience is None else [one.proposal for one in self._bred(known, rng)]
@@ -135,6 +140,7 @@ class Bayes:
         candidates = self._model.distinct(chain(self._draws(rng), others), known, CANDIDATES)
         if not candidates:
             return None
+        candidates = smaller(candidates, measured) or candidates
         return self._model.most_promising(candidates, history, trials, seen, rng, explores).proposal
 
     def _children(self, parents: Sequence[Individual], rng: Random) -> Iterable[Proposal]:
@@ -158,6 +164,12 @@ class Bayes:
             return made
         origin = made.origin._replace(moves=(*made.origin.moves, "widths to the limits"))
         return Proposal.of(wide, origin)
+
+
+def smaller(candidates: Sequence[Candidate], measured: Sequence[Individual]) -> list[Candidate]:
+    """Return the candidates that have fewer params than any perfect network; none before two networks are perfect."""
+    perfect = [one.perfect_params for one in measured if one.perfect_params is not None]
+    return [one for one in candidates if one.size < math.log1p(min(perfect))] if len(perfect) > 1 else []
 
 
 def halved(i: int) -> float:

@@ -20,10 +20,13 @@ Key: TypeAlias = tuple[float, ...]  # lower is better
 
 
 def standing(one: Individual) -> Key:
-    """Return the rank of a trial for one objective: inside the limits first, then trained to the end, then by cost."""
+    """Return the rank of a trial for one objective: inside the limits first, then trained to the end, then by cost.
+
+    Of perfect networks the smallest is first.
+    """
     if one.violation > 0 or one.costs is None:
-        return (1.0, one.violation, 0.0, 0.0)
-    return (0.0, 0.0, 1.0 - one.progress, one.costs[0])
+        return (1.0, one.violation, 0.0, 0.0, 0.0)
+    return (0.0, 0.0, 1.0 - one.progress, one.costs[0], float(one.perfect_params or 0))
 
 
 def pool(history: Sequence[Individual], objectives: int) -> list[Individual]:

@@ -54,8 +54,8 @@ class Candidate(NamedTuple):
     features: Features
 
     @property
-    def params(self) -> float:
-        """How large it is."""
+    def size(self) -> float:
+        """The logarithm of one and its params."""
         return float(self.features.sizes[0])
 
 

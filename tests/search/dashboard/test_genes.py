@@ -21,7 +21,7 @@ from genome.domain import Domain, Float, Int, OneOf
 from search.config.read import parse_study
 from search.dashboard.gene_analysis.analysis import GeneAnalysis, GeneFindings
 from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, kinds, kinds_in, labels
-from search.dashboard.gene_analysis.apart import map_apart
+from search.dashboard.gene_analysis.apart import ROWS, map_apart
 from search.dashboard.gene_analysis.importance import LEAST, importance
 from search.dashboard.studies.library import Library
 from search.dashboard.studies.snapshot import Snapshot
@@ -186,6 +186,18 @@ def test_a_process_of_its_own_reads_the_same_answers() -> None:
     rows = [(text, {}) for text in [*texts, "no genome", None]]
     read = map_apart(partial(kinds_in, config.text(), config.data.known_shape), rows)
     assert list(read) == [kinds(config.space, *row) for row in rows]
+
+
+def test_several_processes_give_the_results_in_the_order_of_the_rows() -> None:
+    rows = [(str(number),) for number in range(2 * ROWS + 1)]
+    assert list(map_apart(int, rows)) == list(range(2 * ROWS + 1))
+    assert list(map_apart(int, [])) == []
+
+
+def test_the_failure_of_one_of_several_processes_is_said() -> None:
+    rows = [(str(number),) for number in range(2 * ROWS - 1)]
+    with pytest.raises(RuntimeError, match="has ended: ValueError: invalid literal"):
+        list(map_apart(int, [*rows, ("x",)]))
 
 
 def test_a_process_of_its_own_that_fails_says_why() -> None:

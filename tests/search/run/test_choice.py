@@ -1,10 +1,14 @@
 """The smallest of the networks that the finale cannot tell apart is handed out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from search.objective import Objective
+import genome
+from genome import zoo
+from search.objective import Objective, is_perfect
+from search.proposals.history import History
 from search.results.ranking import finale_choice, front
 from search.results.reference_text import choice_text, reference_lines
 from search.run.finalists import smallest_of_perfect
@@ -91,3 +95,17 @@ def test_a_reference_is_not_called_worse_where_it_is_only_larger() -> None:
     records = [trained(0, BEST, 500, reference="resnet-20"), trained(1, [(0.95, 0.1)] * 3, 10)]
     said = reference_lines(records, front(records, [ACCURACY]), [ACCURACY])
     assert said[-1] == "trial 1, which the search found, is as good as the reference resnet-20, and smaller"
+
+
+def test_samplers_are_told_the_params_of_perfect_networks() -> None:
+    """Perfect is a network that has its best possible value, which one of several objectives never is alone."""
+    written = genome.dump(zoo.get("lenet"))
+    found = [
+        replace(trained(n, [(score, 0.1)], 50 + n), genome=written) for n, score in enumerate((1.0, 0.99))
+    ]
+    history = History([ACCURACY], 1)
+    for one in found:
+        history.add(one)
+    assert [one.perfect_params for one in history.individuals()] == [50, None]
+    assert not is_perfect((1.0, 3.0), [ACCURACY, MACS]) and not is_perfect(None, [ACCURACY])
+    assert is_perfect((0.0,), [Objective("loss", "minimize")])

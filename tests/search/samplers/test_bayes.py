@@ -81,6 +81,33 @@ def best(found: Sequence[Individual]) -> float:
 # --- proposals
 
 
+def perfect(found: Sequence[Individual], numbers: Sequence[int]) -> list[Individual]:
+    """The same trials, some of which reached all that can be reached."""
+    made = {i: plan_of(found[i].genome).params for i in numbers}
+    return [
+        replace(one, costs=(-9.0,), perfect_params=made[i]) if i in made else one
+        for i, one in enumerate(found)
+    ]
+
+
+def test_once_networks_are_perfect_smaller_ones_are_proposed() -> None:
+    past = told(20)
+    order = sorted(range(20), key=lambda i: plan_of(past[i].genome).params)
+    seen = perfect(past, order[4:7])
+    unaware = [replace(one, perfect_params=None) for one in seen]
+    least = plan_of(past[order[4]].genome).params
+    found = searched(Bayes(SPACE), 4, past=seen)[20:]
+    assert all(plan_of(one.genome).params < least for one in found)
+    assert any(plan_of(one.genome).params >= least for one in searched(Bayes(SPACE), 4, past=unaware)[20:])
+
+
+def test_one_perfect_network_says_nothing_of_size() -> None:
+    past = told(12)
+    alone = replace(perfect(past, [5])[5], perfect_params=None)
+    before = [alone if i == 5 else one for i, one in enumerate(past)]
+    assert Bayes(SPACE).propose(perfect(past, [5])) == Bayes(SPACE).propose(before)
+
+
 def test_children_name_their_parents_and_moves() -> None:
     past = told(30)
     origins = [Bayes(SPACE, seed).propose(past).origin for seed in range(3)]

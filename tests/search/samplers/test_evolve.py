@@ -33,6 +33,13 @@ def test_a_standing_is_limits_then_training_then_cost() -> None:
     assert sorted([worse, short, untold, broken, dearer, inside], key=standing) == best_first
 
 
+def test_of_perfect_networks_the_smallest_stands_first() -> None:
+    there = space()
+    large, small = (individual(i, there, -1.0, perfect_params=p) for i, p in enumerate((900, 90)))
+    worse = individual(2, there, -0.99)
+    assert sorted([worse, large, small], key=standing) == [small, large, worse]
+
+
 def test_one_objective_breeds_from_the_young_and_the_old_die() -> None:
     there = space()
     past = [individual(i, there, float(i)) for i in range(YOUNG + 10)]
