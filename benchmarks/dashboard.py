@@ -237,14 +237,16 @@ def beside_optuna(runs: Path, times: int) -> Iterator[str]:
         with optuna_dashboard(runs / "study" / "study.db") as address:
             found["Optuna's"] = _usual(chromium, address, ROW_OF_OPTUNA, min(times, 3))
     for name, one in found.items():
-        yield f"| {name} | {one.size / 1e3:,.0f} kB | {one.seconds:.2f} s |"
+        yield f"| {name} | {one.size / 1e3:,.0f} kB | {one.seconds:.2f} s | {one.whole / 1e3:,.0f} kB |"
     ours, theirs = found.values()
-    yield f"| times | {theirs.size / ours.size:,.0f} | {theirs.seconds / ours.seconds:.0f} |"
+    ratios = theirs.size / ours.size, theirs.seconds / ours.seconds, theirs.whole / ours.whole
+    yield "| times | " + " | ".join(f"{ratio:,.1f}" for ratio in ratios) + " |"
 
 
 def _usual(chromium: Any, address: str, row: str, times: int) -> Loaded:
     opened = [first_row(chromium, address, row) for _ in range(times)]
-    return Loaded(statistics.median(one.seconds for one in opened), opened[-1].size)
+    seconds, size, whole = (statistics.median(numbers) for numbers in zip(*opened, strict=True))
+    return Loaded(seconds, int(size), int(whole))
 
 
 def main() -> None:
@@ -281,7 +283,8 @@ def main() -> None:
             size, seconds = to.stat().st_size, time.perf_counter() - began
             print(f"report.html: {size / 1e6:.2f} MB, {seconds:.1f} s", flush=True)
         if "optuna" in given.parts:
-            print("\n| dashboard | sent | first row |\n| --- | --- | --- |")
+            print("\n| dashboard | sent until the first row | first row | sent half a second later |")
+            print("| --- | --- | --- | --- |")
             for line in beside_optuna(runs, given.times):
                 print(line, flush=True)
         if "browser" in given.parts:

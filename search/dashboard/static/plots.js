@@ -26,9 +26,10 @@ async function draw(figure) {
   await paint(figure);
 }
 
-// Plotly is large: it is run when the page has been painted, so that nobody waits for charts to read its tables.
+// Plotly is large: it is fetched and run when the page has been painted, so that nobody waits for charts to read its tables.
+const { plotly } = document.currentScript.dataset;
 const plotlyThere = new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
-  const script = Object.assign(document.createElement("script"), { src: document.getElementById("plotly").href, onload: resolve });
+  const script = Object.assign(document.createElement("script"), { src: plotly, onload: resolve });
   document.head.append(script);
 })));
 
