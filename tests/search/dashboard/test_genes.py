@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import genome
 from genome.domain import Domain, Float, Int, OneOf
 from search.config.read import parse_study
+from search.dashboard.gene_analysis import apart
 from search.dashboard.gene_analysis.analysis import GeneAnalysis, GeneFindings
 from search.dashboard.gene_analysis.answer_kinds import MOST_CHOICES, kind, kinds, kinds_in, labels
 from search.dashboard.gene_analysis.apart import ROWS, map_apart
@@ -188,12 +189,19 @@ def test_a_process_of_its_own_reads_the_same_answers() -> None:
     assert list(read) == [kinds(config.space, *row) for row in rows]
 
 
+@pytest.fixture
+def three_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "usable_cores", lambda: 3)
+
+
+@pytest.mark.usefixtures("three_cores")
 def test_several_processes_give_the_results_in_the_order_of_the_rows() -> None:
     rows = [(str(number),) for number in range(2 * ROWS + 1)]
     assert list(map_apart(int, rows)) == list(range(2 * ROWS + 1))
     assert list(map_apart(int, [])) == []
 
 
+@pytest.mark.usefixtures("three_cores")
 def test_the_failure_of_one_of_several_processes_is_said() -> None:
     rows = [(str(number),) for number in range(2 * ROWS - 1)]
     with pytest.raises(RuntimeError, match="has ended: ValueError: invalid literal"):
