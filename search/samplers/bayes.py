@@ -41,6 +41,9 @@ CHILDREN = (
 # a shape that is good at a tenth of the operations need not be good at all of them.
 FILLED_DRAWS, FILLED_CHILDREN = 2, 6
 CANDIDATES = 240  # new networks, after which no more children are made
+SMALLER = (
+    0.8  # of the params of the smallest perfect network: what is sought next, not the next smaller alone
+)
 PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostly one of the best ten
 
 
@@ -49,7 +52,7 @@ class Bayes:
     """Proposes the candidate of greatest expected improvement.
 
     Candidates are children of the best networks and even draws; once several networks are perfect, those that are
-    smaller than each of these. A running trial counts as if it had the result that
+    clearly smaller than each of these. A running trial counts as if it had the result that
     the model predicts, so that parallel workers spread (kriging believer: Ginsbourger et al., 2010).
     """
 
@@ -167,9 +170,10 @@ class Bayes:
 
 
 def smaller(candidates: Sequence[Candidate], measured: Sequence[Individual]) -> list[Candidate]:
-    """Return the candidates that have fewer params than any perfect network; none before two networks are perfect."""
+    """Return the candidates of at most `SMALLER` times the params of each perfect network; none before there are two."""
     perfect = [one.perfect_params for one in measured if one.perfect_params is not None]
-    return [one for one in candidates if one.size < math.log1p(min(perfect))] if len(perfect) > 1 else []
+    most = math.log1p(SMALLER * min(perfect)) if len(perfect) > 1 else -math.inf
+    return [one for one in candidates if one.size <= most]
 
 
 def halved(i: int) -> float:
