@@ -170,7 +170,7 @@ class Bayes:
 
 
 def smaller(candidates: Sequence[Candidate], measured: Sequence[Individual]) -> list[Candidate]:
-    """Return the candidates of at most `SMALLER` times the params of each perfect network; none before there are two."""
+    """Return those of at most `SMALLER` times the params of each perfect network; none before two are perfect."""
     perfect = [one.perfect_params for one in measured if one.perfect_params is not None]
     most = math.log1p(SMALLER * min(perfect)) if len(perfect) > 1 else -math.inf
     return [one for one in candidates if one.size <= most]
