@@ -10,6 +10,8 @@ from search.results.ranking import as_found
 from search.run.context import Context
 from search.storage.record import Record
 
+APART = 2.0  # least ratio of the params of two finalists in turn that are perfect
+
 
 def by_results(run: Context, top: int) -> list[Record]:
     """Return the networks of the best results, and the best reference beside them."""
@@ -22,8 +24,8 @@ def by_means(run: Context, top: int) -> list[Record]:
 
     Nothing is handed out before the network of the best result was retrained. A result is partly luck, and the best of
     many results is mostly luck; so the others are those of the lowest mean cost by a Gaussian process, which weighs the
-    result of a network by those of networks like it. Where several networks have a perfect result, they are the
-    smallest of these: no mean can be better, and the finale finds out whether they are as good with other seeds. Where
+    result of a network by those of networks like it. Where several networks have a perfect result, they are small ones
+    of these: no mean can be better, and the finale finds out whether they are as good with other seeds. Where
     the study has several objectives, or no model can be fitted, they are those of the best results.
     """
     objectives = run.config.objectives
@@ -36,12 +38,18 @@ def by_means(run: Context, top: int) -> list[Record]:
 def smallest_of_perfect(found: Sequence[Record], objectives: Sequence[Objective]) -> list[Record]:
     """Return the networks with the first of them first, the smallest of the perfect ones next; none of fewer than two.
 
-    found: the best result first.
+    Of many networks the smallest perfect one is perfect by luck: each next one is `APART` times as large, then come the
+    others. found: the best result first.
     """
     perfect = [record for record in found if is_perfect(record.values, objectives)]
     if len(perfect) < 2:
         return []
-    return [perfect[0], *sorted(perfect[1:], key=size), *found[len(perfect) :]]
+    apart, near, last = list[Record](), list[Record](), 0.0
+    for record in sorted(perfect[1:], key=size):
+        params = size(record)[0]
+        (apart if params >= APART * last else near).append(record)
+        last = apart[-1].params or 0.0
+    return [perfect[0], *apart, *near, *found[len(perfect) :]]
 
 
 def _beside_a_reference(ranked: Sequence[Record], top: int) -> list[Record]:
