@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from search import formatting
@@ -17,7 +17,7 @@ class Statement:
     """What a study has spent, has reserved and has left, in device seconds."""
 
     total_seconds: float | None  # None: there is no limit
-    finale_seconds: float  # set aside for the finale
+    finale_seconds: float  # set aside for the finale, of those that are reserved or left
     lines: tuple[Line, ...]
     is_per_trial: bool = True  # whether a training has a limit of its own
 
@@ -93,7 +93,8 @@ def statement(
         spent = sum(record.finale.seconds for record in records if record.finale)
         aside = max(finale.share * total - spent, 0.0)
     stored = sums.lines if is_running else tuple(line._replace(reserved=0.0) for line in sums.lines)
-    return Statement(total, aside, lines + stored, config.budget.per_trial is not None)
+    made = Statement(total, aside, lines + stored, config.budget.per_trial is not None)
+    return replace(made, finale_seconds=min(aside, (made.left_seconds or 0.0) + made.reserved_seconds))
 
 
 def _charges(record: Record) -> list[tuple[Key, float]]:

@@ -66,6 +66,7 @@ def chosen(history: Sequence[Timed]) -> tuple[str, str]:
     if len(measured) > MANY:
         return Evolve.name, f"more than {MANY} networks were trained"
     usual = median(one.seconds / max(one.progress, LEAST_PROGRESS) for one in measured[:INITIAL])
+    told = f"a whole training of the first {INITIAL} networks takes {usual:.1f} s at the median"
     if usual < LONG_SECONDS:
-        return Evolve.name, f"median training {usual:.1f} s, under {LONG_SECONDS:.0f} s"
-    return Bayes.name, f"median training {usual:.1f} s, {LONG_SECONDS:.0f} s or more"
+        return Evolve.name, f"{told}, under {LONG_SECONDS:.0f} s"
+    return Bayes.name, f"{told}, {LONG_SECONDS:.0f} s or more"

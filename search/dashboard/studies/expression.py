@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from genome.op import words as node_types
 from search.dashboard.studies.amount import amount
 from search.dashboard.studies.columns import ANSWER, COLUMNS, LIST, MOMENT, NUMBER, TEXT, value_of
 
@@ -153,7 +154,7 @@ def _comparison(name: Token, sign: str, value: Token) -> Test:
         raise _wrong(name.at, f"{name.text} is {kind}; ~ looks into texts")
     get = _getter(name.text)
     holds = _holds(kind, sign, _value(kind, name, value))
-    words = COLUMNS[name.text].words if name.text in COLUMNS else ()
+    words = node_types() if name.text == OP else COLUMNS[name.text].words if name.text in COLUMNS else ()
     if words and sign != "~" and value.text.casefold() not in words:
         raise _wrong(value.at, f"{name.text} is {', '.join(words)}, and never {value.text[:40]!r}")
 

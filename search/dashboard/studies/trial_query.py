@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from genome.op import words as node_types
 from search.dashboard.studies import expression
 from search.dashboard.studies.amount import amount
 from search.dashboard.studies.columns import OUTCOMES, SORTS
@@ -190,7 +191,7 @@ def merged(
 
 def _one_of(choices: Sequence[str], name: str, text: str, word: str) -> str:
     if word not in choices:
-        raise QueryError(f"{name} is {_quoted(text)}; it may be {', '.join(choices)}")
+        raise QueryError(f"{name} is {_quoted(text)}; it may be {', '.join(dict.fromkeys(choices))}")
     return text
 
 
@@ -222,7 +223,7 @@ def _columns(text: str) -> tuple[str, ...]:
 
 
 def _op(text: str) -> str:
-    if not (text.isascii() and text.isidentifier()):
+    if text not in node_types():
         raise QueryError(f"op is {_quoted(text)}; it may be a node type, such as conv")
     return text
 

@@ -97,6 +97,7 @@ def test_an_expression_keeps_what_satisfies_it(runs: Path, where: str, numbers: 
         ("op=conv params<5", "at character 9: 'params' follows a whole comparison"),
         ("(op=conv", "at character 1: this parenthesis is not closed"),
         ("op=conv)", "at character 8"),
+        ("params>1 and op!=convv", "at character 18: op is act, active, add, "),
         ("op<conv", "at character 1: op is a list, which has no order"),
         ("params~5", "at character 1: params is a number; ~ looks into texts"),
         ("params>1 and outcome=nonsense", "at character 22: outcome is done, cut, pruned"),

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
-from search.results.statement import Statement
+from search.config.read import parse_study
+from search.results.statement import Statement, statement
 from search.run.budget import Budget
-from search.storage.ledger import EARLIER, FINALE, SEARCH, Entry, Key, Ledger, Line
+from search.storage.ledger import EARLIER, FINALE, SEARCH, Entry, Key, Ledger, Line, Sums
 from search.storage.ledger_table import TABLE
 from search.storage.record import CHARGED, RESULT
 from search.storage.study import Store, open_to_read, open_to_write
 from tests.postgres import Server
+from tests.search.conftest import study_of
 from tests.search.dashboard.kept import add, begin
 
 KINDS = ["sqlite", "postgres"]
@@ -192,3 +195,12 @@ def test_without_a_limit_of_a_training_all_that_is_left_is_said_to_be_reserved_f
         "40.0 s reserved by trainings that run: without budget.per_trial each may take all that is left, 0.0 s left"
     )
     assert Statement(60.0, 0.0, (line,)).sentence().endswith("40.0 s reserved, 0.0 s left")
+
+
+@pytest.mark.parametrize(("spent", "aside"), [(50.0, 20.0), (97.0, 3.0), (200.0, 0.0)])
+def test_no_more_is_set_aside_for_the_finale_than_is_left(spent: float, aside: float) -> None:
+    budget = {"device_time": "100s", "per_trial": "10s"}
+    written = study_of(trials=None, budget=budget, finale={"share": 0.2, "top": 1, "seeds": 1})
+    config = parse_study(yaml.safe_dump(written, sort_keys=False), "<test>")
+    line = Line(SEARCH, "here", "cpu", 1, spent, 0.0, 0.0)
+    assert statement(config, [], Sums({}, (line,))).finale_seconds == aside
