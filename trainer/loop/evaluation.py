@@ -172,9 +172,10 @@ class Evaluator:
         self._statistics = NormStatistics(data, device, form)
 
     @property
-    def renewing_images(self) -> int:
-        """Images that pass the module before the valid images."""
-        return self._statistics.images if self._statistics.norms(self._module) else 0
+    def images(self) -> int:
+        """Images that pass the module: those for the statistics of its norms, and the valid ones."""
+        renewing = self._statistics.images if self._statistics.norms(self._module) else 0
+        return renewing + len(self._data.valid)
 
     def __call__(self) -> Scores:
         try:

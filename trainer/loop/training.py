@@ -44,6 +44,13 @@ class Trained(NamedTuple):
     began_at: float  # unix seconds
     ended_at: float
 
+    @classmethod
+    def of(cls, progress: Progress, complete: bool, began_at: float) -> "Trained":
+        """Return what the epoch in progress has come to by now. Reading its loss waits for the device."""
+        images = progress.epoch_images
+        loss = progress.loss.item() / max(images, 1)
+        return cls(loss, images, progress.epoch_seconds, complete, began_at, time.time())
+
 
 class Training:
     """The state of one `fit`: optimizer, step, random streams, curve. Call `epoch()` until `is_done`.
@@ -75,8 +82,7 @@ class Training:
                     self._runner.use_compiled(next(self._epochs.epoch(0)))
         batch, is_ranked = 2 * recipe.batch, context.goal == "auc"
         self._evaluator = Evaluator(module, self._data, device, self.form, batch, auc=is_ranked)
-        evaluated = len(data.valid) + self._evaluator.renewing_images
-        self._deadline = Deadline(context.budget, evaluated / min(recipe.batch, len(data.train)))
+        self._deadline = Deadline(context.budget, self._evaluator.images / min(recipe.batch, len(data.train)))
         self._pace = Pace(device)
         self.is_stopped = False  # by the user
 
@@ -152,9 +158,7 @@ class Training:
         progress.epoch_seconds = earlier + context.meter.read() - start
         context.parts.settle()
         self._check()
-        mean = progress.loss.item() / max(progress.epoch_images, 1)
-        images, seconds = progress.epoch_images, progress.epoch_seconds
-        return Trained(mean, images, seconds, complete, began_at, time.time())
+        return Trained.of(progress, complete, began_at)
 
     def _must_stop(self, now: float) -> bool:
         """Whether the budget or the user ends the epoch before the next step; ranks agree every few steps."""
