@@ -52,7 +52,7 @@ class Loaded(NamedTuple):
     """A page until its first row."""
 
     seconds: float
-    size: int  # bytes of contents that had come by then, as they were sent
+    size: int  # bytes that were sent, with their headers, of what had been asked for by then
     whole: int  # the same half a second later
 
 
@@ -131,17 +131,17 @@ def first_row(chromium: Any, address: str, row: str) -> Loaded:
     page.set_default_timeout(MINUTES)
     told = context.new_cdp_session(page)
     told.send("Network.enable")
-    sizes: list[int] = []
-    told.on(
-        "Network.dataReceived", lambda event: sizes.append(event["encodedDataLength"] or event["dataLength"])
-    )
+    asked, sizes = set[str](), dict[str, float]()
+    told.on("Network.requestWillBeSent", lambda event: asked.add(event["requestId"]))
+    told.on("Network.loadingFinished", lambda e: sizes.update({e["requestId"]: e["encodedDataLength"]}))
     began = time.perf_counter()
     page.goto(address, wait_until="commit")  # the rest of the page may come after the row
     page.locator(row).first.wait_for()
-    seconds, size = time.perf_counter() - began, sum(sizes)
+    seconds, by_then = time.perf_counter() - began, frozenset(asked)
     page.wait_for_timeout(500)
     context.close()
-    return Loaded(seconds, size, sum(sizes))
+    size = sum(length for request, length in sizes.items() if request in by_then)
+    return Loaded(seconds, int(size), int(sum(sizes.values())))
 
 
 @contextmanager
