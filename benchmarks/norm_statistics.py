@@ -48,7 +48,10 @@ class Watched(NormStatistics):
     running: list[Scores]
 
     def renew(self, module: nn.Module, batch: int) -> None:
-        found = trainer.evaluate(module, self.data.valid, self.data, batch=batch, layout=self._form.layout)
+        precision, layout = self._form
+        found = trainer.evaluate(
+            module, self.data.valid, self.data, batch=batch, precision=precision, layout=layout
+        )
         self.running.append(found)
         super().renew(module, batch)
 

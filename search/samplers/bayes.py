@@ -41,9 +41,7 @@ CHILDREN = (
 # a shape that is good at a tenth of the operations need not be good at all of them.
 FILLED_DRAWS, FILLED_CHILDREN = 2, 6
 CANDIDATES = 240  # new networks, after which no more children are made
-SMALLER = (
-    0.8  # of the params of the smallest perfect network: what is sought next, not the next smaller alone
-)
+SMALLER = 0.8  # most params of a network that is sought, of those of the smallest perfect network
 PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostly one of the best ten
 
 
@@ -51,9 +49,9 @@ PARENTS = 50  # best trials among which a tournament as in evolve chooses: mostl
 class Bayes:
     """Proposes the candidate of greatest expected improvement.
 
-    Candidates are children of the best networks and even draws; once several networks are perfect, those that are
-    clearly smaller than each of these. A running trial counts as if it had the result that
-    the model predicts, so that parallel workers spread (kriging believer: Ginsbourger et al., 2010).
+    Candidates are children of the best networks and even draws; once several networks are perfect, those
+    that are clearly smaller than each of these. A running trial counts as if it had the result that the model predicts,
+    so that parallel workers spread (kriging believer: Ginsbourger et al., 2010).
     """
 
     name = "bayes"

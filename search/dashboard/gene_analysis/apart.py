@@ -52,9 +52,8 @@ def map_apart(function: Callable[..., T], rows: Iterable[tuple[Any, ...]]) -> It
     Function, rows and results are pickled. Raises RuntimeError where a process fails.
     """
     given = list(rows)
-    count = max(
-        1, min(usable_cores() - 1, MOST, len(given) // ROWS)
-    )  # a core is left to those who ask for pages
+    # a core is left to those who ask for pages
+    count = max(1, min(usable_cores() - 1, MOST, len(given) // ROWS))
     with ExitStack() as stack:
         # the rows take turns, so that no process is far ahead of the one whose result is awaited
         all_apart = [stack.enter_context(_started(function, given[first::count])) for first in range(count)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -96,7 +95,7 @@ def test_an_early_evaluation_is_that_of_the_weights(digits: Data) -> None:
     assert row.valid_loss < row.train_loss and row.valid_accuracy > 0.8
 
 
-def test_a_network_without_norms_is_evaluated_as_before(digits: Data, net: Callable[..., nn.Module]) -> None:
+def test_a_network_without_norms_is_evaluated_as_before(digits: Data) -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     assert NormStatistics.norms(module) == []
     assert fit(module, digits, recipe=Recipe(epochs=1)).outcome == "done"
