@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from search.dashboard.running.lanes import MOMENTS
 from search.dashboard.studies.snapshot import Snapshot
 from search.dashboard.studies.trial_view import TrialView
 from search.objective import LEARNT, MEASURES
@@ -13,7 +14,7 @@ from search.storage.trial_files import read_report
 # what is shown of an epoch
 CURVE = (
     *("epoch", "complete", "train_loss", "seconds", "images_per_second", "learning_rate"),
-    *("began_at", "trained_at", "ended_at"),
+    *MOMENTS,
     *(MEASURES[name].field for name in LEARNT),
 )
 
